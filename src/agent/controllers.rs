@@ -1,0 +1,142 @@
+//! Controllers: who plays a seat, who plays by default, and what a person's hands say.
+//!
+//! Reading the keyboard is left to `view`; turning controllers into actions, to `select`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use bevy::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::mdp::{Action, Policy};
+use crate::sim::{Seats, TickClock};
+
+/// Who plays one seat.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Controller {
+    /// A person, through [`HumanInput`].
+    Human,
+    /// The policy that is being learned.
+    #[default]
+    Learning,
+    /// A policy from a checkpoint, by its name in [`FrozenPolicies`].
+    Frozen(String),
+    /// The environment's hand-written player.
+    Scripted,
+    /// Uniformly random actions.
+    Random,
+}
+
+impl Controller {
+    /// The name in episode records.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Learning => "learning",
+            Self::Frozen(_) => "frozen",
+            Self::Scripted => "scripted",
+            Self::Random => "random",
+        }
+    }
+
+    /// Whether its steps go into replay. A person's do: off-policy learning takes any experience.
+    pub fn is_recorded(&self) -> bool {
+        matches!(self, Self::Human | Self::Learning)
+    }
+}
+
+/// The controllers of one entity's [`Seats`], slot by slot.
+#[derive(Component, Debug, Clone, PartialEq, Eq, Deref, DerefMut)]
+pub struct Controllers(pub Vec<Controller>);
+
+/// Default controllers by slot: of the watched arena (number 0) and of all others.
+#[derive(Resource, Debug, Clone, PartialEq, Eq)]
+pub struct Casting {
+    /// Arena 0.
+    pub watched: Vec<Controller>,
+    /// The rest.
+    pub others: Vec<Controller>,
+}
+
+impl Casting {
+    /// The same controllers everywhere.
+    pub fn all(controllers: Vec<Controller>) -> Self {
+        Self { watched: controllers.clone(), others: controllers }
+    }
+
+    /// Learning in slot 0, scripted in every other.
+    pub fn learn_against_script(slots: usize) -> Self {
+        let seat = |slot| if slot == 0 { Controller::Learning } else { Controller::Scripted };
+        Self::all((0..slots).map(seat).collect())
+    }
+}
+
+/// Gives controllers to seats that have none, and to all when the casting changes.
+pub(super) fn cast(
+    mut commands: Commands,
+    casting: Res<Casting>,
+    mut seats: Query<(Entity, &Seats, Option<&mut Controllers>)>,
+) {
+    for (entity, seats, controllers) in &mut seats {
+        let wanted = if seats.arena == 0 { &casting.watched } else { &casting.others };
+        match controllers {
+            None => _ = commands.entity(entity).insert(Controllers(wanted.clone())),
+            Some(mut controllers) if casting.is_changed() && controllers.0 != *wanted => {
+                controllers.0.clone_from(wanted);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Tells environments which slots want a scripted action.
+pub(super) fn ask_for_scripts(clock: Res<TickClock>, mut seats: Query<(&mut Seats, &Controllers)>) {
+    if clock.phase != 0 {
+        return;
+    }
+    for (mut seats, controllers) in &mut seats {
+        for (wants, controller) in seats.wants_script.iter_mut().zip(&controllers.0) {
+            *wants = *controller == Controller::Scripted;
+        }
+    }
+}
+
+/// What a person wants each slot to do.
+#[derive(Resource, Debug, Clone, PartialEq, Eq)]
+pub struct HumanInput {
+    /// `[slots]`: the action of the keys held now.
+    pub held: Vec<Action>,
+    /// `[slots]`: a key struck since the last agent step, so that no tap between two steps is lost.
+    pub tapped: Vec<Option<Action>>,
+}
+
+impl HumanInput {
+    /// Nothing pressed in any of `slots`.
+    pub fn new(slots: usize) -> Self {
+        Self { held: vec![Action::Discrete(0); slots], tapped: vec![None; slots] }
+    }
+
+    /// What `slot` does in this agent step.
+    pub(super) fn take(&mut self, slot: usize) -> Action {
+        self.tapped[slot].take().unwrap_or(self.held[slot])
+    }
+}
+
+/// Policies from checkpoints, by name.
+#[derive(Resource, Default, Clone)]
+pub struct FrozenPolicies(pub BTreeMap<String, Arc<dyn Policy>>);
+
+impl FrozenPolicies {
+    /// Loads the policy of the checkpoint or run in `folder` under its path as name.
+    ///
+    /// # Errors
+    /// The checkpoint's own error.
+    pub fn load(&mut self, folder: &Path) -> Result<Controller, crate::learner::CheckpointError> {
+        let name = folder.display().to_string();
+        let policy = crate::learner::checkpoint::load_policy(folder)?;
+        self.0.insert(name.clone(), policy);
+        Ok(Controller::Frozen(name))
+    }
+}

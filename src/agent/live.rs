@@ -1,0 +1,192 @@
+//! Live learning: feeds a background learner from the running simulation and keeps what plots show.
+//!
+//! No system here ever waits for the learner.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bevy::prelude::*;
+
+use super::record::{Episodes, Replay};
+use super::{Controller, LearningPolicy};
+use crate::learner::{Health, LearnerConfig, LearnerHandle, LearnerSetup, LearnerStatus};
+use crate::mdp::EpisodeSummary;
+use crate::sim::{SimSystems, SimTick};
+
+/// Points a [`Series`] keeps; a full one is thinned to half.
+const MOST_POINTS: usize = 2000;
+
+/// The learner that trains while the simulation runs.
+#[derive(Resource)]
+pub struct LiveLearner {
+    handle: LearnerHandle,
+    setup: LearnerSetup,
+    training: bool,
+}
+
+impl LiveLearner {
+    /// Starts a learner.
+    pub fn start(setup: LearnerSetup) -> Self {
+        Self { handle: LearnerHandle::start(setup.clone()), setup, training: true }
+    }
+
+    /// The policy it publishes, for learning seats.
+    pub fn policy(&self) -> LearningPolicy {
+        LearningPolicy(self.handle.policy())
+    }
+
+    /// How it is doing.
+    pub fn status(&self) -> Arc<LearnerStatus> {
+        self.handle.status()
+    }
+
+    /// The configuration last asked for.
+    pub fn config(&self) -> &LearnerConfig {
+        &self.setup.config
+    }
+
+    /// Changes the configuration; one out of range is refused with a status message.
+    pub fn set_config(&mut self, config: LearnerConfig) {
+        if config.validate().is_ok() {
+            self.setup.config = config.clone();
+        }
+        self.handle.set_config(config);
+    }
+
+    /// Whether gradient steps are switched on.
+    pub fn training(&self) -> bool {
+        self.training
+    }
+
+    /// Switches gradient steps on or off.
+    pub fn set_training(&mut self, on: bool) {
+        self.training = on;
+        self.handle.set_training(on);
+    }
+
+    /// Writes a checkpoint into the run's folder.
+    pub fn save(&self) {
+        self.handle.save();
+    }
+
+    /// Goes on from the checkpoint or run in `folder`.
+    pub fn load(&self, folder: PathBuf) {
+        self.handle.load(folder);
+    }
+
+    /// Begins again with fresh networks.
+    pub fn reset(&self) {
+        self.handle.reset();
+    }
+
+    /// After a failure: a new thread, from the last good checkpoint if there is one.
+    pub fn restart(&mut self) {
+        let checkpoints = self.setup.checkpoints.clone();
+        let resume = checkpoints.filter(|folder| folder.join("latest").is_file());
+        let setup = LearnerSetup { resume, ..self.setup.clone() };
+        // The same swap, so that seats need not be told.
+        self.handle = LearnerHandle::start_with(setup, self.handle.policy(), crate::learner::Learner::new);
+        self.handle.set_training(self.training);
+    }
+}
+
+/// `[x, y]` points over time, thinned as they grow.
+#[derive(Debug, Clone, Default)]
+pub struct Series(pub VecDeque<[f64; 2]>);
+
+impl Series {
+    fn push(&mut self, x: u64, y: f32) {
+        if y.is_finite() {
+            self.0.push_back([x as f64, f64::from(y)]);
+        }
+        if self.0.len() > MOST_POINTS {
+            let mut keep = false;
+            self.0.retain(|_| {
+                keep = !keep;
+                keep
+            });
+        }
+    }
+}
+
+/// What has been measured so far, for plots. `x` is `env_steps`.
+#[derive(Resource, Debug, Clone, Default)]
+pub struct History {
+    /// Episode returns of learning seats.
+    pub episode_return: Series,
+    /// Sum of the critics' losses.
+    pub critic_loss: Series,
+    /// Temperature.
+    pub temperature: Series,
+    /// Policy entropy, nats.
+    pub entropy: Series,
+    /// What the temperature aims for, nats.
+    pub target_entropy: Series,
+    /// Gradient steps per second.
+    pub gradient_steps_per_second: Series,
+    /// Recorded environment steps per second.
+    pub env_steps_per_second: Series,
+    /// 1 for an episode that succeeded, else 0.
+    pub success: Series,
+    /// Recorded environment steps per second, lately.
+    pub env_step_rate: f32,
+    /// The last episode of the watched arena's slots.
+    pub watched: Option<EpisodeSummary>,
+}
+
+/// Feeds a [`LiveLearner`], which must be there, and keeps its [`History`].
+pub struct LivePlugin;
+
+impl Plugin for LivePlugin {
+    fn build(&self, app: &mut App) {
+        app.init_resource::<History>()
+            .add_systems(SimTick, feed.in_set(SimSystems::Last))
+            .add_systems(Update, remember);
+    }
+}
+
+fn feed(learner: Res<LiveLearner>, mut replay: ResMut<Replay>) {
+    if !replay.staged.is_empty() {
+        learner.handle.send(std::mem::take(&mut replay.staged));
+    }
+}
+
+fn remember(
+    learner: Res<LiveLearner>,
+    replay: Res<Replay>,
+    mut episodes: ResMut<Episodes>,
+    mut history: ResMut<History>,
+    mut last: Local<Option<(std::time::Instant, u64, u64)>>,
+) {
+    for episode in episodes.0.drain(..) {
+        if episode.controller == Controller::Learning.name() {
+            history.episode_return.push(replay.env_steps, episode.episode_return);
+            history.success.push(replay.env_steps, f32::from(u8::from(episode.success)));
+        }
+        if episode.arena == 0 {
+            history.watched = Some(episode);
+        }
+    }
+    let status = learner.status();
+    let now = std::time::Instant::now();
+    let (at, env_steps, gradient_steps) =
+        *last.get_or_insert((now, replay.env_steps, status.gradient_steps));
+    let seconds = now.duration_since(at).as_secs_f32();
+    if seconds < 0.5 {
+        return;
+    }
+    *last = Some((now, replay.env_steps, status.gradient_steps));
+    let x = replay.env_steps;
+    history.env_step_rate = (x - env_steps) as f32 / seconds;
+    let rate = history.env_step_rate;
+    history.env_steps_per_second.push(x, rate);
+    history.gradient_steps_per_second.push(x, status.gradient_steps_per_second);
+    if status.gradient_steps > gradient_steps && !matches!(status.health, Health::Failed(_)) {
+        let report = &status.report;
+        history.critic_loss.push(x, report.critic_loss);
+        history.temperature.push(x, report.temperature);
+        history.entropy.push(x, report.entropy);
+        history.target_entropy.push(x, report.target_entropy);
+    }
+}

@@ -1,0 +1,135 @@
+//! Select: reads all seats' observations, decides in one forward pass a policy, writes actions.
+
+use bevy::prelude::*;
+use rand::RngExt as _;
+
+use super::controllers::{Controller, Controllers, FrozenPolicies, HumanInput};
+use super::roster::{MOST_SLOTS, PolicyBatch, Roster, Thought, Thoughts};
+use super::{Greedy, LearningPolicy};
+use crate::mdp::{Action, Origin, Policy, PolicyState};
+use crate::sim::Seats;
+
+/// First collects what every policy has to look at, then lets each look once, then hands out actions.
+pub(super) fn select_actions(
+    mut all: Query<(&mut Seats, &Controllers)>,
+    mut roster: ResMut<Roster>,
+    mut human: ResMut<HumanInput>,
+    mut thoughts: ResMut<Thoughts>,
+    learning: Res<LearningPolicy>,
+    frozen: Res<FrozenPolicies>,
+    greedy: Res<Greedy>,
+) {
+    let roster = &mut *roster;
+    let policy = learning.0.load();
+    roster.learning.clear();
+    roster.frozen.values_mut().for_each(PolicyBatch::clear);
+    roster.pending.clear();
+
+    for (seats, controllers) in &all {
+        for (slot, controller) in controllers.iter().enumerate() {
+            let stream = seats.arena * MOST_SLOTS + slot;
+            let state_len = policy.policy.state_len();
+            let memory = roster.seat(stream);
+            if seats.begins {
+                (memory.open, memory.episode_return, memory.episode_length) = (false, 0.0, 0);
+                memory.state = PolicyState(vec![0.0; state_len]);
+            }
+            let (rng, state) = (memory.rng.clone(), std::mem::take(&mut memory.state));
+            let batch = match controller {
+                // A person's observation is looked at too: the panel shows what the agent would do.
+                Controller::Learning | Controller::Human => &mut roster.learning,
+                Controller::Frozen(name) => roster.frozen.entry(name.clone()).or_default(),
+                Controller::Scripted | Controller::Random => continue,
+            };
+            let (vector, grid) = seats.observations.row(slot);
+            batch.observations.push(vector, grid);
+            batch.streams.push(stream);
+            batch.states.push(state);
+            batch.rngs.push(rng);
+        }
+    }
+
+    decide(&*policy.policy, &mut roster.learning, greedy.0);
+    for (name, batch) in &mut roster.frozen {
+        if let Some(policy) = frozen.0.get(name) {
+            decide(&**policy, batch, greedy.0);
+        }
+    }
+
+    thoughts.clear();
+    // Batches were filled in this same order, so one cursor a batch finds each seat's row again.
+    let mut next_learning = 0;
+    let mut next_frozen = std::collections::BTreeMap::<&str, usize>::new();
+    for (mut seats, controllers) in &mut all {
+        let seats = &mut *seats;
+        for (slot, controller) in controllers.iter().enumerate() {
+            let stream = seats.arena * MOST_SLOTS + slot;
+            let looked = match controller {
+                Controller::Learning | Controller::Human => {
+                    next_learning += 1;
+                    Some((&roster.learning, next_learning - 1))
+                }
+                Controller::Frozen(name) => {
+                    let next = next_frozen.entry(name.as_str()).or_default();
+                    *next += 1;
+                    roster.frozen.get(name).map(|batch| (batch, *next - 1))
+                }
+                Controller::Scripted | Controller::Random => None,
+            };
+            let memory = &mut roster.seats[stream];
+            memory.row = None;
+            let mut entropy = 0.0;
+            let mut thought = Thought::default();
+            let mut chosen = Action::Discrete(0);
+            // A frozen policy that is gone leaves its batch undecided: its seats stand still.
+            if let Some((batch, row)) = looked.filter(|(batch, row)| *row < batch.decisions.actions.len()) {
+                memory.rng = batch.rngs[row].clone();
+                memory.state = batch.states[row].clone();
+                chosen = batch.decisions.actions[row];
+                entropy = batch.decisions.entropies[row];
+                if seats.arena == 0 {
+                    let actions = roster.actions;
+                    thought.probabilities =
+                        batch.decisions.probabilities[row * actions..(row + 1) * actions].to_vec();
+                    thought.entropy = entropy;
+                }
+            }
+            match controller {
+                Controller::Learning | Controller::Frozen(_) => {}
+                Controller::Human => chosen = human.take(slot),
+                Controller::Scripted => chosen = seats.script[slot],
+                Controller::Random => {
+                    chosen = Action::Discrete(memory.rng.random_range(0..roster.actions as u16));
+                }
+            }
+            seats.actions[slot] = chosen;
+            if seats.arena == 0 {
+                thought.action = chosen.index();
+                thoughts.push(thought);
+            }
+            if controller.is_recorded() {
+                let pending = &mut roster.pending;
+                memory.row = Some(pending.len());
+                pending.streams.push(stream as u32);
+                pending.starts.push(!memory.open);
+                let (vector, grid) = seats.observations.row(slot);
+                pending.observations.push(vector, grid);
+                pending.actions.push(chosen);
+                pending.behaviour_entropies.push(entropy);
+                pending.origins.push(match controller {
+                    Controller::Human => Origin::Human,
+                    _ => Origin::Policy,
+                });
+            }
+            memory.open = controller.is_recorded();
+        }
+        seats.begins = false;
+    }
+}
+
+fn decide(policy: &dyn Policy, batch: &mut PolicyBatch, greedy: bool) {
+    if batch.observations.count > 0 {
+        let PolicyBatch { observations, states, rngs, decisions, .. } = batch;
+        policy.act(observations, states, rngs, greedy, decisions);
+    }
+}

@@ -1,0 +1,315 @@
+//! Checkpoints on disk: written aside and renamed, so that a crash leaves the last good one.
+//!
+//! A checkpoint folder holds one folder a checkpoint and a file `latest` that names the good one.
+//! What is in the files is left to those who write them.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::LearnerConfig;
+use super::core::Counters;
+use crate::mdp::{EnvironmentSpec, Policy, Rng};
+use crate::sac::{CategoricalPolicy, SacConfig, weights};
+
+const FORMAT: &str = "entropy-arcade-checkpoint";
+const VERSION: u32 = 1;
+const MANIFEST: &str = "manifest.json";
+const LATEST: &str = "latest";
+
+/// Why a checkpoint cannot be written or taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file system refused.
+    #[error("{path}: {reason}; check the path and the free space")]
+    Io {
+        /// The path.
+        path: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// There is no checkpoint.
+    #[error("{0}: no checkpoint there; give a run folder or its checkpoint folder")]
+    Missing(String),
+    /// It is there but cannot be read.
+    #[error("{path}: damaged checkpoint ({problem}); use another one")]
+    Damaged {
+        /// The path.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// It is a good checkpoint of something else.
+    #[error("{path}: {problem}; use a checkpoint of this environment, level and configuration")]
+    Unfit {
+        /// The path.
+        path: String,
+        /// What differs.
+        problem: String,
+    },
+    /// It was written by a newer program.
+    #[error("{path}: checkpoint version {found}, this program reads up to {VERSION}; use a newer program")]
+    Newer {
+        /// The path.
+        path: String,
+        /// Its version.
+        found: u32,
+    },
+}
+
+/// What a checkpoint says of itself, in `manifest.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    format: String,
+    version: u32,
+    /// The environment it was trained on.
+    pub environment: EnvironmentSpec,
+    /// The algorithm's configuration.
+    pub sac: SacConfig,
+    /// The learner's configuration.
+    pub learner: LearnerConfig,
+    /// Counters.
+    pub counters: Counters,
+    /// State of replay sampling.
+    pub replay_rng: Rng,
+    /// Size and checksum of every other file.
+    files: BTreeMap<String, (u64, u64)>,
+}
+
+impl Manifest {
+    /// A manifest without files.
+    pub fn new(
+        environment: EnvironmentSpec,
+        sac: SacConfig,
+        learner: LearnerConfig,
+        counters: Counters,
+        replay_rng: Rng,
+    ) -> Self {
+        Self {
+            format: FORMAT.into(),
+            version: VERSION,
+            environment,
+            sac,
+            learner,
+            counters,
+            replay_rng,
+            files: BTreeMap::new(),
+        }
+    }
+}
+
+/// A checkpoint read into memory and found whole.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    folder: PathBuf,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Checkpoint {
+    /// Reads the latest checkpoint of a run folder or checkpoint folder, or the one given itself.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] in one line.
+    pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
+        let folder = locate(folder)?;
+        let path = folder.display().to_string();
+        let damaged = |problem: String| CheckpointError::Damaged { path: path.clone(), problem };
+        let text = fs::read_to_string(folder.join(MANIFEST)).map_err(|error| damaged(error.to_string()))?;
+        // Looked at before the rest: a newer manifest may say things unheard of.
+        #[derive(Deserialize)]
+        struct Head {
+            format: String,
+            version: u32,
+        }
+        let head: Head = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        if head.format != FORMAT {
+            return Err(damaged(format!("its format is {:?}, not {FORMAT:?}", head.format)));
+        }
+        if head.version > VERSION {
+            return Err(CheckpointError::Newer { path, found: head.version });
+        }
+        let manifest: Manifest = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        let mut files = BTreeMap::new();
+        for (name, &(bytes, sum)) in &manifest.files {
+            let content =
+                fs::read(folder.join(name)).map_err(|error| damaged(format!("{name}: {error}")))?;
+            if content.len() as u64 != bytes {
+                return Err(damaged(format!("{name} has {} bytes of {bytes}", content.len())));
+            }
+            if checksum(&content) != sum {
+                return Err(damaged(format!("{name} is not what was written")));
+            }
+            files.insert(name.clone(), content);
+        }
+        Ok(Self { folder, manifest, files })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> String {
+        self.folder.display().to_string()
+    }
+
+    /// The content of file `name`.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Damaged`] when the checkpoint has no such file.
+    pub fn file(&self, name: &str) -> Result<&[u8], CheckpointError> {
+        self.files.get(name).map(Vec::as_slice).ok_or_else(|| CheckpointError::Damaged {
+            path: self.path(),
+            problem: format!("it has no {name}"),
+        })
+    }
+
+    /// Whether file `name` is part of it.
+    pub fn has(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
+    /// Whether a policy of this checkpoint fits `spec`.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Unfit`] names the first difference.
+    pub fn check_spec(&self, spec: &EnvironmentSpec) -> Result<(), CheckpointError> {
+        let theirs = &self.manifest.environment;
+        let problem = if theirs.name != spec.name {
+            format!("it was trained on {}, this is {}", theirs.name, spec.name)
+        } else if theirs.observation != spec.observation {
+            "its observations have another shape".to_owned()
+        } else if theirs.action != spec.action {
+            "its actions are others".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(CheckpointError::Unfit { path: self.path(), problem })
+    }
+
+    /// Its policy alone.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Damaged`] when its weights are no actor.
+    pub fn policy(&self) -> Result<Arc<dyn Policy>, CheckpointError> {
+        let damaged = |problem: String| CheckpointError::Damaged { path: self.path(), problem };
+        let (tensors, _) =
+            weights::from_bytes(self.file("weights.safetensors")?).map_err(|error| damaged(error.to_string()))?;
+        let policy = CategoricalPolicy::from_tensors(&tensors).map_err(|error| damaged(error.to_string()))?;
+        Ok(Arc::new(policy))
+    }
+}
+
+/// The policy of the checkpoint in `folder`.
+///
+/// # Errors
+/// As [`Checkpoint::open`] and [`Checkpoint::policy`].
+pub fn load_policy(folder: &Path) -> Result<Arc<dyn Policy>, CheckpointError> {
+    Checkpoint::open(folder)?.policy()
+}
+
+/// The folder of the checkpoint meant by `folder`.
+fn locate(folder: &Path) -> Result<PathBuf, CheckpointError> {
+    if folder.join(MANIFEST).is_file() {
+        return Ok(folder.to_owned());
+    }
+    for base in [folder.join("checkpoint"), folder.to_owned()] {
+        if let Ok(name) = fs::read_to_string(base.join(LATEST)) {
+            let name = name.trim();
+            // A name, not a path: a foreign file must not lead elsewhere.
+            if !name.is_empty() && !name.contains(['/', '\\']) && base.join(name).join(MANIFEST).is_file() {
+                return Ok(base.join(name));
+            }
+            return Err(CheckpointError::Damaged {
+                path: base.display().to_string(),
+                problem: format!("`{LATEST}` names {name:?}, which is not there"),
+            });
+        }
+    }
+    Err(CheckpointError::Missing(folder.display().to_string()))
+}
+
+/// Writes a checkpoint into `folder` and makes it the latest; older ones go.
+///
+/// Every file is flushed to disk before the folder gets its name, and the folder before `latest`
+/// points to it: whenever the program dies, `latest` names a whole checkpoint.
+///
+/// # Errors
+/// [`CheckpointError::Io`]; the last checkpoint stays.
+pub fn write(
+    folder: &Path,
+    mut manifest: Manifest,
+    files: Vec<(String, Vec<u8>)>,
+) -> Result<PathBuf, CheckpointError> {
+    let io = |path: &Path| {
+        let path = path.display().to_string();
+        move |error: std::io::Error| CheckpointError::Io { path: path.clone(), reason: error.to_string() }
+    };
+    fs::create_dir_all(folder).map_err(io(folder))?;
+    let mut name = format!("{:012}", manifest.counters.env_steps);
+    let mut again = 0;
+    while folder.join(&name).exists() {
+        again += 1;
+        name = format!("{:012}-{again}", manifest.counters.env_steps);
+    }
+    let aside = folder.join(format!(".new-{name}"));
+    if aside.exists() {
+        fs::remove_dir_all(&aside).map_err(io(&aside))?;
+    }
+    fs::create_dir(&aside).map_err(io(&aside))?;
+    for (file, content) in &files {
+        manifest.files.insert(file.clone(), (content.len() as u64, checksum(content)));
+        write_flushed(&aside.join(file), content).map_err(io(&aside))?;
+    }
+    let text = serde_json::to_vec_pretty(&manifest)
+        .map_err(|error| CheckpointError::Io { path: name.clone(), reason: error.to_string() })?;
+    write_flushed(&aside.join(MANIFEST), &text).map_err(io(&aside))?;
+    let place = folder.join(&name);
+    fs::rename(&aside, &place).map_err(io(&place))?;
+    replace_file(&folder.join(LATEST), name.as_bytes()).map_err(io(folder))?;
+    remove_others(folder, &name);
+    Ok(place)
+}
+
+/// Replaces a file as a whole: written aside, flushed, renamed.
+///
+/// # Errors
+/// The system's error; the old file stays.
+pub fn replace_file(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let aside = path.with_extension("new");
+    write_flushed(&aside, content)?;
+    fs::rename(&aside, path)?;
+    // The rename itself must reach the disk too, where the system lets a folder be flushed.
+    if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
+        _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+fn write_flushed(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Old checkpoints and leftovers of interrupted writes. Failing to remove them harms nothing.
+fn remove_others(folder: &Path, keep: &str) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let ours = name.trim_start_matches(".new-").starts_with(|first: char| first.is_ascii_digit());
+        if ours && name != keep && entry.path().is_dir() {
+            _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// FNV-1a over 64-bit words: tells damage, not malice.
+fn checksum(content: &[u8]) -> u64 {
+    let (words, rest) = content.as_chunks::<8>();
+    let numbers = words.iter().map(|word| u64::from_le_bytes(*word)).chain(rest.iter().map(|&byte| u64::from(byte)));
+    numbers.fold(0xCBF2_9CE4_8422_2325, |sum, number| (sum ^ number).wrapping_mul(0x0000_0100_0000_01B3))
+}

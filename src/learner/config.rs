@@ -1,0 +1,81 @@
+//! How a learner is fed and paced. The algorithm's own choices stand in `sac::config`.
+
+use serde::{Deserialize, Serialize};
+
+use super::LearnerError;
+use crate::sac::SacConfig;
+
+/// Configuration of a learner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LearnerConfig {
+    /// Transitions a gradient step sees, 1 to 65536. Larger is steadier and slower.
+    pub batch_size: usize,
+    /// Transitions kept in replay, 1000 to 50 million; memory is reserved as it fills.
+    pub replay_capacity: usize,
+    /// Environment steps collected before the first gradient step.
+    pub learning_starts: u64,
+    /// Upper bound of gradient steps per environment step, 0.001 to 64. Higher learns from fewer
+    /// steps and takes longer for each.
+    pub gradient_steps_per_env_step: f32,
+    /// Rewards accumulated before bootstrapping, 1 to 16 (Sutton 1988).
+    pub n_step: usize,
+    /// While somebody watches: gradient steps between two published policies.
+    pub publish_every: u64,
+    /// Threads of a CPU update, 0 for as many as there are cores.
+    pub threads: usize,
+    /// Seconds between two checkpoints, 0 for none but the last.
+    pub checkpoint_seconds: u64,
+    /// The algorithm's configuration, from the table `[sac]`.
+    #[serde(skip)]
+    pub sac: SacConfig,
+}
+
+impl Default for LearnerConfig {
+    fn default() -> Self {
+        Self {
+            batch_size: 128,
+            replay_capacity: 200_000,
+            learning_starts: 1_000,
+            gradient_steps_per_env_step: 0.25,
+            n_step: 1,
+            publish_every: 20,
+            threads: 0,
+            checkpoint_seconds: 60,
+            sac: SacConfig::default(),
+        }
+    }
+}
+
+impl LearnerConfig {
+    /// Checks every field's range.
+    ///
+    /// # Errors
+    /// [`LearnerError::Config`] or [`LearnerError::Sac`] for the first value out of range.
+    pub fn validate(&self) -> Result<(), LearnerError> {
+        let ratio = self.gradient_steps_per_env_step;
+        for (ok, key, value, allowed) in [
+            ((1..=65_536).contains(&self.batch_size), "learner.batch_size", self.batch_size.to_string(), "1 to 65536"),
+            (
+                (1_000..=50_000_000).contains(&self.replay_capacity),
+                "learner.replay_capacity",
+                self.replay_capacity.to_string(),
+                "1000 to 50000000",
+            ),
+            (
+                (0.001..=64.0).contains(&ratio),
+                "learner.gradient_steps_per_env_step",
+                ratio.to_string(),
+                "0.001 to 64",
+            ),
+            ((1..=16).contains(&self.n_step), "learner.n_step", self.n_step.to_string(), "1 to 16"),
+            (self.publish_every >= 1, "learner.publish_every", self.publish_every.to_string(), "1 or more"),
+            (self.threads <= 256, "learner.threads", self.threads.to_string(), "0 to 256"),
+        ] {
+            if !ok {
+                return Err(LearnerError::Config { key, value, allowed });
+            }
+        }
+        Ok(self.sac.validate()?)
+    }
+}

@@ -1,0 +1,243 @@
+//! The learner itself, without a thread: steps in, gradient steps, policies out.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::{self, Checkpoint, CheckpointError, Manifest};
+use super::{DeviceChoice, LearnerConfig, LearnerError, device};
+use crate::mdp::{ActionSpace, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, rng};
+use crate::replay::{ReplayBuffer, ReplayConfig};
+use crate::sac::{CategoricalPolicy, SacUpdate, UpdateReport, weights};
+
+/// What a learner is made from.
+#[derive(Debug, Clone)]
+pub struct LearnerSetup {
+    /// What it learns to play.
+    pub spec: EnvironmentSpec,
+    /// How.
+    pub config: LearnerConfig,
+    /// Where.
+    pub device: DeviceChoice,
+    /// Seed of initial weights and replay sampling.
+    pub seed: u64,
+    /// Where checkpoints go; none are written without it.
+    pub checkpoints: Option<PathBuf>,
+    /// The run or checkpoint to go on from.
+    pub resume: Option<PathBuf>,
+}
+
+/// Counters of a learner, as they stand in a checkpoint.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Steps received.
+    pub env_steps: u64,
+    /// Gradient steps made.
+    pub gradient_steps: u64,
+    /// Policies published.
+    pub policy_version: u64,
+    /// Gradient steps that may be made now.
+    pub credit: f64,
+}
+
+/// Replay, algorithm and counters.
+pub struct Learner {
+    setup: LearnerSetup,
+    sac: Box<dyn SacUpdate>,
+    reason: String,
+    replay: ReplayBuffer,
+    rng: Rng,
+    batch: TransitionBatch,
+    counters: Counters,
+    pool: Option<rayon::ThreadPool>,
+}
+
+impl Learner {
+    /// A learner with fresh networks, or one that goes on from `setup.resume`.
+    ///
+    /// # Errors
+    /// [`LearnerError`] names the configuration value, device or checkpoint at fault.
+    pub fn new(setup: LearnerSetup) -> Result<Self, LearnerError> {
+        setup.config.validate()?;
+        if matches!(setup.spec.action, ActionSpace::Continuous(_)) {
+            return Err(LearnerError::ContinuousActions(setup.spec.name.clone()));
+        }
+        let (features, actions) = (setup.spec.observation.features(), setup.spec.action.len());
+        let config = &setup.config;
+        let pool = pool(config.threads);
+        let make = || device::choose(setup.device, &config.sac, features, actions, config.batch_size, setup.seed);
+        let (sac, reason) = match &pool {
+            Some(pool) => pool.install(make)?,
+            None => make()?,
+        };
+        let mut learner = Self::with_update(setup, sac, reason);
+        learner.pool = pool;
+        if let Some(folder) = learner.setup.resume.clone() {
+            learner.load(&folder)?;
+        }
+        Ok(learner)
+    }
+
+    /// A learner around any gradient step.
+    pub fn with_update(setup: LearnerSetup, sac: Box<dyn SacUpdate>, reason: String) -> Self {
+        let replay = empty_replay(&setup);
+        let rng = rng(setup.seed, Stream::Replay, 0);
+        Self {
+            setup,
+            sac,
+            reason,
+            replay,
+            rng,
+            batch: TransitionBatch::default(),
+            counters: Counters::default(),
+            pool: None,
+        }
+    }
+
+    /// Takes steps into replay and, while `training`, the credit for gradient steps they bring.
+    pub fn push(&mut self, steps: &StepBatch, training: bool) {
+        self.replay.push(steps);
+        self.counters.env_steps += steps.len() as u64;
+        if training && self.counters.env_steps > self.setup.config.learning_starts {
+            self.counters.credit +=
+                steps.len() as f64 * f64::from(self.setup.config.gradient_steps_per_env_step);
+        }
+    }
+
+    /// Gradient steps that the steps received so far allow.
+    pub fn credit(&self) -> u64 {
+        if self.replay.is_empty() { 0 } else { self.counters.credit as u64 }
+    }
+
+    /// Makes `count` gradient steps and reports the last one, if asked.
+    ///
+    /// # Errors
+    /// [`LearnerError::Sac`] when a figure stops being finite or the device fails.
+    pub fn train(&mut self, count: u64, report: bool) -> Result<Option<UpdateReport>, LearnerError> {
+        let Self { sac, replay, rng, batch, pool, setup, counters, .. } = self;
+        let mut work = || {
+            let mut last = None;
+            for step in 0..count {
+                if !replay.sample(setup.config.batch_size, rng, batch) {
+                    break;
+                }
+                last = sac.update(batch, report && step + 1 == count)?;
+                counters.gradient_steps += 1;
+                counters.credit -= 1.0;
+            }
+            Ok(last)
+        };
+        match pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
+    /// The current policy under the next version number.
+    ///
+    /// # Errors
+    /// [`LearnerError::Sac`] when it cannot be read from the device.
+    pub fn publish(&mut self) -> Result<PolicySnapshot, LearnerError> {
+        self.counters.policy_version += 1;
+        let policy = CategoricalPolicy::from_tensors(&self.sac.export_actor()?)?;
+        Ok(PolicySnapshot { version: self.counters.policy_version, policy: Arc::new(policy) })
+    }
+
+    /// Counters so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The replay buffer.
+    pub fn replay(&self) -> &ReplayBuffer {
+        &self.replay
+    }
+
+    /// Device in use, and why it was chosen.
+    pub fn device(&self) -> (String, String) {
+        (self.sac.device(), self.reason.clone())
+    }
+
+    /// Changes what can be changed between two gradient steps.
+    ///
+    /// # Errors
+    /// [`LearnerError`] for a value out of range; nothing has changed then.
+    pub fn set_config(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
+        config.validate()?;
+        self.sac.set_config(config.sac.clone())?;
+        self.setup.config = LearnerConfig { replay_capacity: self.setup.config.replay_capacity, ..config };
+        Ok(())
+    }
+
+    /// Fresh networks and an empty replay buffer; counters go back to 0, versions go on.
+    ///
+    /// # Errors
+    /// [`LearnerError::Device`] when the device fails.
+    pub fn reset(&mut self) -> Result<(), LearnerError> {
+        let setup = LearnerSetup { resume: None, ..self.setup.clone() };
+        let version = self.counters.policy_version;
+        *self = Self::new(setup)?;
+        self.counters.policy_version = version;
+        Ok(())
+    }
+
+    /// Writes a checkpoint into `folder`, with `extra` files beside the learner's own.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] names the path and the system's reason; the last checkpoint stays.
+    pub fn save(&self, folder: &Path, extra: Vec<(String, Vec<u8>)>) -> Result<PathBuf, LearnerError> {
+        let manifest = Manifest::new(
+            self.setup.spec.clone(),
+            self.setup.config.sac.clone(),
+            self.setup.config.clone(),
+            self.counters,
+            self.rng.clone(),
+        );
+        let mut replay = Vec::new();
+        self.replay.save(&mut replay).map_err(|error| CheckpointError::Damaged {
+            path: folder.display().to_string(),
+            problem: error.to_string(),
+        })?;
+        let mut files = vec![
+            ("weights.safetensors".to_owned(), weights::to_bytes(&self.sac.export()?, &Default::default())),
+            ("replay.bin".to_owned(), replay),
+        ];
+        files.extend(extra);
+        Ok(checkpoint::write(folder, manifest, files)?)
+    }
+
+    /// Goes on from a checkpoint: weights, optimiser, temperature, counters, random state, replay.
+    ///
+    /// # Errors
+    /// [`LearnerError::Checkpoint`] when it is truncated, foreign or newer; nothing has changed then.
+    pub fn load(&mut self, folder: &Path) -> Result<(), LearnerError> {
+        let checkpoint = Checkpoint::open(folder)?;
+        let unfit = |problem: String| CheckpointError::Unfit { path: checkpoint.path(), problem };
+        checkpoint.check_spec(&self.setup.spec)?;
+        let (tensors, _) = weights::from_bytes(checkpoint.file("weights.safetensors")?)?;
+        let replay = empty_replay(&self.setup)
+            .load(&mut checkpoint.file("replay.bin")?)
+            .map_err(|error| unfit(error.to_string()))?;
+        self.sac
+            .import(&tensors, checkpoint.manifest.counters.gradient_steps)
+            .map_err(|error| unfit(error.to_string()))?;
+        self.replay = replay;
+        self.rng = checkpoint.manifest.replay_rng.clone();
+        self.counters = checkpoint.manifest.counters;
+        Ok(())
+    }
+}
+
+fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
+    let config = &setup.config;
+    ReplayBuffer::new(
+        setup.spec.observation.clone(),
+        ReplayConfig { capacity: config.replay_capacity, n_step: config.n_step, gamma: config.sac.gamma },
+    )
+}
+
+/// A pool of the learner's own, so that its work never waits behind the simulation's.
+fn pool(threads: usize) -> Option<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("learner-{index}")).build().ok()
+}

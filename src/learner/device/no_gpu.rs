@@ -1,0 +1,39 @@
+//! Stands in for `gpu` in a build without the feature `gpu`: there never is one.
+
+use crate::mdp::Rng;
+use crate::sac::{SacConfig, SacError, SacUpdate};
+
+/// Never exists.
+pub enum Gpu {}
+
+/// Whether software renderers may be used: there is nothing to use them with.
+pub fn software_allowed() -> bool {
+    false
+}
+
+/// # Errors
+/// Always.
+pub fn open(_allow_software: bool) -> Result<Gpu, String> {
+    Err("built without the feature `gpu`".to_string())
+}
+
+impl Gpu {
+    /// Never called.
+    pub fn name(&self) -> String {
+        match *self {}
+    }
+
+    /// Never called.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn sac(
+        &self,
+        _config: &SacConfig,
+        _features: usize,
+        _actions: usize,
+        _rng: &mut Rng,
+    ) -> Result<Box<dyn SacUpdate>, SacError> {
+        match *self {}
+    }
+}

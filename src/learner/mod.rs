@@ -1,0 +1,74 @@
+//! Learning: replay and algorithm together, on a thread of their own, with checkpoints.
+//!
+//! Recorded steps go in, policies come out; between the two stands [`LearnerHandle`], the one seam
+//! that actors know. Nothing here knows about Bevy or worlds.
+
+pub mod checkpoint;
+mod config;
+mod core;
+pub mod device;
+mod thread;
+
+pub use checkpoint::CheckpointError;
+pub use config::LearnerConfig;
+pub use core::{Learner, LearnerSetup};
+pub use device::DeviceChoice;
+pub use thread::{Health, LearnerHandle, LearnerStatus, PeriodReport};
+
+use crate::mdp::{Action, Decisions, ObservationBatch, Policy, PolicyState, Rng};
+
+/// Why learning cannot begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnerError {
+    /// The algorithm.
+    #[error(transparent)]
+    Sac(#[from] crate::sac::SacError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] device::LearnerDeviceError),
+    /// A checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A value out of range.
+    #[error("{key} = {value}: allowed is {allowed}")]
+    Config {
+        /// Dotted key.
+        key: &'static str,
+        /// The offending value.
+        value: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// The environment's actions are of a kind that no algorithm here learns.
+    #[error("{0}: its actions are continuous; only discrete actions can be learned")]
+    ContinuousActions(String),
+    /// The learner's thread is gone.
+    #[error("the learner stopped: {0}")]
+    Stopped(String),
+}
+
+/// Uniformly random actions: what acts before the learner has made its first policy.
+#[derive(Debug, Clone, Copy)]
+pub struct UniformPolicy {
+    /// Number of actions.
+    pub actions: usize,
+}
+
+impl Policy for UniformPolicy {
+    fn act(
+        &self,
+        observations: &ObservationBatch,
+        _states: &mut [PolicyState],
+        rngs: &mut [Rng],
+        _greedy: bool,
+        decisions: &mut Decisions,
+    ) {
+        use rand::RngExt as _;
+        decisions.clear();
+        for rng in &mut rngs[..observations.count] {
+            decisions.actions.push(Action::Discrete(rng.random_range(0..self.actions as u16)));
+            decisions.entropies.push((self.actions as f32).ln());
+        }
+        decisions.probabilities.resize(observations.count * self.actions, 1.0 / self.actions as f32);
+    }
+}

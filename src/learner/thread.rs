@@ -1,0 +1,461 @@
+//! The learner's thread, and the handle everybody else holds.
+//!
+//! Two ways to work: *live*, training as fast as its credit allows while frames go on, and in
+//! *periods*, where the caller hands over steps and later waits for the policy. A failure ends the
+//! thread, never the program.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+
+use super::core::{Counters, Learner, LearnerSetup};
+use super::{LearnerConfig, LearnerError, UniformPolicy};
+use crate::mdp::{PolicySnapshot, StepBatch};
+use crate::sac::UpdateReport;
+
+/// How a learner is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// Opening its device.
+    Starting,
+    /// Waiting for enough experience.
+    Collecting,
+    /// Making gradient steps.
+    Training,
+    /// Switched off.
+    Paused,
+    /// Stopped for the stated reason. The policy it last published goes on acting.
+    Failed(String),
+}
+
+/// A snapshot of the learner for people to look at.
+#[derive(Debug, Clone)]
+pub struct LearnerStatus {
+    /// How it is doing.
+    pub health: Health,
+    /// Device in use.
+    pub device: String,
+    /// Why that one.
+    pub device_reason: String,
+    /// Gradient steps made.
+    pub gradient_steps: u64,
+    /// Environment steps received.
+    pub env_steps: u64,
+    /// Transitions in replay.
+    pub replay_len: usize,
+    /// Transitions replay can hold.
+    pub replay_capacity: usize,
+    /// Share of replay that a person played, [0, 1].
+    pub human_share: f32,
+    /// Number of the latest policy.
+    pub policy_version: u64,
+    /// The latest measured gradient step.
+    pub report: UpdateReport,
+    /// Gradient steps per second, lately.
+    pub gradient_steps_per_second: f32,
+    /// The last thing worth telling; may be empty.
+    pub message: String,
+}
+
+/// What one period brought.
+#[derive(Clone)]
+pub struct PeriodReport {
+    /// The policy for the period after next.
+    pub policy: PolicySnapshot,
+    /// The last gradient step, if there was one.
+    pub report: Option<UpdateReport>,
+    /// Counters after the period.
+    pub counters: Counters,
+    /// Transitions in replay.
+    pub replay_len: usize,
+}
+
+enum Command {
+    Steps(StepBatch),
+    Period(StepBatch, Sender<Result<PeriodReport, LearnerError>>),
+    Train(bool),
+    Configure(Box<LearnerConfig>),
+    Save(Option<PathBuf>, Vec<(String, Vec<u8>)>, Option<Sender<Result<PathBuf, LearnerError>>>),
+    Load(PathBuf),
+    Reset,
+}
+
+/// The one seam between actors and the learner: steps go in, policies come out. Nothing here waits,
+/// except where it says so.
+pub struct LearnerHandle {
+    commands: Sender<Command>,
+    policy: Arc<ArcSwap<PolicySnapshot>>,
+    status: Arc<ArcSwap<LearnerStatus>>,
+    period: Option<Receiver<Result<PeriodReport, LearnerError>>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl LearnerHandle {
+    /// Starts a learner. It opens its device on its own thread; until its first policy is out,
+    /// actions are uniformly random.
+    pub fn start(setup: LearnerSetup) -> Self {
+        let actions = setup.spec.action.len();
+        let untrained = PolicySnapshot { version: 0, policy: Arc::new(UniformPolicy { actions }) };
+        Self::start_with(setup, Arc::new(ArcSwap::from_pointee(untrained)), Learner::new)
+    }
+
+    /// Starts a learner that publishes into `policy` and is made by `make`.
+    pub fn start_with(
+        setup: LearnerSetup,
+        policy: Arc<ArcSwap<PolicySnapshot>>,
+        make: impl FnOnce(LearnerSetup) -> Result<Learner, LearnerError> + Send + 'static,
+    ) -> Self {
+        let (commands, inbox) = unbounded();
+        let status = Arc::new(ArcSwap::from_pointee(LearnerStatus {
+            health: Health::Starting,
+            device: String::new(),
+            device_reason: String::new(),
+            gradient_steps: 0,
+            env_steps: 0,
+            replay_len: 0,
+            replay_capacity: setup.config.replay_capacity,
+            human_share: 0.0,
+            policy_version: 0,
+            report: UpdateReport::default(),
+            gradient_steps_per_second: 0.0,
+            message: String::new(),
+        }));
+        let shared = (policy.clone(), status.clone());
+        let work = move || {
+            let (policy, status) = shared;
+            let checkpoints = setup.checkpoints.clone();
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                let config = setup.config.clone();
+                let learner = make(setup)?;
+                Worker::new(learner, config, checkpoints, policy, status.clone()).run(&inbox)
+            }));
+            let failure = match outcome {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(panic) => format!("it panicked: {}", panic_text(&*panic)),
+            };
+            tracing::error!("the learner stopped: {failure}");
+            let last = status.load();
+            status.store(Arc::new(LearnerStatus {
+                health: Health::Failed(failure),
+                gradient_steps_per_second: 0.0,
+                ..(**last).clone()
+            }));
+        };
+        let thread = std::thread::Builder::new().name("learner".into()).spawn(work);
+        if let Err(error) = &thread {
+            let last = status.load_full();
+            let health = Health::Failed(format!("no thread to run on: {error}"));
+            status.store(Arc::new(LearnerStatus { health, ..(*last).clone() }));
+        }
+        Self { commands, policy, status, period: None, thread: thread.ok() }
+    }
+
+    /// Where published policies appear.
+    pub fn policy(&self) -> Arc<ArcSwap<PolicySnapshot>> {
+        self.policy.clone()
+    }
+
+    /// How the learner is doing.
+    pub fn status(&self) -> Arc<LearnerStatus> {
+        self.status.load_full()
+    }
+
+    /// Hands over recorded steps.
+    pub fn send(&self, steps: StepBatch) {
+        self.tell(Command::Steps(steps));
+    }
+
+    /// Switches gradient steps on or off. Steps are taken into replay all the same.
+    pub fn set_training(&self, on: bool) {
+        self.tell(Command::Train(on));
+    }
+
+    /// Changes the configuration; a value out of range is reported in the status message.
+    pub fn set_config(&self, config: LearnerConfig) {
+        self.tell(Command::Configure(Box::new(config)));
+    }
+
+    /// Asks for a checkpoint now, into the folder of the set-up.
+    pub fn save(&self) {
+        self.tell(Command::Save(None, Vec::new(), None));
+    }
+
+    /// Asks to go on from a checkpoint; the status message tells how it went.
+    pub fn load(&self, folder: PathBuf) {
+        self.tell(Command::Load(folder));
+    }
+
+    /// Asks for fresh networks.
+    pub fn reset(&self) {
+        self.tell(Command::Reset);
+    }
+
+    /// Begins a period: the learner takes `steps` and makes the gradient steps they allow.
+    pub fn begin_period(&mut self, steps: StepBatch) {
+        let (reply, receiver) = crossbeam_channel::bounded(1);
+        self.tell(Command::Period(steps, reply));
+        self.period = Some(receiver);
+    }
+
+    /// Waits for the end of the period that was begun and publishes its policy.
+    ///
+    /// # Errors
+    /// What stopped the learner.
+    pub fn finish_period(&mut self) -> Result<PeriodReport, LearnerError> {
+        let Some(receiver) = self.period.take() else {
+            return Err(LearnerError::Stopped("no period was begun".into()));
+        };
+        let report = receiver.recv().map_err(|_| self.stopped())??;
+        self.policy.store(Arc::new(report.policy.clone()));
+        Ok(report)
+    }
+
+    /// Writes a checkpoint with `extra` files into `folder` and waits for it.
+    ///
+    /// # Errors
+    /// What went wrong, in one line.
+    pub fn save_with(&self, folder: PathBuf, extra: Vec<(String, Vec<u8>)>) -> Result<PathBuf, LearnerError> {
+        let (reply, receiver) = crossbeam_channel::bounded(1);
+        self.tell(Command::Save(Some(folder), extra, Some(reply)));
+        receiver.recv().map_err(|_| self.stopped())?
+    }
+
+    fn tell(&self, command: Command) {
+        // A learner that has stopped says so in its status; there is nothing else to tell it.
+        _ = self.commands.send(command);
+    }
+
+    fn stopped(&self) -> LearnerError {
+        // The thread sets its status as the last thing it does.
+        for _ in 0..200 {
+            if let Health::Failed(reason) = &self.status.load().health {
+                return LearnerError::Stopped(reason.clone());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        LearnerError::Stopped("for an unknown reason".into())
+    }
+}
+
+impl Drop for LearnerHandle {
+    fn drop(&mut self) {
+        // Closing the channel lets the thread finish its gradient step and go.
+        self.commands = unbounded().0;
+        if let Some(thread) = self.thread.take() {
+            _ = thread.join();
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a word")
+}
+
+/// Gradient steps between two looks at the inbox.
+const STEPS_A_ROUND: u64 = 4;
+/// Time between two measured gradient steps, and between two status updates.
+const REPORT_EVERY: Duration = Duration::from_millis(200);
+
+struct Worker {
+    learner: Learner,
+    config: LearnerConfig,
+    checkpoints: Option<PathBuf>,
+    policy: Arc<ArcSwap<PolicySnapshot>>,
+    status: Arc<ArcSwap<LearnerStatus>>,
+    training: bool,
+    published_at: u64,
+    reported: (Instant, u64),
+    saved: (Instant, u64),
+}
+
+impl Worker {
+    fn new(
+        learner: Learner,
+        config: LearnerConfig,
+        checkpoints: Option<PathBuf>,
+        policy: Arc<ArcSwap<PolicySnapshot>>,
+        status: Arc<ArcSwap<LearnerStatus>>,
+    ) -> Self {
+        let steps = learner.counters().gradient_steps;
+        let now = Instant::now();
+        Self {
+            learner,
+            config,
+            checkpoints,
+            policy,
+            status,
+            training: true,
+            published_at: steps,
+            reported: (now, steps),
+            saved: (now, steps),
+        }
+    }
+
+    fn run(&mut self, inbox: &Receiver<Command>) -> Result<(), LearnerError> {
+        self.publish()?;
+        self.tell(None, None);
+        loop {
+            let ready = self.training && self.learner.credit() > 0;
+            // With work at hand, only look; without, sleep until somebody speaks.
+            let wait = if ready { Duration::ZERO } else { REPORT_EVERY };
+            match inbox.recv_timeout(wait) {
+                Ok(command) => {
+                    self.obey(command)?;
+                    while let Ok(command) = inbox.try_recv() {
+                        self.obey(command)?;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            self.work()?;
+        }
+    }
+
+    /// One round of live training.
+    fn work(&mut self) -> Result<(), LearnerError> {
+        let due = self.reported.0.elapsed() >= REPORT_EVERY;
+        let count = if self.training { self.learner.credit().min(STEPS_A_ROUND) } else { 0 };
+        let report = self.learner.train(count, due)?;
+        if self.learner.counters().gradient_steps >= self.published_at + self.config.publish_every {
+            self.publish()?;
+        }
+        if due {
+            self.tell(report, None);
+        }
+        let every = self.config.checkpoint_seconds;
+        let (saved, at) = self.saved;
+        if every > 0 && saved.elapsed().as_secs() >= every && self.learner.counters().gradient_steps > at {
+            self.save(None, Vec::new(), None);
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, command: Command) -> Result<(), LearnerError> {
+        match command {
+            Command::Steps(steps) => self.learner.push(&steps, self.training),
+            Command::Period(steps, reply) => {
+                self.learner.push(&steps, true);
+                let result = self.period();
+                let failed = result.as_ref().err().map(ToString::to_string);
+                _ = reply.send(result);
+                if let Some(failed) = failed {
+                    return Err(LearnerError::Stopped(failed));
+                }
+            }
+            Command::Train(on) => {
+                self.training = on;
+                self.tell(None, None);
+            }
+            Command::Configure(config) => {
+                let message = match self.learner.set_config((*config).clone()) {
+                    Ok(()) => {
+                        self.config = *config;
+                        String::new()
+                    }
+                    Err(error) => error.to_string(),
+                };
+                self.tell(None, Some(message));
+            }
+            Command::Save(folder, extra, reply) => self.save(folder, extra, reply),
+            Command::Load(folder) => {
+                let message = match self.learner.load(&folder) {
+                    Ok(()) => format!("loaded {}", folder.display()),
+                    Err(error) => error.to_string(),
+                };
+                self.publish()?;
+                self.tell(None, Some(message));
+            }
+            Command::Reset => {
+                self.learner.reset()?;
+                self.publish()?;
+                self.tell(None, Some("fresh networks".into()));
+            }
+        }
+        Ok(())
+    }
+
+    fn period(&mut self) -> Result<PeriodReport, LearnerError> {
+        let report = self.learner.train(self.learner.credit(), true)?;
+        Ok(PeriodReport {
+            policy: self.learner.publish()?,
+            report,
+            counters: self.learner.counters(),
+            replay_len: self.learner.replay().len(),
+        })
+    }
+
+    fn publish(&mut self) -> Result<(), LearnerError> {
+        self.policy.store(Arc::new(self.learner.publish()?));
+        self.published_at = self.learner.counters().gradient_steps;
+        Ok(())
+    }
+
+    fn save(
+        &mut self,
+        folder: Option<PathBuf>,
+        extra: Vec<(String, Vec<u8>)>,
+        reply: Option<Sender<Result<PathBuf, LearnerError>>>,
+    ) {
+        let Some(folder) = folder.or_else(|| self.checkpoints.clone()) else {
+            self.tell(None, Some("nothing saved: this run has no folder, start it with --out".into()));
+            return;
+        };
+        let result = self.learner.save(&folder, extra);
+        let message = match &result {
+            Ok(place) => format!("saved {}", place.display()),
+            Err(error) => error.to_string(),
+        };
+        self.saved = (Instant::now(), self.learner.counters().gradient_steps);
+        if let Some(reply) = reply {
+            _ = reply.send(result);
+        }
+        self.tell(None, Some(message));
+    }
+
+    /// Updates the status; without a report or a message the last ones stay.
+    fn tell(&mut self, report: Option<UpdateReport>, message: Option<String>) {
+        let counters = self.learner.counters();
+        let seconds = self.reported.0.elapsed().as_secs_f32();
+        let last = self.status.load_full();
+        let made = counters.gradient_steps.saturating_sub(self.reported.1);
+        let rate = if seconds >= REPORT_EVERY.as_secs_f32() {
+            self.reported = (Instant::now(), counters.gradient_steps);
+            made as f32 / seconds
+        } else {
+            last.gradient_steps_per_second
+        };
+        let health = if !self.training {
+            Health::Paused
+        } else if counters.env_steps <= self.config.learning_starts {
+            Health::Collecting
+        } else {
+            Health::Training
+        };
+        let (device, device_reason) = self.learner.device();
+        self.status.store(Arc::new(LearnerStatus {
+            health,
+            device,
+            device_reason,
+            gradient_steps: counters.gradient_steps,
+            env_steps: counters.env_steps,
+            replay_len: self.learner.replay().len(),
+            replay_capacity: self.learner.replay().capacity(),
+            human_share: self.learner.replay().human_share(),
+            policy_version: counters.policy_version,
+            report: report.unwrap_or(last.report),
+            gradient_steps_per_second: rate,
+            message: message.unwrap_or_else(|| last.message.clone()),
+        }));
+    }
+}

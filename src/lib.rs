@@ -1,0 +1,20 @@
+//! Entropy Arcade: physics worlds whose agents learn while you play.
+//!
+//! Data flows one way: environment → observation → action → step → transition → replay → learner →
+//! policy snapshot → action. The layers, each of which knows only those named before it:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`mdp`] | the vocabulary: spaces, steps, transitions, policies, seeds |
+//! | [`replay`], [`sac`] | the buffer; the algorithm and its gradient step |
+//! | [`learner`] | replay and algorithm together: a thread, a device, checkpoints |
+//! | [`sim`] | worlds, arenas and the tick, on bevy_rapier2d |
+//! | [`agent`] | controllers in the seats of a simulation, transitions to a learner |
+//! | [`run`] | training runs without a window: headless loop, evaluation, benchmarks |
+//! | `view`, `panel` | drawing and keyboard; the egui panel (feature `arcade`) |
+//! | [`app`] | the whole composition, in one place |
+#![deny(missing_docs, unsafe_code)]
+
+pub mod mdp;
+pub mod sim;
+pub mod replay;

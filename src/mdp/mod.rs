@@ -1,0 +1,15 @@
+//! The vocabulary every layer shares: spaces, episodes, transitions, policies, seeds.
+//!
+//! Nothing here knows about Bevy, burn or a world; it only names what flows between them.
+
+mod episode;
+mod policy;
+mod seed;
+mod space;
+mod transition;
+
+pub use episode::{EpisodeEnd, EpisodeSummary, RewardTerm};
+pub use policy::{Decisions, Policy, PolicySnapshot, PolicyState};
+pub use seed::{Rng, Stream, rng};
+pub use space::{ActionSpace, EnvironmentSpec, GridShape, ObservationSpace};
+pub use transition::{Action, ObservationBatch, Origin, StepBatch, TransitionBatch, push_features};

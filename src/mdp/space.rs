@@ -1,0 +1,122 @@
+//! What an environment declares about itself: observations, actions, timing, players, rewards.
+
+use serde::{Deserialize, Serialize};
+
+use super::RewardTerm;
+
+/// Shape of a grid observation, stored row-major as `[channels, height, width]` bytes.
+///
+/// A byte reads as `byte / 255` in every network, so a one-hot plane is written with 0 and 255.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GridShape {
+    /// Number of planes.
+    pub channels: usize,
+    /// Rows, top to bottom.
+    pub height: usize,
+    /// Columns, left to right.
+    pub width: usize,
+}
+
+impl GridShape {
+    /// Number of bytes in one grid.
+    pub const fn len(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    /// Whether the grid holds no cell.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What one player slot sees: a float vector, a grid of bytes, or both.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ObservationSpace {
+    /// Names of the vector's entries in order; values are scaled by the environment to about [−1, 1].
+    pub vector: Vec<String>,
+    /// The grid, when there is one.
+    pub grid: Option<GridShape>,
+}
+
+impl ObservationSpace {
+    /// Number of floats in the vector part.
+    pub fn vector_len(&self) -> usize {
+        self.vector.len()
+    }
+
+    /// Number of bytes in the grid part.
+    pub fn grid_len(&self) -> usize {
+        self.grid.map_or(0, |grid| grid.len())
+    }
+
+    /// Number of inputs a network reads: the vector, then the grid's bytes in order.
+    pub fn features(&self) -> usize {
+        self.vector_len() + self.grid_len()
+    }
+
+    /// Bytes that one stored observation takes.
+    pub fn bytes(&self) -> usize {
+        4 * self.vector_len() + self.grid_len()
+    }
+}
+
+/// What one player slot can do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ActionSpace {
+    /// One of several named actions.
+    Discrete(Vec<String>),
+    /// A real vector within bounds, one `[low, high]` pair a dimension.
+    /// No environment offers it and no learner accepts it yet.
+    Continuous(Vec<[f32; 2]>),
+}
+
+impl ActionSpace {
+    /// Builds a discrete space from action names.
+    pub fn discrete(names: &[&str]) -> Self {
+        Self::Discrete(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    /// Number of discrete actions, or of dimensions.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Discrete(names) => names.len(),
+            Self::Continuous(bounds) => bounds.len(),
+        }
+    }
+
+    /// Whether there is nothing to choose.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Names of the discrete actions, empty for a continuous space.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::Discrete(names) => names,
+            Self::Continuous(_) => &[],
+        }
+    }
+}
+
+/// Everything a learner, a recorder or a person needs to know of an environment before it runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EnvironmentSpec {
+    /// Name on the command line, e.g. `lava-room`.
+    pub name: String,
+    /// One sentence for a person.
+    pub summary: String,
+    /// What every player slot sees.
+    pub observation: ObservationSpace,
+    /// What every player slot can do.
+    pub action: ActionSpace,
+    /// Physics ticks an action lasts.
+    pub ticks_per_step: u32,
+    /// Seconds one physics tick simulates.
+    pub tick_seconds: f32,
+    /// Agent steps after which an episode is truncated.
+    pub episode_limit: u32,
+    /// Number of player slots.
+    pub slots: usize,
+    /// What is rewarded, and how much.
+    pub rewards: Vec<RewardTerm>,
+}

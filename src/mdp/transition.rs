@@ -1,0 +1,222 @@
+//! Observations, steps and batches of transitions, in the layout they travel and are stored in.
+
+use serde::{Deserialize, Serialize};
+
+use super::{EpisodeEnd, ObservationSpace};
+
+/// What a player slot chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Action {
+    /// Index into the discrete action names.
+    Discrete(u16),
+}
+
+impl Action {
+    /// Index of a discrete action.
+    pub fn index(self) -> usize {
+        let Self::Discrete(index) = self;
+        usize::from(index)
+    }
+}
+
+/// Who chose an action that went into replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Origin {
+    /// The learning policy.
+    #[default]
+    Policy,
+    /// A person at the keyboard.
+    Human,
+}
+
+/// Several observations of one space: `vector` is `[count, vector_len]`, `grid` is `[count, grid_len]`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ObservationBatch {
+    /// Number of observations.
+    pub count: usize,
+    /// Row-major floats.
+    pub vector: Vec<f32>,
+    /// Row-major bytes.
+    pub grid: Vec<u8>,
+}
+
+impl ObservationBatch {
+    /// `count` all-zero observations of `space`.
+    pub fn zeros(space: &ObservationSpace, count: usize) -> Self {
+        Self {
+            count,
+            vector: vec![0.0; count * space.vector_len()],
+            grid: vec![0; count * space.grid_len()],
+        }
+    }
+
+    /// Appends all observations of `other`.
+    pub fn append(&mut self, other: &Self) {
+        self.count += other.count;
+        self.vector.extend_from_slice(&other.vector);
+        self.grid.extend_from_slice(&other.grid);
+    }
+
+    /// Removes all observations and keeps the memory.
+    pub fn clear(&mut self) {
+        self.count = 0;
+        self.vector.clear();
+        self.grid.clear();
+    }
+
+    /// Appends one observation, given as its vector and its grid.
+    pub fn push(&mut self, vector: &[f32], grid: &[u8]) {
+        self.count += 1;
+        self.vector.extend_from_slice(vector);
+        self.grid.extend_from_slice(grid);
+    }
+
+    /// Floats and bytes of one observation.
+    fn widths(&self) -> (usize, usize) {
+        let count = self.count.max(1);
+        (self.vector.len() / count, self.grid.len() / count)
+    }
+
+    /// The vector and the grid of observation `index`.
+    pub fn row(&self, index: usize) -> (&[f32], &[u8]) {
+        let (v, g) = self.widths();
+        (&self.vector[index * v..(index + 1) * v], &self.grid[index * g..(index + 1) * g])
+    }
+
+    /// The same row, to write to.
+    pub fn row_mut(&mut self, index: usize) -> (&mut [f32], &mut [u8]) {
+        let (v, g) = self.widths();
+        (
+            &mut self.vector[index * v..(index + 1) * v],
+            &mut self.grid[index * g..(index + 1) * g],
+        )
+    }
+
+    /// Appends what a network reads of every observation to `features`, `[count, features]`:
+    /// the vector, then each byte of the grid divided by 255.
+    pub fn features(&self, features: &mut Vec<f32>) {
+        for index in 0..self.count {
+            let (vector, grid) = self.row(index);
+            push_features(vector, grid, features);
+        }
+    }
+}
+
+/// Appends one observation's network inputs: the vector, then each byte of the grid over 255.
+pub fn push_features(vector: &[f32], grid: &[u8], features: &mut Vec<f32>) {
+    features.extend_from_slice(vector);
+    features.extend(grid.iter().map(|&byte| f32::from(byte) * (1.0 / 255.0)));
+}
+
+/// Agent steps of many streams as they travel to the learner, column by column.
+///
+/// A stream is one player slot of one arena; its steps arrive in order. The observation that
+/// follows a step is the stream's next one; at the end of an episode it is the matching row of
+/// `final_observations`, taken before the reset. This is the one thing that crosses from actors to
+/// learner, so either side may move to another process.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct StepBatch {
+    /// Stream of every step.
+    pub streams: Vec<u32>,
+    /// Whether the step does not follow the stream's last recorded one: an episode began, or steps in
+    /// between were played by somebody who is not recorded.
+    pub starts: Vec<bool>,
+    /// Observation every action was chosen on.
+    pub observations: ObservationBatch,
+    /// What was chosen.
+    pub actions: Vec<Action>,
+    /// Reward of the step.
+    pub rewards: Vec<f32>,
+    /// Entropy of the behaviour policy at the observation, in nats.
+    pub behaviour_entropies: Vec<f32>,
+    /// Who chose.
+    pub origins: Vec<Origin>,
+    /// How the episode ended with this step; `None` while it goes on.
+    pub ends: Vec<Option<EpisodeEnd>>,
+    /// One row for every `Some` in `ends`, in the same order.
+    pub final_observations: ObservationBatch,
+}
+
+impl StepBatch {
+    /// Number of steps.
+    pub fn len(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Whether there is no step.
+    pub fn is_empty(&self) -> bool {
+        self.streams.is_empty()
+    }
+
+    /// Removes all steps and keeps the memory.
+    pub fn clear(&mut self) {
+        self.streams.clear();
+        self.starts.clear();
+        self.observations.clear();
+        self.actions.clear();
+        self.rewards.clear();
+        self.behaviour_entropies.clear();
+        self.origins.clear();
+        self.ends.clear();
+        self.final_observations.clear();
+    }
+
+    /// Appends all steps of `other` after these.
+    pub fn append(&mut self, other: &StepBatch) {
+        self.streams.extend_from_slice(&other.streams);
+        self.starts.extend_from_slice(&other.starts);
+        self.observations.append(&other.observations);
+        self.actions.extend_from_slice(&other.actions);
+        self.rewards.extend_from_slice(&other.rewards);
+        self.behaviour_entropies.extend_from_slice(&other.behaviour_entropies);
+        self.origins.extend_from_slice(&other.origins);
+        self.ends.extend_from_slice(&other.ends);
+        self.final_observations.append(&other.final_observations);
+    }
+}
+
+/// What one gradient step reads. `B` transitions, `D` features; field by field as in the
+/// specification's batch table (Haarnoja et al. 2018; Christodoulou 2019 for discrete actions).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TransitionBatch {
+    /// Number of transitions `B`.
+    pub batch: usize,
+    /// Features `D` of an observation.
+    pub features: usize,
+    /// `[B, D]`: observation `o`.
+    pub observations: Vec<f32>,
+    /// `[B, D]`: observation `o'` after the last accumulated step.
+    pub next_observations: Vec<f32>,
+    /// `[B]`: action taken at `o`.
+    pub actions: Vec<u16>,
+    /// `[B]`: `Σ_{k<m} gamma^k r_{t+k}`.
+    pub n_step_returns: Vec<f32>,
+    /// `[B]`: `gamma^m` with the `m` really accumulated.
+    pub discounts: Vec<f32>,
+    /// `[B]`: 1 where `o'` is terminal, else 0. Truncation does not show here: it changes no target.
+    pub terminated: Vec<f32>,
+    /// `[B]`: importance weights, 1 for uniform replay.
+    pub weights: Vec<f32>,
+    /// `[B]`: entropy of the behaviour policy at `o`, in nats.
+    pub behaviour_entropies: Vec<f32>,
+    /// `[B]`: where each transition lies in the buffer, for priorities.
+    pub indices: Vec<u32>,
+}
+
+impl TransitionBatch {
+    /// Empties the batch, keeps its memory, and sets the number of features.
+    pub fn clear(&mut self, features: usize) {
+        self.batch = 0;
+        self.features = features;
+        self.observations.clear();
+        self.next_observations.clear();
+        self.actions.clear();
+        self.n_step_returns.clear();
+        self.discounts.clear();
+        self.terminated.clear();
+        self.weights.clear();
+        self.behaviour_entropies.clear();
+        self.indices.clear();
+    }
+}

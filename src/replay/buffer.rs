@@ -1,0 +1,427 @@
+//! The uniform replay buffer: contiguous, fixed in size, every observation stored once.
+//!
+//! Entries are grouped into segments that one stream fills from front to back, so the observation
+//! after an entry is the next entry. Saving and loading are in `storage`.
+
+use rand::RngExt as _;
+use serde::{Deserialize, Serialize};
+
+use crate::mdp::{Action, EpisodeEnd, ObservationSpace, Origin, Rng, StepBatch, TransitionBatch, push_features};
+
+/// Steps a segment holds. Its one extra entry for the observation after the last step costs 1/64.
+pub(super) const SEGMENT_STEPS: usize = 64;
+/// Entries a segment holds.
+pub(super) const SEGMENT_ENTRIES: usize = SEGMENT_STEPS + 1;
+
+/// The entry holds a step whose next observation is the following entry.
+pub(super) const VALID: u8 = 1;
+pub(super) const TERMINATED: u8 = 2;
+pub(super) const TRUNCATED: u8 = 4;
+pub(super) const HUMAN: u8 = 8;
+
+/// How much is kept and what a sample is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ReplayConfig {
+    /// Transitions kept, rounded up to whole segments.
+    pub capacity: usize,
+    /// Steps accumulated in a sample, 1 to 16.
+    pub n_step: usize,
+    /// Discount factor.
+    pub gamma: f32,
+}
+
+/// Where the next entry of a stream goes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Cursor {
+    pub(super) segment: u32,
+    /// Entries written so far.
+    pub(super) used: u32,
+    /// Whether the last entry waits for its next observation.
+    pub(super) pending: bool,
+}
+
+/// Transitions of many streams, overwritten oldest segment first.
+///
+/// Memory per entry: one observation and 11 bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplayBuffer {
+    pub(super) space: ObservationSpace,
+    pub(super) config: ReplayConfig,
+    pub(super) segments: usize,
+    /// `[entries, vector_len]`.
+    pub(super) vectors: Vec<f32>,
+    /// `[entries, grid_len]`.
+    pub(super) grids: Vec<u8>,
+    pub(super) actions: Vec<u16>,
+    pub(super) rewards: Vec<f32>,
+    pub(super) entropies: Vec<f32>,
+    pub(super) flags: Vec<u8>,
+    /// Where a segment's stream went on, with that segment's generation at the time.
+    pub(super) links: Vec<(u32, u32)>,
+    /// How often each segment has been begun.
+    pub(super) generations: Vec<u32>,
+    /// By stream number.
+    pub(super) cursors: Vec<Option<Cursor>>,
+    /// Segments begun so far, all rounds together.
+    pub(super) begun: u64,
+    pub(super) valid: usize,
+}
+
+impl ReplayBuffer {
+    /// An empty buffer for observations of `space`. Memory is reserved now and touched when used.
+    pub fn new(space: ObservationSpace, config: ReplayConfig) -> Self {
+        let segments = config.capacity.div_ceil(SEGMENT_STEPS).max(2);
+        let entries = segments * SEGMENT_ENTRIES;
+        Self {
+            vectors: vec![0.0; entries * space.vector_len()],
+            grids: vec![0; entries * space.grid_len()],
+            actions: vec![0; entries],
+            rewards: vec![0.0; entries],
+            entropies: vec![0.0; entries],
+            flags: vec![0; entries],
+            links: vec![(0, 0); segments],
+            generations: vec![0; segments],
+            cursors: Vec::new(),
+            begun: 0,
+            valid: 0,
+            segments,
+            space,
+            config,
+        }
+    }
+
+    /// Transitions that can be sampled.
+    pub fn len(&self) -> usize {
+        self.valid
+    }
+
+    /// Whether nothing can be sampled yet.
+    pub fn is_empty(&self) -> bool {
+        self.valid == 0
+    }
+
+    /// Transitions the buffer can hold at most.
+    pub fn capacity(&self) -> usize {
+        self.segments * SEGMENT_STEPS
+    }
+
+    /// Bytes the storage takes once it is full.
+    pub fn bytes(&self) -> usize {
+        self.flags.len() * (self.space.bytes() + size_of::<u16>() + 2 * size_of::<f32>() + size_of::<u8>())
+    }
+
+    /// Share of sampleable transitions that a person played, [0, 1].
+    pub fn human_share(&self) -> f32 {
+        let human = self.flags.iter().filter(|&&flags| flags & (VALID | HUMAN) == VALID | HUMAN).count();
+        human as f32 / self.valid.max(1) as f32
+    }
+
+    /// Adds steps in order.
+    pub fn push(&mut self, steps: &StepBatch) {
+        let mut finals = 0;
+        for row in 0..steps.len() {
+            let (vector, grid) = steps.observations.row(row);
+            let entry = self.append(steps.streams[row] as usize, steps.starts[row], vector, grid);
+            let Action::Discrete(action) = steps.actions[row];
+            self.actions[entry] = action;
+            self.rewards[entry] = steps.rewards[row];
+            self.entropies[entry] = steps.behaviour_entropies[row];
+            self.flags[entry] = if steps.origins[row] == Origin::Human { HUMAN } else { 0 };
+            if let Some(end) = steps.ends[row] {
+                let (vector, grid) = steps.final_observations.row(finals);
+                finals += 1;
+                self.close(steps.streams[row] as usize, entry, end, vector, grid);
+            }
+        }
+    }
+
+    /// Writes one observation of `stream`, completes the step before it, and returns its entry.
+    fn append(&mut self, stream: usize, starts: bool, vector: &[f32], grid: &[u8]) -> usize {
+        if self.cursors.len() <= stream {
+            self.cursors.resize(stream + 1, None);
+        }
+        let mut cursor = match self.cursors[stream] {
+            Some(cursor) => cursor,
+            None => self.begin_segment(),
+        };
+        if starts {
+            // Whatever was pending is not followed by this observation: it stays unusable.
+            cursor.pending = false;
+        }
+        if cursor.used as usize >= SEGMENT_STEPS {
+            let full = cursor;
+            let next = self.begin_segment();
+            if full.pending {
+                // The segment ends with the observation that also begins the next one.
+                self.complete(full, vector, grid);
+                self.links[full.segment as usize] =
+                    (next.segment, self.generations[next.segment as usize]);
+            }
+            cursor = next;
+        } else if cursor.pending {
+            self.mark_valid(cursor.last());
+        }
+        let entry = cursor.next();
+        self.write(entry, vector, grid);
+        cursor.used += 1;
+        cursor.pending = true;
+        self.cursors[stream] = Some(cursor);
+        entry
+    }
+
+    /// Ends the episode of `stream` whose last step is at `entry`.
+    fn close(&mut self, stream: usize, entry: usize, end: EpisodeEnd, vector: &[f32], grid: &[u8]) {
+        self.flags[entry] |= if end.is_terminated() { TERMINATED } else { TRUNCATED };
+        if let Some(mut cursor) = self.cursors[stream] {
+            self.complete(cursor, vector, grid);
+            cursor.used += 1;
+            cursor.pending = false;
+            self.cursors[stream] = Some(cursor);
+        }
+    }
+
+    fn complete(&mut self, cursor: Cursor, vector: &[f32], grid: &[u8]) {
+        let entry = cursor.next();
+        self.write(entry, vector, grid);
+        self.flags[entry] = 0;
+        self.mark_valid(cursor.last());
+    }
+
+    fn mark_valid(&mut self, entry: usize) {
+        self.flags[entry] |= VALID;
+        self.valid += 1;
+    }
+
+    fn write(&mut self, entry: usize, vector: &[f32], grid: &[u8]) {
+        self.vectors[entry * vector.len()..(entry + 1) * vector.len()].copy_from_slice(vector);
+        self.grids[entry * grid.len()..(entry + 1) * grid.len()].copy_from_slice(grid);
+    }
+
+    /// Takes the oldest segment, forgetting what was in it.
+    fn begin_segment(&mut self) -> Cursor {
+        let segment = (self.begun % self.segments as u64) as usize;
+        self.begun += 1;
+        self.generations[segment] = self.generations[segment].wrapping_add(1);
+        self.links[segment] = (0, 0);
+        let entries = segment * SEGMENT_ENTRIES..(segment + 1) * SEGMENT_ENTRIES;
+        for flags in &mut self.flags[entries] {
+            self.valid -= usize::from(*flags & VALID);
+            *flags = 0;
+        }
+        for cursor in &mut self.cursors {
+            if cursor.is_some_and(|cursor| cursor.segment as usize == segment) {
+                *cursor = None;
+            }
+        }
+        Cursor { segment: segment as u32, used: 0, pending: false }
+    }
+
+    /// Replaces `batch` by `count` transitions drawn uniformly with replacement.
+    ///
+    /// Returns `false`, and an empty batch, while there is nothing to draw from.
+    pub fn sample(&self, count: usize, rng: &mut Rng, batch: &mut TransitionBatch) -> bool {
+        batch.clear(self.space.features());
+        if self.valid == 0 {
+            return false;
+        }
+        let entries = (self.begun.min(self.segments as u64) as usize) * SEGMENT_ENTRIES;
+        while batch.batch < count {
+            // Entries that cannot be sampled are few: final observations, and the ends of open segments.
+            let entry = rng.random_range(0..entries);
+            if self.flags[entry] & VALID != 0 {
+                self.gather(entry, batch);
+            }
+        }
+        true
+    }
+
+    /// Appends the n-step transition that starts at `entry` (specification section 13).
+    fn gather(&self, entry: usize, batch: &mut TransitionBatch) {
+        let (mut last, mut n_step_return, mut discount) = (entry, 0.0, 1.0);
+        for step in 1.. {
+            n_step_return += discount * self.rewards[last];
+            discount *= self.config.gamma;
+            if step >= self.config.n_step || self.flags[last] & (TERMINATED | TRUNCATED) != 0 {
+                break;
+            }
+            match self.following(last) {
+                Some(next) => last = next,
+                None => break,
+            }
+        }
+        self.push_features(entry, &mut batch.observations);
+        self.push_features(last + 1, &mut batch.next_observations);
+        batch.actions.push(self.actions[entry]);
+        batch.n_step_returns.push(n_step_return);
+        batch.discounts.push(discount);
+        batch.terminated.push(f32::from(u8::from(self.flags[last] & TERMINATED != 0)));
+        batch.weights.push(1.0);
+        batch.behaviour_entropies.push(self.entropies[entry]);
+        batch.indices.push(entry as u32);
+        batch.batch += 1;
+    }
+
+    /// The complete step after `entry` in the same episode, here or in the linked segment.
+    fn following(&self, entry: usize) -> Option<usize> {
+        let next = entry + 1;
+        if self.flags[next] & VALID != 0 {
+            return Some(next);
+        }
+        if next % SEGMENT_ENTRIES != SEGMENT_STEPS {
+            return None;
+        }
+        let (segment, generation) = self.links[next / SEGMENT_ENTRIES];
+        let first = segment as usize * SEGMENT_ENTRIES;
+        (generation != 0
+            && self.generations[segment as usize] == generation
+            && self.flags[first] & VALID != 0)
+            .then_some(first)
+    }
+
+    fn push_features(&self, entry: usize, features: &mut Vec<f32>) {
+        let (v, g) = (self.space.vector_len(), self.space.grid_len());
+        push_features(
+            &self.vectors[entry * v..(entry + 1) * v],
+            &self.grids[entry * g..(entry + 1) * g],
+            features,
+        );
+    }
+}
+
+impl Cursor {
+    fn next(self) -> usize {
+        self.segment as usize * SEGMENT_ENTRIES + self.used as usize
+    }
+
+    fn last(self) -> usize {
+        self.next() - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::mdp::{ObservationBatch, Stream, rng};
+
+    fn space() -> ObservationSpace {
+        ObservationSpace { vector: vec!["x".into(), "y".into()], grid: None }
+    }
+
+    fn config(capacity: usize, n_step: usize) -> ReplayConfig {
+        ReplayConfig { capacity, n_step, gamma: 0.5 }
+    }
+
+    /// A step whose observation says which stream and time it is from.
+    fn step(stream: u32, time: u32, starts: bool, end: Option<EpisodeEnd>) -> StepBatch {
+        let mut steps = StepBatch {
+            streams: vec![stream],
+            starts: vec![starts],
+            actions: vec![Action::Discrete((time % 7) as u16)],
+            rewards: vec![time as f32],
+            behaviour_entropies: vec![0.0],
+            origins: vec![Origin::Policy],
+            ends: vec![end],
+            ..StepBatch::default()
+        };
+        steps.observations.push(&[stream as f32, time as f32], &[]);
+        if end.is_some() {
+            steps.final_observations.push(&[stream as f32, time as f32 + 1.0], &[]);
+        }
+        steps
+    }
+
+    #[test]
+    fn memory_per_transition_is_one_observation_and_little_more() {
+        for (vector, grid) in [(9, None), (4, Some(crate::mdp::GridShape { channels: 5, height: 7, width: 9 }))] {
+            let space = ObservationSpace { vector: vec![String::new(); vector], grid };
+            let observation = space.bytes();
+            let buffer = ReplayBuffer::new(space, config(100_000, 1));
+            let each = buffer.bytes() as f64 / buffer.capacity() as f64;
+            assert!(each <= 1.1 * observation as f64 + 32.0, "{each} bytes for {observation}");
+        }
+    }
+
+    #[test]
+    fn only_termination_stops_bootstrapping() {
+        let mut buffer = ReplayBuffer::new(space(), config(128, 1));
+        buffer.push(&step(0, 1, true, Some(EpisodeEnd::Truncated)));
+        buffer.push(&step(0, 5, true, Some(EpisodeEnd::Terminated)));
+        let mut batch = TransitionBatch::default();
+        assert!(buffer.sample(50, &mut rng(1, Stream::Replay, 0), &mut batch));
+        for row in 0..50 {
+            let time = batch.observations[2 * row + 1];
+            assert_eq!(batch.terminated[row], if time == 5.0 { 1.0 } else { 0.0 });
+            assert_eq!(batch.next_observations[2 * row + 1], time + 1.0);
+        }
+    }
+
+    #[test]
+    fn a_gap_in_a_stream_is_never_bridged() {
+        let mut buffer = ReplayBuffer::new(space(), config(128, 1));
+        buffer.push(&step(0, 1, true, None));
+        buffer.push(&step(0, 2, false, None));
+        buffer.push(&step(0, 50, true, None));
+        buffer.push(&step(0, 51, false, None));
+        assert_eq!(buffer.len(), 2, "1→2 and 50→51");
+    }
+
+    proptest! {
+        /// Every sample is a transition that happened, however streams interleave, end and wrap around.
+        #[test]
+        fn samples_are_what_happened(
+            events in prop::collection::vec((0u32..3, 0u8..12), 1..1500),
+            capacity in 128usize..600,
+            n_step in 1usize..5,
+        ) {
+            let mut buffer = ReplayBuffer::new(space(), config(capacity, n_step));
+            let mut times = [0u32; 3];
+            let mut fresh = [true; 3];
+            // By (stream, time): the episode's end at that step.
+            let mut ends = std::collections::HashMap::new();
+            for (stream, kind) in events {
+                let s = stream as usize;
+                let end = match kind { 0 => Some(EpisodeEnd::Terminated), 1 => Some(EpisodeEnd::Truncated), _ => None };
+                times[s] += 1;
+                buffer.push(&step(stream, times[s], fresh[s], end));
+                ends.insert((stream, times[s]), end);
+                fresh[s] = end.is_some();
+                // The final observation is "time + 1"; leave that number to it.
+                times[s] += u32::from(end.is_some());
+            }
+            let mut batch = TransitionBatch::default();
+            if buffer.sample(64, &mut rng(7, Stream::Replay, 0), &mut batch) {
+                for row in 0..64 {
+                    let (stream, time) = (batch.observations[2 * row] as u32, batch.observations[2 * row + 1] as u32);
+                    let reached = batch.next_observations[2 * row + 1] as u32;
+                    prop_assert_eq!(batch.next_observations[2 * row] as u32, stream);
+                    let m = reached - time;
+                    prop_assert!(m >= 1 && m as usize <= n_step);
+                    prop_assert_eq!(batch.discounts[row], 0.5f32.powi(m as i32));
+                    let expected: f32 = (0..m).map(|k| 0.5f32.powi(k as i32) * (time + k) as f32).sum();
+                    prop_assert_eq!(batch.n_step_returns[row], expected);
+                    for k in 0..m - 1 {
+                        prop_assert_eq!(ends[&(stream, time + k)], None);
+                    }
+                    let terminated = ends[&(stream, time + m - 1)] == Some(EpisodeEnd::Terminated);
+                    prop_assert_eq!(batch.terminated[row] == 1.0, terminated);
+                }
+            }
+            prop_assert!(buffer.len() <= buffer.capacity());
+        }
+    }
+
+    #[test]
+    fn observations_of_bytes_read_as_shares_of_255() {
+        let grid = crate::mdp::GridShape { channels: 1, height: 1, width: 2 };
+        let mut buffer = ReplayBuffer::new(ObservationSpace { vector: vec![], grid: Some(grid) }, config(128, 1));
+        let mut steps = step(0, 0, true, Some(EpisodeEnd::Terminated));
+        steps.observations = ObservationBatch { count: 1, vector: vec![], grid: vec![255, 0] };
+        steps.final_observations = ObservationBatch { count: 1, vector: vec![], grid: vec![0, 51] };
+        buffer.push(&steps);
+        let mut batch = TransitionBatch::default();
+        buffer.sample(1, &mut rng(1, Stream::Replay, 0), &mut batch);
+        assert_eq!((batch.observations[0], batch.next_observations[1]), (1.0, 0.2));
+    }
+}

@@ -1,0 +1,224 @@
+//! The replay buffer on disk: used segments only, little-endian, length-checked.
+//!
+//! Where the bytes go, and that they arrive whole, is left to the caller.
+
+use std::io::{Read, Write};
+
+use super::ReplayBuffer;
+use super::buffer::{Cursor, SEGMENT_ENTRIES};
+
+const MAGIC: &[u8; 8] = b"EAreplay";
+const VERSION: u32 = 1;
+
+/// A saved buffer cannot be taken back.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// Reading or writing failed.
+    #[error("replay: {0}")]
+    Io(#[from] std::io::Error),
+    /// It is another file, a newer one, a damaged one, or for other observations.
+    #[error("replay: {0}; it is damaged or belongs to another run")]
+    Unfit(String),
+}
+
+impl ReplayBuffer {
+    /// Writes everything needed to go on exactly as before.
+    ///
+    /// # Errors
+    /// [`ReplayError::Io`] when `out` fails.
+    pub fn save(&self, out: &mut impl Write) -> Result<(), ReplayError> {
+        let used = self.used_segments();
+        out.write_all(MAGIC)?;
+        for number in [
+            u64::from(VERSION),
+            self.space.vector_len() as u64,
+            self.space.grid_len() as u64,
+            self.segments as u64,
+            self.begun,
+            self.valid as u64,
+            self.cursors.len() as u64,
+        ] {
+            out.write_all(&number.to_le_bytes())?;
+        }
+        let entries = used * SEGMENT_ENTRIES;
+        write_f32(out, &self.vectors[..entries * self.space.vector_len()])?;
+        out.write_all(&self.grids[..entries * self.space.grid_len()])?;
+        for action in &self.actions[..entries] {
+            out.write_all(&action.to_le_bytes())?;
+        }
+        write_f32(out, &self.rewards[..entries])?;
+        write_f32(out, &self.entropies[..entries])?;
+        out.write_all(&self.flags[..entries])?;
+        for segment in 0..used {
+            let (next, generation) = self.links[segment];
+            for number in [next, generation, self.generations[segment]] {
+                out.write_all(&number.to_le_bytes())?;
+            }
+        }
+        for cursor in &self.cursors {
+            let (segment, used, state) =
+                cursor.map_or((0, 0, 0), |cursor| (cursor.segment, cursor.used, 1 + u32::from(cursor.pending)));
+            for number in [segment, used, state] {
+                out.write_all(&number.to_le_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what [`ReplayBuffer::save`] wrote into a new buffer of the same shape as this one.
+    ///
+    /// # Errors
+    /// [`ReplayError::Unfit`] when the bytes are of another kind, version, observation or capacity;
+    /// [`ReplayError::Io`] when they end early.
+    pub fn load(&self, input: &mut impl Read) -> Result<Self, ReplayError> {
+        let unfit = |what: String| ReplayError::Unfit(what);
+        let mut magic = [0; 8];
+        input.read_exact(&mut magic)?;
+        if &magic != MAGIC {
+            return Err(unfit("not a replay file".into()));
+        }
+        let version = read_u64(input)?;
+        if version != u64::from(VERSION) {
+            return Err(unfit(format!("version {version}, this program reads {VERSION}")));
+        }
+        for (what, have) in [
+            ("vector length", self.space.vector_len()),
+            ("grid length", self.space.grid_len()),
+            ("segments", self.segments),
+        ] {
+            let saved = read_u64(input)?;
+            if saved != have as u64 {
+                return Err(unfit(format!("{what} {saved}, this run has {have}")));
+            }
+        }
+        let mut buffer = Self::new(self.space.clone(), self.config);
+        buffer.begun = read_u64(input)?;
+        buffer.valid = read_u64(input)? as usize;
+        let cursors = read_u64(input)?;
+        if cursors > 1 << 20 {
+            return Err(unfit(format!("{cursors} streams")));
+        }
+        let used = buffer.used_segments();
+        let entries = used * SEGMENT_ENTRIES;
+        let (v, g) = (buffer.space.vector_len(), buffer.space.grid_len());
+        read_f32(input, &mut buffer.vectors[..entries * v])?;
+        input.read_exact(&mut buffer.grids[..entries * g])?;
+        for action in &mut buffer.actions[..entries] {
+            let mut bytes = [0; 2];
+            input.read_exact(&mut bytes)?;
+            *action = u16::from_le_bytes(bytes);
+        }
+        read_f32(input, &mut buffer.rewards[..entries])?;
+        read_f32(input, &mut buffer.entropies[..entries])?;
+        input.read_exact(&mut buffer.flags[..entries])?;
+        for segment in 0..used {
+            buffer.links[segment] = (read_u32(input)?, read_u32(input)?);
+            buffer.generations[segment] = read_u32(input)?;
+            if buffer.links[segment].0 as usize >= buffer.segments {
+                return Err(unfit(format!("segment {segment} goes on nowhere")));
+            }
+        }
+        for _ in 0..cursors {
+            let (segment, used, state) = (read_u32(input)?, read_u32(input)?, read_u32(input)?);
+            if segment as usize >= buffer.segments || used as usize > SEGMENT_ENTRIES || (state == 2 && used == 0) {
+                return Err(unfit("a stream lies outside".into()));
+            }
+            let cursor = Cursor { segment, used, pending: state == 2 };
+            buffer.cursors.push((state > 0).then_some(cursor));
+        }
+        let last_entries = buffer.flags.iter().skip(SEGMENT_ENTRIES - 1).step_by(SEGMENT_ENTRIES);
+        if last_entries.copied().any(|flags| flags & super::buffer::VALID != 0) {
+            return Err(unfit("a step has no next observation".into()));
+        }
+        let valid = buffer.flags.iter().filter(|&&flags| flags & super::buffer::VALID != 0).count();
+        if valid != buffer.valid {
+            return Err(unfit(format!("{valid} transitions where {} were saved", buffer.valid)));
+        }
+        Ok(buffer)
+    }
+
+    fn used_segments(&self) -> usize {
+        self.begun.min(self.segments as u64) as usize
+    }
+}
+
+fn write_f32(out: &mut impl Write, values: &[f32]) -> std::io::Result<()> {
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    out.write_all(&bytes)
+}
+
+fn read_f32(input: &mut impl Read, values: &mut [f32]) -> std::io::Result<()> {
+    let mut bytes = vec![0; values.len() * 4];
+    input.read_exact(&mut bytes)?;
+    for (value, bytes) in values.iter_mut().zip(bytes.as_chunks::<4>().0) {
+        *value = f32::from_le_bytes(*bytes);
+    }
+    Ok(())
+}
+
+fn read_u64(input: &mut impl Read) -> std::io::Result<u64> {
+    let mut bytes = [0; 8];
+    input.read_exact(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+fn read_u32(input: &mut impl Read) -> std::io::Result<u32> {
+    let mut bytes = [0; 4];
+    input.read_exact(&mut bytes)?;
+    Ok(u32::from_le_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ReplayConfig;
+    use super::*;
+    use crate::mdp::{Action, ObservationSpace, Origin, StepBatch, Stream, TransitionBatch, rng};
+
+    fn filled() -> ReplayBuffer {
+        let space = ObservationSpace { vector: vec!["x".into()], grid: None };
+        let mut buffer = ReplayBuffer::new(space, ReplayConfig { capacity: 200, n_step: 2, gamma: 0.9 });
+        for time in 0..500u32 {
+            let mut steps = StepBatch {
+                streams: vec![time % 2],
+                starts: vec![time < 2],
+                actions: vec![Action::Discrete(1)],
+                rewards: vec![time as f32],
+                behaviour_entropies: vec![0.5],
+                origins: vec![Origin::Policy],
+                ends: vec![None],
+                ..StepBatch::default()
+            };
+            steps.observations.push(&[time as f32], &[]);
+            buffer.push(&steps);
+        }
+        buffer
+    }
+
+    #[test]
+    fn a_saved_buffer_goes_on_the_same() {
+        let buffer = filled();
+        let mut bytes = Vec::new();
+        buffer.save(&mut bytes).unwrap();
+        let loaded = buffer.load(&mut bytes.as_slice()).unwrap();
+        assert_eq!(loaded, buffer);
+        let (mut a, mut b) = (TransitionBatch::default(), TransitionBatch::default());
+        buffer.sample(32, &mut rng(1, Stream::Replay, 0), &mut a);
+        loaded.sample(32, &mut rng(1, Stream::Replay, 0), &mut b);
+        assert_eq!(a, b);
+    }
+
+    #[test]
+    fn damaged_bytes_are_refused() {
+        let buffer = filled();
+        let mut bytes = Vec::new();
+        buffer.save(&mut bytes).unwrap();
+        assert!(buffer.load(&mut &bytes[..bytes.len() / 2]).is_err());
+        assert!(buffer.load(&mut &b"something else altogether"[..]).is_err());
+        for position in 8..120 {
+            let mut damaged = bytes.clone();
+            damaged[position] ^= 0xff;
+            // Some bytes are only values; the point is that none of them panics.
+            _ = buffer.load(&mut damaged.as_slice());
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Multi-layer perceptrons on burn tensors: forward pass, gradients, saving by name.
+//!
+//! Networks of equal shape are stacked: both critics are one [`Ensemble`] of two members whose
+//! tensors carry the member as their first dimension, so that two critics launch as many kernels as
+//! one. All parameters of an ensemble live in one vector `[P]`, which is what the optimiser and the
+//! target update work on; layers are views into it. Losses are the caller's.
+
+use burn::tensor::{Device, Gradients, Tensor, TensorData, activation::relu};
+use rand::Rng as _;
+
+use crate::mdp::Rng;
+use crate::sac::{HostTensor, SacError, TensorMap};
+
+/// Names and widths of stacked networks, and where each parameter lies in the vector: layer by
+/// layer, first the weights `[members, in, out]`, then the biases `[members, 1, out]`.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    names: Vec<String>,
+    /// Inputs, hidden widths, outputs.
+    widths: Vec<usize>,
+}
+
+/// One named parameter of one member.
+struct Slot {
+    /// As saved, e.g. `critic2.layers.0.weight`.
+    name: String,
+    /// As saved: `[out, in]` or `[out]`.
+    shape: Vec<usize>,
+    /// First element in the vector; there a weight lies as `[in, out]`.
+    start: usize,
+}
+
+impl Layout {
+    /// Networks called `names`, each from `widths[0]` inputs to `widths[last]` outputs.
+    pub fn new(names: &[&str], widths: Vec<usize>) -> Self {
+        Self { names: names.iter().map(ToString::to_string).collect(), widths }
+    }
+
+    /// The same shapes under names that start with `target_`.
+    pub fn target(&self) -> Self {
+        Self { names: self.names.iter().map(|name| format!("target_{name}")).collect(), ..self.clone() }
+    }
+
+    /// Number of parameters `P` of all members.
+    pub fn len(&self) -> usize {
+        self.names.len() * self.widths.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum::<usize>()
+    }
+
+    /// Every parameter: network by network, layer by layer, weight before bias.
+    fn slots(&self) -> Vec<Slot> {
+        let members = self.names.len();
+        let mut slots = Vec::new();
+        for (member, network) in self.names.iter().enumerate() {
+            let mut offset = 0;
+            for (layer, pair) in self.widths.windows(2).enumerate() {
+                let (inputs, outputs) = (pair[0], pair[1]);
+                let weights = offset + members * inputs * outputs;
+                slots.push(Slot {
+                    name: format!("{network}.layers.{layer}.weight"),
+                    shape: vec![outputs, inputs],
+                    start: offset + member * inputs * outputs,
+                });
+                slots.push(Slot {
+                    name: format!("{network}.layers.{layer}.bias"),
+                    shape: vec![outputs],
+                    start: weights + member * outputs,
+                });
+                offset = weights + members * outputs;
+            }
+        }
+        slots
+    }
+
+    /// Fresh parameters: weights and biases uniform in ±1/√inputs, drawn network by network in the
+    /// order and layout they are saved in.
+    pub fn initial(&self, rng: &mut Rng) -> TensorMap {
+        let mut bound = 1.0;
+        let mut tensors = TensorMap::new();
+        for slot in self.slots() {
+            if let [_, inputs] = slot.shape[..] {
+                bound = 1.0 / (inputs as f32).sqrt();
+            }
+            // 24 random bits fill a float's mantissa.
+            let mut uniform = || (rng.next_u32() >> 8) as f32 * (2.0 / 16_777_216.0) - 1.0;
+            let data = (0..slot.shape.iter().product()).map(|_| bound * uniform()).collect();
+            tensors.insert(slot.name, HostTensor { shape: slot.shape, data });
+        }
+        tensors
+    }
+
+    /// The vector `[P]` of the tensors called `<prefix><parameter><suffix>`.
+    ///
+    /// # Errors
+    /// [`SacError::Tensor`] for the first one that is missing or of another shape.
+    pub fn pack(&self, tensors: &TensorMap, prefix: &str, suffix: &str) -> Result<Vec<f32>, SacError> {
+        let mut flat = vec![0.0; self.len()];
+        for slot in self.slots() {
+            let data = expect_tensor(tensors, &format!("{prefix}{}{suffix}", slot.name), &slot.shape)?;
+            for (place, value) in slot.places().zip(data) {
+                flat[place] = *value;
+            }
+        }
+        Ok(flat)
+    }
+
+    /// The reverse of [`Layout::pack`]: adds the named tensors of the vector `flat` to `tensors`.
+    pub fn unpack(&self, flat: &[f32], prefix: &str, suffix: &str, tensors: &mut TensorMap) {
+        for slot in self.slots() {
+            let data = slot.places().map(|place| flat[place]).collect();
+            tensors.insert(format!("{prefix}{}{suffix}", slot.name), HostTensor { shape: slot.shape, data });
+        }
+    }
+}
+
+impl Slot {
+    /// Place in the vector of every saved element, in saved order.
+    fn places(&self) -> impl Iterator<Item = usize> + use<> {
+        let start = self.start;
+        let (outputs, inputs) = (self.shape[0], self.shape.get(1).copied().unwrap_or(1));
+        (0..outputs).flat_map(move |row| (0..inputs).map(move |column| start + column * outputs + row))
+    }
+}
+
+/// The values of tensor `name`, which must have `shape`.
+///
+/// # Errors
+/// [`SacError::Tensor`] when it is missing or differs.
+pub(super) fn expect_tensor<'a>(
+    tensors: &'a TensorMap,
+    name: &str,
+    shape: &[usize],
+) -> Result<&'a [f32], SacError> {
+    let problem = match tensors.get(name) {
+        Some(tensor) if tensor.shape == shape && tensor.data.len() == shape.iter().product::<usize>() => {
+            return Ok(&tensor.data);
+        }
+        Some(tensor) => format!("has shape {:?} where {shape:?} is needed", tensor.shape),
+        None => "is missing".to_string(),
+    };
+    Err(SacError::Tensor { name: name.to_string(), problem })
+}
+
+/// Stacked networks and their parameters on a device, outside autodiff.
+pub(super) struct Ensemble {
+    pub layout: Layout,
+    /// `[P]`.
+    parameters: Tensor<1>,
+    layers: Layers,
+}
+
+impl Ensemble {
+    /// Uploads the parameters `flat`, `[P]` in the layout's order.
+    pub fn new(layout: Layout, flat: Vec<f32>, device: &Device) -> Self {
+        Self::from_tensor(layout, upload(flat, device))
+    }
+
+    /// The same parameters under target names.
+    pub fn to_target(&self) -> Self {
+        Self::from_tensor(self.layout.target(), self.parameters.clone())
+    }
+
+    fn from_tensor(layout: Layout, parameters: Tensor<1>) -> Self {
+        let layers = Layers::views(&layout, &parameters);
+        Self { layout, parameters, layers }
+    }
+
+    /// `[P]`.
+    pub fn parameters(&self) -> Tensor<1> {
+        self.parameters.clone()
+    }
+
+    /// Replaces all parameters, `[P]`.
+    pub fn set_parameters(&mut self, parameters: Tensor<1>) {
+        debug_assert_eq!(parameters.dims(), self.parameters.dims());
+        self.layers = Layers::views(&self.layout, &parameters);
+        self.parameters = parameters;
+    }
+
+    /// Every member's outputs without gradients: `[1, B, inputs]` → `[members, B, outputs]`.
+    pub fn forward(&self, inputs: Tensor<3>) -> Tensor<3> {
+        self.layers.forward(inputs)
+    }
+
+    /// The same layers as leaves of a new autodiff graph.
+    pub fn tracked(&self) -> Layers {
+        let leaf = |tensor: &Tensor<3>| tensor.clone().autodiff().require_grad();
+        Layers(self.layers.0.iter().map(|(weight, bias)| (leaf(weight), leaf(bias))).collect())
+    }
+}
+
+/// Weights `[members, in, out]` and biases `[members, 1, out]` of every layer.
+pub(super) struct Layers(Vec<(Tensor<3>, Tensor<3>)>);
+
+impl Layers {
+    /// The layers inside the vector `parameters`, `[P]`.
+    fn views(layout: &Layout, parameters: &Tensor<1>) -> Self {
+        let members = layout.names.len();
+        let mut start = 0;
+        let mut take = |rows: usize, columns: usize| {
+            let end = start + members * rows * columns;
+            let view = parameters.clone().slice_dim(0, start..end).reshape([members, rows, columns]);
+            start = end;
+            view
+        };
+        let pairs = layout.widths.windows(2);
+        Self(pairs.map(|pair| (take(pair[0], pair[1]), take(1, pair[1]))).collect())
+    }
+
+    /// `x W + b` layer by layer, ReLU after every layer but the last:
+    /// `[1, B, inputs]` → `[members, B, outputs]`.
+    pub fn forward(&self, inputs: Tensor<3>) -> Tensor<3> {
+        let last = self.0.len() - 1;
+        self.0.iter().enumerate().fold(inputs, |x, (index, (weight, bias))| {
+            let y = x.matmul(weight.clone()) + bias.clone();
+            if index < last { relu(y) } else { y }
+        })
+    }
+
+    /// `∂loss/∂parameters` as a vector `[P]`, each member clipped to the global norm `grad_clip`
+    /// over all its parameters: `g ← g · min(1, c / (‖g‖ + 1e-6))`.
+    pub fn gradient(&self, loss: &Tensor<1>, grad_clip: Option<f32>) -> Tensor<1> {
+        let mut gradients: Gradients = loss.backward();
+        let mut blocks: Vec<Tensor<3>> = (self.0.iter())
+            .flat_map(|(weight, bias)| [weight, bias])
+            .map(|leaf| leaf.grad_remove(&mut gradients).unwrap_or_else(|| leaf.clone().inner().zeros_like()))
+            .collect();
+        if let Some(limit) = grad_clip {
+            let squares = blocks.iter().map(|g| (g.clone() * g.clone()).sum_dim(2).sum_dim(1));
+            if let Some(total) = squares.reduce(|a, b| a + b) {
+                // [members, 1, 1]
+                let scale = ((total.sqrt() + 1e-6).recip() * limit).clamp_max(1.0);
+                blocks = blocks.into_iter().map(|g| g * scale.clone()).collect();
+            }
+        }
+        Tensor::cat(blocks.into_iter().map(|g| g.flatten(0, 2)).collect(), 0)
+    }
+}
+
+/// A vector on `device`.
+pub(super) fn upload(values: Vec<f32>, device: &Device) -> Tensor<1> {
+    let length = values.len();
+    Tensor::from_data(TensorData::new(values, [length]), device)
+}

@@ -1,0 +1,54 @@
+//! Adam on one flat vector of parameters. Which parameters these are, and clipping, is `networks`' matter.
+//!
+//! burn's own optimiser keeps its moments per tensor and under generated ids; here they are two
+//! vectors beside the parameters, so one step is a dozen kernels whatever the number of layers,
+//! and moments can be saved under their parameters' names.
+
+use burn::tensor::Tensor;
+
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.999;
+
+/// Adam's state for `P` parameters.
+pub(super) struct Adam {
+    /// `[P]`: running mean of the gradient.
+    pub m: Tensor<1>,
+    /// `[P]`: running mean of the squared gradient.
+    pub v: Tensor<1>,
+    /// Steps made, for the bias corrections.
+    steps: u64,
+}
+
+impl Adam {
+    /// Moments as saved after `steps` steps; both are `[P]`.
+    pub fn new(m: Tensor<1>, v: Tensor<1>, steps: u64) -> Self {
+        debug_assert_eq!(m.dims(), v.dims());
+        Self { m, v, steps }
+    }
+
+    /// No steps made yet, for parameters shaped like `parameters`, `[P]`.
+    pub fn zeros(parameters: &Tensor<1>) -> Self {
+        Self::new(parameters.zeros_like(), parameters.zeros_like(), 0)
+    }
+
+    /// The change one step adds to the parameters, `[P]` (Kingma & Ba 2015, algorithm 1):
+    ///
+    /// ```text
+    /// m ← β1·m + (1−β1)·g        v ← β2·v + (1−β2)·g²
+    /// −lr · (m / (1−β1^t)) / ( sqrt(v / (1−β2^t)) + ε )
+    /// ```
+    pub fn step(&mut self, gradient: Tensor<1>, learning_rate: f32, epsilon: f32) -> Tensor<1> {
+        debug_assert_eq!(self.m.dims(), gradient.dims());
+        self.steps += 1;
+        // A power beyond i32 is zero long before.
+        let t = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        let (correction_1, correction_2) = (1.0 - BETA_1.powi(t), 1.0 - BETA_2.powi(t));
+
+        self.m = self.m.clone() * BETA_1 + gradient.clone() * (1.0 - BETA_1);
+        self.v = self.v.clone() * BETA_2 + gradient.clone() * gradient * (1.0 - BETA_2);
+
+        // Both corrections are host scalars, pulled out of the elementwise part in double precision.
+        let denominator = self.v.clone().sqrt() * (1.0 / correction_2.sqrt()) + f64::from(epsilon);
+        self.m.clone() * (-f64::from(learning_rate) / correction_1) / denominator
+    }
+}

@@ -1,0 +1,161 @@
+//! How trainable state enters and leaves [`FusedSac`], and what is refused at its door.
+//! The gradient step itself is in `mod.rs`.
+
+use super::super::mlp::{Mlp, tensor};
+use super::super::{HostTensor, SacUpdate, TensorMap};
+use super::trace::Trace;
+use super::{Adam, Backup, FusedSac, SacConfig, SacError, Trained, TransitionBatch, UpdateReport};
+
+impl SacUpdate for FusedSac {
+    fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<UpdateReport>, SacError> {
+        self.step(batch, report, &mut Trace(None))
+    }
+
+    fn export(&self) -> Result<TensorMap, SacError> {
+        let mut tensors = self.export_actor()?;
+        let mut put = |prefix: String, mlp: &Mlp, values: &[f32], suffix: &str| {
+            mlp.tensors(values, |name, tensor| drop(tensors.insert(format!("{prefix}.{name}{suffix}"), tensor)));
+        };
+        for (index, critic) in self.critics.iter().enumerate() {
+            put(format!("critic{}", index + 1), &critic.online.mlp, &critic.online.mlp.parameters, "");
+            put(format!("target_critic{}", index + 1), &critic.target, &critic.target.parameters, "");
+        }
+        for (network, trained) in self.trained() {
+            let prefix = format!("optimizer.{network}");
+            put(prefix.clone(), &trained.mlp, &trained.adam.m, ".m");
+            put(prefix, &trained.mlp, &trained.adam.v, ".v");
+        }
+        let [m, v] = self.temperature_moments;
+        for (name, value) in [
+            ("log_alpha", self.log_temperature),
+            ("optimizer.log_alpha.m", m),
+            ("optimizer.log_alpha.v", v),
+        ] {
+            tensors.insert(name.to_owned(), HostTensor { shape: vec![1], data: vec![value] });
+        }
+        Ok(tensors)
+    }
+
+    fn import(&mut self, tensors: &TensorMap, gradient_steps: u64) -> Result<(), SacError> {
+        // Parameters without any moments are a network that was never trained here.
+        let with_moments = tensors.keys().any(|name| name.starts_with("optimizer."));
+        let parameters = |mlp: &Mlp, network: &str| mlp.flat(tensors, |name| format!("{network}.{name}"));
+        let scalar = |name: &str| tensor(tensors, name.to_owned(), &[1]).map(|values| values[0]);
+        let moment = |mlp: &Mlp, network: &str, suffix: &str| {
+            mlp.flat(tensors, |name| format!("optimizer.{network}.{name}.{suffix}"))
+        };
+        // Everything is read into a copy first: an error must leave this state as it was.
+        let mut read = self.clone();
+        let fill = |trained: &mut Trained, network: &str| -> Result<(), SacError> {
+            trained.mlp.parameters = parameters(&trained.mlp, network)?;
+            trained.adam = if with_moments {
+                Adam { m: moment(&trained.mlp, network, "m")?, v: moment(&trained.mlp, network, "v")? }
+            } else {
+                Adam::zeros(trained.mlp.parameters.len())
+            };
+            Ok(())
+        };
+        fill(&mut read.actor, "actor")?;
+        for (index, critic) in read.critics.iter_mut().enumerate() {
+            fill(&mut critic.online, &format!("critic{}", index + 1))?;
+            critic.target.parameters = parameters(&critic.target, &format!("target_critic{}", index + 1))?;
+        }
+        read.log_temperature = scalar("log_alpha")?;
+        read.temperature_moments = if with_moments {
+            [scalar("optimizer.log_alpha.m")?, scalar("optimizer.log_alpha.v")?]
+        } else {
+            [0.0; 2]
+        };
+        read.gradient_steps = gradient_steps;
+        *self = read;
+        Ok(())
+    }
+
+    fn export_actor(&self) -> Result<TensorMap, SacError> {
+        let mut tensors = TensorMap::new();
+        let actor = &self.actor.mlp;
+        actor.tensors(&actor.parameters, |name, tensor| drop(tensors.insert(format!("actor.{name}"), tensor)));
+        Ok(tensors)
+    }
+
+    fn gradient_steps(&self) -> u64 {
+        self.gradient_steps
+    }
+
+    fn config(&self) -> &SacConfig {
+        &self.config
+    }
+
+    fn set_config(&mut self, config: SacConfig) -> Result<(), SacError> {
+        config.validate()?;
+        if config.hidden != self.config.hidden {
+            return Err(SacError::Config {
+                key: "sac.hidden",
+                value: format!("{:?}", config.hidden),
+                allowed: "the widths training began with",
+            });
+        }
+        let single = |config: &SacConfig| config.backup == Backup::Single;
+        if single(&config) != single(&self.config) {
+            return Err(SacError::Config {
+                key: "sac.backup",
+                value: format!("{:?}", config.backup),
+                allowed: "a backup with as many critics as training began with",
+            });
+        }
+        self.config = config;
+        Ok(())
+    }
+
+    fn device(&self) -> String {
+        "cpu (fused)".to_owned()
+    }
+}
+
+impl FusedSac {
+    /// The networks that have an optimiser, by name.
+    fn trained(&self) -> impl Iterator<Item = (String, &Trained)> {
+        let critics = self.critics.iter().enumerate();
+        let critics = critics.map(|(index, critic)| (format!("critic{}", index + 1), &critic.online));
+        std::iter::once(("actor".to_owned(), &self.actor)).chain(critics)
+    }
+
+    /// Refuses a batch the step would index out of bounds or divide by zero on.
+    pub(super) fn check(&self, batch: &TransitionBatch) -> Result<(), SacError> {
+        let size = batch.batch;
+        let problem = if size == 0 {
+            "is empty".to_owned()
+        } else if batch.features != self.features {
+            format!("has {} features, the networks read {}", batch.features, self.features)
+        } else if [&batch.observations, &batch.next_observations].iter().any(|o| o.len() != size * self.features)
+            || [&batch.n_step_returns, &batch.discounts, &batch.terminated, &batch.weights].iter().any(|f| f.len() != size)
+            || batch.actions.len() != size
+        {
+            "has columns of different length".to_owned()
+        } else if let Some(action) = batch.actions.iter().find(|action| usize::from(**action) >= self.actions) {
+            format!("holds action {action}, there are {}", self.actions)
+        } else {
+            return Ok(());
+        };
+        Err(SacError::Batch { problem })
+    }
+
+    /// Passes on a report whose figures are all finite.
+    pub(super) fn finite(&self, report: UpdateReport) -> Result<Option<UpdateReport>, SacError> {
+        for (what, value) in [
+            ("critic loss", report.critic_loss),
+            ("actor loss", report.actor_loss),
+            ("temperature loss", report.temperature_loss),
+            ("temperature", report.temperature),
+            ("policy entropy", report.entropy),
+            ("mean action value", report.q_mean),
+            ("mean critic target", report.target_mean),
+            ("TD error", report.td_error_abs),
+        ] {
+            if !value.is_finite() {
+                return Err(SacError::NotFinite { what, gradient_steps: self.gradient_steps });
+            }
+        }
+        Ok(Some(report))
+    }
+}

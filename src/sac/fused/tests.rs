@@ -1,0 +1,138 @@
+//! Properties of the gradient step that no single vector shows: the values themselves are held to
+//! the conformance vectors in `tests/conformance.rs`.
+
+use rand::RngExt as _;
+
+use super::*;
+use crate::mdp::{Stream, rng};
+use crate::sac::SacUpdate;
+
+fn batch(size: usize, features: usize, actions: u16, seed: u64) -> TransitionBatch {
+    let mut source = rng(seed, Stream::Replay, 0);
+    let mut normal = |len: usize| -> Vec<f32> { (0..len).map(|_| 2.0 * source.random::<f32>() - 1.0).collect() };
+    let mut batch = TransitionBatch {
+        batch: size,
+        features,
+        observations: normal(size * features),
+        next_observations: normal(size * features),
+        n_step_returns: normal(size),
+        discounts: vec![0.99; size],
+        terminated: vec![0.0; size],
+        weights: vec![1.0; size],
+        behaviour_entropies: vec![0.0; size],
+        indices: vec![0; size],
+        ..TransitionBatch::default()
+    };
+    batch.actions = (0..size).map(|_| source.random_range(0..actions)).collect();
+    batch
+}
+
+fn sac(hidden: &[usize]) -> FusedSac {
+    let config = SacConfig { hidden: hidden.to_vec(), grad_clip: Some(1.0), ..SacConfig::default() };
+    FusedSac::new(config, 8, 4, &mut rng(1, Stream::Weights, 0)).unwrap()
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let train = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut sac = sac(&[256, 256]);
+            for seed in 0..4 {
+                sac.update(&batch(256, 8, 4, seed), false).unwrap();
+            }
+            sac.export().unwrap()
+        })
+    };
+    let one = train(1);
+    assert_eq!(one, train(2));
+    assert_eq!(one, train(4));
+}
+
+#[test]
+fn export_and_import_continue_exactly() {
+    let mut first = sac(&[32, 16]);
+    for seed in 0..3 {
+        first.update(&batch(20, 8, 4, seed), false).unwrap();
+    }
+    let mut second = sac(&[32, 16]);
+    second.import(&first.export().unwrap(), first.gradient_steps()).unwrap();
+    assert_eq!(first.export().unwrap(), second.export().unwrap());
+    for (size, seed) in [(20, 7), (64, 8), (3, 9)] {
+        let reports = [&mut first, &mut second].map(|sac| sac.update(&batch(size, 8, 4, seed), true).unwrap());
+        assert_eq!(reports[0], reports[1]);
+        assert!(reports[0].is_some());
+    }
+    assert_eq!(first.export().unwrap(), second.export().unwrap());
+    assert_eq!(second.gradient_steps(), 6);
+}
+
+#[test]
+fn a_failed_import_changes_nothing() {
+    let mut sac = sac(&[8]);
+    let before = sac.export().unwrap();
+    let mut tensors = before.clone();
+    tensors.values_mut().for_each(|tensor| tensor.data.fill(0.25));
+    tensors.remove("optimizer.critic2.layers.1.bias.v");
+    let error = sac.import(&tensors, 9).unwrap_err();
+    assert!(error.to_string().contains("optimizer.critic2.layers.1.bias.v"), "{error}");
+    assert_eq!(sac.export().unwrap(), before);
+    // Without any moments they start from zero.
+    tensors.retain(|name, _| !name.starts_with("optimizer."));
+    sac.import(&tensors, 9).unwrap();
+    let after = sac.export().unwrap();
+    assert_eq!(after["optimizer.actor.layers.0.weight.m"].data, vec![0.0; 64]);
+    assert_eq!(after["critic1.layers.1.weight"].data, vec![0.25; 32]);
+}
+
+#[test]
+fn what_cannot_be_learned_from_is_refused() {
+    let mut sac = sac(&[8]);
+    assert!(matches!(sac.update(&batch(0, 8, 4, 0), true), Err(SacError::Batch { .. })));
+    assert!(matches!(sac.update(&batch(4, 7, 4, 0), true), Err(SacError::Batch { .. })));
+    let mut wrong = batch(4, 8, 4, 0);
+    wrong.actions[2] = 4;
+    assert!(matches!(sac.update(&wrong, true), Err(SacError::Batch { .. })));
+    let mut infinite = batch(4, 8, 4, 0);
+    infinite.n_step_returns[1] = f32::INFINITY;
+    assert!(matches!(sac.update(&infinite, true), Err(SacError::NotFinite { .. })));
+}
+
+#[test]
+fn temperature_stays_in_its_range_and_configuration_changes_are_checked() {
+    let mut sac = sac(&[8]);
+    let mut config = sac.config().clone();
+    config.temperature_learning_rate = 100.0;
+    sac.set_config(config.clone()).unwrap();
+    for seed in 0..3 {
+        sac.update(&batch(8, 8, 4, seed), true).unwrap();
+    }
+    let (low, high) = LOG_TEMPERATURE_RANGE;
+    assert!((low..=high).contains(&sac.log_temperature));
+    assert!(sac.set_config(SacConfig { hidden: vec![9], ..config.clone() }).is_err());
+    assert!(sac.set_config(SacConfig { backup: Backup::Single, ..config.clone() }).is_err());
+    assert!(sac.set_config(SacConfig { gamma: 2.0, ..config.clone() }).is_err());
+    assert_eq!(sac.config(), &config);
+}
+
+/// Fits a one-step problem: the reward of action 1 is 1, of the others 0.
+#[test]
+fn learns_the_rewarded_action() {
+    let config = SacConfig {
+        hidden: vec![32],
+        temperature: Temperature::Fixed,
+        initial_temperature: 0.05,
+        actor_learning_rate: 3e-3,
+        ..SacConfig::default()
+    };
+    let mut sac = FusedSac::new(config, 8, 4, &mut rng(1, Stream::Weights, 0)).unwrap();
+    for seed in 0..600 {
+        let mut batch = batch(32, 8, 4, seed);
+        batch.terminated.fill(1.0);
+        for (reward, action) in batch.n_step_returns.iter_mut().zip(&batch.actions) {
+            *reward = f32::from(u8::from(*action == 1));
+        }
+        sac.update(&batch, false).unwrap();
+    }
+    assert!(sac.current.policy.iter().skip(1).step_by(4).all(|probability| *probability > 0.9));
+}

@@ -1,0 +1,362 @@
+//! Dense matrix arithmetic for small networks: one matrix product with fused bias, ReLU and ReLU
+//! mask, and the few element-wise helpers around it. Which products make a network is left to `mlp`.
+//!
+//! Written on `pulp`, which picks AVX-512, AVX2 or plain code when the program starts. Every output
+//! element is one chain of fused multiply-adds in the order of the inner index, so its bits depend
+//! neither on the number of rows computed with it nor on the number of threads.
+
+use std::ops::{Deref, DerefMut};
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Columns are padded with zeros to this many floats: one AVX-512 register, one cache line.
+const LANES: usize = 16;
+
+/// Multiply-adds below which a product is not worth cutting in two for another thread (about 15 µs).
+const SPLIT: usize = 1 << 22;
+
+/// Rows of one register tile where 32 vector registers exist; products are cut at multiples of it.
+const TILE_ROWS: usize = 8;
+
+/// Stride of a row of `columns` floats.
+pub(super) fn padded(columns: usize) -> usize {
+    columns.next_multiple_of(LANES)
+}
+
+/// Floats that start on a cache line, because a load that straddles two lines costs a tenth of the
+/// speed of a product.
+#[derive(Debug, Default)]
+pub(super) struct Buffer {
+    data: Vec<f32>,
+    start: usize,
+    len: usize,
+}
+
+impl Buffer {
+    /// `len` zeros.
+    pub(super) fn zeros(len: usize) -> Self {
+        let data = vec![0.0; len + LANES];
+        let start = data.as_ptr().align_offset(64).min(LANES);
+        Self { data, start, len }
+    }
+
+    /// Makes room for `len` floats of unspecified value; allocates only when it never was as long.
+    pub(super) fn resize(&mut self, len: usize) {
+        if len + self.start > self.data.len() {
+            *self = Self::zeros(len);
+        }
+        self.len = len;
+    }
+}
+
+impl Clone for Buffer {
+    fn clone(&self) -> Self {
+        let mut copy = Self::zeros(self.len);
+        copy.copy_from_slice(self);
+        copy
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        &self.data[self.start..self.start + self.len]
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.data[self.start..self.start + self.len]
+    }
+}
+
+/// The left factor `A` of a product, `[rows, inner]`, as it lies in memory.
+#[derive(Clone, Copy)]
+pub(super) enum Left<'a> {
+    /// `A[i, p] = data[i · stride + p]`.
+    Rows { data: &'a [f32], stride: usize },
+    /// `A[i, p] = data[p · stride + i]`: the stored matrix transposed.
+    Columns { data: &'a [f32], stride: usize },
+}
+
+/// What happens to an element before it is stored.
+#[derive(Clone, Copy)]
+pub(super) enum Finish<'a> {
+    /// Nothing.
+    Store,
+    /// Starts from `bias[j]`, `[width]`.
+    Bias(&'a [f32]),
+    /// Starts from `bias[j]`, then `max(·, 0)`.
+    BiasRelu(&'a [f32]),
+    /// Becomes 0 where the activation of the same place, `[rows, width]`, is not positive.
+    Mask(&'a [f32]),
+}
+
+/// `out = finish(left · right)`: `left` is `[rows, inner]`, `right` is `[inner, width]`, `out` is
+/// `[rows, width]`, both row-major without gaps; `width` is a multiple of the padding.
+pub(super) struct Product<'a> {
+    pub(super) left: Left<'a>,
+    pub(super) right: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) inner: usize,
+    pub(super) width: usize,
+    pub(super) finish: Finish<'a>,
+    pub(super) out: &'a mut [f32],
+}
+
+impl Product<'_> {
+    /// Computes the product, on several threads when it is large and the caller is in a rayon pool.
+    pub(super) fn run(self) {
+        debug_assert_eq!(self.width % LANES, 0);
+        debug_assert_eq!(self.right.len(), self.inner * self.width);
+        debug_assert_eq!(self.out.len(), self.rows * self.width);
+        let large = self.rows * self.inner * self.width >= 2 * SPLIT && self.rows >= 2 * TILE_ROWS;
+        if !(large && threads_available()) {
+            return Arch::new().dispatch(self);
+        }
+        let Self { left, right, rows, inner, width, finish, out } = self;
+        let upper = (rows / 2).next_multiple_of(TILE_ROWS);
+        let (out_upper, out_lower) = out.split_at_mut(upper * width);
+        let left_lower = match left {
+            Left::Rows { data, stride } => Left::Rows { data: &data[upper * stride..], stride },
+            Left::Columns { data, stride } => Left::Columns { data: &data[upper..], stride },
+        };
+        let finish_lower = match finish {
+            Finish::Mask(activations) => Finish::Mask(&activations[upper * width..]),
+            other => other,
+        };
+        let part = |left, rows, finish, out| Product { left, right, rows, inner, width, finish, out };
+        rayon::join(
+            || part(left, upper, finish, out_upper).run(),
+            || part(left_lower, rows - upper, finish_lower, out_lower).run(),
+        );
+    }
+}
+
+/// Whether the calling thread belongs to a rayon pool with others to share work with.
+pub(super) fn threads_available() -> bool {
+    rayon::current_thread_index().is_some() && rayon::current_num_threads() > 1
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        // 16 accumulators hide the latency of two fused multiply-adds a cycle; 16 registers hold 8.
+        let rows = self.rows;
+        let wide = if S::REGISTER_COUNT >= 32 {
+            let wide = rows / TILE_ROWS * TILE_ROWS;
+            let column = sweep::<S, TILE_ROWS, 2>(simd, &mut self, 0, wide, 0);
+            sweep::<S, TILE_ROWS, 1>(simd, &mut self, 0, wide, column);
+            wide
+        } else {
+            0
+        };
+        let four = wide + (rows - wide) / 4 * 4;
+        let column = sweep::<S, 4, 2>(simd, &mut self, wide, four, 0);
+        sweep::<S, 4, 1>(simd, &mut self, wide, four, column);
+        // A single row has only columns to be busy with.
+        let column = sweep::<S, 1, 8>(simd, &mut self, four, rows, 0);
+        let column = sweep::<S, 1, 4>(simd, &mut self, four, rows, column);
+        sweep::<S, 1, 1>(simd, &mut self, four, rows, column);
+    }
+}
+
+/// Computes rows `from..to` in tiles of `R` rows by `N` vectors, from vector `column` on, and
+/// returns the first vector that is left. Columns are the outer loop: their strip of `right`
+/// stays in the first-level cache while the rows pass.
+#[inline(always)]
+fn sweep<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    product: &mut Product<'_>,
+    from: usize,
+    to: usize,
+    mut column: usize,
+) -> usize {
+    let vectors = product.width / S::F32_LANES;
+    let (right, _) = S::as_simd_f32s(product.right);
+    let (out, _) = S::as_mut_simd_f32s(product.out);
+    let zero = simd.splat_f32s(0.0);
+    while column + N <= vectors {
+        let start = match product.finish {
+            Finish::Bias(bias) | Finish::BiasRelu(bias) => {
+                let (bias, _) = S::as_simd_f32s(bias);
+                let bias = &bias[column..column + N];
+                std::array::from_fn(|n| bias[n])
+            }
+            Finish::Store | Finish::Mask(_) => [zero; N],
+        };
+        let mut row = from;
+        while row + R <= to {
+            let mut sums = match product.left {
+                Left::Rows { data, stride } => {
+                    let rows = std::array::from_fn(|r| &data[(row + r) * stride..][..product.inner]);
+                    tile_rows::<S, R, N>(simd, rows, right, vectors, column, start)
+                }
+                Left::Columns { data, stride } => {
+                    tile_columns::<S, R, N>(simd, &data[row..], stride, right, vectors, column, start)
+                }
+            };
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let place = (row + r) * vectors + column;
+                match product.finish {
+                    Finish::Store | Finish::Bias(_) => {}
+                    Finish::BiasRelu(_) => *sums = sums.map(|sum| simd.max_f32s(sum, zero)),
+                    Finish::Mask(activations) => {
+                        let (activations, _) = S::as_simd_f32s(activations);
+                        let activations = &activations[place..place + N];
+                        for (sum, &activation) in sums.iter_mut().zip(activations) {
+                            *sum = simd.select_f32s(simd.greater_than_f32s(activation, zero), *sum, zero);
+                        }
+                    }
+                }
+                out[place..place + N].copy_from_slice(sums);
+            }
+            row += R;
+        }
+        column += N;
+    }
+    column
+}
+
+/// One register tile with the left factor's rows contiguous.
+#[inline(always)]
+fn tile_rows<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    left: [&[f32]; R],
+    right: &[S::f32s],
+    vectors: usize,
+    column: usize,
+    start: [S::f32s; N],
+) -> [[S::f32s; N]; R] {
+    let mut sums = [start; R];
+    for (p, right) in right.chunks_exact(vectors).enumerate() {
+        let Some(right) = right[column..].first_chunk::<N>() else { break };
+        for (sums, left) in sums.iter_mut().zip(left) {
+            let factor = simd.splat_f32s(left[p]);
+            for (sum, &right) in sums.iter_mut().zip(right) {
+                *sum = simd.mul_add_e_f32s(factor, right, *sum);
+            }
+        }
+    }
+    sums
+}
+
+/// One register tile with the left factor's columns contiguous, `stride` floats apart.
+#[inline(always)]
+fn tile_columns<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    left: &[f32],
+    stride: usize,
+    right: &[S::f32s],
+    vectors: usize,
+    column: usize,
+    start: [S::f32s; N],
+) -> [[S::f32s; N]; R] {
+    let mut sums = [start; R];
+    for (left, right) in left.chunks(stride).zip(right.chunks_exact(vectors)) {
+        let Some(right) = right[column..].first_chunk::<N>() else { break };
+        let Some(left) = left.first_chunk::<R>() else { break };
+        for (sums, &left) in sums.iter_mut().zip(left) {
+            let factor = simd.splat_f32s(left);
+            for (sum, &right) in sums.iter_mut().zip(right) {
+                *sum = simd.mul_add_e_f32s(factor, right, *sum);
+            }
+        }
+    }
+    sums
+}
+
+/// Sums each column of `matrix`, `[rows, sums.len()]`, from the first row to the last.
+pub(super) fn column_sums(matrix: &[f32], sums: &mut [f32]) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            sums.fill(0.0);
+            for row in matrix.chunks_exact(sums.len()) {
+                for (sum, value) in sums.iter_mut().zip(row) {
+                    *sum += value;
+                }
+            }
+        },
+    );
+}
+
+/// Writes `matrix`, `[rows, padded(columns)]`, transposed as `[columns, padded(rows)]` with zeros
+/// in the padding.
+pub(super) fn transpose(matrix: &[f32], rows: usize, columns: usize, transposed: &mut [f32]) {
+    const BLOCK: usize = 16;
+    let (width, height) = (padded(columns), padded(rows));
+    debug_assert_eq!(transposed.len(), columns * height);
+    for top in (0..height).step_by(BLOCK) {
+        for left in (0..columns).step_by(BLOCK) {
+            let mut block = [[0.0; BLOCK]; BLOCK];
+            for (r, line) in matrix[top * width..].chunks_exact(width).take(BLOCK).enumerate() {
+                if let Some(line) = line[left..].first_chunk::<BLOCK>() {
+                    for (c, &value) in line.iter().enumerate() {
+                        block[c][r] = value;
+                    }
+                }
+            }
+            for (block, line) in block.iter().zip(transposed[left * height..].chunks_exact_mut(height)) {
+                line[top..top + BLOCK].copy_from_slice(block);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn product_agrees_with_the_definition_for_every_remainder() {
+        for (rows, inner, columns) in [(1, 1, 1), (3, 5, 17), (8, 4, 40), (13, 9, 130), (29, 33, 64)] {
+            let width = padded(columns);
+            let value = |i: usize| ((i * 7919) % 23) as f32 - 11.0;
+            let left: Vec<f32> = (0..rows * inner).map(value).collect();
+            let flipped: Vec<f32> = (0..rows * inner)
+                .map(|i| left[(i % rows) * inner + i / rows])
+                .collect();
+            let right: Vec<f32> = (0..inner * width).map(|i| value(i + 3)).collect();
+            let bias: Vec<f32> = (0..width).map(value).collect();
+            let gate: Vec<f32> = (0..rows * width).map(|i| value(i + 5)).collect();
+            let plain = |i: usize, j: usize| -> f32 {
+                (0..inner).map(|p| left[i * inner + p] * right[p * width + j]).sum()
+            };
+            let mut out = vec![f32::NAN; rows * width];
+            for left in [
+                Left::Rows { data: &left, stride: inner },
+                Left::Columns { data: &flipped, stride: rows },
+            ] {
+                for finish in [Finish::Store, Finish::Bias(&bias), Finish::BiasRelu(&bias), Finish::Mask(&gate)] {
+                    Product { left, right: &right, rows, inner, width, finish, out: &mut out }.run();
+                    for (place, &found) in out.iter().enumerate() {
+                        let (i, j) = (place / width, place % width);
+                        let expected = match finish {
+                            Finish::Store => plain(i, j),
+                            Finish::Bias(bias) => plain(i, j) + bias[j],
+                            Finish::BiasRelu(bias) => (plain(i, j) + bias[j]).max(0.0),
+                            Finish::Mask(gate) => if gate[place] > 0.0 { plain(i, j) } else { 0.0 },
+                        };
+                        assert_eq!(found, expected, "{rows}×{inner}×{columns} at {i}, {j}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn transpose_keeps_values_and_clears_padding() {
+        let (rows, columns) = (19, 33);
+        let matrix: Vec<f32> = (0..rows * padded(columns)).map(|i| i as f32).collect();
+        let mut transposed = vec![f32::NAN; columns * padded(rows)];
+        transpose(&matrix, rows, columns, &mut transposed);
+        for (place, &value) in transposed.iter().enumerate() {
+            let (c, r) = (place / padded(rows), place % padded(rows));
+            let expected = if r < rows { matrix[r * padded(columns) + c] } else { 0.0 };
+            assert_eq!(value, expected);
+        }
+    }
+}

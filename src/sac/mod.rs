@@ -1,0 +1,146 @@
+//! Discrete Soft Actor-Critic: networks, one gradient step, and what it reports.
+//!
+//! Two implementations of one gradient step stand behind [`SacUpdate`] and are held to the same
+//! vectors: `fused`, differentiated by hand for the CPU, and `autodiff`, written on burn tensors for
+//! any device. This layer knows batches, not buffers, threads or worlds.
+
+mod adam;
+mod autodiff;
+mod config;
+mod fused;
+mod kernel;
+mod mlp;
+mod policy;
+pub mod weights;
+
+pub use autodiff::AutodiffSac;
+pub use config::{Backup, CriticLoss, SacConfig, TargetUpdate, Temperature};
+pub use fused::{FusedSac, Recorder};
+pub use policy::CategoricalPolicy;
+
+use std::collections::BTreeMap;
+
+use crate::mdp::TransitionBatch;
+
+/// What goes wrong inside the algorithm.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SacError {
+    /// A configuration value out of range.
+    #[error("{key} = {value}: allowed is {allowed}")]
+    Config {
+        /// Dotted key as in the configuration file.
+        key: &'static str,
+        /// The offending value.
+        value: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// Saved parameters do not fit the networks.
+    #[error("tensor `{name}`: {problem}; the checkpoint belongs to another network or is damaged")]
+    Tensor {
+        /// Name of the tensor.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A batch that does not fit the networks.
+    #[error("the batch {problem}")]
+    Batch {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A loss or a parameter stopped being a finite number.
+    #[error("{what} is not finite at gradient step {gradient_steps}")]
+    NotFinite {
+        /// Which quantity.
+        what: &'static str,
+        /// When.
+        gradient_steps: u64,
+    },
+    /// The device failed.
+    #[error("the device failed: {0}")]
+    Device(String),
+}
+
+/// A host tensor: row-major values and their shape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostTensor {
+    /// Extent of every dimension.
+    pub shape: Vec<usize>,
+    /// Row-major values.
+    pub data: Vec<f32>,
+}
+
+/// Named host tensors, e.g. `actor.layers.0.weight` of shape `[out, in]`.
+pub type TensorMap = BTreeMap<String, HostTensor>;
+
+/// What one gradient step measured. Means are over the batch; critic figures are means over critics.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct UpdateReport {
+    /// Sum of the critics' losses.
+    pub critic_loss: f32,
+    /// Actor loss.
+    pub actor_loss: f32,
+    /// Temperature loss, 0 when the temperature is fixed.
+    pub temperature_loss: f32,
+    /// Temperature used in this step.
+    pub temperature: f32,
+    /// Policy entropy in nats.
+    pub entropy: f32,
+    /// Entropy the temperature aims for, in nats; 0 when the temperature is fixed.
+    pub target_entropy: f32,
+    /// Mean of `Q_i(o, a)`.
+    pub q_mean: f32,
+    /// Mean of the targets `y_i`.
+    pub target_mean: f32,
+    /// Mean of `|Q_i(o, a) − y_i|`.
+    pub td_error_abs: f32,
+}
+
+/// The trainable state of one agent and its gradient step.
+pub trait SacUpdate: Send {
+    /// One gradient step on `batch` in the order of the specification's section 9.
+    ///
+    /// With `report` the step's figures are brought to the host, which stalls a GPU: ask rarely.
+    ///
+    /// # Errors
+    /// [`SacError::NotFinite`] when a reported figure is not finite, [`SacError::Device`] when the
+    /// device fails. The trainable state is then unusable.
+    fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<UpdateReport>, SacError>;
+
+    /// All parameters, targets, optimiser moments and `log_alpha` by name: `actor.layers.0.weight`,
+    /// `target_critic1.layers.2.bias`, `optimizer.actor.layers.0.weight.m`, `….v`, `log_alpha`.
+    ///
+    /// # Errors
+    /// [`SacError::Device`] when they cannot be read back.
+    fn export(&self) -> Result<TensorMap, SacError>;
+
+    /// Replaces everything [`SacUpdate::export`] names, and the count of gradient steps.
+    ///
+    /// # Errors
+    /// [`SacError::Tensor`] names the first tensor that is missing or of another shape; nothing
+    /// has changed then.
+    fn import(&mut self, tensors: &TensorMap, gradient_steps: u64) -> Result<(), SacError>;
+
+    /// The actor's parameters alone, as in [`SacUpdate::export`].
+    ///
+    /// # Errors
+    /// [`SacError::Device`] when they cannot be read back.
+    fn export_actor(&self) -> Result<TensorMap, SacError>;
+
+    /// Gradient steps made so far.
+    fn gradient_steps(&self) -> u64;
+
+    /// The configuration in force.
+    fn config(&self) -> &SacConfig;
+
+    /// Changes learning rates, temperature mode, `tau` and the like between two steps. The hidden
+    /// widths must stay.
+    ///
+    /// # Errors
+    /// [`SacError::Config`] for a value out of range; nothing has changed then.
+    fn set_config(&mut self, config: SacConfig) -> Result<(), SacError>;
+
+    /// Short name of implementation and device, e.g. `cpu (fused)` or `gpu (burn, NVIDIA H100)`.
+    fn device(&self) -> String;
+}

@@ -1,0 +1,99 @@
+//! Named tensors as safetensors bytes and back. Where the bytes are kept, and what their metadata
+//! means, is left to the checkpoints.
+
+use std::collections::{BTreeMap, HashMap};
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+use super::{HostTensor, SacError, TensorMap};
+
+/// Writes `tensors` as F32 with `metadata`.
+///
+/// # Errors
+/// [`SacError::Tensor`] names a tensor whose values do not fill its shape.
+pub fn to_bytes(tensors: &TensorMap, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, SacError> {
+    let bytes: Vec<(&String, &HostTensor, Vec<u8>)> = tensors
+        .iter()
+        .map(|(name, tensor)| (name, tensor, tensor.data.iter().flat_map(|value| value.to_le_bytes()).collect()))
+        .collect();
+    let views = bytes.iter().map(|(name, tensor, bytes)| {
+        let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes);
+        view.map(|view| (*name, view)).map_err(|error| damaged(name, error))
+    });
+    let views = views.collect::<Result<Vec<_>, _>>()?;
+    let metadata: HashMap<String, String> = metadata.clone().into_iter().collect();
+    safetensors::serialize(views, Some(metadata)).map_err(|error| damaged("(file)", error))
+}
+
+/// Reads what [`to_bytes`] wrote.
+///
+/// # Errors
+/// [`SacError::Tensor`] for bytes that are no safetensors file, and for a tensor that is not F32.
+pub fn from_bytes(bytes: &[u8]) -> Result<(TensorMap, BTreeMap<String, String>), SacError> {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| damaged("(file)", error))?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| damaged("(file)", error))?;
+    let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    let mut tensors = TensorMap::new();
+    for (name, view) in file.iter() {
+        if view.dtype() != Dtype::F32 {
+            return Err(damaged(name, format!("is {:?}, not F32", view.dtype())));
+        }
+        let (values, _) = view.data().as_chunks::<4>();
+        let data = values.iter().map(|value| f32::from_le_bytes(*value)).collect();
+        tensors.insert(name.to_owned(), HostTensor { shape: view.shape().to_vec(), data });
+    }
+    Ok((tensors, metadata))
+}
+
+fn damaged(name: &str, problem: impl ToString) -> SacError {
+    SacError::Tensor { name: name.to_owned(), problem: problem.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn example() -> (TensorMap, BTreeMap<String, String>) {
+        let tensor = |shape: &[usize]| HostTensor {
+            shape: shape.to_vec(),
+            data: (0..shape.iter().product::<usize>()).map(|i| i as f32 * 0.1 - 1.0).collect(),
+        };
+        let tensors = [("a.weight", &[2, 3][..]), ("b", &[1]), ("empty", &[0])];
+        let tensors = tensors.into_iter().map(|(name, shape)| (name.to_owned(), tensor(shape))).collect();
+        (tensors, BTreeMap::from([("format".to_owned(), "1".to_owned())]))
+    }
+
+    #[test]
+    fn round_trip_keeps_values_and_metadata() {
+        let (tensors, metadata) = example();
+        let bytes = to_bytes(&tensors, &metadata).unwrap();
+        assert_eq!(from_bytes(&bytes).unwrap(), (tensors, metadata));
+    }
+
+    #[test]
+    fn wrong_shapes_are_refused() {
+        let (mut tensors, metadata) = example();
+        tensors.get_mut("b").unwrap().shape = vec![2];
+        assert!(to_bytes(&tensors, &metadata).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = from_bytes(&bytes);
+        }
+
+        #[test]
+        fn damaged_files_never_panic(place in 0usize..400, value in any::<u8>(), cut in 0usize..400) {
+            let (tensors, metadata) = example();
+            let mut bytes = to_bytes(&tensors, &metadata).unwrap();
+            if let Some(byte) = bytes.get_mut(place) {
+                *byte = value;
+            }
+            bytes.truncate(bytes.len().saturating_sub(cut / 4));
+            let _ = from_bytes(&bytes);
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Arenas: spawns any number of one environment's worlds and moves them through the tick's phases.
+//!
+//! What the phases mean to a particular world is left to its [`Environment`]; who acts, to `agent`.
+
+use bevy::prelude::*;
+use bevy_rapier2d::plugin::context::RapierContextSimulation;
+use bevy_rapier2d::plugin::{PhysicsSet, RapierPhysicsPlugin};
+use bevy_rapier2d::prelude::*;
+use bevy_rapier2d::rapier::dynamics::RigidBodyHandle;
+use serde::{Deserialize, Serialize};
+
+use super::physics::{Context, PristineContext, SimPool};
+use super::{Bodies, Environment, Seats, SimSystems, SimTick, TickClock};
+use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, Rng, Stream, rng};
+
+/// How many arenas run, and from which seed.
+#[derive(Resource, Debug, Clone, PartialEq, Eq)]
+pub struct SimConfig {
+    /// Number of arenas.
+    pub arenas: usize,
+    /// Seed of all episode starts.
+    pub seed: u64,
+    /// Which stream of it: training and evaluation must not share episodes.
+    pub stream: Stream,
+}
+
+/// Where environments write the scripted actions that were asked for, within [`SimSystems::Select`].
+#[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ScriptSystems;
+
+/// What the running environment declares. There once an [`EnvironmentPlugin`] is added.
+#[derive(Resource, Debug, Clone, Deref)]
+pub struct Spec(pub EnvironmentSpec);
+
+/// One arena: its bodies, its luck and the open episode.
+#[derive(Component)]
+pub struct Arena {
+    /// Number among all arenas.
+    pub index: usize,
+    /// Bevy entities of the bodies, in the environment's order.
+    pub entities: Vec<Entity>,
+    handles: Vec<RigidBodyHandle>,
+    rng: Rng,
+    episode_rng: Rng,
+    log: Vec<u16>,
+    steps: u32,
+    overridden: bool,
+}
+
+impl Arena {
+    /// Agent steps made in the open episode.
+    pub fn steps(&self) -> u32 {
+        self.steps
+    }
+
+    /// Ends the open episode at the end of this step, as truncated. For a person who wants a fresh start.
+    pub fn cut_episode(&mut self) {
+        self.overridden = true;
+    }
+
+    /// The open episode: where it began and what has been done since.
+    pub fn snapshot(&self) -> ArenaSnapshot {
+        ArenaSnapshot { episode_rng: self.episode_rng.clone(), log: self.log.clone() }
+    }
+}
+
+/// Enough to bring an arena back to where it stood between two agent steps: the random state its
+/// open episode began with, and every action since, slot by slot and step by step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArenaSnapshot {
+    episode_rng: Rng,
+    log: Vec<u16>,
+}
+
+/// Marks an arena whose bodies' transforms are written after every tick, for drawing.
+#[derive(Component, Debug, Clone, Copy, Default)]
+pub struct Shown;
+
+/// Runs arenas of the environment `E`.
+pub struct EnvironmentPlugin<E: Environment> {
+    /// What all arenas share.
+    pub layout: E::Layout,
+    /// How many, and their seed.
+    pub config: SimConfig,
+}
+
+impl<E: Environment> Plugin for EnvironmentPlugin<E> {
+    fn build(&self, app: &mut App) {
+        let spec = E::spec(&self.layout);
+        app.add_plugins(
+            RapierPhysicsPlugin::<NoUserData>::default()
+                .with_custom_initialization(RapierContextInitialization::NoAutomaticRapierContext)
+                .with_default_system_setup(false)
+                .in_schedule(SimTick),
+        )
+        .insert_resource(TimestepMode::Fixed { dt: spec.tick_seconds, substeps: 1 })
+        .insert_resource(TickClock::new(spec.ticks_per_step))
+        .insert_resource(Spec(spec))
+        .insert_resource(self.layout.clone())
+        .insert_resource(self.config.clone())
+        .insert_resource(EnvironmentHooks::of::<E>())
+        .add_systems(
+            SimTick,
+            (
+                write_scripts::<E>.in_set(SimSystems::Select).in_set(ScriptSystems),
+                apply::<E>.in_set(SimSystems::Apply),
+                step.in_set(SimSystems::Physics),
+                judge::<E>.in_set(SimSystems::Judge),
+                observe::<E>.in_set(SimSystems::Observe),
+                reset::<E>.in_set(SimSystems::Reset),
+                write_transforms.in_set(SimSystems::Last),
+            ),
+        );
+        let arenas = self.config.arenas;
+        populate::<E>(app.world_mut(), arenas);
+    }
+}
+
+/// Removes all arenas and spawns `count` new ones at the start of their first episode.
+pub fn populate<E: Environment>(world: &mut World, count: usize) {
+    let old: Vec<Entity> = world.query_filtered::<Entity, With<Arena>>().iter(world).collect();
+    for arena in old {
+        let Some(bodies) = world.get::<Arena>(arena).map(|arena| arena.entities.clone()) else { continue };
+        bodies.into_iter().for_each(|body| _ = world.despawn(body));
+        world.despawn(arena);
+    }
+    let layout = world.resource::<E::Layout>().clone();
+    let config = world.resource::<SimConfig>().clone();
+    let spec = world.resource::<Spec>().0.clone();
+    world.resource_mut::<SimConfig>().arenas = count;
+    world.insert_resource(TickClock::new(spec.ticks_per_step));
+    for index in 0..count {
+        let (state, bodies) = E::build(&layout);
+        let mut simulation = RapierContextSimulation::default();
+        simulation.integration_parameters.dt = spec.tick_seconds;
+        let configuration = RapierConfiguration { gravity: Vec2::ZERO, ..RapierConfiguration::new(1.0) };
+        let context = world.spawn((simulation, configuration)).id();
+        let entities = bodies.into_iter().map(|body| world.spawn(body.bundle(context)).id()).collect();
+        let rng = rng(config.seed, config.stream, index as u64);
+        let arena = Arena {
+            index,
+            entities,
+            handles: Vec::new(),
+            episode_rng: rng.clone(),
+            rng,
+            log: Vec::new(),
+            steps: 0,
+            overridden: false,
+        };
+        world.entity_mut(context).insert((state, Seats::new(index, &spec), arena));
+    }
+    // The plugin turns components into rapier bodies once; from here on rapier's own sets are the truth.
+    let mut sync = Schedule::default();
+    sync.add_systems(RapierPhysicsPlugin::<NoUserData>::get_systems(PhysicsSet::SyncBackend));
+    sync.run(world);
+    let mut query = world.query::<(Entity, Context, &mut Arena)>();
+    let mut pristine = Vec::new();
+    for (entity, context, mut arena) in query.iter_mut(world) {
+        let map = context.bodies.entity2body();
+        arena.handles = arena.entities.iter().filter_map(|body| map.get(body).copied()).collect();
+        pristine.push((entity, PristineContext::of(&context)));
+    }
+    for (entity, pristine) in pristine {
+        world.entity_mut(entity).insert(pristine);
+    }
+    let mut query = world.query::<ArenaParts<E>>();
+    for mut parts in query.iter_mut(world) {
+        parts.begin_episode(&layout);
+        parts.write_observations(&layout);
+    }
+}
+
+/// Everything of one arena at once.
+#[derive(bevy::ecs::query::QueryData)]
+#[query_data(mutable)]
+pub struct ArenaParts<E: Environment> {
+    state: &'static mut E,
+    arena: &'static mut Arena,
+    seats: &'static mut Seats,
+    context: Context,
+    pristine: &'static PristineContext,
+}
+
+impl<E: Environment> ArenaPartsItem<'_, '_, E> {
+    fn begin_episode(&mut self, layout: &E::Layout) {
+        let arena = &mut *self.arena;
+        arena.episode_rng = arena.rng.clone();
+        arena.log.clear();
+        arena.steps = 0;
+        arena.overridden = false;
+        self.pristine.restore(&mut self.context);
+        let mut bodies = Bodies { set: &mut self.context.bodies.bodies, handles: &arena.handles };
+        self.state.reset(layout, &mut bodies, &mut arena.rng);
+    }
+
+    fn apply(&mut self, layout: &E::Layout, phase: u32) {
+        let (arena, seats) = (&mut *self.arena, &mut *self.seats);
+        if phase == 0 {
+            arena.steps += 1;
+            arena.log.extend(seats.actions.iter().map(|action| action.index() as u16));
+        } else if seats.end.is_some() {
+            return;
+        }
+        let mut bodies = Bodies { set: &mut self.context.bodies.bodies, handles: &arena.handles };
+        self.state.apply(layout, &mut bodies, &seats.actions, phase);
+    }
+
+    fn judge(&mut self, layout: &E::Layout, limit: u32, last_phase: bool) {
+        let (arena, seats) = (&mut *self.arena, &mut *self.seats);
+        if seats.end.is_some() {
+            return;
+        }
+        let mut bodies = Bodies { set: &mut self.context.bodies.bodies, handles: &arena.handles };
+        let Seats { rewards, end, outcomes, .. } = seats;
+        *end = self.state.judge(layout, &mut bodies, rewards, &mut arena.rng);
+        if last_phase && end.is_none() && (arena.steps >= limit || arena.overridden) {
+            *end = Some(EpisodeEnd::Truncated);
+        }
+        if end.is_some() {
+            for (slot, outcome) in outcomes.iter_mut().enumerate() {
+                *outcome = self.state.outcome(slot);
+            }
+        }
+    }
+
+    fn write_observations(&mut self, layout: &E::Layout) {
+        let bodies = Bodies { set: &mut self.context.bodies.bodies, handles: &self.arena.handles };
+        for slot in 0..self.seats.actions.len() {
+            let (vector, grid) = self.seats.observations.row_mut(slot);
+            self.state.observe(layout, &bodies, slot, vector, grid);
+        }
+    }
+}
+
+fn write_scripts<E: Environment>(layout: Res<E::Layout>, mut arenas: Query<ArenaParts<E>>) {
+    for mut parts in &mut arenas {
+        let bodies = Bodies { set: &mut parts.context.bodies.bodies, handles: &parts.arena.handles };
+        let seats = &mut *parts.seats;
+        for slot in 0..seats.script.len() {
+            if seats.wants_script[slot] {
+                seats.script[slot] = parts.state.script(&layout, &bodies, slot);
+            }
+        }
+    }
+}
+
+fn apply<E: Environment>(layout: Res<E::Layout>, clock: Res<TickClock>, mut arenas: Query<ArenaParts<E>>) {
+    arenas.iter_mut().for_each(|mut parts| parts.apply(&layout, clock.phase));
+}
+
+fn step(pool: Res<SimPool>, spec: Res<Spec>, mut contexts: Query<(Context, &Seats)>) {
+    let dt = spec.tick_seconds;
+    pool.for_each(contexts.iter_mut(), |(mut context, seats)| {
+        // An ended arena stands still until its step is over.
+        if seats.end.is_none() {
+            context.step(dt);
+        }
+    });
+}
+
+fn judge<E: Environment>(
+    layout: Res<E::Layout>,
+    spec: Res<Spec>,
+    clock: Res<TickClock>,
+    mut arenas: Query<ArenaParts<E>>,
+) {
+    let last = clock.phase + 1 == clock.ticks_per_step;
+    arenas.iter_mut().for_each(|mut parts| parts.judge(&layout, spec.episode_limit, last));
+}
+
+fn observe<E: Environment>(layout: Res<E::Layout>, pool: Res<SimPool>, mut arenas: Query<ArenaParts<E>>) {
+    pool.for_each(arenas.iter_mut(), |mut parts| parts.write_observations(&layout));
+}
+
+fn reset<E: Environment>(layout: Res<E::Layout>, mut arenas: Query<ArenaParts<E>>) {
+    for mut parts in &mut arenas {
+        if parts.seats.end.is_some() {
+            parts.begin_episode(&layout);
+            parts.write_observations(&layout);
+        }
+    }
+}
+
+/// Writes where shown bodies stand. Nothing reads it back: drawing cannot change a trajectory.
+pub fn write_transforms(
+    shown: Query<(&Arena, &bevy_rapier2d::plugin::context::RapierRigidBodySet), With<Shown>>,
+    mut transforms: Query<&mut Transform, With<RapierRigidBodyHandle>>,
+) {
+    for (arena, set) in &shown {
+        for (&entity, &handle) in arena.entities.iter().zip(&arena.handles) {
+            if let (Ok(mut transform), Some(body)) = (transforms.get_mut(entity), set.bodies.get(handle)) {
+                transform.translation = body.translation().extend(transform.translation.z);
+                transform.rotation = Quat::from_rotation_z(body.rotation().angle());
+            }
+        }
+    }
+}
+
+/// Snapshots of all arenas by index.
+pub fn snapshots(world: &mut World) -> Vec<ArenaSnapshot> {
+    let mut all: Vec<(usize, ArenaSnapshot)> =
+        world.query::<&Arena>().iter(world).map(|arena| (arena.index, arena.snapshot())).collect();
+    all.sort_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, snapshot)| snapshot).collect()
+}
+
+/// Brings every arena back to its snapshot by playing its open episode again.
+pub fn restore<E: Environment>(world: &mut World, snapshots: &[ArenaSnapshot]) {
+    let layout = world.resource::<E::Layout>().clone();
+    let spec = world.resource::<Spec>().0.clone();
+    let mut query = world.query::<ArenaParts<E>>();
+    for mut parts in query.iter_mut(world) {
+        let Some(snapshot) = snapshots.get(parts.arena.index) else { continue };
+        parts.arena.rng = snapshot.episode_rng.clone();
+        parts.begin_episode(&layout);
+        for actions in snapshot.log.chunks(spec.slots) {
+            parts.seats.actions =
+                actions.iter().map(|&action| Action::Discrete(action)).collect();
+            parts.seats.begins = false;
+            for phase in 0..spec.ticks_per_step {
+                parts.apply(&layout, phase);
+                parts.context.step(spec.tick_seconds);
+                parts.judge(&layout, spec.episode_limit, phase + 1 == spec.ticks_per_step);
+            }
+        }
+        parts.write_observations(&layout);
+    }
+}
+
+/// Type-erased entry points of the running environment, for those who do not know its type.
+#[derive(Resource, Clone, Copy)]
+pub struct EnvironmentHooks {
+    /// See [`populate`].
+    pub populate: fn(&mut World, usize),
+    /// See [`restore`].
+    pub restore: fn(&mut World, &[ArenaSnapshot]),
+}
+
+impl EnvironmentHooks {
+    /// Hooks of `E`.
+    pub fn of<E: Environment>() -> Self {
+        Self { populate: populate::<E>, restore: restore::<E> }
+    }
+}
+

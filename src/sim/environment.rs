@@ -1,0 +1,183 @@
+//! What a world is: a module that builds bodies, applies actions, judges and observes.
+//!
+//! An [`Environment`] value is one arena's own state. Physics, seats and parallelism are handled
+//! by `arena` and `physics`.
+
+use bevy::ecs::component::Mutable;
+use bevy::prelude::*;
+use bevy_rapier2d::prelude::*;
+use bevy_rapier2d::rapier::dynamics::{RigidBody as RapierBody, RigidBodyHandle, RigidBodySet};
+
+use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, Rng};
+
+/// How a body moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyKind {
+    /// Never.
+    Fixed,
+    /// By forces and contacts.
+    Dynamic,
+    /// As its velocity says, pushing what is in the way.
+    Kinematic,
+}
+
+/// One body of an arena before it is spawned. Lengths in world units, density in mass per area.
+#[derive(Debug, Clone)]
+pub struct BodySpec {
+    /// How it moves.
+    pub kind: BodyKind,
+    /// Its shape around its own origin.
+    pub collider: Collider,
+    /// Where it stands at first.
+    pub position: Vec2,
+    /// Mass per area.
+    pub density: f32,
+    /// Bounciness, 0 to 1; the larger of two touching bodies counts.
+    pub restitution: f32,
+    /// Coulomb friction; the average of two touching bodies counts.
+    pub friction: f32,
+    /// Share of velocity lost per second, roughly.
+    pub linear_damping: f32,
+    /// Whether it may turn.
+    pub rotates: bool,
+    /// Whether fast motion is swept so that it cannot tunnel.
+    pub continuous: bool,
+}
+
+impl BodySpec {
+    /// A body of `kind` with shape `collider` at `position`, density 1, no bounce, no friction.
+    pub fn new(kind: BodyKind, collider: Collider, position: Vec2) -> Self {
+        Self {
+            kind,
+            collider,
+            position,
+            density: 1.0,
+            restitution: 0.0,
+            friction: 0.0,
+            linear_damping: 0.0,
+            rotates: false,
+            continuous: false,
+        }
+    }
+
+    /// The components bevy_rapier2d builds the body from.
+    pub(super) fn bundle(self, context: Entity) -> impl Bundle {
+        (
+            RapierContextEntityLink(context),
+            match self.kind {
+                BodyKind::Fixed => RigidBody::Fixed,
+                BodyKind::Dynamic => RigidBody::Dynamic,
+                BodyKind::Kinematic => RigidBody::KinematicVelocityBased,
+            },
+            Transform::from_translation(self.position.extend(0.0)),
+            GlobalTransform::from_translation(self.position.extend(0.0)),
+            self.collider,
+            ColliderMassProperties::Density(self.density),
+            Restitution { coefficient: self.restitution, combine_rule: CoefficientCombineRule::Max },
+            Friction { coefficient: self.friction, combine_rule: CoefficientCombineRule::Average },
+            Damping { linear_damping: self.linear_damping, angular_damping: 0.0 },
+            if self.rotates { LockedAxes::empty() } else { LockedAxes::ROTATION_LOCKED },
+            Ccd { enabled: self.continuous },
+            // A sleeping body would wake differently depending on history; arenas must not.
+            Sleeping::disabled(),
+        )
+    }
+}
+
+/// The bodies of one arena in the order its environment listed them.
+pub struct Bodies<'a> {
+    /// Rapier's set.
+    pub(super) set: &'a mut RigidBodySet,
+    /// Handles in spawn order.
+    pub(super) handles: &'a [RigidBodyHandle],
+}
+
+impl Bodies<'_> {
+    /// Position of body `index`.
+    pub fn position(&self, index: usize) -> Vec2 {
+        self.set[self.handles[index]].translation()
+    }
+
+    /// Linear velocity of body `index`, units/s.
+    pub fn velocity(&self, index: usize) -> Vec2 {
+        self.set[self.handles[index]].linvel()
+    }
+
+    /// Angular velocity of body `index`, rad/s.
+    pub fn spin(&self, index: usize) -> f32 {
+        self.set[self.handles[index]].angvel()
+    }
+
+    /// Angle of body `index`, rad.
+    pub fn angle(&self, index: usize) -> f32 {
+        self.set[self.handles[index]].rotation().angle()
+    }
+
+    /// Rapier's own body `index`, for whatever has no shorthand here.
+    pub fn body_mut(&mut self, index: usize) -> &mut RapierBody {
+        &mut self.set[self.handles[index]]
+    }
+
+    /// Sets the linear velocity, units/s.
+    pub fn set_velocity(&mut self, index: usize, velocity: Vec2) {
+        self.body_mut(index).set_linvel(velocity, true);
+    }
+
+    /// Moves a body at once and stops it.
+    pub fn place(&mut self, index: usize, position: Vec2) {
+        let body = self.body_mut(index);
+        body.set_translation(position, true);
+        body.set_linvel(Vec2::ZERO, true);
+        body.set_angvel(0.0, true);
+    }
+}
+
+/// How an episode went for one slot.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Outcome {
+    /// Goal reached, match won.
+    pub success: bool,
+    /// Points for minus points against, or 1/0.
+    pub score: f32,
+}
+
+/// A world: rules and bodies of one arena. Everything random comes from the generator of `reset`
+/// and `judge`; everything that outlives a tick is in `self` or in the bodies, so that arenas never
+/// share state and an episode can be played again from its start and its actions.
+pub trait Environment: Component<Mutability = Mutable> + Sized {
+    /// What all arenas share and nobody changes: a level, a rule set.
+    type Layout: Resource + Clone;
+
+    /// Declares spaces, timing, slots and rewards.
+    fn spec(layout: &Self::Layout) -> EnvironmentSpec;
+
+    /// A new arena's state and its bodies, in the order `Bodies` numbers them.
+    fn build(layout: &Self::Layout) -> (Self, Vec<BodySpec>);
+
+    /// Begins an episode. Bodies stand as built, with all contacts forgotten.
+    fn reset(&mut self, layout: &Self::Layout, bodies: &mut Bodies, rng: &mut Rng);
+
+    /// Before every physics tick: `actions` has one entry a slot, `phase` counts the step's ticks.
+    fn apply(&mut self, layout: &Self::Layout, bodies: &mut Bodies, actions: &[Action], phase: u32);
+
+    /// After every physics tick: adds to `rewards` (one a slot) and says whether a terminal
+    /// situation is reached. Time limits are not its business.
+    fn judge(
+        &mut self,
+        layout: &Self::Layout,
+        bodies: &mut Bodies,
+        rewards: &mut [f32],
+        rng: &mut Rng,
+    ) -> Option<EpisodeEnd>;
+
+    /// Writes all of what `slot` sees: `vector` and `grid` have the lengths of the declared space.
+    fn observe(&self, layout: &Self::Layout, bodies: &Bodies, slot: usize, vector: &mut [f32], grid: &mut [u8]);
+
+    /// How the episode went for `slot`, asked when it has ended.
+    fn outcome(&self, slot: usize) -> Outcome;
+
+    /// What a simple hand-written player would do in `slot`; the first action where there is none.
+    fn script(&self, _layout: &Self::Layout, _bodies: &Bodies, _slot: usize) -> Action {
+        Action::Discrete(0)
+    }
+}

@@ -1,0 +1,115 @@
+//! Simulation: worlds, arenas and the tick that moves them, the same windowed and headless.
+//!
+//! One [`SimTick`] is one physics tick of every arena, in the order of [`SimSystems`]. This layer
+//! fills and empties [`Seats`]; who sits in them, what is learned and what is drawn is left to others.
+
+pub mod arena;
+pub mod environment;
+pub mod level;
+pub mod pace;
+pub mod physics;
+pub mod seats;
+pub mod worlds;
+
+use bevy::ecs::schedule::{ScheduleLabel, SingleThreadedExecutor};
+use bevy::prelude::*;
+
+pub use arena::{Arena, ArenaSnapshot, EnvironmentPlugin, Shown, SimConfig};
+pub use environment::{Bodies, BodyKind, BodySpec, Environment, Outcome};
+pub use physics::SimPool;
+pub use seats::Seats;
+
+/// The schedule that advances every arena by one physics tick.
+#[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SimTick;
+
+/// One tick, in order. An agent step lasts `ticks_per_step` ticks: [`SimSystems::Select`] runs on
+/// its first, [`SimSystems::Observe`], [`SimSystems::Record`] and [`SimSystems::Reset`] on its last.
+#[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SimSystems {
+    /// Empty: for your own systems before anything moves.
+    First,
+    /// Controllers read observations and write actions.
+    Select,
+    /// Environments turn actions into velocities and forces.
+    Apply,
+    /// Rapier steps every arena's own context by one `dt`.
+    Physics,
+    /// Environments pay rewards and end episodes.
+    Judge,
+    /// Environments write what every slot sees now; for an ended episode that is its final observation.
+    Observe,
+    /// Agents record transitions and finished episodes.
+    Record,
+    /// Ended arenas return to a start and write their first observation.
+    Reset,
+    /// Empty: for your own systems after everything has settled.
+    Last,
+}
+
+/// Where the simulation stands within an agent step.
+#[derive(Resource, Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TickClock {
+    /// Physics ticks since the start.
+    pub ticks: u64,
+    /// Physics ticks an agent step lasts.
+    pub ticks_per_step: u32,
+    /// Which of them runs now, from 0.
+    pub phase: u32,
+}
+
+impl TickClock {
+    /// A clock at the beginning of a step.
+    pub fn new(ticks_per_step: u32) -> Self {
+        Self { ticks: 0, ticks_per_step: ticks_per_step.max(1), phase: 0 }
+    }
+}
+
+/// Adds [`SimTick`], its sets and its clock. The first thing any simulation needs.
+pub fn plugin(app: &mut App) {
+    let begins = |clock: Res<TickClock>| clock.phase == 0;
+    let ends = |clock: Res<TickClock>| clock.phase + 1 == clock.ticks_per_step;
+    app.init_schedule(SimTick)
+        .insert_resource(TickClock::new(1))
+        .init_resource::<SimPool>()
+        .edit_schedule(SimTick, |schedule| {
+            // A tick of small worlds is short: handing systems to other threads costs more than it brings.
+            schedule.set_executor(SingleThreadedExecutor::new());
+        })
+        .configure_sets(
+            SimTick,
+            (
+                SimSystems::First,
+                SimSystems::Select.run_if(begins),
+                SimSystems::Apply,
+                SimSystems::Physics,
+                SimSystems::Judge,
+                SimSystems::Observe.run_if(ends),
+                SimSystems::Record.run_if(ends),
+                SimSystems::Reset.run_if(ends),
+                SimSystems::Last,
+            )
+                .chain(),
+        )
+        .add_systems(SimTick, begin_step.in_set(SimSystems::First).run_if(begins))
+        .add_systems(SimTick, advance_clock.after(SimSystems::Last));
+}
+
+fn begin_step(mut seats: Query<&mut Seats>) {
+    seats.iter_mut().for_each(|mut seats| seats.begin_step());
+}
+
+fn advance_clock(mut clock: ResMut<TickClock>) {
+    clock.ticks += 1;
+    clock.phase = (clock.phase + 1) % clock.ticks_per_step;
+}
+
+/// Runs as many ticks as one agent step lasts, from its first to its last.
+pub fn run_agent_step(world: &mut World) {
+    loop {
+        world.run_schedule(SimTick);
+        if world.resource::<TickClock>().phase == 0 {
+            break;
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Physics of isolated arenas: every arena has its own rapier context, stepped in parallel.
+//!
+//! The plugin's own step goes through contexts one after another and through transforms; here only
+//! its set-up is used, its contexts are stepped directly, and transforms are written for shown
+//! arenas alone.
+
+use bevy::prelude::*;
+use bevy_rapier2d::plugin::context::{
+    RapierContextColliders, RapierContextJoints, RapierContextSimulation, RapierRigidBodySet,
+    SimulationToRenderTime,
+};
+use bevy_rapier2d::prelude::*;
+use bevy_rapier2d::rapier::dynamics::{ImpulseJointSet, IslandManager, MultibodyJointSet, RigidBodySet};
+use bevy_rapier2d::rapier::geometry::{ColliderSet, DefaultBroadPhase, NarrowPhase};
+use bevy_rapier2d::rapier::pipeline::PhysicsPipeline;
+use rayon::prelude::*;
+
+/// Below this many arenas, handing work to other threads costs more than it brings.
+const PARALLEL_FROM: usize = 16;
+
+/// Threads that step arenas.
+#[derive(Resource)]
+pub struct SimPool(Option<rayon::ThreadPool>);
+
+impl Default for SimPool {
+    fn default() -> Self {
+        Self::new(std::thread::available_parallelism().map_or(1, usize::from))
+    }
+}
+
+impl SimPool {
+    /// A pool of `threads` threads; one thread, or a system that gives none, means the caller's own.
+    pub fn new(threads: usize) -> Self {
+        if threads <= 1 {
+            return Self(None);
+        }
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("sim-{index}"))
+            .build();
+        Self(pool.ok())
+    }
+
+    /// Number of threads that work at once.
+    pub fn threads(&self) -> usize {
+        self.0.as_ref().map_or(1, rayon::ThreadPool::current_num_threads)
+    }
+
+    /// Calls `work` once for every item, in parallel when there are enough. Items must be
+    /// independent: the order is not defined.
+    pub fn for_each<T: Send>(&self, items: impl Iterator<Item = T>, work: impl Fn(T) + Sync + Send) {
+        let Some(pool) = &self.0 else {
+            items.for_each(work);
+            return;
+        };
+        let items: Vec<T> = items.collect();
+        if items.len() < PARALLEL_FROM {
+            items.into_iter().for_each(work);
+            return;
+        }
+        let chunk = items.len().div_ceil(4 * pool.current_num_threads()).max(4);
+        pool.install(|| items.into_par_iter().with_min_len(chunk).for_each(work));
+    }
+}
+
+/// The parts of one arena's rapier context.
+#[derive(bevy::ecs::query::QueryData)]
+#[query_data(mutable)]
+pub struct Context {
+    /// Broad and narrow phase, islands, solver.
+    pub simulation: &'static mut RapierContextSimulation,
+    /// Shapes.
+    pub colliders: &'static mut RapierContextColliders,
+    /// Joints.
+    pub joints: &'static mut RapierContextJoints,
+    /// Bodies.
+    pub bodies: &'static mut RapierRigidBodySet,
+    render_time: &'static mut SimulationToRenderTime,
+    configuration: &'static RapierConfiguration,
+}
+
+impl ContextItem<'_, '_> {
+    /// Steps this context by `dt` seconds.
+    pub fn step(&mut self, dt: f32) {
+        self.simulation.step_simulation(
+            &mut self.colliders,
+            &mut self.joints,
+            &mut self.bodies,
+            self.configuration.gravity,
+            TimestepMode::Fixed { dt, substeps: 1 },
+            None,
+            &(),
+            &Time::default(),
+            &mut self.render_time,
+            None,
+        );
+    }
+}
+
+/// Everything of a context that a step changes, as it was before the first one.
+///
+/// Putting it back forgets contacts, islands and broad-phase history, so that an episode depends on
+/// its start alone and not on what was played before it.
+#[derive(Component, Clone)]
+pub struct PristineContext {
+    islands: IslandManager,
+    broad_phase: DefaultBroadPhase,
+    narrow_phase: NarrowPhase,
+    bodies: RigidBodySet,
+    colliders: ColliderSet,
+    impulse_joints: ImpulseJointSet,
+    multibody_joints: MultibodyJointSet,
+}
+
+impl PristineContext {
+    /// Copies the state of `context`.
+    pub fn of(context: &ContextItem) -> Self {
+        Self {
+            islands: context.simulation.islands.clone(),
+            broad_phase: context.simulation.broad_phase.clone(),
+            narrow_phase: context.simulation.narrow_phase.clone(),
+            bodies: context.bodies.bodies.clone(),
+            colliders: context.colliders.colliders.clone(),
+            impulse_joints: context.joints.impulse_joints.clone(),
+            multibody_joints: context.joints.multibody_joints.clone(),
+        }
+    }
+
+    /// Puts the copied state back into `context`.
+    pub fn restore(&self, context: &mut ContextItem) {
+        let simulation = &mut *context.simulation;
+        simulation.islands.clone_from(&self.islands);
+        simulation.broad_phase.clone_from(&self.broad_phase);
+        simulation.narrow_phase.clone_from(&self.narrow_phase);
+        // Only workspace, but its memo of the joint selection belongs to the replaced joint set.
+        simulation.pipeline = PhysicsPipeline::new();
+        context.bodies.bodies.clone_from(&self.bodies);
+        context.colliders.colliders.clone_from(&self.colliders);
+        context.joints.impulse_joints.clone_from(&self.impulse_joints);
+        context.joints.multibody_joints.clone_from(&self.multibody_joints);
+    }
+}

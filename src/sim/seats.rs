@@ -1,0 +1,60 @@
+//! Seats: where an environment and whoever plays it meet.
+//!
+//! One component for all player slots of one arena (or of your own game). The environment writes
+//! observations, rewards and the end; controllers write actions.
+
+use bevy::prelude::*;
+
+use super::Outcome;
+use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, ObservationBatch};
+
+/// The player slots of one arena and what passes through them in the current agent step.
+#[derive(Component, Debug, Clone)]
+pub struct Seats {
+    /// Number of this arena among all; stream numbers and seeds derive from it.
+    pub arena: usize,
+    /// `[slots]` observations: the latest, to act on; after an end the final one, until the reset.
+    pub observations: ObservationBatch,
+    /// `[slots]`: what each slot does now.
+    pub actions: Vec<Action>,
+    /// `[slots]`: reward collected since the step began.
+    pub rewards: Vec<f32>,
+    /// How the episode ended in this step; `None` while it goes on.
+    pub end: Option<EpisodeEnd>,
+    /// Whether the next step is the first of an episode.
+    pub begins: bool,
+    /// `[slots]`: how the ended episode went.
+    pub outcomes: Vec<Outcome>,
+    /// `[slots]`: set by a controller that wants the environment's scripted action.
+    pub wants_script: Vec<bool>,
+    /// `[slots]`: the scripted action, where wanted.
+    pub script: Vec<Action>,
+}
+
+impl Seats {
+    /// Empty seats for arena number `arena` of an environment.
+    pub fn new(arena: usize, spec: &EnvironmentSpec) -> Self {
+        Self {
+            arena,
+            observations: ObservationBatch::zeros(&spec.observation, spec.slots),
+            actions: vec![Action::Discrete(0); spec.slots],
+            rewards: vec![0.0; spec.slots],
+            end: None,
+            begins: true,
+            outcomes: vec![Outcome::default(); spec.slots],
+            wants_script: vec![false; spec.slots],
+            script: vec![Action::Discrete(0); spec.slots],
+        }
+    }
+
+    /// Number of player slots.
+    pub fn slots(&self) -> usize {
+        self.actions.len()
+    }
+
+    /// Clears what the last step left behind. Called at the start of every step by [`super::plugin`].
+    pub(super) fn begin_step(&mut self) {
+        self.begins |= self.end.take().is_some();
+        self.rewards.fill(0.0);
+    }
+}

@@ -1,0 +1,295 @@
+//! Holds the implementations of the gradient step to the published vectors of the specification.
+//! Assembly of n-step transitions, prioritized replay and tabular cases are left to their own tests.
+//!
+//! `CONFORMANCE_DIR=… cargo test --test conformance -- --nocapture` runs another folder of the same format.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use entropy_arcade::mdp::{Rng, Stream, TransitionBatch, rng};
+use entropy_arcade::sac::{FusedSac, HostTensor, SacConfig, SacUpdate, TensorMap};
+use safetensors::{Dtype, SafeTensors};
+use serde_json::{Value, json};
+
+/// The shipped cases that must run: coverage cannot shrink unnoticed.
+const COVERED: [&str; 12] = [
+    "discrete_adam_eps",
+    "discrete_clipped",
+    "discrete_double",
+    "discrete_fixed_temperature",
+    "discrete_grad_clip",
+    "discrete_hard_target",
+    "discrete_huber",
+    "discrete_mean",
+    "discrete_no_target_entropy",
+    "discrete_nstep_discount",
+    "discrete_single",
+    "discrete_weights",
+];
+
+/// Makes an implementation from configuration, features, actions and a generator.
+type Factory = dyn Fn(SacConfig, usize, usize, &mut Rng) -> Box<dyn SacUpdate>;
+
+struct Case {
+    name: String,
+    description: Value,
+    tensors: TensorMap,
+    integers: BTreeMap<String, Vec<i64>>,
+}
+
+impl Case {
+    fn load(folder: &Path) -> Self {
+        let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
+        let description: Value = serde_json::from_slice(&read("case.json")).unwrap();
+        let bytes = read("tensors.safetensors");
+        let (mut tensors, mut integers) = (TensorMap::new(), BTreeMap::new());
+        for (name, view) in SafeTensors::deserialize(&bytes).unwrap().iter() {
+            let shape = view.shape().to_vec();
+            match view.dtype() {
+                Dtype::F32 => {
+                    let (values, _) = view.data().as_chunks();
+                    let data = values.iter().map(|value| f32::from_le_bytes(*value)).collect();
+                    tensors.insert(name.to_owned(), HostTensor { shape, data });
+                }
+                Dtype::I64 => {
+                    let (values, _) = view.data().as_chunks();
+                    integers.insert(name.to_owned(), values.iter().map(|value| i64::from_le_bytes(*value)).collect());
+                }
+                other => panic!("{name} is {other:?}"),
+            }
+        }
+        let name = description["name"].as_str().unwrap().to_owned();
+        Self { name, description, tensors, integers }
+    }
+
+    /// The case's configuration, or which of its options is not implemented.
+    fn config(&self) -> Result<(SacConfig, usize, usize), String> {
+        let kind = self.description["kind"].as_str().unwrap();
+        if kind != "sac_discrete_update" {
+            return Err(format!("kind {kind}"));
+        }
+        let config = &self.description["config"];
+        for (option, implemented) in [
+            ("q_clip", Value::Null),
+            ("entropy_penalty", Value::Null),
+            ("actor_gradient", json!("expected")),
+            ("dueling", json!(false)),
+            ("value_network", json!(false)),
+        ] {
+            if config[option] != implemented {
+                return Err(format!("{option} = {}", config[option]));
+            }
+        }
+        let optimizer = &config["optimizer"];
+        if (&optimizer["beta1"], &optimizer["beta2"]) != (&json!(0.9), &json!(0.999)) {
+            return Err("Adam's betas".to_owned());
+        }
+        let networks = self.description["networks"].as_object().unwrap();
+        let hidden = &networks["actor"]["hidden"];
+        if networks.values().any(|network| network["hidden"] != *hidden) {
+            return Err("networks of different widths".to_owned());
+        }
+        let temperature = match config["temperature"]["mode"].as_str().unwrap() {
+            "fixed" => json!({"mode": "fixed"}),
+            mode => json!({"mode": mode, "target_entropy_fraction": config["temperature"]["target_entropy_fraction"]}),
+        };
+        let rates = &optimizer["lr"];
+        let config = serde_json::from_value(json!({
+            "hidden": hidden,
+            "backup": config["backup"],
+            "entropy_in_target": config["entropy_in_target"],
+            "critic_loss": config["critic_loss"],
+            "target_update": config["target_update"],
+            "temperature": temperature,
+            "initial_temperature": self.tensors["init.log_alpha"].data[0].exp(),
+            "actor_learning_rate": rates["actor"],
+            "critic_learning_rate": rates["critic"],
+            "temperature_learning_rate": rates["temperature"],
+            "adam_epsilon": optimizer["eps"],
+            "grad_clip": config["grad_clip"],
+        }));
+        let extent = |name: &str| self.description["shapes"][name].as_u64().unwrap() as usize;
+        Ok((config.unwrap(), extent("obs"), extent("actions")))
+    }
+
+    fn batch(&self, step: u64) -> TransitionBatch {
+        let floats = |field: &str| self.tensors[&format!("batch{step}.{field}")].data.clone();
+        let flags = |field: &str| -> Vec<f32> {
+            let name = format!("batch{step}.{field}");
+            match self.integers.get(&name) {
+                Some(values) => values.iter().map(|value| *value as f32).collect(),
+                None => self.tensors[&name].data.clone(),
+            }
+        };
+        let actions = &self.integers[&format!("batch{step}.action")];
+        let size = actions.len();
+        TransitionBatch {
+            batch: size,
+            features: self.description["shapes"]["obs"].as_u64().unwrap() as usize,
+            observations: floats("obs"),
+            next_observations: floats("next_obs"),
+            actions: actions.iter().map(|action| u16::try_from(*action).unwrap()).collect(),
+            n_step_returns: floats("n_step_return"),
+            discounts: floats("discount"),
+            terminated: flags("terminated"),
+            weights: floats("weight"),
+            behaviour_entropies: vec![0.0; size],
+            indices: vec![0; size],
+        }
+    }
+
+    /// The tensors called `init.…` under their own names.
+    fn initial(&self) -> TensorMap {
+        let own = |(name, tensor): (&String, &HostTensor)| Some((name.strip_prefix("init.")?.to_owned(), tensor.clone()));
+        self.tensors.iter().filter_map(own).collect()
+    }
+}
+
+/// Compares values with a case's expectations.
+struct Check<'a> {
+    case: &'a Case,
+    /// Tolerance of every expected tensor.
+    pending: BTreeMap<&'a str, &'a str>,
+    compared: BTreeSet<&'a str>,
+    /// Largest error as a fraction of its tolerance, and where.
+    worst: (f64, String),
+    failures: Vec<String>,
+}
+
+impl<'a> Check<'a> {
+    fn new(case: &'a Case) -> Self {
+        let expected = case.description["expected"].as_array().unwrap();
+        let text = |entry: &'a Value, key: &str| entry[key].as_str().unwrap();
+        Self {
+            case,
+            pending: expected.iter().map(|entry| (text(entry, "name"), text(entry, "tolerance"))).collect(),
+            compared: BTreeSet::new(),
+            worst: (0.0, String::new()),
+            failures: Vec::new(),
+        }
+    }
+
+    /// Compares `values` if the case expects something called `name`.
+    fn see(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+        let Some((&name, &tolerance)) = self.pending.get_key_value(name) else { return };
+        self.compared.insert(name);
+        let expected = &self.case.tensors[name];
+        if expected.shape != shape || values.len() != expected.data.len() {
+            self.failures.push(format!("{name}: shape {shape:?}, expected {:?}", expected.shape));
+            return;
+        }
+        let (relative, absolute) = if tolerance == "step1" { (1e-4, 1e-5) } else { (1e-3, 1e-4) };
+        for (index, (&found, &expected)) in values.iter().zip(&expected.data).enumerate() {
+            let (found, expected) = (f64::from(found), f64::from(expected));
+            let error = (found - expected).abs() / (absolute + relative * expected.abs());
+            if error.is_nan() || error > 1.0 {
+                self.failures.push(format!("{name}[{index}] = {found}, expected {expected}: {error:.2} tolerances"));
+            }
+            if error > self.worst.0 {
+                self.worst = (error, name.to_owned());
+            }
+        }
+    }
+
+    /// Compares everything `sac` exports after `step`.
+    fn see_parameters(&mut self, sac: &dyn SacUpdate, step: u64) {
+        for (name, tensor) in sac.export().unwrap() {
+            self.see(&format!("after{step}.{name}"), &tensor.shape, &tensor.data);
+        }
+    }
+
+    /// Prints a line, and adds the failures to `failures`.
+    fn conclude(self, implementation: &str, failures: &mut Vec<String>) {
+        let Self { case, compared, worst, failures: found, .. } = self;
+        let verdict = if found.is_empty() { "ok" } else { "FAILED" };
+        println!("{implementation}: {:28} {verdict}, {} tensors, largest error {:.3} tolerances ({})", case.name, compared.len(), worst.0, worst.1);
+        failures.extend(found.into_iter().map(|failure| format!("{} {failure}", case.name)));
+    }
+}
+
+/// Every quantity the specification names, through the trace of the hand-written step.
+fn check_traced(case: &Case, failures: &mut Vec<String>) -> Result<(), String> {
+    let (config, features, actions) = case.config()?;
+    let mut sac = FusedSac::new(config, features, actions, &mut rng(0, Stream::Weights, 0)).map_err(|error| error.to_string())?;
+    sac.import(&case.initial(), 0).unwrap();
+    let mut check = Check::new(case);
+    for step in 1..=3 {
+        let mut record = |name: &str, shape: &[usize], values: &[f32]| check.see(&format!("step{step}.{name}"), shape, values);
+        sac.update_traced(&case.batch(step), true, &mut record).unwrap();
+        check.see_parameters(&sac, step);
+    }
+    let unseen: Vec<_> = check.pending.keys().filter(|name| !check.compared.contains(*name)).collect();
+    if !unseen.is_empty() {
+        failures.push(format!("{} never compared: {unseen:?}", case.name));
+    }
+    check.conclude("traced", failures);
+    Ok(())
+}
+
+/// Reported figures and parameters, through the trait alone: for any implementation.
+fn check_reported(case: &Case, make: &Factory, failures: &mut Vec<String>) -> Result<(), String> {
+    let (config, features, actions) = case.config()?;
+    let mut sac = make(config, features, actions, &mut rng(0, Stream::Weights, 0));
+    sac.import(&case.initial(), 0).unwrap();
+    let mut check = Check::new(case);
+    for step in 1..=3 {
+        let report = sac.update(&case.batch(step), true).unwrap().unwrap();
+        for (name, value) in [
+            ("alpha", report.temperature),
+            ("loss.critic", report.critic_loss),
+            ("loss.actor", report.actor_loss),
+            ("loss.temperature", report.temperature_loss),
+        ] {
+            check.see(&format!("step{step}.{name}"), &[1], &[value]);
+        }
+        check.see_parameters(&*sac, step);
+    }
+    let device = sac.device();
+    check.conclude(&device, failures);
+    Ok(())
+}
+
+/// All cases of the folder, and whether it is the shipped one.
+fn cases() -> (Vec<Case>, bool) {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/conformance");
+    let other = std::env::var_os("CONFORMANCE_DIR").map(PathBuf::from);
+    let folder = other.as_ref().unwrap_or(&shipped);
+    let mut folders: Vec<_> = std::fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("case.json").is_file())
+        .collect();
+    folders.sort();
+    (folders.iter().map(|folder| Case::load(folder)).collect(), other.is_none())
+}
+
+/// Runs `check` on every case and asserts that none fails and that [`COVERED`] is covered.
+fn run(check: impl Fn(&Case, &mut Vec<String>) -> Result<(), String>) {
+    let (cases, shipped) = cases();
+    let (mut covered, mut failures) = (Vec::new(), Vec::new());
+    for case in &cases {
+        match check(case, &mut failures) {
+            Ok(()) => covered.push(case.name.as_str()),
+            Err(option) => println!("{:28} not covered: {option}", case.name),
+        }
+    }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+    if shipped {
+        assert_eq!(covered, COVERED);
+    }
+}
+
+#[test]
+fn fused_traces_the_published_values() {
+    run(check_traced);
+}
+
+#[test]
+fn fused_reports_the_published_values() {
+    run(|case, failures| {
+        let make = |config, features, actions, rng: &mut Rng| -> Box<dyn SacUpdate> {
+            Box::new(FusedSac::new(config, features, actions, rng).unwrap())
+        };
+        check_reported(case, &make, failures)
+    });
+}
