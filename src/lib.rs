@@ -15,6 +15,17 @@
 //! | [`app`] | the whole composition, in one place |
 #![deny(missing_docs, unsafe_code)]
 
+pub mod agent;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod learner;
 pub mod mdp;
-pub mod sim;
+#[cfg(feature = "arcade")]
+pub mod panel;
 pub mod replay;
+pub mod run;
+pub mod sac;
+pub mod sim;
+#[cfg(feature = "arcade")]
+pub mod view;

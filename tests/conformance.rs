@@ -53,7 +53,10 @@ impl Case {
                 }
                 Dtype::I64 => {
                     let (values, _) = view.data().as_chunks();
-                    integers.insert(name.to_owned(), values.iter().map(|value| i64::from_le_bytes(*value)).collect());
+                    integers.insert(
+                        name.to_owned(),
+                        values.iter().map(|value| i64::from_le_bytes(*value)).collect(),
+                    );
                 }
                 other => panic!("{name} is {other:?}"),
             }
@@ -91,7 +94,9 @@ impl Case {
         }
         let temperature = match config["temperature"]["mode"].as_str().unwrap() {
             "fixed" => json!({"mode": "fixed"}),
-            mode => json!({"mode": mode, "target_entropy_fraction": config["temperature"]["target_entropy_fraction"]}),
+            mode => {
+                json!({"mode": mode, "target_entropy_fraction": config["temperature"]["target_entropy_fraction"]})
+            }
         };
         let rates = &optimizer["lr"];
         let config = serde_json::from_value(json!({
@@ -140,7 +145,9 @@ impl Case {
 
     /// The tensors called `init.…` under their own names.
     fn initial(&self) -> TensorMap {
-        let own = |(name, tensor): (&String, &HostTensor)| Some((name.strip_prefix("init.")?.to_owned(), tensor.clone()));
+        let own = |(name, tensor): (&String, &HostTensor)| {
+            Some((name.strip_prefix("init.")?.to_owned(), tensor.clone()))
+        };
         self.tensors.iter().filter_map(own).collect()
     }
 }
@@ -183,7 +190,8 @@ impl<'a> Check<'a> {
             let (found, expected) = (f64::from(found), f64::from(expected));
             let error = (found - expected).abs() / (absolute + relative * expected.abs());
             if error.is_nan() || error > 1.0 {
-                self.failures.push(format!("{name}[{index}] = {found}, expected {expected}: {error:.2} tolerances"));
+                self.failures
+                    .push(format!("{name}[{index}] = {found}, expected {expected}: {error:.2} tolerances"));
             }
             if error > self.worst.0 {
                 self.worst = (error, name.to_owned());
@@ -202,7 +210,13 @@ impl<'a> Check<'a> {
     fn conclude(self, implementation: &str, failures: &mut Vec<String>) {
         let Self { case, compared, worst, failures: found, .. } = self;
         let verdict = if found.is_empty() { "ok" } else { "FAILED" };
-        println!("{implementation}: {:28} {verdict}, {} tensors, largest error {:.3} tolerances ({})", case.name, compared.len(), worst.0, worst.1);
+        println!(
+            "{implementation}: {:28} {verdict}, {} tensors, largest error {:.3} tolerances ({})",
+            case.name,
+            compared.len(),
+            worst.0,
+            worst.1
+        );
         failures.extend(found.into_iter().map(|failure| format!("{} {failure}", case.name)));
     }
 }
@@ -210,11 +224,14 @@ impl<'a> Check<'a> {
 /// Every quantity the specification names, through the trace of the hand-written step.
 fn check_traced(case: &Case, failures: &mut Vec<String>) -> Result<(), String> {
     let (config, features, actions) = case.config()?;
-    let mut sac = FusedSac::new(config, features, actions, &mut rng(0, Stream::Weights, 0)).map_err(|error| error.to_string())?;
+    let mut sac = FusedSac::new(config, features, actions, &mut rng(0, Stream::Weights, 0))
+        .map_err(|error| error.to_string())?;
     sac.import(&case.initial(), 0).unwrap();
     let mut check = Check::new(case);
     for step in 1..=3 {
-        let mut record = |name: &str, shape: &[usize], values: &[f32]| check.see(&format!("step{step}.{name}"), shape, values);
+        let mut record = |name: &str, shape: &[usize], values: &[f32]| {
+            check.see(&format!("step{step}.{name}"), shape, values)
+        };
         sac.update_traced(&case.batch(step), true, &mut record).unwrap();
         check.see_parameters(&sac, step);
     }

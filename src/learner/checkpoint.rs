@@ -68,6 +68,8 @@ pub struct Manifest {
     version: u32,
     /// The environment it was trained on.
     pub environment: EnvironmentSpec,
+    /// The level, if its world has levels.
+    pub level: Option<PathBuf>,
     /// The algorithm's configuration.
     pub sac: SacConfig,
     /// The learner's configuration.
@@ -84,6 +86,7 @@ impl Manifest {
     /// A manifest without files.
     pub fn new(
         environment: EnvironmentSpec,
+        level: Option<PathBuf>,
         sac: SacConfig,
         learner: LearnerConfig,
         counters: Counters,
@@ -93,6 +96,7 @@ impl Manifest {
             format: FORMAT.into(),
             version: VERSION,
             environment,
+            level,
             sac,
             learner,
             counters,

@@ -11,11 +11,16 @@ use crate::mdp::{ActionSpace, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, S
 use crate::replay::{ReplayBuffer, ReplayConfig};
 use crate::sac::{CategoricalPolicy, SacUpdate, UpdateReport, weights};
 
+/// One gradient step of credit. Whole numbers add up the same in any order and on any disk.
+const CREDIT_UNIT: u64 = 1_000_000;
+
 /// What a learner is made from.
 #[derive(Debug, Clone)]
 pub struct LearnerSetup {
     /// What it learns to play.
     pub spec: EnvironmentSpec,
+    /// The level it learns on, if its world has levels.
+    pub level: Option<PathBuf>,
     /// How.
     pub config: LearnerConfig,
     /// Where.
@@ -37,8 +42,8 @@ pub struct Counters {
     pub gradient_steps: u64,
     /// Policies published.
     pub policy_version: u64,
-    /// Gradient steps that may be made now.
-    pub credit: f64,
+    /// Gradient steps that may be made now, in millionths.
+    pub credit: u64,
 }
 
 /// Replay, algorithm and counters.
@@ -100,14 +105,14 @@ impl Learner {
         self.replay.push(steps);
         self.counters.env_steps += steps.len() as u64;
         if training && self.counters.env_steps > self.setup.config.learning_starts {
-            self.counters.credit +=
-                steps.len() as f64 * f64::from(self.setup.config.gradient_steps_per_env_step);
+            let each = f64::from(self.setup.config.gradient_steps_per_env_step) * CREDIT_UNIT as f64;
+            self.counters.credit += steps.len() as u64 * each.round() as u64;
         }
     }
 
     /// Gradient steps that the steps received so far allow.
     pub fn credit(&self) -> u64 {
-        if self.replay.is_empty() { 0 } else { self.counters.credit as u64 }
+        if self.replay.is_empty() { 0 } else { self.counters.credit / CREDIT_UNIT }
     }
 
     /// Makes `count` gradient steps and reports the last one, if asked.
@@ -124,7 +129,7 @@ impl Learner {
                 }
                 last = sac.update(batch, report && step + 1 == count)?;
                 counters.gradient_steps += 1;
-                counters.credit -= 1.0;
+                counters.credit = counters.credit.saturating_sub(CREDIT_UNIT);
             }
             Ok(last)
         };
@@ -189,6 +194,7 @@ impl Learner {
     pub fn save(&self, folder: &Path, extra: Vec<(String, Vec<u8>)>) -> Result<PathBuf, LearnerError> {
         let manifest = Manifest::new(
             self.setup.spec.clone(),
+            self.setup.level.clone(),
             self.setup.config.sac.clone(),
             self.setup.config.clone(),
             self.counters,
@@ -200,7 +206,7 @@ impl Learner {
             problem: error.to_string(),
         })?;
         let mut files = vec![
-            ("weights.safetensors".to_owned(), weights::to_bytes(&self.sac.export()?, &Default::default())),
+            ("weights.safetensors".to_owned(), weights::to_bytes(&self.sac.export()?, &Default::default())?),
             ("replay.bin".to_owned(), replay),
         ];
         files.extend(extra);

@@ -387,8 +387,11 @@ impl Worker {
 
     fn period(&mut self) -> Result<PeriodReport, LearnerError> {
         let report = self.learner.train(self.learner.credit(), true)?;
+        let policy = self.learner.publish()?;
+        // The caller publishes it at the barrier, not this thread at once.
+        self.published_at = self.learner.counters().gradient_steps;
         Ok(PeriodReport {
-            policy: self.learner.publish()?,
+            policy,
             report,
             counters: self.learner.counters(),
             replay_len: self.learner.replay().len(),

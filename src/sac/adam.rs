@@ -3,7 +3,7 @@
 
 use pulp::Arch;
 
-use super::kernel::Buffer;
+use super::buffer::Buffer;
 
 /// Decay of the first moment.
 pub(super) const BETA1: f32 = 0.9;

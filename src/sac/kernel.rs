@@ -1,74 +1,19 @@
-//! Dense matrix arithmetic for small networks: one matrix product with fused bias, ReLU and ReLU
-//! mask, and the few element-wise helpers around it. Which products make a network is left to `mlp`.
+//! One matrix product for small networks, with bias, ReLU or ReLU mask fused in. Which products make
+//! a network is left to `mlp`, the memory they work on to `buffer`.
 //!
 //! Written on `pulp`, which picks AVX-512, AVX2 or plain code when the program starts. Every output
 //! element is one chain of fused multiply-adds in the order of the inner index, so its bits depend
 //! neither on the number of rows computed with it nor on the number of threads.
 
-use std::ops::{Deref, DerefMut};
-
 use pulp::{Arch, Simd, WithSimd};
 
-/// Columns are padded with zeros to this many floats: one AVX-512 register, one cache line.
-const LANES: usize = 16;
+use super::buffer::LANES;
 
 /// Multiply-adds below which a product is not worth cutting in two for another thread (about 15 µs).
 const SPLIT: usize = 1 << 22;
 
 /// Rows of one register tile where 32 vector registers exist; products are cut at multiples of it.
 const TILE_ROWS: usize = 8;
-
-/// Stride of a row of `columns` floats.
-pub(super) fn padded(columns: usize) -> usize {
-    columns.next_multiple_of(LANES)
-}
-
-/// Floats that start on a cache line, because a load that straddles two lines costs a tenth of the
-/// speed of a product.
-#[derive(Debug, Default)]
-pub(super) struct Buffer {
-    data: Vec<f32>,
-    start: usize,
-    len: usize,
-}
-
-impl Buffer {
-    /// `len` zeros.
-    pub(super) fn zeros(len: usize) -> Self {
-        let data = vec![0.0; len + LANES];
-        let start = data.as_ptr().align_offset(64).min(LANES);
-        Self { data, start, len }
-    }
-
-    /// Makes room for `len` floats of unspecified value; allocates only when it never was as long.
-    pub(super) fn resize(&mut self, len: usize) {
-        if len + self.start > self.data.len() {
-            *self = Self::zeros(len);
-        }
-        self.len = len;
-    }
-}
-
-impl Clone for Buffer {
-    fn clone(&self) -> Self {
-        let mut copy = Self::zeros(self.len);
-        copy.copy_from_slice(self);
-        copy
-    }
-}
-
-impl Deref for Buffer {
-    type Target = [f32];
-    fn deref(&self) -> &[f32] {
-        &self.data[self.start..self.start + self.len]
-    }
-}
-
-impl DerefMut for Buffer {
-    fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.data[self.start..self.start + self.len]
-    }
-}
 
 /// The left factor `A` of a product, `[rows, inner]`, as it lies in memory.
 #[derive(Clone, Copy)]
@@ -268,46 +213,9 @@ fn tile_columns<S: Simd, const R: usize, const N: usize>(
     sums
 }
 
-/// Sums each column of `matrix`, `[rows, sums.len()]`, from the first row to the last.
-pub(super) fn column_sums(matrix: &[f32], sums: &mut [f32]) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            sums.fill(0.0);
-            for row in matrix.chunks_exact(sums.len()) {
-                for (sum, value) in sums.iter_mut().zip(row) {
-                    *sum += value;
-                }
-            }
-        },
-    );
-}
-
-/// Writes `matrix`, `[rows, padded(columns)]`, transposed as `[columns, padded(rows)]` with zeros
-/// in the padding.
-pub(super) fn transpose(matrix: &[f32], rows: usize, columns: usize, transposed: &mut [f32]) {
-    const BLOCK: usize = 16;
-    let (width, height) = (padded(columns), padded(rows));
-    debug_assert_eq!(transposed.len(), columns * height);
-    for top in (0..height).step_by(BLOCK) {
-        for left in (0..columns).step_by(BLOCK) {
-            let mut block = [[0.0; BLOCK]; BLOCK];
-            for (r, line) in matrix[top * width..].chunks_exact(width).take(BLOCK).enumerate() {
-                if let Some(line) = line[left..].first_chunk::<BLOCK>() {
-                    for (c, &value) in line.iter().enumerate() {
-                        block[c][r] = value;
-                    }
-                }
-            }
-            for (block, line) in block.iter().zip(transposed[left * height..].chunks_exact_mut(height)) {
-                line[top..top + BLOCK].copy_from_slice(block);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::buffer::padded;
     use super::*;
 
     #[test]
@@ -316,9 +224,7 @@ mod tests {
             let width = padded(columns);
             let value = |i: usize| ((i * 7919) % 23) as f32 - 11.0;
             let left: Vec<f32> = (0..rows * inner).map(value).collect();
-            let flipped: Vec<f32> = (0..rows * inner)
-                .map(|i| left[(i % rows) * inner + i / rows])
-                .collect();
+            let flipped: Vec<f32> = (0..rows * inner).map(|i| left[(i % rows) * inner + i / rows]).collect();
             let right: Vec<f32> = (0..inner * width).map(|i| value(i + 3)).collect();
             let bias: Vec<f32> = (0..width).map(value).collect();
             let gate: Vec<f32> = (0..rows * width).map(|i| value(i + 5)).collect();
@@ -326,11 +232,12 @@ mod tests {
                 (0..inner).map(|p| left[i * inner + p] * right[p * width + j]).sum()
             };
             let mut out = vec![f32::NAN; rows * width];
-            for left in [
-                Left::Rows { data: &left, stride: inner },
-                Left::Columns { data: &flipped, stride: rows },
-            ] {
-                for finish in [Finish::Store, Finish::Bias(&bias), Finish::BiasRelu(&bias), Finish::Mask(&gate)] {
+            for left in
+                [Left::Rows { data: &left, stride: inner }, Left::Columns { data: &flipped, stride: rows }]
+            {
+                for finish in
+                    [Finish::Store, Finish::Bias(&bias), Finish::BiasRelu(&bias), Finish::Mask(&gate)]
+                {
                     Product { left, right: &right, rows, inner, width, finish, out: &mut out }.run();
                     for (place, &found) in out.iter().enumerate() {
                         let (i, j) = (place / width, place % width);
@@ -338,7 +245,13 @@ mod tests {
                             Finish::Store => plain(i, j),
                             Finish::Bias(bias) => plain(i, j) + bias[j],
                             Finish::BiasRelu(bias) => (plain(i, j) + bias[j]).max(0.0),
-                            Finish::Mask(gate) => if gate[place] > 0.0 { plain(i, j) } else { 0.0 },
+                            Finish::Mask(gate) => {
+                                if gate[place] > 0.0 {
+                                    plain(i, j)
+                                } else {
+                                    0.0
+                                }
+                            }
                         };
                         assert_eq!(found, expected, "{rows}×{inner}×{columns} at {i}, {j}");
                     }
@@ -347,16 +260,32 @@ mod tests {
         }
     }
 
+    /// A run started on one machine continues to the same bits on one with narrower registers.
+    #[cfg(target_arch = "x86_64")]
     #[test]
-    fn transpose_keeps_values_and_clears_padding() {
-        let (rows, columns) = (19, 33);
-        let matrix: Vec<f32> = (0..rows * padded(columns)).map(|i| i as f32).collect();
-        let mut transposed = vec![f32::NAN; columns * padded(rows)];
-        transpose(&matrix, rows, columns, &mut transposed);
-        for (place, &value) in transposed.iter().enumerate() {
-            let (c, r) = (place / padded(rows), place % padded(rows));
-            let expected = if r < rows { matrix[r * padded(columns) + c] } else { 0.0 };
-            assert_eq!(value, expected);
-        }
+    fn avx2_and_avx512_agree_to_the_bit() {
+        let (rows, inner, width) = (29, 45, 48);
+        let value = |i: usize| (i as f32 * 0.731).sin();
+        let left: Vec<f32> = (0..rows * inner).map(value).collect();
+        let right: Vec<f32> = (0..inner * width).map(|i| value(i + 3)).collect();
+        let mut outs = [vec![0.0; rows * width], vec![0.0; rows * width]];
+        let product = |out| {
+            let left = Left::Rows { data: &left, stride: inner };
+            Product {
+                left,
+                right: &right,
+                rows,
+                inner,
+                width,
+                finish: Finish::BiasRelu(&right[..width]),
+                out,
+            }
+        };
+        let [first, second] = &mut outs;
+        let (Some(v3), Some(v4)) = (pulp::x86::V3::try_new(), pulp::x86::V4::try_new()) else { return };
+        Simd::vectorize(v3, product(first));
+        Simd::vectorize(v4, product(second));
+        assert!(outs[0].iter().any(|value| *value > 0.0));
+        assert_eq!(outs[0], outs[1]);
     }
 }

@@ -7,7 +7,8 @@
 
 use rand::RngExt as _;
 
-use super::kernel::{Buffer, Finish, Left, Product, column_sums, padded, transpose};
+use super::buffer::{Buffer, column_sums, padded, transpose};
+use super::kernel::{Finish, Left, Product};
 use super::{HostTensor, SacError, TensorMap};
 use crate::mdp::Rng;
 
@@ -108,7 +109,11 @@ impl Mlp {
                 rows,
                 inner: layer.inputs,
                 width: layer.width,
-                finish: if index + 1 < self.layers.len() { Finish::BiasRelu(bias) } else { Finish::Bias(bias) },
+                finish: if index + 1 < self.layers.len() {
+                    Finish::BiasRelu(bias)
+                } else {
+                    Finish::Bias(bias)
+                },
                 out,
             }
             .run();
@@ -125,7 +130,11 @@ impl Mlp {
 
     /// The zeroed gradient with respect to the output, to be filled before [`Mlp::backward`]:
     /// `rows` rows, each with its padding.
-    pub(super) fn output_gradient<'a>(&self, rows: usize, backward: &'a mut Backward) -> std::slice::ChunksExactMut<'a, f32> {
+    pub(super) fn output_gradient<'a>(
+        &self,
+        rows: usize,
+        backward: &'a mut Backward,
+    ) -> std::slice::ChunksExactMut<'a, f32> {
         backward.deltas.resize_with(self.layers.len(), Buffer::default);
         let width = padded(self.outputs());
         let delta = &mut backward.deltas[self.layers.len() - 1];
@@ -136,15 +145,24 @@ impl Mlp {
 
     /// Replaces `gradient` by the gradient with respect to the parameters. `input` and
     /// `activations` are those of the last forward pass, `backward` holds the output's gradient.
-    pub(super) fn backward(&self, input: &[f32], activations: &Activations, backward: &mut Backward, gradient: &mut [f32]) {
+    pub(super) fn backward(
+        &self,
+        input: &[f32],
+        activations: &Activations,
+        backward: &mut Backward,
+        gradient: &mut [f32],
+    ) {
         let rows = input.len() / self.inputs();
         for (index, layer) in self.layers.iter().enumerate().rev() {
             let (below, rest) = backward.deltas.split_at_mut(index);
             let delta = &rest[0];
             debug_assert_eq!(delta.len(), rows * layer.width);
-            let (weight, bias) = gradient[layer.weight..layer.bias + layer.width].split_at_mut(layer.inputs * layer.width);
+            let (weight, bias) =
+                gradient[layer.weight..layer.bias + layer.width].split_at_mut(layer.inputs * layer.width);
             // dL/dW = xᵀ · delta, dL/db = Σ_rows delta
-            let Left::Rows { data, stride } = self.layer_input(index, input, &activations.outputs) else { continue };
+            let Left::Rows { data, stride } = self.layer_input(index, input, &activations.outputs) else {
+                continue;
+            };
             Product {
                 left: Left::Columns { data, stride },
                 right: delta,
@@ -194,10 +212,15 @@ impl Mlp {
     ///
     /// # Errors
     /// [`SacError::Tensor`] for the first one missing, of another shape, or not finite.
-    pub(super) fn flat(&self, tensors: &TensorMap, name: impl Fn(&str) -> String) -> Result<Buffer, SacError> {
+    pub(super) fn flat(
+        &self,
+        tensors: &TensorMap,
+        name: impl Fn(&str) -> String,
+    ) -> Result<Buffer, SacError> {
         let mut values = Buffer::zeros(self.parameters.len());
         for (index, layer) in self.layers.iter().enumerate() {
-            let weight = tensor(tensors, name(&format!("layers.{index}.weight")), &[layer.outputs, layer.inputs])?;
+            let weight =
+                tensor(tensors, name(&format!("layers.{index}.weight")), &[layer.outputs, layer.inputs])?;
             for (o, row) in weight.chunks_exact(layer.inputs).enumerate() {
                 for (i, &value) in row.iter().enumerate() {
                     values[layer.weight + i * layer.width + o] = value;
@@ -214,14 +237,20 @@ impl Mlp {
 ///
 /// # Errors
 /// [`SacError::Tensor`] says which of these does not hold.
-pub(super) fn tensor<'a>(tensors: &'a TensorMap, name: String, shape: &[usize]) -> Result<&'a [f32], SacError> {
+pub(super) fn tensor<'a>(
+    tensors: &'a TensorMap,
+    name: String,
+    shape: &[usize],
+) -> Result<&'a [f32], SacError> {
     let problem = match tensors.get(&name) {
         None => "is missing".to_owned(),
         Some(found) if found.shape != shape => format!("has shape {:?}, expected {shape:?}", found.shape),
         Some(found) if found.data.len() != shape.iter().product::<usize>() => {
             format!("holds {} values for shape {shape:?}", found.data.len())
         }
-        Some(found) if !found.data.iter().all(|value| value.is_finite()) => "has values that are not finite".to_owned(),
+        Some(found) if !found.data.iter().all(|value| value.is_finite()) => {
+            "has values that are not finite".to_owned()
+        }
         Some(found) => return Ok(&found.data),
     };
     Err(SacError::Tensor { name, problem })
@@ -240,7 +269,9 @@ mod tests {
         activations
             .rows()
             .enumerate()
-            .flat_map(|(b, row)| row[..outputs].iter().enumerate().map(move |(a, &q)| coefficient(b, a) as f64 * q as f64))
+            .flat_map(|(b, row)| {
+                row[..outputs].iter().enumerate().map(move |(a, &q)| coefficient(b, a) as f64 * q as f64)
+            })
             .sum()
     }
 

@@ -6,6 +6,7 @@
 
 mod adam;
 mod autodiff;
+mod buffer;
 mod config;
 mod fused;
 mod kernel;
@@ -19,6 +20,8 @@ pub use fused::{FusedSac, Recorder};
 pub use policy::CategoricalPolicy;
 
 use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use crate::mdp::TransitionBatch;
 
@@ -75,7 +78,7 @@ pub struct HostTensor {
 pub type TensorMap = BTreeMap<String, HostTensor>;
 
 /// What one gradient step measured. Means are over the batch; critic figures are means over critics.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct UpdateReport {
     /// Sum of the critics' losses.
     pub critic_loss: f32,

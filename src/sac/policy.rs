@@ -45,7 +45,12 @@ impl CategoricalPolicy {
             };
             // The largest network a configuration allows; more is a damaged file.
             let limit = usize::from(u16::MAX);
-            if inputs == 0 || outputs == 0 || inputs > limit || outputs > limit || found.data.len() != outputs * inputs {
+            if inputs == 0
+                || outputs == 0
+                || inputs > limit
+                || outputs > limit
+                || found.data.len() != outputs * inputs
+            {
                 let problem = format!("has {} values for shape {:?}", found.data.len(), found.shape);
                 return Err(SacError::Tensor { name: weight(sizes.len().saturating_sub(1)), problem });
             }
@@ -100,7 +105,8 @@ impl Policy for CategoricalPolicy {
                 decisions.probabilities.resize(start + actions, 0.0);
                 let policy = &mut decisions.probabilities[start..];
                 decisions.entropies.push(softmax(log_policy, policy));
-                let action = if greedy { most_probable(policy) } else { sample(policy, rngs[index].random()) };
+                let action =
+                    if greedy { most_probable(policy) } else { sample(policy, rngs[index].random()) };
                 decisions.actions.push(Action::Discrete(action as u16));
             }
         });

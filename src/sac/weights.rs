@@ -14,7 +14,9 @@ use super::{HostTensor, SacError, TensorMap};
 pub fn to_bytes(tensors: &TensorMap, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, SacError> {
     let bytes: Vec<(&String, &HostTensor, Vec<u8>)> = tensors
         .iter()
-        .map(|(name, tensor)| (name, tensor, tensor.data.iter().flat_map(|value| value.to_le_bytes()).collect()))
+        .map(|(name, tensor)| {
+            (name, tensor, tensor.data.iter().flat_map(|value| value.to_le_bytes()).collect())
+        })
         .collect();
     let views = bytes.iter().map(|(name, tensor, bytes)| {
         let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes);

@@ -15,8 +15,9 @@ mod tests;
 
 use burn::tensor::{Device, Tensor};
 
-use self::networks::{Ensemble, Layout, expect_tensor, upload};
+use self::networks::{Ensemble, Layout, upload};
 use self::optimizer::Adam;
+use super::mlp::tensor;
 use super::{Backup, HostTensor, SacConfig, SacError, SacUpdate, TensorMap, UpdateReport};
 use crate::mdp::{Rng, TransitionBatch};
 
@@ -66,10 +67,10 @@ impl AutodiffSac {
         };
         let mut fresh = |names: &[&str]| {
             let layout = Layout::new(names, widths.clone());
-            let flat = layout.pack(&layout.initial(rng), "", "")?;
-            Ok::<_, SacError>(Ensemble::new(layout, flat, &device))
+            let flat = layout.initial(rng);
+            Ensemble::new(layout, flat, &device)
         };
-        let (actor, critics) = (fresh(&["actor"])?, fresh(critics)?);
+        let (actor, critics) = (fresh(&["actor"]), fresh(critics));
         Ok(Self {
             features,
             actions,
@@ -116,13 +117,13 @@ impl SacUpdate for AutodiffSac {
         Ok(tensors)
     }
 
-    /// Accepts a map without any `optimizer.*`: the optimisers then start afresh.
+    /// Accepts a map without any `optimizer.*`: the moments then start at zero.
     fn import(&mut self, tensors: &TensorMap, gradient_steps: u64) -> Result<(), SacError> {
         // Everything is checked and uploaded before anything is replaced.
         let actor = self.actor.layout.pack(tensors, "", "")?;
         let critics = self.critics.layout.pack(tensors, "", "")?;
         let target_critics = self.target_critics.layout.pack(tensors, "", "")?;
-        let log_temperature = expect_tensor(tensors, "log_alpha", &[1])?.to_vec();
+        let log_temperature = tensor(tensors, "log_alpha".to_string(), &[1])?.to_vec();
         let optimizers = match tensors.keys().any(|name| name.starts_with("optimizer.")) {
             false => [
                 Adam::zeros(&self.actor.parameters()),
@@ -130,15 +131,15 @@ impl SacUpdate for AutodiffSac {
                 Adam::zeros(&self.log_temperature),
             ],
             true => {
-                let adam = |m, v| Adam::new(upload(m, &self.device), upload(v, &self.device), gradient_steps);
+                let adam = |m, v| Adam { m: upload(m, &self.device), v: upload(v, &self.device) };
                 let moments = |layout: &Layout, suffix| layout.pack(tensors, "optimizer.", suffix);
                 let (actor, critics) = (&self.actor.layout, &self.critics.layout);
                 [
                     adam(moments(actor, ".m")?, moments(actor, ".v")?),
                     adam(moments(critics, ".m")?, moments(critics, ".v")?),
                     adam(
-                        expect_tensor(tensors, "optimizer.log_alpha.m", &[1])?.to_vec(),
-                        expect_tensor(tensors, "optimizer.log_alpha.v", &[1])?.to_vec(),
+                        tensor(tensors, "optimizer.log_alpha.m".to_string(), &[1])?.to_vec(),
+                        tensor(tensors, "optimizer.log_alpha.v".to_string(), &[1])?.to_vec(),
                     ),
                 ]
             }
@@ -170,11 +171,15 @@ impl SacUpdate for AutodiffSac {
         config.validate()?;
         if config.hidden != self.config.hidden {
             let value = format!("{:?}", config.hidden);
-            return Err(SacError::Config { key: "sac.hidden", value, allowed: "no change while learning" });
+            return Err(SacError::Config {
+                key: "sac.hidden",
+                value,
+                allowed: "the widths training began with",
+            });
         }
         if (config.backup == Backup::Single) != (self.config.backup == Backup::Single) {
             let value = format!("{:?}", config.backup).to_lowercase();
-            let allowed = "no change between one and two critics while learning";
+            let allowed = "a backup with as many critics as training began with";
             return Err(SacError::Config { key: "sac.backup", value, allowed });
         }
         self.config = config;

@@ -6,9 +6,10 @@
 //! target update work on; layers are views into it. Losses are the caller's.
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData, activation::relu};
-use rand::Rng as _;
+use rand::RngExt as _;
 
 use crate::mdp::Rng;
+use crate::sac::mlp::tensor;
 use crate::sac::{HostTensor, SacError, TensorMap};
 
 /// Names and widths of stacked networks, and where each parameter lies in the vector: layer by
@@ -71,31 +72,29 @@ impl Layout {
         slots
     }
 
-    /// Fresh parameters: weights and biases uniform in ±1/√inputs, drawn network by network in the
-    /// order and layout they are saved in.
-    pub fn initial(&self, rng: &mut Rng) -> TensorMap {
+    /// Fresh parameters, `[P]`: weights and biases uniform in ±1/√inputs. Drawn network by network
+    /// and layer by layer, each weight input by input: the same seed gives `fused` the same networks.
+    pub fn initial(&self, rng: &mut Rng) -> Vec<f32> {
+        let mut flat = vec![0.0; self.len()];
         let mut bound = 1.0;
-        let mut tensors = TensorMap::new();
         for slot in self.slots() {
             if let [_, inputs] = slot.shape[..] {
-                bound = 1.0 / (inputs as f32).sqrt();
+                bound = 1.0 / (inputs.max(1) as f32).sqrt();
             }
-            // 24 random bits fill a float's mantissa.
-            let mut uniform = || (rng.next_u32() >> 8) as f32 * (2.0 / 16_777_216.0) - 1.0;
-            let data = (0..slot.shape.iter().product()).map(|_| bound * uniform()).collect();
-            tensors.insert(slot.name, HostTensor { shape: slot.shape, data });
+            let end = slot.start + slot.shape.iter().product::<usize>();
+            flat[slot.start..end].fill_with(|| bound * (2.0 * rng.random::<f32>() - 1.0));
         }
-        tensors
+        flat
     }
 
     /// The vector `[P]` of the tensors called `<prefix><parameter><suffix>`.
     ///
     /// # Errors
-    /// [`SacError::Tensor`] for the first one that is missing or of another shape.
+    /// [`SacError::Tensor`] for the first one that is missing, of another shape or not finite.
     pub fn pack(&self, tensors: &TensorMap, prefix: &str, suffix: &str) -> Result<Vec<f32>, SacError> {
         let mut flat = vec![0.0; self.len()];
         for slot in self.slots() {
-            let data = expect_tensor(tensors, &format!("{prefix}{}{suffix}", slot.name), &slot.shape)?;
+            let data = tensor(tensors, format!("{prefix}{}{suffix}", slot.name), &slot.shape)?;
             for (place, value) in slot.places().zip(data) {
                 flat[place] = *value;
             }
@@ -119,25 +118,6 @@ impl Slot {
         let (outputs, inputs) = (self.shape[0], self.shape.get(1).copied().unwrap_or(1));
         (0..outputs).flat_map(move |row| (0..inputs).map(move |column| start + column * outputs + row))
     }
-}
-
-/// The values of tensor `name`, which must have `shape`.
-///
-/// # Errors
-/// [`SacError::Tensor`] when it is missing or differs.
-pub(super) fn expect_tensor<'a>(
-    tensors: &'a TensorMap,
-    name: &str,
-    shape: &[usize],
-) -> Result<&'a [f32], SacError> {
-    let problem = match tensors.get(name) {
-        Some(tensor) if tensor.shape == shape && tensor.data.len() == shape.iter().product::<usize>() => {
-            return Ok(&tensor.data);
-        }
-        Some(tensor) => format!("has shape {:?} where {shape:?} is needed", tensor.shape),
-        None => "is missing".to_string(),
-    };
-    Err(SacError::Tensor { name: name.to_string(), problem })
 }
 
 /// Stacked networks and their parameters on a device, outside autodiff.

@@ -15,33 +15,24 @@ pub(super) struct Adam {
     pub m: Tensor<1>,
     /// `[P]`: running mean of the squared gradient.
     pub v: Tensor<1>,
-    /// Steps made, for the bias corrections.
-    steps: u64,
 }
 
 impl Adam {
-    /// Moments as saved after `steps` steps; both are `[P]`.
-    pub fn new(m: Tensor<1>, v: Tensor<1>, steps: u64) -> Self {
-        debug_assert_eq!(m.dims(), v.dims());
-        Self { m, v, steps }
-    }
-
     /// No steps made yet, for parameters shaped like `parameters`, `[P]`.
     pub fn zeros(parameters: &Tensor<1>) -> Self {
-        Self::new(parameters.zeros_like(), parameters.zeros_like(), 0)
+        Self { m: parameters.zeros_like(), v: parameters.zeros_like() }
     }
 
-    /// The change one step adds to the parameters, `[P]` (Kingma & Ba 2015, algorithm 1):
+    /// The change step number `t`, from 1, adds to the parameters, `[P]` (Kingma & Ba 2015, algorithm 1):
     ///
     /// ```text
     /// m ← β1·m + (1−β1)·g        v ← β2·v + (1−β2)·g²
     /// −lr · (m / (1−β1^t)) / ( sqrt(v / (1−β2^t)) + ε )
     /// ```
-    pub fn step(&mut self, gradient: Tensor<1>, learning_rate: f32, epsilon: f32) -> Tensor<1> {
+    pub fn step(&mut self, t: u64, gradient: Tensor<1>, learning_rate: f32, epsilon: f32) -> Tensor<1> {
         debug_assert_eq!(self.m.dims(), gradient.dims());
-        self.steps += 1;
         // A power beyond i32 is zero long before.
-        let t = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        let t = i32::try_from(t).unwrap_or(i32::MAX);
         let (correction_1, correction_2) = (1.0 - BETA_1.powi(t), 1.0 - BETA_2.powi(t));
 
         self.m = self.m.clone() * BETA_1 + gradient.clone() * (1.0 - BETA_1);

@@ -9,10 +9,9 @@ use burn::tensor::{Tensor, TensorData, activation::log_softmax};
 
 use super::{AutodiffSac, read};
 use crate::mdp::TransitionBatch;
+use crate::sac::fused::LOG_TEMPERATURE_RANGE;
 use crate::sac::{Backup, CriticLoss, SacError, TargetUpdate, Temperature, UpdateReport};
 
-/// The temperature's range, as its logarithm: a runaway can neither overflow nor vanish for good.
-const LOG_TEMPERATURE: (f32, f32) = (-13.815_511, 6.907_755_3);
 /// Figures of a report, in the order they are read back.
 const FIGURES: [&str; 8] = [
     "critic loss",
@@ -36,8 +35,8 @@ impl AutodiffSac {
         report: bool,
     ) -> Result<Option<UpdateReport>, SacError> {
         let (size, features, actions) = (batch.batch, self.features, self.actions);
-        debug_assert!(size > 0 && batch.features == features);
-        debug_assert!(batch.observations.len() == size * features && batch.actions.len() == size);
+        self.check(batch)?;
+        let t = self.gradient_steps + 1;
 
         let observations = self.column(batch.observations.clone(), features);
         let next_observations = self.column(batch.next_observations.clone(), features);
@@ -50,7 +49,6 @@ impl AutodiffSac {
         // which are slow on GPUs.
         let mut taken = vec![0.0; size * actions];
         for (row, &action) in batch.actions.iter().enumerate() {
-            debug_assert!(usize::from(action) < actions);
             taken[row * actions + usize::from(action)] = 1.0;
         }
         let taken = self.column(taken, actions);
@@ -76,8 +74,12 @@ impl AutodiffSac {
         let td_error = q.clone() - targets.clone();
         let critic_loss = (self.critic_loss(td_error.clone()) * weights).sum() / size as f32;
         let gradient = critics.gradient(&critic_loss, self.config.grad_clip);
-        let change =
-            self.critic_optimizer.step(gradient, self.config.critic_learning_rate, self.config.adam_epsilon);
+        let change = self.critic_optimizer.step(
+            t,
+            gradient,
+            self.config.critic_learning_rate,
+            self.config.adam_epsilon,
+        );
         self.critics.set_parameters(self.critics.parameters() + change);
 
         // 4. Actor against the updated critics: loss = mean_b Σ_a p(a) (alpha log p(a) − Q(o, a)).
@@ -89,7 +91,7 @@ impl AutodiffSac {
         let entropy = -(policy.inner() * log_policy.inner()).sum() / size as f32; // mean_b H_b
         let gradient = actor.gradient(&actor_loss, self.config.grad_clip);
         let change =
-            self.actor_optimizer.step(gradient, self.config.actor_learning_rate, self.config.adam_epsilon);
+            self.actor_optimizer.step(t, gradient, self.config.actor_learning_rate, self.config.adam_epsilon);
         self.actor.set_parameters(self.actor.parameters() + change);
 
         // 5. Temperature: loss = alpha (mean_b H_b − target_entropy), which is its own gradient with
@@ -98,17 +100,18 @@ impl AutodiffSac {
         if let Some(target_entropy) = self.target_entropy() {
             let loss = temperature.clone() * (entropy.clone() - target_entropy);
             let change = self.temperature_optimizer.step(
+                t,
                 loss.clone(),
                 self.config.temperature_learning_rate,
                 self.config.adam_epsilon,
             );
-            let (low, high) = LOG_TEMPERATURE;
+            let (low, high) = LOG_TEMPERATURE_RANGE;
             self.log_temperature = (self.log_temperature.clone() + change).clamp(low, high);
             temperature_loss = Some(loss);
         }
 
         // 6. Target critics: target ← tau online + (1 − tau) target, or a copy every interval steps.
-        self.gradient_steps += 1;
+        self.gradient_steps = t;
         match self.config.target_update {
             TargetUpdate::Soft { tau } => {
                 let tau = f64::from(tau);
@@ -116,7 +119,7 @@ impl AutodiffSac {
                 self.target_critics.set_parameters(online + self.target_critics.parameters() * (1.0 - tau));
             }
             TargetUpdate::Hard { interval } => {
-                if self.gradient_steps.is_multiple_of(interval) {
+                if t.is_multiple_of(interval) {
                     self.target_critics.set_parameters(self.critics.parameters());
                 }
             }
@@ -136,6 +139,26 @@ impl AutodiffSac {
             td_error.inner().abs().mean(),
         ];
         self.read_report(figures).map(Some)
+    }
+
+    /// Refuses a batch that does not fit the networks.
+    fn check(&self, batch: &TransitionBatch) -> Result<(), SacError> {
+        let (size, features, actions) = (batch.batch, self.features, self.actions);
+        let observations = [&batch.observations, &batch.next_observations];
+        let columns = [&batch.n_step_returns, &batch.discounts, &batch.terminated, &batch.weights];
+        let problem = if size == 0 || batch.features != features {
+            format!("holds {size} transitions of {} features, the networks read {features}", batch.features)
+        } else if observations.iter().any(|rows| rows.len() != size * features)
+            || columns.iter().any(|column| column.len() != size)
+            || batch.actions.len() != size
+        {
+            "has columns of different length".to_string()
+        } else if let Some(action) = batch.actions.iter().find(|action| usize::from(**action) >= actions) {
+            format!("holds action {action}, there are {actions}")
+        } else {
+            return Ok(());
+        };
+        Err(SacError::Batch { problem })
     }
 
     /// The row of target values each critic's soft value is taken of, `[C or 1, B, A]`.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mdp::{Stream, rng};
-use crate::sac::{TargetUpdate, Temperature};
+use crate::sac::{CriticLoss, FusedSac, TargetUpdate, Temperature};
 
 const DEVICE: fn() -> Device = Device::flex;
 
@@ -164,4 +164,48 @@ fn a_loss_that_is_not_finite_is_named() {
     let poisoned = TransitionBatch { n_step_returns: vec![f32::NAN, 0.0], ..batch() };
     let error = sac.update(&poisoned, true).unwrap_err();
     assert_eq!(error, SacError::NotFinite { what: "critic loss", gradient_steps: 1 });
+}
+
+#[test]
+fn a_batch_that_does_not_fit_is_refused() {
+    let mut sac = sac(small());
+    for wrong in [
+        TransitionBatch::default(),
+        TransitionBatch { actions: vec![0, 3], ..batch() },
+        TransitionBatch { weights: vec![1.0], ..batch() },
+    ] {
+        assert!(matches!(sac.update(&wrong, false), Err(SacError::Batch { .. })));
+    }
+    assert_eq!(sac.gradient_steps(), 0);
+}
+
+#[test]
+fn the_same_seed_learns_the_same_as_the_fused_step() {
+    let configs = [
+        SacConfig { backup: Backup::Single, critic_loss: CriticLoss::Huber, ..small() },
+        SacConfig { backup: Backup::Double, grad_clip: Some(0.1), ..small() },
+        SacConfig { target_update: TargetUpdate::Hard { interval: 2 }, ..small() },
+        SacConfig { backup: Backup::Mean, temperature: Temperature::Fixed, ..small() },
+        SacConfig { hidden: vec![], entropy_in_target: false, ..small() },
+    ];
+    for config in configs {
+        let mut fused = FusedSac::new(config.clone(), 2, 3, &mut rng(1, Stream::Weights, 0)).unwrap();
+        let mut sac = sac(config);
+        assert_eq!(sac.export().unwrap(), fused.export().unwrap());
+        for _ in 0..5 {
+            let reports = (sac.update(&batch(), true).unwrap(), fused.update(&batch(), true).unwrap());
+            let (ours, theirs) = (reports.0.unwrap(), reports.1.unwrap());
+            assert!((ours.critic_loss - theirs.critic_loss).abs() < 1e-4, "{ours:?} {theirs:?}");
+            assert!((ours.actor_loss - theirs.actor_loss).abs() < 1e-4, "{ours:?} {theirs:?}");
+            assert!((ours.td_error_abs - theirs.td_error_abs).abs() < 1e-4, "{ours:?} {theirs:?}");
+            assert!((ours.target_mean - theirs.target_mean).abs() < 1e-4, "{ours:?} {theirs:?}");
+        }
+        let (ours, theirs) = (sac.export().unwrap(), fused.export().unwrap());
+        assert!(ours.keys().eq(theirs.keys()));
+        for (name, tensor) in ours {
+            for (a, b) in tensor.data.iter().zip(&theirs[&name].data) {
+                assert!((a - b).abs() < 1e-4, "{name}: {a} is not {b}");
+            }
+        }
+    }
 }

@@ -1,10 +1,12 @@
 //! How trainable state enters and leaves [`FusedSac`], and what is refused at its door.
 //! The gradient step itself is in `mod.rs`.
 
-use super::super::mlp::{Mlp, tensor};
-use super::super::{HostTensor, SacUpdate, TensorMap};
+use super::networks::Trained;
 use super::trace::Trace;
-use super::{Adam, Backup, FusedSac, SacConfig, SacError, Trained, TransitionBatch, UpdateReport};
+use super::{Backup, FusedSac, SacConfig, SacError, TransitionBatch, UpdateReport};
+use crate::sac::adam::Adam;
+use crate::sac::mlp::{Mlp, tensor};
+use crate::sac::{HostTensor, SacUpdate, TensorMap};
 
 impl SacUpdate for FusedSac {
     fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<UpdateReport>, SacError> {
@@ -14,7 +16,9 @@ impl SacUpdate for FusedSac {
     fn export(&self) -> Result<TensorMap, SacError> {
         let mut tensors = self.export_actor()?;
         let mut put = |prefix: String, mlp: &Mlp, values: &[f32], suffix: &str| {
-            mlp.tensors(values, |name, tensor| drop(tensors.insert(format!("{prefix}.{name}{suffix}"), tensor)));
+            mlp.tensors(values, |name, tensor| {
+                drop(tensors.insert(format!("{prefix}.{name}{suffix}"), tensor))
+            });
         };
         for (index, critic) in self.critics.iter().enumerate() {
             put(format!("critic{}", index + 1), &critic.online.mlp, &critic.online.mlp.parameters, "");
@@ -26,11 +30,9 @@ impl SacUpdate for FusedSac {
             put(prefix, &trained.mlp, &trained.adam.v, ".v");
         }
         let [m, v] = self.temperature_moments;
-        for (name, value) in [
-            ("log_alpha", self.log_temperature),
-            ("optimizer.log_alpha.m", m),
-            ("optimizer.log_alpha.v", v),
-        ] {
+        for (name, value) in
+            [("log_alpha", self.log_temperature), ("optimizer.log_alpha.m", m), ("optimizer.log_alpha.v", v)]
+        {
             tensors.insert(name.to_owned(), HostTensor { shape: vec![1], data: vec![value] });
         }
         Ok(tensors)
@@ -74,7 +76,8 @@ impl SacUpdate for FusedSac {
     fn export_actor(&self) -> Result<TensorMap, SacError> {
         let mut tensors = TensorMap::new();
         let actor = &self.actor.mlp;
-        actor.tensors(&actor.parameters, |name, tensor| drop(tensors.insert(format!("actor.{name}"), tensor)));
+        actor
+            .tensors(&actor.parameters, |name, tensor| drop(tensors.insert(format!("actor.{name}"), tensor)));
         Ok(tensors)
     }
 
@@ -127,12 +130,17 @@ impl FusedSac {
             "is empty".to_owned()
         } else if batch.features != self.features {
             format!("has {} features, the networks read {}", batch.features, self.features)
-        } else if [&batch.observations, &batch.next_observations].iter().any(|o| o.len() != size * self.features)
-            || [&batch.n_step_returns, &batch.discounts, &batch.terminated, &batch.weights].iter().any(|f| f.len() != size)
+        } else if [&batch.observations, &batch.next_observations]
+            .iter()
+            .any(|o| o.len() != size * self.features)
+            || [&batch.n_step_returns, &batch.discounts, &batch.terminated, &batch.weights]
+                .iter()
+                .any(|f| f.len() != size)
             || batch.actions.len() != size
         {
             "has columns of different length".to_owned()
-        } else if let Some(action) = batch.actions.iter().find(|action| usize::from(**action) >= self.actions) {
+        } else if let Some(action) = batch.actions.iter().find(|action| usize::from(**action) >= self.actions)
+        {
             format!("holds action {action}, there are {}", self.actions)
         } else {
             return Ok(());

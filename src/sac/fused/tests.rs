@@ -9,7 +9,8 @@ use crate::sac::SacUpdate;
 
 fn batch(size: usize, features: usize, actions: u16, seed: u64) -> TransitionBatch {
     let mut source = rng(seed, Stream::Replay, 0);
-    let mut normal = |len: usize| -> Vec<f32> { (0..len).map(|_| 2.0 * source.random::<f32>() - 1.0).collect() };
+    let mut normal =
+        |len: usize| -> Vec<f32> { (0..len).map(|_| 2.0 * source.random::<f32>() - 1.0).collect() };
     let mut batch = TransitionBatch {
         batch: size,
         features,
@@ -59,7 +60,8 @@ fn export_and_import_continue_exactly() {
     second.import(&first.export().unwrap(), first.gradient_steps()).unwrap();
     assert_eq!(first.export().unwrap(), second.export().unwrap());
     for (size, seed) in [(20, 7), (64, 8), (3, 9)] {
-        let reports = [&mut first, &mut second].map(|sac| sac.update(&batch(size, 8, 4, seed), true).unwrap());
+        let reports =
+            [&mut first, &mut second].map(|sac| sac.update(&batch(size, 8, 4, seed), true).unwrap());
         assert_eq!(reports[0], reports[1]);
         assert!(reports[0].is_some());
     }

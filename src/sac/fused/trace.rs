@@ -1,9 +1,11 @@
 //! Shows what a gradient step computes to whoever asks, by the names of the specification's
 //! section 16. Without a recorder nothing is formatted, copied or computed.
 
-use super::super::adam::{clip_scale, global_norm};
-use super::super::mlp::Activations;
-use super::{Aggregate, Backup, Critic, Softmax, Trained};
+use super::losses::{Aggregate, Softmax};
+use super::networks::{Critic, Trained};
+use crate::sac::Backup;
+use crate::sac::adam::{clip_scale, global_norm};
+use crate::sac::mlp::Activations;
 
 /// Receives name, shape and values of one quantity, e.g. `td.critic1`, `[B]`.
 pub type Recorder<'a> = dyn FnMut(&str, &[usize], &[f32]) + 'a;
@@ -66,16 +68,22 @@ impl Trace<'_, '_> {
     }
 
     /// The policy at the observation and the aggregated critics it learns from.
-    pub(super) fn actor_before(&mut self, logits: &Activations, current: &Softmax, critics: &[Critic], backup: Backup, actions: usize) {
+    pub(super) fn actor_before(
+        &mut self,
+        logits: &Activations,
+        current: &Softmax,
+        critics: &[Critic],
+        backup: Backup,
+        actions: usize,
+    ) {
         let Some(record) = &mut self.0 else { return };
         let size = current.entropies.len();
         record("logits", &[size, actions], &compact(logits, actions));
         record("policy", &[size, actions], &current.policy);
         record("log_policy", &[size, actions], &current.log_policy);
         record("entropy", &[size], &current.entropies);
-        let q: Vec<f32> = Aggregate::rows(critics, backup)
-            .flat_map(|row| (0..actions).map(move |a| row.q(a)))
-            .collect();
+        let q: Vec<f32> =
+            Aggregate::rows(critics, backup).flat_map(|row| (0..actions).map(move |a| row.q(a))).collect();
         record("q_agg", &[size, actions], &q);
     }
 

@@ -1,0 +1,247 @@
+//! The whole composition, in one place: which plugins make the arcade, a headless run, an evaluation.
+//!
+//! It decides nothing itself; every part is explained where it lives.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use arc_swap::ArcSwap;
+use bevy::prelude::*;
+
+use crate::agent::{AgentPlugin, Casting, Controller, FrozenPolicies, LearningPolicy};
+use crate::config::RunConfig;
+use crate::learner::{DeviceChoice, LearnerConfig, LearnerError, LearnerSetup, UniformPolicy};
+use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace, Policy, PolicySnapshot, Stream};
+use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, bench, eval, headless};
+use crate::sac::SacConfig;
+use crate::sim::worlds::WorldChoice;
+use crate::sim::{self, SimConfig, SimPool};
+
+/// Arenas of an evaluation.
+const EVAL_ARENAS: usize = 20;
+
+/// Adds what simulates and acts, the same with and without a window.
+pub fn simulation(
+    app: &mut App,
+    world: &WorldChoice,
+    sim: SimConfig,
+    casting: Casting,
+    policy: LearningPolicy,
+    threads: usize,
+) {
+    app.add_plugins(sim::plugin);
+    app.insert_resource(match threads {
+        0 => SimPool::default(),
+        threads => SimPool::new(threads),
+    });
+    let seed = sim.seed;
+    world.add_to(app, sim);
+    app.add_plugins(AgentPlugin { spec: world.spec(), seed, casting, policy });
+}
+
+/// An app without a window, ready for [`sim::run_agent_step`].
+pub fn headless_app(
+    world: &WorldChoice,
+    sim: SimConfig,
+    casting: Casting,
+    policy: LearningPolicy,
+    threads: usize,
+) -> App {
+    let mut app = App::new();
+    simulation(&mut app, world, sim, casting, policy, threads);
+    app.finish();
+    app.cleanup();
+    app
+}
+
+/// Who plays while a run learns.
+fn casting(config: &RunConfig, slots: usize) -> Casting {
+    if config.run.self_play {
+        Casting::all(vec![Controller::Learning; slots])
+    } else {
+        Casting::learn_against_script(slots)
+    }
+}
+
+/// What a run's learner is made from.
+fn learner_setup(
+    config: &RunConfig,
+    world: &WorldChoice,
+    checkpoints: Option<PathBuf>,
+    resume: Option<PathBuf>,
+) -> LearnerSetup {
+    LearnerSetup {
+        spec: world.spec(),
+        level: config.level.clone(),
+        config: config.learner(),
+        device: config.device,
+        seed: config.seed,
+        checkpoints,
+        resume,
+    }
+}
+
+/// A policy for seats that nobody learns for.
+fn untrained(actions: usize) -> LearningPolicy {
+    let snapshot = PolicySnapshot { version: 0, policy: Arc::new(UniformPolicy { actions }) };
+    LearningPolicy(Arc::new(ArcSwap::from_pointee(snapshot)))
+}
+
+/// Trains without a window.
+///
+/// # Errors
+/// See [`headless::train`].
+pub fn train(
+    config: RunConfig,
+    world: &WorldChoice,
+    out: Option<PathBuf>,
+    resume: Option<PathBuf>,
+    stop: Arc<AtomicBool>,
+    silent: bool,
+) -> Result<Summary, RunError> {
+    let spec = world.spec();
+    let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
+    let policy = untrained(spec.action.len());
+    let mut app = headless_app(world, sim, casting(&config, spec.slots), policy, config.run.sim_threads);
+    // Checkpoints of a headless run hold its simulation too, so the run writes them, not the learner.
+    let learner = learner_setup(&config, world, None, resume);
+    let (episodes, seed) = (config.run.eval_episodes, config.seed);
+    let mut summary =
+        headless::train(&mut app, HeadlessSetup { config, learner, out: out.clone(), stop, silent })?;
+    if episodes > 0 && !summary.interrupted {
+        let policy = app.world().resource::<LearningPolicy>().0.load().policy.clone();
+        summary.eval = Some(evaluate(world, policy, episodes, seed));
+        if let Some(out) = out {
+            headless::write_summary(&out, &summary)?;
+        }
+    }
+    Ok(summary)
+}
+
+/// Plays greedy episodes with `policy` in slot 0 against the scripted player.
+pub fn evaluate(world: &WorldChoice, policy: Arc<dyn Policy>, episodes: usize, seed: u64) -> EvalSummary {
+    let spec = world.spec();
+    let arenas = episodes.clamp(1, EVAL_ARENAS);
+    let sim = SimConfig { arenas, seed, stream: Stream::Evaluation };
+    let mut casting = Casting::learn_against_script(spec.slots);
+    let frozen = Controller::Frozen("evaluated".into());
+    (casting.watched[0], casting.others[0]) = (frozen.clone(), frozen);
+    let mut app = headless_app(world, sim, casting, untrained(spec.action.len()), 0);
+    app.world_mut().resource_mut::<FrozenPolicies>().0.insert("evaluated".into(), policy);
+    eval::evaluate(&mut app, episodes, arenas)
+}
+
+/// Measures a world's speed.
+pub fn bench_env(
+    world: &WorldChoice,
+    arenas: usize,
+    runs: usize,
+    seconds: f64,
+    threads: usize,
+) -> [bench::Line; 2] {
+    let spec = world.spec();
+    let sim = SimConfig { arenas, seed: 1, stream: Stream::Environment };
+    let casting = Casting::all(vec![Controller::Random; spec.slots]);
+    let mut app = headless_app(world, sim, casting, untrained(spec.action.len()), threads);
+    bench::environment(&mut app, arenas, runs, seconds)
+}
+
+/// Measures gradient steps at the two sizes that peers are measured at: observation 8, actions 4.
+pub fn bench_learner(
+    device: DeviceChoice,
+    runs: usize,
+    seconds: f64,
+    threads: usize,
+) -> impl Iterator<Item = Result<bench::Line, LearnerError>> {
+    let spec = EnvironmentSpec {
+        name: "random experience".into(),
+        summary: String::new(),
+        observation: ObservationSpace { vector: vec![String::new(); 8], grid: None },
+        action: ActionSpace::discrete(&["a", "b", "c", "d"]),
+        ticks_per_step: 1,
+        tick_seconds: 1.0,
+        episode_limit: 100,
+        slots: 1,
+        rewards: Vec::new(),
+    };
+    [(256, 256), (64, 64)].into_iter().map(move |(batch_size, width)| {
+        let sac = SacConfig { hidden: vec![width, width], ..SacConfig::default() };
+        let config = LearnerConfig { batch_size, threads, sac, ..LearnerConfig::default() };
+        let setup = LearnerSetup {
+            spec: spec.clone(),
+            level: None,
+            config,
+            device,
+            seed: 1,
+            checkpoints: None,
+            resume: None,
+        };
+        bench::learner(setup, runs, seconds)
+    })
+}
+
+/// Opens the arcade: a window in which an agent learns while people watch and play.
+///
+/// # Errors
+/// One line when the run's folder cannot be made or nothing can be drawn on.
+#[cfg(feature = "arcade")]
+pub fn arcade(
+    config: RunConfig,
+    world: &WorldChoice,
+    out: Option<PathBuf>,
+    resume: Option<PathBuf>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut app = arcade_app(&config, world, out, resume)?;
+    match app.run() {
+        AppExit::Success => Ok(()),
+        AppExit::Error(code) => Err(format!("the window closed with code {code}").into()),
+    }
+}
+
+/// The arcade's app, for [`arcade`] and for tests that drive it themselves.
+///
+/// # Errors
+/// As [`arcade`].
+#[cfg(feature = "arcade")]
+pub fn arcade_app(
+    config: &RunConfig,
+    world: &WorldChoice,
+    out: Option<PathBuf>,
+    resume: Option<PathBuf>,
+) -> Result<App, Box<dyn std::error::Error>> {
+    use crate::agent::{LiveLearner, LivePlugin};
+    use crate::{panel, view};
+
+    view::display::check()?;
+    let spec = world.spec();
+    if let (Some(out), None) = (&out, &resume) {
+        crate::run::RunFolder::create(out, &config.to_toml())?;
+    }
+    let checkpoints = out.map(|out| out.join("checkpoint"));
+    let learner = LiveLearner::start(learner_setup(config, world, checkpoints, resume));
+    let mut app = App::new();
+    app.add_plugins(view::window_plugins(&spec.name));
+    let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
+    simulation(&mut app, world, sim, casting(config, spec.slots), learner.policy(), config.run.sim_threads);
+    app.insert_resource(learner)
+        .init_resource::<sim::pace::Pace>()
+        .add_plugins(LivePlugin)
+        .add_systems(Update, sim::pace::drive)
+        .add_plugins((view::plugin, panel::plugin));
+    Ok(app)
+}
+
+/// Says that this build has no window.
+///
+/// # Errors
+/// Always: one line naming the way out.
+#[cfg(not(feature = "arcade"))]
+pub fn arcade(
+    _config: RunConfig,
+    _world: &WorldChoice,
+    _out: Option<PathBuf>,
+    _resume: Option<PathBuf>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    Err("this build has no window; add --no-render to train, or build with the feature `arcade`".into())
+}

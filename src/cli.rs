@@ -1,0 +1,261 @@
+//! The command line: reads it, calls `app`, and puts every failure into one line.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::app;
+use crate::config::RunConfig;
+use crate::learner::DeviceChoice;
+use crate::learner::checkpoint::Checkpoint;
+use crate::sim::worlds::{NAMES, WorldChoice};
+
+/// Physics worlds whose agents learn while you play.
+#[derive(Debug, Parser)]
+#[command(name = "entropy-arcade", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// World to play, see `entropy-arcade envs`.
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+    /// Level of the world: a number, a shipped file's name, or a path.
+    #[arg(long, value_name = "FILE")]
+    level: Option<PathBuf>,
+    /// Train without a window, as fast as the machine can.
+    #[arg(long)]
+    no_render: bool,
+    /// Environment steps a headless run makes.
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    /// Seed of everything random.
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Arenas beside each other.
+    #[arg(long, value_name = "N")]
+    arenas: Option<usize>,
+    /// Where to learn.
+    #[arg(long, value_enum)]
+    device: Option<DeviceChoice>,
+    /// Configuration file.
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// Set one value, e.g. sac.gamma=0.98; may be given many times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Folder for configuration, metrics, episodes, summary and checkpoints.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Run folder to go on with.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "out"])]
+    resume: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the worlds with their observation and action spaces.
+    Envs {
+        /// As JSON, one world a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Play greedy episodes with a trained policy and print one JSON line.
+    Eval {
+        /// Run or checkpoint folder.
+        #[arg(long, value_name = "DIR")]
+        checkpoint: PathBuf,
+        /// Episodes to play.
+        #[arg(long, default_value_t = 100)]
+        episodes: usize,
+        /// Seed of the episodes; they are never those of training.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Level, when it is not the one trained on.
+        #[arg(long, value_name = "FILE")]
+        level: Option<PathBuf>,
+    },
+    /// Measure speed and print JSON lines.
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Arena ticks and agent steps per second of every world.
+    Env {
+        /// One world only.
+        #[arg(long)]
+        env: Option<String>,
+        /// Numbers of arenas.
+        #[arg(long, value_delimiter = ',', default_value = "1,64,256,1024")]
+        arenas: Vec<usize>,
+        /// Measured runs.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        runs: u32,
+        /// Seconds a run.
+        #[arg(long, default_value_t = 2.0)]
+        seconds: f64,
+        /// Threads that step arenas, 0 for as many as there are cores.
+        #[arg(long, default_value_t = 0)]
+        threads: usize,
+    },
+    /// Gradient steps per second at two network sizes.
+    Learner {
+        /// Where.
+        #[arg(long, value_enum, default_value = "cpu")]
+        device: DeviceChoice,
+        /// Measured runs.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        runs: u32,
+        /// Seconds a run.
+        #[arg(long, default_value_t = 3.0)]
+        seconds: f64,
+        /// Threads of a CPU update, 0 for as many as there are cores.
+        #[arg(long, default_value_t = 0)]
+        threads: usize,
+    },
+}
+
+/// Anything that ends the program early, as one readable line.
+type Failure = Box<dyn std::error::Error>;
+
+/// Runs the program: 0 when all went well, 1 after a failure, 2 for a command line that cannot be read.
+pub fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| "warn,wgpu_hal=off,wgpu_core=error".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        None => play(&cli.run),
+        Some(Command::Envs { json }) => envs(json),
+        Some(Command::Eval { checkpoint, episodes, seed, level }) => {
+            eval(&checkpoint, episodes, seed, level.as_deref())
+        }
+        Some(Command::Bench { what: Bench::Env { env, arenas, runs, seconds, threads } }) => {
+            bench_env(env.as_deref(), &arenas, runs as usize, seconds, threads)
+        }
+        Some(Command::Bench { what: Bench::Learner { device, runs, seconds, threads } }) => {
+            for line in app::bench_learner(device, runs as usize, seconds, threads) {
+                println!("{}", serde_json::to_string(&line?)?);
+            }
+            Ok(())
+        }
+    }
+}
+
+impl RunArgs {
+    fn resolve(&self) -> Result<RunConfig, Failure> {
+        let file = self.resume.as_ref().map(|folder| folder.join("config.toml")).or_else(|| self.config.clone());
+        let mut config = RunConfig::resolve(self.env.as_deref(), file.as_deref(), &self.set)?;
+        if let Some(level) = &self.level {
+            config.level = Some(level.clone());
+        }
+        config.steps = self.steps.unwrap_or(config.steps);
+        config.seed = self.seed.unwrap_or(config.seed);
+        config.arenas = self.arenas.unwrap_or(config.arenas);
+        config.device = self.device.unwrap_or(config.device);
+        config.validate()?;
+        Ok(config)
+    }
+}
+
+fn play(args: &RunArgs) -> Result<(), Failure> {
+    let config = args.resolve()?;
+    let world = WorldChoice::new(&config.env, config.level.as_deref())?;
+    let out = args.resume.clone().or_else(|| args.out.clone());
+    if !args.no_render {
+        return app::arcade(config, &world, out, args.resume.clone());
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = stop.clone();
+    // A second Ctrl-C finds the default behaviour gone, so it must not find this one waiting either.
+    ctrlc::set_handler(move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })?;
+    let summary = app::train(config, &world, out, args.resume.clone(), stop, false)?;
+    println!("{}", serde_json::to_string(&summary)?);
+    Ok(())
+}
+
+fn envs(json: bool) -> Result<(), Failure> {
+    for name in NAMES {
+        let spec = WorldChoice::new(name, None)?.spec();
+        if json {
+            println!("{}", serde_json::to_string(&spec)?);
+            continue;
+        }
+        println!("{}  {}", spec.name, spec.summary);
+        println!("  observation  vector [{}]", spec.observation.vector.join(", "));
+        if let Some(grid) = spec.observation.grid {
+            println!("               grid {} x {} x {} bytes (channels, height, width)", grid.channels, grid.height, grid.width);
+        }
+        println!("  actions      {}", spec.action.names().join(", "));
+        let hz = 1.0 / (spec.tick_seconds * spec.ticks_per_step as f32);
+        println!(
+            "  timing       {} physics ticks a step ({hz:.1} steps/s), episodes up to {} steps, {} player slot(s)",
+            spec.ticks_per_step, spec.episode_limit, spec.slots
+        );
+        for reward in &spec.rewards {
+            println!("  reward       {:+.2}  {}: {}", reward.weight, reward.name, reward.when);
+        }
+    }
+    Ok(())
+}
+
+fn eval(folder: &Path, episodes: usize, seed: u64, level: Option<&Path>) -> Result<(), Failure> {
+    if episodes == 0 {
+        return Err("--episodes 0: play at least one".into());
+    }
+    let checkpoint = Checkpoint::open(folder)?;
+    let env = checkpoint.manifest.environment.name.clone();
+    let trained_on = checkpoint.manifest.level.clone();
+    let world = WorldChoice::new(&env, level.or(trained_on.as_deref()))?;
+    checkpoint.check_spec(&world.spec())?;
+    let summary = app::evaluate(&world, checkpoint.policy()?, episodes, seed);
+    println!("{}", serde_json::to_string(&summary)?);
+    Ok(())
+}
+
+fn bench_env(
+    env: Option<&str>,
+    arenas: &[usize],
+    runs: usize,
+    seconds: f64,
+    threads: usize,
+) -> Result<(), Failure> {
+    let names: Vec<&str> = env.map_or(NAMES.to_vec(), |name| vec![name]);
+    for name in names {
+        let world = WorldChoice::new(name, None)?;
+        for &count in arenas {
+            if !(1..=4096).contains(&count) {
+                return Err(format!("--arenas {count}: allowed is 1 to 4096").into());
+            }
+            for line in app::bench_env(&world, count, runs, seconds, threads) {
+                println!("{}", serde_json::to_string(&line)?);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,264 @@
+//! A run's configuration: defaults, a TOML file, `--set key=value` and flags, in that order.
+//!
+//! What the values mean is documented where they are used.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::learner::{DeviceChoice, LearnerConfig};
+use crate::sac::SacConfig;
+
+/// Everything a run needs to be made again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunConfig {
+    /// World to play, see `entropy-arcade envs`.
+    pub env: String,
+    /// Level: a number, a shipped file's name, or a path; the first one when absent.
+    pub level: Option<PathBuf>,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Environment steps a headless run makes.
+    pub steps: u64,
+    /// Arenas beside each other, 1 to 4096.
+    pub arenas: usize,
+    /// Where to learn.
+    pub device: DeviceChoice,
+    /// Simulation and bookkeeping of a run.
+    pub run: RunSettings,
+    /// How the learner is fed.
+    pub learner: LearnerConfig,
+    /// The algorithm.
+    pub sac: SacConfig,
+}
+
+/// Simulation and bookkeeping of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunSettings {
+    /// Agent steps of every arena between two meetings of actors and learner, 1 to 1024. While
+    /// actors play period t, the learner works on period t − 1.
+    pub period: u32,
+    /// Environment steps between two lines in `metrics.jsonl`.
+    pub log_every: u64,
+    /// Greedy episodes played at the end of a headless run, 0 for none.
+    pub eval_episodes: usize,
+    /// Threads that step arenas, 0 for as many as there are cores.
+    pub sim_threads: usize,
+    /// Whether slots after the first play with the learning policy too (self-play) instead of the script.
+    pub self_play: bool,
+}
+
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self { period: 4, log_every: 2_000, eval_episodes: 20, sim_threads: 0, self_play: false }
+    }
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            env: "lava-room".into(),
+            level: None,
+            seed: 1,
+            steps: 100_000,
+            arenas: 16,
+            device: DeviceChoice::Auto,
+            run: RunSettings::default(),
+            learner: LearnerConfig::default(),
+            sac: SacConfig::default(),
+        }
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{file}: cannot be read ({reason}); give the path of a .toml file")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// Something in it is wrong.
+    #[error("{place}: {problem}")]
+    Invalid {
+        /// File and line, or the argument.
+        place: String,
+        /// What is wrong and what is allowed.
+        problem: String,
+    },
+}
+
+/// Experiments that come with the program, by world.
+const TUNED: [(&str, &str); 2] = [
+    ("lava-room", include_str!("../assets/experiments/lava-room.toml")),
+    ("paddle-duel", include_str!("../assets/experiments/paddle-duel.toml")),
+];
+
+impl RunConfig {
+    /// Builds a configuration: the world's tuned defaults, then `file`, then every `key=value` of `sets`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] in one line, naming file or argument, key, value and what is allowed.
+    pub fn resolve(env: Option<&str>, file: Option<&Path>, sets: &[String]) -> Result<Self, ConfigError> {
+        let mut table = toml::Table::new();
+        let mut over = toml::Table::new();
+        if let Some(path) = file {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| ConfigError::Unreadable { file: name.clone(), reason: error.to_string() })?;
+            over = parse(&name, &text)?;
+            // Unknown keys and wrong types are best explained where they stand, in the file alone.
+            check(&name, &text)?;
+        }
+        for set in sets {
+            apply_set(&mut over, set)?;
+        }
+        if let Some(env) = env {
+            over.insert("env".into(), env.into());
+        }
+        let env = over.get("env").and_then(toml::Value::as_str).unwrap_or("lava-room").to_owned();
+        if let Some((name, text)) = TUNED.iter().find(|(name, _)| *name == env) {
+            table = parse(&format!("{name}.toml"), text)?;
+        }
+        merge(&mut table, over);
+        let mut config: Self = toml::Value::Table(table)
+            .try_into()
+            .map_err(|error: toml::de::Error| invalid("configuration", error.message()))?;
+        config.learner.sac = config.sac.clone();
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Checks every value's range.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] for the first one out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let range = |ok: bool, key: &str, value: String, allowed: &str| {
+            if ok { Ok(()) } else { Err(invalid("configuration", &format!("{key} = {value}: allowed is {allowed}"))) }
+        };
+        range((1..=4096).contains(&self.arenas), "arenas", self.arenas.to_string(), "1 to 4096")?;
+        range((1..=1024).contains(&self.run.period), "run.period", self.run.period.to_string(), "1 to 1024")?;
+        range(self.run.log_every >= 1, "run.log_every", self.run.log_every.to_string(), "1 or more")?;
+        range(self.run.sim_threads <= 256, "run.sim_threads", self.run.sim_threads.to_string(), "0 to 256")?;
+        self.learner.validate().map_err(|error| invalid("configuration", &error.to_string()))
+    }
+
+    /// The learner's configuration with the algorithm's in it.
+    pub fn learner(&self) -> LearnerConfig {
+        LearnerConfig { sac: self.sac.clone(), ..self.learner.clone() }
+    }
+
+    /// As a TOML file that [`RunConfig::resolve`] reads back to the same configuration.
+    pub fn to_toml(&self) -> String {
+        // Serialising plain values into a string has nothing to fail on.
+        toml::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
+fn invalid(place: &str, problem: &str) -> ConfigError {
+    let problem = problem.split_whitespace().collect::<Vec<_>>().join(" ");
+    ConfigError::Invalid { place: place.to_owned(), problem }
+}
+
+fn parse(name: &str, text: &str) -> Result<toml::Table, ConfigError> {
+    text.parse().map_err(|error: toml::de::Error| located(name, text, &error))
+}
+
+fn check(name: &str, text: &str) -> Result<(), ConfigError> {
+    toml::from_str::<RunConfig>(text).map(|_| ()).map_err(|error| located(name, text, &error))
+}
+
+fn located(name: &str, text: &str, error: &toml::de::Error) -> ConfigError {
+    let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    invalid(&format!("{name}:{line}"), error.message())
+}
+
+/// Puts `a.b.c=value` into the table; a value that is no TOML is taken as text.
+fn apply_set(table: &mut toml::Table, set: &str) -> Result<(), ConfigError> {
+    let place = format!("--set {set}");
+    let Some((key, value)) = set.split_once('=') else {
+        return Err(invalid(&place, "no `=`; write --set dotted.key=value"));
+    };
+    let value = format!("v = {value}")
+        .parse::<toml::Table>()
+        .ok()
+        .and_then(|mut parsed| parsed.remove("v"))
+        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
+    let mut parts: Vec<&str> = key.trim().split('.').collect();
+    let last = parts.pop().unwrap_or_default();
+    let mut alone = toml::Table::new();
+    alone.insert(last.into(), value);
+    for part in parts.into_iter().rev() {
+        let mut outer = toml::Table::new();
+        outer.insert(part.into(), alone.into());
+        alone = outer;
+    }
+    // On its own first, so that the message is about this one.
+    toml::Value::Table(alone.clone())
+        .try_into::<RunConfig>()
+        .map_err(|error| invalid(&place, error.message()))?;
+    merge(table, alone);
+    Ok(())
+}
+
+/// Lays `over` onto `table`, key by key. A table with a `mode` replaces one of another mode whole.
+fn merge(table: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (table.get_mut(&key), value) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(above))
+                if above.get("mode").is_none_or(|mode| below.get("mode") == Some(mode)) =>
+            {
+                merge(below, above);
+            }
+            (_, value) => _ = table.insert(key, value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(sets: &[&str]) -> Result<RunConfig, String> {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        RunConfig::resolve(None, None, &sets).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_written_configuration_reads_back_the_same() {
+        for env in ["lava-room", "paddle-duel"] {
+            let config = RunConfig::resolve(Some(env), None, &[]).unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("config.toml");
+            std::fs::write(&path, config.to_toml()).unwrap();
+            assert_eq!(RunConfig::resolve(None, Some(&path), &[]).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn values_are_set_by_dotted_keys() {
+        let config = set(&["sac.gamma=0.9", "arenas=3", "sac.temperature={mode = \"fixed\"}"]).unwrap();
+        assert_eq!((config.sac.gamma, config.arenas), (0.9, 3));
+        assert_eq!(config.sac.temperature, crate::sac::Temperature::Fixed);
+        assert_eq!(config.learner().sac.gamma, 0.9);
+    }
+
+    #[test]
+    fn mistakes_name_key_value_and_what_is_allowed() {
+        assert!(set(&["sac.gama=0.9"]).unwrap_err().contains("--set sac.gama=0.9: unknown field `gama`"));
+        assert!(set(&["sac.gamma=2"]).unwrap_err().contains("sac.gamma = 2: allowed is 0 ≤ gamma < 1"));
+        assert!(set(&["arenas=0"]).unwrap_err().contains("arenas = 0: allowed is 1 to 4096"));
+        assert!(set(&["gamma"]).unwrap_err().contains("no `=`"));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.toml");
+        std::fs::write(&path, "seed = 1\n[sac]\ngamma = \"high\"\n").unwrap();
+        let error = RunConfig::resolve(None, Some(&path), &[]).unwrap_err().to_string();
+        assert!(error.contains("x.toml:3: ") && error.lines().count() == 1, "{error}");
+    }
+}

@@ -1,0 +1,140 @@
+//! Benchmarks: how fast worlds step and networks learn, as JSON lines that peers can be set beside.
+
+use std::time::{Duration, Instant};
+
+use bevy::prelude::*;
+use serde::Serialize;
+
+use crate::learner::{LearnerError, LearnerSetup};
+use crate::learner::Learner;
+use crate::mdp::{Action, EpisodeEnd, Origin, Rng, StepBatch, Stream, rng};
+use crate::sim::arena::Spec;
+use crate::sim::run_agent_step;
+use rand::RngExt as _;
+
+/// One benchmark line.
+#[derive(Debug, Clone, Serialize)]
+pub struct Line {
+    /// Whose figure.
+    pub peer: &'static str,
+    /// Which version.
+    pub version: &'static str,
+    /// What was done.
+    pub work: String,
+    /// What was measured.
+    pub metric: &'static str,
+    /// Median over the runs.
+    pub value: f64,
+    /// How many runs.
+    pub runs: usize,
+    /// Threads that may work at once.
+    pub threads: usize,
+}
+
+impl Line {
+    fn new(work: String, metric: &'static str, mut values: Vec<f64>, threads: usize) -> Self {
+        values.sort_by(f64::total_cmp);
+        let runs = values.len();
+        Self {
+            peer: "entropy-arcade",
+            version: env!("CARGO_PKG_VERSION"),
+            work,
+            metric,
+            value: (10.0 * values[runs / 2]).round() / 10.0,
+            runs,
+            threads,
+        }
+    }
+}
+
+/// Steps the arenas of `app` (random actions, observations written, episodes reset) for `seconds` a run.
+pub fn environment(app: &mut App, arenas: usize, runs: usize, seconds: f64) -> [Line; 2] {
+    let spec = app.world().resource::<Spec>().0.clone();
+    let threads = app.world().resource::<crate::sim::SimPool>().threads();
+    let mut steps_per_second = Vec::new();
+    run_for(app.world_mut(), Duration::from_secs_f64(seconds / 4.0));
+    for _ in 0..runs {
+        let start = Instant::now();
+        let steps = run_for(app.world_mut(), Duration::from_secs_f64(seconds));
+        steps_per_second.push((steps * arenas as u64) as f64 / start.elapsed().as_secs_f64());
+    }
+    let work = format!("{}, {arenas} arenas, random actions", spec.name);
+    let ticks = steps_per_second.iter().map(|rate| rate * f64::from(spec.ticks_per_step)).collect();
+    [
+        Line::new(work.clone(), "arena_ticks_per_second", ticks, threads),
+        Line::new(work, "agent_steps_per_second", steps_per_second, threads),
+    ]
+}
+
+fn run_for(world: &mut World, time: Duration) -> u64 {
+    let start = Instant::now();
+    let mut steps = 0;
+    while start.elapsed() < time {
+        for _ in 0..8 {
+            run_agent_step(world);
+            steps += 1;
+        }
+    }
+    steps
+}
+
+/// Gradient steps on random experience, replay sampling included, for `seconds` a run.
+///
+/// # Errors
+/// [`LearnerError`] when the learner cannot be made or its device fails.
+pub fn learner(setup: LearnerSetup, runs: usize, seconds: f64) -> Result<Line, LearnerError> {
+    let config = setup.config.clone();
+    let work = format!(
+        "batch {}, hidden {:?}, observation {}, actions {}, sampling included",
+        config.batch_size,
+        config.sac.hidden,
+        setup.spec.observation.features(),
+        setup.spec.action.len()
+    );
+    let threads = match config.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let experience = random_experience(&setup, 20_000);
+    let mut learner = Learner::new(setup)?;
+    learner.push(&experience, true);
+    learner.train(50, true)?;
+    let mut rates = Vec::new();
+    for _ in 0..runs {
+        let start = Instant::now();
+        let mut steps = 0;
+        while start.elapsed().as_secs_f64() < seconds {
+            // The report makes a GPU finish what it was given.
+            learner.train(20, true)?;
+            steps += 20;
+        }
+        rates.push(f64::from(steps) / start.elapsed().as_secs_f64());
+    }
+    let (device, _) = learner.device();
+    Ok(Line::new(format!("{work}, {device}"), "gradient_steps_per_second", rates, threads))
+}
+
+fn random_experience(setup: &LearnerSetup, steps: usize) -> StepBatch {
+    let mut random: Rng = rng(1, Stream::Replay, 99);
+    let (features, actions) = (setup.spec.observation.vector_len(), setup.spec.action.len() as u16);
+    let mut batch = StepBatch::default();
+    let observe = |batch: &mut crate::mdp::ObservationBatch, random: &mut Rng| {
+        let row: Vec<f32> = (0..features).map(|_| random.random_range(-1.0..1.0)).collect();
+        batch.push(&row, &[]);
+    };
+    for step in 0..steps {
+        batch.streams.push(0);
+        batch.starts.push(step % 100 == 0);
+        observe(&mut batch.observations, &mut random);
+        batch.actions.push(Action::Discrete(random.random_range(0..actions)));
+        batch.rewards.push(random.random_range(-1.0..1.0));
+        batch.behaviour_entropies.push(1.0);
+        batch.origins.push(Origin::Policy);
+        let ends = step % 100 == 99;
+        batch.ends.push(ends.then_some(EpisodeEnd::Terminated));
+        if ends {
+            observe(&mut batch.final_observations, &mut random);
+        }
+    }
+    batch
+}

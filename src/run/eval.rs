@@ -1,0 +1,98 @@
+//! Evaluation: greedy episodes of a frozen policy on seeds that training never sees.
+
+use bevy::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::agent::{Episodes, Greedy};
+use crate::sim::run_agent_step;
+
+/// Mean, median, standard deviation and range of a figure over episodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Middle value, or the mean of the two middle ones.
+    pub median: f64,
+    /// Population standard deviation.
+    pub std: f64,
+    /// Smallest.
+    pub min: f64,
+    /// Largest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// The spread of `values`; all zero when there are none.
+    pub fn of(mut values: Vec<f64>) -> Self {
+        if values.is_empty() {
+            return Self::default();
+        }
+        values.sort_by(f64::total_cmp);
+        let count = values.len();
+        let mean = values.iter().sum::<f64>() / count as f64;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count as f64;
+        Self {
+            mean,
+            median: (values[(count - 1) / 2] + values[count / 2]) / 2.0,
+            std: variance.sqrt(),
+            min: values[0],
+            max: values[count - 1],
+        }
+    }
+}
+
+/// What greedy episodes of slot 0 came to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EvalSummary {
+    /// Episodes played.
+    pub episodes: usize,
+    /// Undiscounted episode return.
+    pub episode_return: Spread,
+    /// Agent steps.
+    pub episode_length: Spread,
+    /// Score difference, or 1 for a goal.
+    pub score: Spread,
+    /// Share of episodes that succeeded.
+    pub success: f64,
+}
+
+/// Plays `episodes` greedy episodes in the arenas of `app`, in which slot 0 plays a frozen policy.
+///
+/// Every arena contributes the same number of first episodes, so short ones are not favoured.
+pub fn evaluate(app: &mut App, episodes: usize, arenas: usize) -> EvalSummary {
+    app.insert_resource(Greedy(true));
+    let quota = |arena: usize| episodes / arenas + usize::from(arena < episodes % arenas);
+    let mut taken = vec![0; arenas];
+    let (mut returns, mut lengths, mut scores, mut successes) = (vec![], vec![], vec![], 0);
+    while returns.len() < episodes {
+        run_agent_step(app.world_mut());
+        for episode in std::mem::take(&mut app.world_mut().resource_mut::<Episodes>().0) {
+            if episode.slot == 0 && taken[episode.arena] < quota(episode.arena) {
+                taken[episode.arena] += 1;
+                returns.push(f64::from(episode.episode_return));
+                lengths.push(f64::from(episode.episode_length));
+                scores.push(f64::from(episode.score));
+                successes += usize::from(episode.success);
+            }
+        }
+    }
+    EvalSummary {
+        episodes,
+        episode_return: Spread::of(returns),
+        episode_length: Spread::of(lengths),
+        score: Spread::of(scores),
+        success: successes as f64 / episodes.max(1) as f64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spread_of_known_values() {
+        let spread = Spread::of(vec![4.0, 1.0, 3.0, 2.0]);
+        assert_eq!((spread.mean, spread.median, spread.min, spread.max), (2.5, 2.5, 1.0, 4.0));
+        assert!((spread.std - 1.25f64.sqrt()).abs() < 1e-12);
+    }
+}

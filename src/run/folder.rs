@@ -1,0 +1,124 @@
+//! A run's folder: `config.toml`, `metrics.jsonl`, `episodes.jsonl`, `summary.json`, `checkpoint/`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::RunError;
+use crate::learner::checkpoint::replace_file;
+
+/// An open run folder. Lines are appended; everything else is replaced whole.
+pub struct RunFolder {
+    path: PathBuf,
+    metrics: BufWriter<File>,
+    episodes: BufWriter<File>,
+}
+
+/// How long the appended files were at a checkpoint, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lengths {
+    /// Of `metrics.jsonl`.
+    pub metrics: u64,
+    /// Of `episodes.jsonl`.
+    pub episodes: u64,
+}
+
+impl RunFolder {
+    /// Makes a new run folder with `config` in it.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] when it cannot be made or holds a run already.
+    pub fn create(path: &Path, config: &str) -> Result<Self, RunError> {
+        if path.join("metrics.jsonl").exists() {
+            return Err(folder_error(path, "holds a run already; choose another --out, or go on with --resume"));
+        }
+        fs::create_dir_all(path).map_err(|error| folder_error(path, error))?;
+        replace_file(&path.join("config.toml"), config.as_bytes()).map_err(|error| folder_error(path, error))?;
+        Self::open(path, Some(Lengths::default()))
+    }
+
+    /// Opens a run folder to go on, cutting off what was written after the checkpoint that had `lengths`.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] when its files cannot be written or are shorter than they were.
+    pub fn open(path: &Path, lengths: Option<Lengths>) -> Result<Self, RunError> {
+        let append = |name: &str, length: Option<u64>| {
+            let file = path.join(name);
+            let open = || -> std::io::Result<File> {
+                let opened = OpenOptions::new().create(true).append(true).open(&file)?;
+                let Some(length) = length else { return Ok(opened) };
+                if opened.metadata()?.len() < length {
+                    return Err(std::io::Error::other("is shorter than at the checkpoint; it was changed by hand"));
+                }
+                opened.set_len(length)?;
+                Ok(opened)
+            };
+            open().map(BufWriter::new).map_err(|error| folder_error(&file, error))
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            metrics: append("metrics.jsonl", lengths.map(|lengths| lengths.metrics))?,
+            episodes: append("episodes.jsonl", lengths.map(|lengths| lengths.episodes))?,
+        })
+    }
+
+    /// Appends a line to `metrics.jsonl`.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] when the disk refuses.
+    pub fn metric(&mut self, line: &impl Serialize) -> Result<(), RunError> {
+        write_line(&mut self.metrics, line).map_err(|error| folder_error(&self.path, error))
+    }
+
+    /// Appends a line to `episodes.jsonl`.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] when the disk refuses.
+    pub fn episode(&mut self, line: &impl Serialize) -> Result<(), RunError> {
+        write_line(&mut self.episodes, line).map_err(|error| folder_error(&self.path, error))
+    }
+
+    /// Flushes both line files and tells their lengths.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] when the disk refuses.
+    pub fn lengths(&mut self) -> Result<Lengths, RunError> {
+        let mut measure = || -> std::io::Result<Lengths> {
+            self.metrics.flush()?;
+            self.episodes.flush()?;
+            // On the disk before a checkpoint counts on them.
+            self.metrics.get_ref().sync_data()?;
+            self.episodes.get_ref().sync_data()?;
+            Ok(Lengths {
+                metrics: self.metrics.get_ref().metadata()?.len(),
+                episodes: self.episodes.get_ref().metadata()?.len(),
+            })
+        };
+        measure().map_err(|error| folder_error(&self.path, error))
+    }
+
+    /// Replaces `summary.json`.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] when the disk refuses.
+    pub fn summary(&mut self, summary: &impl Serialize) -> Result<(), RunError> {
+        let text = serde_json::to_vec_pretty(summary).map_err(|error| folder_error(&self.path, error))?;
+        replace_file(&self.path.join("summary.json"), &text).map_err(|error| folder_error(&self.path, error))
+    }
+
+    /// Where checkpoints go.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoint")
+    }
+}
+
+fn write_line(file: &mut BufWriter<File>, line: &impl Serialize) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *file, line)?;
+    file.write_all(b"\n")
+}
+
+fn folder_error(path: &Path, reason: impl ToString) -> RunError {
+    RunError::Folder { path: path.display().to_string(), reason: reason.to_string() }
+}

@@ -1,0 +1,255 @@
+//! Headless training: actors and learner in parallel, meeting at a barrier, reproducible to the byte.
+//!
+//! In period t actors play with the policy learned from data up to period t − 1 while the learner
+//! trains on that data. Neither sees anything of the other before both are through.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use bevy::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::folder::{Lengths, RunFolder};
+use super::metrics::Window;
+use super::progress::Progress;
+use super::{EvalSummary, RunError};
+use crate::agent::{Controller, Episodes, LearningPolicy, Replay, Roster, RosterSnapshot};
+use crate::config::RunConfig;
+use crate::learner::checkpoint::{Checkpoint, CheckpointError};
+use crate::learner::{LearnerHandle, LearnerSetup, PeriodReport};
+use crate::mdp::StepBatch;
+use crate::sim::ArenaSnapshot;
+use crate::sim::arena::{EnvironmentHooks, snapshots};
+use crate::sim::run_agent_step;
+
+/// What a headless run needs beside its composed app.
+pub struct HeadlessSetup {
+    /// The run's configuration.
+    pub config: RunConfig,
+    /// What the learner is made from.
+    pub learner: LearnerSetup,
+    /// Folder for results; nothing is written without one.
+    pub out: Option<PathBuf>,
+    /// Set from outside to end early, with a checkpoint.
+    pub stop: Arc<AtomicBool>,
+    /// Whether to say nothing.
+    pub silent: bool,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Summary {
+    /// World.
+    pub env: String,
+    /// Seed.
+    pub seed: u64,
+    /// Environment steps made.
+    pub env_steps: u64,
+    /// Gradient steps made.
+    pub gradient_steps: u64,
+    /// Mean return of the last 100 learning episodes.
+    pub episode_return: Option<f32>,
+    /// Share of them that succeeded.
+    pub success: Option<f32>,
+    /// Their mean score.
+    pub score: Option<f32>,
+    /// Whether it was ended early.
+    pub interrupted: bool,
+    /// Where the learner ran, and why there.
+    pub device: String,
+    /// Seconds of wall time, earlier parts of a resumed run not counted.
+    pub seconds: f64,
+    /// Greedy evaluation at the end, when one was asked for.
+    pub eval: Option<EvalSummary>,
+}
+
+/// The simulation's part of a checkpoint, `simulation.json`.
+#[derive(Serialize, Deserialize)]
+struct SimulationState {
+    env_steps: u64,
+    next_log: u64,
+    arenas: Vec<ArenaSnapshot>,
+    roster: RosterSnapshot,
+    staged: StepBatch,
+    window: Window,
+    lengths: Lengths,
+}
+
+/// Trains until the configured number of environment steps, or until stopped.
+///
+/// # Errors
+/// [`RunError`] when the learner fails, a checkpoint does not fit or the disk refuses.
+pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
+    let start = Instant::now();
+    let HeadlessSetup { config, learner: learner_setup, out, stop, silent } = setup;
+    let resume = learner_setup.resume.clone();
+    let mut run = Run {
+        window: Window::default(),
+        staged: StepBatch::default(),
+        env_steps: 0,
+        next_log: config.run.log_every,
+        folder: None,
+        progress: Progress::new(config.steps, silent),
+        checkpoint_at: Instant::now(),
+        rates: (Instant::now(), 0, 0),
+    };
+    let mut lengths = None;
+    if let Some(from) = &resume {
+        lengths = run.restore(app.world_mut(), &Checkpoint::open(from)?)?;
+    }
+    run.folder = match &out {
+        Some(path) if resume.as_deref() == Some(path) => Some(RunFolder::open(path, lengths)?),
+        Some(path) => Some(RunFolder::create(path, &config.to_toml())?),
+        None => None,
+    };
+    let mut learner = LearnerHandle::start(learner_setup);
+    app.insert_resource(LearningPolicy(learner.policy()));
+    // An empty period waits for the device and brings the first policy.
+    learner.begin_period(StepBatch::default());
+    let mut period = learner.finish_period()?;
+    run.rates = (Instant::now(), run.env_steps, period.counters.gradient_steps);
+    if !silent {
+        let status = learner.status();
+        eprintln!("learning on {}", status.device_reason);
+    }
+
+    while run.env_steps < config.steps && !stop.load(Ordering::Relaxed) {
+        learner.begin_period(std::mem::take(&mut run.staged));
+        for _ in 0..config.run.period {
+            run_agent_step(app.world_mut());
+        }
+        period = learner.finish_period()?;
+        run.collect(app.world_mut(), &period)?;
+        run.log(&config, &period)?;
+        let every = config.learner.checkpoint_seconds;
+        if every > 0 && run.checkpoint_at.elapsed().as_secs() >= every {
+            run.checkpoint(app.world_mut(), &learner)?;
+        }
+    }
+    run.progress.finish();
+    run.checkpoint(app.world_mut(), &learner)?;
+    let summary = Summary {
+        env: config.env.clone(),
+        seed: config.seed,
+        env_steps: run.env_steps,
+        gradient_steps: period.counters.gradient_steps,
+        episode_return: run.window.mean(|episode| episode.episode_return),
+        success: run.window.mean(|episode| f32::from(u8::from(episode.success))),
+        score: run.window.mean(|episode| episode.score),
+        interrupted: run.env_steps < config.steps,
+        device: learner.status().device_reason.clone(),
+        seconds: start.elapsed().as_secs_f64(),
+        eval: None,
+    };
+    if let Some(folder) = &mut run.folder {
+        folder.summary(&summary)?;
+    }
+    Ok(summary)
+}
+
+/// Replaces `summary.json` in the run folder `out`.
+///
+/// # Errors
+/// [`RunError::Folder`] when the disk refuses.
+pub fn write_summary(out: &std::path::Path, summary: &Summary) -> Result<(), RunError> {
+    RunFolder::open(out, None)?.summary(summary)
+}
+
+struct Run {
+    window: Window,
+    /// Recorded in the last period, for the learner in the next.
+    staged: StepBatch,
+    env_steps: u64,
+    next_log: u64,
+    folder: Option<RunFolder>,
+    progress: Progress,
+    checkpoint_at: Instant,
+    /// When, env steps and gradient steps at the last line.
+    rates: (Instant, u64, u64),
+}
+
+impl Run {
+    /// Takes what the actors left behind.
+    fn collect(&mut self, world: &mut World, period: &PeriodReport) -> Result<(), RunError> {
+        let mut replay = world.resource_mut::<Replay>();
+        self.staged = std::mem::take(&mut replay.staged);
+        self.env_steps = replay.env_steps;
+        for episode in std::mem::take(&mut world.resource_mut::<Episodes>().0) {
+            if let Some(folder) = &mut self.folder {
+                folder.episode(&episode)?;
+            }
+            if episode.controller == Controller::Learning.name() {
+                self.window.add(episode);
+            }
+        }
+        self.window.measured(period.report);
+        Ok(())
+    }
+
+    fn log(&mut self, config: &RunConfig, period: &PeriodReport) -> Result<(), RunError> {
+        if self.env_steps < self.next_log {
+            return Ok(());
+        }
+        while self.next_log <= self.env_steps {
+            self.next_log += config.run.log_every;
+        }
+        let mut line = self.window.line(self.env_steps, period);
+        let (at, env_steps, gradient_steps) = self.rates;
+        let seconds = at.elapsed().as_secs_f64().max(1e-9);
+        let rate = |now: u64, before: u64| ((now - before) as f64 / seconds).round();
+        line.insert("time/env_steps_per_second".into(), rate(self.env_steps, env_steps).into());
+        let made = rate(period.counters.gradient_steps, gradient_steps);
+        line.insert("time/gradient_steps_per_second".into(), made.into());
+        self.rates = (Instant::now(), self.env_steps, period.counters.gradient_steps);
+        if let Some(folder) = &mut self.folder {
+            folder.metric(&line)?;
+        }
+        self.progress.show(&line);
+        Ok(())
+    }
+
+    /// Writes learner and simulation as they stand between two periods.
+    fn checkpoint(&mut self, world: &mut World, learner: &LearnerHandle) -> Result<(), RunError> {
+        let Some(folder) = &mut self.folder else { return Ok(()) };
+        let state = SimulationState {
+            env_steps: self.env_steps,
+            next_log: self.next_log,
+            arenas: snapshots(world),
+            roster: world.resource::<Roster>().snapshot(),
+            staged: self.staged.clone(),
+            window: self.window.clone(),
+            lengths: folder.lengths()?,
+        };
+        let bytes = serde_json::to_vec(&state).map_err(|error| RunError::Folder {
+            path: folder.checkpoints().display().to_string(),
+            reason: error.to_string(),
+        })?;
+        learner.save_with(folder.checkpoints(), vec![("simulation.json".into(), bytes)])?;
+        self.checkpoint_at = Instant::now();
+        Ok(())
+    }
+
+    /// Brings the simulation back to a checkpoint. One without a simulation (written while somebody
+    /// watched) begins new episodes.
+    fn restore(&mut self, world: &mut World, checkpoint: &Checkpoint) -> Result<Option<Lengths>, RunError> {
+        self.env_steps = checkpoint.manifest.counters.env_steps;
+        world.resource_mut::<Replay>().env_steps = self.env_steps;
+        if !checkpoint.has("simulation.json") {
+            return Ok(None);
+        }
+        let state: SimulationState = serde_json::from_slice(checkpoint.file("simulation.json")?).map_err(|error| {
+            CheckpointError::Damaged { path: checkpoint.path(), problem: format!("simulation.json: {error}") }
+        })?;
+        let restore = world.resource::<EnvironmentHooks>().restore;
+        restore(world, &state.arenas);
+        world.resource_mut::<Roster>().restore(&state.roster);
+        world.resource_mut::<Replay>().env_steps = state.env_steps;
+        self.env_steps = state.env_steps;
+        self.next_log = state.next_log;
+        self.staged = state.staged;
+        self.window = state.window;
+        Ok(Some(state.lengths))
+    }
+}

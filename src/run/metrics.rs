@@ -1,0 +1,73 @@
+//! Metrics: what a line of `metrics.jsonl` says. The README's glossary explains every key.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::learner::PeriodReport;
+use crate::mdp::EpisodeSummary;
+use crate::sac::UpdateReport;
+
+/// Episodes that rolling means run over.
+const WINDOW: usize = 100;
+
+/// The last learning episodes and the last gradient step; what a resumed run must know to log the same.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    episodes: VecDeque<EpisodeSummary>,
+    finished: u64,
+    report: Option<UpdateReport>,
+}
+
+impl Window {
+    /// Takes a finished learning episode in.
+    pub fn add(&mut self, episode: EpisodeSummary) {
+        self.finished += 1;
+        self.episodes.push_back(episode);
+        if self.episodes.len() > WINDOW {
+            self.episodes.pop_front();
+        }
+    }
+
+    /// Remembers the last gradient step.
+    pub fn measured(&mut self, report: Option<UpdateReport>) {
+        self.report = report.or(self.report);
+    }
+
+    /// Mean of `value` over the window, `None` while it is empty.
+    pub fn mean(&self, value: impl Fn(&EpisodeSummary) -> f32) -> Option<f32> {
+        let count = self.episodes.len();
+        (count > 0).then(|| self.episodes.iter().map(value).sum::<f32>() / count as f32)
+    }
+
+    /// Everything of a line but its `time/` keys: the same for the same seed on the same machine.
+    pub fn line(&self, env_steps: u64, period: &PeriodReport) -> Map<String, Value> {
+        let mut line = Map::new();
+        let mut put = |key: &str, value: Value| _ = line.insert(key.to_owned(), value);
+        put("env_steps", env_steps.into());
+        put("gradient_steps", period.counters.gradient_steps.into());
+        put("rollout/episodes", self.finished.into());
+        put("rollout/episode_return", self.mean(|episode| episode.episode_return).into());
+        put("rollout/episode_length", self.mean(|episode| episode.episode_length as f32).into());
+        put("rollout/success", self.mean(|episode| f32::from(u8::from(episode.success))).into());
+        put("rollout/score", self.mean(|episode| episode.score).into());
+        put("train/replay", period.replay_len.into());
+        if let Some(report) = self.report {
+            for (key, value) in [
+                ("train/critic_loss", report.critic_loss),
+                ("train/actor_loss", report.actor_loss),
+                ("train/temperature_loss", report.temperature_loss),
+                ("train/temperature", report.temperature),
+                ("train/entropy", report.entropy),
+                ("train/target_entropy", report.target_entropy),
+                ("train/q", report.q_mean),
+                ("train/target", report.target_mean),
+                ("train/td_error", report.td_error_abs),
+            ] {
+                put(key, value.into());
+            }
+        }
+        line
+    }
+}

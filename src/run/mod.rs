@@ -1,0 +1,33 @@
+//! Runs without a window: headless training, evaluation, benchmarks, and what they leave on disk.
+//!
+//! They drive an app that [`app`](crate::app) has composed.
+
+pub mod bench;
+pub mod eval;
+pub mod folder;
+pub mod headless;
+mod metrics;
+mod progress;
+
+pub use eval::{EvalSummary, Spread};
+pub use folder::RunFolder;
+pub use headless::{HeadlessSetup, Summary};
+
+/// Why a run cannot begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The learner.
+    #[error(transparent)]
+    Learner(#[from] crate::learner::LearnerError),
+    /// A checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] crate::learner::CheckpointError),
+    /// The run's folder.
+    #[error("{path}: {reason}")]
+    Folder {
+        /// The path.
+        path: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+}

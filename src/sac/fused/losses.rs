@@ -1,0 +1,136 @@
+//! Softmax policies, soft targets and the critics' loss: the equations of the specification's
+//! sections 4 and 5, sample by sample. When they are used is left to the step.
+
+use super::TransitionBatch;
+use super::networks::{Critic, Trained};
+use crate::sac::mlp::Activations;
+use crate::sac::{Backup, CriticLoss, SacConfig};
+
+/// Softmax policy of a batch: `[B, A]` each, entropies `[B]` in nats.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Softmax {
+    pub(super) log_policy: Vec<f32>,
+    pub(super) policy: Vec<f32>,
+    pub(super) entropies: Vec<f32>,
+}
+
+impl Softmax {
+    pub(super) fn compute(&mut self, logits: &Activations, actions: usize) {
+        self.log_policy.clear();
+        self.policy.clear();
+        self.entropies.clear();
+        for row in logits.rows() {
+            let start = self.policy.len();
+            self.log_policy.extend_from_slice(&row[..actions]);
+            self.policy.resize(start + actions, 0.0);
+            self.entropies.push(softmax(&mut self.log_policy[start..], &mut self.policy[start..]));
+        }
+    }
+}
+
+/// Turns `logits` into `ln p`, fills `policy` with `p = softmax(l)`, and returns `H = −Σ p ln p` in nats.
+pub(in crate::sac) fn softmax(logits: &mut [f32], policy: &mut [f32]) -> f32 {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for (logit, probability) in logits.iter_mut().zip(policy.iter_mut()) {
+        *logit -= largest;
+        *probability = logit.exp();
+        sum += *probability;
+    }
+    let (log_sum, scale) = (sum.ln(), 1.0 / sum);
+    let mut entropy = 0.0;
+    for (logit, probability) in logits.iter_mut().zip(policy.iter_mut()) {
+        *logit -= log_sum;
+        *probability *= scale;
+        entropy -= *probability * *logit;
+    }
+    entropy
+}
+
+/// `v'_i = Σ_a p'(a) · (q'_i(a) − e · temperature · ln p'(a))`, `y_i = R + discount · (1 − terminated) · v'_i`
+/// with `q'_i` as the backup chooses (specification section 4).
+pub(super) fn soft_targets(
+    config: &SacConfig,
+    temperature: f32,
+    batch: &TransitionBatch,
+    next: &Softmax,
+    critics: &mut [Critic],
+) {
+    let actions = next.policy.len() / batch.batch;
+    let entropy_weight = if config.entropy_in_target { temperature } else { 0.0 };
+    for index in 0..critics.len() {
+        let mut values = std::mem::take(&mut critics[index].next_values);
+        values.clear();
+        let own = critics[index].target_activations.rows();
+        let other = critics[critics.len() - 1 - index].target_activations.rows();
+        let policies = next.policy.chunks_exact(actions).zip(next.log_policy.chunks_exact(actions));
+        values.extend(own.zip(other).zip(policies).map(|((own, other), (policy, log_policy))| {
+            let mut value = 0.0;
+            for a in 0..actions {
+                let q = match config.backup {
+                    Backup::Single => own[a],
+                    Backup::Double => other[a],
+                    Backup::Clipped => own[a].min(other[a]),
+                    Backup::Mean => 0.5 * (own[a] + other[a]),
+                };
+                value += policy[a] * (q - entropy_weight * log_policy[a]);
+            }
+            value
+        }));
+        let critic = &mut critics[index];
+        critic.next_values = values;
+        critic.targets.clear();
+        critic.targets.extend(critic.next_values.iter().enumerate().map(|(b, value)| {
+            batch.n_step_returns[b] + batch.discounts[b] * (1.0 - batch.terminated[b]) * value
+        }));
+    }
+}
+
+/// Loss, TD errors and output gradient of one critic.
+pub(super) fn critic_loss(kind: CriticLoss, batch: &TransitionBatch, critic: &mut Critic) {
+    let per_sample = 1.0 / batch.batch as f32;
+    let Trained { mlp, activations, backward, .. } = &mut critic.online;
+    critic.q_taken.clear();
+    critic.td_errors.clear();
+    critic.loss = 0.0;
+    for (b, (row, gradient)) in activations.rows().zip(mlp.output_gradient(batch.batch, backward)).enumerate()
+    {
+        let action = usize::from(batch.actions[b]);
+        let td_error = row[action] - critic.targets[b];
+        // ell and its derivative; Huber has delta = 1.
+        let (loss, slope) = match kind {
+            CriticLoss::Mse => (td_error * td_error, 2.0 * td_error),
+            CriticLoss::Huber if td_error.abs() <= 1.0 => (0.5 * td_error * td_error, td_error),
+            CriticLoss::Huber => (td_error.abs() - 0.5, td_error.signum()),
+        };
+        critic.loss += batch.weights[b] * loss * per_sample;
+        gradient[action] = batch.weights[b] * slope * per_sample;
+        critic.q_taken.push(row[action]);
+        critic.td_errors.push(td_error);
+    }
+}
+
+/// The online critics' outputs of one row and how they are aggregated for the actor.
+pub(super) struct Aggregate<'a> {
+    first: &'a [f32],
+    last: &'a [f32],
+    backup: Backup,
+}
+
+impl<'a> Aggregate<'a> {
+    pub(super) fn rows(critics: &'a [Critic], backup: Backup) -> impl Iterator<Item = Self> {
+        // A single critic is both the first and the last.
+        let rows = |critic: &'a Critic| critic.online.activations.rows();
+        let (first, last) = (rows(&critics[0]), rows(&critics[critics.len() - 1]));
+        first.zip(last).map(move |(first, last)| Self { first, last, backup })
+    }
+
+    /// `Qagg(o, a)` (specification section 4).
+    pub(super) fn q(&self, a: usize) -> f32 {
+        match self.backup {
+            Backup::Single => self.first[a],
+            Backup::Clipped => self.first[a].min(self.last[a]),
+            Backup::Double | Backup::Mean => 0.5 * (self.first[a] + self.last[a]),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Effects: the materials everything is drawn with, and small motions that need no body.
+
+use std::f32::consts::TAU;
+
+use bevy::prelude::*;
+use bevy::sprite_render::AlphaMode2d;
+
+use super::ViewSystems;
+use super::paint::Paint;
+use super::stage::Detail;
+
+/// Steps of opacity. Few, so that shapes that fade share materials and are drawn together.
+const STEPS: usize = 24;
+
+/// White materials; all colour is in the meshes.
+#[derive(Resource, Debug)]
+pub struct Inks(Vec<Handle<ColorMaterial>>);
+
+impl Inks {
+    /// Full opacity.
+    pub fn plain(&self) -> MeshMaterial2d<ColorMaterial> {
+        self.fade(1.0)
+    }
+
+    /// An opacity from 0 to 1, rounded to a step.
+    pub fn fade(&self, opacity: f32) -> MeshMaterial2d<ColorMaterial> {
+        let step = (opacity.clamp(0.0, 1.0) * STEPS as f32).round() as usize;
+        MeshMaterial2d(self.0[step.min(STEPS)].clone())
+    }
+}
+
+impl FromWorld for Inks {
+    fn from_world(world: &mut World) -> Self {
+        let mut materials = world.resource_mut::<Assets<ColorMaterial>>();
+        let ink = |step| ColorMaterial {
+            color: Color::linear_rgba(1.0, 1.0, 1.0, step as f32 / STEPS as f32),
+            alpha_mode: AlphaMode2d::Blend,
+            ..default()
+        };
+        Self((0..=STEPS).map(|step| materials.add(ink(step))).collect())
+    }
+}
+
+/// One mesh for each [`Detail`].
+#[derive(Debug, Clone)]
+pub struct Art([Handle<Mesh>; 2]);
+
+impl Art {
+    /// Paints the same shape for every detail of stages `units` high.
+    pub fn new(meshes: &mut Assets<Mesh>, units: f32, paint: impl Fn(&mut Paint)) -> Self {
+        Self(Detail::ALL.map(|detail| {
+            let mut canvas = Paint::new(detail.feather(units));
+            paint(&mut canvas);
+            meshes.add(canvas.mesh())
+        }))
+    }
+
+    /// The mesh for `detail`.
+    pub fn at(&self, detail: Detail) -> Mesh2d {
+        Mesh2d(self.0[detail.index()].clone())
+    }
+}
+
+/// Grows and fades, then is gone.
+#[derive(Component, Debug, Clone, Copy)]
+pub struct Burst {
+    /// Scale at first and at last.
+    pub scale: [f32; 2],
+    /// Seconds it lasts.
+    pub life: f32,
+    /// Seconds it has lasted.
+    pub age: f32,
+}
+
+/// Scale swings between two values.
+#[derive(Component, Debug, Clone, Copy)]
+pub struct Pulse {
+    /// Smallest and largest scale.
+    pub scale: [f32; 2],
+    /// Seconds a swing takes.
+    pub period: f32,
+}
+
+/// Opacity swings between two values.
+#[derive(Component, Debug, Clone, Copy)]
+pub struct Shimmer {
+    /// Least and most opacity.
+    pub opacity: [f32; 2],
+    /// Seconds a swing takes.
+    pub period: f32,
+    /// Where in the swing it begins, 0 to 1.
+    pub offset: f32,
+}
+
+/// Adds materials and motions.
+pub(super) fn plugin(app: &mut App) {
+    app.init_resource::<Inks>()
+        .add_systems(PostUpdate, (burst, pulse, shimmer).in_set(ViewSystems::Animate));
+}
+
+/// `from` … `to` and back in one period, beginning at `from`.
+pub fn swing(seconds: f32, period: f32, [from, to]: [f32; 2]) -> f32 {
+    from + (to - from) * (0.5 - 0.5 * (TAU * seconds / period).cos())
+}
+
+/// Fades `value` to 0 at `rate` per second.
+pub fn decay(value: f32, rate: f32, seconds: f32) -> f32 {
+    (value - rate * seconds).max(0.0)
+}
+
+fn burst(
+    mut commands: Commands,
+    time: Res<Time<Real>>,
+    inks: Res<Inks>,
+    mut bursts: Query<(Entity, &mut Burst, &mut Transform, &mut MeshMaterial2d<ColorMaterial>)>,
+) {
+    for (entity, mut burst, mut transform, mut material) in &mut bursts {
+        burst.age += time.delta_secs();
+        let share = burst.age / burst.life;
+        if share >= 1.0 {
+            commands.entity(entity).despawn();
+            continue;
+        }
+        // Fast at first, then slowing down.
+        let eased = 1.0 - (1.0 - share).powi(3);
+        transform.scale = Vec3::splat(burst.scale[0] + (burst.scale[1] - burst.scale[0]) * eased);
+        material.set_if_neq(inks.fade(1.0 - share));
+    }
+}
+
+fn pulse(time: Res<Time<Real>>, mut pulses: Query<(&Pulse, &mut Transform)>) {
+    for (pulse, mut transform) in &mut pulses {
+        transform.scale = Vec3::splat(swing(time.elapsed_secs(), pulse.period, pulse.scale));
+    }
+}
+
+fn shimmer(
+    time: Res<Time<Real>>,
+    inks: Res<Inks>,
+    mut shimmers: Query<(&Shimmer, &mut MeshMaterial2d<ColorMaterial>)>,
+) {
+    for (shimmer, mut material) in &mut shimmers {
+        let seconds = time.elapsed_secs() + shimmer.offset * shimmer.period;
+        material.set_if_neq(inks.fade(swing(seconds, shimmer.period, shimmer.opacity)));
+    }
+}

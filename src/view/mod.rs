@@ -1,0 +1,87 @@
+//! View: draws the running worlds and reads the keyboard. Nothing here changes a trajectory.
+//!
+//! Every drawn arena gets a [`Stage`](stage::Stage); the running world's module furnishes it with
+//! shapes, lets them follow the bodies and moves what only the eye needs. Numbers and buttons are
+//! left to `panel`.
+
+mod digits;
+mod effects;
+mod follow;
+pub mod input;
+mod lava_room;
+mod paddle_duel;
+pub mod paint;
+pub mod palette;
+pub mod stage;
+
+use bevy::prelude::*;
+use bevy::transform::TransformSystems;
+use bevy::window::{PresentMode, WindowResolution};
+
+/// What is on the screen besides the worlds, and how much room that takes. Lengths in logical pixels.
+#[derive(Resource, Debug, Clone, PartialEq)]
+pub struct Screen {
+    /// Whether the panel is open.
+    pub panel: bool,
+    /// Whether a grid of many arenas is shown instead of one large and a strip.
+    pub zoomed_out: bool,
+    /// Room taken at the right edge.
+    pub right: f32,
+    /// Room taken at the bottom edge.
+    pub bottom: f32,
+    /// Whether somebody types into a text field, so that keys are not commands.
+    pub typing: bool,
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self { panel: true, zoomed_out: false, right: 0.0, bottom: 0.0, typing: false }
+    }
+}
+
+/// What a drawn frame does, in order, before transforms are propagated.
+#[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ViewSystems {
+    /// Decides which arenas are drawn where.
+    Arrange,
+    /// Worlds put shapes on new stages.
+    Furnish,
+    /// Shapes take the poses of their bodies.
+    Follow,
+    /// What has no body moves: pulses, flashes, trails.
+    Animate,
+}
+
+/// Draws whichever world runs. Add after `DefaultPlugins` and the environment.
+pub fn plugin(app: &mut App) {
+    app.init_resource::<Screen>()
+        .insert_resource(ClearColor(Color::from(palette::NIGHT.solid())))
+        .configure_sets(
+            PostUpdate,
+            (ViewSystems::Arrange, ViewSystems::Furnish, ViewSystems::Follow, ViewSystems::Animate)
+                .chain()
+                .before(TransformSystems::Propagate),
+        )
+        .add_plugins((
+            stage::plugin,
+            follow::plugin,
+            effects::plugin,
+            lava_room::plugin,
+            paddle_duel::plugin,
+            input::plugin,
+        ));
+}
+
+/// The arcade's window.
+pub fn window(title: &str) -> WindowPlugin {
+    WindowPlugin {
+        primary_window: Some(Window {
+            title: title.to_owned(),
+            name: Some("entropy-arcade".to_owned()),
+            resolution: WindowResolution::new(1280, 800),
+            present_mode: PresentMode::AutoVsync,
+            ..default()
+        }),
+        ..default()
+    }
+}

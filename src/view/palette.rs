@@ -1,0 +1,76 @@
+//! Palette: every colour of the arcade. The panel borrows them; shapes are left to `paint`.
+
+use bevy::prelude::*;
+
+use crate::agent::Controller;
+
+/// One colour of the palette, as sRGB bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tone(pub u8, pub u8, pub u8);
+
+impl Tone {
+    /// As a linear colour with the given opacity, the form vertices carry.
+    pub fn alpha(self, alpha: f32) -> LinearRgba {
+        LinearRgba::from(Srgba::rgb_u8(self.0, self.1, self.2)).with_alpha(alpha)
+    }
+
+    /// Opaque, as vertices carry it.
+    pub fn solid(self) -> LinearRgba {
+        self.alpha(1.0)
+    }
+
+    /// Mixed with `other`: 0 is this tone, 1 the other.
+    pub fn mix(self, other: Self, share: f32) -> Self {
+        let blend = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * share).round() as u8;
+        Self(blend(self.0, other.0), blend(self.1, other.1), blend(self.2, other.2))
+    }
+}
+
+/// Behind everything.
+pub const NIGHT: Tone = Tone(0x0f, 0x12, 0x1a);
+/// Panel and cards.
+pub const SLATE: Tone = Tone(0x17, 0x1b, 0x27);
+/// Floors and courts.
+pub const FLOOR: Tone = Tone(0x20, 0x27, 0x38);
+/// Every other tile of a floor.
+pub const FLOOR_ALT: Tone = Tone(0x23, 0x2b, 0x3e);
+/// Sides of walls, in their own shadow.
+pub const WALL_SIDE: Tone = Tone(0x2c, 0x35, 0x4c);
+/// Tops of walls.
+pub const WALL: Tone = Tone(0x46, 0x53, 0x73);
+/// Text and whatever must be read first.
+pub const INK: Tone = Tone(0xe8, 0xeb, 0xf4);
+/// Text that may wait.
+pub const MUTED: Tone = Tone(0x93, 0x9c, 0xb5);
+/// The agent that learns.
+pub const MINT: Tone = Tone(0x5f, 0xdc, 0xc0);
+/// A person.
+pub const SKY: Tone = Tone(0x74, 0xa7, 0xff);
+/// An agent from a checkpoint.
+pub const VIOLET: Tone = Tone(0xb3, 0x93, 0xff);
+/// The hand-written player; also what went wrong.
+pub const ROSE: Tone = Tone(0xf3, 0x7d, 0x98);
+/// Goals and points.
+pub const AMBER: Tone = Tone(0xff, 0xc8, 0x6b);
+/// Lava, where it is hot.
+pub const EMBER: Tone = Tone(0xff, 0x7a, 0x45);
+/// Lava, where it is deep.
+pub const EMBER_DEEP: Tone = Tone(0xb0, 0x35, 0x2f);
+/// Crates.
+pub const WOOD: Tone = Tone(0xc4, 0x97, 0x69);
+/// Edges of crates.
+pub const WOOD_DARK: Tone = Tone(0x8b, 0x66, 0x47);
+
+/// The colour that stands for whoever plays.
+pub fn of(controller: &Controller) -> Tone {
+    match controller {
+        Controller::Human => SKY,
+        Controller::Learning => MINT,
+        Controller::Frozen(_) => VIOLET,
+        Controller::Scripted => ROSE,
+        Controller::Random => MUTED,
+    }
+}
+
+/// All colours [`of`] can give, for meshes made once.
+pub const PLAYERS: [Tone; 5] = [SKY, MINT, VIOLET, ROSE, MUTED];
