@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use arc_swap::ArcSwap;
 use bevy::prelude::*;
 
 use crate::agent::{AgentPlugin, Casting, Controller, FrozenPolicies, LearningPolicy};
 use crate::config::RunConfig;
-use crate::learner::{DeviceChoice, LearnerConfig, LearnerError, LearnerSetup, UniformPolicy};
-use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace, Policy, PolicySnapshot, Stream};
+use crate::learner::{DeviceChoice, LearnerConfig, LearnerError, LearnerSetup, untrained};
+use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace, Policy, Stream};
 use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, bench, eval, headless};
 use crate::sac::SacConfig;
 use crate::sim::worlds::WorldChoice;
@@ -82,12 +81,6 @@ fn learner_setup(
     }
 }
 
-/// A policy for seats that nobody learns for.
-fn untrained(actions: usize) -> LearningPolicy {
-    let snapshot = PolicySnapshot { version: 0, policy: Arc::new(UniformPolicy { actions }) };
-    LearningPolicy(Arc::new(ArcSwap::from_pointee(snapshot)))
-}
-
 /// Trains without a window.
 ///
 /// # Errors
@@ -102,7 +95,7 @@ pub fn train(
 ) -> Result<Summary, RunError> {
     let spec = world.spec();
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
-    let policy = untrained(spec.action.len());
+    let policy = LearningPolicy(untrained(spec.action.len()));
     let mut app = headless_app(world, sim, casting(&config, spec.slots), policy, config.run.sim_threads);
     // Checkpoints of a headless run hold its simulation too, so the run writes them, not the learner.
     let learner = learner_setup(&config, world, None, resume);
@@ -127,7 +120,7 @@ pub fn evaluate(world: &WorldChoice, policy: Arc<dyn Policy>, episodes: usize, s
     let mut casting = Casting::learn_against_script(spec.slots);
     let frozen = Controller::Frozen("evaluated".into());
     (casting.watched[0], casting.others[0]) = (frozen.clone(), frozen);
-    let mut app = headless_app(world, sim, casting, untrained(spec.action.len()), 0);
+    let mut app = headless_app(world, sim, casting, LearningPolicy(untrained(spec.action.len())), 0);
     app.world_mut().resource_mut::<FrozenPolicies>().0.insert("evaluated".into(), policy);
     eval::evaluate(&mut app, episodes, arenas)
 }
@@ -143,7 +136,7 @@ pub fn bench_env(
     let spec = world.spec();
     let sim = SimConfig { arenas, seed: 1, stream: Stream::Environment };
     let casting = Casting::all(vec![Controller::Random; spec.slots]);
-    let mut app = headless_app(world, sim, casting, untrained(spec.action.len()), threads);
+    let mut app = headless_app(world, sim, casting, LearningPolicy(untrained(spec.action.len())), threads);
     bench::environment(&mut app, arenas, runs, seconds)
 }
 
@@ -219,7 +212,8 @@ pub fn arcade_app(
         crate::run::RunFolder::create(out, &config.to_toml())?;
     }
     let checkpoints = out.map(|out| out.join("checkpoint"));
-    let learner = LiveLearner::start(learner_setup(config, world, checkpoints, resume));
+    let (window_is_up, go) = crossbeam_channel::bounded::<()>(1);
+    let learner = LiveLearner::start_after(learner_setup(config, world, checkpoints, resume), go);
     let mut app = App::new();
     app.add_plugins(view::window_plugins(&spec.name));
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
@@ -227,6 +221,7 @@ pub fn arcade_app(
     app.insert_resource(learner)
         .init_resource::<sim::pace::Pace>()
         .add_plugins(LivePlugin)
+        .add_systems(Startup, move || _ = window_is_up.try_send(()))
         .add_systems(Update, sim::pace::drive)
         .add_plugins((view::plugin, panel::plugin));
     Ok(app)

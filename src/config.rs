@@ -199,10 +199,10 @@ fn apply_set(table: &mut toml::Table, set: &str) -> Result<(), ConfigError> {
         outer.insert(part.into(), alone.into());
         alone = outer;
     }
-    // On its own first, so that the message is about this one.
-    toml::Value::Table(alone.clone())
-        .try_into::<RunConfig>()
-        .map_err(|error| invalid(&place, error.message()))?;
+    // On its own over the defaults first, so that the message is about this one.
+    let mut probe = parse("defaults", &RunConfig::default().to_toml())?;
+    merge(&mut probe, alone.clone());
+    toml::Value::Table(probe).try_into::<RunConfig>().map_err(|error| invalid(&place, error.message()))?;
     merge(table, alone);
     Ok(())
 }
@@ -243,6 +243,8 @@ mod tests {
 
     #[test]
     fn values_are_set_by_dotted_keys() {
+        let config = set(&["sac.temperature.target_entropy_fraction=0.3"]).unwrap();
+        assert_eq!(config.sac.temperature, crate::sac::Temperature::Learned { target_entropy_fraction: 0.3 });
         let config = set(&["sac.gamma=0.9", "arenas=3", "sac.temperature={mode = \"fixed\"}"]).unwrap();
         assert_eq!((config.sac.gamma, config.arenas), (0.9, 3));
         assert_eq!(config.sac.temperature, crate::sac::Temperature::Fixed);

@@ -10,7 +10,9 @@ use bevy::prelude::*;
 
 use super::record::{Episodes, Replay};
 use super::{Controller, LearningPolicy};
-use crate::learner::{Health, LearnerConfig, LearnerHandle, LearnerSetup, LearnerStatus};
+use crate::learner::{
+    Health, Learner, LearnerConfig, LearnerHandle, LearnerSetup, LearnerStatus, untrained,
+};
 use crate::mdp::EpisodeSummary;
 use crate::sim::{SimSystems, SimTick};
 
@@ -29,6 +31,17 @@ impl LiveLearner {
     /// Starts a learner.
     pub fn start(setup: LearnerSetup) -> Self {
         Self { handle: LearnerHandle::start(setup.clone()), setup, training: true }
+    }
+
+    /// Starts a learner that opens its device only when `go` is closed or speaks: two graphics
+    /// set-ups at once upset some Vulkan loaders, so the window comes first.
+    pub fn start_after(setup: LearnerSetup, go: crossbeam_channel::Receiver<()>) -> Self {
+        let make = move |setup| {
+            _ = go.recv();
+            Learner::new(setup)
+        };
+        let policy = untrained(setup.spec.action.len());
+        Self { handle: LearnerHandle::start_with(setup.clone(), policy, make), setup, training: true }
     }
 
     /// The policy it publishes, for learning seats.
@@ -86,7 +99,7 @@ impl LiveLearner {
         let resume = checkpoints.filter(|folder| folder.join("latest").is_file());
         let setup = LearnerSetup { resume, ..self.setup.clone() };
         // The same swap, so that seats need not be told.
-        self.handle = LearnerHandle::start_with(setup, self.handle.policy(), crate::learner::Learner::new);
+        self.handle = LearnerHandle::start_with(setup, self.handle.policy(), Learner::new);
         self.handle.set_training(self.training);
     }
 }

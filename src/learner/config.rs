@@ -25,7 +25,7 @@ pub struct LearnerConfig {
     /// Threads of a CPU update, 0 for as many as there are cores.
     pub threads: usize,
     /// Seconds between two checkpoints, 0 for none but the last.
-    pub checkpoint_seconds: u64,
+    pub checkpoint_seconds: f32,
     /// The algorithm's configuration, from the table `[sac]`.
     #[serde(skip)]
     pub sac: SacConfig,
@@ -41,7 +41,7 @@ impl Default for LearnerConfig {
             n_step: 1,
             publish_every: 20,
             threads: 0,
-            checkpoint_seconds: 60,
+            checkpoint_seconds: 60.0,
             sac: SacConfig::default(),
         }
     }
@@ -70,6 +70,12 @@ impl LearnerConfig {
             ),
             ((1..=16).contains(&self.n_step), "learner.n_step", self.n_step.to_string(), "1 to 16"),
             (self.publish_every >= 1, "learner.publish_every", self.publish_every.to_string(), "1 or more"),
+            (
+                (0.0..=86_400.0).contains(&self.checkpoint_seconds),
+                "learner.checkpoint_seconds",
+                self.checkpoint_seconds.to_string(),
+                "0 to 86400",
+            ),
             (self.threads <= 256, "learner.threads", self.threads.to_string(), "0 to 256"),
         ] {
             if !ok {

@@ -15,7 +15,11 @@ pub use core::{Learner, LearnerSetup};
 pub use device::DeviceChoice;
 pub use thread::{Health, LearnerHandle, LearnerStatus, PeriodReport};
 
-use crate::mdp::{Action, Decisions, ObservationBatch, Policy, PolicyState, Rng};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::mdp::{Action, Decisions, ObservationBatch, Policy, PolicySnapshot, PolicyState, Rng};
 
 /// Why learning cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +49,11 @@ pub enum LearnerError {
     /// The learner's thread is gone.
     #[error("the learner stopped: {0}")]
     Stopped(String),
+}
+
+/// A place for policies in which the untrained one stands.
+pub fn untrained(actions: usize) -> Arc<ArcSwap<PolicySnapshot>> {
+    Arc::new(ArcSwap::from_pointee(PolicySnapshot { version: 0, policy: Arc::new(UniformPolicy { actions }) }))
 }
 
 /// Uniformly random actions: what acts before the learner has made its first policy.

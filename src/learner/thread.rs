@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use super::core::{Counters, Learner, LearnerSetup};
-use super::{LearnerConfig, LearnerError, UniformPolicy};
+use super::{LearnerConfig, LearnerError, untrained};
 use crate::mdp::{PolicySnapshot, StepBatch};
 use crate::sac::UpdateReport;
 
@@ -99,9 +99,8 @@ impl LearnerHandle {
     /// Starts a learner. It opens its device on its own thread; until its first policy is out,
     /// actions are uniformly random.
     pub fn start(setup: LearnerSetup) -> Self {
-        let actions = setup.spec.action.len();
-        let untrained = PolicySnapshot { version: 0, policy: Arc::new(UniformPolicy { actions }) };
-        Self::start_with(setup, Arc::new(ArcSwap::from_pointee(untrained)), Learner::new)
+        let policy = untrained(setup.spec.action.len());
+        Self::start_with(setup, policy, Learner::new)
     }
 
     /// Starts a learner that publishes into `policy` and is made by `make`.
@@ -335,7 +334,7 @@ impl Worker {
         }
         let every = self.config.checkpoint_seconds;
         let (saved, at) = self.saved;
-        if every > 0 && saved.elapsed().as_secs() >= every && self.learner.counters().gradient_steps > at {
+        if every > 0.0 && saved.elapsed().as_secs_f32() >= every && self.learner.counters().gradient_steps > at {
             self.save(None, Vec::new(), None);
         }
         Ok(())

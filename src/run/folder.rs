@@ -69,7 +69,11 @@ impl RunFolder {
     /// # Errors
     /// [`RunError::Folder`] when the disk refuses.
     pub fn metric(&mut self, line: &impl Serialize) -> Result<(), RunError> {
-        write_line(&mut self.metrics, line).map_err(|error| folder_error(&self.path, error))
+        // Flushed at once, so that whoever follows the file sees the run live.
+        write_line(&mut self.metrics, line)
+            .and_then(|()| self.metrics.flush())
+            .and_then(|()| self.episodes.flush())
+            .map_err(|error| folder_error(&self.path, error))
     }
 
     /// Appends a line to `episodes.jsonl`.

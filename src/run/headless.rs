@@ -124,7 +124,7 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         run.collect(app.world_mut(), &period)?;
         run.log(&config, &period)?;
         let every = config.learner.checkpoint_seconds;
-        if every > 0 && run.checkpoint_at.elapsed().as_secs() >= every {
+        if every > 0.0 && run.checkpoint_at.elapsed().as_secs_f32() >= every {
             run.checkpoint(app.world_mut(), &learner)?;
         }
     }

@@ -3,7 +3,7 @@
 use bevy::prelude::*;
 
 use super::ViewSystems;
-use crate::sim::Spec;
+use crate::sim::arena::Spec;
 use crate::sim::pace::Pace;
 
 /// Farther than any body moves in a tick: it was placed, not moved.

@@ -5,6 +5,7 @@
 //! left to `panel`.
 
 mod digits;
+pub mod display;
 mod effects;
 mod follow;
 pub mod input;
@@ -14,6 +15,7 @@ pub mod paint;
 pub mod palette;
 pub mod stage;
 
+use bevy::app::PluginGroupBuilder;
 use bevy::prelude::*;
 use bevy::transform::TransformSystems;
 use bevy::window::{PresentMode, WindowResolution};
@@ -72,16 +74,16 @@ pub fn plugin(app: &mut App) {
         ));
 }
 
-/// The arcade's window.
-pub fn window(title: &str) -> WindowPlugin {
-    WindowPlugin {
+/// Bevy's own plugins with the arcade's window.
+pub fn window_plugins(world: &str) -> PluginGroupBuilder {
+    DefaultPlugins.set(WindowPlugin {
         primary_window: Some(Window {
-            title: title.to_owned(),
+            title: format!("Entropy Arcade · {world}"),
             name: Some("entropy-arcade".to_owned()),
             resolution: WindowResolution::new(1280, 800),
             present_mode: PresentMode::AutoVsync,
             ..default()
         }),
         ..default()
-    }
+    })
 }

@@ -1,0 +1,162 @@
+//! Curves: what the learner and its episodes have measured so far, as small plots.
+
+use bevy_egui::egui::{RichText, Ui, Vec2b, vec2};
+use egui_plot::{HoverPosition, Line, Plot, PlotPoints};
+
+use super::theme::{faded, tone};
+use super::widgets::measure;
+use crate::agent::live::{History, Series};
+use crate::view::palette::{self, Tone};
+
+/// Points a curve is drawn with: about one for every pixel, no more.
+const POINTS: usize = 260;
+
+/// One curve of a plot.
+struct Curve {
+    name: &'static str,
+    points: Vec<[f64; 2]>,
+    color: Tone,
+    /// Whether it is drawn faintly, behind what matters.
+    faint: bool,
+}
+
+impl Curve {
+    fn new(name: &'static str, series: &Series, color: Tone) -> Self {
+        Self { name, points: thin(&series.0.iter().copied().collect::<Vec<_>>()), color, faint: false }
+    }
+}
+
+/// All plots.
+pub fn show(ui: &mut Ui, history: &History) {
+    let returns: Vec<[f64; 2]> = history.episode_return.0.iter().copied().collect();
+    // A tenth of what there is: long enough to be calm, short enough to follow.
+    let window = (returns.len() / 10).clamp(5, 100);
+    let smooth = Curve {
+        name: "smoothed",
+        points: thin(&running_mean(&returns, window)),
+        color: palette::MINT,
+        faint: false,
+    };
+    let raw = Curve { name: "episode return", points: thin(&returns), color: palette::MINT, faint: true };
+    plot(
+        ui,
+        "Episode return",
+        "Sum of rewards of one episode of a learning seat, without discount; bright: mean of recent episodes.",
+        vec![raw, smooth],
+    );
+    plot(
+        ui,
+        "Critic loss",
+        "Sum of both critics' squared errors against their soft targets, in squared reward; it need not fall.",
+        vec![Curve::new("critic loss", &history.critic_loss, palette::ROSE)],
+    );
+    plot(
+        ui,
+        "Temperature",
+        "Weight of entropy against reward, in reward per nat; learned so that entropy meets its target.",
+        vec![Curve::new("temperature", &history.temperature, palette::AMBER)],
+    );
+    plot(
+        ui,
+        "Entropy and its target",
+        "How undecided the policy is, in nats: 0 is certain, ln(actions) is a coin toss; faint: the target.",
+        vec![
+            Curve { faint: true, ..Curve::new("target", &history.target_entropy, palette::INK) },
+            Curve::new("entropy", &history.entropy, palette::VIOLET),
+        ],
+    );
+    plot(
+        ui,
+        "Gradient steps/s",
+        "Updates of the networks per second of real time.",
+        vec![Curve::new("gradient steps/s", &history.gradient_steps_per_second, palette::SKY)],
+    );
+    plot(
+        ui,
+        "Environment steps/s",
+        "Agent steps recorded per second of real time, over all arenas.",
+        vec![Curve::new("env steps/s", &history.env_steps_per_second, palette::SKY)],
+    );
+}
+
+fn plot(ui: &mut Ui, title: &str, explanation: &str, curves: Vec<Curve>) {
+    let main = curves.last();
+    let last = main.and_then(|curve| curve.points.last()).map_or_else(|| "–".into(), |point| measure(point[1]));
+    let color = main.map_or(palette::INK, |curve| curve.color);
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(title).small().color(tone(color))).on_hover_text(explanation);
+        ui.label(RichText::new(last).small().monospace().color(tone(palette::INK))).on_hover_text(explanation);
+    });
+    if main.is_none_or(|curve| curve.points.len() < 2) {
+        ui.label(RichText::new("nothing measured yet").small().color(tone(palette::MUTED)));
+        return;
+    }
+    let hover = |position: &HoverPosition<'_>| {
+        let (HoverPosition::NearDataPoint { position, .. } | HoverPosition::Elsewhere { position }) = position;
+        Some(format!("{} at env step {:.0}", measure(position.y), position.x))
+    };
+    Plot::new(title)
+        .height(64.0)
+        .show_axes(Vec2b::new(false, true))
+        .y_axis_min_width(34.0)
+        .y_axis_formatter(|mark, _| measure(mark.value))
+        .show_grid(Vec2b::new(false, true))
+        .grid_spacing(22.0..=60.0)
+        .set_margin_fraction(vec2(0.0, 0.12))
+        .show_background(false)
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .allow_axis_zoom_drag(false)
+        .label_formatter(hover)
+        .show(ui, |plot| {
+            for curve in curves {
+                let stroke = if curve.faint { faded(curve.color, 0.3) } else { tone(curve.color) };
+                let width = if curve.faint { 1.0 } else { 1.6 };
+                plot.line(Line::new(curve.name, PlotPoints::from(curve.points)).color(stroke).width(width));
+            }
+        });
+}
+
+/// Means of equally long stretches, so that at most [`POINTS`] remain.
+fn thin(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    let stretch = points.len().div_ceil(POINTS).max(1);
+    points
+        .chunks(stretch)
+        .map(|chunk| {
+            let sum = chunk.iter().fold([0.0, 0.0], |sum, point| [sum[0] + point[0], sum[1] + point[1]]);
+            sum.map(|sum| sum / chunk.len() as f64)
+        })
+        .collect()
+}
+
+/// The mean of every point and up to `window − 1` before it.
+fn running_mean(points: &[[f64; 2]], window: usize) -> Vec<[f64; 2]> {
+    let mut sum = 0.0;
+    points
+        .iter()
+        .enumerate()
+        .map(|(index, [x, y])| {
+            sum += y;
+            if index >= window {
+                sum -= points[index - window][1];
+            }
+            [*x, sum / (index + 1).min(window) as f64]
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinning_keeps_means_and_smoothing_trails() {
+        let points: Vec<[f64; 2]> = (0..1000).map(|index| [f64::from(index), 2.0]).collect();
+        let thin = thin(&points);
+        assert!(thin.len() <= POINTS && thin.iter().all(|point| point[1] == 2.0));
+        let mean = running_mean(&[[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]], 2);
+        assert_eq!(mean, [[0.0, 1.0], [1.0, 2.0], [2.0, 4.0]]);
+    }
+}

@@ -1,0 +1,162 @@
+//! HUD: the keys of the running world, who plays, and how the watched episode goes.
+
+use bevy::prelude::*;
+use bevy_egui::{EguiContexts, egui};
+use egui::RichText;
+
+use super::playing::{side, title};
+use super::theme::tone;
+use super::widgets::{chip, key};
+use crate::agent::live::History;
+use crate::agent::{Casting, Controller};
+use crate::sim::arena::Spec;
+use crate::sim::pace::Pace;
+use crate::sim::worlds::paddle_duel::{PaddleDuel, WINNING_SCORE};
+use crate::sim::{Arena, Seats, SimConfig, SimSystems, SimTick};
+use crate::view::{Screen, input, palette};
+
+/// Episodes the success rate is taken over.
+const RECENT: usize = 100;
+
+/// Rewards of the watched arena's open episode, by slot.
+#[derive(Resource, Debug, Clone, Default)]
+pub(super) struct Tally(Vec<f32>);
+
+/// Adds the tally; [`show`] is added by the panel.
+pub(super) fn plugin(app: &mut App) {
+    app.init_resource::<Tally>().add_systems(SimTick, tally.in_set(SimSystems::Record));
+}
+
+fn tally(seats: Query<&Seats>, mut tally: ResMut<Tally>) {
+    let Some(seats) = seats.iter().find(|seats| seats.arena == 0) else { return };
+    tally.0.resize(seats.slots(), 0.0);
+    for (sum, reward) in tally.0.iter_mut().zip(&seats.rewards) {
+        *sum = if seats.end.is_some() { 0.0 } else { *sum + reward };
+    }
+}
+
+pub(super) fn show(
+    mut contexts: EguiContexts,
+    mut screen: ResMut<Screen>,
+    spec: Res<Spec>,
+    sim: Option<Res<SimConfig>>,
+    pace: Option<Res<Pace>>,
+    casting: Option<Res<Casting>>,
+    history: Option<Res<History>>,
+    tally: Res<Tally>,
+    arenas: Query<(&Arena, Option<&PaddleDuel>)>,
+) -> Result {
+    let context = contexts.ctx_mut()?;
+    let watched = arenas.iter().find(|(arena, _)| arena.index == 0);
+    let area = egui::Area::new("hud".into())
+        .anchor(egui::Align2::LEFT_BOTTOM, [18.0, -12.0])
+        .interactable(false)
+        .order(egui::Order::Background);
+    let width = (context.viewport_rect().width() - screen.right - 36.0).max(100.0);
+    let shown = area.show(context, |ui| {
+        ui.set_max_width(width);
+        ui.spacing_mut().item_spacing = egui::vec2(6.0, 5.0);
+        ui.horizontal_wrapped(|ui| {
+            let seats = casting.iter().flat_map(|casting| &casting.watched).enumerate();
+            for (slot, controller) in seats {
+                let name = title(controller);
+                let name = if spec.slots > 1 { format!("{}: {name}", side(slot)) } else { name };
+                chip(ui, &name, palette::of(controller));
+            }
+            for part in [score(&spec, watched, &tally), lately(history.as_deref()), time(pace.as_deref(), sim.as_deref())] {
+                if !part.is_empty() {
+                    ui.label(RichText::new(part).color(tone(palette::INK)));
+                    ui.add_space(6.0);
+                }
+            }
+        });
+        ui.horizontal_wrapped(|ui| {
+            for (keys, meaning) in commands(&spec, casting.as_deref(), &screen) {
+                for name in keys {
+                    key(ui, name);
+                }
+                ui.label(RichText::new(meaning).small().color(tone(palette::MUTED)));
+                ui.add_space(4.0);
+            }
+        });
+    });
+    let bottom = (shown.response.rect.height() + 6.0).ceil();
+    if screen.bottom != bottom {
+        screen.bottom = bottom;
+    }
+    Ok(())
+}
+
+fn score(spec: &Spec, watched: Option<(&Arena, Option<&PaddleDuel>)>, tally: &Tally) -> String {
+    let Some((arena, duel)) = watched else { return String::new() };
+    match duel {
+        Some(duel) => {
+            let [left, right] = duel.scores();
+            format!("{left} : {right} of {WINNING_SCORE}   rally {}", duel.rally())
+        }
+        None => {
+            let left = spec.episode_limit.saturating_sub(arena.steps());
+            format!("return {:+.2}   {left} steps left", tally.0.first().copied().unwrap_or(0.0))
+        }
+    }
+}
+
+fn lately(history: Option<&History>) -> String {
+    let Some(history) = history.filter(|history| !history.success.0.is_empty()) else { return String::new() };
+    let recent: Vec<f64> = history.success.0.iter().rev().take(RECENT).map(|point| point[1]).collect();
+    let share = recent.iter().sum::<f64>() / recent.len() as f64;
+    format!("success {:.0} % of the last {}", share * 100.0, recent.len())
+}
+
+fn time(pace: Option<&Pace>, sim: Option<&SimConfig>) -> String {
+    let speed = pace.map_or(String::new(), |pace| {
+        if pace.paused {
+            "paused".into()
+        } else if pace.unlimited {
+            "max speed".into()
+        } else {
+            format!("{}×", pace.speed)
+        }
+    });
+    let arenas = sim.map_or(0, |sim| sim.arenas);
+    if arenas > 1 { format!("{arenas} arenas learn, {speed}") } else { speed }
+}
+
+/// Keys and what they do now.
+fn commands(spec: &Spec, casting: Option<&Casting>, screen: &Screen) -> Vec<(Vec<&'static str>, String)> {
+    let mut lines = Vec::new();
+    let sideways = spec.action.names().iter().any(|name| name == "left");
+    if let Some(casting) = casting {
+        let human = |slot: usize| casting.watched.get(slot) == Some(&Controller::Human);
+        for slot in (0..spec.slots).filter(|&slot| human(slot)) {
+            let hands = input::hands(casting, slot);
+            let mut keys = Vec::new();
+            if hands[0] {
+                keys.extend(if sideways { ["W", "A", "S", "D"].as_slice() } else { &["W", "S"] });
+            }
+            if hands[1] {
+                keys.extend(if sideways { ["←", "↑", "↓", "→"].as_slice() } else { &["↑", "↓"] });
+            }
+            lines.push((keys, if spec.slots > 1 { format!("move {}", side(slot)) } else { "move".into() }));
+        }
+        for (slot, key) in ["T", "Y"].into_iter().enumerate().take(spec.slots) {
+            let action = if human(slot) { "give back" } else { "take over" };
+            let name = if spec.slots > 1 { format!("{action} {}", side(slot)) } else { action.into() };
+            lines.push((vec![key], name));
+        }
+    }
+    let zoom = if screen.zoomed_out { "one arena" } else { "many arenas" };
+    let panel = if screen.panel { "hide panel" } else { "panel" };
+    for (keys, meaning) in [
+        (vec!["Space"], "pause"),
+        (vec!["."], "step"),
+        (vec!["+", "−"], "speed"),
+        (vec!["M"], "max"),
+        (vec!["R"], "restart"),
+        (vec!["Z"], zoom),
+        (vec!["Tab"], panel),
+    ] {
+        lines.push((keys, meaning.to_owned()));
+    }
+    lines
+}

@@ -1,0 +1,244 @@
+//! Learning: the learner's health and figures, its switches, its sliders and its files.
+
+use std::path::PathBuf;
+
+use bevy::ecs::system::SystemParam;
+use bevy::prelude::*;
+use bevy_egui::egui::{self, RichText, Ui};
+
+use super::curves;
+use super::theme::tone;
+use super::widgets::{bar, chip, count, folding, measure, number, row, section, toggle};
+use crate::agent::live::{History, LiveLearner};
+use crate::learner::{Health, LearnerConfig, LearnerStatus};
+use crate::sac::Temperature;
+use crate::view::palette;
+
+/// What is being edited and not yet in force.
+#[derive(Resource, Debug, Clone, Default)]
+pub(super) struct Drafts {
+    config: Option<LearnerConfig>,
+    folder: String,
+    /// Whether "reset" was pressed once.
+    resetting: bool,
+}
+
+/// What these sections read and write.
+#[derive(SystemParam)]
+pub(super) struct Learning<'w> {
+    learner: Option<ResMut<'w, LiveLearner>>,
+    history: Option<Res<'w, History>>,
+    drafts: ResMut<'w, Drafts>,
+}
+
+impl Learning<'_> {
+    /// Training on or off, health, rates, device.
+    pub fn status(&mut self, ui: &mut Ui) {
+        let Some(learner) = &mut self.learner else { return };
+        let status = learner.status();
+        section(ui, "Learning", |ui| {
+            let on = learner.training();
+            let explanation = "Whether gradient steps are made; the agent goes on acting and recording either way.";
+            if toggle(ui, on, ["Training is on", "Training is off"], explanation) {
+                learner.set_training(!on);
+            }
+            ui.add_space(2.0);
+            health(ui, &status);
+            if matches!(status.health, Health::Failed(_)) && ui.button("Restart from last good checkpoint").clicked()
+            {
+                learner.restart();
+            }
+            figures(ui, &status, self.history.as_deref());
+        });
+    }
+
+    /// Plots.
+    pub fn curves(&mut self, ui: &mut Ui) {
+        let Some(history) = &self.history else { return };
+        folding(ui, "Curves", true, |ui| curves::show(ui, history));
+    }
+
+    /// The few values that are safe to change while it learns.
+    pub fn tuning(&mut self, ui: &mut Ui) {
+        let (Some(learner), drafts) = (&mut self.learner, &mut self.drafts) else { return };
+        folding(ui, "Tuning", false, |ui| {
+            let mut config = drafts.config.clone().unwrap_or_else(|| learner.config().clone());
+            match sliders(ui, &mut config) {
+                Edit::None => {}
+                // While a slider moves nothing is sent: the learner would only be kept busy.
+                Edit::Going => drafts.config = Some(config),
+                Edit::Made => {
+                    drafts.config = None;
+                    learner.set_config(config);
+                }
+            }
+        });
+    }
+
+    /// Save, load, reset.
+    pub fn files(&mut self, ui: &mut Ui) {
+        let (Some(learner), drafts) = (&mut self.learner, &mut *self.drafts) else { return };
+        section(ui, "Agent", |ui| {
+            ui.horizontal(|ui| {
+                let save = ui.button("Save").on_hover_text("Writes a checkpoint into the run's folder.");
+                if save.clicked() {
+                    learner.save();
+                }
+                if drafts.resetting {
+                    ui.label(RichText::new("Forget everything?").color(tone(palette::ROSE)));
+                    if ui.button("Yes").clicked() {
+                        learner.reset();
+                        drafts.resetting = false;
+                    }
+                    if ui.button("No").clicked() {
+                        drafts.resetting = false;
+                    }
+                } else {
+                    let reset = ui.button("Reset agent");
+                    drafts.resetting = reset.on_hover_text("Begins again with fresh networks.").clicked();
+                }
+            });
+            ui.horizontal(|ui| {
+                let field = egui::TextEdit::singleline(&mut drafts.folder).hint_text("run or checkpoint folder");
+                ui.add(field.desired_width(ui.available_width() - 62.0));
+                let there = !drafts.folder.trim().is_empty();
+                let load = ui.add_enabled(there, egui::Button::new("Load"));
+                if load.on_hover_text("Goes on learning from the checkpoint in this folder.").clicked() {
+                    learner.load(PathBuf::from(drafts.folder.trim()));
+                }
+            });
+        });
+    }
+}
+
+fn health(ui: &mut Ui, status: &LearnerStatus) {
+    let (text, color, explanation) = match &status.health {
+        Health::Starting => ("starting", palette::MUTED, "The learner is choosing a device and building its networks."),
+        Health::Collecting => ("collecting", palette::AMBER, "Experience is gathered; gradient steps begin when there is enough."),
+        Health::Training => ("training", palette::MINT, "Gradient steps are being made."),
+        Health::Paused => ("paused", palette::MUTED, "Gradient steps are switched off."),
+        Health::Failed(_) => ("failed", palette::ROSE, "The learner has stopped; the game goes on with the last policy."),
+    };
+    ui.horizontal(|ui| {
+        chip(ui, text, color).on_hover_text(explanation);
+        if !status.message.is_empty() {
+            let message = RichText::new(&status.message).small().color(tone(palette::MUTED));
+            ui.add(egui::Label::new(message).truncate()).on_hover_text(&status.message);
+        }
+    });
+    if let Health::Failed(reason) = &status.health {
+        ui.label(RichText::new(reason).small().color(tone(palette::ROSE)));
+    }
+}
+
+fn figures(ui: &mut Ui, status: &LearnerStatus, history: Option<&History>) {
+    number(
+        ui,
+        "gradient steps/s",
+        count(status.gradient_steps_per_second.into()),
+        "Updates of the networks per second of real time, lately.",
+    );
+    if let Some(history) = history {
+        number(
+            ui,
+            "env steps/s",
+            count(history.env_step_rate.into()),
+            "Agent steps recorded per second of real time, over all arenas.",
+        );
+    }
+    number(
+        ui,
+        "gradient : env steps",
+        format!("{} : {}", count(status.gradient_steps as f64), count(status.env_steps as f64)),
+        "Updates made and agent steps received since the start; their ratio is bounded under Tuning.",
+    );
+    let ratio = status.gradient_steps as f64 / (status.env_steps as f64).max(1.0);
+    number(ui, "ratio", measure(ratio), "Gradient steps per environment step since the start.");
+    let share = status.replay_len as f32 / status.replay_capacity.max(1) as f32;
+    let replay = format!(
+        "{} of {} transitions are kept for learning; the oldest make room. {:.0} % were played by a person.",
+        status.replay_len,
+        status.replay_capacity,
+        status.human_share * 100.0,
+    );
+    row(ui, "replay", &replay, |ui| {
+        ui.label(RichText::new(count(status.replay_len as f64)).monospace().color(tone(palette::INK)))
+            .on_hover_text(&replay);
+        bar(ui, 90.0, share, palette::SKY).on_hover_text(&replay);
+    });
+    number(
+        ui,
+        "policy",
+        format!("v{}", status.policy_version),
+        "Number of the policy that plays now; it grows with every one the learner publishes.",
+    );
+    row(ui, "device", &status.device_reason, |ui| {
+        ui.add(egui::Label::new(RichText::new(&status.device).monospace()).truncate())
+            .on_hover_text(format!("Where gradient steps are computed: {}", status.device_reason));
+    });
+}
+
+/// What happened to the sliders.
+#[derive(PartialEq, Clone, Copy)]
+enum Edit {
+    None,
+    Going,
+    Made,
+}
+
+fn sliders(ui: &mut Ui, config: &mut LearnerConfig) -> Edit {
+    let mut edit = Edit::None;
+    let mut note = |response: egui::Response| {
+        if response.drag_stopped() || (response.changed() && !response.dragged()) {
+            edit = Edit::Made;
+        } else if response.dragged() && edit == Edit::None {
+            edit = Edit::Going;
+        }
+    };
+    let sac = &mut config.sac;
+    for (name, value, range, explanation) in [
+        ("actor rate", &mut sac.actor_learning_rate, 1e-5..=1e-2, "Adam step size of the actor, per gradient step."),
+        ("critic rate", &mut sac.critic_learning_rate, 1e-5..=1e-2, "Adam step size of the critics, per gradient step."),
+        (
+            "temperature rate",
+            &mut sac.temperature_learning_rate,
+            1e-5..=1e-2,
+            "Adam step size of the logarithm of the temperature, per gradient step.",
+        ),
+    ] {
+        row(ui, name, explanation, |ui| {
+            ui.spacing_mut().slider_width = 96.0;
+            let slider = egui::Slider::new(value, range).logarithmic(true);
+            note(ui.add(slider.custom_formatter(|value, _| format!("{value:.1e}"))).on_hover_text(explanation));
+        });
+    }
+    let explanation = "On: the temperature is learned so that entropy meets its target. Off: it stays as it is.";
+    row(ui, "temperature auto", explanation, |ui| {
+        let mut learned = matches!(sac.temperature, Temperature::Learned { .. });
+        let response = ui.checkbox(&mut learned, "").on_hover_text(explanation);
+        if response.changed() {
+            let Temperature::Learned { .. } = sac.temperature else {
+                sac.temperature = crate::sac::SacConfig::default().temperature;
+                return note(response);
+            };
+            sac.temperature = Temperature::Fixed;
+            note(response);
+        }
+    });
+    if let Temperature::Learned { target_entropy_fraction } = &mut sac.temperature {
+        let explanation = "Entropy the temperature aims for, as a share of ln(actions); more is more exploration.";
+        row(ui, "target entropy", explanation, |ui| {
+            ui.spacing_mut().slider_width = 96.0;
+            let slider = egui::Slider::new(target_entropy_fraction, 0.02..=0.98).fixed_decimals(2);
+            note(ui.add(slider).on_hover_text(explanation));
+        });
+    }
+    let explanation = "Most gradient steps made per environment step; more learns from less play and costs more time.";
+    row(ui, "gradient/env steps", explanation, |ui| {
+        ui.spacing_mut().slider_width = 96.0;
+        let ratio = &mut config.gradient_steps_per_env_step;
+        let slider = egui::Slider::new(ratio, 0.01..=8.0).logarithmic(true).max_decimals(2);
+        note(ui.add(slider).on_hover_text(explanation));
+    });
+    edit
+}

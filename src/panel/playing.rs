@@ -1,0 +1,218 @@
+//! Playing: time, arenas, who sits where, and what the watched agent thinks.
+
+use std::path::Path;
+
+use bevy::ecs::system::SystemParam;
+use bevy::prelude::*;
+use bevy_egui::egui::{self, RichText, Ui};
+
+use super::theme::tone;
+use super::widgets::{bar, number, row, section};
+use crate::agent::{Casting, Controller, FrozenPolicies, Thoughts};
+use crate::sim::SimConfig;
+use crate::sim::arena::{EnvironmentHooks, Spec};
+use crate::sim::pace::{Pace, SPEED_RANGE};
+use crate::view::palette;
+
+/// Most arenas the panel offers.
+const MOST_ARENAS: usize = 256;
+
+/// What is being edited and not yet in force.
+#[derive(Resource, Debug, Clone, Default)]
+pub(super) struct Drafts {
+    arenas: Option<usize>,
+    folder: String,
+    error: String,
+}
+
+/// What these sections read and write.
+#[derive(SystemParam)]
+pub(super) struct Playing<'w, 's> {
+    commands: Commands<'w, 's>,
+    spec: Res<'w, Spec>,
+    sim: Option<Res<'w, SimConfig>>,
+    pace: Option<ResMut<'w, Pace>>,
+    casting: Option<ResMut<'w, Casting>>,
+    frozen: Option<ResMut<'w, FrozenPolicies>>,
+    thoughts: Option<Res<'w, Thoughts>>,
+    drafts: ResMut<'w, Drafts>,
+}
+
+impl Playing<'_, '_> {
+    /// Pause, step, speed, number of arenas.
+    pub fn time(&mut self, ui: &mut Ui) {
+        section(ui, "Time", |ui| {
+            if let Some(pace) = &mut self.pace {
+                steer(ui, pace);
+            }
+            let (Some(sim), drafts) = (&self.sim, &mut self.drafts) else { return };
+            let explanation = "Worlds that run at once; all feed the same learner. Changing it begins new episodes.";
+            row(ui, "arenas", explanation, |ui| {
+                let mut arenas = drafts.arenas.unwrap_or(sim.arenas);
+                let value = egui::DragValue::new(&mut arenas).range(1..=MOST_ARENAS).update_while_editing(false);
+                let response = ui.add(value).on_hover_text(explanation);
+                if response.dragged() {
+                    drafts.arenas = Some(arenas);
+                } else if response.drag_stopped() || response.changed() {
+                    drafts.arenas = None;
+                    if arenas != sim.arenas {
+                        self.commands.queue(move |world: &mut World| {
+                            if let Some(hooks) = world.get_resource::<EnvironmentHooks>().copied() {
+                                (hooks.populate)(world, arenas);
+                            }
+                        });
+                    }
+                }
+            });
+        });
+    }
+
+    /// Controllers of the watched arena and of the others.
+    pub fn players(&mut self, ui: &mut Ui) {
+        let (Some(casting), drafts) = (&mut self.casting, &mut *self.drafts) else { return };
+        let names: Vec<String> =
+            self.frozen.iter().flat_map(|frozen| frozen.0.keys()).map(ToString::to_string).collect();
+        let slots = self.spec.slots;
+        section(ui, "Players", |ui| {
+            for slot in 0..slots {
+                for (watched, arena) in [(true, "watched arena"), (false, "other arenas")] {
+                    let seats = if watched { &casting.watched } else { &casting.others };
+                    let Some(now) = seats.get(slot) else { continue };
+                    let name = if slots > 1 { format!("{arena}, {}", side(slot)) } else { arena.to_owned() };
+                    let mut chosen = now.clone();
+                    row(ui, &name, "Who plays this seat.", |ui| choose(ui, (slot, watched), &mut chosen, &names));
+                    if chosen != *now {
+                        let seats = if watched { &mut casting.watched } else { &mut casting.others };
+                        seats[slot] = chosen;
+                    }
+                }
+            }
+            let Some(frozen) = &mut self.frozen else { return };
+            ui.horizontal(|ui| {
+                let field = egui::TextEdit::singleline(&mut drafts.folder).hint_text("checkpoint to play against");
+                ui.add(field.desired_width(ui.available_width() - 62.0));
+                let there = !drafts.folder.trim().is_empty();
+                let add = ui.add_enabled(there, egui::Button::new("Add"));
+                if add.on_hover_text("Loads a policy that plays and does not learn; then choose it above.").clicked() {
+                    drafts.error.clear();
+                    if let Err(error) = frozen.load(Path::new(drafts.folder.trim())) {
+                        drafts.error = error.to_string();
+                    }
+                }
+            });
+            if !drafts.error.is_empty() {
+                let error = RichText::new(&drafts.error).small().color(tone(palette::ROSE));
+                ui.add(egui::Label::new(error).truncate()).on_hover_text(&drafts.error);
+            }
+        });
+    }
+
+    /// Probabilities of the watched agent's actions.
+    pub fn thoughts(&mut self, ui: &mut Ui) {
+        let (Some(thoughts), Some(casting)) = (&self.thoughts, &self.casting) else { return };
+        let actions = self.spec.action.names();
+        if thoughts.iter().all(|thought| thought.probabilities.is_empty()) {
+            return;
+        }
+        section(ui, "What the agent thinks", |ui| {
+            for (slot, thought) in thoughts.iter().enumerate() {
+                if thought.probabilities.len() != actions.len() {
+                    continue;
+                }
+                let controller = casting.watched.get(slot);
+                let color = controller.map_or(palette::MINT, palette::of);
+                if thoughts.len() > 1 {
+                    ui.label(RichText::new(side(slot)).small().color(tone(color)));
+                }
+                for (index, (name, probability)) in actions.iter().zip(&thought.probabilities).enumerate() {
+                    let taken = index == thought.action;
+                    let explanation = format!("Probability of {name} in the policy; the action taken is bright.");
+                    row(ui, name, &explanation, |ui| {
+                        let figure = RichText::new(format!("{:>3.0} %", probability * 100.0)).monospace();
+                        ui.label(figure).on_hover_text(&explanation);
+                        let color = if taken { color } else { color.mix(palette::SLATE, 0.55) };
+                        bar(ui, 128.0, *probability, color).on_hover_text(&explanation);
+                    });
+                }
+                number(
+                    ui,
+                    "entropy",
+                    format!("{:.2} nats", thought.entropy),
+                    &format!("How undecided the policy is here; from 0 to ln({}) nats.", actions.len()),
+                );
+            }
+        });
+    }
+}
+
+fn steer(ui: &mut Ui, pace: &mut ResMut<Pace>) {
+    ui.horizontal(|ui| {
+        let text = if pace.paused { "Go on" } else { "Pause" };
+        if ui.add_sized([84.0, 24.0], egui::Button::new(text)).on_hover_text("Space").clicked() {
+            pace.paused = !pace.paused;
+        }
+        let step = ui.add_enabled(pace.paused, egui::Button::new("Single step"));
+        if step.on_hover_text("One agent step of every arena, while paused. Key: .").clicked() {
+            pace.single_steps += 1;
+        }
+        let mut unlimited = pace.unlimited;
+        let explanation = "As fast as the frame's budget allows, whatever the speed says. Key: M";
+        if ui.checkbox(&mut unlimited, "max").on_hover_text(explanation).changed() {
+            pace.unlimited = unlimited;
+        }
+    });
+    let explanation = "Simulated seconds per real second.";
+    row(ui, "speed", explanation, |ui| {
+        let mut speed = pace.speed;
+        let slider = egui::Slider::new(&mut speed, SPEED_RANGE[0]..=SPEED_RANGE[1]).logarithmic(true);
+        let slider = slider.custom_formatter(|value, _| match value {
+            value if value < 0.995 => format!("{value:.2}×"),
+            value => format!("{value:.1}×"),
+        });
+        if ui.add_enabled(!pace.unlimited, slider).on_hover_text(explanation).changed() {
+            pace.speed = speed.clamp(SPEED_RANGE[0], SPEED_RANGE[1]);
+        }
+    });
+}
+
+fn choose(ui: &mut Ui, (slot, watched): (usize, bool), chosen: &mut Controller, frozen: &[String]) {
+    let text = RichText::new(title(chosen)).color(tone(palette::of(chosen)));
+    egui::ComboBox::from_id_salt(("controller", slot, watched)).selected_text(text).width(124.0).show_ui(ui, |ui| {
+        let mut offer = |controller: Controller, explanation: &str| {
+            let text = RichText::new(title(&controller)).color(tone(palette::of(&controller)));
+            ui.selectable_value(chosen, controller, text).on_hover_text(explanation);
+        };
+        offer(Controller::Learning, "The policy that is being learned; its steps are recorded.");
+        if watched {
+            offer(Controller::Human, "You, at the keyboard; your steps are recorded as well.");
+        }
+        offer(Controller::Scripted, "The world's hand-written player.");
+        offer(Controller::Random, "Every action equally often.");
+        for name in frozen {
+            offer(Controller::Frozen(name.clone()), name);
+        }
+    });
+}
+
+/// A controller's name for people.
+pub(super) fn title(controller: &Controller) -> String {
+    match controller {
+        Controller::Human => "you".into(),
+        Controller::Learning => "learning".into(),
+        Controller::Scripted => "scripted".into(),
+        Controller::Random => "random".into(),
+        Controller::Frozen(name) => {
+            let short = Path::new(name).file_name().map(|short| short.to_string_lossy());
+            format!("frozen {}", short.unwrap_or_else(|| name.into()))
+        }
+    }
+}
+
+/// A slot's name for people.
+pub(super) fn side(slot: usize) -> String {
+    match slot {
+        0 => "left".into(),
+        1 => "right".into(),
+        other => format!("slot {other}"),
+    }
+}

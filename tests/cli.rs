@@ -1,0 +1,112 @@
+//! The command line as a person uses it: every mistake is one readable line that names the remedy.
+
+mod common;
+
+use std::process::{Command, Output};
+
+use common::program;
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(program()).args(arguments).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").output().unwrap()
+}
+
+fn failure(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(text.trim_end().lines().count(), 1, "{arguments:?}: {text}");
+    text
+}
+
+#[test]
+fn mistakes_are_one_line_with_a_remedy() {
+    assert!(failure(&["--no-render", "--env", "pong"]).contains("choose one of lava-room, paddle-duel"));
+    assert!(failure(&["--no-render", "--level", "nowhere.ron"]).contains("give the path of a .ron level file"));
+    assert!(failure(&["--no-render", "--env", "paddle-duel", "--level", "1"]).contains("leave --level out"));
+    assert!(failure(&["--no-render", "--set", "sac.gama=1"]).contains("unknown field `gama`"));
+    assert!(failure(&["--no-render", "--set", "sac.gamma=1.5"]).contains("0 ≤ gamma < 1"));
+    assert!(failure(&["--no-render", "--arenas", "0"]).contains("allowed is 1 to 4096"));
+    assert!(failure(&["--no-render", "--config", "none.toml"]).contains("none.toml: cannot be read"));
+    assert!(failure(&["--no-render", "--resume", "nowhere"]).contains("nowhere"));
+    assert!(failure(&["eval", "--checkpoint", "nowhere"]).contains("no checkpoint there"));
+}
+
+#[test]
+fn a_broken_level_file_is_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.ron");
+    std::fs::write(&path, "(\n version: 1,\n name: \"mine\",\n map: [\"###\", \"#a#\", \"#x#\"],\n)").unwrap();
+    let text = failure(&["--no-render", "--level", path.to_str().unwrap()]);
+    assert!(text.contains("mine.ron:4:") && text.contains("unknown cell 'x'; use # wall"), "{text}");
+}
+
+#[test]
+fn worlds_are_listed() {
+    let output = run(&["envs"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success());
+    for word in ["lava-room", "paddle-duel", "wait, up, down, left, right", "player slot"] {
+        assert!(text.contains(word), "{text}");
+    }
+    let output = run(&["envs", "--json"]);
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+}
+
+#[test]
+fn a_headless_run_leaves_its_folder_and_is_evaluated() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let path = out.to_str().unwrap();
+    let output = run(&[
+        "--no-render", "--steps", "2500", "--device", "cpu", "--out", path, "--set", "run.log_every=1000",
+        "--set", "run.eval_episodes=4",
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    for file in ["config.toml", "metrics.jsonl", "episodes.jsonl", "summary.json", "checkpoint/latest"] {
+        assert!(out.join(file).exists(), "no {file}");
+    }
+    // Progress lines come first, the summary is the last one.
+    let text = String::from_utf8(output.stdout).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(summary["eval"]["episodes"], 4);
+
+    let again = failure(&["--no-render", "--steps", "10", "--out", path]);
+    assert!(again.contains("holds a run already"), "{again}");
+
+    let output = run(&["eval", "--checkpoint", path, "--episodes", "7", "--seed", "3"]);
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(line["episodes"], 7);
+    for figure in ["mean", "median", "std", "min", "max"] {
+        assert!(line["episode_return"][figure].is_number() && line["episode_length"][figure].is_number());
+    }
+}
+
+/// Ctrl-C saves a checkpoint and exits 0.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_saves_and_exits_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut child = Command::new(program())
+        .args(["--no-render", "--steps", "100000000", "--device", "cpu", "--out"])
+        .arg(&out)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = std::time::Instant::now();
+    while std::fs::metadata(out.join("metrics.jsonl")).map_or(0, |file| file.len()) == 0 {
+        // Lines reach the disk in blocks; the first checkpoint or a full block will do.
+        if start.elapsed().as_secs() > 3 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let summary = std::fs::read_to_string(out.join("summary.json")).unwrap();
+    assert!(summary.contains("\"interrupted\": true"), "{summary}");
+    entropy_arcade::learner::checkpoint::Checkpoint::open(&out).unwrap();
+}

@@ -1,0 +1,125 @@
+//! The layers of the library, as the crate's documentation draws them, held against every source file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What each top-level module may use of the others.
+fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
+    BTreeMap::from([
+        ("mdp", vec![]),
+        ("replay", vec!["mdp"]),
+        ("sac", vec!["mdp"]),
+        ("learner", vec!["mdp", "replay", "sac"]),
+        ("sim", vec!["mdp"]),
+        ("agent", vec!["mdp", "sim", "learner"]),
+        ("view", vec!["mdp", "sim", "agent"]),
+        ("panel", vec!["mdp", "sim", "agent", "learner", "sac"]),
+        ("config", vec!["learner", "sac"]),
+        ("run", vec!["mdp", "sim", "agent", "learner", "sac", "config"]),
+        (
+            "app",
+            vec!["mdp", "sim", "agent", "learner", "sac", "config", "run", "view", "panel"],
+        ),
+        ("cli", vec!["app", "config", "learner", "sim"]),
+    ])
+}
+
+/// Crates that belong to some modules only.
+const OWNED: [(&str, &[&str]); 5] = [
+    ("bevy", &["sim", "agent", "view", "panel", "run", "app"]),
+    ("bevy_rapier2d", &["sim"]),
+    ("burn", &["sac", "learner"]),
+    ("bevy_egui", &["panel"]),
+    ("egui_plot", &["panel"]),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Code without comments: documentation may point anywhere.
+fn code(text: &str) -> String {
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// Names that follow `prefix` in `text` as a path, e.g. `sim` in `crate::sim::Seats`.
+fn names_after<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
+    text.match_indices(prefix)
+        .filter(|(at, _)| !text[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
+        .flat_map(|(at, _)| {
+            let rest = &text[at + prefix.len()..];
+            let group = rest.strip_prefix('{').map(|inner| &inner[..inner.find("};").unwrap_or(inner.len())]);
+            let parts: Vec<&str> = match group {
+                // Only names at the top of the group: `{a, b::{c, d}}` gives a and b.
+                Some(inner) => {
+                    let mut depth = 0;
+                    inner
+                        .split_inclusive([',', '{', '}'])
+                        .filter_map(|part| {
+                            let here = depth;
+                            depth += part.ends_with('{') as i32 - part.ends_with('}') as i32;
+                            (here == 0).then_some(part)
+                        })
+                        .collect()
+                }
+                None => vec![rest],
+            };
+            parts.into_iter().map(|part| {
+                let part = part.trim_start();
+                &part[..part.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(part.len())]
+            })
+        })
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+#[test]
+fn every_file_stays_in_its_layer() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let allowed = allowed();
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 20, "the sources were not found");
+    let mut faults = Vec::new();
+    for file in files {
+        let relative = file.strip_prefix(&root).unwrap();
+        let module = relative.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs");
+        if module == "main" || module == "lib" {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        let Some(may) = allowed.get(module) else {
+            faults.push(format!("{}: module {module} has no place in the layers", relative.display()));
+            continue;
+        };
+        assert!(text.starts_with("//!"), "{} does not say what it does", relative.display());
+        let code = code(&text);
+        for name in names_after(&code, "crate::") {
+            if name != module && allowed.contains_key(name) && !may.contains(&name) {
+                faults.push(format!("{}: {module} uses {name}", relative.display()));
+            }
+        }
+        for (dependency, owners) in OWNED {
+            let used = !names_after(&code, &format!("{dependency}::")).is_empty()
+                || code.contains(&format!("use {dependency};"));
+            if used && !owners.contains(&module) {
+                faults.push(format!("{}: {dependency} is not for {module}", relative.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_reader_of_paths_sees_what_it_should() {
+    let text = "use crate::{agent, sim::{Seats, worlds}, mdp};\nlet x = crate::run::go();";
+    assert_eq!(names_after(text, "crate::"), ["agent", "sim", "mdp", "run"]);
+    assert_eq!(names_after("fn f(x: burn::Tensor, y: my_burn::T)", "burn::"), ["Tensor"]);
+}

@@ -1,0 +1,178 @@
+//! The background learner: it never takes the program with it, keeps its ratio, and comes back.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use entropy_arcade::learner::{
+    DeviceChoice, Health, Learner, LearnerConfig, LearnerHandle, LearnerSetup, LearnerStatus, UniformPolicy,
+};
+use entropy_arcade::mdp::{
+    Action, ActionSpace, EnvironmentSpec, ObservationSpace, Origin, PolicySnapshot, StepBatch, TransitionBatch,
+};
+use entropy_arcade::sac::{SacConfig, SacError, SacUpdate, TensorMap, UpdateReport};
+
+fn setup(checkpoints: Option<PathBuf>) -> LearnerSetup {
+    LearnerSetup {
+        spec: EnvironmentSpec {
+            name: "test".into(),
+            summary: String::new(),
+            observation: ObservationSpace { vector: vec!["x".into(); 3], grid: None },
+            action: ActionSpace::discrete(&["a", "b"]),
+            ticks_per_step: 1,
+            tick_seconds: 1.0,
+            episode_limit: 10,
+            slots: 1,
+            rewards: Vec::new(),
+        },
+        level: None,
+        config: LearnerConfig {
+            batch_size: 16,
+            learning_starts: 50,
+            gradient_steps_per_env_step: 0.5,
+            replay_capacity: 1000,
+            checkpoint_seconds: 0.0,
+            sac: SacConfig { hidden: vec![8], ..SacConfig::default() },
+            ..LearnerConfig::default()
+        },
+        device: DeviceChoice::Cpu,
+        seed: 1,
+        checkpoints,
+        resume: None,
+    }
+}
+
+fn steps(count: usize, reward: f32) -> StepBatch {
+    let mut steps = StepBatch::default();
+    for step in 0..count {
+        steps.streams.push(0);
+        steps.starts.push(step == 0);
+        steps.observations.push(&[step as f32 / count as f32, 0.5, -0.5], &[]);
+        steps.actions.push(Action::Discrete((step % 2) as u16));
+        steps.rewards.push(reward);
+        steps.behaviour_entropies.push(0.5);
+        steps.origins.push(if step % 4 == 0 { Origin::Human } else { Origin::Policy });
+        steps.ends.push(None);
+    }
+    steps
+}
+
+fn wait_for(handle: &LearnerHandle, what: &str, ready: impl Fn(&LearnerStatus) -> bool) -> Arc<LearnerStatus> {
+    let start = Instant::now();
+    loop {
+        let status = handle.status();
+        if ready(&status) {
+            return status;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "{what} never came: {status:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn gradient_steps_stay_within_the_ratio() {
+    let handle = LearnerHandle::start(setup(None));
+    handle.send(steps(50, 1.0));
+    wait_for(&handle, "experience", |status| status.env_steps == 50);
+    handle.send(steps(200, 1.0));
+    wait_for(&handle, "training", |status| status.gradient_steps == 100);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(handle.status().gradient_steps, 100, "half of the 200 steps after the first 50");
+    assert!(handle.status().policy_version > 1);
+
+    handle.set_training(false);
+    handle.send(steps(200, 1.0));
+    let status = wait_for(&handle, "pause", |status| status.health == Health::Paused && status.env_steps == 450);
+    assert_eq!(status.gradient_steps, 100);
+    assert!(status.human_share > 0.2 && status.human_share < 0.3, "{}", status.human_share);
+}
+
+#[test]
+fn numbers_that_are_none_stop_the_learner_and_not_the_program() {
+    let handle = LearnerHandle::start(setup(None));
+    let policy = handle.policy();
+    handle.send(steps(300, f32::NAN));
+    let status = wait_for(&handle, "failure", |status| matches!(status.health, Health::Failed(_)));
+    let Health::Failed(reason) = &status.health else { unreachable!() };
+    assert!(reason.contains("not finite"), "{reason}");
+    // Whoever holds the policy goes on acting, and telling the dead learner things is harmless.
+    assert!(policy.load().version >= 1);
+    handle.send(steps(10, 1.0));
+    handle.save();
+}
+
+/// A gradient step that panics, as burn's do when a device is lost.
+struct Panicking(SacConfig);
+
+impl SacUpdate for Panicking {
+    fn update(&mut self, _: &TransitionBatch, _: bool) -> Result<Option<UpdateReport>, SacError> {
+        panic!("device lost")
+    }
+    fn export(&self) -> Result<TensorMap, SacError> {
+        Ok(TensorMap::new())
+    }
+    fn import(&mut self, _: &TensorMap, _: u64) -> Result<(), SacError> {
+        Ok(())
+    }
+    fn export_actor(&self) -> Result<TensorMap, SacError> {
+        let mut rng = entropy_arcade::mdp::rng(1, entropy_arcade::mdp::Stream::Weights, 0);
+        entropy_arcade::sac::FusedSac::new(self.0.clone(), 3, 2, &mut rng)?.export_actor()
+    }
+    fn gradient_steps(&self) -> u64 {
+        0
+    }
+    fn config(&self) -> &SacConfig {
+        &self.0
+    }
+    fn set_config(&mut self, config: SacConfig) -> Result<(), SacError> {
+        self.0 = config;
+        Ok(())
+    }
+    fn device(&self) -> String {
+        "a broken one".into()
+    }
+}
+
+#[test]
+fn a_panic_stops_the_learner_and_a_new_one_takes_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = setup(Some(folder.path().to_owned()));
+    let first = LearnerHandle::start(good.clone());
+    first.send(steps(300, 1.0));
+    let trained = wait_for(&first, "training", |status| status.gradient_steps >= 100).gradient_steps;
+    first.save_with(folder.path().to_owned(), Vec::new()).unwrap();
+    drop(first);
+
+    let untrained = PolicySnapshot { version: 0, policy: Arc::new(UniformPolicy { actions: 2 }) };
+    let policy = Arc::new(ArcSwap::from_pointee(untrained));
+    let broken = LearnerHandle::start_with(good.clone(), policy.clone(), |setup| {
+        let config = setup.config.sac.clone();
+        Ok(Learner::with_update(setup, Box::new(Panicking(config)), "to see it fail".into()))
+    });
+    broken.send(steps(300, 1.0));
+    let status = wait_for(&broken, "failure", |status| matches!(status.health, Health::Failed(_)));
+    assert!(matches!(&status.health, Health::Failed(reason) if reason.contains("device lost")), "{status:?}");
+
+    let resumed = LearnerHandle::start_with(
+        LearnerSetup { resume: Some(folder.path().to_owned()), ..good },
+        policy,
+        Learner::new,
+    );
+    let status = wait_for(&resumed, "the checkpoint", |status| status.gradient_steps > 0);
+    assert!(status.gradient_steps >= trained, "it begins where the good one was saved");
+}
+
+#[test]
+fn a_period_brings_its_policy_at_the_barrier_only() {
+    let mut handle = LearnerHandle::start(setup(None));
+    handle.begin_period(StepBatch::default());
+    handle.finish_period().unwrap();
+    let before = handle.policy().load().version;
+    handle.begin_period(steps(300, 1.0));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(handle.policy().load().version, before, "published before the barrier");
+    let report = handle.finish_period().unwrap();
+    assert_eq!(report.counters.gradient_steps, 150);
+    assert!(handle.policy().load().version > before);
+}
