@@ -192,6 +192,24 @@ pub fn arcade(
     }
 }
 
+/// Opens the arcade, measures its frames with training on and off, prints JSON lines and closes it.
+///
+/// # Errors
+/// As [`arcade`].
+#[cfg(feature = "arcade")]
+pub fn bench_frames(
+    config: RunConfig,
+    world: &WorldChoice,
+    rounds: usize,
+    stretch: f32,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut app = arcade_app(&config, world, None, None)?;
+    let work = format!("{}, {} arenas, window", config.env, config.arenas);
+    crate::run::frames::plugin(&mut app, crate::run::frames::FrameBench { work, warm_up: 15.0, stretch, rounds });
+    app.run();
+    Ok(())
+}
+
 /// The arcade's app, for [`arcade`] and for tests that drive it themselves.
 ///
 /// # Errors
@@ -205,6 +223,7 @@ pub fn arcade_app(
 ) -> Result<App, Box<dyn std::error::Error>> {
     use crate::agent::{LiveLearner, LivePlugin};
     use crate::{panel, view};
+    use bevy::ecs::schedule::{ScheduleLabel as _, SingleThreadedExecutor};
 
     view::display::check()?;
     let spec = world.spec();
@@ -213,17 +232,27 @@ pub fn arcade_app(
     }
     let checkpoints = out.map(|out| out.join("checkpoint"));
     let (window_is_up, go) = crossbeam_channel::bounded::<()>(1);
-    let learner = LiveLearner::start_after(learner_setup(config, world, checkpoints, resume), go);
+    let mut setup = learner_setup(config, world, checkpoints, resume);
+    setup.config.gradient_steps_per_env_step = config.learner.live_gradient_steps_per_env_step;
+    let learner = LiveLearner::start_after(setup, go);
     let mut app = App::new();
     app.add_plugins(view::window_plugins(&spec.name));
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
-    simulation(&mut app, world, sim, casting(config, spec.slots), learner.policy(), config.run.sim_threads);
+    // A watched simulation is a small part of a frame: the other cores are for the learner and the renderer.
+    let threads = config.run.sim_threads.max(1);
+    simulation(&mut app, world, sim, casting(config, spec.slots), learner.policy(), threads);
     app.insert_resource(learner)
         .init_resource::<sim::pace::Pace>()
         .add_plugins(LivePlugin)
         .add_systems(Startup, move || _ = window_is_up.try_send(()))
         .add_systems(Update, sim::pace::drive)
         .add_plugins((view::plugin, panel::plugin));
+    // On few cores, handing a frame's small systems to other threads costs more than they do.
+    for schedule in [First.intern(), PreUpdate.intern(), Update.intern(), PostUpdate.intern(), Last.intern()] {
+        app.edit_schedule(schedule, |schedule| {
+            schedule.set_executor(SingleThreadedExecutor::new());
+        });
+    }
     Ok(app)
 }
 

@@ -110,6 +110,19 @@ enum Bench {
         #[arg(long, default_value_t = 0)]
         threads: usize,
     },
+    /// What a drawn frame costs its thread, with training on and off; opens a window.
+    #[cfg(feature = "arcade")]
+    Frames {
+        /// World.
+        #[arg(long, default_value = "lava-room")]
+        env: String,
+        /// Stretches with training off, and as many with training on.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+        rounds: u32,
+        /// Seconds a stretch.
+        #[arg(long, default_value_t = 10.0)]
+        seconds: f32,
+    },
     /// Gradient steps per second at two network sizes.
     Learner {
         /// Where.
@@ -153,6 +166,12 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Bench { what: Bench::Env { env, arenas, runs, seconds, threads } }) => {
             bench_env(env.as_deref(), &arenas, runs as usize, seconds, threads)
+        }
+        #[cfg(feature = "arcade")]
+        Some(Command::Bench { what: Bench::Frames { env, rounds, seconds } }) => {
+            let config = RunConfig::resolve(Some(&env), None, &[])?;
+            let world = WorldChoice::new(&env, None)?;
+            app::bench_frames(config, &world, rounds as usize, seconds)
         }
         Some(Command::Bench { what: Bench::Learner { device, runs, seconds, threads } }) => {
             for line in app::bench_learner(device, runs as usize, seconds, threads) {

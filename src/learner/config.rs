@@ -18,6 +18,8 @@ pub struct LearnerConfig {
     /// Upper bound of gradient steps per environment step, 0.001 to 64. Higher learns from fewer
     /// steps and takes longer for each.
     pub gradient_steps_per_env_step: f32,
+    /// The same bound while somebody watches: there simulated time is dear and the learner idle otherwise.
+    pub live_gradient_steps_per_env_step: f32,
     /// Rewards accumulated before bootstrapping, 1 to 16 (Sutton 1988).
     pub n_step: usize,
     /// While somebody watches: gradient steps between two published policies.
@@ -38,6 +40,7 @@ impl Default for LearnerConfig {
             replay_capacity: 200_000,
             learning_starts: 1_000,
             gradient_steps_per_env_step: 0.25,
+            live_gradient_steps_per_env_step: 1.0,
             n_step: 1,
             publish_every: 20,
             threads: 0,
@@ -66,6 +69,12 @@ impl LearnerConfig {
                 (0.001..=64.0).contains(&ratio),
                 "learner.gradient_steps_per_env_step",
                 ratio.to_string(),
+                "0.001 to 64",
+            ),
+            (
+                (0.001..=64.0).contains(&self.live_gradient_steps_per_env_step),
+                "learner.live_gradient_steps_per_env_step",
+                self.live_gradient_steps_per_env_step.to_string(),
                 "0.001 to 64",
             ),
             ((1..=16).contains(&self.n_step), "learner.n_step", self.n_step.to_string(), "1 to 16"),

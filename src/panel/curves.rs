@@ -81,27 +81,31 @@ pub fn show(ui: &mut Ui, history: &History) {
 
 fn plot(ui: &mut Ui, title: &str, explanation: &str, curves: Vec<Curve>) {
     let main = curves.last();
-    let last = main.and_then(|curve| curve.points.last()).map_or_else(|| "–".into(), |point| measure(point[1]));
+    let last =
+        main.and_then(|curve| curve.points.last()).map_or_else(|| "–".into(), |point| measure(point[1]));
     let color = main.map_or(palette::INK, |curve| curve.color);
     ui.horizontal(|ui| {
         ui.label(RichText::new(title).small().color(tone(color))).on_hover_text(explanation);
-        ui.label(RichText::new(last).small().monospace().color(tone(palette::INK))).on_hover_text(explanation);
+        ui.label(RichText::new(last).small().monospace().color(tone(palette::INK)))
+            .on_hover_text(explanation);
     });
     if main.is_none_or(|curve| curve.points.len() < 2) {
         ui.label(RichText::new("nothing measured yet").small().color(tone(palette::MUTED)));
         return;
     }
     let hover = |position: &HoverPosition<'_>| {
-        let (HoverPosition::NearDataPoint { position, .. } | HoverPosition::Elsewhere { position }) = position;
+        let (HoverPosition::NearDataPoint { position, .. } | HoverPosition::Elsewhere { position }) =
+            position;
         Some(format!("{} at env step {:.0}", measure(position.y), position.x))
     };
     Plot::new(title)
-        .height(64.0)
+        .height(52.0)
         .show_axes(Vec2b::new(false, true))
         .y_axis_min_width(34.0)
         .y_axis_formatter(|mark, _| measure(mark.value))
         .show_grid(Vec2b::new(false, true))
         .grid_spacing(22.0..=60.0)
+        .grid_color(faded(palette::INK, 0.16))
         .set_margin_fraction(vec2(0.0, 0.12))
         .show_background(false)
         .allow_drag(false)

@@ -1,5 +1,6 @@
 //! HUD: the keys of the running world, who plays, and how the watched episode goes.
 
+use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
 use egui::RichText;
@@ -35,17 +36,20 @@ fn tally(seats: Query<&Seats>, mut tally: ResMut<Tally>) {
     }
 }
 
-pub(super) fn show(
-    mut contexts: EguiContexts,
-    mut screen: ResMut<Screen>,
-    spec: Res<Spec>,
-    sim: Option<Res<SimConfig>>,
-    pace: Option<Res<Pace>>,
-    casting: Option<Res<Casting>>,
-    history: Option<Res<History>>,
-    tally: Res<Tally>,
-    arenas: Query<(&Arena, Option<&PaddleDuel>)>,
-) -> Result {
+/// What the HUD reads.
+#[derive(SystemParam)]
+pub(super) struct Facts<'w, 's> {
+    spec: Res<'w, Spec>,
+    sim: Option<Res<'w, SimConfig>>,
+    pace: Option<Res<'w, Pace>>,
+    casting: Option<Res<'w, Casting>>,
+    history: Option<Res<'w, History>>,
+    tally: Res<'w, Tally>,
+    arenas: Query<'w, 's, (&'static Arena, Option<&'static PaddleDuel>)>,
+}
+
+pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts: Facts) -> Result {
+    let Facts { spec, sim, pace, casting, history, tally, arenas } = facts;
     let context = contexts.ctx_mut()?;
     let watched = arenas.iter().find(|(arena, _)| arena.index == 0);
     let area = egui::Area::new("hud".into())
@@ -63,7 +67,8 @@ pub(super) fn show(
                 let name = if spec.slots > 1 { format!("{}: {name}", side(slot)) } else { name };
                 chip(ui, &name, palette::of(controller));
             }
-            for part in [score(&spec, watched, &tally), lately(history.as_deref()), time(pace.as_deref(), sim.as_deref())] {
+            let score = score(&spec, watched, &tally);
+            for part in [score, lately(history.as_deref()), time(pace.as_deref(), sim.as_deref())] {
                 if !part.is_empty() {
                     ui.label(RichText::new(part).color(tone(palette::INK)));
                     ui.add_space(6.0);
@@ -76,7 +81,7 @@ pub(super) fn show(
                     key(ui, name);
                 }
                 ui.label(RichText::new(meaning).small().color(tone(palette::MUTED)));
-                ui.add_space(4.0);
+                ui.add_space(2.0);
             }
         });
     });
@@ -92,7 +97,7 @@ fn score(spec: &Spec, watched: Option<(&Arena, Option<&PaddleDuel>)>, tally: &Ta
     match duel {
         Some(duel) => {
             let [left, right] = duel.scores();
-            format!("{left} : {right} of {WINNING_SCORE}   rally {}", duel.rally())
+            format!("{left} : {right}, first to {WINNING_SCORE}   rally {}", duel.rally())
         }
         None => {
             let left = spec.episode_limit.saturating_sub(arena.steps());
@@ -135,9 +140,10 @@ fn commands(spec: &Spec, casting: Option<&Casting>, screen: &Screen) -> Vec<(Vec
                 keys.extend(if sideways { ["W", "A", "S", "D"].as_slice() } else { &["W", "S"] });
             }
             if hands[1] {
-                keys.extend(if sideways { ["←", "↑", "↓", "→"].as_slice() } else { &["↑", "↓"] });
+                keys.extend(if sideways { ["⬅", "⬆", "⬇", "➡"].as_slice() } else { &["⬆", "⬇"] });
             }
-            lines.push((keys, if spec.slots > 1 { format!("move {}", side(slot)) } else { "move".into() }));
+            let alone = hands == [true, true];
+            lines.push((keys, if alone { "move".into() } else { side(slot) }));
         }
         for (slot, key) in ["T", "Y"].into_iter().enumerate().take(spec.slots) {
             let action = if human(slot) { "give back" } else { "take over" };
@@ -146,7 +152,6 @@ fn commands(spec: &Spec, casting: Option<&Casting>, screen: &Screen) -> Vec<(Vec
         }
     }
     let zoom = if screen.zoomed_out { "one arena" } else { "many arenas" };
-    let panel = if screen.panel { "hide panel" } else { "panel" };
     for (keys, meaning) in [
         (vec!["Space"], "pause"),
         (vec!["."], "step"),
@@ -154,7 +159,7 @@ fn commands(spec: &Spec, casting: Option<&Casting>, screen: &Screen) -> Vec<(Vec
         (vec!["M"], "max"),
         (vec!["R"], "restart"),
         (vec!["Z"], zoom),
-        (vec!["Tab"], panel),
+        (vec!["Tab"], "panel"),
     ] {
         lines.push((keys, meaning.to_owned()));
     }

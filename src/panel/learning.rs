@@ -8,7 +8,7 @@ use bevy_egui::egui::{self, RichText, Ui};
 
 use super::curves;
 use super::theme::tone;
-use super::widgets::{bar, chip, count, folding, measure, number, row, section, toggle};
+use super::widgets::{bar, chip, count, figure, folding, row, section, toggle};
 use crate::agent::live::{History, LiveLearner};
 use crate::learner::{Health, LearnerConfig, LearnerStatus};
 use crate::sac::Temperature;
@@ -38,13 +38,15 @@ impl Learning<'_> {
         let status = learner.status();
         section(ui, "Learning", |ui| {
             let on = learner.training();
-            let explanation = "Whether gradient steps are made; the agent goes on acting and recording either way.";
+            let explanation =
+                "Whether gradient steps are made; the agent goes on acting and recording either way.";
             if toggle(ui, on, ["Training is on", "Training is off"], explanation) {
                 learner.set_training(!on);
             }
             ui.add_space(2.0);
             health(ui, &status);
-            if matches!(status.health, Health::Failed(_)) && ui.button("Restart from last good checkpoint").clicked()
+            if matches!(status.health, Health::Failed(_))
+                && ui.button("Restart from last good checkpoint").clicked()
             {
                 learner.restart();
             }
@@ -99,7 +101,8 @@ impl Learning<'_> {
                 }
             });
             ui.horizontal(|ui| {
-                let field = egui::TextEdit::singleline(&mut drafts.folder).hint_text("run or checkpoint folder");
+                let field =
+                    egui::TextEdit::singleline(&mut drafts.folder).hint_text("run or checkpoint folder");
                 ui.add(field.desired_width(ui.available_width() - 62.0));
                 let there = !drafts.folder.trim().is_empty();
                 let load = ui.add_enabled(there, egui::Button::new("Load"));
@@ -113,14 +116,26 @@ impl Learning<'_> {
 
 fn health(ui: &mut Ui, status: &LearnerStatus) {
     let (text, color, explanation) = match &status.health {
-        Health::Starting => ("starting", palette::MUTED, "The learner is choosing a device and building its networks."),
-        Health::Collecting => ("collecting", palette::AMBER, "Experience is gathered; gradient steps begin when there is enough."),
+        Health::Starting => {
+            ("starting", palette::MUTED, "The learner is choosing a device and building its networks.")
+        }
+        Health::Collecting => (
+            "collecting",
+            palette::AMBER,
+            "Experience is gathered; gradient steps begin when there is enough.",
+        ),
         Health::Training => ("training", palette::MINT, "Gradient steps are being made."),
         Health::Paused => ("paused", palette::MUTED, "Gradient steps are switched off."),
-        Health::Failed(_) => ("failed", palette::ROSE, "The learner has stopped; the game goes on with the last policy."),
+        Health::Failed(_) => {
+            ("failed", palette::ROSE, "The learner has stopped; the game goes on with the last policy.")
+        }
     };
     ui.horizontal(|ui| {
         chip(ui, text, color).on_hover_text(explanation);
+        let version = format!("policy {}", status.policy_version);
+        ui.label(RichText::new(version).small().color(tone(palette::MUTED))).on_hover_text(
+            "Number of the policy that plays now; every policy the learner publishes adds one.",
+        );
         if !status.message.is_empty() {
             let message = RichText::new(&status.message).small().color(tone(palette::MUTED));
             ui.add(egui::Label::new(message).truncate()).on_hover_text(&status.message);
@@ -132,28 +147,29 @@ fn health(ui: &mut Ui, status: &LearnerStatus) {
 }
 
 fn figures(ui: &mut Ui, status: &LearnerStatus, history: Option<&History>) {
-    number(
-        ui,
-        "gradient steps/s",
-        count(status.gradient_steps_per_second.into()),
-        "Updates of the networks per second of real time, lately.",
-    );
-    if let Some(history) = history {
-        number(
+    row(ui, "steps/s", "Steps per second of real time, lately.", |ui| {
+        if let Some(history) = history {
+            figure(
+                ui,
+                &format!("{} env", count(history.env_step_rate.into())),
+                "Agent steps recorded per second of real time, over all arenas.",
+            );
+        }
+        figure(
             ui,
-            "env steps/s",
-            count(history.env_step_rate.into()),
-            "Agent steps recorded per second of real time, over all arenas.",
+            &format!("{} gradient", count(status.gradient_steps_per_second.into())),
+            "Updates of the networks per second of real time, lately.",
         );
-    }
-    number(
-        ui,
-        "gradient : env steps",
-        format!("{} : {}", count(status.gradient_steps as f64), count(status.env_steps as f64)),
-        "Updates made and agent steps received since the start; their ratio is bounded under Tuning.",
-    );
+    });
     let ratio = status.gradient_steps as f64 / (status.env_steps as f64).max(1.0);
-    number(ui, "ratio", measure(ratio), "Gradient steps per environment step since the start.");
+    row(ui, "gradient : env", "How much is learned from how much play, since the start.", |ui| {
+        figure(ui, &format!("= {ratio:.2}"), "Gradient steps per environment step; bounded under Tuning.");
+        figure(
+            ui,
+            &format!("{} : {}", count(status.gradient_steps as f64), count(status.env_steps as f64)),
+            "Updates of the networks made, and agent steps received, since the start.",
+        );
+    });
     let share = status.replay_len as f32 / status.replay_capacity.max(1) as f32;
     let replay = format!(
         "{} of {} transitions are kept for learning; the oldest make room. {:.0} % were played by a person.",
@@ -162,16 +178,9 @@ fn figures(ui: &mut Ui, status: &LearnerStatus, history: Option<&History>) {
         status.human_share * 100.0,
     );
     row(ui, "replay", &replay, |ui| {
-        ui.label(RichText::new(count(status.replay_len as f64)).monospace().color(tone(palette::INK)))
-            .on_hover_text(&replay);
+        figure(ui, &count(status.replay_len as f64), &replay);
         bar(ui, 90.0, share, palette::SKY).on_hover_text(&replay);
     });
-    number(
-        ui,
-        "policy",
-        format!("v{}", status.policy_version),
-        "Number of the policy that plays now; it grows with every one the learner publishes.",
-    );
     row(ui, "device", &status.device_reason, |ui| {
         ui.add(egui::Label::new(RichText::new(&status.device).monospace()).truncate())
             .on_hover_text(format!("Where gradient steps are computed: {}", status.device_reason));
@@ -197,8 +206,18 @@ fn sliders(ui: &mut Ui, config: &mut LearnerConfig) -> Edit {
     };
     let sac = &mut config.sac;
     for (name, value, range, explanation) in [
-        ("actor rate", &mut sac.actor_learning_rate, 1e-5..=1e-2, "Adam step size of the actor, per gradient step."),
-        ("critic rate", &mut sac.critic_learning_rate, 1e-5..=1e-2, "Adam step size of the critics, per gradient step."),
+        (
+            "actor rate",
+            &mut sac.actor_learning_rate,
+            1e-5..=1e-2,
+            "Adam step size of the actor, per gradient step.",
+        ),
+        (
+            "critic rate",
+            &mut sac.critic_learning_rate,
+            1e-5..=1e-2,
+            "Adam step size of the critics, per gradient step.",
+        ),
         (
             "temperature rate",
             &mut sac.temperature_learning_rate,
@@ -209,10 +228,13 @@ fn sliders(ui: &mut Ui, config: &mut LearnerConfig) -> Edit {
         row(ui, name, explanation, |ui| {
             ui.spacing_mut().slider_width = 96.0;
             let slider = egui::Slider::new(value, range).logarithmic(true);
-            note(ui.add(slider.custom_formatter(|value, _| format!("{value:.1e}"))).on_hover_text(explanation));
+            note(
+                ui.add(slider.custom_formatter(|value, _| format!("{value:.1e}"))).on_hover_text(explanation),
+            );
         });
     }
-    let explanation = "On: the temperature is learned so that entropy meets its target. Off: it stays as it is.";
+    let explanation =
+        "On: the temperature is learned so that entropy meets its target. Off: it stays as it is.";
     row(ui, "temperature auto", explanation, |ui| {
         let mut learned = matches!(sac.temperature, Temperature::Learned { .. });
         let response = ui.checkbox(&mut learned, "").on_hover_text(explanation);
@@ -226,14 +248,16 @@ fn sliders(ui: &mut Ui, config: &mut LearnerConfig) -> Edit {
         }
     });
     if let Temperature::Learned { target_entropy_fraction } = &mut sac.temperature {
-        let explanation = "Entropy the temperature aims for, as a share of ln(actions); more is more exploration.";
+        let explanation =
+            "Entropy the temperature aims for, as a share of ln(actions); more is more exploration.";
         row(ui, "target entropy", explanation, |ui| {
             ui.spacing_mut().slider_width = 96.0;
             let slider = egui::Slider::new(target_entropy_fraction, 0.02..=0.98).fixed_decimals(2);
             note(ui.add(slider).on_hover_text(explanation));
         });
     }
-    let explanation = "Most gradient steps made per environment step; more learns from less play and costs more time.";
+    let explanation =
+        "Most gradient steps made per environment step; more learns from less play and costs more time.";
     row(ui, "gradient/env steps", explanation, |ui| {
         ui.spacing_mut().slider_width = 96.0;
         let ratio = &mut config.gradient_steps_per_env_step;

@@ -87,9 +87,9 @@ fn show(
                 ui.set_max_width(WIDTH - 28.0);
                 learning.status(ui);
                 playing.time(ui);
-                playing.players(ui);
                 playing.thoughts(ui);
                 learning.curves(ui);
+                playing.players(ui);
                 learning.tuning(ui);
                 learning.files(ui);
             });

@@ -46,10 +46,12 @@ impl Playing<'_, '_> {
                 steer(ui, pace);
             }
             let (Some(sim), drafts) = (&self.sim, &mut self.drafts) else { return };
-            let explanation = "Worlds that run at once; all feed the same learner. Changing it begins new episodes.";
+            let explanation =
+                "Worlds that run at once; all feed the same learner. Changing it begins new episodes.";
             row(ui, "arenas", explanation, |ui| {
                 let mut arenas = drafts.arenas.unwrap_or(sim.arenas);
-                let value = egui::DragValue::new(&mut arenas).range(1..=MOST_ARENAS).update_while_editing(false);
+                let value =
+                    egui::DragValue::new(&mut arenas).range(1..=MOST_ARENAS).update_while_editing(false);
                 let response = ui.add(value).on_hover_text(explanation);
                 if response.dragged() {
                     drafts.arenas = Some(arenas);
@@ -80,7 +82,9 @@ impl Playing<'_, '_> {
                     let Some(now) = seats.get(slot) else { continue };
                     let name = if slots > 1 { format!("{arena}, {}", side(slot)) } else { arena.to_owned() };
                     let mut chosen = now.clone();
-                    row(ui, &name, "Who plays this seat.", |ui| choose(ui, (slot, watched), &mut chosen, &names));
+                    row(ui, &name, "Who plays this seat.", |ui| {
+                        choose(ui, (slot, watched), &mut chosen, &names)
+                    });
                     if chosen != *now {
                         let seats = if watched { &mut casting.watched } else { &mut casting.others };
                         seats[slot] = chosen;
@@ -89,11 +93,15 @@ impl Playing<'_, '_> {
             }
             let Some(frozen) = &mut self.frozen else { return };
             ui.horizontal(|ui| {
-                let field = egui::TextEdit::singleline(&mut drafts.folder).hint_text("checkpoint to play against");
+                let field =
+                    egui::TextEdit::singleline(&mut drafts.folder).hint_text("checkpoint to play against");
                 ui.add(field.desired_width(ui.available_width() - 62.0));
                 let there = !drafts.folder.trim().is_empty();
                 let add = ui.add_enabled(there, egui::Button::new("Add"));
-                if add.on_hover_text("Loads a policy that plays and does not learn; then choose it above.").clicked() {
+                if add
+                    .on_hover_text("Loads a policy that plays and does not learn; then choose it above.")
+                    .clicked()
+                {
                     drafts.error.clear();
                     if let Err(error) = frozen.load(Path::new(drafts.folder.trim())) {
                         drafts.error = error.to_string();
@@ -126,7 +134,8 @@ impl Playing<'_, '_> {
                 }
                 for (index, (name, probability)) in actions.iter().zip(&thought.probabilities).enumerate() {
                     let taken = index == thought.action;
-                    let explanation = format!("Probability of {name} in the policy; the action taken is bright.");
+                    let explanation =
+                        format!("Probability of {name} in the policy; the action taken is bright.");
                     row(ui, name, &explanation, |ui| {
                         let figure = RichText::new(format!("{:>3.0} %", probability * 100.0)).monospace();
                         ui.label(figure).on_hover_text(&explanation);
@@ -177,21 +186,24 @@ fn steer(ui: &mut Ui, pace: &mut ResMut<Pace>) {
 
 fn choose(ui: &mut Ui, (slot, watched): (usize, bool), chosen: &mut Controller, frozen: &[String]) {
     let text = RichText::new(title(chosen)).color(tone(palette::of(chosen)));
-    egui::ComboBox::from_id_salt(("controller", slot, watched)).selected_text(text).width(124.0).show_ui(ui, |ui| {
-        let mut offer = |controller: Controller, explanation: &str| {
-            let text = RichText::new(title(&controller)).color(tone(palette::of(&controller)));
-            ui.selectable_value(chosen, controller, text).on_hover_text(explanation);
-        };
-        offer(Controller::Learning, "The policy that is being learned; its steps are recorded.");
-        if watched {
-            offer(Controller::Human, "You, at the keyboard; your steps are recorded as well.");
-        }
-        offer(Controller::Scripted, "The world's hand-written player.");
-        offer(Controller::Random, "Every action equally often.");
-        for name in frozen {
-            offer(Controller::Frozen(name.clone()), name);
-        }
-    });
+    egui::ComboBox::from_id_salt(("controller", slot, watched)).selected_text(text).width(124.0).show_ui(
+        ui,
+        |ui| {
+            let mut offer = |controller: Controller, explanation: &str| {
+                let text = RichText::new(title(&controller)).color(tone(palette::of(&controller)));
+                ui.selectable_value(chosen, controller, text).on_hover_text(explanation);
+            };
+            offer(Controller::Learning, "The policy that is being learned; its steps are recorded.");
+            if watched {
+                offer(Controller::Human, "You, at the keyboard; your steps are recorded as well.");
+            }
+            offer(Controller::Scripted, "The world's hand-written player.");
+            offer(Controller::Random, "Every action equally often.");
+            for name in frozen {
+                offer(Controller::Frozen(name.clone()), name);
+            }
+        },
+    );
 }
 
 /// A controller's name for people.

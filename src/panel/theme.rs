@@ -40,10 +40,10 @@ pub(super) fn apply(mut contexts: EguiContexts, mut applied: Local<bool>) -> Res
         }
         style.text_styles.insert(TextStyle::Monospace, FontId::new(12.0, FontFamily::Monospace));
         let spacing = &mut style.spacing;
-        spacing.item_spacing = egui::vec2(8.0, 5.0);
+        spacing.item_spacing = egui::vec2(8.0, 4.0);
         spacing.button_padding = egui::vec2(9.0, 4.0);
         spacing.slider_width = 150.0;
-        spacing.interact_size.y = 20.0;
+        spacing.interact_size.y = 18.0;
         style.interaction.tooltip_delay = 0.25;
     });
     *applied = true;

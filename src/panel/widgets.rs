@@ -34,13 +34,14 @@ pub fn folding(ui: &mut Ui, title: &str, open: bool, content: impl FnOnce(&mut U
 }
 
 fn boxed(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
-    Frame::new().fill(card()).corner_radius(CornerRadius::same(10)).inner_margin(Margin::symmetric(12, 9)).show(
-        ui,
-        |ui| {
+    Frame::new()
+        .fill(card())
+        .corner_radius(CornerRadius::same(10))
+        .inner_margin(Margin::symmetric(12, 9))
+        .show(ui, |ui| {
             ui.set_width(ui.available_width());
             content(ui);
-        },
-    );
+        });
     ui.add_space(3.0);
 }
 
@@ -50,15 +51,19 @@ fn heading(ui: &mut Ui, title: &str) {
 
 /// One line: a name, a value at the right edge, and a sentence on hover.
 pub fn number(ui: &mut Ui, name: &str, value: impl Into<String>, explanation: &str) {
-    row(ui, name, explanation, |ui| {
-        ui.label(RichText::new(value).monospace().color(tone(palette::INK))).on_hover_text(explanation);
-    });
+    row(ui, name, explanation, |ui| figure(ui, &value.into(), explanation));
+}
+
+/// A value alone, with a sentence on hover.
+pub fn figure(ui: &mut Ui, value: &str, explanation: &str) {
+    ui.label(RichText::new(value).monospace().color(tone(palette::INK))).on_hover_text(explanation);
 }
 
 /// One line: a name at the left, anything at the right, and a sentence on hover.
 pub fn row(ui: &mut Ui, name: &str, explanation: &str, content: impl FnOnce(&mut Ui)) {
     ui.horizontal(|ui| {
-        ui.label(RichText::new(name).color(tone(palette::INK.mix(palette::MUTED, 0.45)))).on_hover_text(explanation);
+        ui.label(RichText::new(name).color(tone(palette::INK.mix(palette::MUTED, 0.45))))
+            .on_hover_text(explanation);
         ui.with_layout(Layout::right_to_left(Align::Center), content);
     });
 }

@@ -32,7 +32,7 @@ pub struct Line {
 }
 
 impl Line {
-    fn new(work: String, metric: &'static str, mut values: Vec<f64>, threads: usize) -> Self {
+    pub(super) fn new(work: String, metric: &'static str, mut values: Vec<f64>, threads: usize) -> Self {
         values.sort_by(f64::total_cmp);
         let runs = values.len();
         Self {
@@ -40,7 +40,7 @@ impl Line {
             version: env!("CARGO_PKG_VERSION"),
             work,
             metric,
-            value: (10.0 * values[runs / 2]).round() / 10.0,
+            value: (1000.0 * values[runs / 2]).round() / 1000.0,
             runs,
             threads,
         }

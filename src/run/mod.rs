@@ -5,6 +5,7 @@
 pub mod bench;
 pub mod eval;
 pub mod folder;
+pub mod frames;
 pub mod headless;
 mod metrics;
 mod progress;

@@ -4,7 +4,9 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DisplayError {
     /// No display server.
-    #[error("no display: neither WAYLAND_DISPLAY nor DISPLAY is set; add --no-render to train without a window")]
+    #[error(
+        "no display: neither WAYLAND_DISPLAY nor DISPLAY is set; add --no-render to train without a window"
+    )]
     NoDisplay,
 }
 

@@ -2,6 +2,7 @@
 
 use std::f32::consts::TAU;
 
+use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy::sprite_render::AlphaMode2d;
 
@@ -61,15 +62,34 @@ impl Art {
     }
 }
 
+/// What worlds need to move their shapes.
+#[derive(SystemParam)]
+pub struct Studio<'w, 's> {
+    commands: Commands<'w, 's>,
+    inks: Res<'w, Inks>,
+    /// Real time: shapes move while the simulation is paused.
+    pub time: Res<'w, Time<Real>>,
+}
+
+impl Studio<'_, '_> {
+    /// Lets `mesh` grow from one scale to another at `place` of a stage, and vanish within `life` seconds.
+    pub fn burst(&mut self, stage: Entity, mesh: Mesh2d, place: Vec3, scale: [f32; 2], life: f32) {
+        self.commands.spawn((
+            Burst { scale, life, age: 0.0 },
+            mesh,
+            self.inks.plain(),
+            Transform::from_translation(place).with_scale(Vec3::splat(scale[0])),
+            ChildOf(stage),
+        ));
+    }
+}
+
 /// Grows and fades, then is gone.
 #[derive(Component, Debug, Clone, Copy)]
-pub struct Burst {
-    /// Scale at first and at last.
-    pub scale: [f32; 2],
-    /// Seconds it lasts.
-    pub life: f32,
-    /// Seconds it has lasted.
-    pub age: f32,
+struct Burst {
+    scale: [f32; 2],
+    life: f32,
+    age: f32,
 }
 
 /// Scale swings between two values.
@@ -94,8 +114,7 @@ pub struct Shimmer {
 
 /// Adds materials and motions.
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<Inks>()
-        .add_systems(PostUpdate, (burst, pulse, shimmer).in_set(ViewSystems::Animate));
+    app.init_resource::<Inks>().add_systems(PostUpdate, (burst, pulse, shimmer).in_set(ViewSystems::Animate));
 }
 
 /// `from` … `to` and back in one period, beginning at `from`.

@@ -121,10 +121,9 @@ fn steer_time(
             pace.paused = true;
         }
     }
-    for (keys, factor) in [
-        ([KeyCode::Equal, KeyCode::NumpadAdd], 2.0),
-        ([KeyCode::Minus, KeyCode::NumpadSubtract], 0.5),
-    ] {
+    for (keys, factor) in
+        [([KeyCode::Equal, KeyCode::NumpadAdd], 2.0), ([KeyCode::Minus, KeyCode::NumpadSubtract], 0.5)]
+    {
         if struck(&keys) {
             pace.unlimited = false;
             pace.speed = (pace.speed * factor).clamp(SPEED_RANGE[0], SPEED_RANGE[1]);

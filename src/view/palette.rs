@@ -26,6 +26,8 @@ impl Tone {
     }
 }
 
+/// Shadows.
+pub const BLACK: Tone = Tone(0, 0, 0);
 /// Behind everything.
 pub const NIGHT: Tone = Tone(0x0f, 0x12, 0x1a);
 /// Panel and cards.

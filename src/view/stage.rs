@@ -75,10 +75,8 @@ pub struct StageSize(pub Vec2);
 
 /// Adds camera and stages.
 pub(super) fn plugin(app: &mut App) {
-    app.add_systems(Startup, spawn_camera).add_systems(
-        PostUpdate,
-        arrange.run_if(resource_exists::<StageSize>).in_set(ViewSystems::Arrange),
-    );
+    app.add_systems(Startup, spawn_camera)
+        .add_systems(PostUpdate, arrange.run_if(resource_exists::<StageSize>).in_set(ViewSystems::Arrange));
 }
 
 fn spawn_camera(mut commands: Commands, adapter: Option<Res<RenderAdapterInfo>>) {
@@ -105,9 +103,9 @@ fn arrange(
             wanted.push((arena.index, entity));
         }
         if show && !shown {
-            commands.entity(entity).insert(Shown);
+            commands.entity(entity).try_insert(Shown);
         } else if !show && shown {
-            commands.entity(entity).remove::<Shown>();
+            commands.entity(entity).try_remove::<Shown>();
         }
     }
     wanted.sort_unstable();
@@ -205,7 +203,8 @@ mod tests {
     fn stages_stay_inside_the_window_and_apart() {
         let half = Vec2::new(5.0, 4.0);
         for window in [Vec2::new(1280.0, 800.0), Vec2::new(700.0, 1000.0)] {
-            for (zoomed_out, count) in [(false, 1), (false, 2), (false, 9), (true, 1), (true, 7), (true, 64)] {
+            for (zoomed_out, count) in [(false, 1), (false, 2), (false, 9), (true, 1), (true, 7), (true, 64)]
+            {
                 let screen = Screen { zoomed_out, right: 320.0, bottom: 40.0, ..Screen::default() };
                 let rects: Vec<Rect> = places(&screen, window, half, count)
                     .iter()
