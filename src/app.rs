@@ -210,6 +210,25 @@ pub fn bench_frames(
     Ok(())
 }
 
+/// Opens the arcade, saves what it shows after a while as a .png file and closes it.
+///
+/// # Errors
+/// As [`arcade`], and when the file was not written.
+#[cfg(feature = "arcade")]
+pub fn screenshot(
+    config: RunConfig,
+    world: &WorldChoice,
+    path: PathBuf,
+    after: f32,
+) -> Result<(), Box<dyn std::error::Error>> {
+    use crate::view::screenshot;
+
+    let mut app = arcade_app(&config, world, None, None)?;
+    screenshot::plugin(&mut app, screenshot::ScreenshotRequest { path: path.clone(), after });
+    app.run();
+    if path.is_file() { Ok(()) } else { Err(format!("{}: not written; check the folder", path.display()).into()) }
+}
+
 /// The arcade's app, for [`arcade`] and for tests that drive it themselves.
 ///
 /// # Errors

@@ -55,6 +55,14 @@ struct RunArgs {
     /// Folder for configuration, metrics, episodes, summary and checkpoints.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Save what the window shows into a .png file and close it.
+    #[cfg(feature = "arcade")]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_render")]
+    screenshot: Option<PathBuf>,
+    /// Seconds before the screenshot is taken.
+    #[cfg(feature = "arcade")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, requires = "screenshot")]
+    after: f32,
     /// Run folder to go on with.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "out"])]
     resume: Option<PathBuf>,
@@ -202,6 +210,10 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
     let config = args.resolve()?;
     let world = WorldChoice::new(&config.env, config.level.as_deref())?;
     let out = args.resume.clone().or_else(|| args.out.clone());
+    #[cfg(feature = "arcade")]
+    if let Some(path) = &args.screenshot {
+        return app::screenshot(config, &world, path.clone(), args.after);
+    }
     if !args.no_render {
         return app::arcade(config, &world, out, args.resume.clone());
     }

@@ -88,7 +88,10 @@ pub fn key(ui: &mut Ui, name: &str) {
         .fill(tone(palette::SLATE.mix(palette::WALL, 0.5)))
         .corner_radius(CornerRadius::same(4))
         .inner_margin(Margin::symmetric(5, 1))
-        .show(ui, |ui| ui.label(RichText::new(name).small().strong().color(tone(palette::INK))));
+        .show(ui, |ui| {
+            // A key's name stays in one piece where lines are short.
+            ui.add(egui::Label::new(RichText::new(name).small().strong().color(tone(palette::INK))).extend());
+        });
 }
 
 /// A small coloured pill with text.

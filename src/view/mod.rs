@@ -13,6 +13,7 @@ mod lava_room;
 mod paddle_duel;
 pub mod paint;
 pub mod palette;
+pub mod screenshot;
 pub mod stage;
 
 use bevy::app::PluginGroupBuilder;

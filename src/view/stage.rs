@@ -175,15 +175,16 @@ fn places(screen: &Screen, window: Vec2, half: Vec2, count: usize) -> Vec<Place>
 
 /// The grid of `count` cells within `free` that draws them largest.
 fn grid(free: Rect, half: Vec2, count: usize) -> Vec<Place> {
+    let gap = if count > 16 { GAP / 2.0 } else { GAP };
     let fit = |columns: usize| {
         let rows = count.div_ceil(columns);
-        let width = (free.width() - GAP * (columns - 1) as f32) / columns as f32;
-        let height = (free.height() - GAP * (rows - 1) as f32) / rows as f32;
+        let width = (free.width() - gap * (columns - 1) as f32) / columns as f32;
+        let height = (free.height() - gap * (rows - 1) as f32) / rows as f32;
         (width / (2.0 * half.x)).min(height / (2.0 * half.y)).max(0.1)
     };
     let Some(columns) = (1..=count).max_by(|&a, &b| fit(a).total_cmp(&fit(b))) else { return Vec::new() };
     let scale = fit(columns);
-    let cell = 2.0 * half * scale + Vec2::splat(if count > 1 { GAP } else { 0.0 });
+    let cell = 2.0 * half * scale + Vec2::splat(if count > 1 { gap } else { 0.0 });
     let rows = count.div_ceil(columns);
     (0..count)
         .map(|index| {
