@@ -62,7 +62,10 @@ fn main() {
     let spec = EnvironmentSpec {
         name: "catch".into(),
         summary: "Catch what falls.".into(),
-        observation: ObservationSpace { vector: ["basket", "fruit x", "fruit y"].map(String::from).into(), grid: None },
+        observation: ObservationSpace {
+            vector: ["basket", "fruit x", "fruit y"].map(String::from).into(),
+            grid: None,
+        },
         action: ActionSpace::discrete(&["stay", "left", "right"]),
         ticks_per_step: 1,
         tick_seconds: 0.1,
@@ -88,7 +91,11 @@ fn main() {
     });
     app.insert_resource(learner).add_plugins(LivePlugin).add_systems(
         SimTick,
-        (fall.in_set(SimSystems::Judge), observe.in_set(SimSystems::Observe), begin_again.in_set(SimSystems::Reset)),
+        (
+            fall.in_set(SimSystems::Judge),
+            observe.in_set(SimSystems::Observe),
+            begin_again.in_set(SimSystems::Reset),
+        ),
     );
     for arena in 0..8 {
         let (mut game, mut seats) = (Game::default(), Seats::new(arena, &spec));

@@ -205,7 +205,10 @@ pub fn bench_frames(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let mut app = arcade_app(&config, world, None, None)?;
     let work = format!("{}, {} arenas, window", config.env, config.arenas);
-    crate::run::frames::plugin(&mut app, crate::run::frames::FrameBench { work, warm_up: 15.0, stretch, rounds });
+    crate::run::frames::plugin(
+        &mut app,
+        crate::run::frames::FrameBench { work, warm_up: 15.0, stretch, rounds },
+    );
     app.run();
     Ok(())
 }
@@ -226,7 +229,11 @@ pub fn screenshot(
     let mut app = arcade_app(&config, world, None, None)?;
     screenshot::plugin(&mut app, screenshot::ScreenshotRequest { path: path.clone(), after });
     app.run();
-    if path.is_file() { Ok(()) } else { Err(format!("{}: not written; check the folder", path.display()).into()) }
+    if path.is_file() {
+        Ok(())
+    } else {
+        Err(format!("{}: not written; check the folder", path.display()).into())
+    }
 }
 
 /// The arcade's app, for [`arcade`] and for tests that drive it themselves.
@@ -267,7 +274,8 @@ pub fn arcade_app(
         .add_systems(Update, sim::pace::drive)
         .add_plugins((view::plugin, panel::plugin));
     // On few cores, handing a frame's small systems to other threads costs more than they do.
-    for schedule in [First.intern(), PreUpdate.intern(), Update.intern(), PostUpdate.intern(), Last.intern()] {
+    for schedule in [First.intern(), PreUpdate.intern(), Update.intern(), PostUpdate.intern(), Last.intern()]
+    {
         app.edit_schedule(schedule, |schedule| {
             schedule.set_executor(SingleThreadedExecutor::new());
         });

@@ -192,7 +192,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
 
 impl RunArgs {
     fn resolve(&self) -> Result<RunConfig, Failure> {
-        let file = self.resume.as_ref().map(|folder| folder.join("config.toml")).or_else(|| self.config.clone());
+        let file =
+            self.resume.as_ref().map(|folder| folder.join("config.toml")).or_else(|| self.config.clone());
         let mut config = RunConfig::resolve(self.env.as_deref(), file.as_deref(), &self.set)?;
         if let Some(level) = &self.level {
             config.level = Some(level.clone());
@@ -240,7 +241,10 @@ fn envs(json: bool) -> Result<(), Failure> {
         println!("{}  {}", spec.name, spec.summary);
         println!("  observation  vector [{}]", spec.observation.vector.join(", "));
         if let Some(grid) = spec.observation.grid {
-            println!("               grid {} x {} x {} bytes (channels, height, width)", grid.channels, grid.height, grid.width);
+            println!(
+                "               grid {} x {} x {} bytes (channels, height, width)",
+                grid.channels, grid.height, grid.width
+            );
         }
         println!("  actions      {}", spec.action.names().join(", "));
         let hz = 1.0 / (spec.tick_seconds * spec.ticks_per_step as f32);

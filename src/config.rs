@@ -140,7 +140,11 @@ impl RunConfig {
     /// [`ConfigError::Invalid`] for the first one out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let range = |ok: bool, key: &str, value: String, allowed: &str| {
-            if ok { Ok(()) } else { Err(invalid("configuration", &format!("{key} = {value}: allowed is {allowed}"))) }
+            if ok {
+                Ok(())
+            } else {
+                Err(invalid("configuration", &format!("{key} = {value}: allowed is {allowed}")))
+            }
         };
         range((1..=4096).contains(&self.arenas), "arenas", self.arenas.to_string(), "1 to 4096")?;
         range((1..=1024).contains(&self.run.period), "run.period", self.run.period.to_string(), "1 to 1024")?;

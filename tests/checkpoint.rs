@@ -68,7 +68,8 @@ fn a_bad_checkpoint_is_one_clear_line_and_changes_nothing() {
         text
     };
 
-    std::fs::write(place.join("manifest.json"), manifest.replacen("\"version\": 1", "\"version\": 999", 1)).unwrap();
+    std::fs::write(place.join("manifest.json"), manifest.replacen("\"version\": 1", "\"version\": 999", 1))
+        .unwrap();
     assert!(message().contains("checkpoint version 999, this program reads up to 1; use a newer program"));
     std::fs::write(place.join("manifest.json"), &original[..original.len() / 2]).unwrap();
     assert!(message().contains("damaged checkpoint"));

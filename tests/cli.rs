@@ -7,7 +7,12 @@ use std::process::{Command, Output};
 use common::program;
 
 fn run(arguments: &[&str]) -> Output {
-    Command::new(program()).args(arguments).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").output().unwrap()
+    Command::new(program())
+        .args(arguments)
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .output()
+        .unwrap()
 }
 
 fn failure(arguments: &[&str]) -> String {
@@ -21,7 +26,9 @@ fn failure(arguments: &[&str]) -> String {
 #[test]
 fn mistakes_are_one_line_with_a_remedy() {
     assert!(failure(&["--no-render", "--env", "pong"]).contains("choose one of lava-room, paddle-duel"));
-    assert!(failure(&["--no-render", "--level", "nowhere.ron"]).contains("give the path of a .ron level file"));
+    assert!(
+        failure(&["--no-render", "--level", "nowhere.ron"]).contains("give the path of a .ron level file")
+    );
     assert!(failure(&["--no-render", "--env", "paddle-duel", "--level", "1"]).contains("leave --level out"));
     assert!(failure(&["--no-render", "--set", "sac.gama=1"]).contains("unknown field `gama`"));
     assert!(failure(&["--no-render", "--set", "sac.gamma=1.5"]).contains("0 ≤ gamma < 1"));
@@ -35,7 +42,8 @@ fn mistakes_are_one_line_with_a_remedy() {
 fn a_broken_level_file_is_explained() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.ron");
-    std::fs::write(&path, "(\n version: 1,\n name: \"mine\",\n map: [\"###\", \"#a#\", \"#x#\"],\n)").unwrap();
+    std::fs::write(&path, "(\n version: 1,\n name: \"mine\",\n map: [\"###\", \"#a#\", \"#x#\"],\n)")
+        .unwrap();
     let text = failure(&["--no-render", "--level", path.to_str().unwrap()]);
     assert!(text.contains("mine.ron:4:") && text.contains("unknown cell 'x'; use # wall"), "{text}");
 }
@@ -60,8 +68,17 @@ fn a_headless_run_leaves_its_folder_and_is_evaluated() {
     let out = folder.path().join("run");
     let path = out.to_str().unwrap();
     let output = run(&[
-        "--no-render", "--steps", "2500", "--device", "cpu", "--out", path, "--set", "run.log_every=1000",
-        "--set", "run.eval_episodes=4",
+        "--no-render",
+        "--steps",
+        "2500",
+        "--device",
+        "cpu",
+        "--out",
+        path,
+        "--set",
+        "run.log_every=1000",
+        "--set",
+        "run.eval_episodes=4",
     ]);
     assert!(output.status.success(), "{output:?}");
     for file in ["config.toml", "metrics.jsonl", "episodes.jsonl", "summary.json", "checkpoint/latest"] {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use entropy_arcade::mdp::{Rng, Stream, TransitionBatch, rng};
-use entropy_arcade::sac::{FusedSac, HostTensor, SacConfig, SacUpdate, TensorMap};
+use entropy_arcade::sac::{AutodiffSac, FusedSac, HostTensor, SacConfig, SacUpdate, TensorMap};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 
@@ -306,6 +306,16 @@ fn fused_reports_the_published_values() {
     run(|case, failures| {
         let make = |config, features, actions, rng: &mut Rng| -> Box<dyn SacUpdate> {
             Box::new(FusedSac::new(config, features, actions, rng).unwrap())
+        };
+        check_reported(case, &make, failures)
+    });
+}
+
+#[test]
+fn autodiff_reports_the_published_values() {
+    run(|case, failures| {
+        let make = |config, features, actions, rng: &mut Rng| -> Box<dyn SacUpdate> {
+            Box::new(AutodiffSac::new(config, features, actions, rng, burn::tensor::Device::flex()).unwrap())
         };
         check_reported(case, &make, failures)
     });

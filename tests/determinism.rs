@@ -14,7 +14,10 @@ fn the_same_seed_gives_the_same_run() {
         train(&config, &b, false).unwrap();
         assert!(metrics(&a).len() >= 8, "too few lines to compare");
         assert_eq!(metrics(&a), metrics(&b));
-        assert_eq!(std::fs::read(a.join("episodes.jsonl")).unwrap(), std::fs::read(b.join("episodes.jsonl")).unwrap());
+        assert_eq!(
+            std::fs::read(a.join("episodes.jsonl")).unwrap(),
+            std::fs::read(b.join("episodes.jsonl")).unwrap()
+        );
         assert_eq!(checkpoint_file(&a, "weights.safetensors"), checkpoint_file(&b, "weights.safetensors"));
 
         let other = quick(env, 8, 6_000);

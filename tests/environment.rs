@@ -13,8 +13,9 @@ use entropy_arcade::sim::{Arena, Seats, SimConfig, run_agent_step};
 use bevy::prelude::*;
 
 fn worlds() -> Vec<WorldChoice> {
-    let mut worlds: Vec<_> =
-        ["1", "2", "3", "4"].map(|level| WorldChoice::new("lava-room", Some(Path::new(level))).unwrap()).into();
+    let mut worlds: Vec<_> = ["1", "2", "3", "4"]
+        .map(|level| WorldChoice::new("lava-room", Some(Path::new(level))).unwrap())
+        .into();
     worlds.push(WorldChoice::new("paddle-duel", None).unwrap());
     worlds
 }
@@ -146,11 +147,13 @@ fn paddle_duel_views_are_mirrored() {
         let mut query = app.world_mut().query::<&Seats>();
         for seats in query.iter(app.world()) {
             let (left, right) = (seats.observations.row(0).0, seats.observations.row(1).0);
-            let mirrored = [
-                right[2], right[3], right[0], right[1], -right[4], right[5], -right[6], right[7], -right[8],
-            ];
+            let mirrored =
+                [right[2], right[3], right[0], right[1], -right[4], right[5], -right[6], right[7], -right[8]];
             assert_eq!(left, mirrored);
-            assert!((seats.rewards[0] + seats.rewards[1]).abs() <= 0.2, "points are zero-sum, touches are not");
+            assert!(
+                (seats.rewards[0] + seats.rewards[1]).abs() <= 0.2,
+                "points are zero-sum, touches are not"
+            );
         }
     }
 }

@@ -9,7 +9,8 @@ use entropy_arcade::learner::{
     DeviceChoice, Health, Learner, LearnerConfig, LearnerHandle, LearnerSetup, LearnerStatus, UniformPolicy,
 };
 use entropy_arcade::mdp::{
-    Action, ActionSpace, EnvironmentSpec, ObservationSpace, Origin, PolicySnapshot, StepBatch, TransitionBatch,
+    Action, ActionSpace, EnvironmentSpec, ObservationSpace, Origin, PolicySnapshot, StepBatch,
+    TransitionBatch,
 };
 use entropy_arcade::sac::{SacConfig, SacError, SacUpdate, TensorMap, UpdateReport};
 
@@ -58,7 +59,11 @@ fn steps(count: usize, reward: f32) -> StepBatch {
     steps
 }
 
-fn wait_for(handle: &LearnerHandle, what: &str, ready: impl Fn(&LearnerStatus) -> bool) -> Arc<LearnerStatus> {
+fn wait_for(
+    handle: &LearnerHandle,
+    what: &str,
+    ready: impl Fn(&LearnerStatus) -> bool,
+) -> Arc<LearnerStatus> {
     let start = Instant::now();
     loop {
         let status = handle.status();
@@ -83,7 +88,8 @@ fn gradient_steps_stay_within_the_ratio() {
 
     handle.set_training(false);
     handle.send(steps(200, 1.0));
-    let status = wait_for(&handle, "pause", |status| status.health == Health::Paused && status.env_steps == 450);
+    let status =
+        wait_for(&handle, "pause", |status| status.health == Health::Paused && status.env_steps == 450);
     assert_eq!(status.gradient_steps, 100);
     assert!(status.human_share > 0.2 && status.human_share < 0.3, "{}", status.human_share);
 }

@@ -10,9 +10,7 @@ use bevy::prelude::*;
 
 use super::record::{Episodes, Replay};
 use super::{Controller, LearningPolicy};
-use crate::learner::{
-    Health, Learner, LearnerConfig, LearnerHandle, LearnerSetup, LearnerStatus, untrained,
-};
+use crate::learner::{Health, Learner, LearnerConfig, LearnerHandle, LearnerSetup, LearnerStatus, untrained};
 use crate::mdp::EpisodeSummary;
 use crate::sim::{SimSystems, SimTick};
 
@@ -183,8 +181,7 @@ fn remember(
     }
     let status = learner.status();
     let now = std::time::Instant::now();
-    let (at, env_steps, gradient_steps) =
-        *last.get_or_insert((now, replay.env_steps, status.gradient_steps));
+    let (at, env_steps, gradient_steps) = *last.get_or_insert((now, replay.env_steps, status.gradient_steps));
     let seconds = now.duration_since(at).as_secs_f32();
     if seconds < 0.5 {
         return;

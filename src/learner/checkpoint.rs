@@ -141,8 +141,7 @@ impl Checkpoint {
         let manifest: Manifest = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         let mut files = BTreeMap::new();
         for (name, &(bytes, sum)) in &manifest.files {
-            let content =
-                fs::read(folder.join(name)).map_err(|error| damaged(format!("{name}: {error}")))?;
+            let content = fs::read(folder.join(name)).map_err(|error| damaged(format!("{name}: {error}")))?;
             if content.len() as u64 != bytes {
                 return Err(damaged(format!("{name} has {} bytes of {bytes}", content.len())));
             }
@@ -199,8 +198,8 @@ impl Checkpoint {
     /// [`CheckpointError::Damaged`] when its weights are no actor.
     pub fn policy(&self) -> Result<Arc<dyn Policy>, CheckpointError> {
         let damaged = |problem: String| CheckpointError::Damaged { path: self.path(), problem };
-        let (tensors, _) =
-            weights::from_bytes(self.file("weights.safetensors")?).map_err(|error| damaged(error.to_string()))?;
+        let (tensors, _) = weights::from_bytes(self.file("weights.safetensors")?)
+            .map_err(|error| damaged(error.to_string()))?;
         let policy = CategoricalPolicy::from_tensors(&tensors).map_err(|error| damaged(error.to_string()))?;
         Ok(Arc::new(policy))
     }
@@ -314,6 +313,7 @@ fn remove_others(folder: &Path, keep: &str) {
 /// FNV-1a over 64-bit words: tells damage, not malice.
 fn checksum(content: &[u8]) -> u64 {
     let (words, rest) = content.as_chunks::<8>();
-    let numbers = words.iter().map(|word| u64::from_le_bytes(*word)).chain(rest.iter().map(|&byte| u64::from(byte)));
+    let numbers =
+        words.iter().map(|word| u64::from_le_bytes(*word)).chain(rest.iter().map(|&byte| u64::from(byte)));
     numbers.fold(0xCBF2_9CE4_8422_2325, |sum, number| (sum ^ number).wrapping_mul(0x0000_0100_0000_01B3))
 }

@@ -58,7 +58,12 @@ impl LearnerConfig {
     pub fn validate(&self) -> Result<(), LearnerError> {
         let ratio = self.gradient_steps_per_env_step;
         for (ok, key, value, allowed) in [
-            ((1..=65_536).contains(&self.batch_size), "learner.batch_size", self.batch_size.to_string(), "1 to 65536"),
+            (
+                (1..=65_536).contains(&self.batch_size),
+                "learner.batch_size",
+                self.batch_size.to_string(),
+                "1 to 65536",
+            ),
             (
                 (1_000..=50_000_000).contains(&self.replay_capacity),
                 "learner.replay_capacity",

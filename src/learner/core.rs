@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{self, Checkpoint, CheckpointError, Manifest};
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
-use crate::mdp::{ActionSpace, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, rng};
+use crate::mdp::{
+    ActionSpace, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, rng,
+};
 use crate::replay::{ReplayBuffer, ReplayConfig};
 use crate::sac::{CategoricalPolicy, SacUpdate, UpdateReport, weights};
 
@@ -71,7 +73,8 @@ impl Learner {
         let (features, actions) = (setup.spec.observation.features(), setup.spec.action.len());
         let config = &setup.config;
         let pool = pool(config.threads);
-        let make = || device::choose(setup.device, &config.sac, features, actions, config.batch_size, setup.seed);
+        let make =
+            || device::choose(setup.device, &config.sac, features, actions, config.batch_size, setup.seed);
         let (sac, reason) = match &pool {
             Some(pool) => pool.install(make)?,
             None => make()?,
@@ -245,5 +248,9 @@ fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
 
 /// A pool of the learner's own, so that its work never waits behind the simulation's.
 fn pool(threads: usize) -> Option<rayon::ThreadPool> {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("learner-{index}")).build().ok()
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|index| format!("learner-{index}"))
+        .build()
+        .ok()
 }

@@ -53,7 +53,10 @@ pub enum LearnerError {
 
 /// A place for policies in which the untrained one stands.
 pub fn untrained(actions: usize) -> Arc<ArcSwap<PolicySnapshot>> {
-    Arc::new(ArcSwap::from_pointee(PolicySnapshot { version: 0, policy: Arc::new(UniformPolicy { actions }) }))
+    Arc::new(ArcSwap::from_pointee(PolicySnapshot {
+        version: 0,
+        policy: Arc::new(UniformPolicy { actions }),
+    }))
 }
 
 /// Uniformly random actions: what acts before the learner has made its first policy.

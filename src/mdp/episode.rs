@@ -33,11 +33,7 @@ pub struct RewardTerm {
 impl RewardTerm {
     /// A term called `name` that pays `weight` `when` something happens.
     pub fn new(name: &str, weight: f32, when: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            weight,
-            when: when.to_owned(),
-        }
+        Self { name: name.to_owned(), weight, when: when.to_owned() }
     }
 }
 

@@ -44,11 +44,7 @@ pub struct ObservationBatch {
 impl ObservationBatch {
     /// `count` all-zero observations of `space`.
     pub fn zeros(space: &ObservationSpace, count: usize) -> Self {
-        Self {
-            count,
-            vector: vec![0.0; count * space.vector_len()],
-            grid: vec![0; count * space.grid_len()],
-        }
+        Self { count, vector: vec![0.0; count * space.vector_len()], grid: vec![0; count * space.grid_len()] }
     }
 
     /// Appends all observations of `other`.
@@ -87,10 +83,7 @@ impl ObservationBatch {
     /// The same row, to write to.
     pub fn row_mut(&mut self, index: usize) -> (&mut [f32], &mut [u8]) {
         let (v, g) = self.widths();
-        (
-            &mut self.vector[index * v..(index + 1) * v],
-            &mut self.grid[index * g..(index + 1) * g],
-        )
+        (&mut self.vector[index * v..(index + 1) * v], &mut self.grid[index * g..(index + 1) * g])
     }
 
     /// Appends what a network reads of every observation to `features`, `[count, features]`:

@@ -71,9 +71,8 @@ fn show(
     let narrow = window.single().is_ok_and(|window| window.width() < WIDTH + 200.0);
     let mut right = 0.0;
     if screen.panel && !narrow {
-        let area = egui::UiBuilder::new()
-            .layer_id(egui::LayerId::background())
-            .max_rect(context.viewport_rect());
+        let area =
+            egui::UiBuilder::new().layer_id(egui::LayerId::background()).max_rect(context.viewport_rect());
         let mut root = egui::Ui::new(context.clone(), "arcade".into(), area);
         let frame = egui::Frame::new().fill(theme::tone(crate::view::palette::SLATE));
         let panel = egui::Panel::right("panel")

@@ -56,8 +56,8 @@ impl ReplayBuffer {
             }
         }
         for cursor in &self.cursors {
-            let (segment, used, state) =
-                cursor.map_or((0, 0, 0), |cursor| (cursor.segment, cursor.used, 1 + u32::from(cursor.pending)));
+            let (segment, used, state) = cursor
+                .map_or((0, 0, 0), |cursor| (cursor.segment, cursor.used, 1 + u32::from(cursor.pending)));
             for number in [segment, used, state] {
                 out.write_all(&number.to_le_bytes())?;
             }
@@ -120,7 +120,10 @@ impl ReplayBuffer {
         }
         for _ in 0..cursors {
             let (segment, used, state) = (read_u32(input)?, read_u32(input)?, read_u32(input)?);
-            if segment as usize >= buffer.segments || used as usize > SEGMENT_ENTRIES || (state == 2 && used == 0) {
+            if segment as usize >= buffer.segments
+                || used as usize > SEGMENT_ENTRIES
+                || (state == 2 && used == 0)
+            {
                 return Err(unfit("a stream lies outside".into()));
             }
             let cursor = Cursor { segment, used, pending: state == 2 };

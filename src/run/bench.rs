@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use bevy::prelude::*;
 use serde::Serialize;
 
-use crate::learner::{LearnerError, LearnerSetup};
 use crate::learner::Learner;
+use crate::learner::{LearnerError, LearnerSetup};
 use crate::mdp::{Action, EpisodeEnd, Origin, Rng, StepBatch, Stream, rng};
 use crate::sim::arena::Spec;
 use crate::sim::run_agent_step;

@@ -32,10 +32,14 @@ impl RunFolder {
     /// [`RunError::Folder`] when it cannot be made or holds a run already.
     pub fn create(path: &Path, config: &str) -> Result<Self, RunError> {
         if path.join("metrics.jsonl").exists() {
-            return Err(folder_error(path, "holds a run already; choose another --out, or go on with --resume"));
+            return Err(folder_error(
+                path,
+                "holds a run already; choose another --out, or go on with --resume",
+            ));
         }
         fs::create_dir_all(path).map_err(|error| folder_error(path, error))?;
-        replace_file(&path.join("config.toml"), config.as_bytes()).map_err(|error| folder_error(path, error))?;
+        replace_file(&path.join("config.toml"), config.as_bytes())
+            .map_err(|error| folder_error(path, error))?;
         Self::open(path, Some(Lengths::default()))
     }
 
@@ -50,7 +54,9 @@ impl RunFolder {
                 let opened = OpenOptions::new().create(true).append(true).open(&file)?;
                 let Some(length) = length else { return Ok(opened) };
                 if opened.metadata()?.len() < length {
-                    return Err(std::io::Error::other("is shorter than at the checkpoint; it was changed by hand"));
+                    return Err(std::io::Error::other(
+                        "is shorter than at the checkpoint; it was changed by hand",
+                    ));
                 }
                 opened.set_len(length)?;
                 Ok(opened)

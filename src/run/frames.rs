@@ -41,7 +41,13 @@ struct Measurement {
 pub fn plugin(app: &mut App, bench: FrameBench) {
     let now = Instant::now();
     app.insert_resource(bench)
-        .insert_non_send(Measurement { began: now, switched: now, stretches: 0, frame: None, frames: Vec::new() })
+        .insert_non_send(Measurement {
+            began: now,
+            switched: now,
+            stretches: 0,
+            frame: None,
+            frames: Vec::new(),
+        })
         .add_systems(First, begin_frame)
         .add_systems(Last, end_frame);
 }
@@ -69,11 +75,11 @@ fn end_frame(
         measurement.switched = Instant::now();
         return;
     }
-    if measurement.switched.elapsed() > SETTLING {
-        if let Some((cpus, walls)) = measurement.frames.last_mut() {
-            cpus.push(cpu);
-            walls.push(wall);
-        }
+    if measurement.switched.elapsed() > SETTLING
+        && let Some((cpus, walls)) = measurement.frames.last_mut()
+    {
+        cpus.push(cpu);
+        walls.push(wall);
     }
     if measurement.switched.elapsed().as_secs_f32() < bench.stretch {
         return;

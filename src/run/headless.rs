@@ -239,9 +239,13 @@ impl Run {
         if !checkpoint.has("simulation.json") {
             return Ok(None);
         }
-        let state: SimulationState = serde_json::from_slice(checkpoint.file("simulation.json")?).map_err(|error| {
-            CheckpointError::Damaged { path: checkpoint.path(), problem: format!("simulation.json: {error}") }
-        })?;
+        let state: SimulationState =
+            serde_json::from_slice(checkpoint.file("simulation.json")?).map_err(|error| {
+                CheckpointError::Damaged {
+                    path: checkpoint.path(),
+                    problem: format!("simulation.json: {error}"),
+                }
+            })?;
         let restore = world.resource::<EnvironmentHooks>().restore;
         restore(world, &state.arenas);
         world.resource_mut::<Roster>().restore(&state.roster);

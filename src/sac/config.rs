@@ -128,18 +128,12 @@ impl SacConfig {
         )?;
         check((0.0..1.0).contains(&self.gamma), "sac.gamma", self.gamma.to_string(), "0 ≤ gamma < 1")?;
         match self.target_update {
-            TargetUpdate::Soft { tau } => check(
-                tau > 0.0 && tau <= 1.0,
-                "sac.target_update.tau",
-                tau.to_string(),
-                "0 < tau ≤ 1",
-            )?,
-            TargetUpdate::Hard { interval } => check(
-                interval >= 1,
-                "sac.target_update.interval",
-                interval.to_string(),
-                "1 or more",
-            )?,
+            TargetUpdate::Soft { tau } => {
+                check(tau > 0.0 && tau <= 1.0, "sac.target_update.tau", tau.to_string(), "0 < tau ≤ 1")?
+            }
+            TargetUpdate::Hard { interval } => {
+                check(interval >= 1, "sac.target_update.interval", interval.to_string(), "1 or more")?
+            }
         }
         if let Temperature::Learned { target_entropy_fraction: fraction } = self.temperature {
             check(

@@ -2,7 +2,10 @@
 //!
 //! What the phases mean to a particular world is left to its [`Environment`]; who acts, to `agent`.
 
+use bevy::ecs::schedule::SingleThreadedExecutor;
 use bevy::prelude::*;
+use bevy::tasks::{ComputeTaskPool, TaskPoolBuilder};
+use bevy::transform::StaticTransformOptimizations;
 use bevy_rapier2d::plugin::context::RapierContextSimulation;
 use bevy_rapier2d::plugin::{PhysicsSet, RapierPhysicsPlugin};
 use bevy_rapier2d::prelude::*;
@@ -150,7 +153,11 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
         world.entity_mut(context).insert((state, Seats::new(index, &spec), arena));
     }
     // The plugin turns components into rapier bodies once; from here on rapier's own sets are the truth.
+    // What transform propagation asks for where no plugin of Bevy's has brought it.
+    world.init_resource::<StaticTransformOptimizations>();
+    ComputeTaskPool::get_or_init(|| TaskPoolBuilder::new().num_threads(1).build());
     let mut sync = Schedule::default();
+    sync.set_executor(SingleThreadedExecutor::new());
     sync.add_systems(RapierPhysicsPlugin::<NoUserData>::get_systems(PhysicsSet::SyncBackend));
     sync.run(world);
     let mut query = world.query::<(Entity, Context, &mut Arena)>();
@@ -314,8 +321,7 @@ pub fn restore<E: Environment>(world: &mut World, snapshots: &[ArenaSnapshot]) {
         parts.arena.rng = snapshot.episode_rng.clone();
         parts.begin_episode(&layout);
         for actions in snapshot.log.chunks(spec.slots) {
-            parts.seats.actions =
-                actions.iter().map(|&action| Action::Discrete(action)).collect();
+            parts.seats.actions = actions.iter().map(|&action| Action::Discrete(action)).collect();
             parts.seats.begins = false;
             for phase in 0..spec.ticks_per_step {
                 parts.apply(&layout, phase);
@@ -342,4 +348,3 @@ impl EnvironmentHooks {
         Self { populate: populate::<E>, restore: restore::<E> }
     }
 }
-

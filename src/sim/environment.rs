@@ -171,7 +171,14 @@ pub trait Environment: Component<Mutability = Mutable> + Sized {
     ) -> Option<EpisodeEnd>;
 
     /// Writes all of what `slot` sees: `vector` and `grid` have the lengths of the declared space.
-    fn observe(&self, layout: &Self::Layout, bodies: &Bodies, slot: usize, vector: &mut [f32], grid: &mut [u8]);
+    fn observe(
+        &self,
+        layout: &Self::Layout,
+        bodies: &Bodies,
+        slot: usize,
+        vector: &mut [f32],
+        grid: &mut [u8],
+    );
 
     /// How the episode went for `slot`, asked when it has ended.
     fn outcome(&self, slot: usize) -> Outcome;

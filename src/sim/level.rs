@@ -98,15 +98,16 @@ fn default_limit() -> u32 {
 impl Level {
     /// The cell at `(column, row)`; everything outside the map is wall.
     pub fn cell(&self, column: usize, row: usize) -> Cell {
-        if column < self.width && row < self.height { self.cells[row * self.width + column] } else { Cell::Wall }
+        if column < self.width && row < self.height {
+            self.cells[row * self.width + column]
+        } else {
+            Cell::Wall
+        }
     }
 
     /// Centre of a cell in world units; one cell is one unit and the map is centred on the origin.
     pub fn center(&self, column: usize, row: usize) -> Vec2 {
-        Vec2::new(
-            column as f32 + 0.5 - self.width as f32 / 2.0,
-            self.height as f32 / 2.0 - row as f32 - 0.5,
-        )
+        Vec2::new(column as f32 + 0.5 - self.width as f32 / 2.0, self.height as f32 / 2.0 - row as f32 - 0.5)
     }
 
     /// The cell a point lies in, clamped to the map.
@@ -221,7 +222,7 @@ impl Level {
             crates: Vec::new(),
             episode_limit: parsed.episode_limit,
         };
-        let lines = row_positions(text, &parsed.map);
+        let lines = row_positions(text, &parsed.map, (map_line, map_column));
         for (row, cells) in parsed.map.iter().enumerate() {
             let (line, first) = lines[row];
             if cells.chars().count() != width {
@@ -268,18 +269,17 @@ impl Level {
     }
 }
 
-/// Line and column of the first character of every map row in the file.
-fn row_positions(text: &str, rows: &[String]) -> Vec<(usize, usize)> {
-    let mut lines = text.lines().enumerate().skip_while(|(_, line)| !line.contains("map")).peekable();
+/// Line and column of the first character of every map row in the file; the map's own place for a
+/// row that is written with escapes.
+fn row_positions(text: &str, rows: &[String], map: (usize, usize)) -> Vec<(usize, usize)> {
+    let mut at = text.find("map").unwrap_or(0);
     rows.iter()
         .map(|row| {
-            let quoted = format!("\"{row}\"");
-            for (line, content) in lines.by_ref() {
-                if let Some(column) = content.find(&quoted) {
-                    return (line + 1, content[..column].chars().count() + 2);
-                }
-            }
-            (1, 1)
+            let Some(found) = text[at..].find(&format!("\"{row}\"")) else { return map };
+            let first = at + found + 1;
+            at = first + row.len() + 1;
+            let line_start = text[..first].rfind('\n').map_or(0, |newline| newline + 1);
+            (text[..first].matches('\n').count() + 1, text[line_start..first].chars().count() + 1)
         })
         .collect()
 }
@@ -308,14 +308,19 @@ mod tests {
 
     #[test]
     fn mistakes_are_explained_with_their_position() {
-        let unknown = "(\n version: 1,\n name: \"n\",\n map: [\n  \"####\",\n  \"#a?#\",\n  \"#.g#\",\n ],\n)";
+        let unknown =
+            "(\n version: 1,\n name: \"n\",\n map: [\n  \"####\",\n  \"#a?#\",\n  \"#.g#\",\n ],\n)";
         assert!(problem(unknown).starts_with("x.ron:6:6: unknown cell '?'; use #"), "{}", problem(unknown));
         let ragged = unknown.replace("#a?#", "#a#");
         assert!(problem(&ragged).starts_with("x.ron:6:4: row 2 has 3 cells"), "{}", problem(&ragged));
         assert!(problem(&unknown.replace("a?", "..")).contains("no start"));
         assert!(problem(&unknown.replace("a?", "a.").replace(".g", "..")).contains("no goal"));
         assert!(problem(&unknown.replace("version: 1", "version: 9")).contains("x.ron:2:2: version 9"));
-        assert!(problem("(version: 1,\n nam: 3)").starts_with("x.ron:2:"), "{}", problem("(version: 1,\n nam: 3)"));
+        assert!(
+            problem("(version: 1,\n nam: 3)").starts_with("x.ron:2:"),
+            "{}",
+            problem("(version: 1,\n nam: 3)")
+        );
     }
 
     #[test]

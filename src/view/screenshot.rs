@@ -19,14 +19,20 @@ pub fn plugin(app: &mut App, request: ScreenshotRequest) {
     app.insert_resource(request).add_systems(Update, (take, leave));
 }
 
-fn take(mut commands: Commands, request: Res<ScreenshotRequest>, time: Res<Time<Real>>, mut taken: Local<bool>) {
+fn take(
+    mut commands: Commands,
+    request: Res<ScreenshotRequest>,
+    time: Res<Time<Real>>,
+    mut taken: Local<bool>,
+) {
     if *taken || time.elapsed_secs() < request.after {
         return;
     }
     *taken = true;
-    commands.spawn(Screenshot::primary_window()).observe(save_to_disk(request.path.clone())).observe(
-        |_: On<ScreenshotCaptured>, mut commands: Commands| commands.insert_resource(Captured),
-    );
+    commands
+        .spawn(Screenshot::primary_window())
+        .observe(save_to_disk(request.path.clone()))
+        .observe(|_: On<ScreenshotCaptured>, mut commands: Commands| commands.insert_resource(Captured));
 }
 
 /// The picture has been taken; the file is there when its observer has run.

@@ -13,8 +13,9 @@ use entropy_arcade::sim::worlds::WorldChoice;
 
 /// A run of `env` that takes seconds.
 pub fn quick(env: &str, seed: u64, steps: u64) -> RunConfig {
-    let sets = ["sac.hidden=[32, 32]", "learner.learning_starts=200", "run.log_every=500", "run.eval_episodes=0"]
-        .map(String::from);
+    let sets =
+        ["sac.hidden=[32, 32]", "learner.learning_starts=200", "run.log_every=500", "run.eval_episodes=0"]
+            .map(String::from);
     let mut config = RunConfig::resolve(Some(env), None, &sets).unwrap();
     (config.seed, config.steps, config.arenas) = (seed, steps, 8);
     config.device = DeviceChoice::Cpu;

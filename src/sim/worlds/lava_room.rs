@@ -7,7 +7,9 @@ use bevy_rapier2d::prelude::Collider;
 use bevy_rapier2d::rapier::math::Vector as RapierVector;
 use rand::RngExt as _;
 
-use crate::mdp::{Action, ActionSpace, EnvironmentSpec, EpisodeEnd, GridShape, ObservationSpace, RewardTerm, Rng};
+use crate::mdp::{
+    Action, ActionSpace, EnvironmentSpec, EpisodeEnd, GridShape, ObservationSpace, RewardTerm, Rng,
+};
 use crate::sim::level::{Cell, Level};
 use crate::sim::{Bodies, BodyKind, BodySpec, Environment, Outcome};
 

@@ -95,9 +95,19 @@ impl Environment for PaddleDuel {
             name: "paddle-duel".into(),
             summary: "Two paddles, one ball with spin, first to five.".into(),
             observation: ObservationSpace {
-                vector: ["own y", "own vy", "other y", "other vy", "ball x", "ball y", "ball vx", "ball vy", "ball spin"]
-                    .map(String::from)
-                    .to_vec(),
+                vector: [
+                    "own y",
+                    "own vy",
+                    "other y",
+                    "other vy",
+                    "ball x",
+                    "ball y",
+                    "ball vx",
+                    "ball vy",
+                    "ball spin",
+                ]
+                .map(String::from)
+                .to_vec(),
                 grid: None,
             },
             action: ActionSpace::discrete(&["stay", "up", "down"]),
