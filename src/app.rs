@@ -185,9 +185,13 @@ pub fn arcade(
     out: Option<PathBuf>,
     resume: Option<PathBuf>,
 ) -> Result<(), Box<dyn std::error::Error>> {
+    // Without a folder of its own a session is kept in the user's data folder.
+    let out = out.or_else(|| crate::run::live::autosave(&config.env));
     let mut app = arcade_app(&config, world, out, resume)?;
     match app.run() {
         AppExit::Success => Ok(()),
+        // Ctrl-C: asked for, and everything has been saved.
+        AppExit::Error(code) if code.get() == 130 => Ok(()),
         AppExit::Error(code) => Err(format!("the window closed with code {code}").into()),
     }
 }
@@ -248,15 +252,26 @@ pub fn arcade_app(
     resume: Option<PathBuf>,
 ) -> Result<App, Box<dyn std::error::Error>> {
     use crate::agent::{LiveLearner, LivePlugin};
+    use crate::agent::Replay;
+    use crate::learner::checkpoint::Checkpoint;
+    use crate::run::RunFolder;
+    use crate::run::live::{self, LiveRun};
     use crate::{panel, view};
     use bevy::ecs::schedule::{ScheduleLabel as _, SingleThreadedExecutor};
 
     view::display::check()?;
     let spec = world.spec();
-    if let (Some(out), None) = (&out, &resume) {
-        crate::run::RunFolder::create(out, &config.to_toml())?;
-    }
+    let folder = match &out {
+        Some(out) if resume.as_ref() == Some(out) => Some(RunFolder::open(out, None)?),
+        Some(out) => Some(RunFolder::create(out, &config.to_toml())?),
+        None => None,
+    };
     let checkpoints = out.map(|out| out.join("checkpoint"));
+    // Read here as well, so that a bad checkpoint is an error at the start and not a failed learner.
+    let resumed = resume.as_deref().map(Checkpoint::open).transpose()?;
+    if let Some(checkpoint) = &resumed {
+        checkpoint.check_spec(&spec)?;
+    }
     let (window_is_up, go) = crossbeam_channel::bounded::<()>(1);
     let mut setup = learner_setup(config, world, checkpoints, resume);
     setup.config.gradient_steps_per_env_step = config.learner.live_gradient_steps_per_env_step;
@@ -273,6 +288,12 @@ pub fn arcade_app(
         .add_systems(Startup, move || _ = window_is_up.try_send(()))
         .add_systems(Update, sim::pace::drive)
         .add_plugins((view::plugin, panel::plugin));
+    if let Some(checkpoint) = resumed {
+        app.world_mut().resource_mut::<Replay>().env_steps = checkpoint.manifest.counters.env_steps;
+    }
+    if let Some(folder) = folder {
+        live::plugin(&mut app, LiveRun::new(folder, &config.env, config.seed));
+    }
     // On few cores, handing a frame's small systems to other threads costs more than they do.
     for schedule in [First.intern(), PreUpdate.intern(), Update.intern(), PostUpdate.intern(), Last.intern()]
     {

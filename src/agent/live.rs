@@ -10,7 +10,7 @@ use bevy::prelude::*;
 
 use super::record::{Episodes, Replay};
 use super::{Controller, LearningPolicy};
-use crate::learner::{Health, Learner, LearnerConfig, LearnerHandle, LearnerSetup, LearnerStatus, untrained};
+use crate::learner::{Health, Learner, LearnerConfig, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus, untrained};
 use crate::mdp::EpisodeSummary;
 use crate::sim::{SimSystems, SimTick};
 
@@ -81,6 +81,17 @@ impl LiveLearner {
         self.handle.save();
     }
 
+    /// Writes a checkpoint into `folder` and waits for it; a learner that has failed keeps its last one.
+    ///
+    /// # Errors
+    /// What went wrong, in one line.
+    pub fn save_and_wait(&self, folder: PathBuf) -> Result<(), LearnerError> {
+        if matches!(self.status().health, Health::Failed(_) | Health::Starting) {
+            return Ok(());
+        }
+        self.handle.save_with(folder, Vec::new()).map(|_| ())
+    }
+
     /// Goes on from the checkpoint or run in `folder`.
     pub fn load(&self, folder: PathBuf) {
         self.handle.load(folder);
@@ -142,6 +153,8 @@ pub struct History {
     pub success: Series,
     /// Recorded environment steps per second, lately.
     pub env_step_rate: f32,
+    /// Every seat's episodes that finished since the last frame.
+    pub latest: Vec<EpisodeSummary>,
     /// The last episode of the watched arena's slots.
     pub watched: Option<EpisodeSummary>,
 }
@@ -163,21 +176,24 @@ fn feed(learner: Res<LiveLearner>, mut replay: ResMut<Replay>) {
     }
 }
 
-fn remember(
+/// Takes finished episodes and measurements into [`History`], once a frame.
+pub fn remember(
     learner: Res<LiveLearner>,
     replay: Res<Replay>,
     mut episodes: ResMut<Episodes>,
     mut history: ResMut<History>,
     mut last: Local<Option<(std::time::Instant, u64, u64)>>,
 ) {
+    history.latest.clear();
     for episode in episodes.0.drain(..) {
         if episode.controller == Controller::Learning.name() {
             history.episode_return.push(replay.env_steps, episode.episode_return);
             history.success.push(replay.env_steps, f32::from(u8::from(episode.success)));
         }
         if episode.arena == 0 {
-            history.watched = Some(episode);
+            history.watched = Some(episode.clone());
         }
+        history.latest.push(episode);
     }
     let status = learner.status();
     let now = std::time::Instant::now();

@@ -195,7 +195,7 @@ impl Run {
         while self.next_log <= self.env_steps {
             self.next_log += config.run.log_every;
         }
-        let mut line = self.window.line(self.env_steps, period);
+        let mut line = self.window.line(self.env_steps, period.counters.gradient_steps, period.replay_len);
         let (at, env_steps, gradient_steps) = self.rates;
         let seconds = at.elapsed().as_secs_f64().max(1e-9);
         let rate = |now: u64, before: u64| ((now - before) as f64 / seconds).round();

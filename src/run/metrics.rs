@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::learner::PeriodReport;
 use crate::mdp::EpisodeSummary;
 use crate::sac::UpdateReport;
 
@@ -42,17 +41,17 @@ impl Window {
     }
 
     /// Everything of a line but its `time/` keys: the same for the same seed on the same machine.
-    pub fn line(&self, env_steps: u64, period: &PeriodReport) -> Map<String, Value> {
+    pub fn line(&self, env_steps: u64, gradient_steps: u64, replay_len: usize) -> Map<String, Value> {
         let mut line = Map::new();
         let mut put = |key: &str, value: Value| _ = line.insert(key.to_owned(), value);
         put("env_steps", env_steps.into());
-        put("gradient_steps", period.counters.gradient_steps.into());
+        put("gradient_steps", gradient_steps.into());
         put("rollout/episodes", self.finished.into());
         put("rollout/episode_return", self.mean(|episode| episode.episode_return).into());
         put("rollout/episode_length", self.mean(|episode| episode.episode_length as f32).into());
         put("rollout/success", self.mean(|episode| f32::from(u8::from(episode.success))).into());
         put("rollout/score", self.mean(|episode| episode.score).into());
-        put("train/replay", period.replay_len.into());
+        put("train/replay", replay_len.into());
         if let Some(report) = self.report {
             for (key, value) in [
                 ("train/critic_loss", report.critic_loss),

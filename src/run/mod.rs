@@ -7,6 +7,7 @@ pub mod eval;
 pub mod folder;
 pub mod frames;
 pub mod headless;
+pub mod live;
 mod metrics;
 mod progress;
 
