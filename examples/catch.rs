@@ -4,7 +4,7 @@
 
 use bevy::prelude::*;
 use entropy_arcade::agent::{AgentPlugin, Casting, Controller, LiveLearner, LivePlugin, live::History};
-use entropy_arcade::learner::{DeviceChoice, LearnerConfig, LearnerSetup};
+use entropy_arcade::learner::{LearnerConfig, LearnerSetup};
 use entropy_arcade::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm};
 use entropy_arcade::sim::{self, Seats, SimSystems, SimTick, run_agent_step};
 
@@ -26,10 +26,8 @@ impl Game {
     }
 
     fn show(&self, seats: &mut Seats) {
-        let (vector, _) = seats.observations.row_mut(0);
-        vector[0] = self.basket as f32 / WIDTH as f32;
-        vector[1] = self.fruit.x as f32 / WIDTH as f32;
-        vector[2] = self.fruit.y as f32 / HEIGHT as f32;
+        let [x, y] = [self.fruit.x as f32 / WIDTH as f32, self.fruit.y as f32 / HEIGHT as f32];
+        seats.observations.row_mut(0).0.copy_from_slice(&[self.basket as f32 / WIDTH as f32, x, y]);
     }
 }
 
@@ -50,11 +48,9 @@ fn observe(mut games: Query<(&Game, &mut Seats)>) {
 }
 
 fn begin_again(mut games: Query<(&mut Game, &mut Seats)>) {
-    for (mut game, mut seats) in &mut games {
-        if seats.end.is_some() {
-            game.begin();
-            game.show(&mut seats);
-        }
+    for (mut game, mut seats) in games.iter_mut().filter(|(_, seats)| seats.end.is_some()) {
+        game.begin();
+        game.show(&mut seats);
     }
 }
 
@@ -62,10 +58,7 @@ fn main() {
     let spec = EnvironmentSpec {
         name: "catch".into(),
         summary: "Catch what falls.".into(),
-        observation: ObservationSpace {
-            vector: ["basket", "fruit x", "fruit y"].map(String::from).into(),
-            grid: None,
-        },
+        observation: ObservationSpace::floats(&["basket", "fruit x", "fruit y"]),
         action: ActionSpace::discrete(&["stay", "left", "right"]),
         ticks_per_step: 1,
         tick_seconds: 0.1,
@@ -73,33 +66,18 @@ fn main() {
         slots: 1,
         rewards: vec![RewardTerm::new("catch", 1.0, "the fruit lands in the basket, −1 beside it")],
     };
-    let learner = LiveLearner::start(LearnerSetup {
-        spec: spec.clone(),
-        level: None,
-        config: LearnerConfig { learning_starts: 200, ..LearnerConfig::default() },
-        device: DeviceChoice::Cpu,
-        seed: 1,
-        checkpoints: None,
-        resume: None,
-    });
+    let config = LearnerConfig { learning_starts: 200, ..LearnerConfig::default() };
+    let learner = LiveLearner::start(LearnerSetup::new(spec.clone(), config));
+    let (casting, policy) = (Casting::all(vec![Controller::Learning]), learner.policy());
     let mut app = App::new();
-    app.add_plugins(MinimalPlugins).add_plugins(sim::plugin).add_plugins(AgentPlugin {
-        spec: spec.clone(),
-        seed: 1,
-        casting: Casting::all(vec![Controller::Learning]),
-        policy: learner.policy(),
-    });
-    app.insert_resource(learner).add_plugins(LivePlugin).add_systems(
-        SimTick,
-        (
-            fall.in_set(SimSystems::Judge),
-            observe.in_set(SimSystems::Observe),
-            begin_again.in_set(SimSystems::Reset),
-        ),
-    );
+    app.add_plugins((MinimalPlugins, sim::plugin, LivePlugin))
+        .add_plugins(AgentPlugin { spec: spec.clone(), seed: 1, casting, policy })
+        .insert_resource(learner)
+        .add_systems(SimTick, fall.in_set(SimSystems::Judge))
+        .add_systems(SimTick, observe.in_set(SimSystems::Observe))
+        .add_systems(SimTick, begin_again.in_set(SimSystems::Reset));
     for arena in 0..8 {
-        let (mut game, mut seats) = (Game::default(), Seats::new(arena, &spec));
-        game.games = arena as i32;
+        let (mut game, mut seats) = (Game { games: arena as i32, ..default() }, Seats::new(arena, &spec));
         game.begin();
         game.show(&mut seats);
         app.world_mut().spawn((game, seats));
@@ -107,11 +85,10 @@ fn main() {
     for second in 1..=30 {
         for _ in 0..60 {
             run_agent_step(app.world_mut());
-            std::thread::sleep(std::time::Duration::from_micros(16_000));
+            std::thread::sleep(std::time::Duration::from_millis(16));
         }
         app.update();
-        let success = &app.world().resource::<History>().success.0;
-        let recent: f64 = success.iter().rev().take(100).map(|point| point[1]).sum::<f64>() / 100.0;
-        println!("{second:2} s: {:.0} % caught", 100.0 * recent);
+        let caught = app.world().resource::<History>().success.0.iter().rev().take(100).map(|point| point[1]);
+        println!("{second:2} s: {:.0} % of the last 100 caught", caught.sum::<f64>());
     }
 }

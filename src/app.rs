@@ -251,8 +251,8 @@ pub fn arcade_app(
     out: Option<PathBuf>,
     resume: Option<PathBuf>,
 ) -> Result<App, Box<dyn std::error::Error>> {
-    use crate::agent::{LiveLearner, LivePlugin};
     use crate::agent::Replay;
+    use crate::agent::{LiveLearner, LivePlugin};
     use crate::learner::checkpoint::Checkpoint;
     use crate::run::RunFolder;
     use crate::run::live::{self, LiveRun};

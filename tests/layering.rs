@@ -60,10 +60,10 @@ fn names_after<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
                     let mut depth = 0;
                     inner
                         .split_inclusive([',', '{', '}'])
-                        .filter_map(|part| {
+                        .filter(|part| {
                             let here = depth;
                             depth += part.ends_with('{') as i32 - part.ends_with('}') as i32;
-                            (here == 0).then_some(part)
+                            here == 0
                         })
                         .collect()
                 }

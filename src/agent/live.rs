@@ -10,7 +10,9 @@ use bevy::prelude::*;
 
 use super::record::{Episodes, Replay};
 use super::{Controller, LearningPolicy};
-use crate::learner::{Health, Learner, LearnerConfig, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus, untrained};
+use crate::learner::{
+    Health, Learner, LearnerConfig, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus, untrained,
+};
 use crate::mdp::EpisodeSummary;
 use crate::sim::{SimSystems, SimTick};
 

@@ -35,6 +35,21 @@ pub struct LearnerSetup {
     pub resume: Option<PathBuf>,
 }
 
+impl LearnerSetup {
+    /// Learns `spec` on whatever device suits, from seed 1, and keeps nothing on disk.
+    pub fn new(spec: EnvironmentSpec, config: LearnerConfig) -> Self {
+        Self {
+            spec,
+            level: None,
+            config,
+            device: DeviceChoice::Auto,
+            seed: 1,
+            checkpoints: None,
+            resume: None,
+        }
+    }
+}
+
 /// Counters of a learner, as they stand in a checkpoint.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counters {

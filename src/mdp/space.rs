@@ -39,6 +39,11 @@ pub struct ObservationSpace {
 }
 
 impl ObservationSpace {
+    /// A space of named floats, without a grid.
+    pub fn floats(names: &[&str]) -> Self {
+        Self { vector: names.iter().map(|name| (*name).to_owned()).collect(), grid: None }
+    }
+
     /// Number of floats in the vector part.
     pub fn vector_len(&self) -> usize {
         self.vector.len()
