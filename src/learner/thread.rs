@@ -334,7 +334,8 @@ impl Worker {
         }
         let every = self.config.checkpoint_seconds;
         let (saved, at) = self.saved;
-        if every > 0.0
+        if self.checkpoints.is_some()
+            && every > 0.0
             && saved.elapsed().as_secs_f32() >= every
             && self.learner.counters().gradient_steps > at
         {
