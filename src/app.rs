@@ -72,6 +72,8 @@ fn learner_setup(
 ) -> LearnerSetup {
     LearnerSetup {
         spec: world.spec(),
+        // The panel can ask for more arenas while a person watches.
+        streams: config.arenas.max(256) * world.spec().slots,
         level: config.level.clone(),
         config: config.learner(),
         device: config.device,
@@ -163,6 +165,7 @@ pub fn bench_learner(
         let config = LearnerConfig { batch_size, threads, sac, ..LearnerConfig::default() };
         let setup = LearnerSetup {
             spec: spec.clone(),
+            streams: 1,
             level: None,
             config,
             device,
@@ -186,7 +189,7 @@ pub fn arcade(
     resume: Option<PathBuf>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     // Without a folder of its own a session is kept in the user's data folder.
-    let out = out.or_else(|| crate::run::live::autosave(&config.env));
+    let out = out.or_else(|| crate::run::live::session_folder(&config.env));
     let mut app = arcade_app(&config, world, out, resume)?;
     match app.run() {
         AppExit::Success => Ok(()),
@@ -225,15 +228,16 @@ pub fn bench_frames(
 pub fn screenshot(
     config: RunConfig,
     world: &WorldChoice,
+    resume: Option<PathBuf>,
     path: PathBuf,
     after: f32,
 ) -> Result<(), Box<dyn std::error::Error>> {
     use crate::view::screenshot;
 
-    let mut app = arcade_app(&config, world, None, None)?;
+    let mut app = arcade_app(&config, world, None, resume)?;
     screenshot::plugin(&mut app, screenshot::ScreenshotRequest { path: path.clone(), after });
     app.run();
-    if path.is_file() {
+    if std::fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
         Ok(())
     } else {
         Err(format!("{}: not written; check the folder", path.display()).into())
@@ -262,7 +266,7 @@ pub fn arcade_app(
     view::display::check()?;
     let spec = world.spec();
     let folder = match &out {
-        Some(out) if resume.as_ref() == Some(out) => Some(RunFolder::open(out, None)?),
+        Some(out) if resume.as_ref() == Some(out) => Some(RunFolder::resume(out, &config.to_toml(), None)?),
         Some(out) => Some(RunFolder::create(out, &config.to_toml())?),
         None => None,
     };

@@ -1,5 +1,6 @@
 //! The command line: reads it, calls `app`, and puts every failure into one line.
 
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -109,13 +110,13 @@ enum Bench {
         #[arg(long, value_delimiter = ',', default_value = "1,64,256,1024")]
         arenas: Vec<usize>,
         /// Measured runs.
-        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=1000))]
         runs: u32,
         /// Seconds a run.
-        #[arg(long, default_value_t = 2.0)]
+        #[arg(long, default_value_t = 2.0, value_parser = seconds)]
         seconds: f64,
         /// Threads that step arenas, 0 for as many as there are cores.
-        #[arg(long, default_value_t = 0)]
+        #[arg(long, default_value_t = 0, value_parser = threads)]
         threads: usize,
     },
     /// What a drawn frame costs its thread, with training on and off; opens a window.
@@ -128,8 +129,8 @@ enum Bench {
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
         rounds: u32,
         /// Seconds a stretch.
-        #[arg(long, default_value_t = 10.0)]
-        seconds: f32,
+        #[arg(long, default_value_t = 10.0, value_parser = seconds)]
+        seconds: f64,
     },
     /// Gradient steps per second at two network sizes.
     Learner {
@@ -137,15 +138,33 @@ enum Bench {
         #[arg(long, value_enum, default_value = "cpu")]
         device: DeviceChoice,
         /// Measured runs.
-        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=1000))]
         runs: u32,
         /// Seconds a run.
-        #[arg(long, default_value_t = 3.0)]
+        #[arg(long, default_value_t = 3.0, value_parser = seconds)]
         seconds: f64,
         /// Threads of a CPU update, 0 for as many as there are cores.
-        #[arg(long, default_value_t = 0)]
+        #[arg(long, default_value_t = 0, value_parser = threads)]
         threads: usize,
     },
+}
+
+/// Seconds of a measurement.
+fn seconds(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.05..=3600.0).contains(&value) { Ok(value) } else { Err("allowed is 0.05 to 3600".to_owned()) }
+}
+
+/// A number of threads.
+fn threads(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|threads| *threads <= 256).ok_or_else(|| "allowed is 0 to 256".to_owned())
+}
+
+/// Prints a line of results. A reader that has gone away ends the program quietly.
+fn say(line: &str) {
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
 }
 
 /// Anything that ends the program early, as one readable line.
@@ -155,7 +174,11 @@ type Failure = Box<dyn std::error::Error>;
 pub fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| "warn,wgpu_hal=off,wgpu_core=error".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -179,11 +202,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Bench { what: Bench::Frames { env, rounds, seconds } }) => {
             let config = RunConfig::resolve(Some(&env), None, &[])?;
             let world = WorldChoice::new(&env, None)?;
-            app::bench_frames(config, &world, rounds as usize, seconds)
+            app::bench_frames(config, &world, rounds as usize, seconds as f32)
         }
         Some(Command::Bench { what: Bench::Learner { device, runs, seconds, threads } }) => {
             for line in app::bench_learner(device, runs as usize, seconds, threads) {
-                println!("{}", serde_json::to_string(&line?)?);
+                say(&serde_json::to_string(&line?)?);
             }
             Ok(())
         }
@@ -192,11 +215,22 @@ fn run(cli: Cli) -> Result<(), Failure> {
 
 impl RunArgs {
     fn resolve(&self) -> Result<RunConfig, Failure> {
+        if let Some(folder) = self.resume.as_ref().filter(|folder| !folder.join("config.toml").is_file()) {
+            return Err(format!(
+                "--resume {}: no run there; give a folder made with --out",
+                folder.display()
+            )
+            .into());
+        }
         let file =
             self.resume.as_ref().map(|folder| folder.join("config.toml")).or_else(|| self.config.clone());
         let mut config = RunConfig::resolve(self.env.as_deref(), file.as_deref(), &self.set)?;
         if let Some(level) = &self.level {
             config.level = Some(level.clone());
+        }
+        // A run must find its level again from anywhere.
+        if let Some(path) = config.level.as_ref().and_then(|level| level.canonicalize().ok()) {
+            config.level = Some(path);
         }
         config.steps = self.steps.unwrap_or(config.steps);
         config.seed = self.seed.unwrap_or(config.seed);
@@ -213,7 +247,10 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
     let out = args.resume.clone().or_else(|| args.out.clone());
     #[cfg(feature = "arcade")]
     if let Some(path) = &args.screenshot {
-        return app::screenshot(config, &world, path.clone(), args.after);
+        if path.extension().is_none_or(|extension| extension != "png") {
+            return Err(format!("--screenshot {}: give a file that ends in .png", path.display()).into());
+        }
+        return app::screenshot(config, &world, args.resume.clone(), path.clone(), args.after);
     }
     if !args.no_render {
         return app::arcade(config, &world, out, args.resume.clone());
@@ -227,7 +264,7 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
         }
     })?;
     let summary = app::train(config, &world, out, args.resume.clone(), stop, false)?;
-    println!("{}", serde_json::to_string(&summary)?);
+    say(&serde_json::to_string(&summary)?);
     Ok(())
 }
 
@@ -235,25 +272,25 @@ fn envs(json: bool) -> Result<(), Failure> {
     for name in NAMES {
         let spec = WorldChoice::new(name, None)?.spec();
         if json {
-            println!("{}", serde_json::to_string(&spec)?);
+            say(&serde_json::to_string(&spec)?);
             continue;
         }
-        println!("{}  {}", spec.name, spec.summary);
-        println!("  observation  vector [{}]", spec.observation.vector.join(", "));
+        say(&format!("{}  {}", spec.name, spec.summary));
+        say(&format!("  observation  vector [{}]", spec.observation.vector.join(", ")));
         if let Some(grid) = spec.observation.grid {
-            println!(
+            say(&format!(
                 "               grid {} x {} x {} bytes (channels, height, width)",
                 grid.channels, grid.height, grid.width
-            );
+            ));
         }
-        println!("  actions      {}", spec.action.names().join(", "));
+        say(&format!("  actions      {}", spec.action.names().join(", ")));
         let hz = 1.0 / (spec.tick_seconds * spec.ticks_per_step as f32);
-        println!(
+        say(&format!(
             "  timing       {} physics ticks a step ({hz:.1} steps/s), episodes up to {} steps, {} player slot(s)",
             spec.ticks_per_step, spec.episode_limit, spec.slots
-        );
+        ));
         for reward in &spec.rewards {
-            println!("  reward       {:+.2}  {}: {}", reward.weight, reward.name, reward.when);
+            say(&format!("  reward       {:+.2}  {}: {}", reward.weight, reward.name, reward.when));
         }
     }
     Ok(())
@@ -269,7 +306,7 @@ fn eval(folder: &Path, episodes: usize, seed: u64, level: Option<&Path>) -> Resu
     let world = WorldChoice::new(&env, level.or(trained_on.as_deref()))?;
     checkpoint.check_spec(&world.spec())?;
     let summary = app::evaluate(&world, checkpoint.policy()?, episodes, seed);
-    println!("{}", serde_json::to_string(&summary)?);
+    say(&serde_json::to_string(&summary)?);
     Ok(())
 }
 
@@ -288,7 +325,7 @@ fn bench_env(
                 return Err(format!("--arenas {count}: allowed is 1 to 4096").into());
             }
             for line in app::bench_env(&world, count, runs, seconds, threads) {
-                println!("{}", serde_json::to_string(&line)?);
+                say(&serde_json::to_string(&line)?);
             }
         }
     }

@@ -258,6 +258,8 @@ mod tests {
     #[test]
     fn mistakes_name_key_value_and_what_is_allowed() {
         assert!(set(&["sac.gama=0.9"]).unwrap_err().contains("--set sac.gama=0.9: unknown field `gama`"));
+        let misspelt = set(&["sac.temperature.target_entropy_fractoin=0.9"]).unwrap_err();
+        assert!(misspelt.contains("unknown field `target_entropy_fractoin`"), "{misspelt}");
         assert!(set(&["sac.gamma=2"]).unwrap_err().contains("sac.gamma = 2: allowed is 0 ≤ gamma < 1"));
         assert!(set(&["arenas=0"]).unwrap_err().contains("arenas = 0: allowed is 1 to 4096"));
         assert!(set(&["gamma"]).unwrap_err().contains("no `=`"));

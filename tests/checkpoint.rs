@@ -86,6 +86,14 @@ fn a_bad_checkpoint_is_one_clear_line_and_changes_nothing() {
     assert!(message().contains("weights.safetensors is not what was written"));
     std::fs::write(place.join("weights.safetensors"), weights).unwrap();
 
+    // A folder that somebody else put beside it stays, whatever its name begins with.
+    let foreign = place.parent().unwrap().join("2024-backup");
+    std::fs::create_dir(&foreign).unwrap();
+    train(&quick("lava-room", 1, 1_500), &folder.path().join("run"), true).unwrap();
+    assert!(foreign.is_dir() && !place.exists(), "the old checkpoint goes, the foreign folder stays");
+    let place = std::fs::read_to_string(foreign.with_file_name("latest")).unwrap();
+    let place = foreign.with_file_name(place);
+
     // Whole again, but of another world.
     let checkpoint = Checkpoint::open(&place).unwrap();
     let duel = WorldChoice::new("paddle-duel", None).unwrap();

@@ -127,3 +127,57 @@ fn an_interrupt_saves_and_exits_well() {
     assert!(summary.contains("\"interrupted\": true"), "{summary}");
     entropy_arcade::learner::checkpoint::Checkpoint::open(&out).unwrap();
 }
+
+/// A run that is refused changes nothing, whatever it was refused for.
+#[test]
+fn a_refused_resume_leaves_the_run_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    common::train(&common::quick("lava-room", 1, 1_500), &out, false).unwrap();
+    let content = || -> Vec<Vec<u8>> {
+        let latest = std::fs::read_to_string(out.join("checkpoint/latest")).unwrap();
+        ["config.toml", "metrics.jsonl", "episodes.jsonl", &format!("checkpoint/{latest}/manifest.json")]
+            .map(|file| std::fs::read(out.join(file)).unwrap())
+            .into()
+    };
+    // A line after the checkpoint is what a careless resume would cut off first.
+    let mut episodes = std::fs::read(out.join("episodes.jsonl")).unwrap();
+    episodes.extend_from_slice(b"{}\n");
+    std::fs::write(out.join("episodes.jsonl"), episodes).unwrap();
+    let before = content();
+    let path = out.to_str().unwrap();
+    for (arguments, message) in [
+        (["--env", "paddle-duel"], "it was trained on lava-room"),
+        (["--level", "2"], "its observations have another shape"),
+        (["--set", "sac.hidden=[8]"], "actor.layers.0"),
+    ] {
+        let text = failure(&[&["--no-render", "--resume", path], &arguments[..]].concat());
+        assert!(text.contains(message), "{text}");
+        assert!(content() == before, "{arguments:?} changed the run");
+    }
+}
+
+/// A level given by a relative path is found again from another folder.
+#[test]
+fn a_run_finds_its_level_from_anywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("mine.ron"), entropy_arcade::sim::level::SHIPPED[0].1).unwrap();
+    let output = Command::new(program())
+        .args(["--no-render", "--level", "mine.ron", "--steps", "300", "--device", "cpu", "--out", "run"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let output =
+        run(&["eval", "--checkpoint", folder.path().join("run").to_str().unwrap(), "--episodes", "2"]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// A reader that goes away ends the program without a word.
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let command = format!("{} envs | true; {} envs | head -1", program().display(), program().display());
+    let output = Command::new("sh").args(["-c", &command]).output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -27,6 +27,7 @@ fn setup(checkpoints: Option<PathBuf>) -> LearnerSetup {
             slots: 1,
             rewards: Vec::new(),
         },
+        streams: 1,
         level: None,
         config: LearnerConfig {
             batch_size: 16,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::mdp::{Action, Policy};
+use crate::mdp::{Action, EnvironmentSpec, Policy};
 use crate::sim::{Seats, TickClock};
 
 /// Who plays one seat.
@@ -129,13 +129,17 @@ impl HumanInput {
 pub struct FrozenPolicies(pub BTreeMap<String, Arc<dyn Policy>>);
 
 impl FrozenPolicies {
-    /// Loads the policy of the checkpoint or run in `folder` under its path as name.
+    /// Loads the policy of the checkpoint or run in `folder` under its path as name, to play `spec`.
     ///
     /// # Errors
-    /// The checkpoint's own error.
-    pub fn load(&mut self, folder: &Path) -> Result<Controller, crate::learner::CheckpointError> {
+    /// The checkpoint's own error; one of another world is refused.
+    pub fn load(
+        &mut self,
+        folder: &Path,
+        spec: &EnvironmentSpec,
+    ) -> Result<Controller, crate::learner::CheckpointError> {
         let name = folder.display().to_string();
-        let policy = crate::learner::checkpoint::load_policy(folder)?;
+        let policy = crate::learner::checkpoint::load_policy(folder, spec)?;
         self.0.insert(name.clone(), policy);
         Ok(Controller::Frozen(name))
     }

@@ -155,10 +155,14 @@ pub struct History {
     pub success: Series,
     /// Recorded environment steps per second, lately.
     pub env_step_rate: f32,
+    /// Environment steps the learner has received; falls back when it is reset or loads a checkpoint.
+    pub env_steps: u64,
     /// Every seat's episodes that finished since the last frame.
     pub latest: Vec<EpisodeSummary>,
     /// The last episode of the watched arena's slots.
     pub watched: Option<EpisodeSummary>,
+    gradient_steps: u64,
+    failed: bool,
 }
 
 /// Feeds a [`LiveLearner`], which must be there, and keeps its [`History`].
@@ -186,18 +190,28 @@ pub fn remember(
     mut history: ResMut<History>,
     mut last: Local<Option<(std::time::Instant, u64, u64)>>,
 ) {
+    let status = learner.status();
+    if status.gradient_steps < history.gradient_steps {
+        // Another agent from here on: its curves are its own.
+        *history = History::default();
+    }
+    if let (Health::Failed(reason), false) = (&status.health, history.failed) {
+        tracing::error!("{reason}");
+    }
+    history.failed = matches!(status.health, Health::Failed(_));
+    (history.env_steps, history.gradient_steps) = (status.env_steps, status.gradient_steps);
+    let x = status.env_steps;
     history.latest.clear();
     for episode in episodes.0.drain(..) {
         if episode.controller == Controller::Learning.name() {
-            history.episode_return.push(replay.env_steps, episode.episode_return);
-            history.success.push(replay.env_steps, f32::from(u8::from(episode.success)));
+            history.episode_return.push(x, episode.episode_return);
+            history.success.push(x, f32::from(u8::from(episode.success)));
         }
         if episode.arena == 0 {
             history.watched = Some(episode.clone());
         }
         history.latest.push(episode);
     }
-    let status = learner.status();
     let now = std::time::Instant::now();
     let (at, env_steps, gradient_steps) = *last.get_or_insert((now, replay.env_steps, status.gradient_steps));
     let seconds = now.duration_since(at).as_secs_f32();
@@ -205,13 +219,11 @@ pub fn remember(
         return;
     }
     *last = Some((now, replay.env_steps, status.gradient_steps));
-    let x = replay.env_steps;
-    history.env_step_rate = (x - env_steps) as f32 / seconds;
+    history.env_step_rate = (replay.env_steps - env_steps) as f32 / seconds;
     let rate = history.env_step_rate;
     history.env_steps_per_second.push(x, rate);
     history.gradient_steps_per_second.push(x, status.gradient_steps_per_second);
-    if status.gradient_steps > gradient_steps && !matches!(status.health, Health::Failed(_)) {
-        let report = &status.report;
+    if let (Some(report), true) = (status.measured(), status.gradient_steps > gradient_steps) {
         history.critic_loss.push(x, report.critic_loss);
         history.temperature.push(x, report.temperature);
         history.entropy.push(x, report.entropy);

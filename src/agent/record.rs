@@ -37,6 +37,12 @@ pub(super) fn record(
         for slot in 0..seats.slots() {
             let stream = seats.arena * MOST_SLOTS + slot;
             let memory = roster.seat(stream);
+            let name = controllers.get(slot).map_or("", |controller| controller.name());
+            if memory.episode_length == 0 || memory.played.is_empty() {
+                memory.played = name;
+            } else if memory.played != name {
+                memory.played = "mixed";
+            }
             memory.episode_return += seats.rewards[slot];
             memory.episode_length += 1;
             let row = memory.row.take();
@@ -45,7 +51,7 @@ pub(super) fn record(
                 episodes.0.push(EpisodeSummary {
                     arena: seats.arena,
                     slot,
-                    controller: controllers.get(slot).map_or("", |controller| controller.name()).to_owned(),
+                    controller: memory.played.to_owned(),
                     episode_return: memory.episode_return,
                     episode_length: memory.episode_length,
                     end,
@@ -64,8 +70,10 @@ pub(super) fn record(
         }
     }
     if found < rows {
-        // Seats vanished in the middle of a step: what they were doing has no outcome.
+        // Seats vanished in the middle of a step: what they were doing has no outcome. The others'
+        // step is dropped with theirs, so their next one follows nothing that was recorded.
         roster.pending.clear();
+        roster.seats.iter_mut().for_each(|memory| memory.open = false);
         return;
     }
     finals.sort_by_key(|(row, ..)| *row);

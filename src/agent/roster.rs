@@ -17,6 +17,8 @@ pub(super) struct SeatMemory {
     pub(super) open: bool,
     pub(super) episode_return: f32,
     pub(super) episode_length: u32,
+    /// Who played the episode so far; `mixed` when seats changed hands.
+    pub(super) played: &'static str,
     /// Row of the pending step, when this step is recorded.
     pub(super) row: Option<usize>,
 }
@@ -78,6 +80,7 @@ impl Roster {
                 open: false,
                 episode_return: 0.0,
                 episode_length: 0,
+                played: "",
                 row: None,
             });
         }

@@ -28,10 +28,17 @@ pub(super) fn select_actions(
     for (seats, controllers) in &all {
         for (slot, controller) in controllers.iter().enumerate() {
             let stream = seats.arena * MOST_SLOTS + slot;
-            let state_len = policy.policy.state_len();
+            let state_len = match controller {
+                Controller::Frozen(name) => frozen.0.get(name).map_or(0, |policy| policy.state_len()),
+                _ => policy.policy.state_len(),
+            };
             let memory = roster.seat(stream);
             if seats.begins {
                 (memory.open, memory.episode_return, memory.episode_length) = (false, 0.0, 0);
+                memory.state = PolicyState(vec![0.0; state_len]);
+            }
+            // Another policy may have sat here until now.
+            if memory.state.0.len() != state_len {
                 memory.state = PolicyState(vec![0.0; state_len]);
             }
             let (rng, state) = (memory.rng.clone(), std::mem::take(&mut memory.state));

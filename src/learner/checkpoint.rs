@@ -121,6 +121,14 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError`] in one line.
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
+        Self::open_only(folder, |_| true)
+    }
+
+    /// As [`Checkpoint::open`], but reads only the files that `wanted` names.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn open_only(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Self, CheckpointError> {
         let folder = locate(folder)?;
         let path = folder.display().to_string();
         let damaged = |problem: String| CheckpointError::Damaged { path: path.clone(), problem };
@@ -140,7 +148,7 @@ impl Checkpoint {
         }
         let manifest: Manifest = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         let mut files = BTreeMap::new();
-        for (name, &(bytes, sum)) in &manifest.files {
+        for (name, &(bytes, sum)) in manifest.files.iter().filter(|(name, _)| wanted(name)) {
             let content = fs::read(folder.join(name)).map_err(|error| damaged(format!("{name}: {error}")))?;
             if content.len() as u64 != bytes {
                 return Err(damaged(format!("{name} has {} bytes of {bytes}", content.len())));
@@ -205,12 +213,14 @@ impl Checkpoint {
     }
 }
 
-/// The policy of the checkpoint in `folder`.
+/// The policy of the checkpoint in `folder`, to play `spec` with.
 ///
 /// # Errors
-/// As [`Checkpoint::open`] and [`Checkpoint::policy`].
-pub fn load_policy(folder: &Path) -> Result<Arc<dyn Policy>, CheckpointError> {
-    Checkpoint::open(folder)?.policy()
+/// As [`Checkpoint::open`], [`Checkpoint::check_spec`] and [`Checkpoint::policy`].
+pub fn load_policy(folder: &Path, spec: &EnvironmentSpec) -> Result<Arc<dyn Policy>, CheckpointError> {
+    let checkpoint = Checkpoint::open_only(folder, |name| name == "weights.safetensors")?;
+    checkpoint.check_spec(spec)?;
+    checkpoint.policy()
 }
 
 /// The folder of the checkpoint meant by `folder`.
@@ -269,8 +279,10 @@ pub fn write(
     let text = serde_json::to_vec_pretty(&manifest)
         .map_err(|error| CheckpointError::Io { path: name.clone(), reason: error.to_string() })?;
     write_flushed(&aside.join(MANIFEST), &text).map_err(io(&aside))?;
+    flush_folder(&aside);
     let place = folder.join(&name);
     fs::rename(&aside, &place).map_err(io(&place))?;
+    flush_folder(folder);
     replace_file(&folder.join(LATEST), name.as_bytes()).map_err(io(folder))?;
     remove_others(folder, &name);
     Ok(place)
@@ -284,11 +296,22 @@ pub fn replace_file(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let aside = path.with_extension("new");
     write_flushed(&aside, content)?;
     fs::rename(&aside, path)?;
-    // The rename itself must reach the disk too, where the system lets a folder be flushed.
-    if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
+    path.parent().into_iter().for_each(flush_folder);
+    Ok(())
+}
+
+/// Whether a folder's name is one that [`write`] gives: twelve digits, and a number after a dash.
+fn is_ours(name: &str) -> bool {
+    let (steps, again) = name.split_once('-').unwrap_or((name, "1"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    steps.len() >= 12 && digits(steps) && digits(again)
+}
+
+/// A folder's own entries must reach the disk too, where the system lets a folder be flushed.
+fn flush_folder(folder: &Path) {
+    if let Ok(folder) = File::open(folder) {
         _ = folder.sync_all();
     }
-    Ok(())
 }
 
 fn write_flushed(path: &Path, content: &[u8]) -> std::io::Result<()> {
@@ -303,7 +326,7 @@ fn remove_others(folder: &Path, keep: &str) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        let ours = name.trim_start_matches(".new-").starts_with(|first: char| first.is_ascii_digit());
+        let ours = is_ours(name.trim_start_matches(".new-"));
         if ours && name != keep && entry.path().is_dir() {
             _ = fs::remove_dir_all(entry.path());
         }

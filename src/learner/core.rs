@@ -11,7 +11,7 @@ use crate::mdp::{
     ActionSpace, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, rng,
 };
 use crate::replay::{ReplayBuffer, ReplayConfig};
-use crate::sac::{CategoricalPolicy, SacUpdate, UpdateReport, weights};
+use crate::sac::{CategoricalPolicy, SacError, SacUpdate, UpdateReport, weights};
 
 /// One gradient step of credit. Whole numbers add up the same in any order and on any disk.
 const CREDIT_UNIT: u64 = 1_000_000;
@@ -21,6 +21,8 @@ const CREDIT_UNIT: u64 = 1_000_000;
 pub struct LearnerSetup {
     /// What it learns to play.
     pub spec: EnvironmentSpec,
+    /// Streams recorded at the same time, for replay to make room for: arenas times learning slots.
+    pub streams: usize,
     /// The level it learns on, if its world has levels.
     pub level: Option<PathBuf>,
     /// How.
@@ -40,6 +42,7 @@ impl LearnerSetup {
     pub fn new(spec: EnvironmentSpec, config: LearnerConfig) -> Self {
         Self {
             spec,
+            streams: 64,
             level: None,
             config,
             device: DeviceChoice::Auto,
@@ -133,6 +136,12 @@ impl Learner {
         if self.replay.is_empty() { 0 } else { self.counters.credit / CREDIT_UNIT }
     }
 
+    /// Forgets credit beyond `most` gradient steps: a learner that cannot keep up with fast play
+    /// must not work off old debts on stale data for minutes.
+    pub fn limit_credit(&mut self, most: u64) {
+        self.counters.credit = self.counters.credit.min(most * CREDIT_UNIT);
+    }
+
     /// Makes `count` gradient steps and reports the last one, if asked.
     ///
     /// # Errors
@@ -189,6 +198,7 @@ impl Learner {
     pub fn set_config(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
         config.validate()?;
         self.sac.set_config(config.sac.clone())?;
+        self.replay.set_returns(config.n_step, config.sac.gamma);
         self.setup.config = LearnerConfig { replay_capacity: self.setup.config.replay_capacity, ..config };
         Ok(())
     }
@@ -208,8 +218,14 @@ impl Learner {
     /// Writes a checkpoint into `folder`, with `extra` files beside the learner's own.
     ///
     /// # Errors
-    /// [`CheckpointError`] names the path and the system's reason; the last checkpoint stays.
+    /// [`CheckpointError`] names the path and the system's reason, [`SacError::NotFinite`] says that
+    /// there is nothing worth keeping; the last checkpoint stays.
     pub fn save(&self, folder: &Path, extra: Vec<(String, Vec<u8>)>) -> Result<PathBuf, LearnerError> {
+        let tensors = self.sac.export()?;
+        if tensors.values().flat_map(|tensor| &tensor.data).any(|value| !value.is_finite()) {
+            let gradient_steps = self.counters.gradient_steps;
+            return Err(SacError::NotFinite { what: "a parameter", gradient_steps }.into());
+        }
         let manifest = Manifest::new(
             self.setup.spec.clone(),
             self.setup.level.clone(),
@@ -224,7 +240,7 @@ impl Learner {
             problem: error.to_string(),
         })?;
         let mut files = vec![
-            ("weights.safetensors".to_owned(), weights::to_bytes(&self.sac.export()?, &Default::default())?),
+            ("weights.safetensors".to_owned(), weights::to_bytes(&tensors, &Default::default())?),
             ("replay.bin".to_owned(), replay),
         ];
         files.extend(extra);
@@ -257,7 +273,12 @@ fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
     let config = &setup.config;
     ReplayBuffer::new(
         setup.spec.observation.clone(),
-        ReplayConfig { capacity: config.replay_capacity, n_step: config.n_step, gamma: config.sac.gamma },
+        ReplayConfig {
+            capacity: config.replay_capacity,
+            streams: setup.streams,
+            n_step: config.n_step,
+            gamma: config.sac.gamma,
+        },
     )
 }
 

@@ -46,6 +46,9 @@ pub enum LearnerError {
     /// The environment's actions are of a kind that no algorithm here learns.
     #[error("{0}: its actions are continuous; only discrete actions can be learned")]
     ContinuousActions(String),
+    /// A period failed; whoever waits for it has the reason already.
+    #[error("{0}")]
+    Period(String),
     /// The learner's thread is gone.
     #[error("the learner stopped: {0}")]
     Stopped(String),

@@ -62,10 +62,17 @@ pub struct LearnerStatus {
     pub message: String,
 }
 
+impl LearnerStatus {
+    /// The latest measured gradient step, `None` before the first.
+    pub fn measured(&self) -> Option<UpdateReport> {
+        (self.report != UpdateReport::default()).then_some(self.report)
+    }
+}
+
 /// What one period brought.
 #[derive(Clone)]
 pub struct PeriodReport {
-    /// The policy for the period after next.
+    /// The policy that acts in the next period.
     pub policy: PolicySnapshot,
     /// The last gradient step, if there was one.
     pub report: Option<UpdateReport>,
@@ -138,7 +145,6 @@ impl LearnerHandle {
                 Ok(Err(error)) => error.to_string(),
                 Err(panic) => format!("it panicked: {}", panic_text(&*panic)),
             };
-            tracing::error!("the learner stopped: {failure}");
             let last = status.load();
             status.store(Arc::new(LearnerStatus {
                 health: Health::Failed(failure),
@@ -260,6 +266,8 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("without a word")
 }
 
+/// Gradient steps a live learner may owe; what play brings beyond that is not made up for later.
+const MOST_DEBT: u64 = 2_000;
 /// Gradient steps between two looks at the inbox.
 const STEPS_A_ROUND: u64 = 4;
 /// Time between two measured gradient steps, and between two status updates.
@@ -337,7 +345,7 @@ impl Worker {
         if self.checkpoints.is_some()
             && every > 0.0
             && saved.elapsed().as_secs_f32() >= every
-            && self.learner.counters().gradient_steps > at
+            && self.learner.counters().gradient_steps != at
         {
             self.save(None, Vec::new(), None);
         }
@@ -346,14 +354,17 @@ impl Worker {
 
     fn obey(&mut self, command: Command) -> Result<(), LearnerError> {
         match command {
-            Command::Steps(steps) => self.learner.push(&steps, self.training),
+            Command::Steps(steps) => {
+                self.learner.push(&steps, self.training);
+                self.learner.limit_credit(MOST_DEBT);
+            }
             Command::Period(steps, reply) => {
                 self.learner.push(&steps, true);
                 let result = self.period();
                 let failed = result.as_ref().err().map(ToString::to_string);
                 _ = reply.send(result);
                 if let Some(failed) = failed {
-                    return Err(LearnerError::Stopped(failed));
+                    return Err(LearnerError::Period(failed));
                 }
             }
             Command::Train(on) => {
@@ -381,6 +392,7 @@ impl Worker {
             }
             Command::Reset => {
                 self.learner.reset()?;
+                self.saved = (Instant::now(), 0);
                 self.publish()?;
                 self.tell(None, Some("fresh networks".into()));
             }

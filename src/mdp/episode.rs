@@ -44,7 +44,8 @@ pub struct EpisodeSummary {
     pub arena: usize,
     /// Player slot.
     pub slot: usize,
-    /// Who played its last step: `learning`, `human`, `frozen`, `scripted` or `random`.
+    /// Who played it: `learning`, `human`, `frozen`, `scripted`, `random`, or `mixed` when somebody
+    /// took over or gave back on the way.
     pub controller: String,
     /// Undiscounted sum of rewards.
     pub episode_return: f32,
@@ -54,6 +55,7 @@ pub struct EpisodeSummary {
     pub end: EpisodeEnd,
     /// Whether the environment calls it a success (goal reached, match won).
     pub success: bool,
-    /// The environment's own score from this slot's side (points for minus against, or 0/1).
+    /// The environment's own score from this slot's side (points for minus against, or 0/1). It is
+    /// what people count, not a reward: nothing is learned from it.
     pub score: f32,
 }

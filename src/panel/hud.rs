@@ -124,7 +124,7 @@ fn time(pace: Option<&Pace>, sim: Option<&SimConfig>) -> String {
         }
     });
     let arenas = sim.map_or(0, |sim| sim.arenas);
-    if arenas > 1 { format!("{arenas} arenas learn, {speed}") } else { speed }
+    if arenas > 1 { format!("{arenas} arenas run, {speed}") } else { speed }
 }
 
 /// Keys and what they do now.

@@ -87,8 +87,8 @@ fn show(
                 learning.status(ui);
                 playing.time(ui);
                 playing.thoughts(ui);
-                learning.curves(ui);
                 playing.players(ui);
+                learning.curves(ui);
                 learning.tuning(ui);
                 learning.files(ui);
             });

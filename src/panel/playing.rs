@@ -103,7 +103,7 @@ impl Playing<'_, '_> {
                     .clicked()
                 {
                     drafts.error.clear();
-                    if let Err(error) = frozen.load(Path::new(drafts.folder.trim())) {
+                    if let Err(error) = frozen.load(Path::new(drafts.folder.trim()), &self.spec) {
                         drafts.error = error.to_string();
                     }
                 }

@@ -12,6 +12,8 @@ use crate::mdp::{
 
 /// Steps a segment holds. Its one extra entry for the observation after the last step costs 1/64.
 pub(super) const SEGMENT_STEPS: usize = 64;
+/// Segments every expected stream has room for.
+const SEGMENTS_PER_STREAM: usize = 4;
 /// Entries a segment holds.
 pub(super) const SEGMENT_ENTRIES: usize = SEGMENT_STEPS + 1;
 
@@ -24,8 +26,10 @@ pub(super) const HUMAN: u8 = 8;
 /// How much is kept and what a sample is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ReplayConfig {
-    /// Transitions kept, rounded up to whole segments.
+    /// Transitions kept, rounded up to whole segments and to four segments for every stream.
     pub capacity: usize,
+    /// Streams expected to be recorded at the same time.
+    pub streams: usize,
     /// Steps accumulated in a sample, 1 to 16.
     pub n_step: usize,
     /// Discount factor.
@@ -72,7 +76,9 @@ pub struct ReplayBuffer {
 impl ReplayBuffer {
     /// An empty buffer for observations of `space`. Memory is reserved now and touched when used.
     pub fn new(space: ObservationSpace, config: ReplayConfig) -> Self {
-        let segments = config.capacity.div_ceil(SEGMENT_STEPS).max(2);
+        // Fewer than a few segments a stream, and streams would push out each other's open ones.
+        let segments =
+            config.capacity.div_ceil(SEGMENT_STEPS).max(SEGMENTS_PER_STREAM * config.streams).max(2);
         let entries = segments * SEGMENT_ENTRIES;
         Self {
             vectors: vec![0.0; entries * space.vector_len()],
@@ -90,6 +96,11 @@ impl ReplayBuffer {
             space,
             config,
         }
+    }
+
+    /// Changes how samples are assembled: rewards accumulated, and the discount factor.
+    pub fn set_returns(&mut self, n_step: usize, gamma: f32) {
+        (self.config.n_step, self.config.gamma) = (n_step, gamma);
     }
 
     /// Transitions that can be sampled.
@@ -153,7 +164,8 @@ impl ReplayBuffer {
         if cursor.used as usize >= SEGMENT_STEPS {
             let full = cursor;
             let next = self.begin_segment();
-            if full.pending {
+            // With hardly more segments than streams, the oldest may be the one just filled.
+            if full.pending && full.segment != next.segment {
                 // The segment ends with the observation that also begins the next one.
                 self.complete(full, vector, grid);
                 self.links[full.segment as usize] = (next.segment, self.generations[next.segment as usize]);
@@ -227,13 +239,27 @@ impl ReplayBuffer {
         }
         let entries = (self.begun.min(self.segments as u64) as usize) * SEGMENT_ENTRIES;
         while batch.batch < count {
-            // Entries that cannot be sampled are few: final observations, and the ends of open segments.
-            let entry = rng.random_range(0..entries);
-            if self.flags[entry] & VALID != 0 {
-                self.gather(entry, batch);
-            }
+            let entry = self.draw(entries, rng);
+            self.gather(entry, batch);
         }
         true
+    }
+
+    /// One sampleable entry of the first `entries`, uniformly.
+    ///
+    /// Entries that cannot be sampled are final observations and the ends of open segments: few,
+    /// but for a young buffer of many streams, in which guessing is given up for counting.
+    fn draw(&self, entries: usize, rng: &mut Rng) -> usize {
+        for _ in 0..64 {
+            let entry = rng.random_range(0..entries);
+            if self.flags[entry] & VALID != 0 {
+                return entry;
+            }
+        }
+        let chosen = rng.random_range(0..self.valid);
+        let valid = (0..entries).filter(|&entry| self.flags[entry] & VALID != 0);
+        // `valid` counts exactly these entries.
+        valid.into_iter().nth(chosen).unwrap_or(0)
     }
 
     /// Appends the n-step transition that starts at `entry` (specification section 13).
@@ -311,7 +337,7 @@ mod tests {
     }
 
     fn config(capacity: usize, n_step: usize) -> ReplayConfig {
-        ReplayConfig { capacity, n_step, gamma: 0.5 }
+        ReplayConfig { capacity, streams: 0, n_step, gamma: 0.5 }
     }
 
     /// A step whose observation says which stream and time it is from.
@@ -370,6 +396,22 @@ mod tests {
         assert_eq!(buffer.len(), 2, "1→2 and 50→51");
     }
 
+    #[test]
+    fn more_streams_than_segments_lose_transitions_and_nothing_else() {
+        let mut buffer = ReplayBuffer::new(space(), config(128, 1));
+        for time in 0..500 {
+            for stream in 0..5 {
+                buffer.push(&step(stream, time, time == 0, None));
+            }
+            let counted = buffer.flags.iter().filter(|&&flags| flags & VALID != 0).count();
+            assert_eq!(buffer.len(), counted);
+            let mut batch = TransitionBatch::default();
+            assert_eq!(buffer.sample(4, &mut rng(1, Stream::Replay, 0), &mut batch), counted > 0);
+        }
+        let roomy = ReplayBuffer::new(space(), ReplayConfig { streams: 100, ..config(128, 1) });
+        assert!(roomy.capacity() >= 100 * 4 * SEGMENT_STEPS);
+    }
+
     proptest! {
         /// Every sample is a transition that happened, however streams interleave, end and wrap around.
         #[test]
@@ -412,6 +454,7 @@ mod tests {
                 }
             }
             prop_assert!(buffer.len() <= buffer.capacity());
+            prop_assert_eq!(buffer.len(), buffer.flags.iter().filter(|&&flags| flags & VALID != 0).count());
         }
     }
 

@@ -179,7 +179,8 @@ mod tests {
 
     fn filled() -> ReplayBuffer {
         let space = ObservationSpace { vector: vec!["x".into()], grid: None };
-        let mut buffer = ReplayBuffer::new(space, ReplayConfig { capacity: 200, n_step: 2, gamma: 0.9 });
+        let mut buffer =
+            ReplayBuffer::new(space, ReplayConfig { capacity: 200, streams: 2, n_step: 2, gamma: 0.9 });
         for time in 0..500u32 {
             let mut steps = StepBatch {
                 streams: vec![time % 2],

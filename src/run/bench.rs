@@ -40,7 +40,7 @@ impl Line {
             version: env!("CARGO_PKG_VERSION"),
             work,
             metric,
-            value: (1000.0 * values[runs / 2]).round() / 1000.0,
+            value: (1000.0 * (values[(runs - 1) / 2] + values[runs / 2]) / 2.0).round() / 1000.0,
             runs,
             threads,
         }

@@ -31,16 +31,34 @@ impl RunFolder {
     /// # Errors
     /// [`RunError::Folder`] when it cannot be made or holds a run already.
     pub fn create(path: &Path, config: &str) -> Result<Self, RunError> {
-        if path.join("metrics.jsonl").exists() {
-            return Err(folder_error(
-                path,
-                "holds a run already; choose another --out, or go on with --resume",
-            ));
-        }
+        Self::check_free(path)?;
         fs::create_dir_all(path).map_err(|error| folder_error(path, error))?;
         replace_file(&path.join("config.toml"), config.as_bytes())
             .map_err(|error| folder_error(path, error))?;
         Self::open(path, Some(Lengths::default()))
+    }
+
+    /// Whether a new run may begin in `path`.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] when it holds a run already.
+    pub fn check_free(path: &Path) -> Result<(), RunError> {
+        if path.join("metrics.jsonl").exists() {
+            let reason = "holds a run already; choose another --out, or go on with --resume".to_owned();
+            return Err(RunError::Folder { path: path.display().to_string(), reason });
+        }
+        Ok(())
+    }
+
+    /// Opens a run folder to go on with `config`, see [`RunFolder::open`].
+    ///
+    /// # Errors
+    /// As [`RunFolder::open`].
+    pub fn resume(path: &Path, config: &str, lengths: Option<Lengths>) -> Result<Self, RunError> {
+        let folder = Self::open(path, lengths)?;
+        replace_file(&path.join("config.toml"), config.as_bytes())
+            .map_err(|error| folder_error(path, error))?;
+        Ok(folder)
     }
 
     /// Opens a run folder to go on, cutting off what was written after the checkpoint that had `lengths`.
@@ -130,5 +148,6 @@ fn write_line(file: &mut BufWriter<File>, line: &impl Serialize) -> std::io::Res
 }
 
 fn folder_error(path: &Path, reason: impl ToString) -> RunError {
-    RunError::Folder { path: path.display().to_string(), reason: reason.to_string() }
+    let reason = format!("{}; check the folder, its rights and the free space", reason.to_string());
+    RunError::Folder { path: path.display().to_string(), reason }
 }

@@ -1,7 +1,8 @@
 //! Headless training: actors and learner in parallel, meeting at a barrier, reproducible to the byte.
 //!
-//! In period t actors play with the policy learned from data up to period t − 1 while the learner
-//! trains on that data. Neither sees anything of the other before both are through.
+//! In period t the learner trains on all data up to period t − 1, while actors play with the policy of
+//! the last barrier, which is learned from data up to t − 2. Neither sees anything of the other
+//! before both are through.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -97,18 +98,25 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
     };
     let mut lengths = None;
     if let Some(from) = &resume {
-        lengths = run.restore(app.world_mut(), &Checkpoint::open(from)?)?;
+        let checkpoint = Checkpoint::open(from)?;
+        checkpoint.check_spec(&learner_setup.spec)?;
+        lengths = run.restore(app.world_mut(), &checkpoint)?;
+    } else if let Some(path) = &out {
+        RunFolder::check_free(path)?;
     }
-    run.folder = match &out {
-        Some(path) if resume.as_deref() == Some(path) => Some(RunFolder::open(path, lengths)?),
-        Some(path) => Some(RunFolder::create(path, &config.to_toml())?),
-        None => None,
-    };
     let mut learner = LearnerHandle::start(learner_setup);
     app.insert_resource(LearningPolicy(learner.policy()));
     // An empty period waits for the device and brings the first policy.
     learner.begin_period(StepBatch::default());
     let mut period = learner.finish_period()?;
+    // Only now that the learner has accepted everything does anything change on disk.
+    run.folder = match &out {
+        Some(path) if resume.as_deref() == Some(path) => {
+            Some(RunFolder::resume(path, &config.to_toml(), lengths)?)
+        }
+        Some(path) => Some(RunFolder::create(path, &config.to_toml())?),
+        None => None,
+    };
     run.rates = (Instant::now(), run.env_steps, period.counters.gradient_steps);
     if !silent {
         let status = learner.status();
@@ -246,6 +254,11 @@ impl Run {
                     problem: format!("simulation.json: {error}"),
                 }
             })?;
+        let spec = &checkpoint.manifest.environment;
+        if !state.arenas.iter().all(|arena| arena.fits(spec)) {
+            let problem = "simulation.json: actions that do not exist".to_owned();
+            return Err(CheckpointError::Damaged { path: checkpoint.path(), problem }.into());
+        }
         let restore = world.resource::<EnvironmentHooks>().restore;
         restore(world, &state.arenas);
         world.resource_mut::<Roster>().restore(&state.roster);

@@ -3,7 +3,7 @@
 //! Closing the window writes a last checkpoint and the summary; checkpoints in between are the
 //! learner's own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use bevy::prelude::*;
@@ -12,7 +12,7 @@ use super::folder::RunFolder;
 use super::headless::Summary;
 use super::metrics::Window;
 use crate::agent::live::{History, remember};
-use crate::agent::{Controller, LiveLearner, Replay};
+use crate::agent::{Controller, LiveLearner};
 
 /// Seconds between two lines in `metrics.jsonl`.
 const LINE_SECONDS: f32 = 5.0;
@@ -43,7 +43,7 @@ pub fn plugin(app: &mut App, run: LiveRun) {
     app.insert_resource(run).add_systems(Update, write.after(remember)).add_systems(Last, close);
 }
 
-fn write(mut run: ResMut<LiveRun>, learner: Res<LiveLearner>, history: Res<History>, replay: Res<Replay>) {
+fn write(mut run: ResMut<LiveRun>, learner: Res<LiveLearner>, history: Res<History>) {
     let run = &mut *run;
     if run.failed {
         return;
@@ -60,8 +60,8 @@ fn write(mut run: ResMut<LiveRun>, learner: Res<LiveLearner>, history: Res<Histo
             return Ok(());
         }
         run.line_at = Instant::now();
-        run.window.measured((status.gradient_steps > 0).then_some(status.report));
-        let mut line = run.window.line(replay.env_steps, status.gradient_steps, status.replay_len);
+        run.window.measured(status.measured());
+        let mut line = run.window.line(history.env_steps, status.gradient_steps, status.replay_len);
         line.insert("time/env_steps_per_second".into(), history.env_step_rate.into());
         line.insert("time/gradient_steps_per_second".into(), status.gradient_steps_per_second.into());
         run.folder.metric(&line)
@@ -73,12 +73,7 @@ fn write(mut run: ResMut<LiveRun>, learner: Res<LiveLearner>, history: Res<Histo
     }
 }
 
-fn close(
-    mut exits: MessageReader<AppExit>,
-    mut run: ResMut<LiveRun>,
-    learner: Res<LiveLearner>,
-    replay: Res<Replay>,
-) {
+fn close(mut exits: MessageReader<AppExit>, mut run: ResMut<LiveRun>, learner: Res<LiveLearner>) {
     if exits.read().count() == 0 {
         return;
     }
@@ -86,7 +81,7 @@ fn close(
     let summary = Summary {
         env: run.env.clone(),
         seed: run.seed,
-        env_steps: replay.env_steps,
+        env_steps: status.env_steps,
         gradient_steps: status.gradient_steps,
         episode_return: run.window.mean(|episode| episode.episode_return),
         success: run.window.mean(|episode| f32::from(u8::from(episode.success))),
@@ -107,23 +102,31 @@ fn close(
     }
 }
 
-/// Where a session without `--out` is kept until the next one of the same world but one:
-/// `<user data>/entropy-arcade/autosave/<env>`. `None` where the system names no such place.
-pub fn autosave(env: &str) -> Option<PathBuf> {
+/// Sessions without `--out` that are kept, of each world.
+const KEPT_SESSIONS: usize = 8;
+
+/// A new folder for a session without `--out`: `<user data>/entropy-arcade/sessions/<env>-<seconds>`.
+/// The oldest sessions of the same world go. `None` where the system names no place for user data.
+pub fn session_folder(env: &str) -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = variable("XDG_DATA_HOME")
         .or_else(|| variable("APPDATA"))
         .or_else(|| variable("HOME").map(|home| home.join(".local/share")))?;
-    let folder = data.join("entropy-arcade/autosave").join(env);
-    // The last session's agent stays loadable for one more session.
-    let previous = folder.with_file_name(format!("{env}-previous"));
-    if folder.exists() {
-        _ = std::fs::remove_dir_all(&previous);
-        std::fs::rename(&folder, &previous).ok()?;
-    }
-    is_writable(&folder).then_some(folder)
-}
-
-fn is_writable(folder: &Path) -> bool {
-    std::fs::create_dir_all(folder).is_ok()
+    let sessions = data.join("entropy-arcade/sessions");
+    std::fs::create_dir_all(&sessions).ok()?;
+    let prefix = format!("{env}-");
+    let mut old: Vec<PathBuf> = std::fs::read_dir(&sessions)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)))
+        .collect();
+    old.sort();
+    let surplus = old.len().saturating_sub(KEPT_SESSIONS - 1);
+    old.iter().take(surplus).for_each(|path| _ = std::fs::remove_dir_all(path));
+    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
+    // Two windows opened within a second must not share a folder either.
+    (0..10)
+        .map(|again| sessions.join(format!("{env}-{seconds}{again}")))
+        .find(|folder| std::fs::create_dir(folder).is_ok())
 }

@@ -30,7 +30,7 @@ pub enum CriticLoss {
 
 /// How target networks follow the online ones.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "mode", rename_all = "snake_case")]
+#[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
 pub enum TargetUpdate {
     /// `target ← tau·online + (1 − tau)·target` after every gradient step.
     Soft {
@@ -44,9 +44,10 @@ pub enum TargetUpdate {
     },
 }
 
-/// How the temperature is set.
+/// How the temperature is set. Its logarithm is kept within ln 1e-6 and ln 1e3, which no run that
+/// learns comes near.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "mode", rename_all = "snake_case")]
+#[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Temperature {
     /// Learned so that policy entropy meets `target_entropy_fraction · ln A`.
     Learned {

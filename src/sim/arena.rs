@@ -75,6 +75,14 @@ pub struct ArenaSnapshot {
     log: Vec<u16>,
 }
 
+impl ArenaSnapshot {
+    /// Whether its actions are whole steps of actions that `spec` knows.
+    pub fn fits(&self, spec: &EnvironmentSpec) -> bool {
+        self.log.len().is_multiple_of(spec.slots.max(1))
+            && self.log.iter().all(|&action| usize::from(action) < spec.action.len())
+    }
+}
+
 /// Marks an arena whose bodies' transforms are written after every tick, for drawing.
 #[derive(Component, Debug, Clone, Copy, Default)]
 pub struct Shown;

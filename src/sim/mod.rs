@@ -27,7 +27,7 @@ pub struct SimTick;
 /// its first, [`SimSystems::Observe`], [`SimSystems::Record`] and [`SimSystems::Reset`] on its last.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SimSystems {
-    /// Empty: for your own systems before anything moves.
+    /// Clears the last step and gives seats their controllers; for your own systems before anything moves.
     First,
     /// Controllers read observations and write actions.
     Select,
@@ -43,7 +43,7 @@ pub enum SimSystems {
     Record,
     /// Ended arenas return to a start and write their first observation.
     Reset,
-    /// Empty: for your own systems after everything has settled.
+    /// Hands over what was recorded, writes transforms; for your own systems after everything has settled.
     Last,
 }
 
