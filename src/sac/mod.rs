@@ -1,8 +1,9 @@
 //! Discrete Soft Actor-Critic: networks, one gradient step, and what it reports.
 //!
 //! Two implementations of one gradient step stand behind [`SacUpdate`] and are held to the same
-//! vectors: `fused`, differentiated by hand for the CPU, and `autodiff`, written on burn tensors for
-//! any device. This layer knows batches, not buffers, threads or worlds.
+//! vectors: `fused`, differentiated by hand for the CPU, with every variant [`SacConfig`] offers, and
+//! `autodiff`, written on burn tensors for any device, which refuses the variants. This layer knows
+//! batches, not buffers, threads or worlds.
 
 mod adam;
 mod autodiff;

@@ -112,32 +112,34 @@ impl SacUpdate for FusedSac {
 
     fn set_config(&mut self, config: SacConfig) -> Result<(), SacError> {
         config.validate()?;
-        if config.hidden != self.config.hidden {
-            return Err(SacError::Config {
-                key: "sac.hidden",
-                value: format!("{:?}", config.hidden),
-                allowed: "the widths training began with",
-            });
-        }
-        let shape = |config: &SacConfig| {
-            (config.backup == Backup::Single, config.critic_head, config.value_network.is_some())
+        let single = |config: &SacConfig| config.backup == Backup::Single;
+        let kept = |same: bool, key: &'static str, value: String, allowed: &'static str| {
+            if same { Ok(()) } else { Err(SacError::Config { key, value, allowed }) }
         };
-        let (before, after) = (shape(&self.config), shape(&config));
-        let change = if before.0 != after.0 {
-            let allowed = "a backup with as many critics as training began with";
-            Some(("sac.backup", format!("{:?}", config.backup).to_lowercase(), allowed))
-        } else if before.1 != after.1 {
-            let value = format!("{:?}", config.critic_head).to_lowercase();
-            Some(("sac.critic_head", value, "the head training began with"))
-        } else if before.2 != after.2 {
-            let value = if after.2 { "present" } else { "absent" };
-            Some(("sac.value_network", value.to_owned(), "what training began with"))
-        } else {
-            None
-        };
-        if let Some((key, value, allowed)) = change {
-            return Err(SacError::Config { key, value, allowed });
-        }
+        kept(
+            config.hidden == self.config.hidden,
+            "sac.hidden",
+            format!("{:?}", config.hidden),
+            "the widths training began with",
+        )?;
+        kept(
+            single(&config) == single(&self.config),
+            "sac.backup",
+            format!("{:?}", config.backup).to_lowercase(),
+            "a backup with as many critics as training began with",
+        )?;
+        kept(
+            config.critic_head == self.config.critic_head,
+            "sac.critic_head",
+            format!("{:?}", config.critic_head).to_lowercase(),
+            "the head training began with",
+        )?;
+        kept(
+            config.value_network.is_some() == self.config.value_network.is_some(),
+            "sac.value_network",
+            (if config.value_network.is_some() { "present" } else { "absent" }).to_owned(),
+            "what training began with",
+        )?;
         self.config = config;
         Ok(())
     }
