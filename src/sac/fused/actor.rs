@@ -2,8 +2,8 @@
 //! the specification's section 7, one function for each estimator. Which one is used, and when, is
 //! left to the step.
 //!
-//! All functions add to `gradient`, `[A]`, and return the loss; the mean over the batch is left to
-//! the caller. Entropies are exact: `dH / dl_j = −p_j · (ln p_j + H)`.
+//! Estimators fill `gradient`, `[A]`, zero before; the penalty adds to it. All return their loss; the
+//! mean over the batch is left to the caller. Entropies are exact: `dH / dl_j = −p_j · (ln p_j + H)`.
 
 use rand::{Rng as _, RngExt as _};
 
@@ -78,7 +78,8 @@ impl Draws {
         }
     }
 
-    /// Loss of state number `b` with the estimator that `config` names.
+    /// Loss of state number `b`, whose gradient is zero so far, with the estimator that `config` names.
+    #[inline]
     pub(super) fn loss(
         &mut self,
         config: &SacConfig,
@@ -118,14 +119,17 @@ impl Draws {
 
 /// `Σ_a p(a) · f(a)` with `f = temperature · ln p − sg[Qagg]`; `d loss / d l_j = p_j · (f_j − Σ_a p(a) f(a))`
 /// (Christodoulou 2019, equation 12).
+#[inline]
 fn expected(temperature: f32, state: &State<'_>, gradient: &mut [f32]) -> f32 {
-    let f = |a: usize| temperature * state.log_policy[a] - state.q.q(a);
     let mut expectation = 0.0;
-    for (a, policy) in state.policy.iter().enumerate() {
-        expectation += policy * f(a);
+    for (a, (f, (policy, log_policy))) in
+        gradient.iter_mut().zip(state.policy.iter().zip(state.log_policy)).enumerate()
+    {
+        *f = temperature * log_policy - state.q.q(a);
+        expectation += policy * *f;
     }
-    for (a, policy) in state.policy.iter().enumerate() {
-        gradient[a] += policy * (f(a) - expectation);
+    for (gradient, policy) in gradient.iter_mut().zip(state.policy) {
+        *gradient = policy * (*gradient - expectation);
     }
     expectation
 }
