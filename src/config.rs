@@ -256,6 +256,22 @@ mod tests {
     }
 
     #[test]
+    fn variants_of_the_algorithm_are_set_and_read_back() {
+        let config = set(&[
+            "sac.value_network.learning_rate=0.002",
+            "sac.actor_gradient={mode = \"gumbel\", samples = 2, relaxation = 0.5}",
+            "sac.temperature={mode = \"annealed\", upper_fraction = 0.9, lower_fraction = 0.2, steps = 1000}",
+            "sac.critic_head=dueling",
+            "sac.entropy_penalty=0.5",
+        ])
+        .unwrap();
+        assert_eq!(config.sac.value_network, Some(crate::sac::ValueNetwork { learning_rate: 0.002 }));
+        assert_eq!(toml::from_str::<RunConfig>(&config.to_toml()).unwrap().sac, config.sac);
+        let error = set(&["sac.q_clip=0.5", "sac.value_network.learning_rate=0.001"]).unwrap_err();
+        assert!(error.contains("sac.q_clip = 0.5: allowed is absence beside sac.value_network"), "{error}");
+    }
+
+    #[test]
     fn mistakes_name_key_value_and_what_is_allowed() {
         assert!(set(&["sac.gama=0.9"]).unwrap_err().contains("--set sac.gama=0.9: unknown field `gama`"));
         let misspelt = set(&["sac.temperature.target_entropy_fractoin=0.9"]).unwrap_err();

@@ -17,7 +17,7 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
 use crate::mdp::{Stream, TransitionBatch, rng};
-use crate::sac::{FusedSac, SacConfig, SacError, SacUpdate};
+use crate::sac::{AutodiffSac, FusedSac, SacConfig, SacError, SacUpdate};
 
 /// Longest time the timed part of one candidate's trial takes, unless a single round is longer.
 const TRIAL: Duration = Duration::from_millis(500);
@@ -57,7 +57,8 @@ pub enum LearnerDeviceError {
 ///
 /// # Errors
 /// [`LearnerDeviceError::NoGpu`] when a GPU is required and there is none, it fails, or the
-/// program was built without the feature `gpu`; [`LearnerDeviceError::Sac`] for a bad configuration.
+/// program was built without the feature `gpu`; [`LearnerDeviceError::Sac`] for a bad configuration, or
+/// one beyond what a GPU's step implements when a GPU is required.
 pub fn choose(
     choice: DeviceChoice,
     config: &SacConfig,
@@ -73,6 +74,12 @@ pub fn choose(
     };
     if choice == DeviceChoice::Cpu {
         return on_cpu("as configured".to_string());
+    }
+    if let Err(error) = AutodiffSac::supports(config) {
+        return match choice {
+            DeviceChoice::Auto => on_cpu(format!("the GPU's step does not know {error}")),
+            _ => Err(error.into()),
+        };
     }
     let gpu = match gpu::open(choice == DeviceChoice::Gpu && gpu::software_allowed()) {
         Ok(gpu) => gpu,
@@ -146,6 +153,7 @@ fn random_batch(features: usize, actions: usize, batch: usize, seed: u64) -> Tra
         weights: vec![1.0; batch],
         behaviour_entropies: vec![0.0; batch],
         indices: (0..batch as u32).collect(),
+        sampled_actions: Vec::new(),
     }
 }
 
@@ -194,6 +202,21 @@ mod tests {
                 assert_eq!(error.to_string().lines().count(), 1);
             }
         }
+    }
+
+    #[test]
+    fn what_only_the_cpu_implements_is_learned_there_or_refused() {
+        let config = SacConfig { hidden: vec![8], q_clip: Some(0.5), ..SacConfig::default() };
+        let (features, actions, batch, seed) = SIZE;
+        let choose = |choice| choose(choice, &config, features, actions, batch, seed);
+        for choice in [DeviceChoice::Auto, DeviceChoice::Cpu] {
+            let (sac, why) = choose(choice).unwrap();
+            assert_eq!(sac.device(), "cpu (fused)");
+            assert_eq!(why.contains("sac.q_clip = 0.5"), choice == DeviceChoice::Auto, "{why}");
+        }
+        let error = choose(DeviceChoice::Gpu).err().unwrap();
+        assert!(matches!(error, LearnerDeviceError::Sac(SacError::Config { .. })), "{error}");
+        assert!(error.to_string().contains("sac.q_clip = 0.5"), "{error}");
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub enum Stream {
     Evaluation = 5,
     /// Scripted and random controllers.
     Opponent = 6,
+    /// Actions a gradient step samples for its actor; the index is the number of the step.
+    ActorGradient = 7,
 }
 
 /// Generator number `index` of `stream` under the run's `seed`.

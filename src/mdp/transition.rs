@@ -195,6 +195,9 @@ pub struct TransitionBatch {
     pub behaviour_entropies: Vec<f32>,
     /// `[B]`: where each transition lies in the buffer, for priorities.
     pub indices: Vec<u32>,
+    /// `[B, K]`: actions for a score-function actor gradient; empty to have the update draw them
+    /// from its current policy, as training does.
+    pub sampled_actions: Vec<u16>,
 }
 
 impl TransitionBatch {
@@ -211,5 +214,6 @@ impl TransitionBatch {
         self.weights.clear();
         self.behaviour_entropies.clear();
         self.indices.clear();
+        self.sampled_actions.clear();
     }
 }

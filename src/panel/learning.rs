@@ -236,14 +236,11 @@ fn sliders(ui: &mut Ui, config: &mut LearnerConfig) -> Edit {
     let explanation =
         "On: the temperature is learned so that entropy meets its target. Off: it stays as it is.";
     row(ui, "temperature auto", explanation, |ui| {
-        let mut learned = matches!(sac.temperature, Temperature::Learned { .. });
+        let mut learned = sac.temperature != Temperature::Fixed;
         let response = ui.checkbox(&mut learned, "").on_hover_text(explanation);
         if response.changed() {
-            let Temperature::Learned { .. } = sac.temperature else {
-                sac.temperature = crate::sac::SacConfig::default().temperature;
-                return note(response);
-            };
-            sac.temperature = Temperature::Fixed;
+            sac.temperature =
+                if learned { crate::sac::SacConfig::default().temperature } else { Temperature::Fixed };
             note(response);
         }
     });

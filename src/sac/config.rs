@@ -54,8 +54,82 @@ pub enum Temperature {
         /// Fraction of the largest possible entropy, [0, 1].
         target_entropy_fraction: f32,
     },
+    /// Learned towards a target entropy that falls linearly, so that exploration ends on schedule.
+    Annealed {
+        /// Fraction of `ln A` aimed for at the first gradient step, [0, 1].
+        upper_fraction: f32,
+        /// Fraction aimed for after `steps` gradient steps and ever after, [0, `upper_fraction`].
+        lower_fraction: f32,
+        /// Gradient steps from the upper to the lower fraction, ≥ 1.
+        steps: u64,
+    },
     /// Stays at its initial value.
     Fixed,
+}
+
+impl Temperature {
+    /// Fraction of `ln A` that gradient step `t`, counted from 1, aims for; `None` when the
+    /// temperature is fixed. Annealed: `upper + (lower − upper) · min((t − 1) / steps, 1)`.
+    pub fn target_entropy_fraction(&self, t: u64) -> Option<f32> {
+        match *self {
+            Self::Learned { target_entropy_fraction } => Some(target_entropy_fraction),
+            Self::Annealed { upper_fraction, lower_fraction, steps } => {
+                // In f64: counts of gradient steps outgrow f32.
+                let progress = (t.saturating_sub(1) as f64 / steps as f64).min(1.0) as f32;
+                Some(upper_fraction + (lower_fraction - upper_fraction) * progress)
+            }
+            Self::Fixed => None,
+        }
+    }
+}
+
+/// What the last hidden layer of a critic feeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// One output for each action.
+    Linear,
+    /// State value and advantages, `Q = V + Adv − mean_a Adv` (Wang et al. 2016).
+    Dueling,
+}
+
+/// How the gradient of the actor's objective `Σ_a p(a) · Qagg(a) + temperature · H` is estimated. The
+/// entropy is exact in all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "snake_case")]
+pub enum ActorGradient {
+    /// Sums over all actions: no noise, no bias (Christodoulou 2019, equation 12).
+    Expected,
+    /// Score function `Qagg(a_k) · ∇ ln p(a_k)` of sampled actions without a baseline: unbiased, noisy
+    /// (Williams 1992).
+    Reinforce {
+        /// Actions `K` drawn for each state, 1–1024; noise falls with `√K`.
+        samples: usize,
+    },
+    /// Straight-through Gumbel-softmax: the loss values the sampled action, the gradient is that of
+    /// its relaxation (Jang et al. 2017). Biased: the relaxed sample's mean is not the policy. The
+    /// bias vanishes as `relaxation → 0`, where the noise grows without bound.
+    Gumbel {
+        /// Actions `K` drawn for each state, 1–1024; noise falls with `√K`.
+        samples: usize,
+        /// Temperature of the relaxation, 0.01–100: lower is less biased and noisier.
+        relaxation: f32,
+    },
+}
+
+/// The state-value network of the first Soft Actor-Critic (Haarnoja et al. 2018a), whose target copy
+/// replaces the target critics.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ValueNetwork {
+    /// Adam step size of the value network, > 0.
+    pub learning_rate: f32,
+}
+
+impl Default for ValueNetwork {
+    fn default() -> Self {
+        Self { learning_rate: 1e-3 }
+    }
 }
 
 /// Configuration of discrete Soft Actor-Critic (Haarnoja et al. 2018b; Christodoulou 2019).
@@ -70,8 +144,20 @@ pub struct SacConfig {
     pub backup: Backup,
     /// Whether the critic target keeps its entropy term.
     pub entropy_in_target: bool,
+    /// Output layer of the critics; dueling tells states apart before actions (Wang et al. 2016).
+    pub critic_head: Head,
+    /// State-value network to bootstrap from in place of target critics (Haarnoja et al. 2018a); off when absent.
+    pub value_network: Option<ValueNetwork>,
     /// Loss of the TD error.
     pub critic_loss: CriticLoss,
+    /// Range around the target critic's `Q(o, a)` beyond which a critic gains nothing, > 0; smaller
+    /// is steadier and slower (SD-SAC, Zhou et al. 2022); off when absent.
+    pub q_clip: Option<f32>,
+    /// How the actor's gradient is estimated.
+    pub actor_gradient: ActorGradient,
+    /// Weight `beta` > 0 of `½ (H_old − H)²` in the actor loss: larger keeps the policy's entropy
+    /// nearer that of the behaviour it learns from (SD-SAC, Zhou et al. 2022); off when absent.
+    pub entropy_penalty: Option<f32>,
     /// How target critics follow.
     pub target_update: TargetUpdate,
     /// How the temperature is set.
@@ -97,7 +183,12 @@ impl Default for SacConfig {
             gamma: 0.99,
             backup: Backup::Clipped,
             entropy_in_target: true,
+            critic_head: Head::Linear,
+            value_network: None,
             critic_loss: CriticLoss::Mse,
+            q_clip: None,
+            actor_gradient: ActorGradient::Expected,
+            entropy_penalty: None,
             target_update: TargetUpdate::Soft { tau: 0.005 },
             // 0.98 keeps a two- or three-action policy nearly uniform and drives the temperature
             // up without bound; half of ln A leaves room for a clear preference.
@@ -113,10 +204,10 @@ impl Default for SacConfig {
 }
 
 impl SacConfig {
-    /// Checks every field's range.
+    /// Checks every field's range and that the choices go together.
     ///
     /// # Errors
-    /// [`SacError::Config`] names the first field out of range, its value and what is allowed.
+    /// [`SacError::Config`] names the first field that fails, its value and what is allowed.
     pub fn validate(&self) -> Result<(), SacError> {
         let check = |ok: bool, key: &'static str, value: String, allowed: &'static str| {
             if ok { Ok(()) } else { Err(SacError::Config { key, value, allowed }) }
@@ -136,13 +227,38 @@ impl SacConfig {
                 check(interval >= 1, "sac.target_update.interval", interval.to_string(), "1 or more")?
             }
         }
-        if let Temperature::Learned { target_entropy_fraction: fraction } = self.temperature {
-            check(
-                (0.0..=1.0).contains(&fraction),
-                "sac.temperature.target_entropy_fraction",
-                fraction.to_string(),
-                "0 to 1",
-            )?;
+        let fraction =
+            |key, value: f32| check((0.0..=1.0).contains(&value), key, value.to_string(), "0 to 1");
+        match self.temperature {
+            Temperature::Learned { target_entropy_fraction } => {
+                fraction("sac.temperature.target_entropy_fraction", target_entropy_fraction)?
+            }
+            Temperature::Annealed { upper_fraction, lower_fraction, steps } => {
+                fraction("sac.temperature.upper_fraction", upper_fraction)?;
+                let (key, allowed) = ("sac.temperature.lower_fraction", "0 to upper_fraction");
+                let ordered = (0.0..=upper_fraction).contains(&lower_fraction);
+                check(ordered, key, lower_fraction.to_string(), allowed)?;
+                check(steps >= 1, "sac.temperature.steps", steps.to_string(), "1 or more")?
+            }
+            Temperature::Fixed => {}
+        }
+        let drawn = |samples: usize| {
+            let key = "sac.actor_gradient.samples";
+            check((1..=1024).contains(&samples), key, samples.to_string(), "1 to 1024")
+        };
+        match self.actor_gradient {
+            ActorGradient::Expected => {}
+            ActorGradient::Reinforce { samples } => drawn(samples)?,
+            ActorGradient::Gumbel { samples, relaxation } => {
+                drawn(samples)?;
+                let key = "sac.actor_gradient.relaxation";
+                let ok = (0.01..=100.0).contains(&relaxation);
+                check(ok, key, relaxation.to_string(), "0.01 to 100")?
+            }
+        }
+        if let (Some(q_clip), Some(_)) = (self.q_clip, self.value_network) {
+            let allowed = "absence beside sac.value_network, which leaves no target critics to clip around";
+            check(false, "sac.q_clip", q_clip.to_string(), allowed)?;
         }
         for (key, value) in [
             ("sac.initial_temperature", self.initial_temperature),
@@ -151,9 +267,77 @@ impl SacConfig {
             ("sac.temperature_learning_rate", self.temperature_learning_rate),
             ("sac.adam_epsilon", self.adam_epsilon),
             ("sac.grad_clip", self.grad_clip.unwrap_or(1.0)),
+            ("sac.q_clip", self.q_clip.unwrap_or(1.0)),
+            ("sac.entropy_penalty", self.entropy_penalty.unwrap_or(1.0)),
+            ("sac.value_network.learning_rate", self.value_network.unwrap_or_default().learning_rate),
         ] {
             check(value.is_finite() && value > 0.0, key, value.to_string(), "a finite number above 0")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_todays_behaviour() {
+        let config: SacConfig = serde_json::from_str("{}").unwrap();
+        assert_eq!(config, SacConfig::default());
+        assert_eq!(
+            (config.critic_head, config.value_network, config.q_clip, config.entropy_penalty),
+            (Head::Linear, None, None, None)
+        );
+        assert_eq!(config.actor_gradient, ActorGradient::Expected);
+        let text = r#"{"actor_gradient": {"mode": "gumbel", "samples": 2, "relaxation": 0.5}, "value_network": {},
+            "temperature": {"mode": "annealed", "upper_fraction": 0.9, "lower_fraction": 0.2, "steps": 1000}}"#;
+        let config: SacConfig = serde_json::from_str(text).unwrap();
+        config.validate().unwrap();
+        assert_eq!(config.actor_gradient, ActorGradient::Gumbel { samples: 2, relaxation: 0.5 });
+        assert_eq!(config.value_network, Some(ValueNetwork::default()));
+        assert_eq!(config.temperature.target_entropy_fraction(1), Some(0.9));
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<SacConfig>(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn impossible_choices_name_key_value_and_remedy() {
+        let plain = SacConfig::default;
+        let annealed = |upper_fraction, lower_fraction, steps| SacConfig {
+            temperature: Temperature::Annealed { upper_fraction, lower_fraction, steps },
+            ..plain()
+        };
+        let gumbel = |samples, relaxation| SacConfig {
+            actor_gradient: ActorGradient::Gumbel { samples, relaxation },
+            ..plain()
+        };
+        let value_network = |learning_rate| Some(ValueNetwork { learning_rate });
+        for (start, config) in [
+            (
+                "sac.q_clip = 0.5",
+                SacConfig { q_clip: Some(0.5), value_network: value_network(1e-3), ..plain() },
+            ),
+            ("sac.q_clip = 0:", SacConfig { q_clip: Some(0.0), ..plain() }),
+            ("sac.entropy_penalty = -1", SacConfig { entropy_penalty: Some(-1.0), ..plain() }),
+            (
+                "sac.value_network.learning_rate = NaN",
+                SacConfig { value_network: value_network(f32::NAN), ..plain() },
+            ),
+            (
+                "sac.actor_gradient.samples = 0",
+                SacConfig { actor_gradient: ActorGradient::Reinforce { samples: 0 }, ..plain() },
+            ),
+            ("sac.actor_gradient.samples = 2000", gumbel(2000, 1.0)),
+            ("sac.actor_gradient.relaxation = 0", gumbel(1, 0.0)),
+            ("sac.temperature.upper_fraction = 1.5", annealed(1.5, 0.2, 10)),
+            ("sac.temperature.lower_fraction = 0.6", annealed(0.5, 0.6, 10)),
+            ("sac.temperature.steps = 0", annealed(0.5, 0.2, 0)),
+        ] {
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.starts_with(start) && error.contains("allowed is"), "{error}");
+        }
+        plain().validate().unwrap();
+        annealed(0.5, 0.5, 1).validate().unwrap();
     }
 }

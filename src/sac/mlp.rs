@@ -3,13 +3,14 @@
 //!
 //! ReLU follows every hidden layer, the output is linear. Inside, a layer is stored as
 //! `[inputs, padded outputs]` followed by its bias, zeros in the padding; outside, as tensors
-//! `<network>.layers.{i}.weight` `[outputs, inputs]` and `.bias` `[outputs]`.
+//! `<network>.layers.{i}.weight` `[outputs, inputs]` and `.bias` `[outputs]`. A dueling head is one
+//! layer inside, its advantages before its value, and two outside: `value` and `advantage`.
 
 use rand::RngExt as _;
 
 use super::buffer::{Buffer, column_sums, padded, transpose};
 use super::kernel::{Finish, Left, Product};
-use super::{HostTensor, SacError, TensorMap};
+use super::{Head, HostTensor, SacError, TensorMap};
 use crate::mdp::Rng;
 
 /// Where one layer lies in the flat parameters.
@@ -29,6 +30,7 @@ struct Layer {
 #[derive(Debug, Clone)]
 pub(super) struct Mlp {
     layers: Vec<Layer>,
+    head: Head,
     /// All weights and biases.
     pub(super) parameters: Buffer,
 }
@@ -56,8 +58,9 @@ pub(super) struct Backward {
 
 impl Mlp {
     /// All parameters zero.
-    pub(super) fn zeros(inputs: usize, hidden: &[usize], outputs: usize) -> Self {
+    pub(super) fn zeros(inputs: usize, hidden: &[usize], outputs: usize, head: Head) -> Self {
         let mut layers = Vec::with_capacity(hidden.len() + 1);
+        let outputs = outputs + usize::from(head == Head::Dueling);
         let (mut inputs, mut len) = (inputs, 0);
         for &outputs in hidden.iter().chain([&outputs]) {
             let width = padded(outputs);
@@ -66,12 +69,12 @@ impl Mlp {
             len = bias + width;
             inputs = outputs;
         }
-        Self { layers, parameters: Buffer::zeros(len) }
+        Self { layers, head, parameters: Buffer::zeros(len) }
     }
 
     /// Weights and biases uniform in ±1/√inputs (the default of PyTorch's `nn.Linear`).
-    pub(super) fn new(inputs: usize, hidden: &[usize], outputs: usize, rng: &mut Rng) -> Self {
-        let mut mlp = Self::zeros(inputs, hidden, outputs);
+    pub(super) fn new(inputs: usize, hidden: &[usize], outputs: usize, head: Head, rng: &mut Rng) -> Self {
+        let mut mlp = Self::zeros(inputs, hidden, outputs, head);
         for layer in &mlp.layers {
             let bound = 1.0 / (layer.inputs.max(1) as f32).sqrt();
             let end = layer.bias + layer.width;
@@ -89,7 +92,7 @@ impl Mlp {
 
     /// Number of entries of an output row.
     pub(super) fn outputs(&self) -> usize {
-        self.layers.last().map_or(0, |layer| layer.outputs)
+        self.layers.last().map_or(0, |layer| layer.outputs) - usize::from(self.head == Head::Dueling)
     }
 
     /// Computes all layers for `input`, `[rows, inputs]`. A row's result does not depend on the others.
@@ -97,7 +100,7 @@ impl Mlp {
         let rows = input.len() / self.inputs();
         debug_assert_eq!(input.len(), rows * self.inputs());
         activations.outputs.resize_with(self.layers.len(), Buffer::default);
-        activations.width = padded(self.outputs());
+        activations.width = self.output_width();
         for (index, layer) in self.layers.iter().enumerate() {
             let (before, rest) = activations.outputs.split_at_mut(index);
             let out = &mut rest[0];
@@ -118,6 +121,20 @@ impl Mlp {
             }
             .run();
         }
+        if let (Head::Dueling, Some(output)) = (self.head, activations.outputs.last_mut()) {
+            // Q = V + Adv − mean_a Adv, in place of the advantages
+            let actions = self.outputs();
+            for row in output.chunks_exact_mut(activations.width) {
+                let mean = row[..actions].iter().sum::<f32>() / actions as f32;
+                let shift = row[actions] - mean;
+                row[..actions].iter_mut().for_each(|advantage| *advantage += shift);
+            }
+        }
+    }
+
+    /// Row stride of the output.
+    fn output_width(&self) -> usize {
+        self.layers.last().map_or(0, |layer| layer.width)
     }
 
     /// What layer `index` reads, row by row.
@@ -136,7 +153,7 @@ impl Mlp {
         backward: &'a mut Backward,
     ) -> std::slice::ChunksExactMut<'a, f32> {
         backward.deltas.resize_with(self.layers.len(), Buffer::default);
-        let width = padded(self.outputs());
+        let width = self.output_width();
         let delta = &mut backward.deltas[self.layers.len() - 1];
         delta.resize(rows * width);
         delta.fill(0.0);
@@ -153,6 +170,15 @@ impl Mlp {
         gradient: &mut [f32],
     ) {
         let rows = input.len() / self.inputs();
+        if let (Head::Dueling, Some(delta)) = (self.head, backward.deltas.last_mut()) {
+            // dL/dV = Σ_a dL/dQ(a), dL/dAdv(a) = dL/dQ(a) − mean_a dL/dQ(a)
+            let actions = self.outputs();
+            for row in delta.chunks_exact_mut(self.output_width()) {
+                let sum = row[..actions].iter().sum::<f32>();
+                row[..actions].iter_mut().for_each(|gradient| *gradient -= sum / actions as f32);
+                row[actions] = sum;
+            }
+        }
         for (index, layer) in self.layers.iter().enumerate().rev() {
             let (below, rest) = backward.deltas.split_at_mut(index);
             let delta = &rest[0];
@@ -194,17 +220,32 @@ impl Mlp {
         }
     }
 
+    /// Names the layers as they are outside, each with the columns it takes of the layer inside.
+    fn named(&self) -> impl Iterator<Item = (String, &Layer, std::ops::Range<usize>)> {
+        self.layers.iter().enumerate().flat_map(move |(index, layer)| {
+            let (first, second) = match self.head {
+                Head::Dueling if index + 1 == self.layers.len() => {
+                    let actions = layer.outputs - 1;
+                    let advantage = ("advantage".to_owned(), layer, 0..actions);
+                    (("value".to_owned(), layer, actions..layer.outputs), Some(advantage))
+                }
+                _ => ((format!("layers.{index}"), layer, 0..layer.outputs), None),
+            };
+            std::iter::once(first).chain(second)
+        })
+    }
+
     /// Hands out `values`, a flat buffer of this network's layout, as named tensors `layers.0.weight` ….
     pub(super) fn tensors(&self, values: &[f32], mut put: impl FnMut(String, HostTensor)) {
-        for (index, layer) in self.layers.iter().enumerate() {
+        for (name, layer, columns) in self.named() {
             let stored = &values[layer.weight..layer.bias];
-            let data = (0..layer.outputs)
+            let data = (columns.clone())
                 .flat_map(|o| (0..layer.inputs).map(move |i| stored[i * layer.width + o]))
                 .collect();
-            let shape = vec![layer.outputs, layer.inputs];
-            put(format!("layers.{index}.weight"), HostTensor { shape, data });
-            let data = values[layer.bias..][..layer.outputs].to_vec();
-            put(format!("layers.{index}.bias"), HostTensor { shape: vec![layer.outputs], data });
+            let shape = vec![columns.len(), layer.inputs];
+            put(format!("{name}.weight"), HostTensor { shape, data });
+            let data = values[layer.bias..][columns.clone()].to_vec();
+            put(format!("{name}.bias"), HostTensor { shape: vec![columns.len()], data });
         }
     }
 
@@ -218,16 +259,16 @@ impl Mlp {
         name: impl Fn(&str) -> String,
     ) -> Result<Buffer, SacError> {
         let mut values = Buffer::zeros(self.parameters.len());
-        for (index, layer) in self.layers.iter().enumerate() {
-            let weight =
-                tensor(tensors, name(&format!("layers.{index}.weight")), &[layer.outputs, layer.inputs])?;
-            for (o, row) in weight.chunks_exact(layer.inputs).enumerate() {
+        for (own, layer, columns) in self.named() {
+            let shape = [columns.len(), layer.inputs];
+            let weight = tensor(tensors, name(&format!("{own}.weight")), &shape)?;
+            for (o, row) in columns.clone().zip(weight.chunks_exact(layer.inputs)) {
                 for (i, &value) in row.iter().enumerate() {
                     values[layer.weight + i * layer.width + o] = value;
                 }
             }
-            let bias = tensor(tensors, name(&format!("layers.{index}.bias")), &[layer.outputs])?;
-            values[layer.bias..][..layer.outputs].copy_from_slice(bias);
+            let bias = tensor(tensors, name(&format!("{own}.bias")), &[columns.len()])?;
+            values[layer.bias..][columns].copy_from_slice(bias);
         }
         Ok(values)
     }
@@ -281,9 +322,11 @@ mod tests {
 
     #[test]
     fn backward_agrees_with_finite_differences() {
-        for hidden in [vec![], vec![7], vec![20, 9]] {
-            let mut source = rng(3, Stream::Weights, 0);
-            let mlp = Mlp::new(5, &hidden, 3, &mut source);
+        let shapes = [vec![], vec![7], vec![20, 9]];
+        let cases = shapes.iter().flat_map(|hidden| [Head::Linear, Head::Dueling].map(|head| (hidden, head)));
+        for (hidden, head) in cases {
+            let mut source = rng(4, Stream::Weights, 0);
+            let mlp = Mlp::new(5, hidden, 3, head, &mut source);
             let input: Vec<f32> = (0..6 * 5).map(|_| 2.0 * source.random::<f32>() - 1.0).collect();
             let (mut activations, mut backward) = (Activations::default(), Backward::default());
             mlp.forward(&input, &mut activations);
@@ -305,17 +348,24 @@ mod tests {
                 // A kink of a ReLU within the difference is no error, but must stay rare.
                 wrong += usize::from((f64::from(found) - expected).abs() > 1e-2 * (1.0 + expected.abs()));
             }
-            assert!(wrong * 50 <= gradient.len(), "{wrong} of {} for {hidden:?}", gradient.len());
+            assert!(wrong * 50 <= gradient.len(), "{wrong} of {} for {hidden:?} {head:?}", gradient.len());
         }
     }
 
     #[test]
     fn tensors_round_trip_and_bad_ones_are_named() {
-        let mlp = Mlp::new(5, &[17, 3], 2, &mut rng(1, Stream::Weights, 0));
+        for head in [Head::Dueling, Head::Linear] {
+            let mlp = Mlp::new(5, &[17, 3], 2, head, &mut rng(1, Stream::Weights, 0));
+            let mut tensors = TensorMap::new();
+            mlp.tensors(&mlp.parameters, |name, tensor| drop(tensors.insert(name, tensor)));
+            let values = mlp.flat(&tensors, str::to_owned).unwrap();
+            assert_eq!(values[..], mlp.parameters[..]);
+            let named = tensors.contains_key("advantage.weight") && tensors["value.weight"].shape == [1, 3];
+            assert_eq!(named, head == Head::Dueling);
+        }
+        let mlp = Mlp::new(5, &[17, 3], 2, Head::Linear, &mut rng(1, Stream::Weights, 0));
         let mut tensors = TensorMap::new();
         mlp.tensors(&mlp.parameters, |name, tensor| drop(tensors.insert(name, tensor)));
-        let values = mlp.flat(&tensors, str::to_owned).unwrap();
-        assert_eq!(values[..], mlp.parameters[..]);
         tensors.get_mut("layers.1.bias").unwrap().data[0] = f32::NAN;
         let error = mlp.flat(&tensors, str::to_owned).unwrap_err();
         assert!(error.to_string().contains("layers.1.bias"), "{error}");

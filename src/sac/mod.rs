@@ -1,8 +1,9 @@
 //! Discrete Soft Actor-Critic: networks, one gradient step, and what it reports.
 //!
 //! Two implementations of one gradient step stand behind [`SacUpdate`] and are held to the same
-//! vectors: `fused`, differentiated by hand for the CPU, and `autodiff`, written on burn tensors for
-//! any device. This layer knows batches, not buffers, threads or worlds.
+//! vectors: `fused`, differentiated by hand for the CPU, with every variant [`SacConfig`] offers, and
+//! `autodiff`, written on burn tensors for any device, which refuses the variants. This layer knows
+//! batches, not buffers, threads or worlds.
 
 mod adam;
 mod autodiff;
@@ -15,7 +16,9 @@ mod policy;
 pub mod weights;
 
 pub use autodiff::AutodiffSac;
-pub use config::{Backup, CriticLoss, SacConfig, TargetUpdate, Temperature};
+pub use config::{
+    ActorGradient, Backup, CriticLoss, Head, SacConfig, TargetUpdate, Temperature, ValueNetwork,
+};
 pub use fused::{FusedSac, Recorder};
 pub use policy::CategoricalPolicy;
 
@@ -82,6 +85,9 @@ pub type TensorMap = BTreeMap<String, HostTensor>;
 pub struct UpdateReport {
     /// Sum of the critics' losses.
     pub critic_loss: f32,
+    /// Loss of the value network, 0 without one.
+    #[serde(default)]
+    pub value_loss: f32,
     /// Actor loss.
     pub actor_loss: f32,
     /// Temperature loss, 0 when the temperature is fixed.
@@ -112,13 +118,15 @@ pub trait SacUpdate: Send {
     fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<UpdateReport>, SacError>;
 
     /// All parameters, targets, optimiser moments and `log_alpha` by name: `actor.layers.0.weight`,
-    /// `target_critic1.layers.2.bias`, `optimizer.actor.layers.0.weight.m`, `….v`, `log_alpha`.
+    /// `target_critic1.layers.2.bias`, `optimizer.actor.layers.0.weight.m`, `….v`, `log_alpha`. An
+    /// update that draws random numbers adds `update_seed`, four pieces of 16 bits, lowest first.
     ///
     /// # Errors
     /// [`SacError::Device`] when they cannot be read back.
     fn export(&self) -> Result<TensorMap, SacError>;
 
-    /// Replaces everything [`SacUpdate::export`] names, and the count of gradient steps.
+    /// Replaces everything [`SacUpdate::export`] names, and the count of gradient steps. Without
+    /// moments they start at zero; without `update_seed` the constructor's stays.
     ///
     /// # Errors
     /// [`SacError::Tensor`] names the first tensor that is missing or of another shape; nothing
@@ -137,8 +145,8 @@ pub trait SacUpdate: Send {
     /// The configuration in force.
     fn config(&self) -> &SacConfig;
 
-    /// Changes learning rates, temperature mode, `tau` and the like between two steps. The hidden
-    /// widths must stay.
+    /// Changes learning rates, temperature mode, `tau` and the like between two steps. The networks
+    /// must stay as they are: hidden widths, critic head, number of critics, value network.
     ///
     /// # Errors
     /// [`SacError::Config`] for a value out of range; nothing has changed then.

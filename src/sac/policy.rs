@@ -7,7 +7,7 @@ use rand::RngExt as _;
 
 use super::fused::softmax;
 use super::mlp::{Activations, Mlp};
-use super::{SacError, TensorMap};
+use super::{Head, SacError, TensorMap};
 use crate::mdp::{Action, Decisions, ObservationBatch, Policy, PolicyState, Rng};
 
 /// Softmax policy over discrete actions.
@@ -62,7 +62,7 @@ impl CategoricalPolicy {
         let [inputs, hidden @ .., actions] = &sizes[..] else {
             return Err(SacError::Tensor { name: weight(0), problem: "is missing".to_owned() });
         };
-        let mut actor = Mlp::zeros(*inputs, hidden, *actions);
+        let mut actor = Mlp::zeros(*inputs, hidden, *actions, Head::Linear);
         actor.parameters = actor.flat(tensors, |name| format!("actor.{name}"))?;
         Ok(Self { actor })
     }
@@ -125,7 +125,7 @@ fn most_probable(policy: &[f32]) -> usize {
 }
 
 /// Smallest action whose cumulative probability exceeds `uniform` from [0, 1).
-fn sample(policy: &[f32], uniform: f32) -> usize {
+pub(super) fn sample(policy: &[f32], uniform: f32) -> usize {
     let mut cumulative = 0.0;
     let mut last_possible = 0;
     for (action, &probability) in policy.iter().enumerate() {

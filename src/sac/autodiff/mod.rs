@@ -18,7 +18,10 @@ use burn::tensor::{Device, Tensor};
 use self::networks::{Ensemble, Layout, upload};
 use self::optimizer::Adam;
 use super::mlp::tensor;
-use super::{Backup, HostTensor, SacConfig, SacError, SacUpdate, TensorMap, UpdateReport};
+use super::{
+    ActorGradient, Backup, Head, HostTensor, SacConfig, SacError, SacUpdate, Temperature, TensorMap,
+    UpdateReport,
+};
 use crate::mdp::{Rng, TransitionBatch};
 
 /// Discrete Soft Actor-Critic, differentiated by burn.
@@ -44,11 +47,36 @@ pub struct AutodiffSac {
 }
 
 impl AutodiffSac {
+    /// Whether this step implements what `config` asks for: the variants are `fused`'s alone so far.
+    ///
+    /// # Errors
+    /// [`SacError::Config`] names the first choice it does not implement.
+    pub fn supports(config: &SacConfig) -> Result<(), SacError> {
+        let refused = if config.critic_head != Head::Linear {
+            Some(("sac.critic_head", format!("{:?}", config.critic_head)))
+        } else if config.value_network.is_some() {
+            Some(("sac.value_network", "present".to_string()))
+        } else if let Some(q_clip) = config.q_clip {
+            Some(("sac.q_clip", q_clip.to_string()))
+        } else if config.actor_gradient != ActorGradient::Expected {
+            Some(("sac.actor_gradient", format!("{:?}", config.actor_gradient)))
+        } else if let Some(penalty) = config.entropy_penalty {
+            Some(("sac.entropy_penalty", penalty.to_string()))
+        } else if let Temperature::Annealed { .. } = config.temperature {
+            Some(("sac.temperature.mode", "annealed".to_string()))
+        } else {
+            None
+        };
+        let allowed = "only the default outside the hand-written CPU step; choose device `cpu` to have it";
+        let Some((key, value)) = refused else { return Ok(()) };
+        Err(SacError::Config { key, value: value.to_lowercase(), allowed })
+    }
+
     /// Fresh networks for `features` inputs and `actions` outputs on `device`; target critics start
     /// as copies.
     ///
     /// # Errors
-    /// [`SacError::Config`] for a configuration out of range.
+    /// [`SacError::Config`] for a configuration out of range or beyond [`AutodiffSac::supports`].
     pub fn new(
         config: SacConfig,
         features: usize,
@@ -57,6 +85,7 @@ impl AutodiffSac {
         device: Device,
     ) -> Result<Self, SacError> {
         config.validate()?;
+        Self::supports(&config)?;
         let device = device.inner();
         let mut widths = vec![features];
         widths.extend(&config.hidden);
@@ -169,6 +198,7 @@ impl SacUpdate for AutodiffSac {
 
     fn set_config(&mut self, config: SacConfig) -> Result<(), SacError> {
         config.validate()?;
+        Self::supports(&config)?;
         if config.hidden != self.config.hidden {
             let value = format!("{:?}", config.hidden);
             return Err(SacError::Config {

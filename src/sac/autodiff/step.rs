@@ -199,7 +199,8 @@ impl AutodiffSac {
             Temperature::Learned { target_entropy_fraction } => {
                 Some(target_entropy_fraction * (self.actions as f32).ln())
             }
-            Temperature::Fixed => None,
+            // An annealed target is refused at the door.
+            Temperature::Annealed { .. } | Temperature::Fixed => None,
         }
     }
 
@@ -218,6 +219,7 @@ impl AutodiffSac {
         }
         Ok(UpdateReport {
             critic_loss: values[0],
+            value_loss: 0.0,
             actor_loss: values[1],
             temperature_loss: values[2],
             temperature: values[3],

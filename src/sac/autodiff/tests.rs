@@ -27,6 +27,7 @@ fn batch() -> TransitionBatch {
         weights: vec![1.0, 0.5],
         behaviour_entropies: vec![0.0; 2],
         indices: vec![0, 1],
+        sampled_actions: vec![],
     }
 }
 
@@ -72,6 +73,7 @@ fn one_step_by_hand() {
         weights: vec![1.0],
         behaviour_entropies: vec![0.0],
         indices: vec![0],
+        sampled_actions: vec![],
     };
     let report = sac.update(&batch, true).unwrap().unwrap();
     let near = |a: f32, b: f32| assert!((a - b).abs() < 1e-5, "{a} is not {b}");
@@ -208,4 +210,29 @@ fn the_same_seed_learns_the_same_as_the_fused_step() {
             }
         }
     }
+}
+
+#[test]
+fn variants_of_the_hand_written_step_are_refused_by_name() {
+    use crate::sac::{ActorGradient, Head, ValueNetwork};
+
+    let annealed = Temperature::Annealed { upper_fraction: 0.9, lower_fraction: 0.3, steps: 10 };
+    let gumbel = ActorGradient::Gumbel { samples: 1, relaxation: 1.0 };
+    let mut learner = sac(small());
+    for (key, config) in [
+        ("sac.critic_head", SacConfig { critic_head: Head::Dueling, ..small() }),
+        ("sac.value_network", SacConfig { value_network: Some(ValueNetwork::default()), ..small() }),
+        ("sac.q_clip", SacConfig { q_clip: Some(0.5), ..small() }),
+        ("sac.actor_gradient", SacConfig { actor_gradient: gumbel, ..small() }),
+        ("sac.entropy_penalty", SacConfig { entropy_penalty: Some(0.5), ..small() }),
+        ("sac.temperature.mode", SacConfig { temperature: annealed, ..small() }),
+    ] {
+        let fresh = AutodiffSac::new(config.clone(), 2, 3, &mut rng(1, Stream::Weights, 0), DEVICE());
+        for error in [fresh.err().unwrap(), learner.set_config(config).unwrap_err()] {
+            let text = error.to_string();
+            assert!(text.starts_with(key) && text.contains("device `cpu`"), "{text}");
+            assert_eq!(text.lines().count(), 1);
+        }
+    }
+    assert_eq!(learner.config(), &small());
 }

@@ -1,8 +1,8 @@
-//! Softmax policies, soft targets and the critics' loss: the equations of the specification's
-//! sections 4 and 5, sample by sample. When they are used is left to the step.
+//! Softmax policies, soft targets and the losses of critics and value network: the equations of the
+//! specification's sections 4 to 6, sample by sample. When they are used is left to the step.
 
 use super::TransitionBatch;
-use super::networks::{Critic, Trained};
+use super::networks::{Critic, Trained, Value};
 use crate::sac::mlp::Activations;
 use crate::sac::{Backup, CriticLoss, SacConfig};
 
@@ -79,42 +79,102 @@ pub(super) fn soft_targets(
         }));
         let critic = &mut critics[index];
         critic.next_values = values;
-        critic.targets.clear();
-        critic.targets.extend(critic.next_values.iter().enumerate().map(|(b, value)| {
-            batch.n_step_returns[b] + batch.discounts[b] * (1.0 - batch.terminated[b]) * value
-        }));
+        critic.bootstrap(batch);
     }
 }
 
-/// Loss, TD errors and output gradient of one critic.
-pub(super) fn critic_loss(kind: CriticLoss, batch: &TransitionBatch, critic: &mut Critic) {
+/// With a value network, all before the step (specification section 6):
+/// `value_target = Σ_a p(a) · (Qagg(o, a) − e · temperature · ln p(a))`, `y_i = R + discount · (1 − terminated) · Vbar(o')`.
+pub(super) fn value_targets(
+    config: &SacConfig,
+    temperature: f32,
+    batch: &TransitionBatch,
+    current: &Softmax,
+    critics: &mut [Critic],
+    value: &mut Value,
+) {
+    let actions = current.policy.len() / batch.batch;
+    let entropy_weight = if config.entropy_in_target { temperature } else { 0.0 };
+    let policies = current.policy.chunks_exact(actions).zip(current.log_policy.chunks_exact(actions));
+    value.targets.clear();
+    value.targets.extend(Aggregate::rows(critics, config.backup).zip(policies).map(
+        |(row, (policy, log_policy))| {
+            let pairs = policy.iter().zip(log_policy).enumerate();
+            pairs
+                .map(|(a, (policy, log_policy))| policy * (row.q(a) - entropy_weight * log_policy))
+                .sum::<f32>()
+        },
+    ));
+    for critic in critics {
+        critic.next_values.clear();
+        critic.next_values.extend(value.target_activations.rows().map(|row| row[0]));
+        critic.bootstrap(batch);
+    }
+}
+
+/// Loss `mean_b (V(o) − value_target)²` of the value network, without importance weights, and its
+/// output gradient.
+pub(super) fn value_loss(value: &mut Value) {
+    let per_sample = 1.0 / value.targets.len() as f32;
+    let Trained { mlp, activations, backward, .. } = &mut value.online;
+    value.estimates.clear();
+    value.loss = 0.0;
+    let gradients = mlp.output_gradient(value.targets.len(), backward);
+    for ((row, gradient), target) in activations.rows().zip(gradients).zip(&value.targets) {
+        let error = row[0] - target;
+        value.loss += error * error * per_sample;
+        gradient[0] = 2.0 * error * per_sample;
+        value.estimates.push(row[0]);
+    }
+}
+
+/// `ell(d)` and its derivative; Huber has delta = 1.
+fn regression(kind: CriticLoss, error: f32) -> (f32, f32) {
+    match kind {
+        CriticLoss::Mse => (error * error, 2.0 * error),
+        CriticLoss::Huber if error.abs() <= 1.0 => (0.5 * error * error, error),
+        CriticLoss::Huber => (error.abs() - 0.5, error.signum()),
+    }
+}
+
+/// Loss, TD errors and output gradient of one critic (specification section 5). With `q_clip`,
+/// `max(ell(Q − y), ell(qc − y))` for each sample, `qc = Qbar + clip(Q − Qbar, ±q_clip)`.
+pub(super) fn critic_loss(config: &SacConfig, batch: &TransitionBatch, critic: &mut Critic) {
     let per_sample = 1.0 / batch.batch as f32;
     let Trained { mlp, activations, backward, .. } = &mut critic.online;
     critic.q_taken.clear();
+    critic.q_clipped.clear();
     critic.td_errors.clear();
     critic.loss = 0.0;
+    let mut anchors = critic.anchor_activations.rows();
     for (b, (row, gradient)) in activations.rows().zip(mlp.output_gradient(batch.batch, backward)).enumerate()
     {
         let action = usize::from(batch.actions[b]);
-        let td_error = row[action] - critic.targets[b];
-        // ell and its derivative; Huber has delta = 1.
-        let (loss, slope) = match kind {
-            CriticLoss::Mse => (td_error * td_error, 2.0 * td_error),
-            CriticLoss::Huber if td_error.abs() <= 1.0 => (0.5 * td_error * td_error, td_error),
-            CriticLoss::Huber => (td_error.abs() - 0.5, td_error.signum()),
-        };
+        let (q, target) = (row[action], critic.targets[b]);
+        let (mut loss, mut slope) = regression(config.critic_loss, q - target);
+        if let (Some(limit), Some(anchor)) = (config.q_clip, anchors.next()) {
+            let (low, high) = (anchor[action] - limit, anchor[action] + limit);
+            let clipped = q.max(low).min(high);
+            let (clipped_loss, _) = regression(config.critic_loss, clipped - target);
+            if clipped_loss > loss {
+                // Only a clip that binds makes a difference, and then `clipped` is constant.
+                (loss, slope) = (clipped_loss, 0.0);
+            }
+            critic.q_clipped.push(clipped);
+        }
         critic.loss += batch.weights[b] * loss * per_sample;
         gradient[action] = batch.weights[b] * slope * per_sample;
-        critic.q_taken.push(row[action]);
-        critic.td_errors.push(td_error);
+        critic.q_taken.push(q);
+        critic.td_errors.push(q - target);
     }
 }
 
 /// The online critics' outputs of one row and how they are aggregated for the actor.
+#[derive(Clone, Copy)]
 pub(super) struct Aggregate<'a> {
-    first: &'a [f32],
-    last: &'a [f32],
-    backup: Backup,
+    pub(super) first: &'a [f32],
+    pub(super) last: &'a [f32],
+    pub(super) backup: Backup,
 }
 
 impl<'a> Aggregate<'a> {

@@ -1,25 +1,31 @@
-//! The gradient step differentiated by hand for the CPU. Networks and their passes are in `networks`,
-//! the equations of a sample in `losses`, how tensors enter and leave in `state`; layers and matrix
-//! products are left to `mlp` and `kernel`.
+//! The gradient step differentiated by hand for the CPU, with every variant [`SacConfig`] offers.
+//! Networks and their passes are in `networks`, the equations of a sample in `losses` and `actor`, how
+//! tensors enter and leave in `state`; layers and matrix products are left to `mlp` and `kernel`.
 //!
-//! [`FusedSac::update_traced`] reads in the order of the specification's section 9: targets, critics,
-//! actor, temperature, target networks. Equations stand above the block that computes them.
+//! [`FusedSac::update_traced`] reads in the order of the specification's section 9: targets, critics
+//! and value network, actor, temperature, target networks. Equations stand above the block that computes them.
 
+mod actor;
 mod losses;
 mod networks;
 mod state;
 #[cfg(test)]
 mod tests;
 mod trace;
+#[cfg(test)]
+mod variants;
+
+use rand::Rng as _;
 
 use super::adam::{AdamStep, follow};
 use super::kernel::threads_available;
 use super::mlp::{Activations, Mlp};
-use super::{Backup, SacConfig, SacError, TargetUpdate, Temperature, UpdateReport};
-use crate::mdp::{Rng, TransitionBatch};
+use super::{Backup, Head, SacConfig, SacError, TargetUpdate, UpdateReport};
+use crate::mdp::{Rng, Stream, TransitionBatch, rng};
+use actor::{Draws, State, entropy_penalty};
 pub(super) use losses::softmax;
-use losses::{Aggregate, Softmax, critic_loss, soft_targets};
-use networks::{Critic, Trained, each, forward_all};
+use losses::{Aggregate, Softmax, critic_loss, soft_targets, value_loss, value_targets};
+use networks::{Critic, ForwardPasses, Trained, Value, each};
 pub use trace::Recorder;
 use trace::Trace;
 
@@ -39,10 +45,16 @@ pub struct FusedSac {
     actions: usize,
     actor: Trained,
     critics: Vec<Critic>,
+    /// Only in SAC v1.
+    value: Option<Value>,
     log_temperature: f32,
     /// Adam's moments of `log_temperature`.
     temperature_moments: [f32; 2],
     gradient_steps: u64,
+    /// Names the random streams of the actor's samples, one for each gradient step: with it and
+    /// `gradient_steps` a resumed run draws what an uninterrupted one would.
+    seed: u64,
+    draws: Draws,
     next_activations: Activations,
     next: Softmax,
     current: Softmax,
@@ -61,11 +73,16 @@ impl FusedSac {
                 return Err(SacError::Config { key, value: value.to_string(), allowed: "1 to 65535" });
             }
         }
-        let actor = Trained::new(Mlp::new(features, &config.hidden, actions, rng));
+        let mut network = |outputs, head| Mlp::new(features, &config.hidden, outputs, head, rng);
+        let actor = Trained::new(network(actions, Head::Linear));
         let count = if config.backup == Backup::Single { 1 } else { 2 };
+        let with_target = config.value_network.is_none();
         let critics =
-            (0..count).map(|_| Critic::new(Mlp::new(features, &config.hidden, actions, rng))).collect();
+            (0..count).map(|_| Critic::new(network(actions, config.critic_head), with_target)).collect();
+        let value = config.value_network.map(|_| Value::new(network(1, Head::Linear)));
         Ok(Self {
+            value,
+            seed: rng.next_u64(),
             log_temperature: config.initial_temperature.ln(),
             config,
             features,
@@ -74,6 +91,7 @@ impl FusedSac {
             critics,
             temperature_moments: [0.0; 2],
             gradient_steps: 0,
+            draws: Draws::default(),
             next_activations: Activations::default(),
             next: Softmax::default(),
             current: Softmax::default(),
@@ -103,7 +121,7 @@ impl FusedSac {
         self.check(batch)?;
         let (size, actions) = (batch.batch, self.actions);
         let per_sample = 1.0 / size as f32;
-        let Self { config, actor, critics, next, current, next_activations, .. } = self;
+        let Self { config, actor, critics, value, draws, next, current, next_activations, .. } = self;
         let (observations, next_observations) = (&batch.observations[..], &batch.next_observations[..]);
         let parallel = size * actor.mlp.parameters.len() >= PARALLEL_WORK && threads_available();
         let t = self.gradient_steps + 1;
@@ -113,50 +131,69 @@ impl FusedSac {
         trace.scalar("alpha", temperature);
 
         // 2. Targets from pre-step networks.
-        {
-            let Trained { mlp, activations, .. } = &mut *actor;
-            let actor_passes = [(next_observations, &mut *next_activations), (observations, activations)];
-            forward_all(mlp, actor_passes, critics, observations, next_observations, parallel);
+        //    y = R + discount · (1 − terminated) · v',  v' = E_p'[q' − temperature · ln p'] or Vbar(o')
+        ForwardPasses {
+            actor: &mut *actor,
+            next_activations: &mut *next_activations,
+            critics: &mut critics[..],
+            value: value.as_mut(),
+            observations,
+            next_observations,
         }
-        next.compute(next_activations, actions);
+        .run(parallel);
         current.compute(&actor.activations, actions);
-        soft_targets(config, temperature, batch, next, critics);
-        trace.targets(next, critics, actions);
+        match value {
+            None => {
+                next.compute(next_activations, actions);
+                soft_targets(config, temperature, batch, next, critics);
+            }
+            Some(value) => value_targets(config, temperature, batch, current, critics, value),
+        }
+        trace.targets(next, critics, value.as_ref(), actions);
 
-        // 3. Critic losses, then one optimiser step each.
+        // 3. Critic losses, then one optimiser step each; the same for the value network.
         //    td = Q(o, a) − y,  loss = mean_b w_b · ell(td),  d loss / d Q(o, a) = w_b · ell'(td) / B
         let critic_step = AdamStep::new(config.critic_learning_rate, config.adam_epsilon, t);
         trace.critics_before(critics, actions);
         each(critics, parallel, |critic| {
-            critic_loss(config.critic_loss, batch, critic);
+            if config.q_clip.is_some() {
+                critic.anchor(observations);
+            }
+            critic_loss(config, batch, critic);
             critic.online.descend(observations, critic_step, config.grad_clip);
             // The actor below learns from the critics after their step.
             critic.online.mlp.forward(observations, &mut critic.online.activations);
         });
         trace.critics_after(critics, actions, config.grad_clip);
+        if let (Some(value), Some(network)) = (&mut *value, config.value_network) {
+            value_loss(value);
+            let value_step = AdamStep::new(network.learning_rate, config.adam_epsilon, t);
+            value.online.descend(observations, value_step, config.grad_clip);
+            trace.value(value, config.grad_clip);
+        }
 
         // 4. Actor loss with the updated critics and the temperature of item 1.
-        //    loss = mean_b Σ_a p(a) · f(a),  f = temperature · ln p − sg[Qagg]
-        //    d loss / d l_j = p_j · (f_j − Σ_a p(a) f(a)) / B     (Christodoulou 2019, equation 12)
-        let mut actor_loss = 0.0;
+        //    loss = mean_b −(E_p[sg[Qagg]] + temperature · H) + ½ beta · (H_old − H)²
+        let (mut actor_loss, mut penalty) = (0.0, 0.0);
         trace.actor_before(&actor.activations, current, critics, config.backup, actions);
+        let stream = rng(self.seed, Stream::ActorGradient, t);
+        draws.draw(config, &batch.sampled_actions, &current.policy, actions, stream);
         let policies = current.policy.chunks_exact(actions).zip(current.log_policy.chunks_exact(actions));
+        let states = Aggregate::rows(critics, config.backup).zip(policies).zip(&current.entropies);
         let gradients = actor.mlp.output_gradient(size, &mut actor.backward);
-        for ((row, gradient), (policy, log_policy)) in
-            Aggregate::rows(critics, config.backup).zip(gradients).zip(policies)
-        {
-            let mut expectation = 0.0;
-            for a in 0..actions {
-                gradient[a] = temperature * log_policy[a] - row.q(a);
-                expectation += policy[a] * gradient[a];
+        for (b, (((q, (policy, log_policy)), &entropy), gradient)) in states.zip(gradients).enumerate() {
+            let gradient = &mut gradient[..actions];
+            let state = State { policy, log_policy, entropy, q };
+            actor_loss += draws.loss(config, temperature, b, &state, gradient) * per_sample;
+            if let Some(beta) = config.entropy_penalty {
+                penalty += entropy_penalty(beta, batch.behaviour_entropies[b], &state, gradient) * per_sample;
             }
-            for (gradient, policy) in gradient.iter_mut().zip(policy) {
-                *gradient = policy * (*gradient - expectation) * per_sample;
-            }
-            actor_loss += expectation * per_sample;
+            gradient.iter_mut().for_each(|gradient| *gradient *= per_sample);
         }
+        actor_loss += penalty;
         let actor_step = AdamStep::new(config.actor_learning_rate, config.adam_epsilon, t);
         actor.descend(observations, actor_step, config.grad_clip);
+        trace.scalar("loss.entropy_penalty", penalty);
         trace.scalar("loss.actor", actor_loss);
         trace.network("actor", actor, config.grad_clip);
 
@@ -164,8 +201,8 @@ impl FusedSac {
         //    loss = mean_b exp(log_temperature) · (sg[H_b] − H_target)      (Haarnoja et al. 2018b, equation 18)
         let entropy = per_sample * current.entropies.iter().sum::<f32>();
         let (mut temperature_loss, mut target_entropy) = (0.0, 0.0);
-        if let Temperature::Learned { target_entropy_fraction } = config.temperature {
-            target_entropy = target_entropy_fraction * (actions as f32).ln();
+        if let Some(fraction) = config.temperature.target_entropy_fraction(t) {
+            target_entropy = fraction * (actions as f32).ln();
             temperature_loss = temperature * (entropy - target_entropy);
             trace.scalar("loss.temperature", temperature_loss);
             // exp is its own derivative: the gradient equals the loss.
@@ -184,8 +221,8 @@ impl FusedSac {
 
         // 6. Target networks from the updated online networks.
         self.gradient_steps = t;
-        each(critics, parallel, |critic| {
-            let (target, online) = (&mut critic.target.parameters, &critic.online.mlp.parameters);
+        let track = |target: &mut Mlp, online: &Mlp| {
+            let (target, online) = (&mut target.parameters, &online.parameters);
             match config.target_update {
                 TargetUpdate::Soft { tau } => follow(target, online, tau),
                 TargetUpdate::Hard { interval } if t.is_multiple_of(interval) => {
@@ -193,7 +230,15 @@ impl FusedSac {
                 }
                 TargetUpdate::Hard { .. } => {}
             }
+        };
+        each(critics, parallel, |critic| {
+            if let Some(target) = &mut critic.target {
+                track(target, &critic.online.mlp);
+            }
         });
+        if let Some(value) = value {
+            track(&mut value.target, &value.online.mlp);
+        }
 
         if !report {
             return Ok(None);
@@ -204,6 +249,7 @@ impl FusedSac {
         };
         self.finite(UpdateReport {
             critic_loss: self.critics.iter().map(|critic| critic.loss).sum(),
+            value_loss: self.value.as_ref().map_or(0.0, |value| value.loss),
             actor_loss,
             temperature_loss,
             temperature,

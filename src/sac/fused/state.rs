@@ -6,7 +6,10 @@ use super::trace::Trace;
 use super::{Backup, FusedSac, SacConfig, SacError, TransitionBatch, UpdateReport};
 use crate::sac::adam::Adam;
 use crate::sac::mlp::{Mlp, tensor};
-use crate::sac::{HostTensor, SacUpdate, TensorMap};
+use crate::sac::{ActorGradient, HostTensor, SacUpdate, TensorMap};
+
+/// Name of the tensor that carries the seed of the actor's samples.
+const SEED: &str = "update_seed";
 
 impl SacUpdate for FusedSac {
     fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<UpdateReport>, SacError> {
@@ -22,7 +25,13 @@ impl SacUpdate for FusedSac {
         };
         for (index, critic) in self.critics.iter().enumerate() {
             put(format!("critic{}", index + 1), &critic.online.mlp, &critic.online.mlp.parameters, "");
-            put(format!("target_critic{}", index + 1), &critic.target, &critic.target.parameters, "");
+            if let Some(target) = &critic.target {
+                put(format!("target_critic{}", index + 1), target, &target.parameters, "");
+            }
+        }
+        if let Some(value) = &self.value {
+            put("value".to_owned(), &value.online.mlp, &value.online.mlp.parameters, "");
+            put("target_value".to_owned(), &value.target, &value.target.parameters, "");
         }
         for (network, trained) in self.trained() {
             let prefix = format!("optimizer.{network}");
@@ -34,6 +43,9 @@ impl SacUpdate for FusedSac {
             [("log_alpha", self.log_temperature), ("optimizer.log_alpha.m", m), ("optimizer.log_alpha.v", v)]
         {
             tensors.insert(name.to_owned(), HostTensor { shape: vec![1], data: vec![value] });
+        }
+        if self.config.actor_gradient != ActorGradient::Expected {
+            tensors.insert(SEED.to_owned(), HostTensor { shape: vec![4], data: seed_pieces(self.seed) });
         }
         Ok(tensors)
     }
@@ -60,7 +72,16 @@ impl SacUpdate for FusedSac {
         fill(&mut read.actor, "actor")?;
         for (index, critic) in read.critics.iter_mut().enumerate() {
             fill(&mut critic.online, &format!("critic{}", index + 1))?;
-            critic.target.parameters = parameters(&critic.target, &format!("target_critic{}", index + 1))?;
+            if let Some(target) = &mut critic.target {
+                target.parameters = parameters(target, &format!("target_critic{}", index + 1))?;
+            }
+        }
+        if let Some(value) = &mut read.value {
+            fill(&mut value.online, "value")?;
+            value.target.parameters = parameters(&value.target, "target_value")?;
+        }
+        if tensors.contains_key(SEED) {
+            read.seed = seed_of_pieces(tensor(tensors, SEED.to_owned(), &[4])?)?;
         }
         read.log_temperature = scalar("log_alpha")?;
         read.temperature_moments = if with_moments {
@@ -91,21 +112,34 @@ impl SacUpdate for FusedSac {
 
     fn set_config(&mut self, config: SacConfig) -> Result<(), SacError> {
         config.validate()?;
-        if config.hidden != self.config.hidden {
-            return Err(SacError::Config {
-                key: "sac.hidden",
-                value: format!("{:?}", config.hidden),
-                allowed: "the widths training began with",
-            });
-        }
         let single = |config: &SacConfig| config.backup == Backup::Single;
-        if single(&config) != single(&self.config) {
-            return Err(SacError::Config {
-                key: "sac.backup",
-                value: format!("{:?}", config.backup),
-                allowed: "a backup with as many critics as training began with",
-            });
-        }
+        let kept = |same: bool, key: &'static str, value: String, allowed: &'static str| {
+            if same { Ok(()) } else { Err(SacError::Config { key, value, allowed }) }
+        };
+        kept(
+            config.hidden == self.config.hidden,
+            "sac.hidden",
+            format!("{:?}", config.hidden),
+            "the widths training began with",
+        )?;
+        kept(
+            single(&config) == single(&self.config),
+            "sac.backup",
+            format!("{:?}", config.backup).to_lowercase(),
+            "a backup with as many critics as training began with",
+        )?;
+        kept(
+            config.critic_head == self.config.critic_head,
+            "sac.critic_head",
+            format!("{:?}", config.critic_head).to_lowercase(),
+            "the head training began with",
+        )?;
+        kept(
+            config.value_network.is_some() == self.config.value_network.is_some(),
+            "sac.value_network",
+            (if config.value_network.is_some() { "present" } else { "absent" }).to_owned(),
+            "what training began with",
+        )?;
         self.config = config;
         Ok(())
     }
@@ -120,7 +154,8 @@ impl FusedSac {
     fn trained(&self) -> impl Iterator<Item = (String, &Trained)> {
         let critics = self.critics.iter().enumerate();
         let critics = critics.map(|(index, critic)| (format!("critic{}", index + 1), &critic.online));
-        std::iter::once(("actor".to_owned(), &self.actor)).chain(critics)
+        let value = self.value.as_ref().map(|value| ("value".to_owned(), &value.online));
+        std::iter::once(("actor".to_owned(), &self.actor)).chain(critics).chain(value)
     }
 
     /// Refuses a batch the step would index out of bounds or divide by zero on.
@@ -137,9 +172,13 @@ impl FusedSac {
                 .iter()
                 .any(|f| f.len() != size)
             || batch.actions.len() != size
+            || (self.config.entropy_penalty.is_some() && batch.behaviour_entropies.len() != size)
         {
             "has columns of different length".to_owned()
-        } else if let Some(action) = batch.actions.iter().find(|action| usize::from(**action) >= self.actions)
+        } else if let Some(problem) = self.problem_of_samples(batch) {
+            problem
+        } else if let Some(action) = (batch.actions.iter().chain(&batch.sampled_actions))
+            .find(|action| usize::from(**action) >= self.actions)
         {
             format!("holds action {action}, there are {}", self.actions)
         } else {
@@ -148,10 +187,19 @@ impl FusedSac {
         Err(SacError::Batch { problem })
     }
 
+    /// What is wrong with the number of sampled actions, if they are used and given at all.
+    fn problem_of_samples(&self, batch: &TransitionBatch) -> Option<String> {
+        let ActorGradient::Reinforce { samples } = self.config.actor_gradient else { return None };
+        let found = batch.sampled_actions.len();
+        (found != 0 && found != batch.batch * samples)
+            .then(|| format!("holds {found} sampled actions, expected {samples} for each of {}", batch.batch))
+    }
+
     /// Passes on a report whose figures are all finite.
     pub(super) fn finite(&self, report: UpdateReport) -> Result<Option<UpdateReport>, SacError> {
         for (what, value) in [
             ("critic loss", report.critic_loss),
+            ("value loss", report.value_loss),
             ("actor loss", report.actor_loss),
             ("temperature loss", report.temperature_loss),
             ("temperature", report.temperature),
@@ -166,4 +214,22 @@ impl FusedSac {
         }
         Ok(Some(report))
     }
+}
+
+/// `seed` in pieces of 16 bits, lowest first, each of which f32 holds exactly.
+fn seed_pieces(seed: u64) -> Vec<f32> {
+    (0..4).map(|piece| f32::from((seed >> (16 * piece)) as u16)).collect()
+}
+
+/// The seed that [`seed_pieces`] took apart.
+///
+/// # Errors
+/// [`SacError::Tensor`] when a piece is no whole number of 16 bits.
+fn seed_of_pieces(pieces: &[f32]) -> Result<u64, SacError> {
+    let whole = |piece: &f32| (0.0..=65_535.0).contains(piece) && piece.fract() == 0.0;
+    if !pieces.iter().all(whole) {
+        let problem = "holds pieces that are not whole numbers of 16 bits".to_owned();
+        return Err(SacError::Tensor { name: SEED.to_owned(), problem });
+    }
+    Ok(pieces.iter().rev().fold(0, |seed, piece| (seed << 16) | *piece as u64))
 }

@@ -5,9 +5,9 @@ use rand::RngExt as _;
 
 use super::*;
 use crate::mdp::{Stream, rng};
-use crate::sac::SacUpdate;
+use crate::sac::{SacUpdate, Temperature};
 
-fn batch(size: usize, features: usize, actions: u16, seed: u64) -> TransitionBatch {
+pub(super) fn batch(size: usize, features: usize, actions: u16, seed: u64) -> TransitionBatch {
     let mut source = rng(seed, Stream::Replay, 0);
     let mut normal =
         |len: usize| -> Vec<f32> { (0..len).map(|_| 2.0 * source.random::<f32>() - 1.0).collect() };

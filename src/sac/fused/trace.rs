@@ -2,7 +2,7 @@
 //! section 16. Without a recorder nothing is formatted, copied or computed.
 
 use super::losses::{Aggregate, Softmax};
-use super::networks::{Critic, Trained};
+use super::networks::{Critic, Trained, Value};
 use crate::sac::Backup;
 use crate::sac::adam::{clip_scale, global_norm};
 use crate::sac::mlp::Activations;
@@ -21,15 +21,30 @@ impl Trace<'_, '_> {
         }
     }
 
-    /// Policy at the next observation, target critics and regression targets.
-    pub(super) fn targets(&mut self, next: &Softmax, critics: &[Critic], actions: usize) {
+    /// Policy at the next observation and target critics, or the value network's target; then the
+    /// critics' regression targets.
+    pub(super) fn targets(
+        &mut self,
+        next: &Softmax,
+        critics: &[Critic],
+        value: Option<&Value>,
+        actions: usize,
+    ) {
         let Some(record) = &mut self.0 else { return };
-        let size = next.entropies.len();
-        record("next_policy", &[size, actions], &next.policy);
-        record("next_log_policy", &[size, actions], &next.log_policy);
+        let size = critics.first().map_or(0, |critic| critic.targets.len());
+        match value {
+            None => {
+                record("next_policy", &[size, actions], &next.policy);
+                record("next_log_policy", &[size, actions], &next.log_policy);
+            }
+            Some(value) => record("value_target", &[size], &value.targets),
+        }
         for (index, critic) in critics.iter().enumerate() {
             let name = |what: &str| format!("{what}.critic{}", index + 1);
-            record(&name("next_target_q"), &[size, actions], &compact(&critic.target_activations, actions));
+            if critic.target.is_some() {
+                let q = compact(&critic.target_activations, actions);
+                record(&name("next_target_q"), &[size, actions], &q);
+            }
             record(&name("next_value"), &[size], &critic.next_values);
             record(&name("y"), &[size], &critic.targets);
         }
@@ -52,6 +67,9 @@ impl Trace<'_, '_> {
         for (index, critic) in critics.iter().enumerate() {
             let name = |what: &str| format!("{what}.critic{}", index + 1);
             record(&name("q_taken"), &[size], &critic.q_taken);
+            if !critic.q_clipped.is_empty() {
+                record(&name("q_clipped"), &[size], &critic.q_clipped);
+            }
             record(&name("td"), &[size], &critic.td_errors);
             record(&name("loss"), &[1], &[critic.loss]);
             let q = compact(&critic.online.activations, actions);
@@ -65,6 +83,14 @@ impl Trace<'_, '_> {
         for (index, critic) in critics.iter().enumerate() {
             self.network(&format!("critic{}", index + 1), &critic.online, clip);
         }
+    }
+
+    /// Values before the step, loss and gradient of the value network.
+    pub(super) fn value(&mut self, value: &Value, clip: Option<f32>) {
+        let Some(record) = &mut self.0 else { return };
+        record("value", &[value.estimates.len()], &value.estimates);
+        record("loss.value", &[1], &[value.loss]);
+        self.network("value", &value.online, clip);
     }
 
     /// The policy at the observation and the aggregated critics it learns from.
