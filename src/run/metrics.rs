@@ -66,6 +66,10 @@ impl Window {
             ] {
                 put(key, value.into());
             }
+            // Only runs with a value network have one.
+            if report.value_loss != 0.0 {
+                put("train/value_loss", report.value_loss.into());
+            }
         }
         line
     }
