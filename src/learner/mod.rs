@@ -7,13 +7,14 @@ pub mod checkpoint;
 mod config;
 mod core;
 pub mod device;
-mod thread;
+mod handle;
+mod worker;
 
 pub use checkpoint::CheckpointError;
 pub use config::LearnerConfig;
 pub use core::{Learner, LearnerSetup};
 pub use device::DeviceChoice;
-pub use thread::{Health, LearnerHandle, LearnerStatus, PeriodReport};
+pub use handle::{Health, LearnerHandle, LearnerStatus, PeriodReport};
 
 use std::sync::Arc;
 

@@ -1,19 +1,19 @@
-//! The learner's thread, and the handle everybody else holds.
+//! The handle that everybody else holds of the learner's thread: it starts the thread, talks to it,
+//! and tells how it is doing. What the thread does is left to `worker`.
 //!
-//! Two ways to work: *live*, training as fast as its credit allows while frames go on, and in
-//! *periods*, where the caller hands over steps and later waits for the policy. A failure ends the
-//! thread, never the program.
+//! A failure ends the thread, never the program.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::core::{Counters, Learner, LearnerSetup};
+use super::worker::{Command, Worker};
 use super::{LearnerConfig, LearnerError, untrained};
 use crate::mdp::{PolicySnapshot, StepBatch};
 use crate::sac::UpdateReport;
@@ -80,16 +80,6 @@ pub struct PeriodReport {
     pub counters: Counters,
     /// Transitions in replay.
     pub replay_len: usize,
-}
-
-enum Command {
-    Steps(StepBatch),
-    Period(StepBatch, Sender<Result<PeriodReport, LearnerError>>),
-    Train(bool),
-    Configure(Box<LearnerConfig>),
-    Save(Option<PathBuf>, Vec<(String, Vec<u8>)>, Option<Sender<Result<PathBuf, LearnerError>>>),
-    Load(PathBuf),
-    Reset,
 }
 
 /// The one seam between actors and the learner: steps go in, policies come out. Nothing here waits,
@@ -264,216 +254,4 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("without a word")
-}
-
-/// Gradient steps a live learner may owe; what play brings beyond that is not made up for later.
-const MOST_DEBT: u64 = 2_000;
-/// Gradient steps between two looks at the inbox.
-const STEPS_A_ROUND: u64 = 4;
-/// Time between two measured gradient steps, and between two status updates.
-const REPORT_EVERY: Duration = Duration::from_millis(200);
-
-struct Worker {
-    learner: Learner,
-    config: LearnerConfig,
-    checkpoints: Option<PathBuf>,
-    policy: Arc<ArcSwap<PolicySnapshot>>,
-    status: Arc<ArcSwap<LearnerStatus>>,
-    training: bool,
-    published_at: u64,
-    reported: (Instant, u64),
-    saved: (Instant, u64),
-}
-
-impl Worker {
-    fn new(
-        learner: Learner,
-        config: LearnerConfig,
-        checkpoints: Option<PathBuf>,
-        policy: Arc<ArcSwap<PolicySnapshot>>,
-        status: Arc<ArcSwap<LearnerStatus>>,
-    ) -> Self {
-        let steps = learner.counters().gradient_steps;
-        let now = Instant::now();
-        Self {
-            learner,
-            config,
-            checkpoints,
-            policy,
-            status,
-            training: true,
-            published_at: steps,
-            reported: (now, steps),
-            saved: (now, steps),
-        }
-    }
-
-    fn run(&mut self, inbox: &Receiver<Command>) -> Result<(), LearnerError> {
-        self.publish()?;
-        self.tell(None, None);
-        loop {
-            let ready = self.training && self.learner.credit() > 0;
-            // With work at hand, only look; without, sleep until somebody speaks.
-            let wait = if ready { Duration::ZERO } else { REPORT_EVERY };
-            match inbox.recv_timeout(wait) {
-                Ok(command) => {
-                    self.obey(command)?;
-                    while let Ok(command) = inbox.try_recv() {
-                        self.obey(command)?;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            }
-            self.work()?;
-        }
-    }
-
-    /// One round of live training.
-    fn work(&mut self) -> Result<(), LearnerError> {
-        let due = self.reported.0.elapsed() >= REPORT_EVERY;
-        let count = if self.training { self.learner.credit().min(STEPS_A_ROUND) } else { 0 };
-        let report = self.learner.train(count, due)?;
-        if self.learner.counters().gradient_steps >= self.published_at + self.config.publish_every {
-            self.publish()?;
-        }
-        if due {
-            self.tell(report, None);
-        }
-        let every = self.config.checkpoint_seconds;
-        let (saved, at) = self.saved;
-        if self.checkpoints.is_some()
-            && every > 0.0
-            && saved.elapsed().as_secs_f32() >= every
-            && self.learner.counters().gradient_steps != at
-        {
-            self.save(None, Vec::new(), None);
-        }
-        Ok(())
-    }
-
-    fn obey(&mut self, command: Command) -> Result<(), LearnerError> {
-        match command {
-            Command::Steps(steps) => {
-                self.learner.push(&steps, self.training);
-                self.learner.limit_credit(MOST_DEBT);
-            }
-            Command::Period(steps, reply) => {
-                self.learner.push(&steps, true);
-                let result = self.period();
-                let failed = result.as_ref().err().map(ToString::to_string);
-                _ = reply.send(result);
-                if let Some(failed) = failed {
-                    return Err(LearnerError::Period(failed));
-                }
-            }
-            Command::Train(on) => {
-                self.training = on;
-                self.tell(None, None);
-            }
-            Command::Configure(config) => {
-                let message = match self.learner.set_config((*config).clone()) {
-                    Ok(()) => {
-                        self.config = *config;
-                        String::new()
-                    }
-                    Err(error) => error.to_string(),
-                };
-                self.tell(None, Some(message));
-            }
-            Command::Save(folder, extra, reply) => self.save(folder, extra, reply),
-            Command::Load(folder) => {
-                let message = match self.learner.load(&folder) {
-                    Ok(()) => format!("loaded {}", folder.display()),
-                    Err(error) => error.to_string(),
-                };
-                self.publish()?;
-                self.tell(None, Some(message));
-            }
-            Command::Reset => {
-                self.learner.reset()?;
-                self.saved = (Instant::now(), 0);
-                self.publish()?;
-                self.tell(None, Some("fresh networks".into()));
-            }
-        }
-        Ok(())
-    }
-
-    fn period(&mut self) -> Result<PeriodReport, LearnerError> {
-        let report = self.learner.train(self.learner.credit(), true)?;
-        let policy = self.learner.publish()?;
-        // The caller publishes it at the barrier, not this thread at once.
-        self.published_at = self.learner.counters().gradient_steps;
-        Ok(PeriodReport {
-            policy,
-            report,
-            counters: self.learner.counters(),
-            replay_len: self.learner.replay().len(),
-        })
-    }
-
-    fn publish(&mut self) -> Result<(), LearnerError> {
-        self.policy.store(Arc::new(self.learner.publish()?));
-        self.published_at = self.learner.counters().gradient_steps;
-        Ok(())
-    }
-
-    fn save(
-        &mut self,
-        folder: Option<PathBuf>,
-        extra: Vec<(String, Vec<u8>)>,
-        reply: Option<Sender<Result<PathBuf, LearnerError>>>,
-    ) {
-        let Some(folder) = folder.or_else(|| self.checkpoints.clone()) else {
-            self.tell(None, Some("nothing saved: this run has no folder, start it with --out".into()));
-            return;
-        };
-        let result = self.learner.save(&folder, extra);
-        let message = match &result {
-            Ok(place) => format!("saved {}", place.display()),
-            Err(error) => error.to_string(),
-        };
-        self.saved = (Instant::now(), self.learner.counters().gradient_steps);
-        if let Some(reply) = reply {
-            _ = reply.send(result);
-        }
-        self.tell(None, Some(message));
-    }
-
-    /// Updates the status; without a report or a message the last ones stay.
-    fn tell(&mut self, report: Option<UpdateReport>, message: Option<String>) {
-        let counters = self.learner.counters();
-        let seconds = self.reported.0.elapsed().as_secs_f32();
-        let last = self.status.load_full();
-        let made = counters.gradient_steps.saturating_sub(self.reported.1);
-        let rate = if seconds >= REPORT_EVERY.as_secs_f32() {
-            self.reported = (Instant::now(), counters.gradient_steps);
-            made as f32 / seconds
-        } else {
-            last.gradient_steps_per_second
-        };
-        let health = if !self.training {
-            Health::Paused
-        } else if counters.env_steps <= self.config.learning_starts {
-            Health::Collecting
-        } else {
-            Health::Training
-        };
-        let (device, device_reason) = self.learner.device();
-        self.status.store(Arc::new(LearnerStatus {
-            health,
-            device,
-            device_reason,
-            gradient_steps: counters.gradient_steps,
-            env_steps: counters.env_steps,
-            replay_len: self.learner.replay().len(),
-            replay_capacity: self.learner.replay().capacity(),
-            human_share: self.learner.replay().human_share(),
-            policy_version: counters.policy_version,
-            report: report.unwrap_or(last.report),
-            gradient_steps_per_second: rate,
-            message: message.unwrap_or_else(|| last.message.clone()),
-        }));
-    }
 }
