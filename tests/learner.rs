@@ -171,6 +171,18 @@ fn a_panic_stops_the_learner_and_a_new_one_takes_over() {
 }
 
 #[test]
+fn the_device_changes_without_a_break() {
+    let handle = LearnerHandle::start(setup(None));
+    handle.send(steps(300, 1.0));
+    let before = wait_for(&handle, "training", |status| status.gradient_steps == 150);
+    handle.set_device(DeviceChoice::Auto);
+    let status = wait_for(&handle, "the new device", |status| status.message.starts_with("learning on"));
+    assert_eq!(status.gradient_steps, before.gradient_steps, "the count goes on");
+    handle.send(steps(100, 1.0));
+    wait_for(&handle, "more training", |status| status.gradient_steps == 200);
+}
+
+#[test]
 fn a_period_brings_its_policy_at_the_barrier_only() {
     let mut handle = LearnerHandle::start(setup(None));
     handle.begin_period(StepBatch::default());

@@ -11,7 +11,8 @@ use bevy::prelude::*;
 use super::record::{Episodes, Replay};
 use super::{Controller, LearningPolicy};
 use crate::learner::{
-    Health, Learner, LearnerConfig, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus, untrained,
+    DeviceChoice, Health, Learner, LearnerConfig, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus,
+    untrained,
 };
 use crate::mdp::EpisodeSummary;
 use crate::sim::{SimSystems, SimTick};
@@ -97,6 +98,17 @@ impl LiveLearner {
     /// Goes on from the checkpoint or run in `folder`.
     pub fn load(&self, folder: PathBuf) {
         self.handle.load(folder);
+    }
+
+    /// The device last asked for.
+    pub fn device(&self) -> DeviceChoice {
+        self.setup.device
+    }
+
+    /// Goes on with the same networks on another device; the status tells how it went.
+    pub fn set_device(&mut self, choice: DeviceChoice) {
+        self.setup.device = choice;
+        self.handle.set_device(choice);
     }
 
     /// Begins again with fresh networks.

@@ -203,6 +203,24 @@ impl Learner {
         Ok(())
     }
 
+    /// Goes on with the same networks and optimiser on another device. A GPU takes seconds to open.
+    ///
+    /// # Errors
+    /// [`LearnerError::Device`] when there is no such device or it fails; nothing has changed then.
+    pub fn set_device(&mut self, choice: DeviceChoice) -> Result<(), LearnerError> {
+        let (tensors, steps) = (self.sac.export()?, self.sac.gradient_steps());
+        let LearnerSetup { spec, config, seed, .. } = &self.setup;
+        let (features, actions) = (spec.observation.features(), spec.action.len());
+        let make = || device::choose(choice, &config.sac, features, actions, config.batch_size, *seed);
+        let (mut sac, reason) = match &self.pool {
+            Some(pool) => pool.install(make)?,
+            None => make()?,
+        };
+        sac.import(&tensors, steps)?;
+        (self.sac, self.reason, self.setup.device) = (sac, reason, choice);
+        Ok(())
+    }
+
     /// Fresh networks and an empty replay buffer; counters go back to 0, versions go on.
     ///
     /// # Errors

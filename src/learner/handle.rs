@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::core::{Counters, Learner, LearnerSetup};
 use super::worker::{Command, Worker};
-use super::{LearnerConfig, LearnerError, untrained};
+use super::{DeviceChoice, LearnerConfig, LearnerError, untrained};
 use crate::mdp::{PolicySnapshot, StepBatch};
 use crate::sac::UpdateReport;
 
@@ -184,6 +184,11 @@ impl LearnerHandle {
     /// Asks to go on from a checkpoint; the status message tells how it went.
     pub fn load(&self, folder: PathBuf) {
         self.tell(Command::Load(folder));
+    }
+
+    /// Asks to go on with the same networks on another device.
+    pub fn set_device(&self, choice: DeviceChoice) {
+        self.tell(Command::Device(choice));
     }
 
     /// Asks for fresh networks.

@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::core::Learner;
 use super::handle::{Health, LearnerStatus, PeriodReport};
-use super::{LearnerConfig, LearnerError};
+use super::{DeviceChoice, LearnerConfig, LearnerError};
 use crate::mdp::{PolicySnapshot, StepBatch};
 use crate::sac::UpdateReport;
 
@@ -24,6 +24,7 @@ pub(super) enum Command {
     Configure(Box<LearnerConfig>),
     Save(Option<PathBuf>, Vec<(String, Vec<u8>)>, Option<Sender<Result<PathBuf, LearnerError>>>),
     Load(PathBuf),
+    Device(DeviceChoice),
     Reset,
 }
 
@@ -151,6 +152,13 @@ impl Worker {
                     Err(error) => error.to_string(),
                 };
                 self.publish()?;
+                self.tell(None, Some(message));
+            }
+            Command::Device(choice) => {
+                let message = match self.learner.set_device(choice) {
+                    Ok(()) => format!("learning on {}", self.learner.device().0),
+                    Err(error) => error.to_string(),
+                };
                 self.tell(None, Some(message));
             }
             Command::Reset => {

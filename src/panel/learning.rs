@@ -10,7 +10,7 @@ use super::curves;
 use super::theme::tone;
 use super::widgets::{bar, chip, count, figure, folding, row, section, toggle};
 use crate::agent::live::{History, LiveLearner};
-use crate::learner::{Health, LearnerConfig, LearnerStatus};
+use crate::learner::{DeviceChoice, Health, LearnerConfig, LearnerStatus};
 use crate::sac::Temperature;
 use crate::view::palette;
 
@@ -51,6 +51,7 @@ impl Learning<'_> {
                 learner.restart();
             }
             figures(ui, &status, self.history.as_deref());
+            device(ui, learner, &status);
         });
     }
 
@@ -181,9 +182,29 @@ fn figures(ui: &mut Ui, status: &LearnerStatus, history: Option<&History>) {
         figure(ui, &count(status.replay_len as f64), &replay);
         bar(ui, 90.0, share, palette::SKY).on_hover_text(&replay);
     });
-    row(ui, "device", &status.device_reason, |ui| {
-        ui.add(egui::Label::new(RichText::new(&status.device).monospace()).truncate())
-            .on_hover_text(format!("Where gradient steps are computed: {}", status.device_reason));
+}
+
+/// Where it learns, and a choice of it.
+fn device(ui: &mut Ui, learner: &mut LiveLearner, status: &LearnerStatus) {
+    let explanation = format!("Where gradient steps are computed. Chosen because: {}", status.device_reason);
+    row(ui, "device", &explanation, |ui| {
+        let mut choice = learner.device();
+        egui::ComboBox::from_id_salt("device").selected_text(&status.device).width(124.0).show_ui(ui, |ui| {
+            for (offer, name, explanation) in [
+                (
+                    DeviceChoice::Auto,
+                    "auto",
+                    "A GPU if a short trial finds it faster for this network, else the CPU.",
+                ),
+                (DeviceChoice::Cpu, "cpu", "The processor."),
+                (DeviceChoice::Gpu, "gpu", "A graphics card, or a message that there is none."),
+            ] {
+                ui.selectable_value(&mut choice, offer, name).on_hover_text(explanation);
+            }
+        });
+        if choice != learner.device() {
+            learner.set_device(choice);
+        }
     });
 }
 
