@@ -153,7 +153,9 @@ impl ReplayBuffer {
         if cursor.used as usize >= SEGMENT_STEPS {
             let full = cursor;
             let next = self.begin_segment();
-            if full.pending {
+            // With as many streams as segments the oldest segment may be the full one itself: what was
+            // in it is gone then, its last step too.
+            if full.pending && next.segment != full.segment {
                 // The segment ends with the observation that also begins the next one.
                 self.complete(full, vector, grid);
                 self.links[full.segment as usize] = (next.segment, self.generations[next.segment as usize]);
