@@ -18,7 +18,7 @@ use super::mlp::{Activations, Mlp};
 use super::{Backup, SacConfig, SacError, TargetUpdate, Temperature, UpdateReport};
 use crate::mdp::{Rng, TransitionBatch};
 pub(super) use losses::softmax;
-use losses::{Aggregate, Softmax, critic_loss, soft_targets};
+use losses::{Aggregate, Softmax, critic_loss, mean_td_errors, soft_targets};
 use networks::{Critic, Trained, each, forward_all};
 pub use trace::Recorder;
 use trace::Trace;
@@ -43,6 +43,8 @@ pub struct FusedSac {
     /// Adam's moments of `log_temperature`.
     temperature_moments: [f32; 2],
     gradient_steps: u64,
+    /// `[B]`: mean over critics of `|td|` of the last step.
+    td_errors: Vec<f32>,
     next_activations: Activations,
     next: Softmax,
     current: Softmax,
@@ -74,6 +76,7 @@ impl FusedSac {
             critics,
             temperature_moments: [0.0; 2],
             gradient_steps: 0,
+            td_errors: Vec::new(),
             next_activations: Activations::default(),
             next: Softmax::default(),
             current: Softmax::default(),
@@ -133,7 +136,8 @@ impl FusedSac {
             // The actor below learns from the critics after their step.
             critic.online.mlp.forward(observations, &mut critic.online.activations);
         });
-        trace.critics_after(critics, actions, config.grad_clip);
+        mean_td_errors(critics, &mut self.td_errors);
+        trace.critics_after(critics, &self.td_errors, actions, config.grad_clip);
 
         // 4. Actor loss with the updated critics and the temperature of item 1.
         //    loss = mean_b Σ_a p(a) · f(a),  f = temperature · ln p − sg[Qagg]
