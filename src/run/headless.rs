@@ -184,7 +184,7 @@ impl Run {
                 self.window.add(episode);
             }
         }
-        self.window.measured(period.report);
+        self.window.measured(period.report, period.effective_sample_size);
         Ok(())
     }
 

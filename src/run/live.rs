@@ -60,7 +60,8 @@ fn write(mut run: ResMut<LiveRun>, learner: Res<LiveLearner>, history: Res<Histo
             return Ok(());
         }
         run.line_at = Instant::now();
-        run.window.measured((status.gradient_steps > 0).then_some(status.report));
+        let report = (status.gradient_steps > 0).then_some(status.report);
+        run.window.measured(report, status.effective_sample_size);
         let mut line = run.window.line(replay.env_steps, status.gradient_steps, status.replay_len);
         line.insert("time/env_steps_per_second".into(), history.env_step_rate.into());
         line.insert("time/gradient_steps_per_second".into(), status.gradient_steps_per_second.into());
