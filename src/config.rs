@@ -253,6 +253,12 @@ mod tests {
         assert_eq!((config.sac.gamma, config.arenas), (0.9, 3));
         assert_eq!(config.sac.temperature, crate::sac::Temperature::Fixed);
         assert_eq!(config.learner().sac.gamma, 0.9);
+        // Setting any of its values switches prioritized replay on.
+        let config = set(&["learner.prioritized.priority_exponent=0.5"]).unwrap();
+        let prioritized = crate::learner::PrioritizedConfig { priority_exponent: 0.5, ..Default::default() };
+        assert_eq!(config.learner().prioritized, Some(prioritized));
+        assert_eq!(set(&["learner.prioritized={}"]).unwrap().learner.prioritized, Some(Default::default()));
+        assert!(config.to_toml().contains("[learner.prioritized]"));
     }
 
     #[test]
@@ -277,6 +283,8 @@ mod tests {
         let misspelt = set(&["sac.temperature.target_entropy_fractoin=0.9"]).unwrap_err();
         assert!(misspelt.contains("unknown field `target_entropy_fractoin`"), "{misspelt}");
         assert!(set(&["sac.gamma=2"]).unwrap_err().contains("sac.gamma = 2: allowed is 0 ≤ gamma < 1"));
+        let error = set(&["learner.prioritized.epsilon=0"]).unwrap_err();
+        assert!(error.contains("learner.prioritized.epsilon = 0: allowed is 1e-8 to 1"), "{error}");
         assert!(set(&["arenas=0"]).unwrap_err().contains("arenas = 0: allowed is 1 to 4096"));
         assert!(set(&["gamma"]).unwrap_err().contains("no `=`"));
         let folder = tempfile::tempdir().unwrap();

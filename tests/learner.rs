@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use entropy_arcade::learner::{
-    DeviceChoice, Health, Learner, LearnerConfig, LearnerHandle, LearnerSetup, LearnerStatus, UniformPolicy,
+    DeviceChoice, Health, Learner, LearnerConfig, LearnerHandle, LearnerSetup, LearnerStatus,
+    PrioritizedConfig, UniformPolicy,
 };
 use entropy_arcade::mdp::{
     Action, ActionSpace, EnvironmentSpec, ObservationSpace, Origin, PolicySnapshot, StepBatch,
@@ -194,4 +195,89 @@ fn a_period_brings_its_policy_at_the_barrier_only() {
     let report = handle.finish_period().unwrap();
     assert_eq!(report.counters.gradient_steps, 150);
     assert!(handle.policy().load().version > before);
+}
+
+fn prioritized(checkpoints: Option<PathBuf>) -> LearnerSetup {
+    let mut setup = setup(checkpoints);
+    setup.config.n_step = 3;
+    setup.config.prioritized =
+        Some(PrioritizedConfig { importance_anneal_steps: 50, ..PrioritizedConfig::default() });
+    setup
+}
+
+/// Takes `count` random-looking steps and the gradient steps they allow.
+fn live(learner: &mut Learner, count: usize, rounds: std::ops::Range<usize>) {
+    for round in rounds {
+        let mut steps = steps(count, 0.0);
+        for (step, reward) in steps.rewards.iter_mut().enumerate() {
+            *reward = ((7 * step + 13 * round) % 11) as f32 - 5.0;
+        }
+        learner.push(&steps, true);
+        learner.train(learner.credit(), true).unwrap();
+    }
+}
+
+#[test]
+fn prioritized_replay_ranks_by_error_and_goes_on_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut learner = Learner::new(prioritized(None)).unwrap();
+    assert_eq!(learner.effective_sample_size(), None);
+    live(&mut learner, 60, 0..4);
+    let size = learner.effective_sample_size().unwrap();
+    assert!(size > 1.0 && size < 16.0, "{size}");
+    let priorities = learner.replay().priorities().unwrap();
+    assert_eq!(priorities.filled(), learner.replay().len());
+    assert!(priorities.largest() > 1.0, "{}", priorities.largest());
+
+    learner.save(folder.path(), Vec::new()).unwrap();
+    let mut resumed =
+        Learner::new(LearnerSetup { resume: Some(folder.path().to_owned()), ..prioritized(None) }).unwrap();
+    assert_eq!(resumed.replay(), learner.replay());
+    for learner in [&mut learner, &mut resumed] {
+        live(learner, 60, 4..8);
+    }
+    assert_eq!(resumed.replay(), learner.replay());
+    assert_eq!(resumed.effective_sample_size(), learner.effective_sample_size());
+    assert_eq!(resumed.counters(), learner.counters());
+    let weights = [&learner, &resumed].map(|learner| {
+        let place = learner.save(folder.path(), Vec::new()).unwrap();
+        std::fs::read(place.join("weights.safetensors")).unwrap()
+    });
+    assert_eq!(weights[0], weights[1]);
+}
+
+#[test]
+fn priorities_can_be_switched_on_and_off_while_learning() {
+    let mut learner = Learner::new(setup(None)).unwrap();
+    live(&mut learner, 60, 0..2);
+    assert!(learner.replay().priorities().is_none() && learner.effective_sample_size().is_none());
+    learner.set_config(prioritized(None).config).unwrap();
+    assert_eq!(learner.replay().priorities().unwrap().filled(), learner.replay().len());
+    live(&mut learner, 60, 2..4);
+    assert!(learner.effective_sample_size().is_some());
+    learner.set_config(setup(None).config).unwrap();
+    live(&mut learner, 60, 4..5);
+    assert!(learner.replay().priorities().is_none() && learner.effective_sample_size().is_none());
+}
+
+#[test]
+fn prioritized_replay_names_what_it_cannot_do() {
+    let gpu = LearnerSetup { device: DeviceChoice::Gpu, ..prioritized(None) };
+    let error = Learner::new(gpu).err().unwrap().to_string();
+    assert!(error.contains("choose device `cpu` or `auto`"), "{error}");
+    let auto = Learner::new(LearnerSetup { device: DeviceChoice::Auto, ..prioritized(None) }).unwrap();
+    assert!(auto.device().1.contains("TD errors"), "{:?}", auto.device());
+    for (change, key) in [
+        (PrioritizedConfig { priority_exponent: 1.5, ..Default::default() }, "priority_exponent = 1.5"),
+        (PrioritizedConfig { importance_exponent_start: -0.1, ..Default::default() }, "start = -0.1"),
+        (PrioritizedConfig { epsilon: 0.0, ..Default::default() }, "epsilon = 0"),
+        (PrioritizedConfig { epsilon: f32::NAN, ..Default::default() }, "epsilon = NaN"),
+    ] {
+        let config = LearnerConfig { prioritized: Some(change), ..LearnerConfig::default() };
+        let error = config.validate().unwrap_err().to_string();
+        assert!(error.contains(key), "{error}");
+    }
+    let config = PrioritizedConfig { importance_anneal_steps: 10, ..PrioritizedConfig::default() };
+    let exponents = [0, 5, 10, 1000].map(|steps| config.importance_exponent(steps) as f32);
+    assert_eq!(exponents, [0.4, 0.7, 1.0, 1.0]);
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::LearnerError;
+use crate::replay::PriorityConfig;
 use crate::sac::SacConfig;
 
 /// Configuration of a learner.
@@ -28,9 +29,78 @@ pub struct LearnerConfig {
     pub threads: usize,
     /// Seconds between two checkpoints, 0 for none but the last.
     pub checkpoint_seconds: f32,
+    /// Prioritized replay; uniform without the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prioritized: Option<PrioritizedConfig>,
     /// The algorithm's configuration, from the table `[sac]`.
     #[serde(skip)]
     pub sac: SacConfig,
+}
+
+/// Configuration of prioritized replay, the table `[learner.prioritized]` (Schaul et al. 2016).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrioritizedConfig {
+    /// Exponent of `|td| + epsilon`, 0 to 1: 0 samples uniformly, 1 in proportion to the error (section 3.3).
+    pub priority_exponent: f32,
+    /// Exponent of the importance weights at first, 0 to 1: 0 leaves the bias of uneven sampling, 1 undoes it
+    /// (section 3.4).
+    pub importance_exponent_start: f32,
+    /// Gradient steps over which that exponent grows linearly to 1, 0 for 1 at once (section 3.4).
+    pub importance_anneal_steps: u64,
+    /// Added to every absolute error, 1e-8 to 1: the higher, the more even the sampling (section 3.3; value of
+    /// Dhariwal et al. 2017, OpenAI Baselines).
+    pub epsilon: f32,
+}
+
+impl Default for PrioritizedConfig {
+    fn default() -> Self {
+        Self {
+            priority_exponent: 0.6,
+            importance_exponent_start: 0.4,
+            importance_anneal_steps: 100_000,
+            epsilon: 1e-6,
+        }
+    }
+}
+
+impl PrioritizedConfig {
+    /// Exponent of the importance weights after `gradient_steps`, [start, 1].
+    pub fn importance_exponent(&self, gradient_steps: u64) -> f64 {
+        let start = f64::from(self.importance_exponent_start);
+        if gradient_steps >= self.importance_anneal_steps {
+            return 1.0;
+        }
+        start + (1.0 - start) * gradient_steps as f64 / self.importance_anneal_steps as f64
+    }
+
+    /// What the buffer needs to know. The first transitions get the raw priority 1 (Schaul et al. 2016,
+    /// algorithm 1).
+    pub fn priorities(&self) -> PriorityConfig {
+        PriorityConfig {
+            exponent: f64::from(self.priority_exponent),
+            epsilon: f64::from(self.epsilon),
+            initial: 1.0,
+        }
+    }
+
+    fn validate(&self) -> Result<(), LearnerError> {
+        for (range, key, value, allowed) in [
+            (0.0..=1.0, "learner.prioritized.priority_exponent", self.priority_exponent, "0 to 1"),
+            (
+                0.0..=1.0,
+                "learner.prioritized.importance_exponent_start",
+                self.importance_exponent_start,
+                "0 to 1",
+            ),
+            (1e-8..=1.0, "learner.prioritized.epsilon", self.epsilon, "1e-8 to 1"),
+        ] {
+            if !range.contains(&value) {
+                return Err(LearnerError::Config { key, value: value.to_string(), allowed });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Default for LearnerConfig {
@@ -45,6 +115,7 @@ impl Default for LearnerConfig {
             publish_every: 20,
             threads: 0,
             checkpoint_seconds: 60.0,
+            prioritized: None,
             sac: SacConfig::default(),
         }
     }
@@ -95,6 +166,9 @@ impl LearnerConfig {
             if !ok {
                 return Err(LearnerError::Config { key, value, allowed });
             }
+        }
+        if let Some(prioritized) = &self.prioritized {
+            prioritized.validate()?;
         }
         Ok(self.sac.validate()?)
     }

@@ -10,7 +10,7 @@ use super::{DeviceChoice, LearnerConfig, LearnerError, device};
 use crate::mdp::{
     ActionSpace, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, rng,
 };
-use crate::replay::{ReplayBuffer, ReplayConfig};
+use crate::replay::{ReplayBuffer, ReplayConfig, effective_sample_size};
 use crate::sac::{CategoricalPolicy, SacError, SacUpdate, UpdateReport, weights};
 
 /// One gradient step of credit. Whole numbers add up the same in any order and on any disk.
@@ -91,12 +91,22 @@ impl Learner {
         let (features, actions) = (setup.spec.observation.features(), setup.spec.action.len());
         let config = &setup.config;
         let pool = pool(config.threads);
-        let make =
-            || device::choose(setup.device, &config.sac, features, actions, config.batch_size, setup.seed);
-        let (sac, reason) = match &pool {
+        // Priorities come from errors on the host, which only the CPU's step keeps there.
+        let device = match setup.device {
+            DeviceChoice::Gpu if config.prioritized.is_some() => {
+                return Err(LearnerError::NoTdErrors("a GPU".into()));
+            }
+            DeviceChoice::Auto if config.prioritized.is_some() => DeviceChoice::Cpu,
+            device => device,
+        };
+        let make = || device::choose(device, &config.sac, features, actions, config.batch_size, setup.seed);
+        let (sac, mut reason) = match &pool {
             Some(pool) => pool.install(make)?,
             None => make()?,
         };
+        if device != setup.device {
+            reason = "cpu (fused): prioritized replay needs TD errors at hand".into();
+        }
         let mut learner = Self::with_update(setup, sac, reason);
         learner.pool = pool;
         if let Some(folder) = learner.setup.resume.clone() {
@@ -148,13 +158,26 @@ impl Learner {
     /// [`LearnerError::Sac`] when a figure stops being finite or the device fails.
     pub fn train(&mut self, count: u64, report: bool) -> Result<Option<UpdateReport>, LearnerError> {
         let Self { sac, replay, rng, batch, pool, setup, counters, .. } = self;
+        let prioritized = setup.config.prioritized;
+        let size = setup.config.batch_size;
         let mut work = || {
             let mut last = None;
             for step in 0..count {
-                if !replay.sample(setup.config.batch_size, rng, batch) {
+                let drawn = match prioritized {
+                    Some(config) => {
+                        let exponent = config.importance_exponent(counters.gradient_steps);
+                        replay.sample_prioritized(size, exponent, rng, batch)
+                    }
+                    None => replay.sample(size, rng, batch),
+                };
+                if !drawn {
                     break;
                 }
                 last = sac.update(batch, report && step + 1 == count)?;
+                if prioritized.is_some() {
+                    let td_errors = ranking(&**sac)?;
+                    replay.update_priorities(&batch.indices, td_errors);
+                }
                 counters.gradient_steps += 1;
                 counters.credit = counters.credit.saturating_sub(CREDIT_UNIT);
             }
@@ -186,6 +209,15 @@ impl Learner {
         &self.replay
     }
 
+    /// How many equally weighted transitions the last prioritized batch was worth, 1 to the batch size
+    /// ([`effective_sample_size`] of its importance weights); `None` for uniform replay and before the
+    /// first gradient step.
+    pub fn effective_sample_size(&self) -> Option<f32> {
+        let weights = &self.batch.weights;
+        (self.setup.config.prioritized.is_some() && !weights.is_empty())
+            .then(|| effective_sample_size(weights))
+    }
+
     /// Device in use, and why it was chosen.
     pub fn device(&self) -> (String, String) {
         (self.sac.device(), self.reason.clone())
@@ -197,8 +229,12 @@ impl Learner {
     /// [`LearnerError`] for a value out of range; nothing has changed then.
     pub fn set_config(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
         config.validate()?;
+        if config.prioritized.is_some() && self.sac.td_errors().is_none() {
+            return Err(LearnerError::NoTdErrors(self.sac.device()));
+        }
         self.sac.set_config(config.sac.clone())?;
         self.replay.set_returns(config.n_step, config.sac.gamma);
+        self.replay.set_priorities(config.prioritized.map(|prioritized| prioritized.priorities()));
         self.setup.config = LearnerConfig { replay_capacity: self.setup.config.replay_capacity, ..config };
         Ok(())
     }
@@ -289,7 +325,7 @@ impl Learner {
 
 fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
     let config = &setup.config;
-    ReplayBuffer::new(
+    let mut replay = ReplayBuffer::new(
         setup.spec.observation.clone(),
         ReplayConfig {
             capacity: config.replay_capacity,
@@ -297,7 +333,19 @@ fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
             n_step: config.n_step,
             gamma: config.sac.gamma,
         },
-    )
+    );
+    replay.set_priorities(config.prioritized.map(|prioritized| prioritized.priorities()));
+    replay
+}
+
+/// The errors of the last gradient step, which must be numbers: one that is not would rank for ever.
+fn ranking(sac: &dyn SacUpdate) -> Result<&[f32], LearnerError> {
+    let td_errors = sac.td_errors().ok_or_else(|| LearnerError::NoTdErrors(sac.device()))?;
+    if td_errors.iter().all(|td_error| td_error.is_finite()) {
+        Ok(td_errors)
+    } else {
+        Err(SacError::NotFinite { what: "TD error", gradient_steps: sac.gradient_steps() }.into())
+    }
 }
 
 /// A pool of the learner's own, so that its work never waits behind the simulation's.

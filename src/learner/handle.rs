@@ -56,6 +56,8 @@ pub struct LearnerStatus {
     pub policy_version: u64,
     /// The latest measured gradient step.
     pub report: UpdateReport,
+    /// Equally weighted transitions the last prioritized batch was worth; `None` for uniform replay.
+    pub effective_sample_size: Option<f32>,
     /// Gradient steps per second, lately.
     pub gradient_steps_per_second: f32,
     /// The last thing worth telling; may be empty.
@@ -76,6 +78,8 @@ pub struct PeriodReport {
     pub policy: PolicySnapshot,
     /// The last gradient step, if there was one.
     pub report: Option<UpdateReport>,
+    /// Equally weighted transitions its prioritized batch was worth; `None` for uniform replay.
+    pub effective_sample_size: Option<f32>,
     /// Counters after the period.
     pub counters: Counters,
     /// Transitions in replay.
@@ -118,6 +122,7 @@ impl LearnerHandle {
             human_share: 0.0,
             policy_version: 0,
             report: UpdateReport::default(),
+            effective_sample_size: None,
             gradient_steps_per_second: 0.0,
             message: String::new(),
         }));

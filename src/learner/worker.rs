@@ -179,6 +179,7 @@ impl Worker {
         Ok(PeriodReport {
             policy,
             report,
+            effective_sample_size: self.learner.effective_sample_size(),
             counters: self.learner.counters(),
             replay_len: self.learner.replay().len(),
         })
@@ -243,6 +244,7 @@ impl Worker {
             human_share: self.learner.replay().human_share(),
             policy_version: counters.policy_version,
             report: report.unwrap_or(last.report),
+            effective_sample_size: self.learner.effective_sample_size(),
             gradient_steps_per_second: rate,
             message: message.unwrap_or_else(|| last.message.clone()),
         }));

@@ -1,11 +1,13 @@
-//! The uniform replay buffer: contiguous, fixed in size, every observation stored once.
+//! The replay buffer: contiguous, fixed in size, every observation stored once.
 //!
 //! Entries are grouped into segments that one stream fills from front to back, so the observation
-//! after an entry is the next entry. Saving and loading are in `storage`.
+//! after an entry is the next entry. Saving and loading are in `storage`, the arithmetic of
+//! priorities in `priorities`: here only is said which entries have one.
 
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
+use super::{Priorities, PriorityConfig};
 use crate::mdp::{
     Action, EpisodeEnd, ObservationSpace, Origin, Rng, StepBatch, TransitionBatch, push_features,
 };
@@ -48,7 +50,7 @@ pub(super) struct Cursor {
 
 /// Transitions of many streams, overwritten oldest segment first.
 ///
-/// Memory per entry: one observation and 11 bytes.
+/// Memory per entry: one observation and 11 bytes, 16.5 more with priorities.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReplayBuffer {
     pub(super) space: ObservationSpace,
@@ -71,6 +73,8 @@ pub struct ReplayBuffer {
     /// Segments begun so far, all rounds together.
     pub(super) begun: u64,
     pub(super) valid: usize,
+    /// By entry; `None` for uniform replay.
+    pub(super) priorities: Option<Priorities>,
 }
 
 impl ReplayBuffer {
@@ -92,6 +96,7 @@ impl ReplayBuffer {
             cursors: Vec::new(),
             begun: 0,
             valid: 0,
+            priorities: None,
             segments,
             space,
             config,
@@ -101,6 +106,26 @@ impl ReplayBuffer {
     /// Changes how samples are assembled: rewards accumulated, and the discount factor.
     pub fn set_returns(&mut self, n_step: usize, gamma: f32) {
         (self.config.n_step, self.config.gamma) = (n_step, gamma);
+    }
+
+    /// Keeps a priority for every transition from now on, or none with `None`. Transitions without one
+    /// get the largest ever assigned; those with one keep it under another exponent or epsilon.
+    pub fn set_priorities(&mut self, config: Option<PriorityConfig>) {
+        match (&mut self.priorities, config) {
+            (_, None) => self.priorities = None,
+            (Some(priorities), Some(config)) if priorities.config() == config => {}
+            (Some(priorities), Some(config)) => priorities.set_config(config),
+            (None, Some(config)) => {
+                let mut priorities = Priorities::new(self.flags.len(), config);
+                priorities.fill(|entry| self.flags[entry] & VALID != 0);
+                self.priorities = Some(priorities);
+            }
+        }
+    }
+
+    /// Priorities by entry, as in [`TransitionBatch::indices`]; `None` for uniform replay.
+    pub fn priorities(&self) -> Option<&Priorities> {
+        self.priorities.as_ref()
     }
 
     /// Transitions that can be sampled.
@@ -120,7 +145,8 @@ impl ReplayBuffer {
 
     /// Bytes the storage takes once it is full.
     pub fn bytes(&self) -> usize {
-        self.flags.len() * (self.space.bytes() + size_of::<u16>() + 2 * size_of::<f32>() + size_of::<u8>())
+        let each = self.space.bytes() + size_of::<u16>() + 2 * size_of::<f32>() + size_of::<u8>();
+        self.flags.len() * each + self.priorities.as_ref().map_or(0, Priorities::bytes)
     }
 
     /// Share of sampleable transitions that a person played, [0, 1].
@@ -203,6 +229,9 @@ impl ReplayBuffer {
     fn mark_valid(&mut self, entry: usize) {
         self.flags[entry] |= VALID;
         self.valid += 1;
+        if let Some(priorities) = &mut self.priorities {
+            priorities.insert(entry);
+        }
     }
 
     fn write(&mut self, entry: usize, vector: &[f32], grid: &[u8]) {
@@ -217,6 +246,9 @@ impl ReplayBuffer {
         self.generations[segment] = self.generations[segment].wrapping_add(1);
         self.links[segment] = (0, 0);
         let entries = segment * SEGMENT_ENTRIES..(segment + 1) * SEGMENT_ENTRIES;
+        if let Some(priorities) = &mut self.priorities {
+            priorities.clear(entries.clone());
+        }
         for flags in &mut self.flags[entries] {
             self.valid -= usize::from(*flags & VALID);
             *flags = 0;
@@ -260,6 +292,52 @@ impl ReplayBuffer {
         let valid = (0..entries).filter(|&entry| self.flags[entry] & VALID != 0);
         // `valid` counts exactly these entries.
         valid.into_iter().nth(chosen).unwrap_or(0)
+    }
+
+    /// Replaces `batch` by `count` transitions drawn by priority, one from each of `count` strata of
+    /// equal probability, with importance weights (specification section 14; Schaul et al. 2016).
+    ///
+    /// `importance_exponent` in [0, 1] is how far the weights make good for drawing unevenly. Without
+    /// priorities this is [`ReplayBuffer::sample`]; returns as that does.
+    pub fn sample_prioritized(
+        &self,
+        count: usize,
+        importance_exponent: f64,
+        rng: &mut Rng,
+        batch: &mut TransitionBatch,
+    ) -> bool {
+        let Some(priorities) = &self.priorities else { return self.sample(count, rng, batch) };
+        batch.clear(self.space.features());
+        if self.valid == 0 {
+            return false;
+        }
+        for stratum in 0..count {
+            self.gather(priorities.draw(stratum, count, rng.random()), batch);
+        }
+        priorities.importance_weights(&batch.indices, importance_exponent, &mut batch.weights);
+        true
+    }
+
+    /// Gives the transitions at `indices`, as [`TransitionBatch::indices`] names them, the priorities
+    /// of `td_errors`, both `[B]`. Where an index repeats, its last error counts. Without priorities,
+    /// and for transitions overwritten since, nothing happens.
+    pub fn update_priorities(&mut self, indices: &[u32], td_errors: &[f32]) {
+        debug_assert_eq!(indices.len(), td_errors.len());
+        let Some(priorities) = &mut self.priorities else { return };
+        for (&entry, &td_error) in indices.iter().zip(td_errors) {
+            priorities.update(entry as usize, f64::from(td_error));
+        }
+    }
+
+    /// Replaces `batch` by every transition that can be sampled, in the order of storage, all of
+    /// weight 1: what [`ReplayBuffer::sample`] draws from.
+    pub fn gather_all(&self, batch: &mut TransitionBatch) {
+        batch.clear(self.space.features());
+        for entry in 0..self.flags.len() {
+            if self.flags[entry] & VALID != 0 {
+                self.gather(entry, batch);
+            }
+        }
     }
 
     /// Appends the n-step transition that starts at `entry` (specification section 13).
@@ -366,9 +444,12 @@ mod tests {
         {
             let space = ObservationSpace { vector: vec![String::new(); vector], grid };
             let observation = space.bytes();
-            let buffer = ReplayBuffer::new(space, config(100_000, 1));
-            let each = buffer.bytes() as f64 / buffer.capacity() as f64;
-            assert!(each <= 1.1 * observation as f64 + 32.0, "{each} bytes for {observation}");
+            let mut buffer = ReplayBuffer::new(space, config(100_000, 1));
+            for priorities in [None, Some(proportional(0.6))] {
+                buffer.set_priorities(priorities);
+                let each = buffer.bytes() as f64 / buffer.capacity() as f64;
+                assert!(each <= 1.1 * observation as f64 + 32.0, "{each} bytes for {observation}");
+            }
         }
     }
 
@@ -455,6 +536,93 @@ mod tests {
             }
             prop_assert!(buffer.len() <= buffer.capacity());
             prop_assert_eq!(buffer.len(), buffer.flags.iter().filter(|&&flags| flags & VALID != 0).count());
+        }
+    }
+
+    fn proportional(exponent: f64) -> PriorityConfig {
+        PriorityConfig { exponent, epsilon: 0.01, initial: 1.0 }
+    }
+
+    #[test]
+    fn high_priorities_are_drawn_more_often_and_weighted_less() {
+        let mut buffer = ReplayBuffer::new(space(), config(128, 1));
+        buffer.set_priorities(Some(PriorityConfig { epsilon: 1e-9, ..proportional(1.0) }));
+        for time in 0..3 {
+            buffer.push(&step(0, time, time == 0, None));
+        }
+        buffer.update_priorities(&[0, 1], &[3.0, -1.0]);
+        let mut batch = TransitionBatch::default();
+        assert!(buffer.sample_prioritized(400, 1.0, &mut rng(1, Stream::Replay, 0), &mut batch));
+        let first = batch.indices.iter().filter(|&&entry| entry == 0).count();
+        assert_eq!((first, batch.batch), (300, 400), "strata leave little to chance");
+        for row in 0..400 {
+            let expected = if batch.indices[row] == 0 { 1.0 / 3.0 } else { 1.0 };
+            assert!((batch.weights[row] - expected).abs() < 1e-6);
+        }
+    }
+
+    proptest! {
+        /// Priorities stay with their transitions, however these complete, change and are overwritten;
+        /// final observations and open ends have none.
+        #[test]
+        fn priorities_belong_to_transitions(
+            events in prop::collection::vec((0u32..3, 0u8..14, -2.0f32..2.0), 1..900),
+            capacity in 128usize..500,
+            n_step in 1usize..4,
+            exponent in 0.1f64..1.0,
+            seed in 0u64..1000,
+        ) {
+            let mut buffer = ReplayBuffer::new(space(), config(capacity, n_step));
+            buffer.set_priorities(Some(proportional(exponent)));
+            let (mut times, mut fresh) = ([0u32; 3], [true; 3]);
+            // By (stream, time): raw priority.
+            let mut known = std::collections::BTreeMap::new();
+            let mut largest = 1.0f64;
+            let mut random = rng(seed, Stream::Replay, 0);
+            let (mut batch, mut all) = (TransitionBatch::default(), TransitionBatch::default());
+            for (count, (stream, kind, td_error)) in events.into_iter().enumerate() {
+                let s = stream as usize;
+                if kind >= 12 {
+                    if buffer.sample_prioritized(8, 0.5, &mut random, &mut batch) {
+                        let errors: Vec<f32> = (0..8).map(|row| td_error * row as f32).collect();
+                        for (row, error) in errors.iter().enumerate() {
+                            let raw = f64::from(*error).abs() + 0.01;
+                            let key = [0, 1].map(|i| batch.observations[2 * row + i] as u32);
+                            prop_assert!(known.insert(key, raw).is_some(), "{:?} was not sampleable", key);
+                            largest = largest.max(raw);
+                        }
+                        buffer.update_priorities(&batch.indices, &errors);
+                    }
+                } else {
+                    let end = match kind { 0 => Some(EpisodeEnd::Terminated), 1 => Some(EpisodeEnd::Truncated), _ => None };
+                    times[s] += 1;
+                    buffer.push(&step(stream, times[s], fresh[s], end));
+                    fresh[s] = end.is_some();
+                    times[s] += u32::from(end.is_some());
+                }
+                if !(kind < 12 || count % 50 == 0) {
+                    continue;
+                }
+                buffer.gather_all(&mut all);
+                let mut now = std::collections::BTreeMap::new();
+                let mut total = 0.0;
+                let priorities = buffer.priorities().unwrap();
+                for row in 0..all.batch {
+                    let key = [0, 1].map(|i| all.observations[2 * row + i] as u32);
+                    let raw = known.get(&key).copied().unwrap_or(largest);
+                    prop_assert_eq!(priorities.raw(all.indices[row] as usize), Some(raw));
+                    now.insert(key, raw);
+                    total += raw.powf(exponent);
+                }
+                known = now;
+                prop_assert_eq!((priorities.filled(), all.batch), (buffer.len(), buffer.len()));
+                prop_assert!((priorities.total() - total).abs() < 1e-9 * total.max(1.0));
+            }
+            let mut bytes = Vec::new();
+            buffer.save(&mut bytes).unwrap();
+            let mut empty = ReplayBuffer::new(space(), config(capacity, n_step));
+            empty.set_priorities(Some(proportional(exponent)));
+            prop_assert_eq!(empty.load(&mut bytes.as_slice()).unwrap(), buffer);
         }
     }
 

@@ -1,9 +1,13 @@
 //! Replay: what has been lived through, kept to be learned from again.
 //!
-//! It stores and samples; when and why is the learner's business.
+//! It stores and samples, uniformly or by priority; when and why is the learner's business.
 
 mod buffer;
+mod priorities;
 mod storage;
+mod sum_tree;
 
 pub use buffer::{ReplayBuffer, ReplayConfig};
+pub use priorities::{Priorities, PriorityConfig, effective_sample_size};
 pub use storage::ReplayError;
+pub use sum_tree::SumTree;

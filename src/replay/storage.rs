@@ -4,11 +4,12 @@
 
 use std::io::{Read, Write};
 
-use super::ReplayBuffer;
-use super::buffer::{Cursor, SEGMENT_ENTRIES};
+use super::buffer::{Cursor, SEGMENT_ENTRIES, VALID};
+use super::{Priorities, ReplayBuffer};
 
 const MAGIC: &[u8; 8] = b"EAreplay";
-const VERSION: u32 = 1;
+/// Version 2 adds priorities; version 1 is read as if all were the largest.
+const VERSION: u32 = 2;
 
 /// A saved buffer cannot be taken back.
 #[derive(Debug, thiserror::Error)]
@@ -62,10 +63,21 @@ impl ReplayBuffer {
                 out.write_all(&number.to_le_bytes())?;
             }
         }
+        let priorities = self.priorities.as_ref().map(|priorities| priorities.stored(entries));
+        out.write_all(&u64::from(priorities.is_some()).to_le_bytes())?;
+        if let Some((largest, raw)) = priorities {
+            out.write_all(&largest.to_le_bytes())?;
+            for raw in raw {
+                out.write_all(&raw.to_le_bytes())?;
+            }
+        }
         Ok(())
     }
 
     /// Reads what [`ReplayBuffer::save`] wrote into a new buffer of the same shape as this one.
+    ///
+    /// With priorities here and none in the file all transitions get the largest; the other way
+    /// round they are left behind.
     ///
     /// # Errors
     /// [`ReplayError::Unfit`] when the bytes are of another kind, version, observation or capacity;
@@ -78,8 +90,8 @@ impl ReplayBuffer {
             return Err(unfit("not a replay file".into()));
         }
         let version = read_u64(input)?;
-        if version != u64::from(VERSION) {
-            return Err(unfit(format!("version {version}, this program reads {VERSION}")));
+        if !(1..=u64::from(VERSION)).contains(&version) {
+            return Err(unfit(format!("version {version}, this program reads 1 to {VERSION}")));
         }
         for (what, have) in [
             ("vector length", self.space.vector_len()),
@@ -130,14 +142,38 @@ impl ReplayBuffer {
             buffer.cursors.push((state > 0).then_some(cursor));
         }
         let last_entries = buffer.flags.iter().skip(SEGMENT_ENTRIES - 1).step_by(SEGMENT_ENTRIES);
-        if last_entries.copied().any(|flags| flags & super::buffer::VALID != 0) {
+        if last_entries.copied().any(|flags| flags & VALID != 0) {
             return Err(unfit("a step has no next observation".into()));
         }
-        let valid = buffer.flags.iter().filter(|&&flags| flags & super::buffer::VALID != 0).count();
+        let valid = buffer.flags.iter().filter(|&&flags| flags & VALID != 0).count();
         if valid != buffer.valid {
             return Err(unfit(format!("{valid} transitions where {} were saved", buffer.valid)));
         }
+        if version >= 2 && read_u64(input)? != 0 {
+            let largest = read_f64(input)?;
+            let raw = (0..entries).map(|_| read_f64(input)).collect::<Result<Vec<_>, _>>()?;
+            buffer.priorities = self.priorities_from(largest, &raw, &buffer.flags)?;
+        } else {
+            buffer.set_priorities(self.priorities.as_ref().map(Priorities::config));
+        }
         Ok(buffer)
+    }
+
+    /// Saved raw priorities under this buffer's configuration: one for each valid entry of `flags`.
+    fn priorities_from(
+        &self,
+        largest: f64,
+        raw: &[f64],
+        flags: &[u8],
+    ) -> Result<Option<Priorities>, ReplayError> {
+        let Some(own) = &self.priorities else { return Ok(None) };
+        let mut priorities = Priorities::new(flags.len(), own.config());
+        let fit = raw.iter().zip(flags).all(|(&raw, flags)| (raw >= 0.0) == (flags & VALID != 0));
+        if fit && priorities.restore(largest, raw) {
+            Ok(Some(priorities))
+        } else {
+            Err(ReplayError::Unfit("its priorities are of other transitions".into()))
+        }
     }
 
     fn used_segments(&self) -> usize {
@@ -165,6 +201,10 @@ fn read_u64(input: &mut impl Read) -> std::io::Result<u64> {
     Ok(u64::from_le_bytes(bytes))
 }
 
+fn read_f64(input: &mut impl Read) -> std::io::Result<f64> {
+    read_u64(input).map(f64::from_bits)
+}
+
 fn read_u32(input: &mut impl Read) -> std::io::Result<u32> {
     let mut bytes = [0; 4];
     input.read_exact(&mut bytes)?;
@@ -173,7 +213,7 @@ fn read_u32(input: &mut impl Read) -> std::io::Result<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ReplayConfig;
+    use super::super::{PriorityConfig, ReplayConfig};
     use super::*;
     use crate::mdp::{Action, ObservationSpace, Origin, StepBatch, Stream, TransitionBatch, rng};
 
@@ -209,6 +249,62 @@ mod tests {
         buffer.sample(32, &mut rng(1, Stream::Replay, 0), &mut a);
         loaded.sample(32, &mut rng(1, Stream::Replay, 0), &mut b);
         assert_eq!(a, b);
+    }
+
+    const PROPORTIONAL: PriorityConfig = PriorityConfig { exponent: 0.6, epsilon: 1e-3, initial: 1.0 };
+
+    fn prioritized() -> ReplayBuffer {
+        let mut buffer = filled();
+        buffer.set_priorities(Some(PROPORTIONAL));
+        let mut batch = TransitionBatch::default();
+        for seed in 0..20 {
+            buffer.sample_prioritized(16, 0.4, &mut rng(seed, Stream::Replay, 0), &mut batch);
+            let errors: Vec<f32> = batch.indices.iter().map(|&index| 0.1 * (index % 31) as f32).collect();
+            buffer.update_priorities(&batch.indices, &errors);
+        }
+        buffer
+    }
+
+    #[test]
+    fn priorities_go_on_the_same() {
+        let buffer = prioritized();
+        let mut bytes = Vec::new();
+        buffer.save(&mut bytes).unwrap();
+        let mut like = filled();
+        like.set_priorities(Some(PROPORTIONAL));
+        let loaded = like.load(&mut bytes.as_slice()).unwrap();
+        assert_eq!(loaded, buffer);
+        let (mut a, mut b) = (TransitionBatch::default(), TransitionBatch::default());
+        buffer.sample_prioritized(32, 0.7, &mut rng(3, Stream::Replay, 0), &mut a);
+        loaded.sample_prioritized(32, 0.7, &mut rng(3, Stream::Replay, 0), &mut b);
+        assert_eq!(a, b);
+        // A run without priorities leaves them behind.
+        assert_eq!(filled().load(&mut bytes.as_slice()).unwrap(), filled());
+        // Each cut and each damaged byte of the priorities is refused or read, never a panic.
+        for position in bytes.len() - 2000..bytes.len() {
+            assert!(like.load(&mut &bytes[..position]).is_err());
+            let mut damaged = bytes.clone();
+            damaged[position] ^= 0xff;
+            _ = like.load(&mut damaged.as_slice());
+        }
+    }
+
+    #[test]
+    fn files_without_priorities_give_everything_the_largest() {
+        let mut bytes = Vec::new();
+        filled().save(&mut bytes).unwrap();
+        // Version 1 ended where version 2 says whether priorities follow.
+        let mut old = bytes[..bytes.len() - 8].to_vec();
+        old[8] = 1;
+        let mut expected = filled();
+        expected.set_priorities(Some(PROPORTIONAL));
+        for bytes in [bytes, old] {
+            assert_eq!(filled().load(&mut bytes.as_slice()).unwrap(), filled());
+            let loaded = expected.load(&mut bytes.as_slice()).unwrap();
+            assert_eq!(loaded, expected);
+            let priorities = loaded.priorities().unwrap();
+            assert_eq!((priorities.filled(), priorities.total()), (loaded.len(), loaded.len() as f64));
+        }
     }
 
     #[test]

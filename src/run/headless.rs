@@ -192,7 +192,7 @@ impl Run {
                 self.window.add(episode);
             }
         }
-        self.window.measured(period.report);
+        self.window.measured(period.report, period.effective_sample_size);
         Ok(())
     }
 

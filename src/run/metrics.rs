@@ -17,6 +17,9 @@ pub struct Window {
     episodes: VecDeque<EpisodeSummary>,
     finished: u64,
     report: Option<UpdateReport>,
+    /// Of that step's importance weights; `None` for uniform replay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    effective_sample_size: Option<f32>,
 }
 
 impl Window {
@@ -29,9 +32,12 @@ impl Window {
         }
     }
 
-    /// Remembers the last gradient step.
-    pub fn measured(&mut self, report: Option<UpdateReport>) {
-        self.report = report.or(self.report);
+    /// Remembers the last gradient step and, with prioritized replay, what its batch was worth.
+    pub fn measured(&mut self, report: Option<UpdateReport>, effective_sample_size: Option<f32>) {
+        if report.is_some() {
+            self.report = report;
+            self.effective_sample_size = effective_sample_size;
+        }
     }
 
     /// Mean of `value` over the window, `None` while it is empty.
@@ -70,6 +76,9 @@ impl Window {
             if report.value_loss != 0.0 {
                 put("train/value_loss", report.value_loss.into());
             }
+        }
+        if let Some(size) = self.effective_sample_size {
+            put("train/effective_sample_size", size.into());
         }
         line
     }

@@ -13,6 +13,7 @@ mod fused;
 mod kernel;
 mod mlp;
 mod policy;
+pub mod tabular;
 pub mod weights;
 
 pub use autodiff::AutodiffSac;
@@ -138,6 +139,13 @@ pub trait SacUpdate: Send {
     /// # Errors
     /// [`SacError::Device`] when they cannot be read back.
     fn export_actor(&self) -> Result<TensorMap, SacError>;
+
+    /// Mean over critics of `|td|` of the last step, `[B]` in the order of its batch and before its
+    /// critic step, empty before the first one: what prioritized replay ranks transitions by. `None`
+    /// where the implementation does not keep them on the host.
+    fn td_errors(&self) -> Option<&[f32]> {
+        None
+    }
 
     /// Gradient steps made so far.
     fn gradient_steps(&self) -> u64;

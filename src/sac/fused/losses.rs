@@ -169,6 +169,17 @@ pub(super) fn critic_loss(config: &SacConfig, batch: &TransitionBatch, critic: &
     }
 }
 
+/// `priority_b = (1 / number of critics) · Σ_i |td_{i,b}|` (specification section 5).
+pub(super) fn mean_td_errors(critics: &[Critic], means: &mut Vec<f32>) {
+    means.clear();
+    means.resize(critics.first().map_or(0, |critic| critic.td_errors.len()), 0.0);
+    for critic in critics {
+        for (mean, td_error) in means.iter_mut().zip(&critic.td_errors) {
+            *mean += td_error.abs() / critics.len() as f32;
+        }
+    }
+}
+
 /// The online critics' outputs of one row and how they are aggregated for the actor.
 #[derive(Clone, Copy)]
 pub(super) struct Aggregate<'a> {

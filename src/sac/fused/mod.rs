@@ -24,7 +24,7 @@ use super::{Backup, Head, SacConfig, SacError, TargetUpdate, UpdateReport};
 use crate::mdp::{Rng, Stream, TransitionBatch, rng};
 use actor::{Draws, State, entropy_penalty};
 pub(super) use losses::softmax;
-use losses::{Aggregate, Softmax, critic_loss, soft_targets, value_loss, value_targets};
+use losses::{Aggregate, Softmax, critic_loss, mean_td_errors, soft_targets, value_loss, value_targets};
 use networks::{Critic, ForwardPasses, Trained, Value, each};
 pub use trace::Recorder;
 use trace::Trace;
@@ -55,6 +55,8 @@ pub struct FusedSac {
     /// `gradient_steps` a resumed run draws what an uninterrupted one would.
     seed: u64,
     draws: Draws,
+    /// `[B]`: mean over critics of `|td|` of the last step.
+    td_errors: Vec<f32>,
     next_activations: Activations,
     next: Softmax,
     current: Softmax,
@@ -92,6 +94,7 @@ impl FusedSac {
             temperature_moments: [0.0; 2],
             gradient_steps: 0,
             draws: Draws::default(),
+            td_errors: Vec::new(),
             next_activations: Activations::default(),
             next: Softmax::default(),
             current: Softmax::default(),
@@ -164,7 +167,8 @@ impl FusedSac {
             // The actor below learns from the critics after their step.
             critic.online.mlp.forward(observations, &mut critic.online.activations);
         });
-        trace.critics_after(critics, actions, config.grad_clip);
+        mean_td_errors(critics, &mut self.td_errors);
+        trace.critics_after(critics, &self.td_errors, actions, config.grad_clip);
         if let (Some(value), Some(network)) = (&mut *value, config.value_network) {
             value_loss(value);
             let value_step = AdamStep::new(network.learning_rate, config.adam_epsilon, t);

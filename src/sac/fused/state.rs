@@ -16,6 +16,10 @@ impl SacUpdate for FusedSac {
         self.step(batch, report, &mut Trace(None))
     }
 
+    fn td_errors(&self) -> Option<&[f32]> {
+        Some(&self.td_errors)
+    }
+
     fn export(&self) -> Result<TensorMap, SacError> {
         let mut tensors = self.export_actor()?;
         let mut put = |prefix: String, mlp: &Mlp, values: &[f32], suffix: &str| {

@@ -138,3 +138,20 @@ fn learns_the_rewarded_action() {
     }
     assert!(sac.current.policy.iter().skip(1).step_by(4).all(|probability| *probability > 0.9));
 }
+
+#[test]
+fn errors_given_back_are_means_of_absolute_values() {
+    let mut sac = sac(&[16]);
+    assert_eq!(sac.td_errors(), Some(&[][..]));
+    let batch = batch(32, 8, 4, 1);
+    let mut traced = Vec::new();
+    let mut record = |name: &str, _: &[usize], values: &[f32]| {
+        if name.starts_with("td.") {
+            traced.push(values.to_vec());
+        }
+    };
+    sac.update_traced(&batch, false, &mut record).unwrap();
+    let expected: Vec<f32> =
+        traced[0].iter().zip(&traced[1]).map(|(a, b)| (a.abs() + b.abs()) / 2.0).collect();
+    assert_eq!(sac.td_errors(), Some(&expected[..]));
+}

@@ -60,10 +60,15 @@ impl Trace<'_, '_> {
     }
 
     /// Losses, priorities and gradients of the critics, and their values after the step.
-    pub(super) fn critics_after(&mut self, critics: &[Critic], actions: usize, clip: Option<f32>) {
+    pub(super) fn critics_after(
+        &mut self,
+        critics: &[Critic],
+        priorities: &[f32],
+        actions: usize,
+        clip: Option<f32>,
+    ) {
         let Some(record) = &mut self.0 else { return };
-        let size = critics.first().map_or(0, |critic| critic.td_errors.len());
-        let mut priorities = vec![0.0; size];
+        let size = priorities.len();
         for (index, critic) in critics.iter().enumerate() {
             let name = |what: &str| format!("{what}.critic{}", index + 1);
             record(&name("q_taken"), &[size], &critic.q_taken);
@@ -74,11 +79,8 @@ impl Trace<'_, '_> {
             record(&name("loss"), &[1], &[critic.loss]);
             let q = compact(&critic.online.activations, actions);
             record(&name("q_updated"), &[size, actions], &q);
-            for (priority, td_error) in priorities.iter_mut().zip(&critic.td_errors) {
-                *priority += td_error.abs() / critics.len() as f32;
-            }
         }
-        record("priority", &[size], &priorities);
+        record("priority", &[size], priorities);
         record("loss.critic", &[1], &[critics.iter().map(|critic| critic.loss).sum()]);
         for (index, critic) in critics.iter().enumerate() {
             self.network(&format!("critic{}", index + 1), &critic.online, clip);
