@@ -2,7 +2,7 @@
 //!
 //! It decides nothing itself; every part is explained where it lives.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -12,6 +12,7 @@ use crate::agent::{AgentPlugin, Casting, Controller, FrozenPolicies, LearningPol
 use crate::config::RunConfig;
 use crate::learner::{DeviceChoice, LearnerConfig, LearnerError, LearnerSetup, untrained};
 use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace, Policy, Stream};
+use crate::run::sweep::{self, Sweep};
 use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, bench, eval, headless};
 use crate::sac::SacConfig;
 use crate::sim::worlds::WorldChoice;
@@ -101,17 +102,41 @@ pub fn train(
     let mut app = headless_app(world, sim, casting(&config, spec.slots), policy, config.run.sim_threads);
     // Checkpoints of a headless run hold its simulation too, so the run writes them, not the learner.
     let learner = learner_setup(&config, world, None, resume);
-    let (episodes, seed) = (config.run.eval_episodes, config.seed);
-    let mut summary =
-        headless::train(&mut app, HeadlessSetup { config, learner, out: out.clone(), stop, silent })?;
-    if episodes > 0 && !summary.interrupted {
-        let policy = app.world().resource::<LearningPolicy>().0.load().policy.clone();
-        summary.eval = Some(evaluate(world, policy, episodes, seed));
-        if let Some(out) = out {
-            headless::write_summary(&out, &summary)?;
-        }
-    }
-    Ok(summary)
+    let (episodes, seed, world) = (config.run.eval_episodes, config.seed, world.clone());
+    let evaluate = Box::new(move |policy| evaluate(&world, policy, episodes, seed));
+    headless::train(&mut app, HeadlessSetup { config, learner, out, stop, silent, evaluate })
+}
+
+/// Makes all runs of a sweep that are not there yet, `at_once` at a time, and returns its table.
+///
+/// # Errors
+/// One line for the first run that cannot begin or fails; others that had begun are finished.
+pub fn sweep(
+    sweep: &Sweep,
+    out: &Path,
+    at_once: usize,
+    stop: &Arc<AtomicBool>,
+) -> Result<String, Box<dyn std::error::Error>> {
+    let mut jobs = sweep.jobs(out)?;
+    let make = |job: &sweep::Job| {
+        let made = || -> Result<Summary, Box<dyn std::error::Error>> {
+            let world = WorldChoice::new(&job.config.env, job.config.level.as_deref())?;
+            let resume = job.resume.then(|| job.out.clone());
+            Ok(train(job.config.clone(), &world, Some(job.out.clone()), resume, stop.clone(), true)?)
+        };
+        made().map_err(|error| error.to_string())
+    };
+    let progress = |job: &sweep::Job, summary: &Summary| {
+        let name = job.out.strip_prefix(out).unwrap_or(&job.out);
+        let score = summary.eval.map_or(f64::NAN, |eval| eval.episode_return.mean);
+        let (steps, seconds) = (summary.env_steps, summary.seconds);
+        eprintln!("{}: return {score:.2} after {steps} env steps, {seconds:.1} s", name.display());
+    };
+    sweep::run(&mut jobs, at_once, stop, make, progress)?;
+    // What Ctrl-C cut short goes on next time.
+    jobs.iter_mut().for_each(|job| job.finished = job.finished.take().filter(|made| !made.interrupted));
+    sweep.write(out, &jobs)?;
+    Ok(sweep.table(&jobs))
 }
 
 /// Plays greedy episodes with `policy` in slot 0 against the scripted player.

@@ -12,6 +12,7 @@ use crate::app;
 use crate::config::RunConfig;
 use crate::learner::DeviceChoice;
 use crate::learner::checkpoint::Checkpoint;
+use crate::run::sweep::Sweep;
 use crate::sim::worlds::{NAMES, WorldChoice};
 
 /// Physics worlds whose agents learn while you play.
@@ -91,6 +92,17 @@ enum Command {
         /// Level, when it is not the one trained on.
         #[arg(long, value_name = "FILE")]
         level: Option<PathBuf>,
+    },
+    /// Compare variants of an experiment over several seeds and print a Markdown table.
+    Sweep {
+        /// The sweep, e.g. assets/sweeps/calibration.toml.
+        file: PathBuf,
+        /// Folder for its runs and results; what is there already is not made again.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Runs made at once. More than one finish sooner together, each later.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+        jobs: u32,
     },
     /// Measure speed and print JSON lines.
     Bench {
@@ -195,6 +207,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Eval { checkpoint, episodes, seed, level }) => {
             eval(&checkpoint, episodes, seed, level.as_deref())
         }
+        Some(Command::Sweep { file, out, jobs }) => {
+            let sweep = Sweep::load(&file)?;
+            say(app::sweep(&sweep, &out, jobs as usize, &stop_on_interrupt()?)?.trim_end());
+            Ok(())
+        }
         Some(Command::Bench { what: Bench::Env { env, arenas, runs, seconds, threads } }) => {
             bench_env(env.as_deref(), &arenas, runs as usize, seconds, threads)
         }
@@ -255,6 +272,13 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
     if !args.no_render {
         return app::arcade(config, &world, out, args.resume.clone());
     }
+    let summary = app::train(config, &world, out, args.resume.clone(), stop_on_interrupt()?, false)?;
+    say(&serde_json::to_string(&summary)?);
+    Ok(())
+}
+
+/// A flag that Ctrl-C sets.
+fn stop_on_interrupt() -> Result<Arc<AtomicBool>, ctrlc::Error> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
     // A second Ctrl-C finds the default behaviour gone, so it must not find this one waiting either.
@@ -263,9 +287,7 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
             std::process::exit(130);
         }
     })?;
-    let summary = app::train(config, &world, out, args.resume.clone(), stop, false)?;
-    say(&serde_json::to_string(&summary)?);
-    Ok(())
+    Ok(stop)
 }
 
 fn envs(json: bool) -> Result<(), Failure> {

@@ -42,8 +42,13 @@ pub struct RunSettings {
     pub period: u32,
     /// Environment steps between two lines in `metrics.jsonl`.
     pub log_every: u64,
-    /// Greedy episodes played at the end of a headless run, 0 for none.
+    /// Greedy episodes of one evaluation of a headless run, the one at its end among them; 0 for none.
     pub eval_episodes: usize,
+    /// Environment steps between two evaluations while a headless run learns, 0 for none. An
+    /// evaluation changes nothing of what is learned.
+    pub eval_every: u64,
+    /// Mean episode return of an evaluation that ends a headless run early, as solved; off when absent.
+    pub target_return: Option<f32>,
     /// Threads that step arenas, 0 for as many as there are cores.
     pub sim_threads: usize,
     /// Whether slots after the first play with the learning policy too (self-play) instead of the script.
@@ -52,7 +57,15 @@ pub struct RunSettings {
 
 impl Default for RunSettings {
     fn default() -> Self {
-        Self { period: 4, log_every: 2_000, eval_episodes: 20, sim_threads: 0, self_play: false }
+        Self {
+            period: 4,
+            log_every: 2_000,
+            eval_episodes: 20,
+            eval_every: 0,
+            target_return: None,
+            sim_threads: 0,
+            self_play: false,
+        }
     }
 }
 
@@ -149,6 +162,18 @@ impl RunConfig {
         range((1..=4096).contains(&self.arenas), "arenas", self.arenas.to_string(), "1 to 4096")?;
         range((1..=1024).contains(&self.run.period), "run.period", self.run.period.to_string(), "1 to 1024")?;
         range(self.run.log_every >= 1, "run.log_every", self.run.log_every.to_string(), "1 or more")?;
+        range(
+            self.run.target_return.is_none_or(f32::is_finite),
+            "run.target_return",
+            format!("{:?}", self.run.target_return.unwrap_or_default()),
+            "a finite number",
+        )?;
+        range(
+            self.run.target_return.is_none() || self.run.eval_every > 0,
+            "run.eval_every",
+            self.run.eval_every.to_string(),
+            "1 or more beside run.target_return, which evaluations are compared with",
+        )?;
         range(self.run.sim_threads <= 256, "run.sim_threads", self.run.sim_threads.to_string(), "0 to 256")?;
         self.learner.validate().map_err(|error| invalid("configuration", &error.to_string()))
     }

@@ -10,6 +10,7 @@ pub mod headless;
 pub mod live;
 mod metrics;
 mod progress;
+pub mod sweep;
 
 pub use eval::{EvalSummary, Spread};
 pub use folder::RunFolder;
