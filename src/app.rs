@@ -174,17 +174,7 @@ pub fn bench_learner(
     seconds: f64,
     threads: usize,
 ) -> impl Iterator<Item = Result<bench::Line, LearnerError>> {
-    let spec = EnvironmentSpec {
-        name: "random experience".into(),
-        summary: String::new(),
-        observation: ObservationSpace { vector: vec![String::new(); 8], grid: None },
-        action: ActionSpace::discrete(&["a", "b", "c", "d"]),
-        ticks_per_step: 1,
-        tick_seconds: 1.0,
-        episode_limit: 100,
-        slots: 1,
-        rewards: Vec::new(),
-    };
+    let spec = random_spec();
     [(256, 256), (64, 64)].into_iter().map(move |(batch_size, width)| {
         let sac = SacConfig { hidden: vec![width, width], ..SacConfig::default() };
         let config = LearnerConfig { batch_size, threads, sac, ..LearnerConfig::default() };
@@ -200,6 +190,32 @@ pub fn bench_learner(
         };
         bench::learner(setup, runs, seconds)
     })
+}
+
+/// Measures replay with `items` transitions of 8 floats.
+pub fn bench_replay(items: usize, runs: usize, seconds: f64) -> [bench::Line; 3] {
+    bench::replay(&random_spec(), items, runs, seconds)
+}
+
+/// Measures how long a policy takes to act for 1, 64 and 1024 arenas at three network sizes.
+pub fn bench_act(runs: usize, seconds: f64) -> impl Iterator<Item = Result<bench::Line, LearnerError>> {
+    let sizes = [64, 128, 256].into_iter().flat_map(|width| [1, 64, 1024].map(|rows| (width, rows)));
+    sizes.map(move |(width, rows)| bench::act(&random_spec(), &[width, width], rows, runs, seconds))
+}
+
+/// What no world declares: observation 8, actions 4.
+fn random_spec() -> EnvironmentSpec {
+    EnvironmentSpec {
+        name: "random experience".into(),
+        summary: String::new(),
+        observation: ObservationSpace { vector: vec![String::new(); 8], grid: None },
+        action: ActionSpace::discrete(&["a", "b", "c", "d"]),
+        ticks_per_step: 1,
+        tick_seconds: 1.0,
+        episode_limit: 100,
+        slots: 1,
+        rewards: Vec::new(),
+    }
 }
 
 /// Opens the arcade: a window in which an agent learns while people watch and play.

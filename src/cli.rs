@@ -12,6 +12,7 @@ use crate::app;
 use crate::config::RunConfig;
 use crate::learner::DeviceChoice;
 use crate::learner::checkpoint::Checkpoint;
+use crate::run::bench;
 use crate::run::sweep::Sweep;
 use crate::sim::worlds::{NAMES, WorldChoice};
 
@@ -144,6 +145,27 @@ enum Bench {
         #[arg(long, default_value_t = 10.0, value_parser = seconds)]
         seconds: f64,
     },
+    /// How long a policy takes to act for 1, 64 and 1024 observations.
+    Act {
+        /// Measured runs.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=1000))]
+        runs: u32,
+        /// Seconds a run.
+        #[arg(long, default_value_t = 0.5, value_parser = seconds)]
+        seconds: f64,
+    },
+    /// How long sampling from replay takes, uniformly and by priority.
+    Replay {
+        /// Transitions held.
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=50_000_000))]
+        items: u32,
+        /// Measured runs.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=1000))]
+        runs: u32,
+        /// Seconds a run.
+        #[arg(long, default_value_t = 1.0, value_parser = seconds)]
+        seconds: f64,
+    },
     /// Gradient steps per second at two network sizes.
     Learner {
         /// Where.
@@ -177,6 +199,12 @@ fn say(line: &str) {
     if writeln!(std::io::stdout(), "{line}").is_err() {
         std::process::exit(0);
     }
+}
+
+/// Prints one benchmark line.
+fn print(line: &bench::Line) -> Result<(), Failure> {
+    say(&serde_json::to_string(line)?);
+    Ok(())
 }
 
 /// Anything that ends the program early, as one readable line.
@@ -221,11 +249,14 @@ fn run(cli: Cli) -> Result<(), Failure> {
             let world = WorldChoice::new(&env, None)?;
             app::bench_frames(config, &world, rounds as usize, seconds as f32)
         }
+        Some(Command::Bench { what: Bench::Act { runs, seconds } }) => {
+            app::bench_act(runs as usize, seconds).try_for_each(|line| print(&line?))
+        }
+        Some(Command::Bench { what: Bench::Replay { items, runs, seconds } }) => {
+            app::bench_replay(items as usize, runs as usize, seconds).iter().try_for_each(print)
+        }
         Some(Command::Bench { what: Bench::Learner { device, runs, seconds, threads } }) => {
-            for line in app::bench_learner(device, runs as usize, seconds, threads) {
-                say(&serde_json::to_string(&line?)?);
-            }
-            Ok(())
+            app::bench_learner(device, runs as usize, seconds, threads).try_for_each(|line| print(&line?))
         }
     }
 }
@@ -346,9 +377,7 @@ fn bench_env(
             if !(1..=4096).contains(&count) {
                 return Err(format!("--arenas {count}: allowed is 1 to 4096").into());
             }
-            for line in app::bench_env(&world, count, runs, seconds, threads) {
-                say(&serde_json::to_string(&line)?);
-            }
+            app::bench_env(&world, count, runs, seconds, threads).iter().try_for_each(print)?;
         }
     }
     Ok(())

@@ -1,13 +1,18 @@
-//! Benchmarks: how fast worlds step and networks learn, as JSON lines that peers can be set beside.
+//! Benchmarks: how fast worlds step, networks learn and act, and replay samples, as JSON lines that
+//! peers can be set beside.
 
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 use serde::Serialize;
 
-use crate::learner::Learner;
-use crate::learner::{LearnerError, LearnerSetup};
-use crate::mdp::{Action, EpisodeEnd, Origin, Rng, StepBatch, Stream, rng};
+use crate::learner::{Learner, LearnerError, LearnerSetup, PrioritizedConfig};
+use crate::mdp::{
+    Action, Decisions, EnvironmentSpec, EpisodeEnd, Origin, Policy as _, PolicyState, Rng, StepBatch, Stream,
+    TransitionBatch, rng,
+};
+use crate::replay::{ReplayBuffer, ReplayConfig};
+use crate::sac::{CategoricalPolicy, FusedSac, SacConfig, SacUpdate as _};
 use crate::sim::arena::Spec;
 use crate::sim::run_agent_step;
 use rand::RngExt as _;
@@ -95,7 +100,7 @@ pub fn learner(setup: LearnerSetup, runs: usize, seconds: f64) -> Result<Line, L
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
     };
-    let experience = random_experience(&setup, 20_000);
+    let experience = random_experience(&setup.spec, 20_000);
     let mut learner = Learner::new(setup)?;
     learner.push(&experience, true);
     learner.train(50, true)?;
@@ -114,9 +119,96 @@ pub fn learner(setup: LearnerSetup, runs: usize, seconds: f64) -> Result<Line, L
     Ok(Line::new(format!("{work}, {device}"), "gradient_steps_per_second", rates, threads))
 }
 
-fn random_experience(setup: &LearnerSetup, steps: usize) -> StepBatch {
+/// Nanoseconds an item takes to be drawn uniformly, drawn by priority and weighted, both gathered into
+/// batches of 256, and to get its new priority, in a buffer that holds `items`.
+pub fn replay(spec: &EnvironmentSpec, items: usize, runs: usize, seconds: f64) -> [Line; 3] {
+    const BATCH: usize = 256;
+    let config = ReplayConfig { capacity: items, streams: 1, n_step: 1, gamma: 0.99 };
+    let mut buffer = ReplayBuffer::new(spec.observation.clone(), config);
+    let experience = random_experience(spec, 20_000);
+    while buffer.len() < buffer.capacity() {
+        let before = buffer.len();
+        buffer.push(&experience);
+        if buffer.len() <= before {
+            break;
+        }
+    }
+    let prioritized = PrioritizedConfig::default();
+    buffer.set_priorities(Some(prioritized.priorities()));
+    let (mut random, mut batch) = (rng(1, Stream::Replay, 98), TransitionBatch::default());
+    // As after long training: priorities as uneven as exponential TD errors make them.
+    buffer.gather_all(&mut batch);
+    let errors = |count, random: &mut Rng| -> Vec<f32> {
+        (0..count).map(|_| -(1.0 - random.random::<f32>()).ln()).collect()
+    };
+    let first = errors(batch.indices.len(), &mut random);
+    buffer.update_priorities(&batch.indices, &first);
+    let held = buffer.len();
+    let mut each = |metric, work: &mut dyn FnMut(&mut ReplayBuffer, &mut Rng, &mut TransitionBatch)| {
+        let rates = (0..runs).map(|_| {
+            let (start, mut batches) = (Instant::now(), 0);
+            while start.elapsed().as_secs_f64() < seconds {
+                for _ in 0..16 {
+                    work(&mut buffer, &mut random, &mut batch);
+                }
+                batches += 16;
+            }
+            start.elapsed().as_nanos() as f64 / (batches * BATCH) as f64
+        });
+        let rates = rates.collect();
+        Line::new(format!("{held} items, observation {}", spec.observation.features()), metric, rates, 1)
+    };
+    let uniform = each("nanoseconds_per_uniform_item", &mut |buffer, random, batch| {
+        std::hint::black_box(buffer.sample(BATCH, random, batch));
+    });
+    let drawn = each("nanoseconds_per_prioritized_item", &mut |buffer, random, batch| {
+        std::hint::black_box(buffer.sample_prioritized(BATCH, 0.7, random, batch));
+    });
+    let news = errors(BATCH, &mut rng(1, Stream::Replay, 97));
+    let updated = each("nanoseconds_per_priority_update", &mut |buffer, _, batch| {
+        buffer.update_priorities(&batch.indices, &news);
+    });
+    [uniform, drawn, updated]
+}
+
+/// Microseconds from `rows` observations to sampled actions, with a fresh actor of `hidden` widths.
+///
+/// # Errors
+/// [`LearnerError::Sac`] when there is no such network.
+pub fn act(
+    spec: &EnvironmentSpec,
+    hidden: &[usize],
+    rows: usize,
+    runs: usize,
+    seconds: f64,
+) -> Result<Line, LearnerError> {
+    let config = SacConfig { hidden: hidden.to_vec(), ..SacConfig::default() };
+    let (features, actions) = (spec.observation.features(), spec.action.len());
+    let sac = FusedSac::new(config, features, actions, &mut rng(1, Stream::Weights, 0))?;
+    let policy = CategoricalPolicy::from_tensors(&sac.export_actor()?)?;
+    let mut observations = random_experience(spec, rows).observations;
+    observations.count = rows;
+    let mut random: Vec<Rng> = (0..rows as u64).map(|row| rng(1, Stream::Exploration, row)).collect();
+    let (mut states, mut decisions) = (vec![PolicyState::default(); rows], Decisions::default());
+    let mut times = Vec::new();
+    for _ in 0..runs {
+        let (start, mut passes) = (Instant::now(), 0u32);
+        while start.elapsed().as_secs_f64() < seconds {
+            for _ in 0..16 {
+                policy.act(&observations, &mut states, &mut random, false, &mut decisions);
+            }
+            passes += 16;
+        }
+        times.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(passes));
+    }
+    let work = format!("{rows} observations of {features}, hidden {hidden:?}, actions {actions}");
+    Ok(Line::new(work, "microseconds_to_act", times, 1))
+}
+
+/// Random steps of one stream, an episode of 100 after the other.
+fn random_experience(spec: &EnvironmentSpec, steps: usize) -> StepBatch {
     let mut random: Rng = rng(1, Stream::Replay, 99);
-    let (features, actions) = (setup.spec.observation.vector_len(), setup.spec.action.len() as u16);
+    let (features, actions) = (spec.observation.vector_len(), spec.action.len() as u16);
     let mut batch = StepBatch::default();
     let observe = |batch: &mut crate::mdp::ObservationBatch, random: &mut Rng| {
         let row: Vec<f32> = (0..features).map(|_| random.random_range(-1.0..1.0)).collect();
