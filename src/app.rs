@@ -167,13 +167,15 @@ pub fn bench_env(
     bench::environment(&mut app, arenas, runs, seconds)
 }
 
-/// Measures gradient steps at the two sizes that peers are measured at: observation 8, actions 4.
+/// Measures gradient steps, in turn with `peers`, at the two sizes that those are measured at:
+/// observation 8, actions 4.
 pub fn bench_learner(
     device: DeviceChoice,
+    peers: &[String],
     runs: usize,
     seconds: f64,
     threads: usize,
-) -> impl Iterator<Item = Result<bench::Line, LearnerError>> {
+) -> impl Iterator<Item = Result<Vec<bench::Line>, Box<dyn std::error::Error>>> {
     let spec = random_spec();
     [(256, 256), (64, 64)].into_iter().map(move |(batch_size, width)| {
         let sac = SacConfig { hidden: vec![width, width], ..SacConfig::default() };
@@ -188,7 +190,7 @@ pub fn bench_learner(
             checkpoints: None,
             resume: None,
         };
-        bench::learner(setup, runs, seconds)
+        bench::learner(setup, peers, runs, seconds)
     })
 }
 

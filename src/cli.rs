@@ -168,6 +168,10 @@ enum Bench {
     },
     /// Gradient steps per second at two network sizes.
     Learner {
+        /// Command of another library that does the same work, measured in turn with this one; may be
+        /// given many times. See benches/peers.
+        #[arg(long, value_name = "COMMAND")]
+        peer: Vec<String>,
         /// Where.
         #[arg(long, value_enum, default_value = "cpu")]
         device: DeviceChoice,
@@ -255,8 +259,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Bench { what: Bench::Replay { items, runs, seconds } }) => {
             app::bench_replay(items as usize, runs as usize, seconds).iter().try_for_each(print)
         }
-        Some(Command::Bench { what: Bench::Learner { device, runs, seconds, threads } }) => {
-            app::bench_learner(device, runs as usize, seconds, threads).try_for_each(|line| print(&line?))
+        Some(Command::Bench { what: Bench::Learner { peer, device, runs, seconds, threads } }) => {
+            app::bench_learner(device, &peer, runs as usize, seconds, threads)
+                .try_for_each(|lines| lines?.iter().try_for_each(print))
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bevy::prelude::*;
 use serde::Serialize;
 
+use super::peers::{self, Answer};
 use crate::learner::{Learner, LearnerError, LearnerSetup, PrioritizedConfig};
 use crate::mdp::{
     Action, Decisions, EnvironmentSpec, EpisodeEnd, Origin, Policy as _, PolicyState, Rng, StepBatch, Stream,
@@ -21,9 +22,9 @@ use rand::RngExt as _;
 #[derive(Debug, Clone, Serialize)]
 pub struct Line {
     /// Whose figure.
-    pub peer: &'static str,
+    pub peer: String,
     /// Which version.
-    pub version: &'static str,
+    pub version: String,
     /// What was done.
     pub work: String,
     /// What was measured.
@@ -41,8 +42,8 @@ impl Line {
         values.sort_by(f64::total_cmp);
         let runs = values.len();
         Self {
-            peer: "entropy-arcade",
-            version: env!("CARGO_PKG_VERSION"),
+            peer: "entropy-arcade".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
             work,
             metric,
             value: (1000.0 * (values[(runs - 1) / 2] + values[runs / 2]) / 2.0).round() / 1000.0,
@@ -83,16 +84,21 @@ fn run_for(world: &mut World, time: Duration) -> u64 {
     steps
 }
 
-/// Gradient steps on random experience, replay sampling included, for `seconds` a run.
+/// Gradient steps on random experience, replay sampling included, for `seconds` a run; after each of
+/// them every one of `peers`, commands that do the same work, for as long.
 ///
 /// # Errors
-/// [`LearnerError`] when the learner cannot be made or its device fails.
-pub fn learner(setup: LearnerSetup, runs: usize, seconds: f64) -> Result<Line, LearnerError> {
+/// A line when the learner cannot be made, its device fails or a peer does not answer.
+pub fn learner(
+    setup: LearnerSetup,
+    peers: &[String],
+    runs: usize,
+    seconds: f64,
+) -> Result<Vec<Line>, Box<dyn std::error::Error>> {
     let config = setup.config.clone();
+    let (batch, hidden) = (config.batch_size, config.sac.hidden.clone());
     let work = format!(
-        "batch {}, hidden {:?}, observation {}, actions {}, sampling included",
-        config.batch_size,
-        config.sac.hidden,
+        "batch {batch}, hidden {hidden:?}, observation {}, actions {}, sampling included",
         setup.spec.observation.features(),
         setup.spec.action.len()
     );
@@ -104,7 +110,7 @@ pub fn learner(setup: LearnerSetup, runs: usize, seconds: f64) -> Result<Line, L
     let mut learner = Learner::new(setup)?;
     learner.push(&experience, true);
     learner.train(50, true)?;
-    let mut rates = Vec::new();
+    let (mut rates, mut answers) = (Vec::new(), vec![Vec::new(); peers.len()]);
     for _ in 0..runs {
         let start = Instant::now();
         let mut steps = 0;
@@ -114,9 +120,23 @@ pub fn learner(setup: LearnerSetup, runs: usize, seconds: f64) -> Result<Line, L
             steps += 20;
         }
         rates.push(f64::from(steps) / start.elapsed().as_secs_f64());
+        for (peer, answers) in peers.iter().zip(&mut answers) {
+            answers.push(peers::ask(peer, batch, hidden[0], seconds)?);
+        }
     }
+    const METRIC: &str = "gradient_steps_per_second";
     let (device, _) = learner.device();
-    Ok(Line::new(format!("{work}, {device}"), "gradient_steps_per_second", rates, threads))
+    let mut lines = vec![Line::new(format!("{work}, {device}"), METRIC, rates, threads)];
+    for answers in answers {
+        let values = answers.iter().map(|answer| answer.value).collect();
+        let line = Line::new(work.clone(), METRIC, values, threads);
+        lines.extend(answers.into_iter().next().map(|Answer { peer, version, .. }| Line {
+            peer,
+            version,
+            ..line
+        }));
+    }
+    Ok(lines)
 }
 
 /// Nanoseconds an item takes to be drawn uniformly, drawn by priority and weighted, both gathered into

@@ -9,6 +9,7 @@ pub mod frames;
 pub mod headless;
 pub mod live;
 mod metrics;
+pub mod peers;
 mod progress;
 pub mod sweep;
 
