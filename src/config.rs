@@ -190,6 +190,32 @@ impl RunConfig {
     }
 }
 
+/// The tables `[learner]` and `[sac]` of a run's file.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    learner: LearnerConfig,
+    sac: SacConfig,
+}
+
+/// Learner and algorithm as the tables `[learner]` and `[sac]` of a run's file.
+pub fn settings_to_toml(config: &LearnerConfig) -> String {
+    let settings = Settings { learner: config.clone(), sac: config.sac.clone() };
+    toml::to_string_pretty(&settings).unwrap_or_default()
+}
+
+/// Reads what [`settings_to_toml`] wrote.
+///
+/// # Errors
+/// [`ConfigError::Invalid`] in one line, naming line or key, value and what is allowed.
+pub fn settings_from_toml(text: &str) -> Result<LearnerConfig, ConfigError> {
+    let Settings { learner, sac } =
+        toml::from_str(text).map_err(|error| located("settings", text, &error))?;
+    let config = LearnerConfig { sac, ..learner };
+    config.validate().map_err(|error| invalid("settings", &error.to_string()))?;
+    Ok(config)
+}
+
 fn invalid(place: &str, problem: &str) -> ConfigError {
     let problem = problem.split_whitespace().collect::<Vec<_>>().join(" ");
     ConfigError::Invalid { place: place.to_owned(), problem }
@@ -268,6 +294,17 @@ mod tests {
             std::fs::write(&path, config.to_toml()).unwrap();
             assert_eq!(RunConfig::resolve(None, Some(&path), &[]).unwrap(), config);
         }
+    }
+
+    #[test]
+    fn settings_read_back_the_same_and_mistakes_are_placed() {
+        let config = set(&["sac.gamma=0.9", "learner.prioritized={}", "learner.n_step=3"]).unwrap().learner();
+        let text = settings_to_toml(&config);
+        assert_eq!(settings_from_toml(&text).unwrap(), config);
+        let misspelt = settings_from_toml("[sac]\ngama = 0.9\n").unwrap_err().to_string();
+        assert!(misspelt.starts_with("settings:2: unknown field `gama`"), "{misspelt}");
+        let high = settings_from_toml("[sac]\ngamma = 2.0\n").unwrap_err().to_string();
+        assert!(high.contains("sac.gamma = 2: allowed is"), "{high}");
     }
 
     #[test]

@@ -223,6 +223,11 @@ impl Learner {
         (self.sac.device(), self.reason.clone())
     }
 
+    /// What it was made with, or changed to since.
+    pub fn config(&self) -> &LearnerConfig {
+        &self.setup.config
+    }
+
     /// Changes what can be changed between two gradient steps.
     ///
     /// # Errors
@@ -257,12 +262,12 @@ impl Learner {
         Ok(())
     }
 
-    /// Fresh networks and an empty replay buffer; counters go back to 0, versions go on.
+    /// Fresh networks and an empty replay buffer, as `config` says; counters go back to 0, versions go on.
     ///
     /// # Errors
-    /// [`LearnerError::Device`] when the device fails.
-    pub fn reset(&mut self) -> Result<(), LearnerError> {
-        let setup = LearnerSetup { resume: None, ..self.setup.clone() };
+    /// [`LearnerError`] names the value or the device at fault; nothing has changed then.
+    pub fn reset(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
+        let setup = LearnerSetup { resume: None, config, ..self.setup.clone() };
         let version = self.counters.policy_version;
         *self = Self::new(setup)?;
         self.counters.policy_version = version;
