@@ -11,11 +11,11 @@ use bevy::prelude::*;
 use crate::agent::{AgentPlugin, Casting, Controller, FrozenPolicies, LearningPolicy};
 use crate::config::RunConfig;
 use crate::learner::{DeviceChoice, LearnerConfig, LearnerError, LearnerSetup, untrained};
-use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace, Policy, Stream};
+use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace, Policy, Stream, WorldOptions};
 use crate::run::sweep::{self, Sweep};
 use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, bench, eval, headless};
 use crate::sac::SacConfig;
-use crate::sim::worlds::WorldChoice;
+use crate::sim::worlds::{WorldChoice, WorldError};
 use crate::sim::{self, SimConfig, SimPool};
 
 /// Arenas of an evaluation.
@@ -55,6 +55,14 @@ pub fn headless_app(
     app
 }
 
+/// The world that `config` names.
+///
+/// # Errors
+/// [`WorldError`] when there is none such.
+pub fn world(config: &RunConfig) -> Result<WorldChoice, WorldError> {
+    WorldChoice::varied(&config.env, config.level.as_deref(), &config.world)
+}
+
 /// Who plays while a run learns.
 fn casting(config: &RunConfig, slots: usize) -> Casting {
     if config.run.self_play {
@@ -76,6 +84,7 @@ fn learner_setup(
         // The panel can ask for more arenas while a person watches.
         streams: config.arenas.max(256) * world.spec().slots,
         level: config.level.clone(),
+        world: config.world,
         config: config.learner(),
         device: config.device,
         seed: config.seed,
@@ -120,7 +129,7 @@ pub fn sweep(
     let mut jobs = sweep.jobs(out)?;
     let make = |job: &sweep::Job| {
         let made = || -> Result<Summary, Box<dyn std::error::Error>> {
-            let world = WorldChoice::new(&job.config.env, job.config.level.as_deref())?;
+            let world = world(&job.config)?;
             let resume = job.resume.then(|| job.out.clone());
             Ok(train(job.config.clone(), &world, Some(job.out.clone()), resume, stop.clone(), true)?)
         };
@@ -184,6 +193,7 @@ pub fn bench_learner(
             spec: spec.clone(),
             streams: 1,
             level: None,
+            world: WorldOptions::default(),
             config,
             device,
             seed: 1,

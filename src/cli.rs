@@ -12,9 +12,10 @@ use crate::app;
 use crate::config::RunConfig;
 use crate::learner::DeviceChoice;
 use crate::learner::checkpoint::Checkpoint;
+use crate::mdp::WorldOptions;
 use crate::run::bench;
 use crate::run::sweep::Sweep;
-use crate::sim::worlds::{NAMES, WorldChoice};
+use crate::sim::worlds::{WorldChoice, names};
 
 /// Physics worlds whose agents learn while you play.
 #[derive(Debug, Parser)]
@@ -250,7 +251,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         #[cfg(feature = "arcade")]
         Some(Command::Bench { what: Bench::Frames { env, rounds, seconds } }) => {
             let config = RunConfig::resolve(Some(&env), None, &[])?;
-            let world = WorldChoice::new(&env, None)?;
+            let world = app::world(&config)?;
             app::bench_frames(config, &world, rounds as usize, seconds as f32)
         }
         Some(Command::Bench { what: Bench::Act { runs, seconds } }) => {
@@ -296,7 +297,7 @@ impl RunArgs {
 
 fn play(args: &RunArgs) -> Result<(), Failure> {
     let config = args.resolve()?;
-    let world = WorldChoice::new(&config.env, config.level.as_deref())?;
+    let world = app::world(&config)?;
     let out = args.resume.clone().or_else(|| args.out.clone());
     #[cfg(feature = "arcade")]
     if let Some(path) = &args.screenshot {
@@ -327,7 +328,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, ctrlc::Error> {
 }
 
 fn envs(json: bool) -> Result<(), Failure> {
-    for name in NAMES {
+    for name in names() {
         let spec = WorldChoice::new(name, None)?.spec();
         if json {
             say(&serde_json::to_string(&spec)?);
@@ -350,6 +351,10 @@ fn envs(json: bool) -> Result<(), Failure> {
         for reward in &spec.rewards {
             say(&format!("  reward       {:+.2}  {}: {}", reward.weight, reward.name, reward.when));
         }
+        if let Ok(masked) = WorldChoice::varied(name, None, &WorldOptions { velocity_masked: true }) {
+            let vector = masked.spec().observation.vector.join(", ");
+            say(&format!("  option       world.velocity_masked = true: vector [{vector}]"));
+        }
     }
     Ok(())
 }
@@ -361,7 +366,7 @@ fn eval(folder: &Path, episodes: usize, seed: u64, level: Option<&Path>) -> Resu
     let checkpoint = Checkpoint::open(folder)?;
     let env = checkpoint.manifest.environment.name.clone();
     let trained_on = checkpoint.manifest.level.clone();
-    let world = WorldChoice::new(&env, level.or(trained_on.as_deref()))?;
+    let world = WorldChoice::varied(&env, level.or(trained_on.as_deref()), &checkpoint.manifest.world)?;
     checkpoint.check_spec(&world.spec())?;
     let summary = app::evaluate(&world, checkpoint.policy()?, episodes, seed);
     say(&serde_json::to_string(&summary)?);
@@ -375,8 +380,7 @@ fn bench_env(
     seconds: f64,
     threads: usize,
 ) -> Result<(), Failure> {
-    let names: Vec<&str> = env.map_or(NAMES.to_vec(), |name| vec![name]);
-    for name in names {
+    for name in env.map_or_else(|| names().collect(), |name| vec![name]) {
         let world = WorldChoice::new(name, None)?;
         for &count in arenas {
             if !(1..=4096).contains(&count) {

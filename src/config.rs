@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::learner::{DeviceChoice, LearnerConfig};
+use crate::mdp::WorldOptions;
 use crate::sac::SacConfig;
 
 /// Everything a run needs to be made again.
@@ -27,6 +28,8 @@ pub struct RunConfig {
     pub device: DeviceChoice,
     /// Simulation and bookkeeping of a run.
     pub run: RunSettings,
+    /// How the world is varied.
+    pub world: WorldOptions,
     /// How the learner is fed.
     pub learner: LearnerConfig,
     /// The algorithm.
@@ -79,6 +82,7 @@ impl Default for RunConfig {
             arenas: 16,
             device: DeviceChoice::Auto,
             run: RunSettings::default(),
+            world: WorldOptions::default(),
             learner: LearnerConfig::default(),
             sac: SacConfig::default(),
         }
@@ -107,9 +111,12 @@ pub enum ConfigError {
 }
 
 /// Experiments that come with the program, by world.
-const TUNED: [(&str, &str); 2] = [
+const TUNED: &[(&str, &str)] = &[
     ("lava-room", include_str!("../assets/experiments/lava-room.toml")),
     ("paddle-duel", include_str!("../assets/experiments/paddle-duel.toml")),
+    ("cartpole", include_str!("../assets/experiments/cartpole.toml")),
+    ("acrobot", include_str!("../assets/experiments/acrobot.toml")),
+    ("mountain-car", include_str!("../assets/experiments/mountain-car.toml")),
 ];
 
 impl RunConfig {
@@ -287,8 +294,8 @@ mod tests {
 
     #[test]
     fn a_written_configuration_reads_back_the_same() {
-        for env in ["lava-room", "paddle-duel"] {
-            let config = RunConfig::resolve(Some(env), None, &[]).unwrap();
+        for (env, _) in TUNED {
+            let config = RunConfig::resolve(Some(env), None, &["world.velocity_masked=true".into()]).unwrap();
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("config.toml");
             std::fs::write(&path, config.to_toml()).unwrap();

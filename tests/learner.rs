@@ -30,6 +30,7 @@ fn setup(checkpoints: Option<PathBuf>) -> LearnerSetup {
         },
         streams: 1,
         level: None,
+        world: Default::default(),
         config: LearnerConfig {
             batch_size: 16,
             learning_starts: 50,

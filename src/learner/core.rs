@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::{self, Checkpoint, CheckpointError, Manifest};
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
 use crate::mdp::{
-    ActionSpace, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, rng,
+    ActionSpace, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, WorldOptions, rng,
 };
 use crate::replay::{ReplayBuffer, ReplayConfig, effective_sample_size};
 use crate::sac::{CategoricalPolicy, SacError, SacUpdate, UpdateReport, weights};
@@ -25,6 +25,8 @@ pub struct LearnerSetup {
     pub streams: usize,
     /// The level it learns on, if its world has levels.
     pub level: Option<PathBuf>,
+    /// How its world is varied.
+    pub world: WorldOptions,
     /// How.
     pub config: LearnerConfig,
     /// Where.
@@ -44,6 +46,7 @@ impl LearnerSetup {
             spec,
             streams: 64,
             level: None,
+            world: WorldOptions::default(),
             config,
             device: DeviceChoice::Auto,
             seed: 1,
@@ -288,6 +291,7 @@ impl Learner {
         let manifest = Manifest::new(
             self.setup.spec.clone(),
             self.setup.level.clone(),
+            self.setup.world,
             self.setup.config.sac.clone(),
             self.setup.config.clone(),
             self.counters,
