@@ -125,7 +125,8 @@ impl RunConfig {
     /// # Errors
     /// [`ConfigError`] in one line, naming file or argument, key, value and what is allowed.
     pub fn resolve(env: Option<&str>, file: Option<&Path>, sets: &[String]) -> Result<Self, ConfigError> {
-        let mut table = toml::Table::new();
+        // Over the defaults, so that one key of a table can be set alone.
+        let mut table = parse("defaults", &Self::default().to_toml())?;
         let mut over = toml::Table::new();
         if let Some(path) = file {
             let name = path.display().to_string();
@@ -143,7 +144,7 @@ impl RunConfig {
         }
         let env = over.get("env").and_then(toml::Value::as_str).unwrap_or("lava-room").to_owned();
         if let Some((name, text)) = TUNED.iter().find(|(name, _)| *name == env) {
-            table = parse(&format!("{name}.toml"), text)?;
+            merge(&mut table, parse(&format!("{name}.toml"), text)?);
         }
         merge(&mut table, over);
         let mut config: Self = toml::Value::Table(table)
@@ -318,6 +319,8 @@ mod tests {
     fn values_are_set_by_dotted_keys() {
         let config = set(&["sac.temperature.target_entropy_fraction=0.3"]).unwrap();
         assert_eq!(config.sac.temperature, crate::sac::Temperature::Learned { target_entropy_fraction: 0.3 });
+        let config = set(&["sac.target_update.tau=0.01"]).unwrap();
+        assert_eq!(config.sac.target_update, crate::sac::TargetUpdate::Soft { tau: 0.01 });
         let config = set(&["sac.gamma=0.9", "arenas=3", "sac.temperature={mode = \"fixed\"}"]).unwrap();
         assert_eq!((config.sac.gamma, config.arenas), (0.9, 3));
         assert_eq!(config.sac.temperature, crate::sac::Temperature::Fixed);
