@@ -287,6 +287,7 @@ fn merge(table: &mut toml::Table, over: toml::Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sac::{ConvLayer, Encoder, Padding};
 
     fn set(sets: &[&str]) -> Result<RunConfig, String> {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
@@ -313,6 +314,15 @@ mod tests {
         assert!(misspelt.starts_with("settings:2: unknown field `gama`"), "{misspelt}");
         let high = settings_from_toml("[sac]\ngamma = 2.0\n").unwrap_err().to_string();
         assert!(high.contains("sac.gamma = 2: allowed is"), "{high}");
+    }
+
+    #[test]
+    fn an_encoder_is_set_whole_or_by_its_mode() {
+        let config = set(&["sac.encoder={mode = \"conv\", layers = [{channels = 8, kernel = 3}]}"]).unwrap();
+        let layer = ConvLayer { channels: 8, kernel: 3, stride: 1, padding: Padding::Same };
+        assert_eq!(config.sac.encoder, Encoder::Conv { layers: vec![layer] });
+        assert_eq!(toml::from_str::<RunConfig>(&config.to_toml()).unwrap().sac, config.sac);
+        assert_eq!(set(&["sac.encoder.mode=flat"]).unwrap().sac.encoder, Encoder::Flat);
     }
 
     #[test]

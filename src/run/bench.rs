@@ -204,8 +204,8 @@ pub fn act(
 ) -> Result<Line, LearnerError> {
     let config = SacConfig { hidden: hidden.to_vec(), ..SacConfig::default() };
     let (features, actions) = (spec.observation.features(), spec.action.len());
-    let sac = FusedSac::new(config, features, actions, &mut rng(1, Stream::Weights, 0))?;
-    let policy = CategoricalPolicy::from_tensors(&sac.export_actor()?)?;
+    let sac = FusedSac::new(config.clone(), features, actions, &mut rng(1, Stream::Weights, 0))?;
+    let policy = CategoricalPolicy::from_tensors(&config, features, actions, &sac.export_actor()?)?;
     let mut observations = random_experience(spec, rows).observations;
     observations.count = rows;
     let mut random: Vec<Rng> = (0..rows as u64).map(|row| rng(1, Stream::Exploration, row)).collect();

@@ -6,16 +6,18 @@
 //! batches, not buffers, threads or worlds.
 
 mod adam;
+mod architecture;
 mod autodiff;
 mod buffer;
 mod config;
 mod fused;
 mod kernel;
-mod mlp;
+mod network;
 mod policy;
 pub mod tabular;
 pub mod weights;
 
+pub use architecture::{ConvLayer, Encoder, Init, Inputs, Padding};
 pub use autodiff::AutodiffSac;
 pub use config::{
     ActorGradient, Backup, CriticLoss, Head, SacConfig, TargetUpdate, Temperature, ValueNetwork,
