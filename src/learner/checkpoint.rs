@@ -14,11 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::LearnerConfig;
 use super::core::Counters;
 use crate::mdp::{EnvironmentSpec, Policy, Rng, WorldOptions};
-use crate::sac::{CategoricalPolicy, Encoder, SacConfig, weights};
+use crate::sac::{CategoricalPolicy, SacConfig, weights};
 
 const FORMAT: &str = "entropy-arcade-checkpoint";
-/// Version 1 knew no encoders: its networks read everything flat.
-const VERSION: u32 = 2;
+const VERSION: u32 = 1;
 const MANIFEST: &str = "manifest.json";
 const LATEST: &str = "latest";
 
@@ -152,11 +151,7 @@ impl Checkpoint {
         if head.version > VERSION {
             return Err(CheckpointError::Newer { path, found: head.version });
         }
-        let mut manifest: Manifest =
-            serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
-        if head.version == 1 {
-            manifest.sac.encoder = Encoder::Flat;
-        }
+        let manifest: Manifest = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         let mut files = BTreeMap::new();
         for (name, &(bytes, sum)) in manifest.files.iter().filter(|(name, _)| wanted(name)) {
             let content = fs::read(folder.join(name)).map_err(|error| damaged(format!("{name}: {error}")))?;
