@@ -1,4 +1,4 @@
-//! Both worlds with the panel, in a real window on a virtual display, as a person sees them.
+//! Every world with the panel, in a real window on a virtual display, as a person sees them.
 //!
 //! Needs Xvfb and a Vulkan driver (Mesa's lavapipe does); says so and skips where they are missing.
 //! The pictures stay in `target/screenshots` to be looked at.
@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use common::program;
+use entropy_arcade::sim::worlds::names;
 
 /// A virtual display that goes away with the value.
 struct Display {
@@ -67,13 +68,13 @@ fn pixels(path: &Path) -> (Vec<[u8; 3]>, usize) {
 }
 
 #[test]
-fn both_worlds_and_the_panel_are_drawn() {
+fn every_world_and_the_panel_are_drawn() {
     let driver = std::fs::read_dir("/usr/share/vulkan/icd.d").is_ok_and(|folder| folder.count() > 0);
     let Some(display) = driver.then(|| Display::open(4917)).flatten() else {
         println!("skipped: no Xvfb or no Vulkan driver here (Debian: xvfb, mesa-vulkan-drivers)");
         return;
     };
-    for env in ["lava-room", "paddle-duel"] {
+    for env in names() {
         let path = shoot(&display, env);
         let (pixels, width) = pixels(&path);
         let height = pixels.len() / width;

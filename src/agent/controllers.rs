@@ -106,21 +106,35 @@ pub(super) fn ask_for_scripts(clock: Res<TickClock>, mut seats: Query<(&mut Seat
 /// What a person wants each slot to do.
 #[derive(Resource, Debug, Clone, PartialEq, Eq)]
 pub struct HumanInput {
-    /// `[slots]`: the action of the keys held now.
-    pub held: Vec<Action>,
+    /// `[slots]`: the action of the keys held now; `None` while none is.
+    pub held: Vec<Option<Action>>,
     /// `[slots]`: a key struck since the last agent step, so that no tap between two steps is lost.
     pub tapped: Vec<Option<Action>>,
+    /// What a slot does while no key is held: these in turn. One action that does nothing, or several
+    /// that cancel out.
+    pub idle: Vec<Action>,
+    /// `[slots]`: how often it was asked while idle.
+    turns: Vec<usize>,
 }
 
 impl HumanInput {
     /// Nothing pressed in any of `slots`.
     pub fn new(slots: usize) -> Self {
-        Self { held: vec![Action::Discrete(0); slots], tapped: vec![None; slots] }
+        Self {
+            held: vec![None; slots],
+            tapped: vec![None; slots],
+            idle: vec![Action::Discrete(0)],
+            turns: vec![0; slots],
+        }
     }
 
     /// What `slot` does in this agent step.
     pub(super) fn take(&mut self, slot: usize) -> Action {
-        self.tapped[slot].take().unwrap_or(self.held[slot])
+        self.tapped[slot].take().or(self.held[slot]).unwrap_or_else(|| {
+            self.turns[slot] += 1;
+            let turn = self.turns[slot] % self.idle.len().max(1);
+            self.idle.get(turn).copied().unwrap_or(Action::Discrete(0))
+        })
     }
 }
 

@@ -130,18 +130,13 @@ fn time(pace: Option<&Pace>, sim: Option<&SimConfig>) -> String {
 /// Keys and what they do now.
 fn commands(spec: &Spec, casting: Option<&Casting>, screen: &Screen) -> Vec<(Vec<&'static str>, String)> {
     let mut lines = Vec::new();
-    let sideways = spec.action.names().iter().any(|name| name == "left");
     if let Some(casting) = casting {
         let human = |slot: usize| casting.watched.get(slot) == Some(&Controller::Human);
         for slot in (0..spec.slots).filter(|&slot| human(slot)) {
             let hands = input::hands(casting, slot);
-            let mut keys = Vec::new();
-            if hands[0] {
-                keys.extend(if sideways { ["W", "A", "S", "D"].as_slice() } else { &["W", "S"] });
-            }
-            if hands[1] {
-                keys.extend(if sideways { ["⬅", "⬆", "⬇", "➡"].as_slice() } else { &["⬆", "⬇"] });
-            }
+            let actions = spec.action.names();
+            let keys =
+                (0..2).filter(|&hand| hands[hand]).flat_map(|hand| input::labels(actions, hand)).collect();
             let alone = hands == [true, true];
             lines.push((keys, if alone { "move".into() } else { side(slot) }));
         }

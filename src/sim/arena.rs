@@ -306,8 +306,18 @@ fn judge<E: Environment>(
     arenas.iter_mut().for_each(|mut parts| parts.judge(&layout, spec.episode_limit, last));
 }
 
-fn observe<E: Environment>(layout: Res<E::Layout>, pool: Res<SimPool>, mut arenas: Query<ArenaParts<E>>) {
-    pool.for_each(arenas.iter_mut(), |mut parts| parts.write_observations(&layout));
+fn observe<E: Environment>(
+    layout: Res<E::Layout>,
+    spec: Res<Spec>,
+    pool: Res<SimPool>,
+    mut arenas: Query<ArenaParts<E>>,
+) {
+    // A few numbers are written sooner than they are handed to another thread.
+    if spec.observation.grid.is_none() {
+        arenas.iter_mut().for_each(|mut parts| parts.write_observations(&layout));
+    } else {
+        pool.for_each(arenas.iter_mut(), |mut parts| parts.write_observations(&layout));
+    }
 }
 
 fn reset<E: Environment>(layout: Res<E::Layout>, mut arenas: Query<ArenaParts<E>>) {

@@ -23,14 +23,32 @@ pub(super) fn plugin(app: &mut App) {
     );
 }
 
-/// Keys of an action by its name: those of the left hand and those of the right one.
-fn keys(action: &str) -> [Option<KeyCode>; 2] {
-    match action {
-        "up" => [Some(KeyCode::KeyW), Some(KeyCode::ArrowUp)],
-        "down" => [Some(KeyCode::KeyS), Some(KeyCode::ArrowDown)],
-        "left" => [Some(KeyCode::KeyA), Some(KeyCode::ArrowLeft)],
-        "right" => [Some(KeyCode::KeyD), Some(KeyCode::ArrowRight)],
-        _ => [None, None],
+/// Keys by the name of their action: the left hand's and the right one's, with what is printed on them.
+const KEYS: [(&str, [(KeyCode, &str); 2]); 4] = [
+    ("up", [(KeyCode::KeyW, "W"), (KeyCode::ArrowUp, "⬆")]),
+    ("left", [(KeyCode::KeyA, "A"), (KeyCode::ArrowLeft, "⬅")]),
+    ("down", [(KeyCode::KeyS, "S"), (KeyCode::ArrowDown, "⬇")]),
+    ("right", [(KeyCode::KeyD, "D"), (KeyCode::ArrowRight, "➡")]),
+];
+
+/// Both hands' keys for an action of this name.
+fn keys(action: &str) -> Option<[(KeyCode, &'static str); 2]> {
+    KEYS.iter().find(|(name, _)| *name == action).map(|(_, keys)| *keys)
+}
+
+/// What is printed on the keys of `hand` (0 left, 1 right) that do something in this world.
+pub fn labels(actions: &[String], hand: usize) -> impl Iterator<Item = &'static str> {
+    let known = KEYS.iter().filter(|(name, _)| actions.iter().any(|action| action == name));
+    known.map(move |(_, keys)| keys[hand].1)
+}
+
+/// What a person does without touching a key: the first action that has none. Where every action has
+/// one, all in turn, so that they cancel out.
+fn idle(actions: &[String]) -> Vec<Action> {
+    let numbered = |index: usize| Action::Discrete(index as u16);
+    match actions.iter().position(|name| keys(name).is_none()) {
+        Some(index) => vec![numbered(index)],
+        None => (0..actions.len()).map(numbered).collect(),
     }
 }
 
@@ -48,27 +66,30 @@ fn play(
     input: Option<ResMut<HumanInput>>,
 ) {
     let (Some(casting), Some(mut input)) = (casting, input) else { return };
+    if spec.is_changed() {
+        input.idle = idle(spec.action.names());
+    }
     for slot in 0..spec.slots {
         let human = casting.watched.get(slot) == Some(&Controller::Human);
         let hands = hands(&casting, slot);
-        let mut held = 0;
+        let mut held = None;
         let mut tapped = None;
         for (index, name) in spec.action.names().iter().enumerate() {
-            for (key, hand) in keys(name).into_iter().zip(hands) {
-                let Some(key) = key.filter(|_| human && hand && !screen.typing) else { continue };
+            let action = Action::Discrete(index as u16);
+            for ((key, _), hand) in keys(name).into_iter().flatten().zip(hands) {
+                if !(human && hand) || screen.typing {
+                    continue;
+                }
                 // The key struck last wins over one that is still down.
                 if keyboard.just_pressed(key) {
-                    tapped = Some(Action::Discrete(index as u16));
-                } else if keyboard.pressed(key) && held == 0 {
-                    held = index as u16;
+                    tapped = Some(action);
+                } else if keyboard.pressed(key) {
+                    held = held.or(Some(action));
                 }
             }
         }
         // Written only on change: nobody should be told of news that are none.
-        if let Some(Action::Discrete(index)) = tapped {
-            held = index;
-        }
-        let held = Action::Discrete(held);
+        let held = tapped.or(held);
         if input.held[slot] != held {
             input.held[slot] = held;
         }
@@ -197,7 +218,20 @@ mod tests {
         strike(&mut app, KeyCode::ArrowRight);
         app.update();
         let input = app.world().resource::<HumanInput>();
-        assert_eq!((input.tapped[0], input.held[0]), (Some(Action::Discrete(4)), Action::Discrete(0)));
+        assert_eq!((input.tapped[0], input.held[0]), (Some(Action::Discrete(4)), None));
+    }
+
+    #[test]
+    fn idle_hands_do_what_moves_nothing() {
+        for (world, expected) in [
+            ("lava-room", vec![Action::Discrete(0)]),
+            ("mountain-car", vec![Action::Discrete(1)]),
+            ("cartpole", vec![Action::Discrete(0), Action::Discrete(1)]),
+        ] {
+            let mut app = app(world).unwrap();
+            app.update();
+            assert_eq!(app.world().resource::<HumanInput>().idle, expected, "{world}");
+        }
     }
 
     #[test]

@@ -131,8 +131,7 @@ fn recolor(
         let Some(controller) = controllers.get(stage.arena).ok().and_then(|all| all.first()) else {
             continue;
         };
-        let tone = palette::of(controller);
-        let index = palette::PLAYERS.iter().position(|player| *player == tone).unwrap_or(0);
+        let index = palette::player(controller);
         if let Ok(mut mesh) = meshes.get_mut(shapes.face) {
             mesh.set_if_neq(art.walkers[index].at(stage.detail));
         }

@@ -4,6 +4,7 @@
 //! shapes, lets them follow the bodies and moves what only the eye needs. Numbers and buttons are
 //! left to `panel`.
 
+mod classic_control;
 mod digits;
 pub mod display;
 mod effects;
@@ -15,6 +16,7 @@ pub mod paint;
 pub mod palette;
 pub mod screenshot;
 pub mod stage;
+mod tail;
 
 use bevy::app::PluginGroupBuilder;
 use bevy::prelude::*;
@@ -71,6 +73,7 @@ pub fn plugin(app: &mut App) {
             effects::plugin,
             lava_room::plugin,
             paddle_duel::plugin,
+            classic_control::plugin,
             input::plugin,
         ));
 }

@@ -2,8 +2,6 @@
 
 mod art;
 
-use std::collections::VecDeque;
-
 use bevy::prelude::*;
 
 use super::ViewSystems;
@@ -11,6 +9,7 @@ use super::effects::{Art, Inks, Studio, decay};
 use super::follow::Follows;
 use super::palette;
 use super::stage::{Detail, Stage};
+use super::tail::{Ghost, Tail};
 use crate::agent::Controllers;
 use crate::sim::Arena;
 use crate::sim::worlds::paddle_duel::{COURT, Court, PaddleDuel};
@@ -26,9 +25,7 @@ struct CourtShapes {
     paddles: [Entity; 2],
     sides: [Entity; 2],
     digits: [Entity; 2],
-    tail: Vec<Entity>,
-    /// Where the ball was, latest first.
-    path: VecDeque<Vec2>,
+    tail: Tail,
     scores: [u32; 2],
     rally: u32,
     /// By slot: 1 when the paddle has just met the ball.
@@ -78,21 +75,13 @@ fn furnish(
         put(&art.glow, at(Vec2::ZERO, -0.1), node, 1.0);
         put(&art.ball, at(Vec2::ZERO, 0.1), node, 1.0);
         let paddles = [0, 1].map(|slot| put(&art.paddles[slot][1], at(Vec2::ZERO, 0.1), paddles[slot], 1.0));
-        let length = TAIL[detail.index()];
-        let tail = (0..length)
-            .map(|index| {
-                let share = 1.0 - (index as f32 + 1.0) / (length as f32 + 1.0);
-                let place = at(Vec2::ZERO, 2.0).with_scale(Vec3::splat(0.4 + 0.6 * share));
-                put(&art.ghost, place, entity, share * share)
-            })
-            .collect();
+        let tail = Tail::spawn(&mut commands, &inks, art.ghost.at(detail), entity, TAIL[detail.index()], 2.0);
         commands.entity(entity).insert(CourtShapes {
             ball: node,
             paddles,
             sides,
             digits,
             tail,
-            path: VecDeque::new(),
             scores: duel.scores(),
             rally: duel.rally(),
             hit: [0.0; 2],
@@ -111,8 +100,7 @@ fn recolor(
     for (stage, shapes) in &stages {
         let Ok(controllers) = controllers.get(stage.arena) else { continue };
         for (slot, controller) in controllers.iter().enumerate().take(2) {
-            let tone = palette::of(controller);
-            let index = palette::PLAYERS.iter().position(|player| *player == tone).unwrap_or(0);
+            let index = palette::player(controller);
             for (entity, art) in [
                 (shapes.paddles[slot], &art.paddles[slot][index]),
                 (shapes.sides[slot], &art.sides[slot][index]),
@@ -172,11 +160,10 @@ fn animate(
     }
 }
 
-/// Ghosts lie along the ball's path at equal distances, whatever the frame rate.
 fn drag_tail(
     mut stages: Query<(&Stage, &mut CourtShapes)>,
-    followers: Query<(&Follows, &Transform), Without<Mesh2d>>,
-    mut ghosts: Query<&mut Transform, With<Mesh2d>>,
+    followers: Query<(&Follows, &Transform), Without<Ghost>>,
+    mut ghosts: Query<&mut Transform, With<Ghost>>,
 ) {
     for (stage, mut shapes) in &mut stages {
         let Ok((ball, transform)) = followers.get(shapes.ball) else { continue };
@@ -184,31 +171,10 @@ fn drag_tail(
             continue;
         }
         let gap = if stage.detail == Detail::Large { 0.24 } else { 0.5 };
-        let CourtShapes { tail, path, .. } = &mut *shapes;
         // Served anew, or time runs so fast that the way between two frames is unknown.
         if ball.moved.length() > 5.0 {
-            path.clear();
+            shapes.tail.cut();
         }
-        path.push_front(transform.translation.truncate());
-        let mut points = path.iter().copied();
-        let mut here = points.next().unwrap_or_default();
-        let mut next = points.next();
-        let mut used = 1;
-        for &mut ghost in tail {
-            let mut left = gap;
-            while let Some(goal) = next {
-                let far = here.distance(goal);
-                if far >= left {
-                    here = here.move_towards(goal, left);
-                    break;
-                }
-                (left, here, next) = (left - far, goal, points.next());
-                used += 1;
-            }
-            if let Ok(mut transform) = ghosts.get_mut(ghost) {
-                transform.translation = here.extend(transform.translation.z);
-            }
-        }
-        path.truncate(used + 1);
+        shapes.tail.drag(transform.translation.truncate(), gap, &mut ghosts);
     }
 }

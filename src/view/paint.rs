@@ -89,6 +89,45 @@ impl Paint {
         self
     }
 
+    /// A band between two lines of as many points each, the first one on the left of its direction.
+    pub fn band(
+        &mut self,
+        [left, right]: [&[Vec2]; 2],
+        left_color: LinearRgba,
+        right_color: LinearRgba,
+    ) -> &mut Self {
+        let first = self.positions.len() as u32;
+        for (&a, &b) in left.iter().zip(right) {
+            self.vertex(a, left_color);
+            self.vertex(b, right_color);
+        }
+        let pairs = left.len().min(right.len()) as u32;
+        for pair in 1..pairs {
+            let at = first + 2 * pair;
+            self.indices.extend([at - 2, at - 1, at, at, at - 1, at + 1]);
+        }
+        self
+    }
+
+    /// Draws a line of `width` through the points, soft on both sides.
+    pub fn stroke(&mut self, points: &[Vec2], width: f32, color: LinearRgba) -> &mut Self {
+        let sides: Vec<Vec2> = (0..points.len())
+            .map(|index| {
+                let (from, to) = (points[index.saturating_sub(1)], points[(index + 1).min(points.len() - 1)]);
+                (to - from).perp().normalize_or(Vec2::Y)
+            })
+            .collect();
+        let shifted = |offset: f32| -> Vec<Vec2> {
+            points.iter().zip(&sides).map(|(point, side)| point + side * offset).collect()
+        };
+        let (half, clear) = (width / 2.0, color.with_alpha(0.0));
+        let edges = [half + self.feather, half, -half, -half - self.feather].map(shifted);
+        for (pair, colors) in edges.windows(2).zip([[clear, color], [color, color], [color, clear]]) {
+            self.band([&pair[0], &pair[1]], colors[0], colors[1]);
+        }
+        self
+    }
+
     /// Copies of the outline moved outwards by the offsets, joined by bands; with `filled` the first
     /// one is closed by a fan.
     fn layers(&mut self, outline: &[Vec2], filled: bool, layers: &[(f32, LinearRgba)]) -> &mut Self {

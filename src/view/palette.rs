@@ -76,3 +76,8 @@ pub fn of(controller: &Controller) -> Tone {
 
 /// All colours [`of`] can give, for meshes made once.
 pub const PLAYERS: [Tone; 5] = [SKY, MINT, VIOLET, ROSE, MUTED];
+
+/// Where in [`PLAYERS`] the colour of whoever plays is.
+pub fn player(controller: &Controller) -> usize {
+    PLAYERS.iter().position(|tone| *tone == of(controller)).unwrap_or(0)
+}

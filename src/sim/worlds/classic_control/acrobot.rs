@@ -94,7 +94,7 @@ impl Environment for Acrobot {
     fn spec(rules: &Classic) -> EnvironmentSpec {
         EnvironmentSpec {
             name: "acrobot".into(),
-            summary: "Swing the tip of two links above the line with a motor at their joint.".into(),
+            summary: "Swing the tip of two links above the line.".into(),
             observation: rules.space(&ENTRIES),
             action: ActionSpace::discrete(&["left", "rest", "right"]),
             ticks_per_step: 1,
