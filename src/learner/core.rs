@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::{self, Checkpoint, CheckpointError, Manifest};
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
 use crate::mdp::{
-    ActionSpace, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, rng,
+    ActionSpace, EnvironmentSpec, Origin, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, rng,
 };
 use crate::replay::{ReplayBuffer, ReplayConfig, effective_sample_size};
 use crate::sac::{CategoricalPolicy, SacError, SacUpdate, UpdateReport, weights};
@@ -75,6 +75,7 @@ pub struct Learner {
     rng: Rng,
     batch: TransitionBatch,
     counters: Counters,
+    policy_lag: Option<f32>,
     pool: Option<rayon::ThreadPool>,
 }
 
@@ -127,6 +128,7 @@ impl Learner {
             rng,
             batch: TransitionBatch::default(),
             counters: Counters::default(),
+            policy_lag: None,
             pool: None,
         }
     }
@@ -134,6 +136,7 @@ impl Learner {
     /// Takes steps into replay and, while `training`, the credit for gradient steps they bring.
     pub fn push(&mut self, steps: &StepBatch, training: bool) {
         self.replay.push(steps);
+        self.policy_lag = lag(steps, self.counters.gradient_steps).or(self.policy_lag);
         self.counters.env_steps += steps.len() as u64;
         if training && self.counters.env_steps > self.setup.config.learning_starts {
             let each = f64::from(self.setup.config.gradient_steps_per_env_step) * CREDIT_UNIT as f64;
@@ -196,7 +199,8 @@ impl Learner {
     pub fn publish(&mut self) -> Result<PolicySnapshot, LearnerError> {
         self.counters.policy_version += 1;
         let policy = CategoricalPolicy::from_tensors(&self.sac.export_actor()?)?;
-        Ok(PolicySnapshot { version: self.counters.policy_version, policy: Arc::new(policy) })
+        let Counters { policy_version: version, gradient_steps, .. } = self.counters;
+        Ok(PolicySnapshot { version, gradient_steps, policy: Arc::new(policy) })
     }
 
     /// Counters so far.
@@ -216,6 +220,15 @@ impl Learner {
         let weights = &self.batch.weights;
         (self.setup.config.prioritized.is_some() && !weights.is_empty())
             .then(|| effective_sample_size(weights))
+    }
+
+    /// How many gradient steps this learner was ahead of the policy that chose the latest steps, when they
+    /// arrived: gradient steps made by then less those made when that policy was published, mean over the
+    /// policy's own steps of the latest [`Learner::push`] that has any. In a headless run that is what one
+    /// period learns; while somebody watches, about half of `publish_every`, and more where the learner
+    /// lets steps wait. 0 where the learner has gone back since; `None` before the first step.
+    pub fn policy_lag(&self) -> Option<f32> {
+        self.policy_lag
     }
 
     /// Device in use, and why it was chosen.
@@ -336,6 +349,16 @@ fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
     );
     replay.set_priorities(config.prioritized.map(|prioritized| prioritized.priorities()));
     replay
+}
+
+/// Mean of `gradient_steps` less those of the policy that chose, over the steps a policy chose.
+fn lag(steps: &StepBatch, gradient_steps: u64) -> Option<f32> {
+    let chosen = steps.origins.iter().zip(&steps.policy_gradient_steps);
+    let lags: Vec<f64> = chosen
+        .filter(|(origin, _)| **origin == Origin::Policy)
+        .map(|(_, then)| gradient_steps.saturating_sub(*then) as f64)
+        .collect();
+    (!lags.is_empty()).then(|| (lags.iter().sum::<f64>() / lags.len() as f64) as f32)
 }
 
 /// The errors of the last gradient step, which must be numbers: one that is not would rank for ever.

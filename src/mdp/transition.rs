@@ -123,6 +123,9 @@ pub struct StepBatch {
     pub rewards: Vec<f32>,
     /// Entropy of the behaviour policy at the observation, in nats.
     pub behaviour_entropies: Vec<f32>,
+    /// Gradient steps behind the learning policy when it looked at the observation; may be left empty.
+    #[serde(default)]
+    pub policy_gradient_steps: Vec<u64>,
     /// Who chose.
     pub origins: Vec<Origin>,
     /// How the episode ended with this step; `None` while it goes on.
@@ -150,6 +153,7 @@ impl StepBatch {
         self.actions.clear();
         self.rewards.clear();
         self.behaviour_entropies.clear();
+        self.policy_gradient_steps.clear();
         self.origins.clear();
         self.ends.clear();
         self.final_observations.clear();
@@ -163,6 +167,7 @@ impl StepBatch {
         self.actions.extend_from_slice(&other.actions);
         self.rewards.extend_from_slice(&other.rewards);
         self.behaviour_entropies.extend_from_slice(&other.behaviour_entropies);
+        self.policy_gradient_steps.extend_from_slice(&other.policy_gradient_steps);
         self.origins.extend_from_slice(&other.origins);
         self.ends.extend_from_slice(&other.ends);
         self.final_observations.append(&other.final_observations);
