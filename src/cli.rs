@@ -222,9 +222,11 @@ impl RunArgs {
             )
             .into());
         }
-        let file =
-            self.resume.as_ref().map(|folder| folder.join("config.toml")).or_else(|| self.config.clone());
-        let mut config = RunConfig::resolve(self.env.as_deref(), file.as_deref(), &self.set)?;
+        let env = self.env.as_deref();
+        let mut config = match &self.resume {
+            Some(folder) => RunConfig::resume(env, &folder.join("config.toml"), &self.set)?,
+            None => RunConfig::resolve(env, self.config.as_deref(), &self.set)?,
+        };
         if let Some(level) = &self.level {
             config.level = Some(level.clone());
         }

@@ -99,32 +99,33 @@ const TUNED: [(&str, &str); 2] = [
     ("paddle-duel", include_str!("../assets/experiments/paddle-duel.toml")),
 ];
 
+/// What was in force before runs could choose it.
+const BEFORE: &str = "[sac.encoder]\nmode = \"flat\"";
+
 impl RunConfig {
     /// Builds a configuration: the world's tuned defaults, then `file`, then every `key=value` of `sets`.
     ///
     /// # Errors
     /// [`ConfigError`] in one line, naming file or argument, key, value and what is allowed.
     pub fn resolve(env: Option<&str>, file: Option<&Path>, sets: &[String]) -> Result<Self, ConfigError> {
-        let mut table = toml::Table::new();
-        let mut over = toml::Table::new();
-        if let Some(path) = file {
-            let name = path.display().to_string();
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| ConfigError::Unreadable { file: name.clone(), reason: error.to_string() })?;
-            over = parse(&name, &text)?;
-            // Unknown keys and wrong types are best explained where they stand, in the file alone.
-            check(&name, &text)?;
-        }
-        for set in sets {
-            apply_set(&mut over, set)?;
-        }
-        if let Some(env) = env {
-            over.insert("env".into(), env.into());
-        }
+        let over = given(env, file, sets)?;
         let env = over.get("env").and_then(toml::Value::as_str).unwrap_or("lava-room").to_owned();
-        if let Some((name, text)) = TUNED.iter().find(|(name, _)| *name == env) {
-            table = parse(&format!("{name}.toml"), text)?;
+        match TUNED.iter().find(|(name, _)| *name == env) {
+            Some((name, text)) => Self::layered(parse(&format!("{name}.toml"), text)?, over),
+            None => Self::layered(toml::Table::new(), over),
         }
+    }
+
+    /// Builds the configuration of a run to go on with from its own `file`, then every `key=value` of
+    /// `sets`. Such a file is complete: what it lacks came later, and is as it was before.
+    ///
+    /// # Errors
+    /// As [`RunConfig::resolve`].
+    pub fn resume(env: Option<&str>, file: &Path, sets: &[String]) -> Result<Self, ConfigError> {
+        Self::layered(parse("defaults", BEFORE)?, given(env, Some(file), sets)?)
+    }
+
+    fn layered(mut table: toml::Table, over: toml::Table) -> Result<Self, ConfigError> {
         merge(&mut table, over);
         let mut config: Self = toml::Value::Table(table)
             .try_into()
@@ -163,6 +164,26 @@ impl RunConfig {
         // Serialising plain values into a string has nothing to fail on.
         toml::to_string_pretty(self).unwrap_or_default()
     }
+}
+
+/// What a person asks for: `file`, then `sets`, then `env`.
+fn given(env: Option<&str>, file: Option<&Path>, sets: &[String]) -> Result<toml::Table, ConfigError> {
+    let mut over = toml::Table::new();
+    if let Some(path) = file {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Unreadable { file: name.clone(), reason: error.to_string() })?;
+        over = parse(&name, &text)?;
+        // Unknown keys and wrong types are best explained where they stand, in the file alone.
+        check(&name, &text)?;
+    }
+    for set in sets {
+        apply_set(&mut over, set)?;
+    }
+    if let Some(env) = env {
+        over.insert("env".into(), env.into());
+    }
+    Ok(over)
 }
 
 fn invalid(place: &str, problem: &str) -> ConfigError {
@@ -228,6 +249,7 @@ fn merge(table: &mut toml::Table, over: toml::Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sac::{ConvLayer, Encoder, Padding};
 
     fn set(sets: &[&str]) -> Result<RunConfig, String> {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
@@ -243,6 +265,21 @@ mod tests {
             std::fs::write(&path, config.to_toml()).unwrap();
             assert_eq!(RunConfig::resolve(None, Some(&path), &[]).unwrap(), config);
         }
+    }
+
+    #[test]
+    fn a_run_from_before_a_choice_goes_on_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, "[sac]\nhidden = [9]\n").unwrap();
+        let config = RunConfig::resume(None, &path, &[]).unwrap();
+        assert_eq!((&config.sac.encoder, &config.sac.hidden[..]), (&Encoder::Flat, &[9][..]));
+        let config = set(&["sac.encoder={mode = \"conv\", layers = [{channels = 8, kernel = 3}]}"]).unwrap();
+        let layer = ConvLayer { channels: 8, kernel: 3, stride: 1, padding: Padding::Same };
+        assert_eq!(config.sac.encoder, Encoder::Conv { layers: vec![layer] });
+        std::fs::write(&path, config.to_toml()).unwrap();
+        assert_eq!(RunConfig::resume(None, &path, &[]).unwrap(), config);
+        assert_eq!(set(&["sac.encoder.mode=flat"]).unwrap().sac.encoder, Encoder::Flat);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{program, quick, train};
-use entropy_arcade::learner::checkpoint::Checkpoint;
+use entropy_arcade::learner::checkpoint::{self, Checkpoint};
+use entropy_arcade::sac::Encoder;
 use entropy_arcade::sim::worlds::WorldChoice;
 
 /// Kills a run that writes checkpoints without pause, again and again: there is always a good one,
@@ -56,6 +57,31 @@ fn trained(folder: &Path) -> std::path::PathBuf {
     out.join("checkpoint").join(latest)
 }
 
+/// Before there were encoders every network read its observation flat, and nobody wrote that down.
+#[test]
+fn a_checkpoint_from_before_encoders_plays_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = quick("lava-room", 1, 1_000);
+    config.sac.encoder = Encoder::Flat;
+    let out = folder.path().join("run");
+    train(&config, &out, false).unwrap();
+    let latest = std::fs::read_to_string(out.join("checkpoint/latest")).unwrap();
+    let place = out.join("checkpoint").join(latest).join("manifest.json");
+    let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&place).unwrap()).unwrap();
+    manifest["version"] = 1.into();
+    for key in ["encoder", "layer_norm", "init"] {
+        manifest["sac"].as_object_mut().unwrap().remove(key).unwrap();
+    }
+    std::fs::write(&place, manifest.to_string()).unwrap();
+    let world = WorldChoice::new("lava-room", None).unwrap();
+    checkpoint::load_policy(&out, &world.spec()).unwrap();
+    config.steps = 1_500;
+    train(&config, &out, true).unwrap();
+    config.sac.encoder = Encoder::Auto;
+    let error = train(&config, &out, true).unwrap_err().to_string();
+    assert!(error.contains("actor.conv.0.weight") && error.lines().count() == 1, "{error}");
+}
+
 #[test]
 fn a_bad_checkpoint_is_one_clear_line_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -68,9 +94,9 @@ fn a_bad_checkpoint_is_one_clear_line_and_changes_nothing() {
         text
     };
 
-    std::fs::write(place.join("manifest.json"), manifest.replacen("\"version\": 1", "\"version\": 999", 1))
+    std::fs::write(place.join("manifest.json"), manifest.replacen("\"version\": 2", "\"version\": 999", 1))
         .unwrap();
-    assert!(message().contains("checkpoint version 999, this program reads up to 1; use a newer program"));
+    assert!(message().contains("checkpoint version 999, this program reads up to 2; use a newer program"));
     std::fs::write(place.join("manifest.json"), &original[..original.len() / 2]).unwrap();
     assert!(message().contains("damaged checkpoint"));
     std::fs::write(place.join("manifest.json"), "{\"format\": \"tar\", \"version\": 1}").unwrap();

@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::LearnerConfig;
 use super::core::Counters;
 use crate::mdp::{EnvironmentSpec, Policy, Rng};
-use crate::sac::{CategoricalPolicy, SacConfig, weights};
+use crate::sac::{CategoricalPolicy, Encoder, SacConfig, weights};
 
 const FORMAT: &str = "entropy-arcade-checkpoint";
-const VERSION: u32 = 1;
+/// Version 1 knew no encoders: its networks read everything flat.
+const VERSION: u32 = 2;
 const MANIFEST: &str = "manifest.json";
 const LATEST: &str = "latest";
 
@@ -146,7 +147,11 @@ impl Checkpoint {
         if head.version > VERSION {
             return Err(CheckpointError::Newer { path, found: head.version });
         }
-        let manifest: Manifest = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        let mut manifest: Manifest =
+            serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        if head.version == 1 {
+            manifest.sac.encoder = Encoder::Flat;
+        }
         let mut files = BTreeMap::new();
         for (name, &(bytes, sum)) in manifest.files.iter().filter(|(name, _)| wanted(name)) {
             let content = fs::read(folder.join(name)).map_err(|error| damaged(format!("{name}: {error}")))?;
@@ -208,7 +213,10 @@ impl Checkpoint {
         let damaged = |problem: String| CheckpointError::Damaged { path: self.path(), problem };
         let (tensors, _) = weights::from_bytes(self.file("weights.safetensors")?)
             .map_err(|error| damaged(error.to_string()))?;
-        let policy = CategoricalPolicy::from_tensors(&tensors).map_err(|error| damaged(error.to_string()))?;
+        let Manifest { sac, environment, .. } = &self.manifest;
+        let (observation, actions) = (&environment.observation, environment.action.len());
+        let policy = CategoricalPolicy::from_tensors(sac, observation, actions, &tensors)
+            .map_err(|error| damaged(error.to_string()))?;
         Ok(Arc::new(policy))
     }
 }

@@ -11,7 +11,7 @@ use crate::mdp::{
     ActionSpace, EnvironmentSpec, Origin, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, rng,
 };
 use crate::replay::{ReplayBuffer, ReplayConfig, effective_sample_size};
-use crate::sac::{CategoricalPolicy, SacError, SacUpdate, UpdateReport, weights};
+use crate::sac::{CategoricalPolicy, Inputs, SacError, SacUpdate, UpdateReport, weights};
 
 /// One gradient step of credit. Whole numbers add up the same in any order and on any disk.
 const CREDIT_UNIT: u64 = 1_000_000;
@@ -89,7 +89,7 @@ impl Learner {
         if matches!(setup.spec.action, ActionSpace::Continuous(_)) {
             return Err(LearnerError::ContinuousActions(setup.spec.name.clone()));
         }
-        let (features, actions) = (setup.spec.observation.features(), setup.spec.action.len());
+        let (inputs, actions) = (Inputs::from(&setup.spec.observation), setup.spec.action.len());
         let config = &setup.config;
         let pool = pool(config.threads);
         // Priorities come from errors on the host, which only the CPU's step keeps there.
@@ -100,7 +100,7 @@ impl Learner {
             DeviceChoice::Auto if config.prioritized.is_some() => DeviceChoice::Cpu,
             device => device,
         };
-        let make = || device::choose(device, &config.sac, features, actions, config.batch_size, setup.seed);
+        let make = || device::choose(device, &config.sac, inputs, actions, config.batch_size, setup.seed);
         let (sac, mut reason) = match &pool {
             Some(pool) => pool.install(make)?,
             None => make()?,
@@ -198,7 +198,9 @@ impl Learner {
     /// [`LearnerError::Sac`] when it cannot be read from the device.
     pub fn publish(&mut self) -> Result<PolicySnapshot, LearnerError> {
         self.counters.policy_version += 1;
-        let policy = CategoricalPolicy::from_tensors(&self.sac.export_actor()?)?;
+        let EnvironmentSpec { observation, action, .. } = &self.setup.spec;
+        let tensors = self.sac.export_actor()?;
+        let policy = CategoricalPolicy::from_tensors(self.sac.config(), observation, action.len(), &tensors)?;
         let Counters { policy_version: version, gradient_steps, .. } = self.counters;
         Ok(PolicySnapshot { version, gradient_steps, policy: Arc::new(policy) })
     }
@@ -259,8 +261,8 @@ impl Learner {
     pub fn set_device(&mut self, choice: DeviceChoice) -> Result<(), LearnerError> {
         let (tensors, steps) = (self.sac.export()?, self.sac.gradient_steps());
         let LearnerSetup { spec, config, seed, .. } = &self.setup;
-        let (features, actions) = (spec.observation.features(), spec.action.len());
-        let make = || device::choose(choice, &config.sac, features, actions, config.batch_size, *seed);
+        let (inputs, actions) = (Inputs::from(&spec.observation), spec.action.len());
+        let make = || device::choose(choice, &config.sac, inputs, actions, config.batch_size, *seed);
         let (mut sac, reason) = match &self.pool {
             Some(pool) => pool.install(make)?,
             None => make()?,

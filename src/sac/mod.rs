@@ -6,17 +6,19 @@
 //! batches, not buffers, threads or worlds.
 
 mod adam;
+mod architecture;
 mod autodiff;
 mod buffer;
 mod config;
 mod fused;
 mod kernel;
-mod mlp;
+mod network;
 mod policy;
 mod report;
 pub mod tabular;
 pub mod weights;
 
+pub use architecture::{ConvLayer, Encoder, Init, Inputs, Padding};
 pub use autodiff::AutodiffSac;
 pub use config::{
     ActorGradient, Backup, CriticLoss, Head, SacConfig, TargetUpdate, Temperature, ValueNetwork,

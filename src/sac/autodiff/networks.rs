@@ -9,7 +9,7 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData, activation::relu};
 use rand::RngExt as _;
 
 use crate::mdp::Rng;
-use crate::sac::mlp::tensor;
+use crate::sac::network::tensor;
 use crate::sac::{HostTensor, SacError, TensorMap};
 
 /// Names and widths of stacked networks, and where each parameter lies in the vector: layer by

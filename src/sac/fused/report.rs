@@ -50,5 +50,5 @@ fn deviation(values: &[f32]) -> f32 {
 }
 
 fn parameter_norm(trained: &Trained) -> f32 {
-    global_norm(&trained.mlp.parameters)
+    global_norm(&trained.network.parameters)
 }
