@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::learner::{DeviceChoice, LearnerConfig};
+use crate::mdp::WorldOptions;
 use crate::sac::SacConfig;
 
 /// Everything a run needs to be made again.
@@ -27,6 +28,8 @@ pub struct RunConfig {
     pub device: DeviceChoice,
     /// Simulation and bookkeeping of a run.
     pub run: RunSettings,
+    /// How the world is varied.
+    pub world: WorldOptions,
     /// How the learner is fed.
     pub learner: LearnerConfig,
     /// The algorithm.
@@ -42,8 +45,13 @@ pub struct RunSettings {
     pub period: u32,
     /// Environment steps between two lines in `metrics.jsonl`.
     pub log_every: u64,
-    /// Greedy episodes played at the end of a headless run, 0 for none.
+    /// Greedy episodes of one evaluation of a headless run, the one at its end among them; 0 for none.
     pub eval_episodes: usize,
+    /// Environment steps between two evaluations while a headless run learns, 0 for none. An
+    /// evaluation changes nothing of what is learned.
+    pub eval_every: u64,
+    /// Mean episode return of an evaluation that ends a headless run early, as solved; off when absent.
+    pub target_return: Option<f32>,
     /// Threads that step arenas, 0 for as many as there are cores.
     pub sim_threads: usize,
     /// Whether slots after the first play with the learning policy too (self-play) instead of the script.
@@ -52,7 +60,15 @@ pub struct RunSettings {
 
 impl Default for RunSettings {
     fn default() -> Self {
-        Self { period: 4, log_every: 2_000, eval_episodes: 20, sim_threads: 0, self_play: false }
+        Self {
+            period: 4,
+            log_every: 2_000,
+            eval_episodes: 20,
+            eval_every: 0,
+            target_return: None,
+            sim_threads: 0,
+            self_play: false,
+        }
     }
 }
 
@@ -66,6 +82,7 @@ impl Default for RunConfig {
             arenas: 16,
             device: DeviceChoice::Auto,
             run: RunSettings::default(),
+            world: WorldOptions::default(),
             learner: LearnerConfig::default(),
             sac: SacConfig::default(),
         }
@@ -94,13 +111,13 @@ pub enum ConfigError {
 }
 
 /// Experiments that come with the program, by world.
-const TUNED: [(&str, &str); 2] = [
+const TUNED: &[(&str, &str)] = &[
     ("lava-room", include_str!("../assets/experiments/lava-room.toml")),
     ("paddle-duel", include_str!("../assets/experiments/paddle-duel.toml")),
+    ("cartpole", include_str!("../assets/experiments/cartpole.toml")),
+    ("acrobot", include_str!("../assets/experiments/acrobot.toml")),
+    ("mountain-car", include_str!("../assets/experiments/mountain-car.toml")),
 ];
-
-/// What was in force before runs could choose it.
-const BEFORE: &str = "[sac.encoder]\nmode = \"flat\"";
 
 impl RunConfig {
     /// Builds a configuration: the world's tuned defaults, then `file`, then every `key=value` of `sets`.
@@ -108,24 +125,27 @@ impl RunConfig {
     /// # Errors
     /// [`ConfigError`] in one line, naming file or argument, key, value and what is allowed.
     pub fn resolve(env: Option<&str>, file: Option<&Path>, sets: &[String]) -> Result<Self, ConfigError> {
-        let over = given(env, file, sets)?;
-        let env = over.get("env").and_then(toml::Value::as_str).unwrap_or("lava-room").to_owned();
-        match TUNED.iter().find(|(name, _)| *name == env) {
-            Some((name, text)) => Self::layered(parse(&format!("{name}.toml"), text)?, over),
-            None => Self::layered(toml::Table::new(), over),
+        // Over the defaults, so that one key of a table can be set alone.
+        let mut table = parse("defaults", &Self::default().to_toml())?;
+        let mut over = toml::Table::new();
+        if let Some(path) = file {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| ConfigError::Unreadable { file: name.clone(), reason: error.to_string() })?;
+            over = parse(&name, &text)?;
+            // Unknown keys and wrong types are best explained where they stand, in the file alone.
+            check(&name, &text)?;
         }
-    }
-
-    /// Builds the configuration of a run to go on with from its own `file`, then every `key=value` of
-    /// `sets`. Such a file is complete: what it lacks came later, and is as it was before.
-    ///
-    /// # Errors
-    /// As [`RunConfig::resolve`].
-    pub fn resume(env: Option<&str>, file: &Path, sets: &[String]) -> Result<Self, ConfigError> {
-        Self::layered(parse("defaults", BEFORE)?, given(env, Some(file), sets)?)
-    }
-
-    fn layered(mut table: toml::Table, over: toml::Table) -> Result<Self, ConfigError> {
+        for set in sets {
+            apply_set(&mut over, set)?;
+        }
+        if let Some(env) = env {
+            over.insert("env".into(), env.into());
+        }
+        let env = over.get("env").and_then(toml::Value::as_str).unwrap_or("lava-room").to_owned();
+        if let Some((name, text)) = TUNED.iter().find(|(name, _)| *name == env) {
+            merge(&mut table, parse(&format!("{name}.toml"), text)?);
+        }
         merge(&mut table, over);
         let mut config: Self = toml::Value::Table(table)
             .try_into()
@@ -150,6 +170,18 @@ impl RunConfig {
         range((1..=4096).contains(&self.arenas), "arenas", self.arenas.to_string(), "1 to 4096")?;
         range((1..=1024).contains(&self.run.period), "run.period", self.run.period.to_string(), "1 to 1024")?;
         range(self.run.log_every >= 1, "run.log_every", self.run.log_every.to_string(), "1 or more")?;
+        range(
+            self.run.target_return.is_none_or(f32::is_finite),
+            "run.target_return",
+            format!("{:?}", self.run.target_return.unwrap_or_default()),
+            "a finite number",
+        )?;
+        range(
+            self.run.target_return.is_none() || self.run.eval_every > 0,
+            "run.eval_every",
+            self.run.eval_every.to_string(),
+            "1 or more beside run.target_return, which evaluations are compared with",
+        )?;
         range(self.run.sim_threads <= 256, "run.sim_threads", self.run.sim_threads.to_string(), "0 to 256")?;
         self.learner.validate().map_err(|error| invalid("configuration", &error.to_string()))
     }
@@ -166,24 +198,30 @@ impl RunConfig {
     }
 }
 
-/// What a person asks for: `file`, then `sets`, then `env`.
-fn given(env: Option<&str>, file: Option<&Path>, sets: &[String]) -> Result<toml::Table, ConfigError> {
-    let mut over = toml::Table::new();
-    if let Some(path) = file {
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::Unreadable { file: name.clone(), reason: error.to_string() })?;
-        over = parse(&name, &text)?;
-        // Unknown keys and wrong types are best explained where they stand, in the file alone.
-        check(&name, &text)?;
-    }
-    for set in sets {
-        apply_set(&mut over, set)?;
-    }
-    if let Some(env) = env {
-        over.insert("env".into(), env.into());
-    }
-    Ok(over)
+/// The tables `[learner]` and `[sac]` of a run's file.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    learner: LearnerConfig,
+    sac: SacConfig,
+}
+
+/// Learner and algorithm as the tables `[learner]` and `[sac]` of a run's file.
+pub fn settings_to_toml(config: &LearnerConfig) -> String {
+    let settings = Settings { learner: config.clone(), sac: config.sac.clone() };
+    toml::to_string_pretty(&settings).unwrap_or_default()
+}
+
+/// Reads what [`settings_to_toml`] wrote.
+///
+/// # Errors
+/// [`ConfigError::Invalid`] in one line, naming line or key, value and what is allowed.
+pub fn settings_from_toml(text: &str) -> Result<LearnerConfig, ConfigError> {
+    let Settings { learner, sac } =
+        toml::from_str(text).map_err(|error| located("settings", text, &error))?;
+    let config = LearnerConfig { sac, ..learner };
+    config.validate().map_err(|error| invalid("settings", &error.to_string()))?;
+    Ok(config)
 }
 
 fn invalid(place: &str, problem: &str) -> ConfigError {
@@ -258,8 +296,8 @@ mod tests {
 
     #[test]
     fn a_written_configuration_reads_back_the_same() {
-        for env in ["lava-room", "paddle-duel"] {
-            let config = RunConfig::resolve(Some(env), None, &[]).unwrap();
+        for (env, _) in TUNED {
+            let config = RunConfig::resolve(Some(env), None, &["world.velocity_masked=true".into()]).unwrap();
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("config.toml");
             std::fs::write(&path, config.to_toml()).unwrap();
@@ -268,17 +306,22 @@ mod tests {
     }
 
     #[test]
-    fn a_run_from_before_a_choice_goes_on_as_it_was() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config.toml");
-        std::fs::write(&path, "[sac]\nhidden = [9]\n").unwrap();
-        let config = RunConfig::resume(None, &path, &[]).unwrap();
-        assert_eq!((&config.sac.encoder, &config.sac.hidden[..]), (&Encoder::Flat, &[9][..]));
+    fn settings_read_back_the_same_and_mistakes_are_placed() {
+        let config = set(&["sac.gamma=0.9", "learner.prioritized={}", "learner.n_step=3"]).unwrap().learner();
+        let text = settings_to_toml(&config);
+        assert_eq!(settings_from_toml(&text).unwrap(), config);
+        let misspelt = settings_from_toml("[sac]\ngama = 0.9\n").unwrap_err().to_string();
+        assert!(misspelt.starts_with("settings:2: unknown field `gama`"), "{misspelt}");
+        let high = settings_from_toml("[sac]\ngamma = 2.0\n").unwrap_err().to_string();
+        assert!(high.contains("sac.gamma = 2: allowed is"), "{high}");
+    }
+
+    #[test]
+    fn an_encoder_is_set_whole_or_by_its_mode() {
         let config = set(&["sac.encoder={mode = \"conv\", layers = [{channels = 8, kernel = 3}]}"]).unwrap();
         let layer = ConvLayer { channels: 8, kernel: 3, stride: 1, padding: Padding::Same };
         assert_eq!(config.sac.encoder, Encoder::Conv { layers: vec![layer] });
-        std::fs::write(&path, config.to_toml()).unwrap();
-        assert_eq!(RunConfig::resume(None, &path, &[]).unwrap(), config);
+        assert_eq!(toml::from_str::<RunConfig>(&config.to_toml()).unwrap().sac, config.sac);
         assert_eq!(set(&["sac.encoder.mode=flat"]).unwrap().sac.encoder, Encoder::Flat);
     }
 
@@ -286,6 +329,8 @@ mod tests {
     fn values_are_set_by_dotted_keys() {
         let config = set(&["sac.temperature.target_entropy_fraction=0.3"]).unwrap();
         assert_eq!(config.sac.temperature, crate::sac::Temperature::Learned { target_entropy_fraction: 0.3 });
+        let config = set(&["sac.target_update.tau=0.01"]).unwrap();
+        assert_eq!(config.sac.target_update, crate::sac::TargetUpdate::Soft { tau: 0.01 });
         let config = set(&["sac.gamma=0.9", "arenas=3", "sac.temperature={mode = \"fixed\"}"]).unwrap();
         assert_eq!((config.sac.gamma, config.arenas), (0.9, 3));
         assert_eq!(config.sac.temperature, crate::sac::Temperature::Fixed);

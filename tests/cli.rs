@@ -26,6 +26,9 @@ fn failure(arguments: &[&str]) -> String {
 #[test]
 fn mistakes_are_one_line_with_a_remedy() {
     assert!(failure(&["--no-render", "--env", "pong"]).contains("choose one of lava-room, paddle-duel"));
+    let masked = ["--no-render", "--env", "paddle-duel", "--set", "world.velocity_masked=true"];
+    assert!(failure(&masked).contains("paddle-duel has no such option; leave it out"));
+    assert!(failure(&["--no-render", "--env", "acrobot", "--level", "1"]).contains("leave --level out"));
     assert!(
         failure(&["--no-render", "--level", "nowhere.ron"]).contains("give the path of a .ron level file")
     );
@@ -53,7 +56,7 @@ fn worlds_are_listed() {
     let output = run(&["envs"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for word in ["lava-room", "paddle-duel", "wait, up, down, left, right", "player slot"] {
+    for word in ["lava-room", "paddle-duel", "wait, up, down, left, right", "player slot", "[x, angle]"] {
         assert!(text.contains(word), "{text}");
     }
     let output = run(&["envs", "--json"]);
@@ -170,6 +173,22 @@ fn a_run_finds_its_level_from_anywhere() {
     assert!(output.status.success(), "{output:?}");
     let output =
         run(&["eval", "--checkpoint", folder.path().join("run").to_str().unwrap(), "--episodes", "2"]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// Whether velocities were masked is remembered with the policy, and a policy never sees another world's shape.
+#[test]
+fn a_masked_run_stays_masked() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut config = common::quick("cartpole", 1, 1_000);
+    config.world.velocity_masked = true;
+    common::train(&config, &out, false).unwrap();
+    let path = out.to_str().unwrap();
+    assert!(std::fs::read_to_string(out.join("config.toml")).unwrap().contains("velocity_masked = true"));
+    let text = failure(&["--no-render", "--resume", path, "--set", "world.velocity_masked=false"]);
+    assert!(text.contains("its observations are [x, angle], here they are [x, x velocity"), "{text}");
+    let output = run(&["eval", "--checkpoint", path, "--episodes", "2"]);
     assert!(output.status.success(), "{output:?}");
 }
 

@@ -5,9 +5,9 @@ use std::path::Path;
 use entropy_arcade::agent::{Casting, Controller, Episodes, LearningPolicy};
 use entropy_arcade::app::headless_app;
 use entropy_arcade::learner::untrained;
-use entropy_arcade::mdp::{EpisodeEnd, Stream};
+use entropy_arcade::mdp::{EpisodeEnd, Stream, WorldOptions};
 use entropy_arcade::sim::arena::{EnvironmentHooks, snapshots};
-use entropy_arcade::sim::worlds::WorldChoice;
+use entropy_arcade::sim::worlds::{WorldChoice, names};
 use entropy_arcade::sim::{Arena, Seats, SimConfig, run_agent_step};
 
 use bevy::prelude::*;
@@ -16,7 +16,9 @@ fn worlds() -> Vec<WorldChoice> {
     let mut worlds: Vec<_> = ["1", "2", "3", "4"]
         .map(|level| WorldChoice::new("lava-room", Some(Path::new(level))).unwrap())
         .into();
-    worlds.push(WorldChoice::new("paddle-duel", None).unwrap());
+    worlds.extend(names().skip(1).map(|name| WorldChoice::new(name, None).unwrap()));
+    let masked = WorldOptions { velocity_masked: true };
+    worlds.push(WorldChoice::varied("cartpole", None, &masked).unwrap());
     worlds
 }
 
@@ -59,6 +61,8 @@ fn trajectory(app: &mut App, count: usize, steps: usize) -> Vec<Vec<u64>> {
 fn spaces_are_respected_and_rewards_are_finite() {
     for world in worlds() {
         let spec = world.spec();
+        // Acrobot keeps its published velocities, up to 9π rad/s.
+        let largest = if spec.name == "acrobot" { 28.3 } else { 10.0 };
         let mut app = random_app(&world, 32, 5, 0);
         let (mut ends, mut highest) = (0, 0u8);
         for _ in 0..1500 {
@@ -68,7 +72,7 @@ fn spaces_are_respected_and_rewards_are_finite() {
                 assert_eq!(seats.observations.count, spec.slots);
                 assert_eq!(seats.observations.vector.len(), spec.slots * spec.observation.vector_len());
                 assert_eq!(seats.observations.grid.len(), spec.slots * spec.observation.grid_len());
-                assert!(seats.observations.vector.iter().all(|value| value.abs() < 10.0), "{seats:?}");
+                assert!(seats.observations.vector.iter().all(|value| value.abs() < largest), "{seats:?}");
                 assert!(seats.rewards.iter().all(|reward| reward.is_finite() && reward.abs() < 10.0));
                 assert!(seats.actions.iter().all(|action| action.index() < spec.action.len()));
                 assert!(arena.steps() <= spec.episode_limit);
@@ -158,11 +162,17 @@ fn paddle_duel_views_are_mirrored() {
     }
 }
 
-/// The scripted player walks the first two levels, which need no pushing.
+/// The scripted player walks the first two levels, which need no pushing, and solves what has equations.
 #[test]
 fn scripts_play() {
-    for level in ["1", "2"] {
-        let world = WorldChoice::new("lava-room", Some(Path::new(level))).unwrap();
+    for (env, level, steps) in [
+        ("lava-room", Some("1"), 100),
+        ("lava-room", Some("2"), 100),
+        ("cartpole", None, 1000),
+        ("acrobot", None, 400),
+        ("mountain-car", None, 400),
+    ] {
+        let world = WorldChoice::new(env, level.map(Path::new)).unwrap();
         let spec = world.spec();
         let mut app = headless_app(
             &world,
@@ -171,12 +181,12 @@ fn scripts_play() {
             LearningPolicy(untrained(spec.action.len())),
             1,
         );
-        for _ in 0..100 {
+        for _ in 0..steps {
             run_agent_step(app.world_mut());
         }
         let episodes = &app.world().resource::<Episodes>().0;
         assert!(episodes.len() >= 16);
         let success = episodes.iter().filter(|episode| episode.success).count();
-        assert_eq!(success, episodes.len(), "level {level}");
+        assert_eq!(success, episodes.len(), "{env}, level {level:?}");
     }
 }

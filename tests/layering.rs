@@ -15,10 +15,10 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("view", vec!["mdp", "sim", "agent"]),
         // The panel lies on top of the view: it takes room from it and shares its colours.
         ("panel", vec!["mdp", "sim", "agent", "learner", "sac", "view"]),
-        ("config", vec!["learner", "sac"]),
+        ("config", vec!["mdp", "learner", "sac"]),
         ("run", vec!["mdp", "sim", "agent", "learner", "sac", "config"]),
         ("app", vec!["mdp", "sim", "agent", "learner", "sac", "config", "run", "view", "panel"]),
-        ("cli", vec!["app", "config", "learner", "sim"]),
+        ("cli", vec!["mdp", "app", "config", "learner", "sim"]),
     ])
 }
 

@@ -30,6 +30,7 @@ fn setup(checkpoints: Option<PathBuf>) -> LearnerSetup {
         },
         streams: 1,
         level: None,
+        world: Default::default(),
         config: LearnerConfig {
             batch_size: 16,
             learning_starts: 50,
@@ -170,6 +171,28 @@ fn a_panic_stops_the_learner_and_a_new_one_takes_over() {
     );
     let status = wait_for(&resumed, "the checkpoint", |status| status.gradient_steps > 0);
     assert!(status.gradient_steps >= trained, "it begins where the good one was saved");
+}
+
+#[test]
+fn a_new_beginning_may_have_other_networks() {
+    let handle = LearnerHandle::start(setup(None));
+    handle.send(steps(300, 1.0));
+    wait_for(&handle, "training", |status| status.gradient_steps == 150);
+    let config = setup(None).config;
+    let wider = |hidden| LearnerConfig {
+        sac: entropy_arcade::sac::SacConfig { hidden, ..config.sac.clone() },
+        ..config.clone()
+    };
+    // Going on with other widths is refused, as is a beginning with none that exist.
+    handle.set_config(wider(vec![24]));
+    wait_for(&handle, "a refusal", |status| status.message.contains("sac.hidden = [24]"));
+    handle.reset(wider(vec![0]));
+    let status = wait_for(&handle, "a refusal", |status| status.message.contains("sac.hidden = [0]"));
+    assert_eq!(status.gradient_steps, 150, "nothing has changed");
+    handle.reset(wider(vec![24]));
+    wait_for(&handle, "fresh networks", |status| status.message == "fresh networks");
+    handle.send(steps(300, 1.0));
+    wait_for(&handle, "training anew", |status| status.gradient_steps == 150);
 }
 
 #[test]

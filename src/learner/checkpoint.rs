@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LearnerConfig;
 use super::core::Counters;
-use crate::mdp::{EnvironmentSpec, Policy, Rng};
+use crate::mdp::{EnvironmentSpec, Policy, Rng, WorldOptions};
 use crate::sac::{CategoricalPolicy, Encoder, SacConfig, weights};
 
 const FORMAT: &str = "entropy-arcade-checkpoint";
@@ -71,6 +71,9 @@ pub struct Manifest {
     pub environment: EnvironmentSpec,
     /// The level, if its world has levels.
     pub level: Option<PathBuf>,
+    /// How its world is varied.
+    #[serde(default)]
+    pub world: WorldOptions,
     /// The algorithm's configuration.
     pub sac: SacConfig,
     /// The learner's configuration.
@@ -88,6 +91,7 @@ impl Manifest {
     pub fn new(
         environment: EnvironmentSpec,
         level: Option<PathBuf>,
+        world: WorldOptions,
         sac: SacConfig,
         learner: LearnerConfig,
         counters: Counters,
@@ -98,6 +102,7 @@ impl Manifest {
             version: VERSION,
             environment,
             level,
+            world,
             sac,
             learner,
             counters,
@@ -195,6 +200,9 @@ impl Checkpoint {
         let theirs = &self.manifest.environment;
         let problem = if theirs.name != spec.name {
             format!("it was trained on {}, this is {}", theirs.name, spec.name)
+        } else if theirs.observation.vector != spec.observation.vector {
+            let [theirs, ours] = [theirs, spec].map(|spec| spec.observation.vector.join(", "));
+            format!("its observations are [{theirs}], here they are [{ours}]")
         } else if theirs.observation != spec.observation {
             "its observations have another shape".to_owned()
         } else if theirs.action != spec.action {

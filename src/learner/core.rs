@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::{self, Checkpoint, CheckpointError, Manifest};
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
 use crate::mdp::{
-    ActionSpace, EnvironmentSpec, Origin, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, rng,
+    ActionSpace, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, WorldOptions, rng,
 };
 use crate::replay::{ReplayBuffer, ReplayConfig, effective_sample_size};
 use crate::sac::{CategoricalPolicy, Inputs, SacError, SacUpdate, UpdateReport, weights};
@@ -25,6 +25,8 @@ pub struct LearnerSetup {
     pub streams: usize,
     /// The level it learns on, if its world has levels.
     pub level: Option<PathBuf>,
+    /// How its world is varied.
+    pub world: WorldOptions,
     /// How.
     pub config: LearnerConfig,
     /// Where.
@@ -44,6 +46,7 @@ impl LearnerSetup {
             spec,
             streams: 64,
             level: None,
+            world: WorldOptions::default(),
             config,
             device: DeviceChoice::Auto,
             seed: 1,
@@ -136,7 +139,7 @@ impl Learner {
     /// Takes steps into replay and, while `training`, the credit for gradient steps they bring.
     pub fn push(&mut self, steps: &StepBatch, training: bool) {
         self.replay.push(steps);
-        self.policy_lag = lag(steps, self.counters.gradient_steps).or(self.policy_lag);
+        self.policy_lag = steps.policy_lag(self.counters.gradient_steps).or(self.policy_lag);
         self.counters.env_steps += steps.len() as u64;
         if training && self.counters.env_steps > self.setup.config.learning_starts {
             let each = f64::from(self.setup.config.gradient_steps_per_env_step) * CREDIT_UNIT as f64;
@@ -238,6 +241,11 @@ impl Learner {
         (self.sac.device(), self.reason.clone())
     }
 
+    /// What it was made with, or changed to since.
+    pub fn config(&self) -> &LearnerConfig {
+        &self.setup.config
+    }
+
     /// Changes what can be changed between two gradient steps.
     ///
     /// # Errors
@@ -272,12 +280,12 @@ impl Learner {
         Ok(())
     }
 
-    /// Fresh networks and an empty replay buffer; counters go back to 0, versions go on.
+    /// Fresh networks and an empty replay buffer, as `config` says; counters go back to 0, versions go on.
     ///
     /// # Errors
-    /// [`LearnerError::Device`] when the device fails.
-    pub fn reset(&mut self) -> Result<(), LearnerError> {
-        let setup = LearnerSetup { resume: None, ..self.setup.clone() };
+    /// [`LearnerError`] names the value or the device at fault; nothing has changed then.
+    pub fn reset(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
+        let setup = LearnerSetup { resume: None, config, ..self.setup.clone() };
         let version = self.counters.policy_version;
         *self = Self::new(setup)?;
         self.counters.policy_version = version;
@@ -298,6 +306,7 @@ impl Learner {
         let manifest = Manifest::new(
             self.setup.spec.clone(),
             self.setup.level.clone(),
+            self.setup.world,
             self.setup.config.sac.clone(),
             self.setup.config.clone(),
             self.counters,
@@ -351,16 +360,6 @@ fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
     );
     replay.set_priorities(config.prioritized.map(|prioritized| prioritized.priorities()));
     replay
-}
-
-/// Mean of `gradient_steps` less those of the policy that chose, over the steps a policy chose.
-fn lag(steps: &StepBatch, gradient_steps: u64) -> Option<f32> {
-    let chosen = steps.origins.iter().zip(&steps.policy_gradient_steps);
-    let lags: Vec<f64> = chosen
-        .filter(|(origin, _)| **origin == Origin::Policy)
-        .map(|(_, then)| gradient_steps.saturating_sub(*then) as f64)
-        .collect();
-    (!lags.is_empty()).then(|| (lags.iter().sum::<f64>() / lags.len() as f64) as f32)
 }
 
 /// The errors of the last gradient step, which must be numbers: one that is not would rank for ever.

@@ -201,9 +201,9 @@ impl LearnerHandle {
         self.tell(Command::Device(choice));
     }
 
-    /// Asks for fresh networks.
-    pub fn reset(&self) {
-        self.tell(Command::Reset);
+    /// Asks for fresh networks, made and trained as `config` says.
+    pub fn reset(&self, config: LearnerConfig) {
+        self.tell(Command::Reset(Box::new(config)));
     }
 
     /// Begins a period: the learner takes `steps` and makes the gradient steps they allow.

@@ -25,7 +25,7 @@ pub(super) enum Command {
     Save(Option<PathBuf>, Vec<(String, Vec<u8>)>, Option<Sender<Result<PathBuf, LearnerError>>>),
     Load(PathBuf),
     Device(DeviceChoice),
-    Reset,
+    Reset(Box<LearnerConfig>),
 }
 
 /// Gradient steps a live learner may owe; what play brings beyond that is not made up for later.
@@ -161,12 +161,15 @@ impl Worker {
                 };
                 self.tell(None, Some(message));
             }
-            Command::Reset => {
-                self.learner.reset()?;
-                self.saved = (Instant::now(), 0);
-                self.publish()?;
-                self.tell(None, Some("fresh networks".into()));
-            }
+            Command::Reset(config) => match self.learner.reset(*config) {
+                Ok(()) => {
+                    self.config = self.learner.config().clone();
+                    self.saved = (Instant::now(), 0);
+                    self.publish()?;
+                    self.tell(None, Some("fresh networks".into()));
+                }
+                Err(error) => self.tell(None, Some(error.to_string())),
+            },
         }
         Ok(())
     }

@@ -11,5 +11,5 @@ mod transition;
 pub use episode::{EpisodeEnd, EpisodeSummary, RewardTerm};
 pub use policy::{Decisions, Policy, PolicySnapshot, PolicyState};
 pub use seed::{Rng, Stream, rng};
-pub use space::{ActionSpace, EnvironmentSpec, GridShape, ObservationSpace};
+pub use space::{ActionSpace, EnvironmentSpec, GridShape, ObservationSpace, WorldOptions};
 pub use transition::{Action, ObservationBatch, Origin, StepBatch, TransitionBatch, push_features};

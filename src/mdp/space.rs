@@ -32,7 +32,8 @@ impl GridShape {
 /// What one player slot sees: a float vector, a grid of bytes, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ObservationSpace {
-    /// Names of the vector's entries in order; values are scaled by the environment to about [−1, 1].
+    /// Names of the vector's entries in order; values are scaled by the environment to about [−1, 1],
+    /// except where published values are kept for comparison.
     pub vector: Vec<String>,
     /// The grid, when there is one.
     pub grid: Option<GridShape>,
@@ -101,6 +102,14 @@ impl ActionSpace {
             Self::Continuous(_) => &[],
         }
     }
+}
+
+/// How a world is varied: the table `[world]` of a run. A world refuses what it does not have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorldOptions {
+    /// Whether velocities are left out of the observation (the classic control tasks).
+    pub velocity_masked: bool,
 }
 
 /// Everything a learner, a recorder or a person needs to know of an environment before it runs.

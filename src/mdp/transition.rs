@@ -145,6 +145,18 @@ impl StepBatch {
         self.streams.is_empty()
     }
 
+    /// How many gradient steps the policy behind these steps lacks of `gradient_steps`: mean over the steps
+    /// it chose itself, `None` if there are none or nobody noted which policy it was.
+    pub fn policy_lag(&self, gradient_steps: u64) -> Option<f32> {
+        let steps = self.origins.iter().zip(&self.policy_gradient_steps);
+        let (mut count, mut sum) = (0, 0);
+        for (_, behind) in steps.filter(|(origin, _)| **origin == Origin::Policy) {
+            count += 1;
+            sum += gradient_steps.saturating_sub(*behind);
+        }
+        (count > 0).then(|| (sum as f64 / f64::from(count)) as f32)
+    }
+
     /// Removes all steps and keeps the memory.
     pub fn clear(&mut self) {
         self.streams.clear();

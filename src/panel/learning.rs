@@ -7,6 +7,7 @@ use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
 
 use super::curves;
+use super::settings;
 use super::theme::tone;
 use super::widgets::{bar, chip, count, figure, folding, measure, row, section, toggle};
 use crate::agent::live::{History, LiveLearner};
@@ -29,6 +30,7 @@ pub(super) struct Learning<'w> {
     learner: Option<ResMut<'w, LiveLearner>>,
     history: Option<Res<'w, History>>,
     drafts: ResMut<'w, Drafts>,
+    settings: ResMut<'w, settings::Draft>,
 }
 
 impl Learning<'_> {
@@ -76,6 +78,12 @@ impl Learning<'_> {
                 }
             }
         });
+    }
+
+    /// Everything else.
+    pub fn settings(&mut self, ui: &mut Ui) {
+        let Some(learner) = &mut self.learner else { return };
+        settings::show(ui, learner, &mut self.settings);
     }
 
     /// Save, load, reset.

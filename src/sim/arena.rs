@@ -6,7 +6,7 @@ use bevy::ecs::schedule::SingleThreadedExecutor;
 use bevy::prelude::*;
 use bevy::tasks::{ComputeTaskPool, TaskPoolBuilder};
 use bevy::transform::StaticTransformOptimizations;
-use bevy_rapier2d::plugin::context::RapierContextSimulation;
+use bevy_rapier2d::plugin::context::{RapierContextSimulation, RapierRigidBodySet};
 use bevy_rapier2d::plugin::{PhysicsSet, RapierPhysicsPlugin};
 use bevy_rapier2d::prelude::*;
 use bevy_rapier2d::rapier::dynamics::RigidBodyHandle;
@@ -98,30 +98,35 @@ pub struct EnvironmentPlugin<E: Environment> {
 impl<E: Environment> Plugin for EnvironmentPlugin<E> {
     fn build(&self, app: &mut App) {
         let spec = E::spec(&self.layout);
-        app.add_plugins(
-            RapierPhysicsPlugin::<NoUserData>::default()
-                .with_custom_initialization(RapierContextInitialization::NoAutomaticRapierContext)
-                .with_default_system_setup(false)
-                .in_schedule(SimTick),
-        )
-        .insert_resource(TimestepMode::Fixed { dt: spec.tick_seconds, substeps: 1 })
-        .insert_resource(TickClock::new(spec.ticks_per_step))
-        .insert_resource(Spec(spec))
-        .insert_resource(self.layout.clone())
-        .insert_resource(self.config.clone())
-        .insert_resource(EnvironmentHooks::of::<E>())
-        .add_systems(
-            SimTick,
-            (
-                write_scripts::<E>.in_set(SimSystems::Select).in_set(ScriptSystems),
-                apply::<E>.in_set(SimSystems::Apply),
-                step.in_set(SimSystems::Physics),
-                judge::<E>.in_set(SimSystems::Judge),
-                observe::<E>.in_set(SimSystems::Observe),
-                reset::<E>.in_set(SimSystems::Reset),
-                write_transforms.in_set(SimSystems::Last),
-            ),
-        );
+        let (_, bodies) = E::build(&self.layout);
+        if !bodies.is_empty() {
+            app.add_plugins(
+                RapierPhysicsPlugin::<NoUserData>::default()
+                    .with_custom_initialization(RapierContextInitialization::NoAutomaticRapierContext)
+                    .with_default_system_setup(false)
+                    .in_schedule(SimTick),
+            )
+            .insert_resource(TimestepMode::Fixed { dt: spec.tick_seconds, substeps: 1 })
+            .add_systems(
+                SimTick,
+                (step.in_set(SimSystems::Physics), write_transforms.in_set(SimSystems::Last)),
+            );
+        }
+        app.insert_resource(TickClock::new(spec.ticks_per_step))
+            .insert_resource(Spec(spec))
+            .insert_resource(self.layout.clone())
+            .insert_resource(self.config.clone())
+            .insert_resource(EnvironmentHooks::of::<E>())
+            .add_systems(
+                SimTick,
+                (
+                    write_scripts::<E>.in_set(SimSystems::Select).in_set(ScriptSystems),
+                    apply::<E>.in_set(SimSystems::Apply),
+                    judge::<E>.in_set(SimSystems::Judge),
+                    observe::<E>.in_set(SimSystems::Observe),
+                    reset::<E>.in_set(SimSystems::Reset),
+                ),
+            );
         let arenas = self.config.arenas;
         populate::<E>(app.world_mut(), arenas);
     }
@@ -140,12 +145,17 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
     let spec = world.resource::<Spec>().0.clone();
     world.resource_mut::<SimConfig>().arenas = count;
     world.insert_resource(TickClock::new(spec.ticks_per_step));
+    let mut physical = false;
     for index in 0..count {
         let (state, bodies) = E::build(&layout);
-        let mut simulation = RapierContextSimulation::default();
-        simulation.integration_parameters.dt = spec.tick_seconds;
-        let configuration = RapierConfiguration { gravity: Vec2::ZERO, ..RapierConfiguration::new(1.0) };
-        let context = world.spawn((simulation, configuration)).id();
+        let context = world.spawn(RapierRigidBodySet::default()).id();
+        if !bodies.is_empty() {
+            physical = true;
+            let mut simulation = RapierContextSimulation::default();
+            simulation.integration_parameters.dt = spec.tick_seconds;
+            let configuration = RapierConfiguration { gravity: Vec2::ZERO, ..RapierConfiguration::new(1.0) };
+            world.entity_mut(context).insert((simulation, configuration));
+        }
         let entities = bodies.into_iter().map(|body| world.spawn(body.bundle(context)).id()).collect();
         let rng = rng(config.seed, config.stream, index as u64);
         let arena = Arena {
@@ -160,7 +170,18 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
         };
         world.entity_mut(context).insert((state, Seats::new(index, &spec), arena));
     }
-    // The plugin turns components into rapier bodies once; from here on rapier's own sets are the truth.
+    if physical {
+        build_bodies(world);
+    }
+    let mut query = world.query::<ArenaParts<E>>();
+    for mut parts in query.iter_mut(world) {
+        parts.begin_episode(&layout);
+        parts.write_observations(&layout);
+    }
+}
+
+/// Lets the plugin turn components into rapier bodies, once; from here on rapier's own sets are the truth.
+fn build_bodies(world: &mut World) {
     // What transform propagation asks for where no plugin of Bevy's has brought it.
     world.init_resource::<StaticTransformOptimizations>();
     ComputeTaskPool::get_or_init(|| TaskPoolBuilder::new().num_threads(1).build());
@@ -168,20 +189,15 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
     sync.set_executor(SingleThreadedExecutor::new());
     sync.add_systems(RapierPhysicsPlugin::<NoUserData>::get_systems(PhysicsSet::SyncBackend));
     sync.run(world);
-    let mut query = world.query::<(Entity, Context, &mut Arena)>();
+    let mut query = world.query::<(Entity, Context, &RapierRigidBodySet, &mut Arena)>();
     let mut pristine = Vec::new();
-    for (entity, context, mut arena) in query.iter_mut(world) {
-        let map = context.bodies.entity2body();
+    for (entity, context, bodies, mut arena) in query.iter_mut(world) {
+        let map = bodies.entity2body();
         arena.handles = arena.entities.iter().filter_map(|body| map.get(body).copied()).collect();
-        pristine.push((entity, PristineContext::of(&context)));
+        pristine.push((entity, PristineContext::of(&context, bodies)));
     }
     for (entity, pristine) in pristine {
         world.entity_mut(entity).insert(pristine);
-    }
-    let mut query = world.query::<ArenaParts<E>>();
-    for mut parts in query.iter_mut(world) {
-        parts.begin_episode(&layout);
-        parts.write_observations(&layout);
     }
 }
 
@@ -192,8 +208,9 @@ pub struct ArenaParts<E: Environment> {
     state: &'static mut E,
     arena: &'static mut Arena,
     seats: &'static mut Seats,
-    context: Context,
-    pristine: &'static PristineContext,
+    bodies: &'static mut RapierRigidBodySet,
+    /// There where there are bodies.
+    physics: Option<(Context, &'static PristineContext)>,
 }
 
 impl<E: Environment> ArenaPartsItem<'_, '_, E> {
@@ -203,8 +220,10 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
         arena.log.clear();
         arena.steps = 0;
         arena.overridden = false;
-        self.pristine.restore(&mut self.context);
-        let mut bodies = Bodies { set: &mut self.context.bodies.bodies, handles: &arena.handles };
+        if let Some((context, pristine)) = &mut self.physics {
+            pristine.restore(context, &mut self.bodies);
+        }
+        let mut bodies = Bodies { set: &mut self.bodies.bodies, handles: &arena.handles };
         self.state.reset(layout, &mut bodies, &mut arena.rng);
     }
 
@@ -216,7 +235,7 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
         } else if seats.end.is_some() {
             return;
         }
-        let mut bodies = Bodies { set: &mut self.context.bodies.bodies, handles: &arena.handles };
+        let mut bodies = Bodies { set: &mut self.bodies.bodies, handles: &arena.handles };
         self.state.apply(layout, &mut bodies, &seats.actions, phase);
     }
 
@@ -225,7 +244,7 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
         if seats.end.is_some() {
             return;
         }
-        let mut bodies = Bodies { set: &mut self.context.bodies.bodies, handles: &arena.handles };
+        let mut bodies = Bodies { set: &mut self.bodies.bodies, handles: &arena.handles };
         let Seats { rewards, end, outcomes, .. } = seats;
         *end = self.state.judge(layout, &mut bodies, rewards, &mut arena.rng);
         if last_phase && end.is_none() && (arena.steps >= limit || arena.overridden) {
@@ -239,7 +258,7 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
     }
 
     fn write_observations(&mut self, layout: &E::Layout) {
-        let bodies = Bodies { set: &mut self.context.bodies.bodies, handles: &self.arena.handles };
+        let bodies = Bodies { set: &mut self.bodies.bodies, handles: &self.arena.handles };
         for slot in 0..self.seats.actions.len() {
             let (vector, grid) = self.seats.observations.row_mut(slot);
             self.state.observe(layout, &bodies, slot, vector, grid);
@@ -249,7 +268,7 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
 
 fn write_scripts<E: Environment>(layout: Res<E::Layout>, mut arenas: Query<ArenaParts<E>>) {
     for mut parts in &mut arenas {
-        let bodies = Bodies { set: &mut parts.context.bodies.bodies, handles: &parts.arena.handles };
+        let bodies = Bodies { set: &mut parts.bodies.bodies, handles: &parts.arena.handles };
         let seats = &mut *parts.seats;
         for slot in 0..seats.script.len() {
             if seats.wants_script[slot] {
@@ -263,12 +282,16 @@ fn apply<E: Environment>(layout: Res<E::Layout>, clock: Res<TickClock>, mut aren
     arenas.iter_mut().for_each(|mut parts| parts.apply(&layout, clock.phase));
 }
 
-fn step(pool: Res<SimPool>, spec: Res<Spec>, mut contexts: Query<(Context, &Seats)>) {
+fn step(
+    pool: Res<SimPool>,
+    spec: Res<Spec>,
+    mut contexts: Query<(Context, &mut RapierRigidBodySet, &Seats)>,
+) {
     let dt = spec.tick_seconds;
-    pool.for_each(contexts.iter_mut(), |(mut context, seats)| {
+    pool.for_each(contexts.iter_mut(), |(mut context, mut bodies, seats)| {
         // An ended arena stands still until its step is over.
         if seats.end.is_none() {
-            context.step(dt);
+            context.step(&mut bodies, dt);
         }
     });
 }
@@ -298,7 +321,7 @@ fn reset<E: Environment>(layout: Res<E::Layout>, mut arenas: Query<ArenaParts<E>
 
 /// Writes where shown bodies stand. Nothing reads it back: drawing cannot change a trajectory.
 pub fn write_transforms(
-    shown: Query<(&Arena, &bevy_rapier2d::plugin::context::RapierRigidBodySet), With<Shown>>,
+    shown: Query<(&Arena, &RapierRigidBodySet), With<Shown>>,
     mut transforms: Query<&mut Transform, With<RapierRigidBodyHandle>>,
 ) {
     for (arena, set) in &shown {
@@ -333,7 +356,9 @@ pub fn restore<E: Environment>(world: &mut World, snapshots: &[ArenaSnapshot]) {
             parts.seats.begins = false;
             for phase in 0..spec.ticks_per_step {
                 parts.apply(&layout, phase);
-                parts.context.step(spec.tick_seconds);
+                if let Some((context, _)) = &mut parts.physics {
+                    context.step(&mut parts.bodies, spec.tick_seconds);
+                }
                 parts.judge(&layout, spec.episode_limit, phase + 1 == spec.ticks_per_step);
             }
         }

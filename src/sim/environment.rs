@@ -141,6 +141,13 @@ pub struct Outcome {
     pub score: f32,
 }
 
+impl Outcome {
+    /// Of a world with a goal that is reached or not.
+    pub fn goal(reached: bool) -> Self {
+        Self { success: reached, score: f32::from(u8::from(reached)) }
+    }
+}
+
 /// A world: rules and bodies of one arena. Everything random comes from the generator of `reset`
 /// and `judge`; everything that outlives a tick is in `self` or in the bodies, so that arenas never
 /// share state and an episode can be played again from its start and its actions.
@@ -151,7 +158,8 @@ pub trait Environment: Component<Mutability = Mutable> + Sized {
     /// Declares spaces, timing, slots and rewards.
     fn spec(layout: &Self::Layout) -> EnvironmentSpec;
 
-    /// A new arena's state and its bodies, in the order `Bodies` numbers them.
+    /// A new arena's state and its bodies, in the order `Bodies` numbers them. A world without bodies
+    /// runs without physics.
     fn build(layout: &Self::Layout) -> (Self, Vec<BodySpec>);
 
     /// Begins an episode. Bodies stand as built, with all contacts forgotten.

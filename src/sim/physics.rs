@@ -63,7 +63,8 @@ impl SimPool {
     }
 }
 
-/// The parts of one arena's rapier context.
+/// The parts of one arena's rapier context; its bodies are a component beside it, which a world
+/// without physics has too, empty.
 #[derive(bevy::ecs::query::QueryData)]
 #[query_data(mutable)]
 pub struct Context {
@@ -73,19 +74,17 @@ pub struct Context {
     pub colliders: &'static mut RapierContextColliders,
     /// Joints.
     pub joints: &'static mut RapierContextJoints,
-    /// Bodies.
-    pub bodies: &'static mut RapierRigidBodySet,
     render_time: &'static mut SimulationToRenderTime,
     configuration: &'static RapierConfiguration,
 }
 
 impl ContextItem<'_, '_> {
-    /// Steps this context by `dt` seconds.
-    pub fn step(&mut self, dt: f32) {
+    /// Steps this context and its `bodies` by `dt` seconds.
+    pub fn step(&mut self, bodies: &mut RapierRigidBodySet, dt: f32) {
         self.simulation.step_simulation(
             &mut self.colliders,
             &mut self.joints,
-            &mut self.bodies,
+            bodies,
             self.configuration.gravity,
             TimestepMode::Fixed { dt, substeps: 1 },
             None,
@@ -113,28 +112,28 @@ pub struct PristineContext {
 }
 
 impl PristineContext {
-    /// Copies the state of `context`.
-    pub fn of(context: &ContextItem) -> Self {
+    /// Copies the state of `context` and its `bodies`.
+    pub fn of(context: &ContextItem, bodies: &RapierRigidBodySet) -> Self {
         Self {
             islands: context.simulation.islands.clone(),
             broad_phase: context.simulation.broad_phase.clone(),
             narrow_phase: context.simulation.narrow_phase.clone(),
-            bodies: context.bodies.bodies.clone(),
+            bodies: bodies.bodies.clone(),
             colliders: context.colliders.colliders.clone(),
             impulse_joints: context.joints.impulse_joints.clone(),
             multibody_joints: context.joints.multibody_joints.clone(),
         }
     }
 
-    /// Puts the copied state back into `context`.
-    pub fn restore(&self, context: &mut ContextItem) {
+    /// Puts the copied state back into `context` and its `bodies`.
+    pub fn restore(&self, context: &mut ContextItem, bodies: &mut RapierRigidBodySet) {
         let simulation = &mut *context.simulation;
         simulation.islands.clone_from(&self.islands);
         simulation.broad_phase.clone_from(&self.broad_phase);
         simulation.narrow_phase.clone_from(&self.narrow_phase);
         // Only workspace, but its memo of the joint selection belongs to the replaced joint set.
         simulation.pipeline = PhysicsPipeline::new();
-        context.bodies.bodies.clone_from(&self.bodies);
+        bodies.bodies.clone_from(&self.bodies);
         context.colliders.colliders.clone_from(&self.colliders);
         context.joints.impulse_joints.clone_from(&self.impulse_joints);
         context.joints.multibody_joints.clone_from(&self.multibody_joints);

@@ -9,7 +9,6 @@ use entropy_arcade::app;
 use entropy_arcade::config::RunConfig;
 use entropy_arcade::learner::DeviceChoice;
 use entropy_arcade::run::{RunError, Summary};
-use entropy_arcade::sim::worlds::WorldChoice;
 
 /// A run of `env` that takes seconds.
 pub fn quick(env: &str, seed: u64, steps: u64) -> RunConfig {
@@ -24,7 +23,7 @@ pub fn quick(env: &str, seed: u64, steps: u64) -> RunConfig {
 
 /// Trains as the command line would.
 pub fn train(config: &RunConfig, out: &Path, resume: bool) -> Result<Summary, RunError> {
-    let world = WorldChoice::new(&config.env, config.level.as_deref()).unwrap();
+    let world = app::world(config).unwrap();
     let resume = resume.then(|| out.to_owned());
     app::train(config.clone(), &world, Some(out.to_owned()), resume, Arc::new(AtomicBool::new(false)), true)
 }

@@ -1,0 +1,125 @@
+//! cartpole: push a cart left or right so that the pole on it stays upright (CartPole-v1).
+//!
+//! Barto, Sutton and Anderson (1983), with the equations of Florian (2005) and Euler's method. A
+//! person who touches no key pushes both ways in turn, which comes close to not pushing.
+
+use bevy::prelude::*;
+use rand::RngExt as _;
+
+use super::{Classic, Entry, place, velocity};
+use crate::mdp::{Action, ActionSpace, EnvironmentSpec, EpisodeEnd, RewardTerm, Rng};
+use crate::sim::{Bodies, BodySpec, Environment, Outcome};
+
+/// Farthest the cart may be from the middle, m.
+pub const FARTHEST: f64 = 2.4;
+/// Farthest the pole may lean to either side, rad.
+pub const STEEPEST: f64 = 12.0 * 2.0 * std::f64::consts::PI / 360.0;
+/// Half the pole's length, m.
+pub const HALF_POLE: f64 = 0.5;
+const GRAVITY: f64 = 9.8;
+const CART_MASS: f64 = 1.0;
+const POLE_MASS: f64 = 0.1;
+const MASS: f64 = CART_MASS + POLE_MASS;
+const POLE_MASS_LENGTH: f64 = POLE_MASS * HALF_POLE;
+const FORCE: f64 = 10.0;
+const SECONDS: f64 = 0.02;
+const LIMIT: u32 = 500;
+const ENTRIES: [Entry; 4] =
+    [place("x"), velocity("x velocity"), place("angle"), velocity("angular velocity")];
+
+/// State of one cart.
+#[derive(Component, Debug, Clone)]
+pub struct CartPole {
+    /// x in m, m/s, angle in rad (0 is upright, clockwise positive), rad/s.
+    state: [f64; 4],
+    steps: u32,
+}
+
+impl CartPole {
+    pub(super) fn at(state: [f64; 4]) -> Self {
+        Self { state, steps: 0 }
+    }
+
+    /// Where the cart is, m from the middle.
+    pub fn x(&self) -> f32 {
+        self.state[0] as f32
+    }
+
+    /// How the pole leans, rad from upright, positive to the right.
+    pub fn angle(&self) -> f32 {
+        self.state[2] as f32
+    }
+
+    fn out_of_bounds(&self) -> bool {
+        let [x, _, angle, _] = self.state;
+        x.abs() > FARTHEST || angle.abs() > STEEPEST
+    }
+}
+
+impl Environment for CartPole {
+    type Layout = Classic;
+
+    fn spec(rules: &Classic) -> EnvironmentSpec {
+        EnvironmentSpec {
+            name: "cartpole".into(),
+            summary: "Push the cart so that its pole stays upright.".into(),
+            observation: rules.space(&ENTRIES),
+            action: ActionSpace::discrete(&["left", "right"]),
+            ticks_per_step: 1,
+            tick_seconds: SECONDS as f32,
+            episode_limit: LIMIT,
+            slots: 1,
+            rewards: vec![RewardTerm::new("balance", 1.0, "every agent step, the last one included")],
+        }
+    }
+
+    fn build(_rules: &Classic) -> (Self, Vec<BodySpec>) {
+        (Self::at([0.0; 4]), Vec::new())
+    }
+
+    fn reset(&mut self, _rules: &Classic, _bodies: &mut Bodies, rng: &mut Rng) {
+        *self = Self::at([(); 4].map(|()| rng.random_range(-0.05..0.05)));
+    }
+
+    fn apply(&mut self, _rules: &Classic, _bodies: &mut Bodies, actions: &[Action], _phase: u32) {
+        let [x, velocity, angle, spin] = self.state;
+        let force = if actions[0].index() == 1 { FORCE } else { -FORCE };
+        let (sin, cos) = angle.sin_cos();
+        let push = (force + POLE_MASS_LENGTH * (spin * spin) * sin) / MASS;
+        let turn = (GRAVITY * sin - cos * push) / (HALF_POLE * (4.0 / 3.0 - POLE_MASS * (cos * cos) / MASS));
+        let acceleration = push - POLE_MASS_LENGTH * turn * cos / MASS;
+        self.state = [
+            x + SECONDS * velocity,
+            velocity + SECONDS * acceleration,
+            angle + SECONDS * spin,
+            spin + SECONDS * turn,
+        ];
+        self.steps += 1;
+    }
+
+    fn judge(
+        &mut self,
+        _rules: &Classic,
+        _bodies: &mut Bodies,
+        rewards: &mut [f32],
+        _rng: &mut Rng,
+    ) -> Option<EpisodeEnd> {
+        rewards[0] += 1.0;
+        self.out_of_bounds().then_some(EpisodeEnd::Terminated)
+    }
+
+    fn observe(&self, rules: &Classic, _bodies: &Bodies, _slot: usize, vector: &mut [f32], _grid: &mut [u8]) {
+        rules.write(&ENTRIES, &self.state, vector);
+    }
+
+    /// Success is a pole that stood for all of the episode.
+    fn outcome(&self, _slot: usize) -> Outcome {
+        Outcome::goal(self.steps >= LIMIT && !self.out_of_bounds())
+    }
+
+    /// Pushes to where the pole falls, a little more so away from the ends of the rail.
+    fn script(&self, _rules: &Classic, _bodies: &Bodies, _slot: usize) -> Action {
+        let [x, velocity, angle, spin] = self.state;
+        Action::Discrete(u16::from(angle + 0.25 * spin + 0.02 * x + 0.05 * velocity > 0.0))
+    }
+}
