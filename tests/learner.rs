@@ -153,7 +153,8 @@ fn a_panic_stops_the_learner_and_a_new_one_takes_over() {
     first.save_with(folder.path().to_owned(), Vec::new()).unwrap();
     drop(first);
 
-    let untrained = PolicySnapshot { version: 0, policy: Arc::new(UniformPolicy { actions: 2 }) };
+    let untrained =
+        PolicySnapshot { version: 0, gradient_steps: 0, policy: Arc::new(UniformPolicy { actions: 2 }) };
     let policy = Arc::new(ArcSwap::from_pointee(untrained));
     let broken = LearnerHandle::start_with(good.clone(), policy.clone(), |setup| {
         let config = setup.config.sac.clone();
@@ -218,6 +219,25 @@ fn a_period_brings_its_policy_at_the_barrier_only() {
     let report = handle.finish_period().unwrap();
     assert_eq!(report.counters.gradient_steps, 150);
     assert!(handle.policy().load().version > before);
+}
+
+#[test]
+fn policy_lag_counts_gradient_steps_behind_the_policys_own_steps() {
+    let mut learner = Learner::new(setup(None)).unwrap();
+    learner.push(&steps(300, 1.0), true);
+    assert_eq!(learner.policy_lag(), None, "nobody said which policy chose");
+    learner.train(learner.credit(), false).unwrap();
+    assert_eq!(learner.counters().gradient_steps, 150);
+    let mut later = steps(8, 1.0);
+    // Every fourth step is a person's.
+    later.policy_gradient_steps = vec![0, 140, 140, 140, 0, 130, 130, 130];
+    learner.push(&later, true);
+    assert_eq!(learner.policy_lag(), Some(15.0));
+    learner.push(&StepBatch::default(), true);
+    assert_eq!(learner.policy_lag(), Some(15.0), "nothing arrived since");
+    later.policy_gradient_steps = vec![200; 8];
+    learner.push(&later, true);
+    assert_eq!(learner.policy_lag(), Some(0.0), "from before a checkpoint was loaded");
 }
 
 fn prioritized(checkpoints: Option<PathBuf>) -> LearnerSetup {

@@ -78,6 +78,7 @@ pub struct Learner {
     rng: Rng,
     batch: TransitionBatch,
     counters: Counters,
+    policy_lag: Option<f32>,
     pool: Option<rayon::ThreadPool>,
 }
 
@@ -130,6 +131,7 @@ impl Learner {
             rng,
             batch: TransitionBatch::default(),
             counters: Counters::default(),
+            policy_lag: None,
             pool: None,
         }
     }
@@ -137,6 +139,7 @@ impl Learner {
     /// Takes steps into replay and, while `training`, the credit for gradient steps they bring.
     pub fn push(&mut self, steps: &StepBatch, training: bool) {
         self.replay.push(steps);
+        self.policy_lag = steps.policy_lag(self.counters.gradient_steps).or(self.policy_lag);
         self.counters.env_steps += steps.len() as u64;
         if training && self.counters.env_steps > self.setup.config.learning_starts {
             let each = f64::from(self.setup.config.gradient_steps_per_env_step) * CREDIT_UNIT as f64;
@@ -201,7 +204,8 @@ impl Learner {
         let EnvironmentSpec { observation, action, .. } = &self.setup.spec;
         let tensors = self.sac.export_actor()?;
         let policy = CategoricalPolicy::from_tensors(self.sac.config(), observation, action.len(), &tensors)?;
-        Ok(PolicySnapshot { version: self.counters.policy_version, policy: Arc::new(policy) })
+        let Counters { policy_version: version, gradient_steps, .. } = self.counters;
+        Ok(PolicySnapshot { version, gradient_steps, policy: Arc::new(policy) })
     }
 
     /// Counters so far.
@@ -221,6 +225,15 @@ impl Learner {
         let weights = &self.batch.weights;
         (self.setup.config.prioritized.is_some() && !weights.is_empty())
             .then(|| effective_sample_size(weights))
+    }
+
+    /// How many gradient steps this learner was ahead of the policy that chose the latest steps, when they
+    /// arrived: gradient steps made by then less those made when that policy was published, mean over the
+    /// policy's own steps of the latest [`Learner::push`] that has any. In a headless run that is what one
+    /// period learns; while somebody watches, about half of `publish_every`, and more where the learner
+    /// lets steps wait. 0 where the learner has gone back since; `None` before the first step.
+    pub fn policy_lag(&self) -> Option<f32> {
+        self.policy_lag
     }
 
     /// Device in use, and why it was chosen.

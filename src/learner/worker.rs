@@ -183,6 +183,7 @@ impl Worker {
             policy,
             report,
             effective_sample_size: self.learner.effective_sample_size(),
+            policy_lag: self.learner.policy_lag(),
             counters: self.learner.counters(),
             replay_len: self.learner.replay().len(),
         })
@@ -246,8 +247,9 @@ impl Worker {
             replay_capacity: self.learner.replay().capacity(),
             human_share: self.learner.replay().human_share(),
             policy_version: counters.policy_version,
-            report: report.unwrap_or(last.report),
+            report: report.unwrap_or_else(|| last.report.clone()),
             effective_sample_size: self.learner.effective_sample_size(),
+            policy_lag: self.learner.policy_lag(),
             gradient_steps_per_second: rate,
             message: message.unwrap_or_else(|| last.message.clone()),
         }));

@@ -216,7 +216,7 @@ impl Run {
                 self.window.add(episode);
             }
         }
-        self.window.measured(period.report, period.effective_sample_size);
+        self.window.measured(period.report.clone(), period.effective_sample_size, period.policy_lag);
         Ok(())
     }
 

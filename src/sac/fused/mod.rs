@@ -8,6 +8,7 @@
 mod actor;
 mod losses;
 mod networks;
+mod report;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -254,21 +255,14 @@ impl FusedSac {
         if !report {
             return Ok(None);
         }
-        let mean = |values: fn(&Critic) -> &[f32], of: fn(f32) -> f32| -> f32 {
-            let sum = |critic: &Critic| values(critic).iter().map(|&value| of(value)).sum::<f32>();
-            self.critics.iter().map(sum).sum::<f32>() * per_sample / self.critics.len() as f32
-        };
-        self.finite(UpdateReport {
-            critic_loss: self.critics.iter().map(|critic| critic.loss).sum(),
-            value_loss: self.value.as_ref().map_or(0.0, |value| value.loss),
+        let known = UpdateReport {
             actor_loss,
             temperature_loss,
             temperature,
             entropy,
             target_entropy,
-            q_mean: mean(|critic| &critic.q_taken, |value| value),
-            target_mean: mean(|critic| &critic.targets, |value| value),
-            td_error_abs: mean(|critic| &critic.td_errors, f32::abs),
-        })
+            ..self.figures()
+        };
+        known.finite(t).map(Some)
     }
 }

@@ -170,26 +170,6 @@ impl FusedSac {
         (found != 0 && found != batch.batch * samples)
             .then(|| format!("holds {found} sampled actions, expected {samples} for each of {}", batch.batch))
     }
-
-    /// Passes on a report whose figures are all finite.
-    pub(super) fn finite(&self, report: UpdateReport) -> Result<Option<UpdateReport>, SacError> {
-        for (what, value) in [
-            ("critic loss", report.critic_loss),
-            ("value loss", report.value_loss),
-            ("actor loss", report.actor_loss),
-            ("temperature loss", report.temperature_loss),
-            ("temperature", report.temperature),
-            ("policy entropy", report.entropy),
-            ("mean action value", report.q_mean),
-            ("mean critic target", report.target_mean),
-            ("TD error", report.td_error_abs),
-        ] {
-            if !value.is_finite() {
-                return Err(SacError::NotFinite { what, gradient_steps: self.gradient_steps });
-            }
-        }
-        Ok(Some(report))
-    }
 }
 
 /// `seed` in pieces of 16 bits, lowest first, each of which f32 holds exactly.

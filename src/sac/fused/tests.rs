@@ -140,20 +140,32 @@ fn learns_the_rewarded_action() {
 }
 
 #[test]
-fn errors_given_back_are_means_of_absolute_values() {
+fn errors_and_spreads_are_those_of_both_critics() {
     let mut sac = sac(&[16]);
     assert_eq!(sac.td_errors(), Some(&[][..]));
     let batch = batch(32, 8, 4, 1);
-    let mut traced = Vec::new();
+    let mut traced = std::collections::BTreeMap::new();
     let mut record = |name: &str, _: &[usize], values: &[f32]| {
-        if name.starts_with("td.") {
-            traced.push(values.to_vec());
-        }
+        traced.insert(name.to_owned(), values.to_vec());
     };
-    sac.update_traced(&batch, false, &mut record).unwrap();
-    let expected: Vec<f32> =
-        traced[0].iter().zip(&traced[1]).map(|(a, b)| (a.abs() + b.abs()) / 2.0).collect();
+    let report = sac.update_traced(&batch, true, &mut record).unwrap().unwrap();
+    let both = |name: &str| -> Vec<(f32, f32)> {
+        let [first, second] = [1, 2].map(|critic| traced[&format!("{name}.critic{critic}")].clone());
+        first.into_iter().zip(second).collect()
+    };
+    let expected: Vec<f32> = both("td").into_iter().map(|(a, b)| (a.abs() + b.abs()) / 2.0).collect();
     assert_eq!(sac.td_errors(), Some(&expected[..]));
+    let mean = |values: &mut dyn Iterator<Item = f32>| values.sum::<f32>() / 32.0;
+    let (q, near) = (both("q_taken"), |a: f32, b: f32| assert!((a - b).abs() < 1e-5, "{a} is not {b}"));
+    near(report.twin_disagreement, mean(&mut q.iter().map(|(a, b)| (a - b).abs())));
+    let deviation = |q: &[f32]| {
+        let center = mean(&mut q.iter().copied());
+        (mean(&mut q.iter().map(|q| q * q)) - center * center).sqrt()
+    };
+    let (first, second): (Vec<f32>, Vec<f32>) = q.into_iter().unzip();
+    near(report.q_std, (deviation(&first) + deviation(&second)) / 2.0);
+    assert!(report.q_std > 0.01 && report.twin_disagreement > 0.01, "{report:?}");
+    near(report.action_probabilities.iter().sum(), 1.0);
 }
 
 /// Convolutions, norms and a head of their own on a mixed observation: 3 floats and two planes of 4 × 5.
