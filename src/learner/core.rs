@@ -11,7 +11,7 @@ use crate::mdp::{
     ActionSpace, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, WorldOptions, rng,
 };
 use crate::replay::{ReplayBuffer, ReplayConfig, effective_sample_size};
-use crate::sac::{CategoricalPolicy, Inputs, SacError, SacUpdate, UpdateReport, weights};
+use crate::sac::{CategoricalPolicy, Critic, Inputs, SacError, SacUpdate, UpdateReport, weights};
 
 /// One gradient step of credit. Whole numbers add up the same in any order and on any disk.
 const CREDIT_UNIT: u64 = 1_000_000;
@@ -206,6 +206,15 @@ impl Learner {
         let policy = CategoricalPolicy::from_tensors(self.sac.config(), observation, action.len(), &tensors)?;
         let Counters { policy_version: version, gradient_steps, .. } = self.counters;
         Ok(PolicySnapshot { version, gradient_steps, policy: Arc::new(policy) })
+    }
+
+    /// A copy of the critics as they stand, to read action values from.
+    ///
+    /// # Errors
+    /// [`LearnerError::Sac`] when they cannot be read from the device.
+    pub fn critic(&self) -> Result<Critic, LearnerError> {
+        let EnvironmentSpec { observation, action, .. } = &self.setup.spec;
+        Ok(Critic::from_tensors(self.sac.config(), observation, action.len(), &self.sac.export()?)?)
     }
 
     /// Counters so far.

@@ -10,6 +10,7 @@ mod architecture;
 mod autodiff;
 mod buffer;
 mod config;
+mod critic;
 mod fused;
 mod kernel;
 mod network;
@@ -23,6 +24,7 @@ pub use autodiff::AutodiffSac;
 pub use config::{
     ActorGradient, Backup, CriticLoss, Head, SacConfig, TargetUpdate, Temperature, ValueNetwork,
 };
+pub use critic::Critic;
 pub use fused::{FusedSac, Recorder};
 pub use policy::CategoricalPolicy;
 pub use report::UpdateReport;
