@@ -58,7 +58,7 @@ impl AutodiffSac {
             Some(("sac.value_network", "present".to_string()))
         } else if let Some(q_clip) = config.q_clip {
             Some(("sac.q_clip", q_clip.to_string()))
-        } else if config.actor_gradient != ActorGradient::Expected {
+        } else if config.actor_gradient.is_sampled() {
             Some(("sac.actor_gradient", format!("{:?}", config.actor_gradient)))
         } else if let Some(penalty) = config.entropy_penalty {
             Some(("sac.entropy_penalty", penalty.to_string()))

@@ -10,7 +10,7 @@ use burn::tensor::{Tensor, TensorData, activation::log_softmax};
 use super::{AutodiffSac, read};
 use crate::mdp::TransitionBatch;
 use crate::sac::fused::LOG_TEMPERATURE_RANGE;
-use crate::sac::{Backup, CriticLoss, SacError, TargetUpdate, Temperature, UpdateReport};
+use crate::sac::{ActorGradient, Backup, CriticLoss, SacError, TargetUpdate, Temperature, UpdateReport};
 
 impl AutodiffSac {
     /// One gradient step (Haarnoja et al. 2018a, 2018b; Christodoulou 2019).
@@ -71,12 +71,20 @@ impl AutodiffSac {
         );
         self.critics.set_parameters(self.critics.parameters() + change);
 
-        // 4. Actor against the updated critics: loss = mean_b Σ_a p(a) (alpha log p(a) − Q(o, a)).
+        // 4. Actor against the updated critics: loss = mean_b Σ_a p(a) (alpha log p(a) − Q(o, a)), or
+        //    mean_b alpha Σ_a t(a) (log t(a) − log p(a)) for t = softmax(Q / alpha).
         let q_updated = self.aggregated(self.critics.forward(observations.clone()));
         let actor = self.actor.tracked();
         let log_policy = log_softmax(actor.forward(observations), 2);
         let policy = log_policy.clone().exp();
-        let actor_loss = (policy.clone() * (log_policy.clone() * alpha - q_updated)).sum() / size as f32;
+        let divergence = match self.config.actor_gradient {
+            ActorGradient::ForwardKl => {
+                let log_target = log_softmax(q_updated / alpha.clone(), 2);
+                log_target.clone().exp() * (log_target - log_policy.clone()) * alpha
+            }
+            _ => policy.clone() * (log_policy.clone() * alpha - q_updated),
+        };
+        let actor_loss = divergence.sum() / size as f32;
         let policy = policy.inner();
         let entropy = -(policy.clone() * log_policy.inner()).sum() / size as f32; // mean_b H_b
         let gradient = actor.gradient(&actor_loss);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mdp::{Stream, rng};
-use crate::sac::{CriticLoss, FusedSac, TargetUpdate, Temperature};
+use crate::sac::{ActorGradient, CriticLoss, FusedSac, TargetUpdate, Temperature};
 
 const DEVICE: fn() -> Device = Device::flex;
 
@@ -203,6 +203,7 @@ fn the_same_seed_learns_the_same_as_the_fused_step() {
         SacConfig { target_update: TargetUpdate::Hard { interval: 2 }, ..small() },
         SacConfig { backup: Backup::Mean, temperature: Temperature::Fixed, ..small() },
         SacConfig { hidden: vec![], entropy_in_target: false, ..small() },
+        SacConfig { actor_gradient: ActorGradient::ForwardKl, ..small() },
     ];
     for config in configs {
         let mut fused = FusedSac::new(config.clone(), 2, 3, &mut rng(1, Stream::Weights, 0)).unwrap();
@@ -228,7 +229,7 @@ fn the_same_seed_learns_the_same_as_the_fused_step() {
 
 #[test]
 fn variants_of_the_hand_written_step_are_refused_by_name() {
-    use crate::sac::{ActorGradient, Head, ValueNetwork};
+    use crate::sac::{Head, ValueNetwork};
 
     let annealed = Temperature::Annealed { upper_fraction: 0.9, lower_fraction: 0.3, steps: 10 };
     let gumbel = ActorGradient::Gumbel { samples: 1, relaxation: 1.0 };

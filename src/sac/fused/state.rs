@@ -49,7 +49,7 @@ impl SacUpdate for FusedSac {
         {
             tensors.insert(name.to_owned(), HostTensor { shape: vec![1], data: vec![value] });
         }
-        if self.config.actor_gradient != ActorGradient::Expected {
+        if self.config.actor_gradient.is_sampled() {
             tensors.insert(SEED.to_owned(), HostTensor { shape: vec![4], data: seed_pieces(self.seed) });
         }
         Ok(tensors)
