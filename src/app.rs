@@ -2,7 +2,7 @@
 //!
 //! It decides nothing itself; every part is explained where it lives.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -12,6 +12,7 @@ use crate::agent::{AgentPlugin, Casting, Controller, FrozenPolicies, LearningPol
 use crate::config::RunConfig;
 use crate::learner::{DeviceChoice, LearnerConfig, LearnerError, LearnerSetup, untrained};
 use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace, Policy, Stream, WorldOptions};
+use crate::run::sweep::{self, Sweep};
 use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, bench, eval, headless};
 use crate::sac::SacConfig;
 use crate::sim::worlds::{WorldChoice, WorldError};
@@ -110,17 +111,41 @@ pub fn train(
     let mut app = headless_app(world, sim, casting(&config, spec.slots), policy, config.run.sim_threads);
     // Checkpoints of a headless run hold its simulation too, so the run writes them, not the learner.
     let learner = learner_setup(&config, world, None, resume);
-    let (episodes, seed) = (config.run.eval_episodes, config.seed);
-    let mut summary =
-        headless::train(&mut app, HeadlessSetup { config, learner, out: out.clone(), stop, silent })?;
-    if episodes > 0 && !summary.interrupted {
-        let policy = app.world().resource::<LearningPolicy>().0.load().policy.clone();
-        summary.eval = Some(evaluate(world, policy, episodes, seed));
-        if let Some(out) = out {
-            headless::write_summary(&out, &summary)?;
-        }
-    }
-    Ok(summary)
+    let (episodes, seed, world) = (config.run.eval_episodes, config.seed, world.clone());
+    let evaluate = Box::new(move |policy| evaluate(&world, policy, episodes, seed));
+    headless::train(&mut app, HeadlessSetup { config, learner, out, stop, silent, evaluate })
+}
+
+/// Makes all runs of a sweep that are not there yet, `at_once` at a time, and returns its table.
+///
+/// # Errors
+/// One line for the first run that cannot begin or fails; others that had begun are finished.
+pub fn sweep(
+    sweep: &Sweep,
+    out: &Path,
+    at_once: usize,
+    stop: &Arc<AtomicBool>,
+) -> Result<String, Box<dyn std::error::Error>> {
+    let mut jobs = sweep.jobs(out)?;
+    let make = |job: &sweep::Job| {
+        let made = || -> Result<Summary, Box<dyn std::error::Error>> {
+            let world = world(&job.config)?;
+            let resume = job.resume.then(|| job.out.clone());
+            Ok(train(job.config.clone(), &world, Some(job.out.clone()), resume, stop.clone(), true)?)
+        };
+        made().map_err(|error| error.to_string())
+    };
+    let progress = |job: &sweep::Job, summary: &Summary| {
+        let name = job.out.strip_prefix(out).unwrap_or(&job.out);
+        let score = summary.eval.map_or(f64::NAN, |eval| eval.episode_return.mean);
+        let (steps, seconds) = (summary.env_steps, summary.seconds);
+        eprintln!("{}: return {score:.2} after {steps} env steps, {seconds:.1} s", name.display());
+    };
+    sweep::run(&mut jobs, at_once, stop, make, progress)?;
+    // What Ctrl-C cut short goes on next time.
+    jobs.iter_mut().for_each(|job| job.finished = job.finished.take().filter(|made| !made.interrupted));
+    sweep.write(out, &jobs)?;
+    Ok(sweep.table(&jobs))
 }
 
 /// Plays greedy episodes with `policy` in slot 0 against the scripted player.
@@ -151,24 +176,16 @@ pub fn bench_env(
     bench::environment(&mut app, arenas, runs, seconds)
 }
 
-/// Measures gradient steps at the two sizes that peers are measured at: observation 8, actions 4.
+/// Measures gradient steps, in turn with `peers`, at the two sizes that those are measured at:
+/// observation 8, actions 4.
 pub fn bench_learner(
     device: DeviceChoice,
+    peers: &[String],
     runs: usize,
     seconds: f64,
     threads: usize,
-) -> impl Iterator<Item = Result<bench::Line, LearnerError>> {
-    let spec = EnvironmentSpec {
-        name: "random experience".into(),
-        summary: String::new(),
-        observation: ObservationSpace { vector: vec![String::new(); 8], grid: None },
-        action: ActionSpace::discrete(&["a", "b", "c", "d"]),
-        ticks_per_step: 1,
-        tick_seconds: 1.0,
-        episode_limit: 100,
-        slots: 1,
-        rewards: Vec::new(),
-    };
+) -> impl Iterator<Item = Result<Vec<bench::Line>, Box<dyn std::error::Error>>> {
+    let spec = random_spec();
     [(256, 256), (64, 64)].into_iter().map(move |(batch_size, width)| {
         let sac = SacConfig { hidden: vec![width, width], ..SacConfig::default() };
         let config = LearnerConfig { batch_size, threads, sac, ..LearnerConfig::default() };
@@ -183,8 +200,34 @@ pub fn bench_learner(
             checkpoints: None,
             resume: None,
         };
-        bench::learner(setup, runs, seconds)
+        bench::learner(setup, peers, runs, seconds)
     })
+}
+
+/// Measures replay with `items` transitions of 8 floats.
+pub fn bench_replay(items: usize, runs: usize, seconds: f64) -> [bench::Line; 3] {
+    bench::replay(&random_spec(), items, runs, seconds)
+}
+
+/// Measures how long a policy takes to act for 1, 64 and 1024 arenas at three network sizes.
+pub fn bench_act(runs: usize, seconds: f64) -> impl Iterator<Item = Result<bench::Line, LearnerError>> {
+    let sizes = [64, 128, 256].into_iter().flat_map(|width| [1, 64, 1024].map(|rows| (width, rows)));
+    sizes.map(move |(width, rows)| bench::act(&random_spec(), &[width, width], rows, runs, seconds))
+}
+
+/// What no world declares: observation 8, actions 4.
+fn random_spec() -> EnvironmentSpec {
+    EnvironmentSpec {
+        name: "random experience".into(),
+        summary: String::new(),
+        observation: ObservationSpace { vector: vec![String::new(); 8], grid: None },
+        action: ActionSpace::discrete(&["a", "b", "c", "d"]),
+        ticks_per_step: 1,
+        tick_seconds: 1.0,
+        episode_limit: 100,
+        slots: 1,
+        rewards: Vec::new(),
+    }
 }
 
 /// Opens the arcade: a window in which an agent learns while people watch and play.

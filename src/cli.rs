@@ -13,6 +13,8 @@ use crate::config::RunConfig;
 use crate::learner::DeviceChoice;
 use crate::learner::checkpoint::Checkpoint;
 use crate::mdp::WorldOptions;
+use crate::run::bench;
+use crate::run::sweep::Sweep;
 use crate::sim::worlds::{WorldChoice, names};
 
 /// Physics worlds whose agents learn while you play.
@@ -93,6 +95,17 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         level: Option<PathBuf>,
     },
+    /// Compare variants of an experiment over several seeds and print a Markdown table.
+    Sweep {
+        /// The sweep, e.g. assets/sweeps/calibration.toml.
+        file: PathBuf,
+        /// Folder for its runs and results; what is there already is not made again.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Runs made at once. More than one finish sooner together, each later.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+        jobs: u32,
+    },
     /// Measure speed and print JSON lines.
     Bench {
         #[command(subcommand)]
@@ -133,8 +146,33 @@ enum Bench {
         #[arg(long, default_value_t = 10.0, value_parser = seconds)]
         seconds: f64,
     },
+    /// How long a policy takes to act for 1, 64 and 1024 observations.
+    Act {
+        /// Measured runs.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=1000))]
+        runs: u32,
+        /// Seconds a run.
+        #[arg(long, default_value_t = 0.5, value_parser = seconds)]
+        seconds: f64,
+    },
+    /// How long sampling from replay takes, uniformly and by priority.
+    Replay {
+        /// Transitions held.
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=50_000_000))]
+        items: u32,
+        /// Measured runs.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=1000))]
+        runs: u32,
+        /// Seconds a run.
+        #[arg(long, default_value_t = 1.0, value_parser = seconds)]
+        seconds: f64,
+    },
     /// Gradient steps per second at two network sizes.
     Learner {
+        /// Command of another library that does the same work, measured in turn with this one; may be
+        /// given many times. See benches/peers.
+        #[arg(long, value_name = "COMMAND")]
+        peer: Vec<String>,
         /// Where.
         #[arg(long, value_enum, default_value = "cpu")]
         device: DeviceChoice,
@@ -168,6 +206,12 @@ fn say(line: &str) {
     }
 }
 
+/// Prints one benchmark line.
+fn print(line: &bench::Line) -> Result<(), Failure> {
+    say(&serde_json::to_string(line)?);
+    Ok(())
+}
+
 /// Anything that ends the program early, as one readable line.
 type Failure = Box<dyn std::error::Error>;
 
@@ -196,6 +240,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Eval { checkpoint, episodes, seed, level }) => {
             eval(&checkpoint, episodes, seed, level.as_deref())
         }
+        Some(Command::Sweep { file, out, jobs }) => {
+            let sweep = Sweep::load(&file)?;
+            say(app::sweep(&sweep, &out, jobs as usize, &stop_on_interrupt()?)?.trim_end());
+            Ok(())
+        }
         Some(Command::Bench { what: Bench::Env { env, arenas, runs, seconds, threads } }) => {
             bench_env(env.as_deref(), &arenas, runs as usize, seconds, threads)
         }
@@ -205,11 +254,15 @@ fn run(cli: Cli) -> Result<(), Failure> {
             let world = app::world(&config)?;
             app::bench_frames(config, &world, rounds as usize, seconds as f32)
         }
-        Some(Command::Bench { what: Bench::Learner { device, runs, seconds, threads } }) => {
-            for line in app::bench_learner(device, runs as usize, seconds, threads) {
-                say(&serde_json::to_string(&line?)?);
-            }
-            Ok(())
+        Some(Command::Bench { what: Bench::Act { runs, seconds } }) => {
+            app::bench_act(runs as usize, seconds).try_for_each(|line| print(&line?))
+        }
+        Some(Command::Bench { what: Bench::Replay { items, runs, seconds } }) => {
+            app::bench_replay(items as usize, runs as usize, seconds).iter().try_for_each(print)
+        }
+        Some(Command::Bench { what: Bench::Learner { peer, device, runs, seconds, threads } }) => {
+            app::bench_learner(device, &peer, runs as usize, seconds, threads)
+                .try_for_each(|lines| lines?.iter().try_for_each(print))
         }
     }
 }
@@ -256,6 +309,13 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
     if !args.no_render {
         return app::arcade(config, &world, out, args.resume.clone());
     }
+    let summary = app::train(config, &world, out, args.resume.clone(), stop_on_interrupt()?, false)?;
+    say(&serde_json::to_string(&summary)?);
+    Ok(())
+}
+
+/// A flag that Ctrl-C sets.
+fn stop_on_interrupt() -> Result<Arc<AtomicBool>, ctrlc::Error> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
     // A second Ctrl-C finds the default behaviour gone, so it must not find this one waiting either.
@@ -264,9 +324,7 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
             std::process::exit(130);
         }
     })?;
-    let summary = app::train(config, &world, out, args.resume.clone(), stop, false)?;
-    say(&serde_json::to_string(&summary)?);
-    Ok(())
+    Ok(stop)
 }
 
 fn envs(json: bool) -> Result<(), Failure> {
@@ -328,9 +386,7 @@ fn bench_env(
             if !(1..=4096).contains(&count) {
                 return Err(format!("--arenas {count}: allowed is 1 to 4096").into());
             }
-            for line in app::bench_env(&world, count, runs, seconds, threads) {
-                say(&serde_json::to_string(&line)?);
-            }
+            app::bench_env(&world, count, runs, seconds, threads).iter().try_for_each(print)?;
         }
     }
     Ok(())

@@ -45,8 +45,13 @@ pub struct RunSettings {
     pub period: u32,
     /// Environment steps between two lines in `metrics.jsonl`.
     pub log_every: u64,
-    /// Greedy episodes played at the end of a headless run, 0 for none.
+    /// Greedy episodes of one evaluation of a headless run, the one at its end among them; 0 for none.
     pub eval_episodes: usize,
+    /// Environment steps between two evaluations while a headless run learns, 0 for none. An
+    /// evaluation changes nothing of what is learned.
+    pub eval_every: u64,
+    /// Mean episode return of an evaluation that ends a headless run early, as solved; off when absent.
+    pub target_return: Option<f32>,
     /// Threads that step arenas, 0 for as many as there are cores.
     pub sim_threads: usize,
     /// Whether slots after the first play with the learning policy too (self-play) instead of the script.
@@ -55,7 +60,15 @@ pub struct RunSettings {
 
 impl Default for RunSettings {
     fn default() -> Self {
-        Self { period: 4, log_every: 2_000, eval_episodes: 20, sim_threads: 0, self_play: false }
+        Self {
+            period: 4,
+            log_every: 2_000,
+            eval_episodes: 20,
+            eval_every: 0,
+            target_return: None,
+            sim_threads: 0,
+            self_play: false,
+        }
     }
 }
 
@@ -112,7 +125,8 @@ impl RunConfig {
     /// # Errors
     /// [`ConfigError`] in one line, naming file or argument, key, value and what is allowed.
     pub fn resolve(env: Option<&str>, file: Option<&Path>, sets: &[String]) -> Result<Self, ConfigError> {
-        let mut table = toml::Table::new();
+        // Over the defaults, so that one key of a table can be set alone.
+        let mut table = parse("defaults", &Self::default().to_toml())?;
         let mut over = toml::Table::new();
         if let Some(path) = file {
             let name = path.display().to_string();
@@ -130,7 +144,7 @@ impl RunConfig {
         }
         let env = over.get("env").and_then(toml::Value::as_str).unwrap_or("lava-room").to_owned();
         if let Some((name, text)) = TUNED.iter().find(|(name, _)| *name == env) {
-            table = parse(&format!("{name}.toml"), text)?;
+            merge(&mut table, parse(&format!("{name}.toml"), text)?);
         }
         merge(&mut table, over);
         let mut config: Self = toml::Value::Table(table)
@@ -156,6 +170,18 @@ impl RunConfig {
         range((1..=4096).contains(&self.arenas), "arenas", self.arenas.to_string(), "1 to 4096")?;
         range((1..=1024).contains(&self.run.period), "run.period", self.run.period.to_string(), "1 to 1024")?;
         range(self.run.log_every >= 1, "run.log_every", self.run.log_every.to_string(), "1 or more")?;
+        range(
+            self.run.target_return.is_none_or(f32::is_finite),
+            "run.target_return",
+            format!("{:?}", self.run.target_return.unwrap_or_default()),
+            "a finite number",
+        )?;
+        range(
+            self.run.target_return.is_none() || self.run.eval_every > 0,
+            "run.eval_every",
+            self.run.eval_every.to_string(),
+            "1 or more beside run.target_return, which evaluations are compared with",
+        )?;
         range(self.run.sim_threads <= 256, "run.sim_threads", self.run.sim_threads.to_string(), "0 to 256")?;
         self.learner.validate().map_err(|error| invalid("configuration", &error.to_string()))
     }
@@ -170,6 +196,32 @@ impl RunConfig {
         // Serialising plain values into a string has nothing to fail on.
         toml::to_string_pretty(self).unwrap_or_default()
     }
+}
+
+/// The tables `[learner]` and `[sac]` of a run's file.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    learner: LearnerConfig,
+    sac: SacConfig,
+}
+
+/// Learner and algorithm as the tables `[learner]` and `[sac]` of a run's file.
+pub fn settings_to_toml(config: &LearnerConfig) -> String {
+    let settings = Settings { learner: config.clone(), sac: config.sac.clone() };
+    toml::to_string_pretty(&settings).unwrap_or_default()
+}
+
+/// Reads what [`settings_to_toml`] wrote.
+///
+/// # Errors
+/// [`ConfigError::Invalid`] in one line, naming line or key, value and what is allowed.
+pub fn settings_from_toml(text: &str) -> Result<LearnerConfig, ConfigError> {
+    let Settings { learner, sac } =
+        toml::from_str(text).map_err(|error| located("settings", text, &error))?;
+    let config = LearnerConfig { sac, ..learner };
+    config.validate().map_err(|error| invalid("settings", &error.to_string()))?;
+    Ok(config)
 }
 
 fn invalid(place: &str, problem: &str) -> ConfigError {
@@ -235,6 +287,7 @@ fn merge(table: &mut toml::Table, over: toml::Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sac::{ConvLayer, Encoder, Padding};
 
     fn set(sets: &[&str]) -> Result<RunConfig, String> {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
@@ -253,9 +306,31 @@ mod tests {
     }
 
     #[test]
+    fn settings_read_back_the_same_and_mistakes_are_placed() {
+        let config = set(&["sac.gamma=0.9", "learner.prioritized={}", "learner.n_step=3"]).unwrap().learner();
+        let text = settings_to_toml(&config);
+        assert_eq!(settings_from_toml(&text).unwrap(), config);
+        let misspelt = settings_from_toml("[sac]\ngama = 0.9\n").unwrap_err().to_string();
+        assert!(misspelt.starts_with("settings:2: unknown field `gama`"), "{misspelt}");
+        let high = settings_from_toml("[sac]\ngamma = 2.0\n").unwrap_err().to_string();
+        assert!(high.contains("sac.gamma = 2: allowed is"), "{high}");
+    }
+
+    #[test]
+    fn an_encoder_is_set_whole_or_by_its_mode() {
+        let config = set(&["sac.encoder={mode = \"conv\", layers = [{channels = 8, kernel = 3}]}"]).unwrap();
+        let layer = ConvLayer { channels: 8, kernel: 3, stride: 1, padding: Padding::Same };
+        assert_eq!(config.sac.encoder, Encoder::Conv { layers: vec![layer] });
+        assert_eq!(toml::from_str::<RunConfig>(&config.to_toml()).unwrap().sac, config.sac);
+        assert_eq!(set(&["sac.encoder.mode=flat"]).unwrap().sac.encoder, Encoder::Flat);
+    }
+
+    #[test]
     fn values_are_set_by_dotted_keys() {
         let config = set(&["sac.temperature.target_entropy_fraction=0.3"]).unwrap();
         assert_eq!(config.sac.temperature, crate::sac::Temperature::Learned { target_entropy_fraction: 0.3 });
+        let config = set(&["sac.target_update.tau=0.01"]).unwrap();
+        assert_eq!(config.sac.target_update, crate::sac::TargetUpdate::Soft { tau: 0.01 });
         let config = set(&["sac.gamma=0.9", "arenas=3", "sac.temperature={mode = \"fixed\"}"]).unwrap();
         assert_eq!((config.sac.gamma, config.arenas), (0.9, 3));
         assert_eq!(config.sac.temperature, crate::sac::Temperature::Fixed);

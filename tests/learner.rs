@@ -153,7 +153,8 @@ fn a_panic_stops_the_learner_and_a_new_one_takes_over() {
     first.save_with(folder.path().to_owned(), Vec::new()).unwrap();
     drop(first);
 
-    let untrained = PolicySnapshot { version: 0, policy: Arc::new(UniformPolicy { actions: 2 }) };
+    let untrained =
+        PolicySnapshot { version: 0, gradient_steps: 0, policy: Arc::new(UniformPolicy { actions: 2 }) };
     let policy = Arc::new(ArcSwap::from_pointee(untrained));
     let broken = LearnerHandle::start_with(good.clone(), policy.clone(), |setup| {
         let config = setup.config.sac.clone();
@@ -170,6 +171,28 @@ fn a_panic_stops_the_learner_and_a_new_one_takes_over() {
     );
     let status = wait_for(&resumed, "the checkpoint", |status| status.gradient_steps > 0);
     assert!(status.gradient_steps >= trained, "it begins where the good one was saved");
+}
+
+#[test]
+fn a_new_beginning_may_have_other_networks() {
+    let handle = LearnerHandle::start(setup(None));
+    handle.send(steps(300, 1.0));
+    wait_for(&handle, "training", |status| status.gradient_steps == 150);
+    let config = setup(None).config;
+    let wider = |hidden| LearnerConfig {
+        sac: entropy_arcade::sac::SacConfig { hidden, ..config.sac.clone() },
+        ..config.clone()
+    };
+    // Going on with other widths is refused, as is a beginning with none that exist.
+    handle.set_config(wider(vec![24]));
+    wait_for(&handle, "a refusal", |status| status.message.contains("sac.hidden = [24]"));
+    handle.reset(wider(vec![0]));
+    let status = wait_for(&handle, "a refusal", |status| status.message.contains("sac.hidden = [0]"));
+    assert_eq!(status.gradient_steps, 150, "nothing has changed");
+    handle.reset(wider(vec![24]));
+    wait_for(&handle, "fresh networks", |status| status.message == "fresh networks");
+    handle.send(steps(300, 1.0));
+    wait_for(&handle, "training anew", |status| status.gradient_steps == 150);
 }
 
 #[test]
@@ -196,6 +219,25 @@ fn a_period_brings_its_policy_at_the_barrier_only() {
     let report = handle.finish_period().unwrap();
     assert_eq!(report.counters.gradient_steps, 150);
     assert!(handle.policy().load().version > before);
+}
+
+#[test]
+fn policy_lag_counts_gradient_steps_behind_the_policys_own_steps() {
+    let mut learner = Learner::new(setup(None)).unwrap();
+    learner.push(&steps(300, 1.0), true);
+    assert_eq!(learner.policy_lag(), None, "nobody said which policy chose");
+    learner.train(learner.credit(), false).unwrap();
+    assert_eq!(learner.counters().gradient_steps, 150);
+    let mut later = steps(8, 1.0);
+    // Every fourth step is a person's.
+    later.policy_gradient_steps = vec![0, 140, 140, 140, 0, 130, 130, 130];
+    learner.push(&later, true);
+    assert_eq!(learner.policy_lag(), Some(15.0));
+    learner.push(&StepBatch::default(), true);
+    assert_eq!(learner.policy_lag(), Some(15.0), "nothing arrived since");
+    later.policy_gradient_steps = vec![200; 8];
+    learner.push(&later, true);
+    assert_eq!(learner.policy_lag(), Some(0.0), "from before a checkpoint was loaded");
 }
 
 fn prioritized(checkpoints: Option<PathBuf>) -> LearnerSetup {

@@ -113,7 +113,16 @@ impl LiveLearner {
 
     /// Begins again with fresh networks.
     pub fn reset(&self) {
-        self.handle.reset();
+        self.handle.reset(self.setup.config.clone());
+    }
+
+    /// Begins again with fresh networks and another configuration; one out of range is refused with a
+    /// status message.
+    pub fn begin_anew(&mut self, config: LearnerConfig) {
+        if config.validate().is_ok() {
+            self.setup.config = config.clone();
+        }
+        self.handle.reset(config);
     }
 
     /// After a failure: a new thread, from the last good checkpoint if there is one.

@@ -123,6 +123,7 @@ pub(super) fn select_actions(
                 pending.observations.push(vector, grid);
                 pending.actions.push(chosen);
                 pending.behaviour_entropies.push(entropy);
+                pending.policy_gradient_steps.push(policy.gradient_steps);
                 pending.origins.push(match controller {
                     Controller::Human => Origin::Human,
                     _ => Origin::Policy,

@@ -216,7 +216,10 @@ impl Checkpoint {
         let damaged = |problem: String| CheckpointError::Damaged { path: self.path(), problem };
         let (tensors, _) = weights::from_bytes(self.file("weights.safetensors")?)
             .map_err(|error| damaged(error.to_string()))?;
-        let policy = CategoricalPolicy::from_tensors(&tensors).map_err(|error| damaged(error.to_string()))?;
+        let Manifest { sac, environment, .. } = &self.manifest;
+        let (observation, actions) = (&environment.observation, environment.action.len());
+        let policy = CategoricalPolicy::from_tensors(sac, observation, actions, &tensors)
+            .map_err(|error| damaged(error.to_string()))?;
         Ok(Arc::new(policy))
     }
 }

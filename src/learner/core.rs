@@ -11,7 +11,7 @@ use crate::mdp::{
     ActionSpace, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, WorldOptions, rng,
 };
 use crate::replay::{ReplayBuffer, ReplayConfig, effective_sample_size};
-use crate::sac::{CategoricalPolicy, SacError, SacUpdate, UpdateReport, weights};
+use crate::sac::{CategoricalPolicy, Critic, Inputs, SacError, SacUpdate, UpdateReport, weights};
 
 /// One gradient step of credit. Whole numbers add up the same in any order and on any disk.
 const CREDIT_UNIT: u64 = 1_000_000;
@@ -78,6 +78,7 @@ pub struct Learner {
     rng: Rng,
     batch: TransitionBatch,
     counters: Counters,
+    policy_lag: Option<f32>,
     pool: Option<rayon::ThreadPool>,
 }
 
@@ -91,7 +92,7 @@ impl Learner {
         if matches!(setup.spec.action, ActionSpace::Continuous(_)) {
             return Err(LearnerError::ContinuousActions(setup.spec.name.clone()));
         }
-        let (features, actions) = (setup.spec.observation.features(), setup.spec.action.len());
+        let (inputs, actions) = (Inputs::from(&setup.spec.observation), setup.spec.action.len());
         let config = &setup.config;
         let pool = pool(config.threads);
         // Priorities come from errors on the host, which only the CPU's step keeps there.
@@ -102,7 +103,7 @@ impl Learner {
             DeviceChoice::Auto if config.prioritized.is_some() => DeviceChoice::Cpu,
             device => device,
         };
-        let make = || device::choose(device, &config.sac, features, actions, config.batch_size, setup.seed);
+        let make = || device::choose(device, &config.sac, inputs, actions, config.batch_size, setup.seed);
         let (sac, mut reason) = match &pool {
             Some(pool) => pool.install(make)?,
             None => make()?,
@@ -130,6 +131,7 @@ impl Learner {
             rng,
             batch: TransitionBatch::default(),
             counters: Counters::default(),
+            policy_lag: None,
             pool: None,
         }
     }
@@ -137,6 +139,7 @@ impl Learner {
     /// Takes steps into replay and, while `training`, the credit for gradient steps they bring.
     pub fn push(&mut self, steps: &StepBatch, training: bool) {
         self.replay.push(steps);
+        self.policy_lag = steps.policy_lag(self.counters.gradient_steps).or(self.policy_lag);
         self.counters.env_steps += steps.len() as u64;
         if training && self.counters.env_steps > self.setup.config.learning_starts {
             let each = f64::from(self.setup.config.gradient_steps_per_env_step) * CREDIT_UNIT as f64;
@@ -198,8 +201,20 @@ impl Learner {
     /// [`LearnerError::Sac`] when it cannot be read from the device.
     pub fn publish(&mut self) -> Result<PolicySnapshot, LearnerError> {
         self.counters.policy_version += 1;
-        let policy = CategoricalPolicy::from_tensors(&self.sac.export_actor()?)?;
-        Ok(PolicySnapshot { version: self.counters.policy_version, policy: Arc::new(policy) })
+        let EnvironmentSpec { observation, action, .. } = &self.setup.spec;
+        let tensors = self.sac.export_actor()?;
+        let policy = CategoricalPolicy::from_tensors(self.sac.config(), observation, action.len(), &tensors)?;
+        let Counters { policy_version: version, gradient_steps, .. } = self.counters;
+        Ok(PolicySnapshot { version, gradient_steps, policy: Arc::new(policy) })
+    }
+
+    /// A copy of the critics as they stand, to read action values from.
+    ///
+    /// # Errors
+    /// [`LearnerError::Sac`] when they cannot be read from the device.
+    pub fn critic(&self) -> Result<Critic, LearnerError> {
+        let EnvironmentSpec { observation, action, .. } = &self.setup.spec;
+        Ok(Critic::from_tensors(self.sac.config(), observation, action.len(), &self.sac.export()?)?)
     }
 
     /// Counters so far.
@@ -221,9 +236,23 @@ impl Learner {
             .then(|| effective_sample_size(weights))
     }
 
+    /// How many gradient steps this learner was ahead of the policy that chose the latest steps, when they
+    /// arrived: gradient steps made by then less those made when that policy was published, mean over the
+    /// policy's own steps of the latest [`Learner::push`] that has any. In a headless run that is what one
+    /// period learns; while somebody watches, about half of `publish_every`, and more where the learner
+    /// lets steps wait. 0 where the learner has gone back since; `None` before the first step.
+    pub fn policy_lag(&self) -> Option<f32> {
+        self.policy_lag
+    }
+
     /// Device in use, and why it was chosen.
     pub fn device(&self) -> (String, String) {
         (self.sac.device(), self.reason.clone())
+    }
+
+    /// What it was made with, or changed to since.
+    pub fn config(&self) -> &LearnerConfig {
+        &self.setup.config
     }
 
     /// Changes what can be changed between two gradient steps.
@@ -249,8 +278,8 @@ impl Learner {
     pub fn set_device(&mut self, choice: DeviceChoice) -> Result<(), LearnerError> {
         let (tensors, steps) = (self.sac.export()?, self.sac.gradient_steps());
         let LearnerSetup { spec, config, seed, .. } = &self.setup;
-        let (features, actions) = (spec.observation.features(), spec.action.len());
-        let make = || device::choose(choice, &config.sac, features, actions, config.batch_size, *seed);
+        let (inputs, actions) = (Inputs::from(&spec.observation), spec.action.len());
+        let make = || device::choose(choice, &config.sac, inputs, actions, config.batch_size, *seed);
         let (mut sac, reason) = match &self.pool {
             Some(pool) => pool.install(make)?,
             None => make()?,
@@ -260,12 +289,12 @@ impl Learner {
         Ok(())
     }
 
-    /// Fresh networks and an empty replay buffer; counters go back to 0, versions go on.
+    /// Fresh networks and an empty replay buffer, as `config` says; counters go back to 0, versions go on.
     ///
     /// # Errors
-    /// [`LearnerError::Device`] when the device fails.
-    pub fn reset(&mut self) -> Result<(), LearnerError> {
-        let setup = LearnerSetup { resume: None, ..self.setup.clone() };
+    /// [`LearnerError`] names the value or the device at fault; nothing has changed then.
+    pub fn reset(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
+        let setup = LearnerSetup { resume: None, config, ..self.setup.clone() };
         let version = self.counters.policy_version;
         *self = Self::new(setup)?;
         self.counters.policy_version = version;

@@ -17,7 +17,7 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
 use crate::mdp::{Stream, TransitionBatch, rng};
-use crate::sac::{AutodiffSac, FusedSac, SacConfig, SacError, SacUpdate};
+use crate::sac::{AutodiffSac, FusedSac, Inputs, SacConfig, SacError, SacUpdate};
 
 /// Longest time the timed part of one candidate's trial takes, unless a single round is longer.
 const TRIAL: Duration = Duration::from_millis(500);
@@ -62,20 +62,22 @@ pub enum LearnerDeviceError {
 pub fn choose(
     choice: DeviceChoice,
     config: &SacConfig,
-    features: usize,
+    inputs: impl Into<Inputs>,
     actions: usize,
     batch: usize,
     seed: u64,
 ) -> Result<(Box<dyn SacUpdate>, String), LearnerDeviceError> {
     config.validate()?;
-    let cpu = || FusedSac::new(config.clone(), features, actions, &mut rng(seed, Stream::Weights, 0));
+    let inputs = inputs.into();
+    let cpu = || FusedSac::new(config.clone(), inputs, actions, &mut rng(seed, Stream::Weights, 0));
     let on_cpu = |why: String| -> Result<(Box<dyn SacUpdate>, String), LearnerDeviceError> {
         Ok((Box::new(cpu()?), format!("cpu (fused): {why}")))
     };
     if choice == DeviceChoice::Cpu {
         return on_cpu("as configured".to_string());
     }
-    if let Err(error) = AutodiffSac::supports(config) {
+    let known = AutodiffSac::supports(config).and_then(|()| AutodiffSac::builds(config, inputs));
+    if let Err(error) = known {
         return match choice {
             DeviceChoice::Auto => on_cpu(format!("the GPU's step does not know {error}")),
             _ => Err(error.into()),
@@ -88,8 +90,8 @@ pub fn choose(
     };
     let name = gpu.name();
     // Made once for the trial, whose random data spoils it, and once for use.
-    let on_gpu = || guarded(|| gpu.sac(config, features, actions, &mut rng(seed, Stream::Weights, 0)));
-    let data = random_batch(features, actions, batch, seed);
+    let on_gpu = || guarded(|| gpu.sac(config, inputs, actions, &mut rng(seed, Stream::Weights, 0)));
+    let data = random_batch(inputs.features(), actions, batch, seed);
     let gpu_speed = on_gpu().and_then(|mut sac| guarded(|| updates_per_second(sac.as_mut(), &data)));
     match (choice, gpu_speed) {
         (DeviceChoice::Auto, Err(error)) => on_cpu(format!("{name} failed its trial ({error})")),
@@ -160,6 +162,8 @@ fn random_batch(features: usize, actions: usize, batch: usize, seed: u64) -> Tra
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mdp::GridShape;
+    use crate::sac::{Encoder, Init};
 
     const SIZE: (usize, usize, usize, u64) = (8, 4, 64, 1);
 
@@ -213,6 +217,20 @@ mod tests {
             let (sac, why) = choose(choice).unwrap();
             assert_eq!(sac.device(), "cpu (fused)");
             assert_eq!(why.contains("sac.q_clip = 0.5"), choice == DeviceChoice::Auto, "{why}");
+        }
+        let space = Inputs { vector: 2, grid: Some(GridShape { channels: 1, height: 4, width: 4 }) };
+        for (config, reason) in [
+            (SacConfig::default(), "sac.encoder"),
+            (
+                SacConfig { layer_norm: true, encoder: Encoder::Flat, ..SacConfig::default() },
+                "sac.layer_norm",
+            ),
+            (SacConfig { init: Init::Xavier, encoder: Encoder::Flat, ..SacConfig::default() }, "sac.init"),
+        ] {
+            let (_, why) = super::choose(DeviceChoice::Auto, &config, space, actions, batch, seed).unwrap();
+            assert!(why.contains(reason), "{why}");
+            let error = super::choose(DeviceChoice::Gpu, &config, space, actions, batch, seed).err().unwrap();
+            assert!(error.to_string().starts_with(reason), "{error}");
         }
         let error = choose(DeviceChoice::Gpu).err().unwrap();
         assert!(matches!(error, LearnerDeviceError::Sac(SacError::Config { .. })), "{error}");

@@ -58,6 +58,8 @@ pub struct LearnerStatus {
     pub report: UpdateReport,
     /// Equally weighted transitions the last prioritized batch was worth; `None` for uniform replay.
     pub effective_sample_size: Option<f32>,
+    /// Policy lag of the latest steps received, [`Learner::policy_lag`].
+    pub policy_lag: Option<f32>,
     /// Gradient steps per second, lately.
     pub gradient_steps_per_second: f32,
     /// The last thing worth telling; may be empty.
@@ -67,7 +69,7 @@ pub struct LearnerStatus {
 impl LearnerStatus {
     /// The latest measured gradient step, `None` before the first.
     pub fn measured(&self) -> Option<UpdateReport> {
-        (self.report != UpdateReport::default()).then_some(self.report)
+        (self.report != UpdateReport::default()).then(|| self.report.clone())
     }
 }
 
@@ -80,6 +82,8 @@ pub struct PeriodReport {
     pub report: Option<UpdateReport>,
     /// Equally weighted transitions its prioritized batch was worth; `None` for uniform replay.
     pub effective_sample_size: Option<f32>,
+    /// Policy lag of the period's steps, [`Learner::policy_lag`].
+    pub policy_lag: Option<f32>,
     /// Counters after the period.
     pub counters: Counters,
     /// Transitions in replay.
@@ -123,6 +127,7 @@ impl LearnerHandle {
             policy_version: 0,
             report: UpdateReport::default(),
             effective_sample_size: None,
+            policy_lag: None,
             gradient_steps_per_second: 0.0,
             message: String::new(),
         }));
@@ -196,9 +201,9 @@ impl LearnerHandle {
         self.tell(Command::Device(choice));
     }
 
-    /// Asks for fresh networks.
-    pub fn reset(&self) {
-        self.tell(Command::Reset);
+    /// Asks for fresh networks, made and trained as `config` says.
+    pub fn reset(&self, config: LearnerConfig) {
+        self.tell(Command::Reset(Box::new(config)));
     }
 
     /// Begins a period: the learner takes `steps` and makes the gradient steps they allow.

@@ -65,6 +65,7 @@ pub enum LearnerError {
 pub fn untrained(actions: usize) -> Arc<ArcSwap<PolicySnapshot>> {
     Arc::new(ArcSwap::from_pointee(PolicySnapshot {
         version: 0,
+        gradient_steps: 0,
         policy: Arc::new(UniformPolicy { actions }),
     }))
 }

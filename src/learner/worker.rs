@@ -25,7 +25,7 @@ pub(super) enum Command {
     Save(Option<PathBuf>, Vec<(String, Vec<u8>)>, Option<Sender<Result<PathBuf, LearnerError>>>),
     Load(PathBuf),
     Device(DeviceChoice),
-    Reset,
+    Reset(Box<LearnerConfig>),
 }
 
 /// Gradient steps a live learner may owe; what play brings beyond that is not made up for later.
@@ -161,12 +161,15 @@ impl Worker {
                 };
                 self.tell(None, Some(message));
             }
-            Command::Reset => {
-                self.learner.reset()?;
-                self.saved = (Instant::now(), 0);
-                self.publish()?;
-                self.tell(None, Some("fresh networks".into()));
-            }
+            Command::Reset(config) => match self.learner.reset(*config) {
+                Ok(()) => {
+                    self.config = self.learner.config().clone();
+                    self.saved = (Instant::now(), 0);
+                    self.publish()?;
+                    self.tell(None, Some("fresh networks".into()));
+                }
+                Err(error) => self.tell(None, Some(error.to_string())),
+            },
         }
         Ok(())
     }
@@ -180,6 +183,7 @@ impl Worker {
             policy,
             report,
             effective_sample_size: self.learner.effective_sample_size(),
+            policy_lag: self.learner.policy_lag(),
             counters: self.learner.counters(),
             replay_len: self.learner.replay().len(),
         })
@@ -243,8 +247,9 @@ impl Worker {
             replay_capacity: self.learner.replay().capacity(),
             human_share: self.learner.replay().human_share(),
             policy_version: counters.policy_version,
-            report: report.unwrap_or(last.report),
+            report: report.unwrap_or_else(|| last.report.clone()),
             effective_sample_size: self.learner.effective_sample_size(),
+            policy_lag: self.learner.policy_lag(),
             gradient_steps_per_second: rate,
             message: message.unwrap_or_else(|| last.message.clone()),
         }));

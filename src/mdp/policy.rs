@@ -56,6 +56,8 @@ pub trait Policy: Send + Sync {
 pub struct PolicySnapshot {
     /// Counts published policies, from 0 for the untrained one.
     pub version: u64,
+    /// Gradient steps it was learned with.
+    pub gradient_steps: u64,
     /// What maps observations to actions.
     pub policy: Arc<dyn Policy>,
 }

@@ -123,6 +123,9 @@ pub struct StepBatch {
     pub rewards: Vec<f32>,
     /// Entropy of the behaviour policy at the observation, in nats.
     pub behaviour_entropies: Vec<f32>,
+    /// Gradient steps behind the learning policy when it looked at the observation; may be left empty.
+    #[serde(default)]
+    pub policy_gradient_steps: Vec<u64>,
     /// Who chose.
     pub origins: Vec<Origin>,
     /// How the episode ended with this step; `None` while it goes on.
@@ -142,6 +145,18 @@ impl StepBatch {
         self.streams.is_empty()
     }
 
+    /// How many gradient steps the policy behind these steps lacks of `gradient_steps`: mean over the steps
+    /// it chose itself, `None` if there are none or nobody noted which policy it was.
+    pub fn policy_lag(&self, gradient_steps: u64) -> Option<f32> {
+        let steps = self.origins.iter().zip(&self.policy_gradient_steps);
+        let (mut count, mut sum) = (0, 0);
+        for (_, behind) in steps.filter(|(origin, _)| **origin == Origin::Policy) {
+            count += 1;
+            sum += gradient_steps.saturating_sub(*behind);
+        }
+        (count > 0).then(|| (sum as f64 / f64::from(count)) as f32)
+    }
+
     /// Removes all steps and keeps the memory.
     pub fn clear(&mut self) {
         self.streams.clear();
@@ -150,6 +165,7 @@ impl StepBatch {
         self.actions.clear();
         self.rewards.clear();
         self.behaviour_entropies.clear();
+        self.policy_gradient_steps.clear();
         self.origins.clear();
         self.ends.clear();
         self.final_observations.clear();
@@ -163,6 +179,7 @@ impl StepBatch {
         self.actions.extend_from_slice(&other.actions);
         self.rewards.extend_from_slice(&other.rewards);
         self.behaviour_entropies.extend_from_slice(&other.behaviour_entropies);
+        self.policy_gradient_steps.extend_from_slice(&other.policy_gradient_steps);
         self.origins.extend_from_slice(&other.origins);
         self.ends.extend_from_slice(&other.ends);
         self.final_observations.append(&other.final_observations);

@@ -7,8 +7,9 @@ use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
 
 use super::curves;
+use super::settings;
 use super::theme::tone;
-use super::widgets::{bar, chip, count, figure, folding, row, section, toggle};
+use super::widgets::{bar, chip, count, figure, folding, measure, row, section, toggle};
 use crate::agent::live::{History, LiveLearner};
 use crate::learner::{DeviceChoice, Health, LearnerConfig, LearnerStatus};
 use crate::sac::Temperature;
@@ -29,6 +30,7 @@ pub(super) struct Learning<'w> {
     learner: Option<ResMut<'w, LiveLearner>>,
     history: Option<Res<'w, History>>,
     drafts: ResMut<'w, Drafts>,
+    settings: ResMut<'w, settings::Draft>,
 }
 
 impl Learning<'_> {
@@ -76,6 +78,12 @@ impl Learning<'_> {
                 }
             }
         });
+    }
+
+    /// Everything else.
+    pub fn settings(&mut self, ui: &mut Ui) {
+        let Some(learner) = &mut self.learner else { return };
+        settings::show(ui, learner, &mut self.settings);
     }
 
     /// Save, load, reset.
@@ -181,6 +189,15 @@ fn figures(ui: &mut Ui, status: &LearnerStatus, history: Option<&History>) {
     row(ui, "replay", &replay, |ui| {
         figure(ui, &count(status.replay_len as f64), &replay);
         bar(ui, 90.0, share, palette::SKY).on_hover_text(&replay);
+    });
+    let Some(report) = status.measured() else { return };
+    row(ui, "gradient norm", "Length of the gradient before clipping; it should not keep growing.", |ui| {
+        figure(ui, &format!("{} critic", measure(report.critic_gradient_norm.into())), "Mean over critics.");
+        figure(ui, &format!("{} actor", measure(report.actor_gradient_norm.into())), "Of the actor.");
+    });
+    let explanation = "Mean difference of both critics about the actions taken: what they do not know yet.";
+    row(ui, "twins apart", explanation, |ui| {
+        figure(ui, &measure(report.twin_disagreement.into()), explanation);
     });
 }
 

@@ -6,6 +6,7 @@ mod curves;
 mod hud;
 mod learning;
 mod playing;
+mod settings;
 mod theme;
 mod widgets;
 
@@ -24,6 +25,7 @@ pub fn plugin(app: &mut App) {
     app.add_plugins((EguiPlugin::default(), hud::plugin))
         .init_resource::<learning::Drafts>()
         .init_resource::<playing::Drafts>()
+        .init_resource::<settings::Draft>()
         .add_systems(
             PreUpdate,
             keep_tab.after(EguiPreUpdateSet::ProcessInput).before(EguiPreUpdateSet::BeginPass),
@@ -90,6 +92,7 @@ fn show(
                 playing.players(ui);
                 learning.curves(ui);
                 learning.tuning(ui);
+                learning.settings(ui);
                 learning.files(ui);
             });
         });

@@ -1,13 +1,19 @@
-//! Benchmarks: how fast worlds step and networks learn, as JSON lines that peers can be set beside.
+//! Benchmarks: how fast worlds step, networks learn and act, and replay samples, as JSON lines that
+//! peers can be set beside.
 
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 use serde::Serialize;
 
-use crate::learner::Learner;
-use crate::learner::{LearnerError, LearnerSetup};
-use crate::mdp::{Action, EpisodeEnd, Origin, Rng, StepBatch, Stream, rng};
+use super::peers::{self, Answer};
+use crate::learner::{Learner, LearnerError, LearnerSetup, PrioritizedConfig};
+use crate::mdp::{
+    Action, Decisions, EnvironmentSpec, EpisodeEnd, Origin, Policy as _, PolicyState, Rng, StepBatch, Stream,
+    TransitionBatch, rng,
+};
+use crate::replay::{ReplayBuffer, ReplayConfig};
+use crate::sac::{CategoricalPolicy, FusedSac, SacConfig, SacUpdate as _};
 use crate::sim::arena::Spec;
 use crate::sim::run_agent_step;
 use rand::RngExt as _;
@@ -16,9 +22,9 @@ use rand::RngExt as _;
 #[derive(Debug, Clone, Serialize)]
 pub struct Line {
     /// Whose figure.
-    pub peer: &'static str,
+    pub peer: String,
     /// Which version.
-    pub version: &'static str,
+    pub version: String,
     /// What was done.
     pub work: String,
     /// What was measured.
@@ -36,8 +42,8 @@ impl Line {
         values.sort_by(f64::total_cmp);
         let runs = values.len();
         Self {
-            peer: "entropy-arcade",
-            version: env!("CARGO_PKG_VERSION"),
+            peer: "entropy-arcade".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
             work,
             metric,
             value: (1000.0 * (values[(runs - 1) / 2] + values[runs / 2]) / 2.0).round() / 1000.0,
@@ -78,16 +84,21 @@ fn run_for(world: &mut World, time: Duration) -> u64 {
     steps
 }
 
-/// Gradient steps on random experience, replay sampling included, for `seconds` a run.
+/// Gradient steps on random experience, replay sampling included, for `seconds` a run; after each of
+/// them every one of `peers`, commands that do the same work, for as long.
 ///
 /// # Errors
-/// [`LearnerError`] when the learner cannot be made or its device fails.
-pub fn learner(setup: LearnerSetup, runs: usize, seconds: f64) -> Result<Line, LearnerError> {
+/// A line when the learner cannot be made, its device fails or a peer does not answer.
+pub fn learner(
+    setup: LearnerSetup,
+    peers: &[String],
+    runs: usize,
+    seconds: f64,
+) -> Result<Vec<Line>, Box<dyn std::error::Error>> {
     let config = setup.config.clone();
+    let (batch, hidden) = (config.batch_size, config.sac.hidden.clone());
     let work = format!(
-        "batch {}, hidden {:?}, observation {}, actions {}, sampling included",
-        config.batch_size,
-        config.sac.hidden,
+        "batch {batch}, hidden {hidden:?}, observation {}, actions {}, sampling included",
         setup.spec.observation.features(),
         setup.spec.action.len()
     );
@@ -95,11 +106,11 @@ pub fn learner(setup: LearnerSetup, runs: usize, seconds: f64) -> Result<Line, L
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
     };
-    let experience = random_experience(&setup, 20_000);
+    let experience = random_experience(&setup.spec, 20_000);
     let mut learner = Learner::new(setup)?;
     learner.push(&experience, true);
     learner.train(50, true)?;
-    let mut rates = Vec::new();
+    let (mut rates, mut answers) = (Vec::new(), vec![Vec::new(); peers.len()]);
     for _ in 0..runs {
         let start = Instant::now();
         let mut steps = 0;
@@ -109,14 +120,115 @@ pub fn learner(setup: LearnerSetup, runs: usize, seconds: f64) -> Result<Line, L
             steps += 20;
         }
         rates.push(f64::from(steps) / start.elapsed().as_secs_f64());
+        for (peer, answers) in peers.iter().zip(&mut answers) {
+            answers.push(peers::ask(peer, batch, hidden[0], seconds)?);
+        }
     }
+    const METRIC: &str = "gradient_steps_per_second";
     let (device, _) = learner.device();
-    Ok(Line::new(format!("{work}, {device}"), "gradient_steps_per_second", rates, threads))
+    let mut lines = vec![Line::new(format!("{work}, {device}"), METRIC, rates, threads)];
+    for answers in answers {
+        let values = answers.iter().map(|answer| answer.value).collect();
+        let line = Line::new(work.clone(), METRIC, values, threads);
+        lines.extend(answers.into_iter().next().map(|Answer { peer, version, .. }| Line {
+            peer,
+            version,
+            ..line
+        }));
+    }
+    Ok(lines)
 }
 
-fn random_experience(setup: &LearnerSetup, steps: usize) -> StepBatch {
+/// Nanoseconds an item takes to be drawn uniformly, drawn by priority and weighted, both gathered into
+/// batches of 256, and to get its new priority, in a buffer that holds `items`.
+pub fn replay(spec: &EnvironmentSpec, items: usize, runs: usize, seconds: f64) -> [Line; 3] {
+    const BATCH: usize = 256;
+    let config = ReplayConfig { capacity: items, streams: 1, n_step: 1, gamma: 0.99 };
+    let mut buffer = ReplayBuffer::new(spec.observation.clone(), config);
+    let experience = random_experience(spec, 20_000);
+    while buffer.len() < buffer.capacity() {
+        let before = buffer.len();
+        buffer.push(&experience);
+        if buffer.len() <= before {
+            break;
+        }
+    }
+    let prioritized = PrioritizedConfig::default();
+    buffer.set_priorities(Some(prioritized.priorities()));
+    let (mut random, mut batch) = (rng(1, Stream::Replay, 98), TransitionBatch::default());
+    // As after long training: priorities as uneven as exponential TD errors make them.
+    buffer.gather_all(&mut batch);
+    let errors = |count, random: &mut Rng| -> Vec<f32> {
+        (0..count).map(|_| -(1.0 - random.random::<f32>()).ln()).collect()
+    };
+    let first = errors(batch.indices.len(), &mut random);
+    buffer.update_priorities(&batch.indices, &first);
+    let held = buffer.len();
+    let mut each = |metric, work: &mut dyn FnMut(&mut ReplayBuffer, &mut Rng, &mut TransitionBatch)| {
+        let rates = (0..runs).map(|_| {
+            let (start, mut batches) = (Instant::now(), 0);
+            while start.elapsed().as_secs_f64() < seconds {
+                for _ in 0..16 {
+                    work(&mut buffer, &mut random, &mut batch);
+                }
+                batches += 16;
+            }
+            start.elapsed().as_nanos() as f64 / (batches * BATCH) as f64
+        });
+        let rates = rates.collect();
+        Line::new(format!("{held} items, observation {}", spec.observation.features()), metric, rates, 1)
+    };
+    let uniform = each("nanoseconds_per_uniform_item", &mut |buffer, random, batch| {
+        std::hint::black_box(buffer.sample(BATCH, random, batch));
+    });
+    let drawn = each("nanoseconds_per_prioritized_item", &mut |buffer, random, batch| {
+        std::hint::black_box(buffer.sample_prioritized(BATCH, 0.7, random, batch));
+    });
+    let news = errors(BATCH, &mut rng(1, Stream::Replay, 97));
+    let updated = each("nanoseconds_per_priority_update", &mut |buffer, _, batch| {
+        buffer.update_priorities(&batch.indices, &news);
+    });
+    [uniform, drawn, updated]
+}
+
+/// Microseconds from `rows` observations to sampled actions, with a fresh actor of `hidden` widths.
+///
+/// # Errors
+/// [`LearnerError::Sac`] when there is no such network.
+pub fn act(
+    spec: &EnvironmentSpec,
+    hidden: &[usize],
+    rows: usize,
+    runs: usize,
+    seconds: f64,
+) -> Result<Line, LearnerError> {
+    let config = SacConfig { hidden: hidden.to_vec(), ..SacConfig::default() };
+    let (features, actions) = (spec.observation.features(), spec.action.len());
+    let sac = FusedSac::new(config.clone(), features, actions, &mut rng(1, Stream::Weights, 0))?;
+    let policy = CategoricalPolicy::from_tensors(&config, features, actions, &sac.export_actor()?)?;
+    let mut observations = random_experience(spec, rows).observations;
+    observations.count = rows;
+    let mut random: Vec<Rng> = (0..rows as u64).map(|row| rng(1, Stream::Exploration, row)).collect();
+    let (mut states, mut decisions) = (vec![PolicyState::default(); rows], Decisions::default());
+    let mut times = Vec::new();
+    for _ in 0..runs {
+        let (start, mut passes) = (Instant::now(), 0u32);
+        while start.elapsed().as_secs_f64() < seconds {
+            for _ in 0..16 {
+                policy.act(&observations, &mut states, &mut random, false, &mut decisions);
+            }
+            passes += 16;
+        }
+        times.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(passes));
+    }
+    let work = format!("{rows} observations of {features}, hidden {hidden:?}, actions {actions}");
+    Ok(Line::new(work, "microseconds_to_act", times, 1))
+}
+
+/// Random steps of one stream, an episode of 100 after the other.
+fn random_experience(spec: &EnvironmentSpec, steps: usize) -> StepBatch {
     let mut random: Rng = rng(1, Stream::Replay, 99);
-    let (features, actions) = (setup.spec.observation.vector_len(), setup.spec.action.len() as u16);
+    let (features, actions) = (spec.observation.vector_len(), spec.action.len() as u16);
     let mut batch = StepBatch::default();
     let observe = |batch: &mut crate::mdp::ObservationBatch, random: &mut Rng| {
         let row: Vec<f32> = (0..features).map(|_| random.random_range(-1.0..1.0)).collect();

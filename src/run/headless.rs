@@ -20,7 +20,7 @@ use crate::agent::{Controller, Episodes, LearningPolicy, Replay, Roster, RosterS
 use crate::config::RunConfig;
 use crate::learner::checkpoint::{Checkpoint, CheckpointError};
 use crate::learner::{LearnerHandle, LearnerSetup, PeriodReport};
-use crate::mdp::StepBatch;
+use crate::mdp::{Policy, StepBatch};
 use crate::sim::ArenaSnapshot;
 use crate::sim::arena::{EnvironmentHooks, snapshots};
 use crate::sim::run_agent_step;
@@ -37,6 +37,8 @@ pub struct HeadlessSetup {
     pub stop: Arc<AtomicBool>,
     /// Whether to say nothing.
     pub silent: bool,
+    /// Plays greedy episodes with a policy, as many as `run.eval_episodes` says.
+    pub evaluate: Box<dyn Fn(Arc<dyn Policy>) -> EvalSummary>,
 }
 
 /// What a run came to.
@@ -62,8 +64,20 @@ pub struct Summary {
     pub device: String,
     /// Seconds of wall time, earlier parts of a resumed run not counted.
     pub seconds: f64,
-    /// Greedy evaluation at the end, when one was asked for.
+    /// The last greedy evaluation, when one was asked for.
     pub eval: Option<EvalSummary>,
+    /// When the policy reached `run.target_return`, which ends the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solved: Option<Solved>,
+}
+
+/// What it took to reach `run.target_return`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Solved {
+    /// Environment steps made.
+    pub env_steps: u64,
+    /// Seconds of wall time, this and earlier evaluations included.
+    pub seconds: f64,
 }
 
 /// The simulation's part of a checkpoint, `simulation.json`.
@@ -71,6 +85,8 @@ pub struct Summary {
 struct SimulationState {
     env_steps: u64,
     next_log: u64,
+    #[serde(default)]
+    next_eval: u64,
     arenas: Vec<ArenaSnapshot>,
     roster: RosterSnapshot,
     staged: StepBatch,
@@ -84,13 +100,17 @@ struct SimulationState {
 /// [`RunError`] when the learner fails, a checkpoint does not fit or the disk refuses.
 pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
     let start = Instant::now();
-    let HeadlessSetup { config, learner: learner_setup, out, stop, silent } = setup;
+    let HeadlessSetup { config, learner: learner_setup, out, stop, silent, evaluate } = setup;
     let resume = learner_setup.resume.clone();
     let mut run = Run {
         window: Window::default(),
         staged: StepBatch::default(),
         env_steps: 0,
         next_log: config.run.log_every,
+        next_eval: config.run.eval_every,
+        eval: None,
+        solved: None,
+        start,
         folder: None,
         progress: Progress::new(config.steps, silent),
         checkpoint_at: Instant::now(),
@@ -123,14 +143,16 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         eprintln!("learning on {}", status.device_reason);
     }
 
-    while run.env_steps < config.steps && !stop.load(Ordering::Relaxed) {
+    let policy = learner.policy();
+    let current = || policy.load().policy.clone();
+    while run.env_steps < config.steps && run.solved.is_none() && !stop.load(Ordering::Relaxed) {
         learner.begin_period(std::mem::take(&mut run.staged));
         for _ in 0..config.run.period {
             run_agent_step(app.world_mut());
         }
         period = learner.finish_period()?;
         run.collect(app.world_mut(), &period)?;
-        run.log(&config, &period)?;
+        run.log(&config, &period, &|| evaluate(current()))?;
         let every = config.learner.checkpoint_seconds;
         if every > 0.0 && run.checkpoint_at.elapsed().as_secs_f32() >= every {
             run.checkpoint(app.world_mut(), &learner)?;
@@ -138,6 +160,11 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
     }
     run.progress.finish();
     run.checkpoint(app.world_mut(), &learner)?;
+    let interrupted = run.env_steps < config.steps && run.solved.is_none();
+    let seconds = start.elapsed().as_secs_f64();
+    if config.run.eval_episodes > 0 && run.solved.is_none() && !interrupted {
+        run.eval = Some(evaluate(current()));
+    }
     let summary = Summary {
         env: config.env.clone(),
         seed: config.seed,
@@ -146,23 +173,16 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         episode_return: run.window.mean(|episode| episode.episode_return),
         success: run.window.mean(|episode| f32::from(u8::from(episode.success))),
         score: run.window.mean(|episode| episode.score),
-        interrupted: run.env_steps < config.steps,
+        interrupted,
         device: learner.status().device_reason.clone(),
-        seconds: start.elapsed().as_secs_f64(),
-        eval: None,
+        seconds,
+        eval: run.eval,
+        solved: run.solved,
     };
     if let Some(folder) = &mut run.folder {
         folder.summary(&summary)?;
     }
     Ok(summary)
-}
-
-/// Replaces `summary.json` in the run folder `out`.
-///
-/// # Errors
-/// [`RunError::Folder`] when the disk refuses.
-pub fn write_summary(out: &std::path::Path, summary: &Summary) -> Result<(), RunError> {
-    RunFolder::open(out, None)?.summary(summary)
 }
 
 struct Run {
@@ -171,6 +191,10 @@ struct Run {
     staged: StepBatch,
     env_steps: u64,
     next_log: u64,
+    next_eval: u64,
+    eval: Option<EvalSummary>,
+    solved: Option<Solved>,
+    start: Instant,
     folder: Option<RunFolder>,
     progress: Progress,
     checkpoint_at: Instant,
@@ -192,12 +216,20 @@ impl Run {
                 self.window.add(episode);
             }
         }
-        self.window.measured(period.report, period.effective_sample_size);
+        self.window.measured(period.report.clone(), period.effective_sample_size, period.policy_lag);
         Ok(())
     }
 
-    fn log(&mut self, config: &RunConfig, period: &PeriodReport) -> Result<(), RunError> {
-        if self.env_steps < self.next_log {
+    /// Writes a line of metrics and evaluates, when either is due.
+    fn log(
+        &mut self,
+        config: &RunConfig,
+        period: &PeriodReport,
+        evaluate: &dyn Fn() -> EvalSummary,
+    ) -> Result<(), RunError> {
+        let eval_every = config.run.eval_every;
+        let evaluates = eval_every > 0 && config.run.eval_episodes > 0 && self.env_steps >= self.next_eval;
+        if self.env_steps < self.next_log && !evaluates {
             return Ok(());
         }
         while self.next_log <= self.env_steps {
@@ -210,6 +242,23 @@ impl Run {
         line.insert("time/env_steps_per_second".into(), rate(self.env_steps, env_steps).into());
         let made = rate(period.counters.gradient_steps, gradient_steps);
         line.insert("time/gradient_steps_per_second".into(), made.into());
+        if evaluates {
+            self.next_eval = (self.env_steps / eval_every + 1) * eval_every;
+            let eval = evaluate();
+            for (key, value) in [
+                ("eval/episode_return", eval.episode_return.mean),
+                ("eval/episode_length", eval.episode_length.mean),
+                ("eval/success", eval.success),
+                ("eval/score", eval.score.mean),
+            ] {
+                line.insert(key.into(), value.into());
+            }
+            self.eval = Some(eval);
+            if config.run.target_return.is_some_and(|target| eval.episode_return.mean >= f64::from(target)) {
+                let seconds = self.start.elapsed().as_secs_f64();
+                self.solved = Some(Solved { env_steps: self.env_steps, seconds });
+            }
+        }
         self.rates = (Instant::now(), self.env_steps, period.counters.gradient_steps);
         if let Some(folder) = &mut self.folder {
             folder.metric(&line)?;
@@ -224,6 +273,7 @@ impl Run {
         let state = SimulationState {
             env_steps: self.env_steps,
             next_log: self.next_log,
+            next_eval: self.next_eval,
             arenas: snapshots(world),
             roster: world.resource::<Roster>().snapshot(),
             staged: self.staged.clone(),
@@ -265,6 +315,7 @@ impl Run {
         world.resource_mut::<Replay>().env_steps = state.env_steps;
         self.env_steps = state.env_steps;
         self.next_log = state.next_log;
+        self.next_eval = state.next_eval;
         self.staged = state.staged;
         self.window = state.window;
         Ok(Some(state.lengths))

@@ -60,7 +60,7 @@ fn write(mut run: ResMut<LiveRun>, learner: Res<LiveLearner>, history: Res<Histo
             return Ok(());
         }
         run.line_at = Instant::now();
-        run.window.measured(status.measured(), status.effective_sample_size);
+        run.window.measured(status.measured(), status.effective_sample_size, status.policy_lag);
         let mut line = run.window.line(history.env_steps, status.gradient_steps, status.replay_len);
         line.insert("time/env_steps_per_second".into(), history.env_step_rate.into());
         line.insert("time/gradient_steps_per_second".into(), status.gradient_steps_per_second.into());
@@ -90,6 +90,7 @@ fn close(mut exits: MessageReader<AppExit>, mut run: ResMut<LiveRun>, learner: R
         device: status.device_reason.clone(),
         seconds: run.began.elapsed().as_secs_f64(),
         eval: None,
+        solved: None,
     };
     let checkpoints = run.folder.checkpoints();
     for result in [

@@ -20,6 +20,9 @@ pub struct Window {
     /// Of that step's importance weights; `None` for uniform replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     effective_sample_size: Option<f32>,
+    /// Gradient steps the acting policy was behind.
+    #[serde(default)]
+    policy_lag: Option<f32>,
 }
 
 impl Window {
@@ -32,11 +35,17 @@ impl Window {
         }
     }
 
-    /// Remembers the last gradient step and, with prioritized replay, what its batch was worth.
-    pub fn measured(&mut self, report: Option<UpdateReport>, effective_sample_size: Option<f32>) {
+    /// Remembers the last gradient step, what its batch was worth with prioritized replay, and the policy lag.
+    pub fn measured(
+        &mut self,
+        report: Option<UpdateReport>,
+        effective_sample_size: Option<f32>,
+        policy_lag: Option<f32>,
+    ) {
         if report.is_some() {
             self.report = report;
             self.effective_sample_size = effective_sample_size;
+            self.policy_lag = policy_lag;
         }
     }
 
@@ -57,8 +66,11 @@ impl Window {
         put("rollout/episode_length", self.mean(|episode| episode.episode_length as f32).into());
         put("rollout/success", self.mean(|episode| f32::from(u8::from(episode.success))).into());
         put("rollout/score", self.mean(|episode| episode.score).into());
+        if let Some(lag) = self.policy_lag {
+            put("rollout/policy_lag", lag.into());
+        }
         put("train/replay", replay_len.into());
-        if let Some(report) = self.report {
+        if let Some(report) = &self.report {
             for (key, value) in [
                 ("train/critic_loss", report.critic_loss),
                 ("train/actor_loss", report.actor_loss),
@@ -67,11 +79,18 @@ impl Window {
                 ("train/entropy", report.entropy),
                 ("train/target_entropy", report.target_entropy),
                 ("train/q", report.q_mean),
+                ("train/q_std", report.q_std),
+                ("train/twin_disagreement", report.twin_disagreement),
                 ("train/target", report.target_mean),
                 ("train/td_error", report.td_error_abs),
+                ("train/actor_gradient_norm", report.actor_gradient_norm),
+                ("train/critic_gradient_norm", report.critic_gradient_norm),
+                ("train/actor_parameter_norm", report.actor_parameter_norm),
+                ("train/critic_parameter_norm", report.critic_parameter_norm),
             ] {
                 put(key, value.into());
             }
+            put("train/action_probabilities", report.action_probabilities.clone().into());
             // Only runs with a value network have one.
             if report.value_loss != 0.0 {
                 put("train/value_loss", report.value_loss.into());

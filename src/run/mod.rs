@@ -9,7 +9,9 @@ pub mod frames;
 pub mod headless;
 pub mod live;
 mod metrics;
+pub mod peers;
 mod progress;
+pub mod sweep;
 
 pub use eval::{EvalSummary, Spread};
 pub use folder::RunFolder;

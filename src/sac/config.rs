@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SacError;
+use super::{Encoder, Init, SacError};
 
 /// Which target critics enter the soft value of critic `i` (specification section 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +100,11 @@ pub enum Head {
 pub enum ActorGradient {
     /// Sums over all actions: no noise, no bias (Christodoulou 2019, equation 12).
     Expected,
+    /// Exact as well, towards the same optimum from the other side: `temperature · KL(t ‖ p)` to the policy
+    /// `t = softmax(Qagg / temperature)`. An action that the policy has all but given up, from which the
+    /// others let it return only as fast as it is probable, is won back as soon as its value rises
+    /// (Chan et al. 2022, section 3).
+    ForwardKl,
     /// Score function `Qagg(a_k) · ∇ ln p(a_k)` of sampled actions without a baseline: unbiased, noisy
     /// (Williams 1992).
     Reinforce {
@@ -115,6 +120,13 @@ pub enum ActorGradient {
         /// Temperature of the relaxation, 0.01–100: lower is less biased and noisier.
         relaxation: f32,
     },
+}
+
+impl ActorGradient {
+    /// Whether it draws random numbers.
+    pub fn is_sampled(self) -> bool {
+        matches!(self, Self::Reinforce { .. } | Self::Gumbel { .. })
+    }
 }
 
 /// The state-value network of the first Soft Actor-Critic (Haarnoja et al. 2018a), whose target copy
@@ -138,6 +150,12 @@ impl Default for ValueNetwork {
 pub struct SacConfig {
     /// Widths of the hidden layers of actor and critics; each 1–4096. Wider learns harder tasks, slower.
     pub hidden: Vec<usize>,
+    /// What stands between an observation and the hidden layers of actor and critics.
+    pub encoder: Encoder,
+    /// Whether every hidden layer is normalised before its ReLU (Ba et al. 2016): steadier, slower.
+    pub layer_norm: bool,
+    /// How weights begin.
+    pub init: Init,
     /// Discount factor of future rewards, [0, 1).
     pub gamma: f32,
     /// Which target critics are bootstrapped from.
@@ -180,6 +198,9 @@ impl Default for SacConfig {
     fn default() -> Self {
         Self {
             hidden: vec![128, 128],
+            encoder: Encoder::Auto,
+            layer_norm: false,
+            init: Init::Uniform,
             gamma: 0.99,
             backup: Backup::Clipped,
             entropy_in_target: true,
@@ -204,6 +225,40 @@ impl Default for SacConfig {
 }
 
 impl SacConfig {
+    /// Whether the networks that training began with, under `begun`, are those this one asks for.
+    ///
+    /// # Errors
+    /// [`SacError::Config`] names the first choice that makes other networks.
+    pub(super) fn keeps_networks(&self, begun: &Self) -> Result<(), SacError> {
+        let single = |config: &Self| config.backup == Backup::Single;
+        let kept = |same: bool, key: &'static str, value: String, allowed: &'static str| {
+            if same { Ok(()) } else { Err(SacError::Config { key, value: value.to_lowercase(), allowed }) }
+        };
+        let (hidden, encoder) = (&self.hidden, &self.encoder);
+        let widths = "the widths training began with";
+        kept(*hidden == begun.hidden, "sac.hidden", format!("{hidden:?}"), widths)?;
+        let allowed = "what training began with";
+        kept(*encoder == begun.encoder, "sac.encoder", format!("{encoder:?}"), allowed)?;
+        kept(self.init == begun.init, "sac.init", format!("{:?}", self.init), allowed)?;
+        let layer_norm = self.layer_norm;
+        kept(layer_norm == begun.layer_norm, "sac.layer_norm", layer_norm.to_string(), allowed)?;
+        kept(
+            single(self) == single(begun),
+            "sac.backup",
+            format!("{:?}", self.backup),
+            "a backup with as many critics as training began with",
+        )?;
+        kept(
+            self.critic_head == begun.critic_head,
+            "sac.critic_head",
+            format!("{:?}", self.critic_head),
+            "the head training began with",
+        )?;
+        let present = self.value_network.is_some();
+        let value = if present { "present" } else { "absent" };
+        kept(present == begun.value_network.is_some(), "sac.value_network", value.to_owned(), allowed)
+    }
+
     /// Checks every field's range and that the choices go together.
     ///
     /// # Errors
@@ -218,6 +273,7 @@ impl SacConfig {
             format!("{:?}", self.hidden),
             "at most 8 widths of 1 to 4096",
         )?;
+        self.encoder.validate()?;
         check((0.0..1.0).contains(&self.gamma), "sac.gamma", self.gamma.to_string(), "0 ≤ gamma < 1")?;
         match self.target_update {
             TargetUpdate::Soft { tau } => {
@@ -247,7 +303,7 @@ impl SacConfig {
             check((1..=1024).contains(&samples), key, samples.to_string(), "1 to 1024")
         };
         match self.actor_gradient {
-            ActorGradient::Expected => {}
+            ActorGradient::Expected | ActorGradient::ForwardKl => {}
             ActorGradient::Reinforce { samples } => drawn(samples)?,
             ActorGradient::Gumbel { samples, relaxation } => {
                 drawn(samples)?;

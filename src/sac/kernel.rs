@@ -1,5 +1,5 @@
 //! One matrix product for small networks, with bias, ReLU or ReLU mask fused in. Which products make
-//! a network is left to `mlp`, the memory they work on to `buffer`.
+//! a network is left to `network`, the memory they work on to `buffer`.
 //!
 //! Written on `pulp`, which picks AVX-512, AVX2 or plain code when the program starts. Every output
 //! element is one chain of fused multiply-adds in the order of the inner index, so its bits depend
@@ -29,6 +29,8 @@ pub(super) enum Left<'a> {
 pub(super) enum Finish<'a> {
     /// Nothing.
     Store,
+    /// Added to what `out` holds.
+    Add,
     /// Starts from `bias[j]`, `[width]`.
     Bias(&'a [f32]),
     /// Starts from `bias[j]`, then `max(·, 0)`.
@@ -130,7 +132,7 @@ fn sweep<S: Simd, const R: usize, const N: usize>(
                 let bias = &bias[column..column + N];
                 std::array::from_fn(|n| bias[n])
             }
-            Finish::Store | Finish::Mask(_) => [zero; N],
+            Finish::Store | Finish::Add | Finish::Mask(_) => [zero; N],
         };
         let mut row = from;
         while row + R <= to {
@@ -147,6 +149,11 @@ fn sweep<S: Simd, const R: usize, const N: usize>(
                 let place = (row + r) * vectors + column;
                 match product.finish {
                     Finish::Store | Finish::Bias(_) => {}
+                    Finish::Add => {
+                        for (sum, &held) in sums.iter_mut().zip(&out[place..place + N]) {
+                            *sum = simd.add_f32s(held, *sum);
+                        }
+                    }
                     Finish::BiasRelu(_) => *sums = sums.map(|sum| simd.max_f32s(sum, zero)),
                     Finish::Mask(activations) => {
                         let (activations, _) = S::as_simd_f32s(activations);
@@ -231,18 +238,24 @@ mod tests {
             let plain = |i: usize, j: usize| -> f32 {
                 (0..inner).map(|p| left[i * inner + p] * right[p * width + j]).sum()
             };
-            let mut out = vec![f32::NAN; rows * width];
+            let mut out = vec![0.0; rows * width];
             for left in
                 [Left::Rows { data: &left, stride: inner }, Left::Columns { data: &flipped, stride: rows }]
             {
-                for finish in
-                    [Finish::Store, Finish::Bias(&bias), Finish::BiasRelu(&bias), Finish::Mask(&gate)]
-                {
+                for finish in [
+                    Finish::Store,
+                    Finish::Add,
+                    Finish::Bias(&bias),
+                    Finish::BiasRelu(&bias),
+                    Finish::Mask(&gate),
+                ] {
+                    out.copy_from_slice(&gate);
                     Product { left, right: &right, rows, inner, width, finish, out: &mut out }.run();
                     for (place, &found) in out.iter().enumerate() {
                         let (i, j) = (place / width, place % width);
                         let expected = match finish {
                             Finish::Store => plain(i, j),
+                            Finish::Add => gate[place] + plain(i, j),
                             Finish::Bias(bias) => plain(i, j) + bias[j],
                             Finish::BiasRelu(bias) => (plain(i, j) + bias[j]).max(0.0),
                             Finish::Mask(gate) => {

@@ -6,26 +6,30 @@
 //! batches, not buffers, threads or worlds.
 
 mod adam;
+mod architecture;
 mod autodiff;
 mod buffer;
 mod config;
+mod critic;
 mod fused;
 mod kernel;
-mod mlp;
+mod network;
 mod policy;
+mod report;
 pub mod tabular;
 pub mod weights;
 
+pub use architecture::{ConvLayer, Encoder, Init, Inputs, Padding};
 pub use autodiff::AutodiffSac;
 pub use config::{
     ActorGradient, Backup, CriticLoss, Head, SacConfig, TargetUpdate, Temperature, ValueNetwork,
 };
+pub use critic::Critic;
 pub use fused::{FusedSac, Recorder};
 pub use policy::CategoricalPolicy;
+pub use report::UpdateReport;
 
 use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
 
 use crate::mdp::TransitionBatch;
 
@@ -80,32 +84,6 @@ pub struct HostTensor {
 
 /// Named host tensors, e.g. `actor.layers.0.weight` of shape `[out, in]`.
 pub type TensorMap = BTreeMap<String, HostTensor>;
-
-/// What one gradient step measured. Means are over the batch; critic figures are means over critics.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct UpdateReport {
-    /// Sum of the critics' losses.
-    pub critic_loss: f32,
-    /// Loss of the value network, 0 without one.
-    #[serde(default)]
-    pub value_loss: f32,
-    /// Actor loss.
-    pub actor_loss: f32,
-    /// Temperature loss, 0 when the temperature is fixed.
-    pub temperature_loss: f32,
-    /// Temperature used in this step.
-    pub temperature: f32,
-    /// Policy entropy in nats.
-    pub entropy: f32,
-    /// Entropy the temperature aims for, in nats; 0 when the temperature is fixed.
-    pub target_entropy: f32,
-    /// Mean of `Q_i(o, a)`.
-    pub q_mean: f32,
-    /// Mean of the targets `y_i`.
-    pub target_mean: f32,
-    /// Mean of `|Q_i(o, a) − y_i|`.
-    pub td_error_abs: f32,
-}
 
 /// The trainable state of one agent and its gradient step.
 pub trait SacUpdate: Send {

@@ -5,15 +5,16 @@ use std::cell::RefCell;
 
 use rand::RngExt as _;
 
+use super::architecture::Architecture;
 use super::fused::softmax;
-use super::mlp::{Activations, Mlp};
-use super::{Head, SacError, TensorMap};
+use super::network::{Activations, Network};
+use super::{Head, Inputs, SacConfig, SacError, TensorMap};
 use crate::mdp::{Action, Decisions, ObservationBatch, Policy, PolicyState, Rng};
 
 /// Softmax policy over discrete actions.
 #[derive(Debug, Clone)]
 pub struct CategoricalPolicy {
-    actor: Mlp,
+    actor: Network,
 }
 
 /// Memory of one evaluation, kept by every thread so that acting allocates nothing.
@@ -29,40 +30,20 @@ thread_local! {
 }
 
 impl CategoricalPolicy {
-    /// Reads `actor.layers.{i}.weight` and `.bias` for `i = 0, 1, …`; the layers' sizes are those
-    /// of the tensors. Other tensors are ignored.
+    /// The actor of `config` for `inputs` and `actions` with the tensors called `actor.…`; others are
+    /// ignored.
     ///
     /// # Errors
-    /// [`SacError::Tensor`] names the first tensor that is missing, does not fit the one before it,
-    /// or is not finite.
-    pub fn from_tensors(tensors: &TensorMap) -> Result<Self, SacError> {
-        let weight = |index: usize| format!("actor.layers.{index}.weight");
-        let mut sizes = Vec::new();
-        while let Some(found) = tensors.get(&weight(sizes.len().saturating_sub(1))) {
-            let &[outputs, inputs] = &found.shape[..] else {
-                let problem = format!("has shape {:?}, expected [outputs, inputs]", found.shape);
-                return Err(SacError::Tensor { name: weight(sizes.len().saturating_sub(1)), problem });
-            };
-            // The largest network a configuration allows; more is a damaged file.
-            let limit = usize::from(u16::MAX);
-            if inputs == 0
-                || outputs == 0
-                || inputs > limit
-                || outputs > limit
-                || found.data.len() != outputs * inputs
-            {
-                let problem = format!("has {} values for shape {:?}", found.data.len(), found.shape);
-                return Err(SacError::Tensor { name: weight(sizes.len().saturating_sub(1)), problem });
-            }
-            if sizes.is_empty() {
-                sizes.push(inputs);
-            }
-            sizes.push(outputs);
-        }
-        let [inputs, hidden @ .., actions] = &sizes[..] else {
-            return Err(SacError::Tensor { name: weight(0), problem: "is missing".to_owned() });
-        };
-        let mut actor = Mlp::zeros(*inputs, hidden, *actions, Head::Linear);
+    /// [`SacError::Config`] when the configuration makes no such networks, [`SacError::Tensor`] names the
+    /// first tensor that is missing, of another shape or not finite.
+    pub fn from_tensors(
+        config: &SacConfig,
+        inputs: impl Into<Inputs>,
+        actions: usize,
+        tensors: &TensorMap,
+    ) -> Result<Self, SacError> {
+        config.validate()?;
+        let mut actor = Network::zeros(&Architecture::new(config, inputs.into())?, actions, Head::Linear);
         actor.parameters = actor.flat(tensors, |name| format!("actor.{name}"))?;
         Ok(Self { actor })
     }
@@ -144,44 +125,70 @@ pub(super) fn sample(policy: &[f32], uniform: f32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mdp::{Stream, rng};
-    use crate::sac::{FusedSac, SacConfig, SacUpdate};
+    use crate::mdp::{GridShape, Stream, rng};
+    use crate::sac::{ConvLayer, Encoder, FusedSac, Padding, SacUpdate};
 
-    fn policy(hidden: &[usize]) -> CategoricalPolicy {
-        let config = SacConfig { hidden: hidden.to_vec(), ..SacConfig::default() };
-        let sac = FusedSac::new(config, 8, 4, &mut rng(5, Stream::Weights, 0)).unwrap();
-        CategoricalPolicy::from_tensors(&sac.export_actor().unwrap()).unwrap()
+    fn policy(config: &SacConfig, inputs: Inputs) -> CategoricalPolicy {
+        let sac = FusedSac::new(config.clone(), inputs, 4, &mut rng(5, Stream::Weights, 0)).unwrap();
+        CategoricalPolicy::from_tensors(config, inputs, 4, &sac.export_actor().unwrap()).unwrap()
     }
 
-    fn observations(count: usize) -> ObservationBatch {
+    fn dense(hidden: &[usize]) -> SacConfig {
+        SacConfig { hidden: hidden.to_vec(), ..SacConfig::default() }
+    }
+
+    fn observations(inputs: Inputs, count: usize) -> ObservationBatch {
         let mut source = rng(6, Stream::Environment, 0);
-        let vector = (0..count * 8).map(|_| 4.0 * source.random::<f32>() - 2.0).collect();
-        ObservationBatch { count, vector, grid: Vec::new() }
+        let vector = (0..count * inputs.vector).map(|_| 4.0 * source.random::<f32>() - 2.0).collect();
+        let bytes = count * (inputs.features() - inputs.vector);
+        ObservationBatch { count, vector, grid: (0..bytes).map(|_| source.random()).collect() }
     }
 
     #[test]
     fn a_row_does_not_depend_on_its_company() {
-        for hidden in [&[128, 128][..], &[64, 24], &[]] {
-            let policy = policy(hidden);
-            let all = observations(256);
+        let grid = Some(GridShape { channels: 5, height: 7, width: 9 });
+        let (vector, grid, both) = (8.into(), Inputs { vector: 0, grid }, Inputs { vector: 4, grid });
+        let layers = [(16, 1), (20, 2)].map(|(channels, stride)| ConvLayer {
+            channels,
+            kernel: 3,
+            stride,
+            padding: Padding::Same,
+        });
+        let deep = Encoder::Conv { layers: layers.to_vec() };
+        for (config, inputs) in [
+            (dense(&[128, 128]), vector),
+            (dense(&[64, 24]), vector),
+            (dense(&[]), vector),
+            (SacConfig { layer_norm: true, ..dense(&[64, 24]) }, vector),
+            (dense(&[32]), grid),
+            (dense(&[]), both),
+            (SacConfig { encoder: Encoder::Flat, ..dense(&[32]) }, both),
+            (SacConfig { encoder: deep, layer_norm: true, ..dense(&[33]) }, both),
+        ] {
+            let policy = policy(&config, inputs);
+            let all = observations(inputs, 256);
             let fresh = || (0..256).map(|i| rng(7, Stream::Exploration, i)).collect::<Vec<_>>();
             let mut together = Decisions::default();
             policy.act(&all, &mut [], &mut fresh(), false, &mut together);
             let mut alone = Decisions::default();
             for (index, source) in fresh().iter_mut().enumerate() {
                 let mut one = ObservationBatch::default();
-                one.push(all.row(index).0, &[]);
+                let (vector, grid) = all.row(index);
+                one.push(vector, grid);
                 policy.act(&one, &mut [], std::slice::from_mut(source), false, &mut alone);
                 assert_eq!(alone.actions[0], together.actions[index]);
                 assert_eq!(alone.entropies[0].to_bits(), together.entropies[index].to_bits());
                 assert_eq!(alone.probabilities[..], together.probabilities[index * 4..index * 4 + 4]);
             }
+            let varied =
+                together.probabilities.chunks_exact(4).any(|row| row != &together.probabilities[..4]);
+            assert!(varied, "every row is the same");
         }
     }
 
     #[test]
     fn sampling_follows_the_probabilities() {
-        let policy = policy(&[16]);
+        let policy = policy(&dense(&[16]), 8.into());
         let mut one = ObservationBatch::default();
         one.push(&[1.0, -1.0, 2.0, 0.5, -2.0, 1.5, 0.0, 1.0], &[]);
         let mut source = [rng(8, Stream::Exploration, 0)];
@@ -201,19 +208,19 @@ mod tests {
 
     #[test]
     fn layers_that_do_not_fit_are_named() {
-        let config = SacConfig { hidden: vec![6, 5], ..SacConfig::default() };
-        let sac = FusedSac::new(config, 3, 2, &mut rng(5, Stream::Weights, 0)).unwrap();
+        let config = dense(&[6, 5]);
+        let sac = FusedSac::new(config.clone(), 3, 2, &mut rng(5, Stream::Weights, 0)).unwrap();
         let tensors = sac.export_actor().unwrap();
         let without = |name: &str| {
             let mut tensors = tensors.clone();
             tensors.remove(name);
-            CategoricalPolicy::from_tensors(&tensors).unwrap_err().to_string()
+            CategoricalPolicy::from_tensors(&config, 3, 2, &tensors).unwrap_err().to_string()
         };
         assert!(without("actor.layers.0.weight").contains("actor.layers.0.weight"));
         assert!(without("actor.layers.1.bias").contains("actor.layers.1.bias"));
         let mut other = tensors.clone();
         other.get_mut("actor.layers.1.weight").unwrap().shape = vec![6, 5];
-        assert!(CategoricalPolicy::from_tensors(&other).is_err());
-        assert_eq!(CategoricalPolicy::from_tensors(&tensors).unwrap().actions(), 2);
+        assert!(CategoricalPolicy::from_tensors(&config, 3, 2, &other).is_err());
+        assert_eq!(CategoricalPolicy::from_tensors(&config, 3, 2, &tensors).unwrap().actions(), 2);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use burn::tensor::{Device, DeviceKind, DeviceType};
 
 use crate::mdp::Rng;
-use crate::sac::{AutodiffSac, SacConfig, SacError, SacUpdate};
+use crate::sac::{AutodiffSac, Inputs, SacConfig, SacError, SacUpdate};
 
 /// Lets `gpu` use a software renderer, to try the GPU path where there is no GPU.
 const ALLOW_SOFTWARE: &str = "ENTROPY_ARCADE_SOFTWARE_GPU";
@@ -97,10 +97,10 @@ impl Gpu {
     pub fn sac(
         &self,
         config: &SacConfig,
-        features: usize,
+        inputs: Inputs,
         actions: usize,
         rng: &mut Rng,
     ) -> Result<Box<dyn SacUpdate>, SacError> {
-        Ok(Box::new(AutodiffSac::new(config.clone(), features, actions, rng, self.device.clone())?))
+        Ok(Box::new(AutodiffSac::new(config.clone(), inputs, actions, rng, self.device.clone())?))
     }
 }

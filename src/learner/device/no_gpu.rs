@@ -1,7 +1,7 @@
 //! Stands in for `gpu` in a build without the feature `gpu`: there never is one.
 
 use crate::mdp::Rng;
-use crate::sac::{SacConfig, SacError, SacUpdate};
+use crate::sac::{Inputs, SacConfig, SacError, SacUpdate};
 
 /// Never exists.
 pub enum Gpu {}
@@ -30,7 +30,7 @@ impl Gpu {
     pub fn sac(
         &self,
         _config: &SacConfig,
-        _features: usize,
+        _inputs: Inputs,
         _actions: usize,
         _rng: &mut Rng,
     ) -> Result<Box<dyn SacUpdate>, SacError> {

@@ -17,10 +17,10 @@ use burn::tensor::{Device, Tensor};
 
 use self::networks::{Ensemble, Layout, upload};
 use self::optimizer::Adam;
-use super::mlp::tensor;
+use super::network::tensor;
 use super::{
-    ActorGradient, Backup, Head, HostTensor, SacConfig, SacError, SacUpdate, Temperature, TensorMap,
-    UpdateReport,
+    ActorGradient, Backup, Head, HostTensor, Init, Inputs, SacConfig, SacError, SacUpdate, Temperature,
+    TensorMap, UpdateReport,
 };
 use crate::mdp::{Rng, TransitionBatch};
 
@@ -58,7 +58,7 @@ impl AutodiffSac {
             Some(("sac.value_network", "present".to_string()))
         } else if let Some(q_clip) = config.q_clip {
             Some(("sac.q_clip", q_clip.to_string()))
-        } else if config.actor_gradient != ActorGradient::Expected {
+        } else if config.actor_gradient.is_sampled() {
             Some(("sac.actor_gradient", format!("{:?}", config.actor_gradient)))
         } else if let Some(penalty) = config.entropy_penalty {
             Some(("sac.entropy_penalty", penalty.to_string()))
@@ -72,20 +72,23 @@ impl AutodiffSac {
         Err(SacError::Config { key, value: value.to_lowercase(), allowed })
     }
 
-    /// Fresh networks for `features` inputs and `actions` outputs on `device`; target critics start
-    /// as copies.
+    /// Fresh networks for `inputs` and `actions` outputs on `device`; target critics start as copies.
     ///
     /// # Errors
-    /// [`SacError::Config`] for a configuration out of range or beyond [`AutodiffSac::supports`].
+    /// [`SacError::Config`] for a configuration out of range or beyond [`AutodiffSac::supports`] and
+    /// [`AutodiffSac::builds`].
     pub fn new(
         config: SacConfig,
-        features: usize,
+        inputs: impl Into<Inputs>,
         actions: usize,
         rng: &mut Rng,
         device: Device,
     ) -> Result<Self, SacError> {
         config.validate()?;
         Self::supports(&config)?;
+        let inputs = inputs.into();
+        Self::builds(&config, inputs)?;
+        let features = inputs.features();
         let device = device.inner();
         let mut widths = vec![features];
         widths.extend(&config.hidden);
@@ -199,19 +202,7 @@ impl SacUpdate for AutodiffSac {
     fn set_config(&mut self, config: SacConfig) -> Result<(), SacError> {
         config.validate()?;
         Self::supports(&config)?;
-        if config.hidden != self.config.hidden {
-            let value = format!("{:?}", config.hidden);
-            return Err(SacError::Config {
-                key: "sac.hidden",
-                value,
-                allowed: "the widths training began with",
-            });
-        }
-        if (config.backup == Backup::Single) != (self.config.backup == Backup::Single) {
-            let value = format!("{:?}", config.backup).to_lowercase();
-            let allowed = "a backup with as many critics as training began with";
-            return Err(SacError::Config { key: "sac.backup", value, allowed });
-        }
+        config.keeps_networks(&self.config)?;
         self.config = config;
         Ok(())
     }
@@ -222,6 +213,28 @@ impl SacUpdate for AutodiffSac {
             return format!("gpu (burn, {})", identity.name);
         }
         "cpu (burn flex)".to_string()
+    }
+}
+
+impl AutodiffSac {
+    /// Whether this builds the networks that `config` asks for: perceptrons that read everything flat,
+    /// begun as PyTorch's, are all it has so far.
+    ///
+    /// # Errors
+    /// [`SacError::Config`] names the first choice that asks for others.
+    pub fn builds(config: &SacConfig, inputs: Inputs) -> Result<(), SacError> {
+        let (key, value) = if !config.encoder.convolutions(inputs.grid)?.is_empty() {
+            ("sac.encoder", "convolutions over the grid".to_string())
+        } else if config.layer_norm {
+            ("sac.layer_norm", config.layer_norm.to_string())
+        } else if config.init != Init::Uniform {
+            ("sac.init", format!("{:?}", config.init).to_lowercase())
+        } else {
+            return Ok(());
+        };
+        let allowed = "mode `flat`, no layer norm and init `uniform` outside the hand-written CPU step; \
+                       choose device `cpu` to have it";
+        Err(SacError::Config { key, value, allowed })
     }
 }
 

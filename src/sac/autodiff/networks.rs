@@ -9,7 +9,7 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData, activation::relu};
 use rand::RngExt as _;
 
 use crate::mdp::Rng;
-use crate::sac::mlp::tensor;
+use crate::sac::network::tensor;
 use crate::sac::{HostTensor, SacError, TensorMap};
 
 /// Names and widths of stacked networks, and where each parameter lies in the vector: layer by
@@ -156,6 +156,11 @@ impl Ensemble {
         self.parameters = parameters;
     }
 
+    /// Euclidean norm of every member's parameters, `[members, 1, 1]`.
+    pub fn norms(&self) -> Tensor<3> {
+        member_norms(self.layers.blocks())
+    }
+
     /// Every member's outputs without gradients: `[1, B, inputs]` → `[members, B, outputs]`.
     pub fn forward(&self, inputs: Tensor<3>) -> Tensor<3> {
         self.layers.forward(inputs)
@@ -196,24 +201,46 @@ impl Layers {
         })
     }
 
-    /// `∂loss/∂parameters` as a vector `[P]`, each member clipped to the global norm `grad_clip`
-    /// over all its parameters: `g ← g · min(1, c / (‖g‖ + 1e-6))`.
-    pub fn gradient(&self, loss: &Tensor<1>, grad_clip: Option<f32>) -> Tensor<1> {
+    /// `∂loss/∂parameters`.
+    pub fn gradient(&self, loss: &Tensor<1>) -> Gradient {
         let mut gradients: Gradients = loss.backward();
-        let mut blocks: Vec<Tensor<3>> = (self.0.iter())
-            .flat_map(|(weight, bias)| [weight, bias])
-            .map(|leaf| leaf.grad_remove(&mut gradients).unwrap_or_else(|| leaf.clone().inner().zeros_like()))
-            .collect();
-        if let Some(limit) = grad_clip {
-            let squares = blocks.iter().map(|g| (g.clone() * g.clone()).sum_dim(2).sum_dim(1));
-            if let Some(total) = squares.reduce(|a, b| a + b) {
-                // [members, 1, 1]
-                let scale = ((total.sqrt() + 1e-6).recip() * limit).clamp_max(1.0);
-                blocks = blocks.into_iter().map(|g| g * scale.clone()).collect();
-            }
-        }
-        Tensor::cat(blocks.into_iter().map(|g| g.flatten(0, 2)).collect(), 0)
+        let of = |leaf: &Tensor<3>| {
+            leaf.grad_remove(&mut gradients).unwrap_or_else(|| leaf.clone().inner().zeros_like())
+        };
+        Gradient(self.blocks().map(of).collect())
     }
+
+    /// Weights and biases in the order of the parameter vector.
+    fn blocks(&self) -> impl Iterator<Item = &Tensor<3>> {
+        self.0.iter().flat_map(|(weight, bias)| [weight, bias])
+    }
+}
+
+/// A gradient, block by block in the order of the parameter vector, `[members, rows, columns]` each.
+pub(super) struct Gradient(Vec<Tensor<3>>);
+
+impl Gradient {
+    /// Global norm `‖g‖` of every member over all its parameters, `[members, 1, 1]`.
+    pub fn norms(&self) -> Tensor<3> {
+        member_norms(self.0.iter())
+    }
+
+    /// As a vector `[P]`, each member clipped to the global norm `limit`:
+    /// `g ← g · min(1, c / (‖g‖ + 1e-6))`.
+    pub fn clipped(self, limit: Option<f32>) -> Tensor<1> {
+        let scale = limit.map(|limit| ((self.norms() + 1e-6).recip() * limit).clamp_max(1.0));
+        let blocks = self.0.into_iter().map(|block| match &scale {
+            Some(scale) => block * scale.clone(),
+            None => block,
+        });
+        Tensor::cat(blocks.map(|block| block.flatten(0, 2)).collect(), 0)
+    }
+}
+
+/// Euclidean norm of every member over all `blocks`, `[members, rows, columns]` each: `[members, 1, 1]`.
+fn member_norms<'a>(blocks: impl Iterator<Item = &'a Tensor<3>>) -> Tensor<3> {
+    let squares = blocks.map(|block| (block.clone() * block.clone()).sum_dim(2).sum_dim(1));
+    Tensor::cat(squares.collect(), 1).sum_dim(1).sqrt()
 }
 
 /// A vector on `device`.

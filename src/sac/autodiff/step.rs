@@ -10,19 +10,7 @@ use burn::tensor::{Tensor, TensorData, activation::log_softmax};
 use super::{AutodiffSac, read};
 use crate::mdp::TransitionBatch;
 use crate::sac::fused::LOG_TEMPERATURE_RANGE;
-use crate::sac::{Backup, CriticLoss, SacError, TargetUpdate, Temperature, UpdateReport};
-
-/// Figures of a report, in the order they are read back.
-const FIGURES: [&str; 8] = [
-    "critic loss",
-    "actor loss",
-    "temperature loss",
-    "temperature",
-    "entropy",
-    "mean Q value",
-    "mean target",
-    "mean |TD error|",
-];
+use crate::sac::{ActorGradient, Backup, CriticLoss, SacError, TargetUpdate, Temperature, UpdateReport};
 
 impl AutodiffSac {
     /// One gradient step (Haarnoja et al. 2018a, 2018b; Christodoulou 2019).
@@ -73,25 +61,40 @@ impl AutodiffSac {
         let q = (critics.forward(observations.clone()) * taken).sum_dim(2); // [C, B, 1]
         let td_error = q.clone() - targets.clone();
         let critic_loss = (self.critic_loss(td_error.clone()) * weights).sum() / size as f32;
-        let gradient = critics.gradient(&critic_loss, self.config.grad_clip);
+        let gradient = critics.gradient(&critic_loss);
+        let critic_norm = report.then(|| gradient.norms().mean());
         let change = self.critic_optimizer.step(
             t,
-            gradient,
+            gradient.clipped(self.config.grad_clip),
             self.config.critic_learning_rate,
             self.config.adam_epsilon,
         );
         self.critics.set_parameters(self.critics.parameters() + change);
 
-        // 4. Actor against the updated critics: loss = mean_b Σ_a p(a) (alpha log p(a) − Q(o, a)).
+        // 4. Actor against the updated critics: loss = mean_b Σ_a p(a) (alpha log p(a) − Q(o, a)), or
+        //    mean_b alpha Σ_a t(a) (log t(a) − log p(a)) for t = softmax(Q / alpha).
         let q_updated = self.aggregated(self.critics.forward(observations.clone()));
         let actor = self.actor.tracked();
         let log_policy = log_softmax(actor.forward(observations), 2);
         let policy = log_policy.clone().exp();
-        let actor_loss = (policy.clone() * (log_policy.clone() * alpha - q_updated)).sum() / size as f32;
-        let entropy = -(policy.inner() * log_policy.inner()).sum() / size as f32; // mean_b H_b
-        let gradient = actor.gradient(&actor_loss, self.config.grad_clip);
-        let change =
-            self.actor_optimizer.step(t, gradient, self.config.actor_learning_rate, self.config.adam_epsilon);
+        let divergence = match self.config.actor_gradient {
+            ActorGradient::ForwardKl => {
+                let log_target = log_softmax(q_updated / alpha.clone(), 2);
+                log_target.clone().exp() * (log_target - log_policy.clone()) * alpha
+            }
+            _ => policy.clone() * (log_policy.clone() * alpha - q_updated),
+        };
+        let actor_loss = divergence.sum() / size as f32;
+        let policy = policy.inner();
+        let entropy = -(policy.clone() * log_policy.inner()).sum() / size as f32; // mean_b H_b
+        let gradient = actor.gradient(&actor_loss);
+        let actor_norm = report.then(|| gradient.norms().mean());
+        let change = self.actor_optimizer.step(
+            t,
+            gradient.clipped(self.config.grad_clip),
+            self.config.actor_learning_rate,
+            self.config.adam_epsilon,
+        );
         self.actor.set_parameters(self.actor.parameters() + change);
 
         // 5. Temperature: loss = alpha (mean_b H_b − target_entropy), which is its own gradient with
@@ -125,18 +128,25 @@ impl AutodiffSac {
             }
         }
 
-        if !report {
-            return Ok(None);
-        }
+        let (Some(critic_norm), Some(actor_norm)) = (critic_norm, actor_norm) else { return Ok(None) };
+        let q = q.inner();
+        let spread = (q.clone() - q.clone().mean_dim(1)).square().mean_dim(1).sqrt(); // [C, 1, 1]
         let figures = vec![
             critic_loss.inner(),
             actor_loss.inner(),
             temperature_loss.unwrap_or_else(|| Tensor::zeros([1], &self.device)),
             temperature,
             entropy,
-            q.inner().mean(),
+            q.clone().mean(),
+            spread.mean(),
+            (q.clone().max_dim(0) - q.min_dim(0)).mean(),
             targets.mean(),
             td_error.inner().abs().mean(),
+            actor_norm,
+            critic_norm,
+            self.actor.norms().mean(),
+            self.critics.norms().mean(),
+            policy.mean_dim(1).flatten(0, 2), // [A]
         ];
         self.read_report(figures).map(Some)
     }
@@ -212,22 +222,27 @@ impl AutodiffSac {
 
     /// Reads `figures` to the host in one transfer.
     fn read_report(&self, figures: Vec<Tensor<1>>) -> Result<UpdateReport, SacError> {
-        let values = read(Tensor::cat(figures, 0))?;
-        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-            let what = FIGURES[index.min(FIGURES.len() - 1)];
-            return Err(SacError::NotFinite { what, gradient_steps: self.gradient_steps });
-        }
-        Ok(UpdateReport {
-            critic_loss: values[0],
+        let mut values = read(Tensor::cat(figures, 0))?.into_iter();
+        let mut next = || values.next().unwrap_or(f32::NAN);
+        let report = UpdateReport {
+            critic_loss: next(),
             value_loss: 0.0,
-            actor_loss: values[1],
-            temperature_loss: values[2],
-            temperature: values[3],
-            entropy: values[4],
+            actor_loss: next(),
+            temperature_loss: next(),
+            temperature: next(),
+            entropy: next(),
             target_entropy: self.target_entropy().unwrap_or(0.0),
-            q_mean: values[5],
-            target_mean: values[6],
-            td_error_abs: values[7],
-        })
+            q_mean: next(),
+            q_std: next(),
+            twin_disagreement: next(),
+            target_mean: next(),
+            td_error_abs: next(),
+            actor_gradient_norm: next(),
+            critic_gradient_norm: next(),
+            actor_parameter_norm: next(),
+            critic_parameter_norm: next(),
+            action_probabilities: values.collect(),
+        };
+        report.finite(self.gradient_steps)
     }
 }

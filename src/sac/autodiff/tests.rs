@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mdp::{Stream, rng};
-use crate::sac::{CriticLoss, FusedSac, TargetUpdate, Temperature};
+use crate::sac::{ActorGradient, CriticLoss, FusedSac, TargetUpdate, Temperature};
 
 const DEVICE: fn() -> Device = Device::flex;
 
@@ -44,7 +44,10 @@ fn one_step_by_hand() {
         temperature_learning_rate: 0.001,
         ..SacConfig::default()
     };
-    let mut sac = AutodiffSac::new(config, 1, 2, &mut rng(1, Stream::Weights, 0), DEVICE()).unwrap();
+    let mut generator = rng(1, Stream::Weights, 0);
+    let fused = FusedSac::new(config.clone(), 1, 2, &mut generator).unwrap();
+    let autodiff = AutodiffSac::new(config, 1, 2, &mut generator, DEVICE()).unwrap();
+    let both: [Box<dyn SacUpdate>; 2] = [Box::new(fused), Box::new(autodiff)];
     let mut tensors = TensorMap::new();
     let mut set = |network: &str, weight: [f32; 2]| {
         tensors.insert(
@@ -59,8 +62,6 @@ fn one_step_by_hand() {
     set("target_critic1", [1.0, 4.0]);
     set("target_critic2", [3.0, 2.0]);
     tensors.insert("log_alpha".into(), HostTensor { shape: vec![1], data: vec![0.5_f32.ln()] });
-    sac.import(&tensors, 0).unwrap();
-
     let batch = TransitionBatch {
         batch: 1,
         features: 1,
@@ -75,33 +76,46 @@ fn one_step_by_hand() {
         indices: vec![0],
         sampled_actions: vec![],
     };
-    let report = sac.update(&batch, true).unwrap().unwrap();
     let near = |a: f32, b: f32| assert!((a - b).abs() < 1e-5, "{a} is not {b}");
+    let norm = |values: [f32; 3]| values.iter().map(|value| value * value).sum::<f32>().sqrt();
+    for mut sac in both {
+        sac.import(&tensors, 0).unwrap();
+        let report = sac.update(&batch, true).unwrap().unwrap();
 
-    // min(targets) = [1, 2], mean 1.5; entropy ln 2; y = 0.25 + 0.5 (1.5 + 0.5 ln 2)
-    let ln2 = 2.0_f32.ln();
-    let y = 0.25 + 0.5 * (1.5 + 0.5 * ln2);
-    near(report.target_mean, y);
-    near(report.critic_loss, (3.0 - y).powi(2) + (5.0 - y).powi(2));
-    near(report.td_error_abs, 4.0 - y);
-    near(report.q_mean, 4.0);
-    near(report.entropy, ln2);
-    near(report.temperature, 0.5);
-    near(report.temperature_loss, 0.5 * (ln2 - 0.5 * ln2));
-    // Adam's first step is lr against the gradient's sign: Q of the action taken goes down by 0.01
-    // in weight and bias; the actor then sees min Q = [1, 2.98].
-    near(report.actor_loss, -0.5 * ln2 - (1.0 + 2.98) / 2.0);
+        // min(targets) = [1, 2], mean 1.5; entropy ln 2; y = 0.25 + 0.5 (1.5 + 0.5 ln 2)
+        let ln2 = 2.0_f32.ln();
+        let y = 0.25 + 0.5 * (1.5 + 0.5 * ln2);
+        near(report.target_mean, y);
+        near(report.critic_loss, (3.0 - y).powi(2) + (5.0 - y).powi(2));
+        near(report.td_error_abs, 4.0 - y);
+        near(report.q_mean, 4.0);
+        near(report.q_std, 0.0);
+        near(report.twin_disagreement, 2.0);
+        // Of weight and bias alike: 2 (Q − y).
+        near(report.critic_gradient_norm, 2.0 * (4.0 - y) * 2.0_f32.sqrt());
+        // ½ (f_j − mean f) with f = [0.5 ln ½ − 1, 0.5 ln ½ − 2.98]: ±0.495 in two weights and two biases.
+        near(report.actor_gradient_norm, 0.99);
+        near(report.actor_parameter_norm, 0.2);
+        near(report.critic_parameter_norm, (norm([1.0, 2.99, -0.01]) + norm([2.0, 4.99, -0.01])) / 2.0);
+        assert_eq!(report.action_probabilities, [0.5, 0.5]);
+        near(report.entropy, ln2);
+        near(report.temperature, 0.5);
+        near(report.temperature_loss, 0.5 * (ln2 - 0.5 * ln2));
+        // Adam's first step is lr against the gradient's sign: Q of the action taken goes down by 0.01
+        // in weight and bias; the actor then sees min Q = [1, 2.98].
+        near(report.actor_loss, -0.5 * ln2 - (1.0 + 2.98) / 2.0);
 
-    let after = sac.export().unwrap();
-    let pair = |name: &str| (after[name].data[0], after[name].data[1]);
-    let (untouched, taken) = pair("critic1.layers.0.weight");
-    near(untouched, 1.0);
-    near(taken, 2.99);
-    near(pair("critic2.layers.0.bias").1, -0.01);
-    near(pair("target_critic1.layers.0.weight").1, (4.0 + 2.99) / 2.0);
-    near(pair("actor.layers.0.weight").0, -0.1);
-    near(pair("actor.layers.0.weight").1, 0.1);
-    near(after["log_alpha"].data[0], 0.5_f32.ln() - 0.001);
+        let after = sac.export().unwrap();
+        let pair = |name: &str| (after[name].data[0], after[name].data[1]);
+        let (untouched, taken) = pair("critic1.layers.0.weight");
+        near(untouched, 1.0);
+        near(taken, 2.99);
+        near(pair("critic2.layers.0.bias").1, -0.01);
+        near(pair("target_critic1.layers.0.weight").1, (4.0 + 2.99) / 2.0);
+        near(pair("actor.layers.0.weight").0, -0.1);
+        near(pair("actor.layers.0.weight").1, 0.1);
+        near(after["log_alpha"].data[0], 0.5_f32.ln() - 0.001);
+    }
 }
 
 #[test]
@@ -189,6 +203,7 @@ fn the_same_seed_learns_the_same_as_the_fused_step() {
         SacConfig { target_update: TargetUpdate::Hard { interval: 2 }, ..small() },
         SacConfig { backup: Backup::Mean, temperature: Temperature::Fixed, ..small() },
         SacConfig { hidden: vec![], entropy_in_target: false, ..small() },
+        SacConfig { actor_gradient: ActorGradient::ForwardKl, ..small() },
     ];
     for config in configs {
         let mut fused = FusedSac::new(config.clone(), 2, 3, &mut rng(1, Stream::Weights, 0)).unwrap();
@@ -214,7 +229,7 @@ fn the_same_seed_learns_the_same_as_the_fused_step() {
 
 #[test]
 fn variants_of_the_hand_written_step_are_refused_by_name() {
-    use crate::sac::{ActorGradient, Head, ValueNetwork};
+    use crate::sac::{Head, ValueNetwork};
 
     let annealed = Temperature::Annealed { upper_fraction: 0.9, lower_fraction: 0.3, steps: 10 };
     let gumbel = ActorGradient::Gumbel { samples: 1, relaxation: 1.0 };

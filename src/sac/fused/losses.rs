@@ -3,7 +3,7 @@
 
 use super::TransitionBatch;
 use super::networks::{Critic, Trained, Value};
-use crate::sac::mlp::Activations;
+use crate::sac::network::Activations;
 use crate::sac::{Backup, CriticLoss, SacConfig};
 
 /// Softmax policy of a batch: `[B, A]` each, entropies `[B]` in nats.
@@ -116,10 +116,10 @@ pub(super) fn value_targets(
 /// output gradient.
 pub(super) fn value_loss(value: &mut Value) {
     let per_sample = 1.0 / value.targets.len() as f32;
-    let Trained { mlp, activations, backward, .. } = &mut value.online;
+    let Trained { network, activations, backward, .. } = &mut value.online;
     value.estimates.clear();
     value.loss = 0.0;
-    let gradients = mlp.output_gradient(value.targets.len(), backward);
+    let gradients = network.output_gradient(value.targets.len(), backward);
     for ((row, gradient), target) in activations.rows().zip(gradients).zip(&value.targets) {
         let error = row[0] - target;
         value.loss += error * error * per_sample;
@@ -141,13 +141,14 @@ fn regression(kind: CriticLoss, error: f32) -> (f32, f32) {
 /// `max(ell(Q − y), ell(qc − y))` for each sample, `qc = Qbar + clip(Q − Qbar, ±q_clip)`.
 pub(super) fn critic_loss(config: &SacConfig, batch: &TransitionBatch, critic: &mut Critic) {
     let per_sample = 1.0 / batch.batch as f32;
-    let Trained { mlp, activations, backward, .. } = &mut critic.online;
+    let Trained { network, activations, backward, .. } = &mut critic.online;
     critic.q_taken.clear();
     critic.q_clipped.clear();
     critic.td_errors.clear();
     critic.loss = 0.0;
     let mut anchors = critic.anchor_activations.rows();
-    for (b, (row, gradient)) in activations.rows().zip(mlp.output_gradient(batch.batch, backward)).enumerate()
+    for (b, (row, gradient)) in
+        activations.rows().zip(network.output_gradient(batch.batch, backward)).enumerate()
     {
         let action = usize::from(batch.actions[b]);
         let (q, target) = (row[action], critic.targets[b]);

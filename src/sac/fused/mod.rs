@@ -1,6 +1,6 @@
 //! The gradient step differentiated by hand for the CPU, with every variant [`SacConfig`] offers.
 //! Networks and their passes are in `networks`, the equations of a sample in `losses` and `actor`, how
-//! tensors enter and leave in `state`; layers and matrix products are left to `mlp` and `kernel`.
+//! tensors enter and leave in `state`; layers and matrix products are left to `network` and `kernel`.
 //!
 //! [`FusedSac::update_traced`] reads in the order of the specification's section 9: targets, critics
 //! and value network, actor, temperature, target networks. Equations stand above the block that computes them.
@@ -8,6 +8,7 @@
 mod actor;
 mod losses;
 mod networks;
+mod report;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -18,8 +19,9 @@ mod variants;
 use rand::Rng as _;
 
 use super::adam::{AdamStep, follow};
+use super::architecture::{Architecture, Inputs};
 use super::kernel::threads_available;
-use super::mlp::{Activations, Mlp};
+use super::network::{ACTOR_GAIN, Activations, Network, VALUE_GAIN};
 use super::{Backup, Head, SacConfig, SacError, TargetUpdate, UpdateReport};
 use crate::mdp::{Rng, Stream, TransitionBatch, rng};
 use actor::{Draws, State, entropy_penalty};
@@ -41,7 +43,7 @@ const PARALLEL_WORK: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct FusedSac {
     config: SacConfig,
-    features: usize,
+    inputs: Inputs,
     actions: usize,
     actor: Trained,
     critics: Vec<Critic>,
@@ -63,31 +65,37 @@ pub struct FusedSac {
 }
 
 impl FusedSac {
-    /// Networks for `features` inputs and `actions` outputs with parameters drawn from `rng`;
-    /// target networks start as copies.
+    /// Networks for `inputs` and `actions` outputs with parameters drawn from `rng`; target networks
+    /// start as copies.
     ///
     /// # Errors
-    /// [`SacError::Config`] for a value out of range.
-    pub fn new(config: SacConfig, features: usize, actions: usize, rng: &mut Rng) -> Result<Self, SacError> {
+    /// [`SacError::Config`] for a value out of range, and for convolutions that do not fit `inputs`.
+    pub fn new(
+        config: SacConfig,
+        inputs: impl Into<Inputs>,
+        actions: usize,
+        rng: &mut Rng,
+    ) -> Result<Self, SacError> {
         config.validate()?;
-        for (key, value) in [("features", features), ("actions", actions)] {
-            if value == 0 || value > usize::from(u16::MAX) {
-                return Err(SacError::Config { key, value: value.to_string(), allowed: "1 to 65535" });
-            }
+        let inputs = inputs.into();
+        let architecture = Architecture::new(&config, inputs)?;
+        if actions == 0 || actions > usize::from(u16::MAX) {
+            let (value, allowed) = (actions.to_string(), "1 to 65535");
+            return Err(SacError::Config { key: "actions", value, allowed });
         }
-        let mut network = |outputs, head| Mlp::new(features, &config.hidden, outputs, head, rng);
-        let actor = Trained::new(network(actions, Head::Linear));
+        let mut network = |outputs, head, gain| Network::new(&architecture, outputs, head, gain, rng);
+        let actor = Trained::new(network(actions, Head::Linear, ACTOR_GAIN));
         let count = if config.backup == Backup::Single { 1 } else { 2 };
         let with_target = config.value_network.is_none();
-        let critics =
-            (0..count).map(|_| Critic::new(network(actions, config.critic_head), with_target)).collect();
-        let value = config.value_network.map(|_| Value::new(network(1, Head::Linear)));
+        let mut critic = || Critic::new(network(actions, config.critic_head, VALUE_GAIN), with_target);
+        let critics = (0..count).map(|_| critic()).collect();
+        let value = config.value_network.map(|_| Value::new(network(1, Head::Linear, VALUE_GAIN)));
         Ok(Self {
             value,
             seed: rng.next_u64(),
             log_temperature: config.initial_temperature.ln(),
             config,
-            features,
+            inputs,
             actions,
             actor,
             critics,
@@ -126,7 +134,7 @@ impl FusedSac {
         let per_sample = 1.0 / size as f32;
         let Self { config, actor, critics, value, draws, next, current, next_activations, .. } = self;
         let (observations, next_observations) = (&batch.observations[..], &batch.next_observations[..]);
-        let parallel = size * actor.mlp.parameters.len() >= PARALLEL_WORK && threads_available();
+        let parallel = size * actor.network.work() >= PARALLEL_WORK && threads_available();
         let t = self.gradient_steps + 1;
 
         // 1. temperature = exp(log_temperature), fixed until the end of the step.
@@ -165,7 +173,7 @@ impl FusedSac {
             critic_loss(config, batch, critic);
             critic.online.descend(observations, critic_step, config.grad_clip);
             // The actor below learns from the critics after their step.
-            critic.online.mlp.forward(observations, &mut critic.online.activations);
+            critic.online.network.forward(observations, &mut critic.online.activations);
         });
         mean_td_errors(critics, &mut self.td_errors);
         trace.critics_after(critics, &self.td_errors, actions, config.grad_clip);
@@ -184,7 +192,7 @@ impl FusedSac {
         draws.draw(config, &batch.sampled_actions, &current.policy, actions, stream);
         let policies = current.policy.chunks_exact(actions).zip(current.log_policy.chunks_exact(actions));
         let states = Aggregate::rows(critics, config.backup).zip(policies).zip(&current.entropies);
-        let gradients = actor.mlp.output_gradient(size, &mut actor.backward);
+        let gradients = actor.network.output_gradient(size, &mut actor.backward);
         for (b, (((q, (policy, log_policy)), &entropy), gradient)) in states.zip(gradients).enumerate() {
             let gradient = &mut gradient[..actions];
             let state = State { policy, log_policy, entropy, q };
@@ -225,7 +233,7 @@ impl FusedSac {
 
         // 6. Target networks from the updated online networks.
         self.gradient_steps = t;
-        let track = |target: &mut Mlp, online: &Mlp| {
+        let track = |target: &mut Network, online: &Network| {
             let (target, online) = (&mut target.parameters, &online.parameters);
             match config.target_update {
                 TargetUpdate::Soft { tau } => follow(target, online, tau),
@@ -237,31 +245,24 @@ impl FusedSac {
         };
         each(critics, parallel, |critic| {
             if let Some(target) = &mut critic.target {
-                track(target, &critic.online.mlp);
+                track(target, &critic.online.network);
             }
         });
         if let Some(value) = value {
-            track(&mut value.target, &value.online.mlp);
+            track(&mut value.target, &value.online.network);
         }
 
         if !report {
             return Ok(None);
         }
-        let mean = |values: fn(&Critic) -> &[f32], of: fn(f32) -> f32| -> f32 {
-            let sum = |critic: &Critic| values(critic).iter().map(|&value| of(value)).sum::<f32>();
-            self.critics.iter().map(sum).sum::<f32>() * per_sample / self.critics.len() as f32
-        };
-        self.finite(UpdateReport {
-            critic_loss: self.critics.iter().map(|critic| critic.loss).sum(),
-            value_loss: self.value.as_ref().map_or(0.0, |value| value.loss),
+        let known = UpdateReport {
             actor_loss,
             temperature_loss,
             temperature,
             entropy,
             target_entropy,
-            q_mean: mean(|critic| &critic.q_taken, |value| value),
-            target_mean: mean(|critic| &critic.targets, |value| value),
-            td_error_abs: mean(|critic| &critic.td_errors, f32::abs),
-        })
+            ..self.figures()
+        };
+        known.finite(t).map(Some)
     }
 }

@@ -4,12 +4,12 @@
 use crate::mdp::TransitionBatch;
 use crate::sac::adam::{Adam, AdamStep, clip_scale, global_norm};
 use crate::sac::buffer::Buffer;
-use crate::sac::mlp::{Activations, Backward, Mlp};
+use crate::sac::network::{Activations, Backward, Network};
 
 /// A network in training: parameters, moments, gradient, and the memory of its last pass.
 #[derive(Debug, Clone)]
 pub(super) struct Trained {
-    pub(super) mlp: Mlp,
+    pub(super) network: Network,
     pub(super) adam: Adam,
     pub(super) gradient: Buffer,
     pub(super) activations: Activations,
@@ -17,10 +17,10 @@ pub(super) struct Trained {
 }
 
 impl Trained {
-    pub(super) fn new(mlp: Mlp) -> Self {
-        let len = mlp.parameters.len();
+    pub(super) fn new(network: Network) -> Self {
+        let len = network.parameters.len();
         Self {
-            mlp,
+            network,
             adam: Adam::zeros(len),
             gradient: Buffer::zeros(len),
             activations: Activations::default(),
@@ -31,10 +31,10 @@ impl Trained {
     /// Gradient from the output gradient already in `backward`, clipped by its own global norm
     /// (`g ← g · min(1, c / (‖g‖ + 1e-6))`), and one Adam step.
     pub(super) fn descend(&mut self, observations: &[f32], step: AdamStep, clip: Option<f32>) {
-        let Self { mlp, adam, gradient, activations, backward } = self;
-        mlp.backward(observations, activations, backward, gradient);
+        let Self { network, adam, gradient, activations, backward } = self;
+        network.backward(observations, activations, backward, gradient);
         let scale = clip.map_or(1.0, |limit| clip_scale(global_norm(gradient), limit));
-        adam.step(step, &mut mlp.parameters, gradient, scale);
+        adam.step(step, &mut network.parameters, gradient, scale);
     }
 }
 
@@ -43,7 +43,7 @@ impl Trained {
 pub(super) struct Critic {
     pub(super) online: Trained,
     /// Absent where a value network is bootstrapped from.
-    pub(super) target: Option<Mlp>,
+    pub(super) target: Option<Network>,
     pub(super) target_activations: Activations,
     /// The target network at the observation itself, for `q_clip` alone.
     pub(super) anchor_activations: Activations,
@@ -62,10 +62,10 @@ pub(super) struct Critic {
 
 impl Critic {
     /// The target network, if there is one, starts as a copy.
-    pub(super) fn new(mlp: Mlp, with_target: bool) -> Self {
+    pub(super) fn new(network: Network, with_target: bool) -> Self {
         Self {
-            target: with_target.then(|| mlp.clone()),
-            online: Trained::new(mlp),
+            target: with_target.then(|| network.clone()),
+            online: Trained::new(network),
             target_activations: Activations::default(),
             anchor_activations: Activations::default(),
             next_values: Vec::new(),
@@ -97,7 +97,7 @@ impl Critic {
 #[derive(Debug, Clone)]
 pub(super) struct Value {
     pub(super) online: Trained,
-    pub(super) target: Mlp,
+    pub(super) target: Network,
     pub(super) target_activations: Activations,
     /// `V(o)` before the step.
     pub(super) estimates: Vec<f32>,
@@ -108,10 +108,10 @@ pub(super) struct Value {
 
 impl Value {
     /// The target network starts as a copy.
-    pub(super) fn new(mlp: Mlp) -> Self {
+    pub(super) fn new(network: Network) -> Self {
         Self {
-            target: mlp.clone(),
-            online: Trained::new(mlp),
+            target: network.clone(),
+            online: Trained::new(network),
             target_activations: Activations::default(),
             estimates: Vec::new(),
             targets: Vec::new(),
@@ -148,16 +148,16 @@ impl ForwardPasses<'_> {
             if let Some(target) = &critic.target {
                 target.forward(next_observations, &mut critic.target_activations);
             }
-            critic.online.mlp.forward(observations, &mut critic.online.activations);
+            critic.online.network.forward(observations, &mut critic.online.activations);
         };
         let (first, second) = critics.split_at_mut(1);
-        let Trained { mlp: actor, activations, .. } = actor;
+        let Trained { network: actor, activations, .. } = actor;
         let first_half = || {
             match value {
                 None => actor.forward(next_observations, next_activations),
                 Some(value) => {
                     value.target.forward(next_observations, &mut value.target_activations);
-                    value.online.mlp.forward(observations, &mut value.online.activations);
+                    value.online.network.forward(observations, &mut value.online.activations);
                 }
             }
             first.iter_mut().for_each(critic_passes);

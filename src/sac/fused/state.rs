@@ -3,9 +3,9 @@
 
 use super::networks::Trained;
 use super::trace::Trace;
-use super::{Backup, FusedSac, SacConfig, SacError, TransitionBatch, UpdateReport};
+use super::{FusedSac, SacConfig, SacError, TransitionBatch, UpdateReport};
 use crate::sac::adam::Adam;
-use crate::sac::mlp::{Mlp, tensor};
+use crate::sac::network::{Network, tensor};
 use crate::sac::{ActorGradient, HostTensor, SacUpdate, TensorMap};
 
 /// Name of the tensor that carries the seed of the actor's samples.
@@ -22,25 +22,26 @@ impl SacUpdate for FusedSac {
 
     fn export(&self) -> Result<TensorMap, SacError> {
         let mut tensors = self.export_actor()?;
-        let mut put = |prefix: String, mlp: &Mlp, values: &[f32], suffix: &str| {
-            mlp.tensors(values, |name, tensor| {
+        let mut put = |prefix: String, network: &Network, values: &[f32], suffix: &str| {
+            network.tensors(values, |name, tensor| {
                 drop(tensors.insert(format!("{prefix}.{name}{suffix}"), tensor))
             });
         };
         for (index, critic) in self.critics.iter().enumerate() {
-            put(format!("critic{}", index + 1), &critic.online.mlp, &critic.online.mlp.parameters, "");
+            let online = &critic.online.network;
+            put(format!("critic{}", index + 1), online, &online.parameters, "");
             if let Some(target) = &critic.target {
                 put(format!("target_critic{}", index + 1), target, &target.parameters, "");
             }
         }
         if let Some(value) = &self.value {
-            put("value".to_owned(), &value.online.mlp, &value.online.mlp.parameters, "");
+            put("value".to_owned(), &value.online.network, &value.online.network.parameters, "");
             put("target_value".to_owned(), &value.target, &value.target.parameters, "");
         }
         for (network, trained) in self.trained() {
             let prefix = format!("optimizer.{network}");
-            put(prefix.clone(), &trained.mlp, &trained.adam.m, ".m");
-            put(prefix, &trained.mlp, &trained.adam.v, ".v");
+            put(prefix.clone(), &trained.network, &trained.adam.m, ".m");
+            put(prefix, &trained.network, &trained.adam.v, ".v");
         }
         let [m, v] = self.temperature_moments;
         for (name, value) in
@@ -48,7 +49,7 @@ impl SacUpdate for FusedSac {
         {
             tensors.insert(name.to_owned(), HostTensor { shape: vec![1], data: vec![value] });
         }
-        if self.config.actor_gradient != ActorGradient::Expected {
+        if self.config.actor_gradient.is_sampled() {
             tensors.insert(SEED.to_owned(), HostTensor { shape: vec![4], data: seed_pieces(self.seed) });
         }
         Ok(tensors)
@@ -57,19 +58,19 @@ impl SacUpdate for FusedSac {
     fn import(&mut self, tensors: &TensorMap, gradient_steps: u64) -> Result<(), SacError> {
         // Parameters without any moments are a network that was never trained here.
         let with_moments = tensors.keys().any(|name| name.starts_with("optimizer."));
-        let parameters = |mlp: &Mlp, network: &str| mlp.flat(tensors, |name| format!("{network}.{name}"));
+        let parameters = |network: &Network, own: &str| network.flat(tensors, |name| format!("{own}.{name}"));
         let scalar = |name: &str| tensor(tensors, name.to_owned(), &[1]).map(|values| values[0]);
-        let moment = |mlp: &Mlp, network: &str, suffix: &str| {
-            mlp.flat(tensors, |name| format!("optimizer.{network}.{name}.{suffix}"))
+        let moment = |network: &Network, own: &str, suffix: &str| {
+            network.flat(tensors, |name| format!("optimizer.{own}.{name}.{suffix}"))
         };
         // Everything is read into a copy first: an error must leave this state as it was.
         let mut read = self.clone();
-        let fill = |trained: &mut Trained, network: &str| -> Result<(), SacError> {
-            trained.mlp.parameters = parameters(&trained.mlp, network)?;
+        let fill = |trained: &mut Trained, own: &str| -> Result<(), SacError> {
+            trained.network.parameters = parameters(&trained.network, own)?;
             trained.adam = if with_moments {
-                Adam { m: moment(&trained.mlp, network, "m")?, v: moment(&trained.mlp, network, "v")? }
+                Adam { m: moment(&trained.network, own, "m")?, v: moment(&trained.network, own, "v")? }
             } else {
-                Adam::zeros(trained.mlp.parameters.len())
+                Adam::zeros(trained.network.parameters.len())
             };
             Ok(())
         };
@@ -100,7 +101,7 @@ impl SacUpdate for FusedSac {
 
     fn export_actor(&self) -> Result<TensorMap, SacError> {
         let mut tensors = TensorMap::new();
-        let actor = &self.actor.mlp;
+        let actor = &self.actor.network;
         actor
             .tensors(&actor.parameters, |name, tensor| drop(tensors.insert(format!("actor.{name}"), tensor)));
         Ok(tensors)
@@ -116,34 +117,7 @@ impl SacUpdate for FusedSac {
 
     fn set_config(&mut self, config: SacConfig) -> Result<(), SacError> {
         config.validate()?;
-        let single = |config: &SacConfig| config.backup == Backup::Single;
-        let kept = |same: bool, key: &'static str, value: String, allowed: &'static str| {
-            if same { Ok(()) } else { Err(SacError::Config { key, value, allowed }) }
-        };
-        kept(
-            config.hidden == self.config.hidden,
-            "sac.hidden",
-            format!("{:?}", config.hidden),
-            "the widths training began with",
-        )?;
-        kept(
-            single(&config) == single(&self.config),
-            "sac.backup",
-            format!("{:?}", config.backup).to_lowercase(),
-            "a backup with as many critics as training began with",
-        )?;
-        kept(
-            config.critic_head == self.config.critic_head,
-            "sac.critic_head",
-            format!("{:?}", config.critic_head).to_lowercase(),
-            "the head training began with",
-        )?;
-        kept(
-            config.value_network.is_some() == self.config.value_network.is_some(),
-            "sac.value_network",
-            (if config.value_network.is_some() { "present" } else { "absent" }).to_owned(),
-            "what training began with",
-        )?;
+        config.keeps_networks(&self.config)?;
         self.config = config;
         Ok(())
     }
@@ -164,14 +138,12 @@ impl FusedSac {
 
     /// Refuses a batch the step would index out of bounds or divide by zero on.
     pub(super) fn check(&self, batch: &TransitionBatch) -> Result<(), SacError> {
-        let size = batch.batch;
+        let (size, features) = (batch.batch, self.inputs.features());
         let problem = if size == 0 {
             "is empty".to_owned()
-        } else if batch.features != self.features {
-            format!("has {} features, the networks read {}", batch.features, self.features)
-        } else if [&batch.observations, &batch.next_observations]
-            .iter()
-            .any(|o| o.len() != size * self.features)
+        } else if batch.features != features {
+            format!("has {} features, the networks read {features}", batch.features)
+        } else if [&batch.observations, &batch.next_observations].iter().any(|o| o.len() != size * features)
             || [&batch.n_step_returns, &batch.discounts, &batch.terminated, &batch.weights]
                 .iter()
                 .any(|f| f.len() != size)
@@ -197,26 +169,6 @@ impl FusedSac {
         let found = batch.sampled_actions.len();
         (found != 0 && found != batch.batch * samples)
             .then(|| format!("holds {found} sampled actions, expected {samples} for each of {}", batch.batch))
-    }
-
-    /// Passes on a report whose figures are all finite.
-    pub(super) fn finite(&self, report: UpdateReport) -> Result<Option<UpdateReport>, SacError> {
-        for (what, value) in [
-            ("critic loss", report.critic_loss),
-            ("value loss", report.value_loss),
-            ("actor loss", report.actor_loss),
-            ("temperature loss", report.temperature_loss),
-            ("temperature", report.temperature),
-            ("policy entropy", report.entropy),
-            ("mean action value", report.q_mean),
-            ("mean critic target", report.target_mean),
-            ("TD error", report.td_error_abs),
-        ] {
-            if !value.is_finite() {
-                return Err(SacError::NotFinite { what, gradient_steps: self.gradient_steps });
-            }
-        }
-        Ok(Some(report))
     }
 }
 

@@ -4,8 +4,8 @@
 use rand::RngExt as _;
 
 use super::*;
-use crate::mdp::{Stream, rng};
-use crate::sac::{SacUpdate, Temperature};
+use crate::mdp::{GridShape, Stream, rng};
+use crate::sac::{ConvLayer, Encoder, Init, Padding, SacUpdate, Temperature, ValueNetwork};
 
 pub(super) fn batch(size: usize, features: usize, actions: u16, seed: u64) -> TransitionBatch {
     let mut source = rng(seed, Stream::Replay, 0);
@@ -140,18 +140,114 @@ fn learns_the_rewarded_action() {
 }
 
 #[test]
-fn errors_given_back_are_means_of_absolute_values() {
+fn errors_and_spreads_are_those_of_both_critics() {
     let mut sac = sac(&[16]);
     assert_eq!(sac.td_errors(), Some(&[][..]));
     let batch = batch(32, 8, 4, 1);
-    let mut traced = Vec::new();
+    let mut traced = std::collections::BTreeMap::new();
     let mut record = |name: &str, _: &[usize], values: &[f32]| {
-        if name.starts_with("td.") {
-            traced.push(values.to_vec());
-        }
+        traced.insert(name.to_owned(), values.to_vec());
     };
-    sac.update_traced(&batch, false, &mut record).unwrap();
-    let expected: Vec<f32> =
-        traced[0].iter().zip(&traced[1]).map(|(a, b)| (a.abs() + b.abs()) / 2.0).collect();
+    let report = sac.update_traced(&batch, true, &mut record).unwrap().unwrap();
+    let both = |name: &str| -> Vec<(f32, f32)> {
+        let [first, second] = [1, 2].map(|critic| traced[&format!("{name}.critic{critic}")].clone());
+        first.into_iter().zip(second).collect()
+    };
+    let expected: Vec<f32> = both("td").into_iter().map(|(a, b)| (a.abs() + b.abs()) / 2.0).collect();
     assert_eq!(sac.td_errors(), Some(&expected[..]));
+    let mean = |values: &mut dyn Iterator<Item = f32>| values.sum::<f32>() / 32.0;
+    let (q, near) = (both("q_taken"), |a: f32, b: f32| assert!((a - b).abs() < 1e-5, "{a} is not {b}"));
+    near(report.twin_disagreement, mean(&mut q.iter().map(|(a, b)| (a - b).abs())));
+    let deviation = |q: &[f32]| {
+        let center = mean(&mut q.iter().copied());
+        (mean(&mut q.iter().map(|q| q * q)) - center * center).sqrt()
+    };
+    let (first, second): (Vec<f32>, Vec<f32>) = q.into_iter().unzip();
+    near(report.q_std, (deviation(&first) + deviation(&second)) / 2.0);
+    assert!(report.q_std > 0.01 && report.twin_disagreement > 0.01, "{report:?}");
+    near(report.action_probabilities.iter().sum(), 1.0);
+}
+
+/// Convolutions, norms and a head of their own on a mixed observation: 3 floats and two planes of 4 × 5.
+fn mixed(seed: u64) -> FusedSac {
+    let (kernel, padding) = (3, Padding::Same);
+    let layers = [(20, 1), (16, 2)].map(|(channels, stride)| ConvLayer { channels, kernel, stride, padding });
+    let config = SacConfig {
+        encoder: Encoder::Conv { layers: layers.to_vec() },
+        hidden: vec![48],
+        layer_norm: true,
+        init: Init::Orthogonal,
+        critic_head: Head::Dueling,
+        value_network: Some(ValueNetwork::default()),
+        actor_learning_rate: 3e-3,
+        temperature: Temperature::Fixed,
+        initial_temperature: 0.05,
+        grad_clip: Some(1.0),
+        ..SacConfig::default()
+    };
+    let grid = Some(GridShape { channels: 2, height: 4, width: 5 });
+    FusedSac::new(config, Inputs { vector: 3, grid }, 4, &mut rng(seed, Stream::Weights, 0)).unwrap()
+}
+
+#[test]
+fn convolutions_and_norms_train_and_resume_to_the_same_bits() {
+    let train = |threads: usize, resumed_at: Option<u64>| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut sac = mixed(1);
+            for seed in 0..6 {
+                if resumed_at == Some(seed) {
+                    let (tensors, steps) = (sac.export().unwrap(), sac.gradient_steps());
+                    sac = mixed(2);
+                    sac.import(&tensors, steps).unwrap();
+                }
+                sac.update(&batch(70, 43, 4, seed), false).unwrap();
+            }
+            sac.export().unwrap()
+        })
+    };
+    let whole = train(1, None);
+    assert_eq!(whole, train(2, None));
+    assert_eq!(whole, train(1, Some(3)));
+    for name in ["target_value.conv.1.weight", "optimizer.critic2.norms.0.bias.v", "critic1.advantage.weight"]
+    {
+        assert!(whole.contains_key(name), "{name}");
+    }
+}
+
+#[test]
+fn the_networks_training_began_with_stay() {
+    let mut sac = mixed(1);
+    let begun = sac.config().clone();
+    for (key, config) in [
+        ("sac.encoder", SacConfig { encoder: Encoder::Auto, ..begun.clone() }),
+        ("sac.layer_norm", SacConfig { layer_norm: false, ..begun.clone() }),
+        ("sac.init", SacConfig { init: Init::Uniform, ..begun.clone() }),
+    ] {
+        let error = sac.set_config(config).unwrap_err().to_string();
+        assert!(error.starts_with(key) && error.lines().count() == 1, "{error}");
+    }
+    sac.set_config(SacConfig { gamma: 0.5, ..begun }).unwrap();
+}
+
+/// Fits a one-step problem that only the grid tells: the rewarded action is the row its brightest cell is in.
+#[test]
+fn the_grid_is_understood() {
+    let mut sac = mixed(1);
+    let mut right = 0.0;
+    for seed in 0..400 {
+        let mut data = batch(64, 43, 4, seed);
+        data.terminated.fill(1.0);
+        for b in 0..64 {
+            let (row, column) = ((7 * seed as usize + 3 * b) % 4, (b / 4 + seed as usize) % 5);
+            let grid = &mut data.observations[43 * b + 3..43 * (b + 1)];
+            grid.fill(0.0);
+            grid[20 + 5 * row + column] = 1.0;
+            data.n_step_returns[b] = f32::from(u8::from(usize::from(data.actions[b]) == row));
+        }
+        sac.update(&data, false).unwrap();
+        let chosen = |b: usize| sac.current.policy[4 * b + (7 * seed as usize + 3 * b) % 4];
+        right = (0..64).map(chosen).sum::<f32>() / 64.0;
+    }
+    assert!(right > 0.9, "{right}");
 }

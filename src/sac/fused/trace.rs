@@ -5,7 +5,7 @@ use super::losses::{Aggregate, Softmax};
 use super::networks::{Critic, Trained, Value};
 use crate::sac::Backup;
 use crate::sac::adam::{clip_scale, global_norm};
-use crate::sac::mlp::Activations;
+use crate::sac::network::Activations;
 
 /// Receives name, shape and values of one quantity, e.g. `td.critic1`, `[B]`.
 pub type Recorder<'a> = dyn FnMut(&str, &[usize], &[f32]) + 'a;
@@ -120,7 +120,7 @@ impl Trace<'_, '_> {
         let Some(record) = &mut self.0 else { return };
         let norm = global_norm(&trained.gradient);
         record(&format!("grad_norm.{network}"), &[1], &[norm]);
-        trained.mlp.tensors(&trained.gradient, |name, mut tensor| {
+        trained.network.tensors(&trained.gradient, |name, mut tensor| {
             record(&format!("grad.{network}.{name}"), &tensor.shape, &tensor.data);
             if let Some(limit) = clip {
                 let scale = clip_scale(norm, limit);

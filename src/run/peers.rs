@@ -1,0 +1,68 @@
+//! Peers: other programs that do the work of `bench learner`, measured in turn with it.
+//!
+//! A peer is any command that takes `--batch B --hidden W --seconds S` and ends with a line of JSON,
+//! `{"peer", "version", "value"}`, its value in gradient steps per second.
+
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+/// What a peer printed.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Answer {
+    /// What it calls itself.
+    pub peer: String,
+    /// Which version.
+    pub version: String,
+    /// Gradient steps per second.
+    pub value: f64,
+}
+
+/// Runs `command`, split at spaces, once.
+///
+/// # Errors
+/// One line naming the command and what is wrong with it or its answer.
+pub fn ask(command: &str, batch: usize, width: usize, seconds: f64) -> Result<Answer, String> {
+    let mut words = command.split_whitespace();
+    let failed = |problem: String| format!("--peer {command:?}: {problem}");
+    let program = words.next().ok_or_else(|| failed("is empty; give a command".into()))?;
+    let output = Command::new(program)
+        .args(words)
+        .args(["--batch", &batch.to_string(), "--hidden", &width.to_string()])
+        .args(["--seconds", &seconds.to_string()])
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| failed(format!("cannot be started ({error}); check the path")))?;
+    if !output.status.success() {
+        return Err(failed(format!("ended with {}", output.status)));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().last().unwrap_or_default();
+    serde_json::from_str(line)
+        .map_err(|error| failed(format!("its last line is no answer ({error}): {line:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_and_anything_else_is_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = |text: &str| {
+            let path = folder.path().join("peer.sh");
+            std::fs::write(&path, text).unwrap();
+            ask(&format!("sh {}", path.display()), 64, 32, 0.5)
+        };
+        let answer = script("echo noise; echo '{\"peer\":\"p\",\"version\":\"1\",\"value\":'$4'}'").unwrap();
+        assert_eq!((answer.peer.as_str(), answer.value), ("p", 32.0));
+        for (text, problem) in
+            [("echo hello", "is no answer"), ("exit 3", "ended with"), ("", "is no answer")]
+        {
+            let error = script(text).unwrap_err();
+            assert!(error.contains(problem) && error.lines().count() == 1, "{error}");
+        }
+        assert!(ask("/no/such/program", 1, 1, 1.0).unwrap_err().contains("cannot be started"));
+        assert!(ask(" ", 1, 1, 1.0).unwrap_err().contains("is empty"));
+    }
+}

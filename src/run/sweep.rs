@@ -1,0 +1,356 @@
+//! Sweeps: variants of one experiment over several seeds, side by side in a table.
+//!
+//! What a variant is, which of its runs are still to be made, and how results read. Making a run is
+//! left to whoever composes apps.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use super::{RunError, Spread, Summary};
+use crate::config::{ConfigError, RunConfig};
+use crate::learner::checkpoint::replace_file;
+
+/// A sweep's file.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    /// World of every variant that names none.
+    pub env: String,
+    /// Seeds every variant runs with; a claim about learning needs three at least.
+    pub seeds: Vec<u64>,
+    /// `key=value` settings of all variants, over the world's tuned experiment.
+    #[serde(default)]
+    pub set: Vec<String>,
+    /// What is compared.
+    pub variant: Vec<Variant>,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Its name, and that of its folder: letters, digits, spaces and `-_+.`.
+    pub name: String,
+    /// World, when it is not the sweep's.
+    pub env: Option<String>,
+    /// Settings over the sweep's.
+    #[serde(default)]
+    pub set: Vec<String>,
+}
+
+/// One run of a sweep.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Index of its variant.
+    pub variant: usize,
+    /// Everything resolved, the seed included.
+    pub config: RunConfig,
+    /// Its run folder.
+    pub out: PathBuf,
+    /// Whether the folder holds the beginning of this very run.
+    pub resume: bool,
+    /// Its result, when it was made already.
+    pub finished: Option<Summary>,
+}
+
+/// A line of `results.jsonl`.
+#[derive(Serialize)]
+struct Line<'a> {
+    variant: &'a str,
+    #[serde(flatten)]
+    summary: &'a Summary,
+}
+
+impl Sweep {
+    /// Reads a sweep's file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] in one line, naming the file, the line where there is one, and what is allowed.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Unreadable { file: file.clone(), reason: error.to_string() })?;
+        let sweep: Self = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            ConfigError::Invalid { place: format!("{file}:{line}"), problem: one_line(error.message()) }
+        })?;
+        let invalid = |problem: String| Err(ConfigError::Invalid { place: file.clone(), problem });
+        if sweep.seeds.is_empty() {
+            return invalid("seeds = []: give at least one".into());
+        }
+        let mut names = BTreeSet::new();
+        for Variant { name, .. } in &sweep.variant {
+            let plain = |c: char| c.is_alphanumeric() || " -_+.".contains(c);
+            if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+                return invalid(format!(
+                    "variant name = {name:?}: allowed are letters, digits, spaces and -_+."
+                ));
+            }
+            if !names.insert(name) {
+                return invalid(format!("variant name = {name:?} stands there twice"));
+            }
+        }
+        Ok(sweep)
+    }
+
+    /// All runs, variant by variant, in the folders they have below `out`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a setting that cannot be used, [`RunError::Folder`] for a folder with a run
+    /// of other settings.
+    pub fn jobs(&self, out: &Path) -> Result<Vec<Job>, Box<dyn std::error::Error>> {
+        let mut jobs = Vec::new();
+        for (index, variant) in self.variant.iter().enumerate() {
+            let sets = [&self.set[..], &variant.set].concat();
+            let env = variant.env.as_ref().unwrap_or(&self.env);
+            let config = RunConfig::resolve(Some(env), None, &sets)?;
+            for &seed in &self.seeds {
+                let config = RunConfig { seed, ..config.clone() };
+                let out = out.join(&variant.name).join(format!("seed-{seed}"));
+                let begun = std::fs::read_to_string(out.join("config.toml")).ok();
+                if begun.as_ref().is_some_and(|begun| *begun != config.to_toml()) {
+                    let reason = "holds a run with other settings; choose another --out".to_owned();
+                    return Err(RunError::Folder { path: out.display().to_string(), reason }.into());
+                }
+                let summary = std::fs::read(out.join("summary.json")).ok();
+                let summary = summary.and_then(|text| serde_json::from_slice::<Summary>(&text).ok());
+                jobs.push(Job {
+                    variant: index,
+                    config,
+                    resume: begun.is_some() && out.join("checkpoint").is_dir(),
+                    out,
+                    finished: summary.filter(|summary| !summary.interrupted),
+                });
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// The results as a Markdown table, a line a variant and a column a seed.
+    ///
+    /// A cell is the mean return of the last greedy episodes and, where a target return was reached,
+    /// the environment steps that took. Medians are over seeds.
+    pub fn table(&self, jobs: &[Job]) -> String {
+        let mut text = String::from("| variant |");
+        for seed in &self.seeds {
+            _ = write!(text, " seed {seed} |");
+        }
+        text += " median return | success | env steps | gradient steps | seconds |\n|---|";
+        text += &"---|".repeat(self.seeds.len() + 5);
+        text.push('\n');
+        for (index, variant) in self.variant.iter().enumerate() {
+            let results: Vec<_> = jobs.iter().filter(|job| job.variant == index).collect();
+            _ = write!(text, "| {} |", variant.name);
+            for job in &results {
+                let Some(summary) = &job.finished else {
+                    text += " – |";
+                    continue;
+                };
+                match (score(summary), summary.solved) {
+                    (Some(score), Some(solved)) => {
+                        _ = write!(text, " {} at {} |", short(score), solved.env_steps)
+                    }
+                    (Some(score), None) => _ = write!(text, " {} |", short(score)),
+                    (None, _) => text += " – |",
+                }
+            }
+            let summaries: Vec<&Summary> = results.iter().filter_map(|job| job.finished.as_ref()).collect();
+            let median = |value: &dyn Fn(&Summary) -> Option<f64>| {
+                Spread::of(summaries.iter().filter_map(|summary| value(summary)).collect()).median
+            };
+            let success = |summary: &Summary| Some(summary.eval.as_ref()?.success);
+            _ = writeln!(
+                text,
+                " {} | {:.0} % | {:.0} | {:.0} | {:.1} |",
+                short(median(&score)),
+                100.0 * median(&success),
+                median(&|summary| Some(summary.env_steps as f64)),
+                median(&|summary| Some(summary.gradient_steps as f64)),
+                median(&|summary| Some(summary.solved.map_or(summary.seconds, |solved| solved.seconds))),
+            );
+        }
+        text
+    }
+
+    /// Writes `results.jsonl` into `out`, a line a finished run.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] when the disk refuses.
+    pub fn write(&self, out: &Path, jobs: &[Job]) -> Result<(), RunError> {
+        let path = out.join("results.jsonl");
+        let folder = |reason: String| RunError::Folder { path: path.display().to_string(), reason };
+        let mut text = Vec::new();
+        for job in jobs {
+            if let Some(summary) = &job.finished {
+                let line = Line { variant: &self.variant[job.variant].name, summary };
+                serde_json::to_writer(&mut text, &line).map_err(|error| folder(error.to_string()))?;
+                text.push(b'\n');
+            }
+        }
+        replace_file(&path, &text).map_err(|error| folder(error.to_string()))
+    }
+}
+
+/// Makes what is left of `jobs` with `make`, `at_once` at a time, and tells `progress` of each, until
+/// `stop` is set.
+///
+/// # Errors
+/// The first failure, with the run's folder in front; runs that have begun are finished.
+pub fn run(
+    jobs: &mut [Job],
+    at_once: usize,
+    stop: &AtomicBool,
+    make: impl Fn(&Job) -> Result<Summary, String> + Sync,
+    progress: impl Fn(&Job, &Summary) + Sync,
+) -> Result<(), String> {
+    let queue = Mutex::new(jobs.iter_mut().filter(|job| job.finished.is_none()));
+    let failure = Mutex::new(None);
+    let next = || {
+        if stop.load(Ordering::Relaxed) || failure.lock().is_ok_and(|failure| failure.is_some()) {
+            return None;
+        }
+        queue.lock().ok()?.next()
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..at_once.max(1) {
+            scope.spawn(|| {
+                while let Some(job) = next() {
+                    match make(job) {
+                        Ok(summary) => {
+                            progress(job, &summary);
+                            job.finished = Some(summary);
+                        }
+                        Err(error) => {
+                            if let Ok(mut failure) = failure.lock() {
+                                failure.get_or_insert(format!("{}: {error}", job.out.display()));
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    });
+    failure.into_inner().ok().flatten().map_or(Ok(()), Err)
+}
+
+/// Mean greedy return.
+fn score(summary: &Summary) -> Option<f64> {
+    Some(summary.eval.as_ref()?.episode_return.mean)
+}
+
+/// Three digits or so.
+fn short(value: f64) -> String {
+    if value.abs() >= 100.0 { format!("{value:.1}") } else { format!("{value:.2}") }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::EvalSummary;
+    use super::super::headless::Solved;
+    use super::*;
+
+    fn load(text: &str) -> Result<Sweep, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sweep.toml");
+        std::fs::write(&path, text).unwrap();
+        Sweep::load(&path).map_err(|error| error.to_string())
+    }
+
+    fn summary(mean: f64, solved: Option<u64>) -> Summary {
+        let episode_return = Spread { mean, ..Spread::default() };
+        Summary {
+            env: "x".into(),
+            seed: 0,
+            env_steps: 1000,
+            gradient_steps: 500,
+            episode_return: None,
+            success: None,
+            score: None,
+            interrupted: false,
+            device: String::new(),
+            seconds: 2.0,
+            eval: Some(EvalSummary {
+                episodes: 1,
+                episode_return,
+                episode_length: Spread::default(),
+                score: Spread::default(),
+                success: 1.0,
+            }),
+            solved: solved.map(|env_steps| Solved { env_steps, seconds: 1.0 }),
+        }
+    }
+
+    const TWO: &str = "env = \"lava-room\"\nseeds = [1, 2, 3]\nset = [\"steps=10\"]\n
+        [[variant]]\nname = \"plain\"\n[[variant]]\nname = \"slow\"\nset = [\"sac.gamma=0.9\"]\n";
+
+    #[test]
+    fn every_variant_runs_with_every_seed_and_results_make_a_table() {
+        let sweep = load(TWO).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut jobs = sweep.jobs(folder.path()).unwrap();
+        let settings = |job: &Job| (job.config.steps, job.config.sac.gamma, job.config.seed);
+        assert_eq!(jobs.iter().map(settings).collect::<Vec<_>>()[2..4], [(10, 0.97, 3), (10, 0.9, 1)]);
+        let made = |job: &Job| {
+            Ok(summary(job.config.seed as f64, (job.variant == 0).then_some(100 * job.config.seed)))
+        };
+        run(&mut jobs, 2, &AtomicBool::new(false), made, |_, _| ()).unwrap();
+        let table = sweep.table(&jobs);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines.len(), 4);
+        let expected =
+            "| plain | 1.00 at 100 | 2.00 at 200 | 3.00 at 300 | 2.00 | 100 % | 1000 | 500 | 1.0 |";
+        assert_eq!(lines[2], expected);
+        assert_eq!(lines[3], "| slow | 1.00 | 2.00 | 3.00 | 2.00 | 100 % | 1000 | 500 | 2.0 |");
+        sweep.write(folder.path(), &jobs).unwrap();
+        let results = std::fs::read_to_string(folder.path().join("results.jsonl")).unwrap();
+        assert_eq!(results.lines().filter(|line| line.contains("\"variant\":\"slow\"")).count(), 3);
+    }
+
+    #[test]
+    fn finished_runs_are_not_made_again_and_other_settings_are_refused() {
+        let sweep = load(TWO).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let first = sweep.jobs(folder.path()).unwrap().remove(0);
+        std::fs::create_dir_all(&first.out).unwrap();
+        std::fs::write(first.out.join("config.toml"), first.config.to_toml()).unwrap();
+        std::fs::write(first.out.join("summary.json"), serde_json::to_vec(&summary(1.0, None)).unwrap())
+            .unwrap();
+        let mut jobs = sweep.jobs(folder.path()).unwrap();
+        let made = Mutex::new(0);
+        let count = |_: &Job| {
+            *made.lock().unwrap() += 1;
+            Ok(summary(0.0, None))
+        };
+        run(&mut jobs, 1, &AtomicBool::new(false), count, |_, _| ()).unwrap();
+        assert_eq!(made.into_inner().unwrap(), 5);
+        let other = load(&TWO.replace("steps=10", "steps=20")).unwrap();
+        let error = other.jobs(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("holds a run with other settings"), "{error}");
+    }
+
+    #[test]
+    fn a_failure_names_its_run_and_mistakes_their_line() {
+        let sweep = load(TWO).unwrap();
+        let mut jobs = sweep.jobs(Path::new("nowhere")).unwrap();
+        let error =
+            run(&mut jobs, 1, &AtomicBool::new(false), |_| Err("no disk".to_owned()), |_, _| ()).unwrap_err();
+        assert!(error.contains("plain") && error.ends_with("no disk"), "{error}");
+        assert!(load("env = 1").unwrap_err().contains("sweep.toml:1: "));
+        assert!(load("env = \"x\"\nseeds = []\nvariant = []").unwrap_err().contains("at least one"));
+        let named = |name: &str| format!("env = \"x\"\nseeds = [1]\n[[variant]]\nname = \"{name}\"\n");
+        assert!(load(&named("../up")).unwrap_err().contains("allowed are letters"));
+        let twice = named("a") + "[[variant]]\nname = \"a\"\n";
+        assert!(load(&twice).unwrap_err().contains("twice"));
+        let unknown = load(&(named("a") + "set = [\"sac.gama=1\"]\n")).unwrap();
+        assert!(unknown.jobs(Path::new("nowhere")).unwrap_err().to_string().contains("sac.gama"));
+    }
+}

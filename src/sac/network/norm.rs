@@ -1,0 +1,115 @@
+//! Layer normalisation and the ReLU after it (Ba et al. 2016), as PyTorch's `nn.LayerNorm`:
+//! `y = max(w · x̂ + b, 0)` with `x̂ = (x − mean) / √(variance + 1e-5)` over the entries of a row.
+
+use pulp::Arch;
+
+use crate::sac::buffer::{Buffer, LANES, padded};
+
+const EPSILON: f32 = 1e-5;
+
+/// Where the weights and biases of one normalised layer lie in the flat parameters, `[width]` each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Norm {
+    pub(super) outputs: usize,
+    pub(super) width: usize,
+    pub(super) weight: usize,
+    pub(super) bias: usize,
+}
+
+/// What a forward pass leaves for the backward pass.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Normalized {
+    /// `[rows, width]`: the layer's sums `x` before, `x̂` after.
+    pub(super) values: Buffer,
+    /// `[rows]`: `1 / √(variance + 1e-5)`.
+    scales: Vec<f32>,
+}
+
+impl Norm {
+    /// Takes its place from `end` on, the end of the parameters so far.
+    pub(super) fn new(outputs: usize, end: &mut usize) -> Self {
+        let (weight, width) = (*end, padded(outputs));
+        *end = weight + 2 * width;
+        Self { outputs, width, weight, bias: weight + width }
+    }
+
+    /// Normalises the sums in `normalized` and fills `out`, `[rows, width]`.
+    pub(super) fn forward(&self, parameters: &[f32], normalized: &mut Normalized, out: &mut [f32]) {
+        let Normalized { values, scales } = normalized;
+        let (weights, biases) = parameters[self.weight..self.bias + self.width].split_at(self.width);
+        scales.clear();
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                let share = 1.0 / self.outputs as f32;
+                for (x, y) in values.chunks_exact_mut(self.width).zip(out.chunks_exact_mut(self.width)) {
+                    // The padding stays 0.
+                    let x = &mut x[..self.outputs];
+                    let mean = share * sum(x, x, |x, _| x);
+                    x.iter_mut().for_each(|x| *x -= mean);
+                    let scale = 1.0 / (share * sum(x, x, |x, _| x * x) + EPSILON).sqrt();
+                    x.iter_mut().for_each(|x| *x *= scale);
+                    scales.push(scale);
+                    let (y, padding) = y.split_at_mut(self.outputs);
+                    padding.fill(0.0);
+                    for ((y, x), (weight, bias)) in y.iter_mut().zip(x).zip(weights.iter().zip(biases)) {
+                        *y = (weight * *x + bias).max(0.0);
+                    }
+                }
+            },
+        );
+    }
+
+    /// Turns `delta`, the gradient with respect to `w · x̂ + b`, into that with respect to `x`:
+    /// `(g − mean(g) − x̂ · mean(g · x̂)) / √(variance + 1e-5)` with `g = w · delta`; fills its places of
+    /// `gradient` with `dL/dw = Σ_rows delta · x̂` and `dL/db = Σ_rows delta`.
+    pub(super) fn backward(
+        &self,
+        parameters: &[f32],
+        normalized: &Normalized,
+        delta: &mut [f32],
+        gradient: &mut [f32],
+    ) {
+        let weights = &parameters[self.weight..self.bias];
+        let gradients = &mut gradient[self.weight..self.bias + self.width];
+        gradients.fill(0.0);
+        let (weight_gradients, bias_gradients) = gradients.split_at_mut(self.width);
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                let share = 1.0 / self.outputs as f32;
+                let rows = normalized.values.chunks_exact(self.width).zip(&normalized.scales);
+                for ((x, scale), delta) in rows.zip(delta.chunks_exact_mut(self.width)) {
+                    let (x, delta) = (&x[..self.outputs], &mut delta[..self.outputs]);
+                    let sums = weight_gradients.iter_mut().zip(bias_gradients.iter_mut());
+                    for (((delta, x), weight), (of_weight, of_bias)) in
+                        delta.iter_mut().zip(x).zip(weights).zip(sums)
+                    {
+                        *of_weight += *delta * x;
+                        *of_bias += *delta;
+                        *delta *= weight;
+                    }
+                    let mean = share * sum(delta, x, |g, _| g);
+                    let slope = share * sum(delta, x, |g, x| g * x);
+                    for (delta, x) in delta.iter_mut().zip(x) {
+                        *delta = scale * (*delta - mean - x * slope);
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// `Σ of(a, b)` in lanes, which a sum in order would not allow.
+#[inline(always)]
+fn sum(a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sums = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += of(*a, *b);
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| of(*a, *b)).sum();
+    sums.iter().sum::<f32>() + rest
+}
