@@ -12,7 +12,7 @@ use entropy_arcade::sac::tabular::TabularMdp;
 use entropy_arcade::sac::{Backup, SacConfig, TargetUpdate, Temperature};
 use entropy_arcade::sim::level::Level;
 use entropy_arcade::sim::worlds::WorldChoice;
-use entropy_arcade::sim::worlds::lava_room::CellModel;
+use entropy_arcade::sim::worlds::lava_room::{CellModel, LavaRoom};
 use entropy_arcade::sim::{SimConfig, run_agent_step};
 
 /// A small room of its own.
@@ -28,7 +28,7 @@ fn anywhere(level: Level) -> (Level, CellModel) {
 
 /// What agents that act uniformly at random live through in `level`: `steps` steps in each of 64 arenas.
 fn experience(level: &Level, seed: u64, steps: usize) -> StepBatch {
-    let world = WorldChoice::LavaRoom(level.clone());
+    let world = WorldChoice::of::<LavaRoom>(level.clone());
     let sim = SimConfig { arenas: 64, seed, stream: Stream::Environment };
     let policy = LearningPolicy(untrained(world.spec().action.len()));
     let mut app = headless_app(&world, sim, Casting::all(vec![Controller::Learning]), policy, 1);
@@ -162,7 +162,7 @@ fn errors(backup: Backup, seed: u64) -> (f64, f64) {
         },
         ..LearnerConfig::default()
     };
-    let spec = WorldChoice::LavaRoom(level.clone()).spec();
+    let spec = WorldChoice::of::<LavaRoom>(level.clone()).spec();
     let setup = LearnerSetup::new(spec, config.clone());
     let mut learner = Learner::new(LearnerSetup { device: DeviceChoice::Cpu, seed, ..setup }).unwrap();
     learner.push(&steps, true);

@@ -27,7 +27,8 @@ impl Critic {
     ) -> Result<Self, SacError> {
         config.validate()?;
         let architecture = Architecture::new(config, inputs.into())?;
-        let names: &[&str] = if config.backup == Backup::Single { &["critic1"] } else { &["critic1", "critic2"] };
+        let names: &[&str] =
+            if config.backup == Backup::Single { &["critic1"] } else { &["critic1", "critic2"] };
         let critic = |name: &&str| {
             let mut critic = Network::zeros(&architecture, actions, config.critic_head);
             critic.parameters = critic.flat(tensors, |own| format!("{name}.{own}"))?;

@@ -19,8 +19,8 @@ use self::networks::{Ensemble, Layout, upload};
 use self::optimizer::Adam;
 use super::network::tensor;
 use super::{
-    ActorGradient, Backup, Head, HostTensor, Init, Inputs, SacConfig, SacError, SacUpdate, Temperature,
-    TensorMap, UpdateReport,
+    Backup, Head, HostTensor, Init, Inputs, SacConfig, SacError, SacUpdate, Temperature, TensorMap,
+    UpdateReport,
 };
 use crate::mdp::{Rng, TransitionBatch};
 
