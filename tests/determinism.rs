@@ -21,7 +21,8 @@ fn the_same_seed_gives_the_same_run() {
         let lag = last["rollout/policy_lag"].as_f64().unwrap();
         assert!(lag > 0.0 && (lag - learned).abs() < 1.0, "{env}: {lag}, {learned} on average");
         let probabilities = last["train/action_probabilities"].as_array().unwrap();
-        assert_eq!(probabilities.len(), if env == "lava-room" { 5 } else { 3 });
+        let sum: f64 = probabilities.iter().filter_map(|probability| probability.as_f64()).sum();
+        assert!(probabilities.len() > 1 && (sum - 1.0).abs() < 1e-5, "{env}: {probabilities:?}");
 
         let other = quick(env, 8, 6_000);
         train(&other, &c, false).unwrap();
