@@ -92,25 +92,8 @@ impl Learner {
         if matches!(setup.spec.action, ActionSpace::Continuous(_)) {
             return Err(LearnerError::ContinuousActions(setup.spec.name.clone()));
         }
-        let (inputs, actions) = (Inputs::from(&setup.spec.observation), setup.spec.action.len());
-        let config = &setup.config;
-        let pool = pool(config.threads);
-        // Priorities come from errors on the host, which only the CPU's step keeps there.
-        let device = match setup.device {
-            DeviceChoice::Gpu if config.prioritized.is_some() => {
-                return Err(LearnerError::NoTdErrors("a GPU".into()));
-            }
-            DeviceChoice::Auto if config.prioritized.is_some() => DeviceChoice::Cpu,
-            device => device,
-        };
-        let make = || device::choose(device, &config.sac, inputs, actions, config.batch_size, setup.seed);
-        let (sac, mut reason) = match &pool {
-            Some(pool) => pool.install(make)?,
-            None => make()?,
-        };
-        if device != setup.device {
-            reason = "cpu (fused): prioritized replay needs TD errors at hand".into();
-        }
+        let pool = pool(setup.config.threads);
+        let (sac, reason) = open(&setup, setup.device, pool.as_ref())?;
         let mut learner = Self::with_update(setup, sac, reason);
         learner.pool = pool;
         if let Some(folder) = learner.setup.resume.clone() {
@@ -274,16 +257,11 @@ impl Learner {
     /// Goes on with the same networks and optimiser on another device. A GPU takes seconds to open.
     ///
     /// # Errors
-    /// [`LearnerError::Device`] when there is no such device or it fails; nothing has changed then.
+    /// [`LearnerError`] when there is no such device, it fails, or gives prioritized replay no TD errors;
+    /// nothing has changed then.
     pub fn set_device(&mut self, choice: DeviceChoice) -> Result<(), LearnerError> {
         let (tensors, steps) = (self.sac.export()?, self.sac.gradient_steps());
-        let LearnerSetup { spec, config, seed, .. } = &self.setup;
-        let (inputs, actions) = (Inputs::from(&spec.observation), spec.action.len());
-        let make = || device::choose(choice, &config.sac, inputs, actions, config.batch_size, *seed);
-        let (mut sac, reason) = match &self.pool {
-            Some(pool) => pool.install(make)?,
-            None => make()?,
-        };
+        let (mut sac, reason) = open(&self.setup, choice, self.pool.as_ref())?;
         sac.import(&tensors, steps)?;
         (self.sac, self.reason, self.setup.device) = (sac, reason, choice);
         Ok(())
@@ -354,6 +332,31 @@ impl Learner {
         self.counters = checkpoint.manifest.counters;
         Ok(())
     }
+}
+
+/// Fresh networks on the device that `choice` comes to, and why on that one.
+fn open(
+    setup: &LearnerSetup,
+    choice: DeviceChoice,
+    pool: Option<&rayon::ThreadPool>,
+) -> Result<(Box<dyn SacUpdate>, String), LearnerError> {
+    let LearnerSetup { spec, config, seed, .. } = setup;
+    let (inputs, actions) = (Inputs::from(&spec.observation), spec.action.len());
+    // Priorities come from errors on the host, which only the CPU's step keeps there.
+    let device = match choice {
+        DeviceChoice::Gpu if config.prioritized.is_some() => {
+            return Err(LearnerError::NoTdErrors("a GPU".into()));
+        }
+        DeviceChoice::Auto if config.prioritized.is_some() => DeviceChoice::Cpu,
+        device => device,
+    };
+    let make = || device::choose(device, &config.sac, inputs, actions, config.batch_size, *seed);
+    let (sac, reason) = match pool {
+        Some(pool) => pool.install(make)?,
+        None => make()?,
+    };
+    let forced = device != choice;
+    Ok((sac, if forced { "cpu (fused): prioritized replay needs TD errors at hand".into() } else { reason }))
 }
 
 fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
