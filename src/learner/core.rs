@@ -1,5 +1,6 @@
 //! The learner itself, without a thread: steps in, gradient steps, policies out.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -95,22 +96,12 @@ impl Learner {
         let (inputs, actions) = (Inputs::from(&setup.spec.observation), setup.spec.action.len());
         let config = &setup.config;
         let pool = pool(config.threads);
-        // Priorities come from errors on the host, which only the CPU's step keeps there.
-        let device = match setup.device {
-            DeviceChoice::Gpu if config.prioritized.is_some() => {
-                return Err(LearnerError::NoTdErrors("a GPU".into()));
-            }
-            DeviceChoice::Auto if config.prioritized.is_some() => DeviceChoice::Cpu,
-            device => device,
-        };
-        let make = || device::choose(device, &config.sac, inputs, actions, config.batch_size, setup.seed);
-        let (sac, mut reason) = match &pool {
+        let (size, ranked) = (config.batch_size, config.prioritized.is_some());
+        let make = || device::choose(setup.device, &config.sac, inputs, actions, size, ranked, setup.seed);
+        let (sac, reason) = match &pool {
             Some(pool) => pool.install(make)?,
             None => make()?,
         };
-        if device != setup.device {
-            reason = "cpu (fused): prioritized replay needs TD errors at hand".into();
-        }
         let mut learner = Self::with_update(setup, sac, reason);
         learner.pool = pool;
         if let Some(folder) = learner.setup.resume.clone() {
@@ -181,8 +172,7 @@ impl Learner {
                 }
                 last = sac.update(batch, report && step + 1 == count)?;
                 if prioritized.is_some() {
-                    let td_errors = ranking(&**sac)?;
-                    replay.update_priorities(&batch.indices, td_errors);
+                    replay.update_priorities(&batch.indices, &ranking(&**sac)?);
                 }
                 counters.gradient_steps += 1;
                 counters.credit = counters.credit.saturating_sub(CREDIT_UNIT);
@@ -252,9 +242,6 @@ impl Learner {
     /// [`LearnerError`] for a value out of range; nothing has changed then.
     pub fn set_config(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
         config.validate()?;
-        if config.prioritized.is_some() && self.sac.td_errors().is_none() {
-            return Err(LearnerError::NoTdErrors(self.sac.device()));
-        }
         self.sac.set_config(config.sac.clone())?;
         self.replay.set_returns(config.n_step, config.sac.gamma);
         self.replay.set_priorities(config.prioritized.map(|prioritized| prioritized.priorities()));
@@ -270,7 +257,8 @@ impl Learner {
         let (tensors, steps) = (self.sac.export()?, self.sac.gradient_steps());
         let LearnerSetup { spec, config, seed, .. } = &self.setup;
         let (inputs, actions) = (Inputs::from(&spec.observation), spec.action.len());
-        let make = || device::choose(choice, &config.sac, inputs, actions, config.batch_size, *seed);
+        let (size, ranked) = (config.batch_size, config.prioritized.is_some());
+        let make = || device::choose(choice, &config.sac, inputs, actions, size, ranked, *seed);
         let (mut sac, reason) = match &self.pool {
             Some(pool) => pool.install(make)?,
             None => make()?,
@@ -363,8 +351,8 @@ fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
 }
 
 /// The errors of the last gradient step, which must be numbers: one that is not would rank for ever.
-fn ranking(sac: &dyn SacUpdate) -> Result<&[f32], LearnerError> {
-    let td_errors = sac.td_errors().ok_or_else(|| LearnerError::NoTdErrors(sac.device()))?;
+fn ranking(sac: &dyn SacUpdate) -> Result<Cow<'_, [f32]>, LearnerError> {
+    let td_errors = sac.td_errors()?;
     if td_errors.iter().all(|td_error| td_error.is_finite()) {
         Ok(td_errors)
     } else {
