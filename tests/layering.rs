@@ -16,9 +16,9 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         // The panel lies on top of the view: it takes room from it and shares its colours.
         ("panel", vec!["mdp", "sim", "agent", "learner", "sac", "view"]),
         ("config", vec!["mdp", "learner", "sac"]),
-        ("run", vec!["mdp", "sim", "agent", "learner", "sac", "config"]),
+        ("run", vec!["mdp", "replay", "sim", "agent", "learner", "sac", "config"]),
         ("app", vec!["mdp", "sim", "agent", "learner", "sac", "config", "run", "view", "panel"]),
-        ("cli", vec!["mdp", "app", "config", "learner", "sim"]),
+        ("cli", vec!["mdp", "app", "config", "learner", "sim", "run"]),
     ])
 }
 

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use entropy_arcade::mdp::{Action, EpisodeEnd, ObservationSpace, Origin, StepBatch, TransitionBatch};
+use entropy_arcade::mdp::{
+    Action, EpisodeEnd, ObservationSpace, Origin, StepBatch, TabularModel, TransitionBatch,
+};
 use entropy_arcade::replay::{Priorities, PriorityConfig, ReplayBuffer, ReplayConfig};
 use entropy_arcade::sac::tabular::{SoftValues, TabularMdp};
 use safetensors::{Dtype, SafeTensors};
@@ -248,19 +250,14 @@ fn nstep(case: &Case, failures: &mut Vec<String>) {
 
 /// The case's MDP. Its rows sum to 1 only as far as single precision goes.
 fn mdp(case: &Case) -> TabularMdp {
-    TabularMdp::new(
-        [case.shape("states"), case.shape("actions")],
-        case.floats["in.transition"].clone(),
-        case.floats["in.reward"].clone(),
-        case.number("gamma"),
-        case.number("alpha"),
-    )
-    .unwrap()
+    let shape = [case.shape("states"), case.shape("actions")];
+    let model = TabularModel::dense(shape, &case.floats["in.transition"], &case.floats["in.reward"]);
+    TabularMdp::new(model.unwrap(), case.number("gamma"), case.number("alpha")).unwrap()
 }
 
 fn soft_value_iteration(case: &Case, failures: &mut Vec<String>) {
     for optimum in [mdp(case).soft_value_iteration(), mdp(case).soft_policy_iteration()] {
-        let SoftValues { q, v } = optimum.values;
+        let SoftValues { q, v, .. } = optimum.values;
         let found =
             [("out.q", q), ("out.v", v), ("out.policy", optimum.policy), ("out.entropy", optimum.entropy)];
         case.conclude(&found, &[], &[], failures);
@@ -268,7 +265,8 @@ fn soft_value_iteration(case: &Case, failures: &mut Vec<String>) {
 }
 
 fn soft_policy_evaluation(case: &Case, failures: &mut Vec<String>) {
-    let SoftValues { q, v } = mdp(case).soft_policy_evaluation(&case.floats["in.policy"]);
+    let values = mdp(case).soft_policy_evaluation(&case.floats["in.policy"]);
+    let SoftValues { q, v, .. } = values.unwrap();
     case.conclude(&[("out.q", q), ("out.v", v)], &[], &[], failures);
 }
 

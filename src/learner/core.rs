@@ -12,7 +12,7 @@ use crate::mdp::{
     ActionSpace, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, WorldOptions, rng,
 };
 use crate::replay::{ReplayBuffer, ReplayConfig, effective_sample_size};
-use crate::sac::{CategoricalPolicy, Inputs, SacError, SacUpdate, UpdateReport, weights};
+use crate::sac::{CategoricalPolicy, Critic, Inputs, SacError, SacUpdate, UpdateReport, weights};
 
 /// One gradient step of credit. Whole numbers add up the same in any order and on any disk.
 const CREDIT_UNIT: u64 = 1_000_000;
@@ -93,15 +93,8 @@ impl Learner {
         if matches!(setup.spec.action, ActionSpace::Continuous(_)) {
             return Err(LearnerError::ContinuousActions(setup.spec.name.clone()));
         }
-        let (inputs, actions) = (Inputs::from(&setup.spec.observation), setup.spec.action.len());
-        let config = &setup.config;
-        let pool = pool(config.threads);
-        let (size, ranked) = (config.batch_size, config.prioritized.is_some());
-        let make = || device::choose(setup.device, &config.sac, inputs, actions, size, ranked, setup.seed);
-        let (sac, reason) = match &pool {
-            Some(pool) => pool.install(make)?,
-            None => make()?,
-        };
+        let pool = pool(setup.config.threads);
+        let (sac, reason) = open(&setup, setup.device, pool.as_ref())?;
         let mut learner = Self::with_update(setup, sac, reason);
         learner.pool = pool;
         if let Some(folder) = learner.setup.resume.clone() {
@@ -198,6 +191,15 @@ impl Learner {
         Ok(PolicySnapshot { version, gradient_steps, policy: Arc::new(policy) })
     }
 
+    /// A copy of the critics as they stand, to read action values from.
+    ///
+    /// # Errors
+    /// [`LearnerError::Sac`] when they cannot be read from the device.
+    pub fn critic(&self) -> Result<Critic, LearnerError> {
+        let EnvironmentSpec { observation, action, .. } = &self.setup.spec;
+        Ok(Critic::from_tensors(self.sac.config(), observation, action.len(), &self.sac.export()?)?)
+    }
+
     /// Counters so far.
     pub fn counters(&self) -> Counters {
         self.counters
@@ -255,14 +257,7 @@ impl Learner {
     /// [`LearnerError::Device`] when there is no such device or it fails; nothing has changed then.
     pub fn set_device(&mut self, choice: DeviceChoice) -> Result<(), LearnerError> {
         let (tensors, steps) = (self.sac.export()?, self.sac.gradient_steps());
-        let LearnerSetup { spec, config, seed, .. } = &self.setup;
-        let (inputs, actions) = (Inputs::from(&spec.observation), spec.action.len());
-        let (size, ranked) = (config.batch_size, config.prioritized.is_some());
-        let make = || device::choose(choice, &config.sac, inputs, actions, size, ranked, *seed);
-        let (mut sac, reason) = match &self.pool {
-            Some(pool) => pool.install(make)?,
-            None => make()?,
-        };
+        let (mut sac, reason) = open(&self.setup, choice, self.pool.as_ref())?;
         sac.import(&tensors, steps)?;
         (self.sac, self.reason, self.setup.device) = (sac, reason, choice);
         Ok(())
@@ -332,6 +327,22 @@ impl Learner {
         self.rng = checkpoint.manifest.replay_rng.clone();
         self.counters = checkpoint.manifest.counters;
         Ok(())
+    }
+}
+
+/// Fresh networks on the device that `choice` comes to, and why on that one.
+fn open(
+    setup: &LearnerSetup,
+    choice: DeviceChoice,
+    pool: Option<&rayon::ThreadPool>,
+) -> Result<(Box<dyn SacUpdate>, String), LearnerError> {
+    let LearnerSetup { spec, config, seed, .. } = setup;
+    let (inputs, actions) = (Inputs::from(&spec.observation), spec.action.len());
+    let (size, ranked) = (config.batch_size, config.prioritized.is_some());
+    let make = || Ok(device::choose(choice, &config.sac, inputs, actions, size, ranked, *seed)?);
+    match pool {
+        Some(pool) => pool.install(make),
+        None => make(),
     }
 }
 

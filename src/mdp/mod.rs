@@ -6,10 +6,12 @@ mod episode;
 mod policy;
 mod seed;
 mod space;
+mod tabular;
 mod transition;
 
 pub use episode::{EpisodeEnd, EpisodeSummary, RewardTerm};
 pub use policy::{Decisions, Policy, PolicySnapshot, PolicyState};
 pub use seed::{Rng, Stream, rng};
 pub use space::{ActionSpace, EnvironmentSpec, GridShape, ObservationSpace, WorldOptions};
+pub use tabular::{TabularError, TabularModel, TabularOutcome};
 pub use transition::{Action, ObservationBatch, Origin, StepBatch, TransitionBatch, push_features};

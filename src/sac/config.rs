@@ -100,6 +100,11 @@ pub enum Head {
 pub enum ActorGradient {
     /// Sums over all actions: no noise, no bias (Christodoulou 2019, equation 12).
     Expected,
+    /// Exact as well, towards the same optimum from the other side: `temperature · KL(t ‖ p)` to the policy
+    /// `t = softmax(Qagg / temperature)`. An action that the policy has all but given up, from which the
+    /// others let it return only as fast as it is probable, is won back as soon as its value rises
+    /// (Chan et al. 2022, section 3).
+    ForwardKl,
     /// Score function `Qagg(a_k) · ∇ ln p(a_k)` of sampled actions without a baseline: unbiased, noisy
     /// (Williams 1992).
     Reinforce {
@@ -115,6 +120,13 @@ pub enum ActorGradient {
         /// Temperature of the relaxation, 0.01–100: lower is less biased and noisier.
         relaxation: f32,
     },
+}
+
+impl ActorGradient {
+    /// Whether it draws random numbers.
+    pub fn is_sampled(self) -> bool {
+        matches!(self, Self::Reinforce { .. } | Self::Gumbel { .. })
+    }
 }
 
 /// The state-value network of the first Soft Actor-Critic (Haarnoja et al. 2018a), whose target copy
@@ -291,7 +303,7 @@ impl SacConfig {
             check((1..=1024).contains(&samples), key, samples.to_string(), "1 to 1024")
         };
         match self.actor_gradient {
-            ActorGradient::Expected => {}
+            ActorGradient::Expected | ActorGradient::ForwardKl => {}
             ActorGradient::Reinforce { samples } => drawn(samples)?,
             ActorGradient::Gumbel { samples, relaxation } => {
                 drawn(samples)?;

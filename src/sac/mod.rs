@@ -11,6 +11,7 @@ mod autodiff;
 mod batch;
 mod buffer;
 mod config;
+mod critic;
 mod draws;
 mod fresh;
 mod fused;
@@ -26,6 +27,7 @@ pub use autodiff::AutodiffSac;
 pub use config::{
     ActorGradient, Backup, CriticLoss, Head, SacConfig, TargetUpdate, Temperature, ValueNetwork,
 };
+pub use critic::Critic;
 pub use fused::{FusedSac, Recorder};
 pub use policy::CategoricalPolicy;
 pub use report::UpdateReport;

@@ -1,19 +1,26 @@
-//! Soft fixed points of MDPs small enough to write down, in double precision (the specification's
+//! Soft fixed points of worlds small enough to enumerate, in double precision (the specification's
 //! section 15): what learned values can be held against.
 //!
 //! Nothing is learned or approximated here; the gradient step is `fused`'s and `autodiff`'s matter.
+//! Both operators iterated here shrink differences of values by `gamma` in the largest norm, so that
+//! from the last change follows how far away the fixed point is (Haarnoja et al. 2017, theorem 3;
+//! 2018, lemma 1; Puterman 1994, theorem 6.3.1).
 
 use super::SacError;
+use crate::mdp::{TabularModel, TabularOutcome};
 
-/// An MDP as tables, with `S` states of which none is terminal and `A` actions.
+/// Iterations end when no value changed by more than this share of the largest one (or of 1): far
+/// above rounding, which they could chase for ever.
+const SMALLEST_CHANGE: f64 = 1e-13;
+
+/// A model whose future is discounted and whose policies are paid for their entropy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TabularMdp {
-    states: usize,
-    actions: usize,
-    transition: Vec<f64>,
-    reward: Vec<f64>,
+    model: TabularModel,
     gamma: f64,
     temperature: f64,
+    /// What differences of values shrink by: `gamma`, and what the probabilities exceed 1 by.
+    contraction: f64,
 }
 
 /// Soft values of a policy.
@@ -23,6 +30,8 @@ pub struct SoftValues {
     pub q: Vec<f64>,
     /// `[S]`: soft value of each state.
     pub v: Vec<f64>,
+    /// How far any entry of `q` or `v` may be from the fixed point, rounding aside.
+    pub error: f64,
 }
 
 /// The soft-optimal policy and its values.
@@ -37,99 +46,99 @@ pub struct SoftOptimum {
 }
 
 impl TabularMdp {
-    /// The MDP with `P[s, a, s']` in `transition`, `[S, A, S]` with rows that sum to 1, and `r[s, a]`
-    /// in `reward`, `[S, A]`; 0 ≤ `gamma` < 1 and `temperature` > 0.
+    /// `model` with 0 ≤ `gamma` < 1 and `temperature` > 0.
     ///
     /// # Errors
-    /// [`SacError::Config`] names the first argument of another shape or out of range.
-    pub fn new(
-        [states, actions]: [usize; 2],
-        transition: Vec<f64>,
-        reward: Vec<f64>,
-        gamma: f64,
-        temperature: f64,
-    ) -> Result<Self, SacError> {
-        let table = states * actions;
-        let stochastic = |rows: &[f64], width: usize| {
-            rows.chunks_exact(width)
-                .all(|row| row.iter().all(|&p| p >= 0.0) && (row.iter().sum::<f64>() - 1.0).abs() < 1e-5)
+    /// [`SacError::Config`] names the one that is out of range.
+    pub fn new(model: TabularModel, gamma: f64, temperature: f64) -> Result<Self, SacError> {
+        let going_on = |row: &[TabularOutcome]| -> f64 {
+            row.iter().filter(|outcome| outcome.next.is_some()).map(|outcome| outcome.probability).sum()
         };
+        let contraction = gamma * model.rows().map(going_on).fold(1.0, f64::max);
         for (ok, key, value, allowed) in [
-            (table > 0, "[states, actions]", format!("{states}, {actions}"), "1 or more of each"),
-            (
-                table > 0 && transition.len() == table * states && stochastic(&transition, states),
-                "transition",
-                format!("{} numbers", transition.len()),
-                "[S, A, S] with rows that sum to 1",
-            ),
-            (
-                reward.len() == table && reward.iter().all(|reward| reward.is_finite()),
-                "reward",
-                format!("{} numbers", reward.len()),
-                "[S, A], finite",
-            ),
-            ((0.0..1.0).contains(&gamma), "gamma", gamma.to_string(), "0 ≤ gamma < 1"),
-            (temperature > 0.0 && temperature.is_finite(), "temperature", temperature.to_string(), "above 0"),
+            (gamma >= 0.0 && contraction < 1.0, "gamma", gamma, "0 ≤ gamma < 1"),
+            (temperature > 0.0 && temperature.is_finite(), "temperature", temperature, "above 0"),
         ] {
             if !ok {
-                return Err(SacError::Config { key, value, allowed });
+                return Err(SacError::Config { key, value: value.to_string(), allowed });
             }
         }
-        Ok(Self { states, actions, transition, reward, gamma, temperature })
+        Ok(Self { model, gamma, temperature, contraction })
+    }
+
+    /// What is solved.
+    pub fn model(&self) -> &TabularModel {
+        &self.model
     }
 
     /// The uniform policy, `[S, A]`.
     pub fn uniform_policy(&self) -> Vec<f64> {
-        vec![1.0 / self.actions as f64; self.states * self.actions]
+        vec![1.0 / self.model.actions() as f64; self.model.rewards().len()]
     }
 
-    /// Soft values of `policy`, `[S, A]` with rows that sum to 1:
+    /// Soft values of `policy`, `[S, A]` with rows that sum to 1 within 1e-5:
     /// `V = Σ_a pi(a) (Q − temperature · ln pi(a))` (Haarnoja et al. 2018, lemma 1).
-    pub fn soft_policy_evaluation(&self, policy: &[f64]) -> SoftValues {
-        debug_assert_eq!(policy.len(), self.states * self.actions);
-        self.fixed_point(|state, q| {
-            let row = &policy[state * self.actions..(state + 1) * self.actions];
-            let terms = row.iter().zip(q).filter(|(p, _)| **p > 0.0);
-            terms.map(|(p, q)| p * (q - self.temperature * p.ln())).sum()
-        })
+    ///
+    /// # Errors
+    /// [`SacError::Config`] for a policy of another length or whose rows are no probabilities.
+    pub fn soft_policy_evaluation(&self, policy: &[f64]) -> Result<SoftValues, SacError> {
+        let is_policy = policy.len() == self.model.rewards().len()
+            && policy
+                .chunks_exact(self.model.actions())
+                .all(|row| row.iter().all(|&p| p >= 0.0) && (row.iter().sum::<f64>() - 1.0).abs() <= 1e-5);
+        if is_policy {
+            return Ok(self.evaluate(policy, vec![0.0; self.model.states()]));
+        }
+        let allowed = "[S, A] with rows that sum to 1";
+        Err(SacError::Config { key: "policy", value: format!("{} numbers", policy.len()), allowed })
     }
 
     /// Soft-optimal values by iterating `V = temperature · ln Σ_a exp(Q / temperature)`
     /// (Haarnoja et al. 2017, theorem 3).
     pub fn soft_value_iteration(&self) -> SoftOptimum {
-        let values = self.fixed_point(|_, q| self.soft_maximum(q));
-        let policy = self.softmax_policy(&values.q);
-        let entropy = policy.chunks_exact(self.actions).map(entropy).collect();
-        SoftOptimum { values, policy, entropy }
+        let from = vec![0.0; self.model.states()];
+        self.optimum(self.fixed_point(from, |_, q| self.soft_maximum(q)))
     }
 
     /// The same optimum by evaluating a policy and improving it to the softmax of its values, from
-    /// the uniform policy on, until it stays (Haarnoja et al. 2018, theorem 1).
+    /// the uniform policy on, until no soft maximum exceeds the policy's value
+    /// (Haarnoja et al. 2018, lemma 2 and theorem 1).
     pub fn soft_policy_iteration(&self) -> SoftOptimum {
-        let mut policy = self.uniform_policy();
-        let mut values = self.soft_policy_evaluation(&policy);
+        let mut values = self.evaluate(&self.uniform_policy(), vec![0.0; self.model.states()]);
         loop {
-            policy = self.softmax_policy(&values.q);
-            let improved = self.soft_policy_evaluation(&policy);
-            // Values only rise; once they rise by rounding alone, this is the optimum.
-            let risen = largest_difference(&improved.v, &values.v);
-            let size = improved.v.iter().fold(1.0, |size: f64, v| size.max(v.abs()));
-            values = improved;
-            if risen <= 1e-13 * size {
-                let entropy = policy.chunks_exact(self.actions).map(entropy).collect();
-                return SoftOptimum { values, policy, entropy };
+            let maxima: Vec<f64> = self.rows(&values.q).map(|q| self.soft_maximum(q)).collect();
+            let gain = largest_difference(&maxima, &values.v);
+            // The maxima are one step of value iteration away from the policy's values.
+            if !self.moves(gain, &values.v) {
+                let error = gain / (1.0 - self.contraction) + values.error;
+                return self.optimum(SoftValues { error, ..values });
             }
+            values = self.evaluate(&self.softmax_policy(&values.q), values.v);
         }
+    }
+
+    /// Iterates the values of `policy` from `from`.
+    fn evaluate(&self, policy: &[f64], from: Vec<f64>) -> SoftValues {
+        let bonuses: Vec<f64> = self.rows(policy).map(|row| self.temperature * entropy(row)).collect();
+        self.fixed_point(from, |state, q| {
+            let row = &policy[state * q.len()..(state + 1) * q.len()];
+            bonuses[state] + row.iter().zip(q).map(|(p, q)| p * q).sum::<f64>()
+        })
+    }
+
+    fn optimum(&self, values: SoftValues) -> SoftOptimum {
+        let policy = self.softmax_policy(&values.q);
+        let entropy = self.rows(&policy).map(entropy).collect();
+        SoftOptimum { values, policy, entropy }
     }
 
     /// `softmax(Q / temperature)` of every state.
     fn softmax_policy(&self, q: &[f64]) -> Vec<f64> {
-        let rows = q.chunks_exact(self.actions);
-        rows.flat_map(|row| {
+        let probabilities = |row| {
             let v = self.soft_maximum(row);
             row.iter().map(move |q| ((q - v) / self.temperature).exp())
-        })
-        .collect()
+        };
+        self.rows(q).flat_map(probabilities).collect()
     }
 
     /// `temperature · ln Σ_a exp(q(a) / temperature)`, safe from overflow.
@@ -139,31 +148,41 @@ impl TabularMdp {
         largest + self.temperature * sum.ln()
     }
 
-    /// Iterates `V(s) = value(s, Q(s, ·))`, `Q = r + gamma P V` from `V = 0` to its fixed point.
-    fn fixed_point(&self, value: impl Fn(usize, &[f64]) -> f64) -> SoftValues {
-        let mut values = SoftValues { q: self.reward.clone(), v: vec![0.0; self.states] };
-        // Each sweep shrinks the error by gamma: after this many only rounding is left of it.
-        let sweeps = (40.0 / (1.0 - self.gamma)).ceil() as u64;
-        for _ in 0..sweeps {
-            for (state, q) in values.q.chunks_exact(self.actions).enumerate() {
-                values.v[state] = value(state, q);
+    /// Iterates `Q = r + gamma P V`, `V(s) = value(s, Q(s, ·))` from `v` to its fixed point.
+    fn fixed_point(&self, mut v: Vec<f64>, value: impl Fn(usize, &[f64]) -> f64) -> SoftValues {
+        let mut q = vec![0.0; self.model.rewards().len()];
+        let mut next = v.clone();
+        loop {
+            self.backup(&v, &mut q);
+            for ((state, row), next) in self.rows(&q).enumerate().zip(&mut next) {
+                *next = value(state, row);
             }
-            let mut change = 0.0f64;
-            let rows = self.transition.chunks_exact(self.states);
-            for ((q, reward), row) in values.q.iter_mut().zip(&self.reward).zip(rows) {
-                let next: f64 = row.iter().zip(&values.v).map(|(p, v)| p * v).sum();
-                let new = reward + self.gamma * next;
-                change = change.max((new - *q).abs());
-                *q = new;
-            }
-            if change == 0.0 {
-                break;
+            let change = largest_difference(&next, &v);
+            std::mem::swap(&mut v, &mut next);
+            if !self.moves(change, &v) {
+                let error = self.contraction / (1.0 - self.contraction) * change;
+                return SoftValues { q, v, error };
             }
         }
-        for (state, q) in values.q.chunks_exact(self.actions).enumerate() {
-            values.v[state] = value(state, q);
+    }
+
+    /// `Q = r + gamma P V`; nothing follows a termination.
+    fn backup(&self, v: &[f64], q: &mut [f64]) {
+        for ((q, reward), row) in q.iter_mut().zip(self.model.rewards()).zip(self.model.rows()) {
+            let value =
+                |outcome: &TabularOutcome| outcome.next.map_or(0.0, |next| outcome.probability * v[next]);
+            *q = reward + self.gamma * row.iter().map(value).sum::<f64>();
         }
-        values
+    }
+
+    /// Whether values `v` that changed by at most `change` are still on their way.
+    fn moves(&self, change: f64, v: &[f64]) -> bool {
+        change > SMALLEST_CHANGE * v.iter().fold(1.0, |size: f64, v| size.max(v.abs()))
+    }
+
+    /// The rows of a table `[S, A]`.
+    fn rows<'a>(&self, table: &'a [f64]) -> std::slice::ChunksExact<'a, f64> {
+        table.chunks_exact(self.model.actions())
     }
 }
 
@@ -178,47 +197,168 @@ fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use rand::RngExt as _;
+    use proptest::prelude::*;
 
     use super::*;
-    use crate::mdp::{Stream, rng};
+    use crate::mdp::{Rng, Stream, rng};
 
-    fn random_mdp(states: usize, actions: usize, gamma: f64, temperature: f64) -> TabularMdp {
-        let mut random = rng(5, Stream::Weights, states as u64);
-        let mut transition: Vec<f64> = (0..states * actions * states).map(|_| random.random()).collect();
-        for row in transition.chunks_exact_mut(states) {
+    /// A model in which every action leads to one to three random states or to a termination.
+    fn random_model(states: usize, actions: usize, random: &mut Rng) -> TabularModel {
+        TabularModel::new(states, actions, |_, _| {
+            let weights: Vec<f64> =
+                (0..random.random_range(1..=3)).map(|_| 0.1 + random.random::<f64>()).collect();
+            let sum: f64 = weights.iter().sum();
+            let outcome = |weight: f64| TabularOutcome {
+                probability: weight / sum,
+                next: Some(random.random_range(0..=states)).filter(|next| *next < states),
+            };
+            let outcomes = weights.into_iter().map(outcome).collect();
+            (2.0 * random.random::<f64>() - 1.0, outcomes)
+        })
+        .unwrap()
+    }
+
+    fn random_mdp(seed: u64, gamma: f64, temperature: f64) -> TabularMdp {
+        let mut random = rng(seed, Stream::Environment, 0);
+        let (states, actions) = (random.random_range(1..=30), random.random_range(1..=5));
+        TabularMdp::new(random_model(states, actions, &mut random), gamma, temperature).unwrap()
+    }
+
+    /// Rounding, which the stated errors leave out, relative to the largest values there can be.
+    fn rounding(mdp: &TabularMdp) -> f64 {
+        let bonus = mdp.temperature * (mdp.model.actions() as f64).ln();
+        1e-14 * (1.0 + bonus) / (1.0 - mdp.contraction).powi(2)
+    }
+
+    proptest! {
+        /// Theorem 1 of Haarnoja et al. 2018: both reach one optimum, within what they state.
+        #[test]
+        fn both_iterations_reach_the_same_optimum(
+            seed in 0u64.., gamma in 0.0..0.995f64, temperature in 0.003..10.0f64
+        ) {
+            let mdp = random_mdp(seed, gamma, temperature);
+            let (a, b) = (mdp.soft_value_iteration(), mdp.soft_policy_iteration());
+            let error = a.values.error + b.values.error + rounding(&mdp);
+            prop_assert!(error < 1e-7);
+            prop_assert!(largest_difference(&a.values.q, &b.values.q) <= error);
+            prop_assert!(largest_difference(&a.values.v, &b.values.v) <= error);
+            // The policy's values are the optimum, and nobody's are higher.
+            let own = mdp.soft_policy_evaluation(&a.policy).unwrap();
+            prop_assert!(largest_difference(&own.q, &a.values.q) <= error + own.error);
+            let uniform = mdp.soft_policy_evaluation(&mdp.uniform_policy()).unwrap();
+            prop_assert!(a.values.v.iter().zip(&uniform.v).all(|(best, other)| *best >= other - error));
+            prop_assert!(mdp.rows(&a.policy).all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-9));
+        }
+
+        /// The values of a policy satisfy its Bellman equation, checked without iterating.
+        #[test]
+        fn evaluation_solves_the_soft_bellman_equation(seed in 0u64.., gamma in 0.0..0.995f64) {
+            let mdp = random_mdp(seed, gamma, 0.3);
+            let policy = random_policy(&mdp, seed);
+            let SoftValues { q, v, error } = mdp.soft_policy_evaluation(&policy).unwrap();
+            for state in 0..mdp.model.states() {
+                let mut value = 0.0;
+                for action in 0..mdp.model.actions() {
+                    let place = state * mdp.model.actions() + action;
+                    let next = mdp.model.outcomes(state, action).iter();
+                    let next: f64 = next.map(|o| o.probability * o.next.map_or(0.0, |next| v[next])).sum();
+                    let expected = mdp.model.rewards()[place] + gamma * next;
+                    prop_assert!((q[place] - expected).abs() <= 2.0 * error + rounding(&mdp));
+                    value += policy[place] * (q[place] - mdp.temperature * policy[place].ln());
+                }
+                prop_assert!((v[state] - value).abs() <= rounding(&mdp));
+            }
+        }
+
+        /// Both operators bring any two value tables nearer to each other by `gamma`.
+        #[test]
+        fn operators_contract(seed in 0u64.., gamma in 0.0..1.0f64, temperature in 0.003..10.0f64) {
+            let mdp = random_mdp(seed, gamma, temperature);
+            let policy = random_policy(&mdp, seed);
+            let mut random = rng(seed, Stream::Weights, 1);
+            let mut values = || (0..mdp.model.states()).map(|_| 20.0 * random.random::<f64>() - 10.0).collect();
+            let (a, b): (Vec<f64>, Vec<f64>) = (values(), values());
+            let step = |v: &[f64]| {
+                let mut q = vec![0.0; mdp.model.rewards().len()];
+                mdp.backup(v, &mut q);
+                let soft: Vec<f64> = mdp.rows(&q).map(|q| mdp.soft_maximum(q)).collect();
+                let own = mdp.rows(&q).zip(mdp.rows(&policy));
+                let own: Vec<f64> = own
+                    .map(|(q, policy)| policy.iter().zip(q).map(|(p, q)| p * q).sum::<f64>() + temperature * entropy(policy))
+                    .collect();
+                (soft, own)
+            };
+            let ((soft_a, own_a), (soft_b, own_b)) = (step(&a), step(&b));
+            let most = gamma * largest_difference(&a, &b) + 1e-12;
+            prop_assert!(largest_difference(&soft_a, &soft_b) <= most);
+            prop_assert!(largest_difference(&own_a, &own_b) <= most);
+        }
+    }
+
+    fn random_policy(mdp: &TabularMdp, seed: u64) -> Vec<f64> {
+        let mut random = rng(seed, Stream::Weights, 0);
+        let mut policy: Vec<f64> =
+            mdp.uniform_policy().iter().map(|_| 0.01 + random.random::<f64>()).collect();
+        for row in policy.chunks_exact_mut(mdp.model.actions()) {
             let sum: f64 = row.iter().sum();
             row.iter_mut().for_each(|p| *p /= sum);
         }
-        let reward = (0..states * actions).map(|_| 2.0 * random.random::<f64>() - 1.0).collect();
-        TabularMdp::new([states, actions], transition, reward, gamma, temperature).unwrap()
+        policy
+    }
+
+    /// Two actions, one that goes on and one that ends: a closed form with and without the end.
+    #[test]
+    fn only_a_termination_stops_bootstrapping() {
+        let (gamma, temperature) = (0.9f64, 0.5f64);
+        let solve = |end: Option<usize>| {
+            let model = TabularModel::new(1, 2, |_, action| match action {
+                0 => (0.1, TabularOutcome::certain(Some(0))),
+                _ => (0.4, TabularOutcome::certain(end)),
+            });
+            TabularMdp::new(model.unwrap(), gamma, temperature).unwrap().soft_value_iteration().values
+        };
+        // V = α ln(e^(0.1/α) + e^(0.4/α)) + gamma V
+        let both = temperature * ((0.1 / temperature).exp() + (0.4 / temperature).exp()).ln();
+        let on = solve(Some(0));
+        assert!((on.v[0] - both / (1.0 - gamma)).abs() < 1e-11, "{on:?}");
+        let ends = solve(None);
+        assert_eq!(ends.q[1], 0.4);
+        let v = ends.v[0];
+        let expected =
+            temperature * (((0.1 + gamma * v) / temperature).exp() + (0.4 / temperature).exp()).ln();
+        assert!((v - expected).abs() < 1e-12 && v < on.v[0], "{ends:?}");
+    }
+
+    /// A corridor of thousands of states with one way out is solved, and without waiting for it.
+    #[test]
+    fn thousands_of_states_are_no_burden() {
+        let states = 4000;
+        let model = TabularModel::new(states, 4, |state, action| {
+            let next = if action == 0 { state + 1 } else { state.saturating_sub(action) };
+            (f64::from(u8::from(next == states)), TabularOutcome::certain((next < states).then_some(next)))
+        });
+        let mdp = TabularMdp::new(model.unwrap(), 0.99, 0.001).unwrap();
+        let optimum = mdp.soft_value_iteration();
+        assert!(optimum.values.error < 1e-10, "{}", optimum.values.error);
+        assert!((optimum.values.q[4 * (states - 1)] - 1.0).abs() < 1e-12);
+        assert!(mdp.rows(&optimum.policy).rev().take(100).all(|row| row[0] > 0.5));
     }
 
     #[test]
-    fn both_iterations_reach_the_same_optimum() {
-        for (states, actions, gamma, temperature) in
-            [(1, 1, 0.5, 1.0), (1, 3, 0.0, 0.1), (5, 3, 0.9, 0.5), (20, 4, 0.99, 0.05), (6, 2, 0.95, 10.0)]
-        {
-            let mdp = random_mdp(states, actions, gamma, temperature);
-            let (a, b) = (mdp.soft_value_iteration(), mdp.soft_policy_iteration());
-            assert!(largest_difference(&a.values.q, &b.values.q) < 1e-10);
-            assert!(largest_difference(&a.policy, &b.policy) < 1e-9);
-            // The optimum is no worse than what it was improved from.
-            let uniform = mdp.soft_policy_evaluation(&mdp.uniform_policy());
-            assert!(a.values.v.iter().zip(&uniform.v).all(|(best, other)| *best >= other - 1e-12));
-        }
-    }
-
-    #[test]
-    fn tables_that_are_no_mdp_are_refused() {
-        for (transition, reward, gamma, temperature, key) in [
-            (vec![1.0, 0.9], vec![0.0; 2], 0.9, 1.0, "transition"),
-            (vec![1.0; 2], vec![0.0; 3], 0.9, 1.0, "reward"),
-            (vec![1.0; 2], vec![0.0; 2], 1.0, 1.0, "gamma"),
-            (vec![1.0; 2], vec![0.0; 2], 0.9, 0.0, "temperature"),
-        ] {
-            let error = TabularMdp::new([1, 2], transition, reward, gamma, temperature).unwrap_err();
-            assert!(error.to_string().starts_with(key), "{error}");
+    fn impossible_arguments_are_refused_in_one_line() {
+        let model = TabularModel::dense([1, 2], &[1.0, 1.0], &[0.0, 0.0]).unwrap();
+        let error =
+            |gamma, temperature| TabularMdp::new(model.clone(), gamma, temperature).unwrap_err().to_string();
+        assert_eq!(error(1.0, 1.0), "gamma = 1: allowed is 0 ≤ gamma < 1");
+        assert_eq!(error(f64::NAN, 1.0), "gamma = NaN: allowed is 0 ≤ gamma < 1");
+        assert_eq!(error(0.9, 0.0), "temperature = 0: allowed is above 0");
+        let mdp = TabularMdp::new(model, 0.9, 1.0).unwrap();
+        for policy in [&[1.0][..], &[0.5, 0.4], &[-0.5, 1.5]] {
+            let error = mdp.soft_policy_evaluation(policy).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("policy = {} numbers: allowed is [S, A] with rows that sum to 1", policy.len())
+            );
         }
     }
 }

@@ -306,17 +306,13 @@ fn judge<E: Environment>(
     arenas.iter_mut().for_each(|mut parts| parts.judge(&layout, spec.episode_limit, last));
 }
 
-fn observe<E: Environment>(
-    layout: Res<E::Layout>,
-    spec: Res<Spec>,
-    pool: Res<SimPool>,
-    mut arenas: Query<ArenaParts<E>>,
-) {
-    // A few numbers are written sooner than they are handed to another thread.
-    if spec.observation.grid.is_none() {
-        arenas.iter_mut().for_each(|mut parts| parts.write_observations(&layout));
-    } else {
+fn observe<E: Environment>(layout: Res<E::Layout>, pool: Res<SimPool>, mut arenas: Query<ArenaParts<E>>) {
+    let physical = arenas.iter().next().is_some_and(|parts| parts.physics.is_some());
+    if physical {
         pool.for_each(arenas.iter_mut(), |mut parts| parts.write_observations(&layout));
+    } else {
+        // What has no bodies is written sooner than it is handed to another thread.
+        arenas.iter_mut().for_each(|mut parts| parts.write_observations(&layout));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The actor's losses, one for each estimator of its gradient: the equations of the specification's
 //! section 7. Entropies are exact in all of them. When they are used is left to `step`.
 
-use burn::tensor::activation::softmax;
+use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::RngExt as _;
 
@@ -13,6 +13,8 @@ use crate::sac::draws::gumbel;
 pub(super) enum Estimator {
     /// All actions, weighted by the policy.
     Expected,
+    /// All actions, weighted by the policy aimed for.
+    ForwardKl,
     /// Sampled actions, `[B, K, A]`, 1 at the action.
     Reinforce { sampled: Tensor<3> },
     /// Relaxed samples with standard Gumbel `noise`, `[B, K, A]`.
@@ -57,6 +59,7 @@ impl Estimator {
         };
         match kind {
             ActorGradient::Expected => Self::Expected,
+            ActorGradient::ForwardKl => Self::ForwardKl,
             ActorGradient::Reinforce { samples } => {
                 let index = if batch.sampled_actions.is_empty() {
                     let uniform = (0..size * samples).map(|_| rng.random()).collect();
@@ -85,6 +88,11 @@ impl Estimator {
             // mean_b Σ_a p(a) (alpha log p(a) − Q(o, a)) (Christodoulou 2019, equation 12)
             Self::Expected => {
                 return (log_policy.clone().exp() * (log_policy * alpha - q)).sum_dim(2).mean();
+            }
+            // mean_b alpha Σ_a t(a) (log t(a) − log p(a)), t = softmax(Q(o, ·) / alpha) (Chan et al. 2022, section 3)
+            Self::ForwardKl => {
+                let log_target = log_softmax(q / alpha.clone(), 2);
+                return (log_target.clone().exp() * (log_target - log_policy) * alpha).sum_dim(2).mean();
             }
             // mean_k log p(a_k) Q(o, a_k), without a baseline (Williams 1992)
             Self::Reinforce { sampled } => {

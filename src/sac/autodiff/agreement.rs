@@ -60,6 +60,7 @@ fn random_case(seed: u64) -> (SacConfig, Case) {
             source,
             &[
                 ActorGradient::Expected,
+                ActorGradient::ForwardKl,
                 ActorGradient::Reinforce { samples },
                 ActorGradient::Gumbel { samples, relaxation: 0.7 },
             ],
@@ -257,6 +258,7 @@ fn one_variant_taken_for_another_is_noticed() {
         (change(|config| config.q_clip = Some(0.1)), change(|config| config.q_clip = Some(0.2))),
         (plain.clone(), change(|config| config.entropy_penalty = Some(0.1))),
         (plain.clone(), change(reinforce)),
+        (plain.clone(), change(|config| config.actor_gradient = ActorGradient::ForwardKl)),
         (
             SacConfig { actor_gradient: gumbel(0.7), ..plain.clone() },
             SacConfig { actor_gradient: gumbel(0.8), ..plain.clone() },

@@ -9,7 +9,7 @@ use super::{AutodiffSac, Bootstrap};
 use crate::mdp::TransitionBatch;
 use crate::sac::draws::{export_seed, import_seed};
 use crate::sac::network::tensor;
-use crate::sac::{ActorGradient, HostTensor, SacConfig, SacError, SacUpdate, TensorMap, UpdateReport};
+use crate::sac::{HostTensor, SacConfig, SacError, SacUpdate, TensorMap, UpdateReport};
 
 impl SacUpdate for AutodiffSac {
     fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<UpdateReport>, SacError> {
@@ -40,7 +40,7 @@ impl SacUpdate for AutodiffSac {
             let data = read(tensor.clone())?;
             tensors.insert(name.to_string(), HostTensor { shape: vec![1], data });
         }
-        if self.config.actor_gradient != ActorGradient::Expected {
+        if self.config.actor_gradient.is_sampled() {
             export_seed(self.seed, &mut tensors);
         }
         Ok(tensors)

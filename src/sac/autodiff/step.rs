@@ -82,7 +82,8 @@ impl AutodiffSac {
         }
 
         // 4. Actor against the updated critics and the temperature of item 1:
-        //    loss = mean_b Σ_a p(a) (alpha log p(a) − Qagg(o, a)), or its estimate, + (beta / 2) mean_b (H_old − H_b)².
+        //    loss = mean_b Σ_a p(a) (alpha log p(a) − Qagg(o, a)), or what `actor` estimates it by,
+        //    + (beta / 2) mean_b (H_old − H_b)².
         let updated_q = aggregated(config.backup, critics.networks.forward(observations));
         let stream = rng(self.seed, Stream::ActorGradient, t);
         let estimator = Estimator::draw(config.actor_gradient, batch, &policy.inner(), stream, device);

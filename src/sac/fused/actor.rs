@@ -43,7 +43,7 @@ pub(super) struct Draws {
     pub(super) gumbel: Vec<f32>,
     /// `[A]`: logarithm of a relaxed sample.
     log_relaxed: Vec<f32>,
-    /// `[A]`: a relaxed sample.
+    /// `[A]`: a relaxed sample, or the policy aimed for.
     relaxed: Vec<f32>,
 }
 
@@ -60,7 +60,7 @@ impl Draws {
         self.actions.clear();
         self.gumbel.clear();
         match config.actor_gradient {
-            ActorGradient::Expected => {}
+            ActorGradient::Expected | ActorGradient::ForwardKl => {}
             ActorGradient::Reinforce { .. } if !given.is_empty() => self.actions.extend_from_slice(given),
             ActorGradient::Reinforce { samples } => {
                 for policy in policy.chunks_exact(actions) {
@@ -86,6 +86,10 @@ impl Draws {
     ) -> f32 {
         match config.actor_gradient {
             ActorGradient::Expected => expected(temperature, state, gradient),
+            ActorGradient::ForwardKl => {
+                self.relaxed.resize(state.policy.len(), 0.0);
+                forward_kl(temperature, state, &mut self.relaxed, gradient)
+            }
             ActorGradient::Reinforce { samples } => {
                 reinforce(temperature, state, &self.actions[b * samples..][..samples], gradient)
             }
@@ -128,6 +132,22 @@ fn expected(temperature: f32, state: &State<'_>, gradient: &mut [f32]) -> f32 {
         *gradient = policy * (*gradient - expectation);
     }
     expectation
+}
+
+/// `temperature · Σ_a t(a) · (ln t(a) − ln p(a))` for `t = softmax(Qagg / temperature)`;
+/// `d loss / d l_j = temperature · (p_j − t_j)` (Chan et al. 2022, section 3).
+fn forward_kl(temperature: f32, state: &State<'_>, target: &mut [f32], gradient: &mut [f32]) -> f32 {
+    for (a, log_target) in gradient.iter_mut().enumerate() {
+        *log_target = state.q.q(a) / temperature;
+    }
+    softmax(gradient, target);
+    let mut loss = 0.0;
+    let policies = state.policy.iter().zip(state.log_policy);
+    for ((gradient, target), (policy, log_policy)) in gradient.iter_mut().zip(target).zip(policies) {
+        loss += *target * (*gradient - log_policy);
+        *gradient = temperature * (policy - *target);
+    }
+    temperature * loss
 }
 
 /// `−mean_k ln p(a_k) · sg[Qagg(a_k)] − temperature · H` (Williams 1992, without a baseline);

@@ -9,7 +9,7 @@ use super::{FusedSac, SacConfig, SacError, TransitionBatch, UpdateReport};
 use crate::sac::adam::Adam;
 use crate::sac::draws::{export_seed, import_seed};
 use crate::sac::network::{Network, tensor};
-use crate::sac::{ActorGradient, HostTensor, SacUpdate, TensorMap};
+use crate::sac::{HostTensor, SacUpdate, TensorMap};
 
 impl SacUpdate for FusedSac {
     fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<UpdateReport>, SacError> {
@@ -49,7 +49,7 @@ impl SacUpdate for FusedSac {
         {
             tensors.insert(name.to_owned(), HostTensor { shape: vec![1], data: vec![value] });
         }
-        if self.config.actor_gradient != ActorGradient::Expected {
+        if self.config.actor_gradient.is_sampled() {
             export_seed(self.seed, &mut tensors);
         }
         Ok(tensors)

@@ -22,6 +22,14 @@ fn variants() -> Vec<SacConfig> {
         SacConfig { entropy_penalty, backup: Backup::Mean, ..plain() },
         SacConfig { actor_gradient: REINFORCE, ..plain() },
         SacConfig { actor_gradient: GUMBEL, ..plain() },
+        SacConfig { actor_gradient: ActorGradient::ForwardKl, ..plain() },
+        SacConfig {
+            actor_gradient: ActorGradient::ForwardKl,
+            entropy_penalty,
+            temperature: Temperature::Fixed,
+            backup: Backup::Mean,
+            ..plain()
+        },
         SacConfig { value_network, backup: Backup::Double, ..plain() },
         SacConfig { value_network, critic_head: Head::Dueling, entropy_in_target: false, ..plain() },
         SacConfig {
@@ -180,6 +188,32 @@ fn estimators_average_to_the_exact_gradient_as_far_as_they_promise() {
     }
 }
 
+/// Both exact gradients rest at the softmax of the values. Away from it the reverse one comes to rest as well
+/// where the policy has given the best action up; the forward one has all of it to gain.
+#[test]
+fn the_forward_divergence_wins_back_what_was_given_up() {
+    let (temperature, q) = (0.1, [0.0f32, 0.3, 0.1]);
+    let gradient = |actor_gradient: ActorGradient, logits: [f32; 3]| {
+        let (mut log_policy, mut policy, mut gradient) = (logits, [0.0; 3], [0.0; 3]);
+        let entropy = softmax(&mut log_policy, &mut policy);
+        let aggregate = Aggregate { first: &q, last: &q, backup: Backup::Single };
+        let state = State { policy: &policy, log_policy: &log_policy, entropy, q: aggregate };
+        let config = SacConfig { actor_gradient, ..SacConfig::default() };
+        let loss = Draws::default().loss(&config, temperature, 0, &state, &mut gradient);
+        (gradient, loss)
+    };
+    let size = |gradient: [f32; 3]| gradient.iter().map(|value| value.abs()).fold(0.0, f32::max);
+    let optimal = q.map(|q| q / temperature);
+    let (forward, loss) = gradient(ActorGradient::ForwardKl, optimal);
+    assert!(size(forward) < 1e-7 && loss.abs() < 1e-7, "{forward:?} {loss}");
+    assert!(size(gradient(ActorGradient::Expected, optimal).0) < 1e-7);
+    let given_up = [0.0, -30.0, 0.0];
+    assert!(gradient(ActorGradient::Expected, given_up).0[1].abs() < 1e-11);
+    let (forward, _) = gradient(ActorGradient::ForwardKl, given_up);
+    let best = 1.0 / (1.0 + (-3.0f32).exp() + (-2.0f32).exp());
+    assert!((forward[1] + temperature * best).abs() < 1e-6, "{forward:?}");
+}
+
 #[test]
 fn threads_do_not_change_a_bit_of_any_variant() {
     for config in variants() {
@@ -207,7 +241,7 @@ fn every_variant_resumes_exactly_and_refuses_another_shape() {
             first.update(&batch(20, 8, 4, seed), false).unwrap();
         }
         let saved = first.export().unwrap();
-        assert_eq!(saved.contains_key("update_seed"), config.actor_gradient != ActorGradient::Expected);
+        assert_eq!(saved.contains_key("update_seed"), config.actor_gradient.is_sampled());
         assert_eq!(saved.contains_key("target_critic1.layers.0.weight"), config.value_network.is_none());
         // Another seed: everything that matters must come out of the saved tensors.
         let mut second = fresh(&config, 8, 4, 2);
@@ -223,7 +257,7 @@ fn every_variant_resumes_exactly_and_refuses_another_shape() {
         let other = SacConfig { value_network: other, q_clip: None, ..config.clone() };
         assert!(first.set_config(other).unwrap_err().to_string().starts_with("sac.value_network"));
         // What needs no other network may change between two steps.
-        for actor_gradient in [ActorGradient::Expected, REINFORCE, GUMBEL] {
+        for actor_gradient in [ActorGradient::Expected, ActorGradient::ForwardKl, REINFORCE, GUMBEL] {
             first.set_config(SacConfig { actor_gradient, ..config.clone() }).unwrap();
             first.update(&batch(20, 8, 4, 9), true).unwrap();
         }

@@ -1,9 +1,8 @@
 //! From an observation to the row its hidden layers read: convolutions over the grid, one after the
 //! other, then the vector and the last map's features side by side. A single convolution is left to `conv`.
 
-use pulp::Arch;
-
 use super::conv::{Conv, Scratch, Source};
+use super::patches::Room;
 use crate::sac::architecture::Architecture;
 use crate::sac::buffer::{Buffer, padded};
 
@@ -21,19 +20,7 @@ pub(super) struct GridEncoder {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Maps {
     maps: Vec<Buffer>,
-    patches: Buffer,
-}
-
-/// Closes the gradient's way where the ReLU was closed.
-fn mask(delta: &mut [f32], activations: &[f32]) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for (delta, activation) in delta.iter_mut().zip(activations) {
-                *delta = if *activation > 0.0 { *delta } else { 0.0 };
-            }
-        },
-    );
+    room: Room,
 }
 
 impl GridEncoder {
@@ -52,7 +39,7 @@ impl GridEncoder {
 
     /// Channels and positions of the last map.
     fn last(&self) -> (usize, usize) {
-        self.convs.last().map_or((0, 0), |conv| (conv.linear.outputs, conv.positions))
+        self.convs.last().map_or((0, 0), |conv| (conv.linear.outputs, conv.patches.positions()))
     }
 
     /// Entries of the row the hidden layers read.
@@ -72,7 +59,7 @@ impl GridEncoder {
 
     /// Multiply-adds for one observation.
     pub(super) fn work(&self) -> usize {
-        self.convs.iter().map(|conv| conv.positions * conv.linear.work()).sum()
+        self.convs.iter().map(|conv| conv.patches.positions() * conv.linear.work()).sum()
     }
 
     fn source<'a>(&self, index: usize, input: &'a [f32], maps: &'a [Buffer]) -> Source<'a> {
@@ -84,11 +71,11 @@ impl GridEncoder {
 
     /// Computes all maps of `input`, `[rows, features]`, and `joined`, `[rows, padded(outputs)]`.
     pub(super) fn forward(&self, parameters: &[f32], input: &[f32], maps: &mut Maps, joined: &mut Buffer) {
-        let Maps { maps, patches } = maps;
+        let Maps { maps, room } = maps;
         maps.resize_with(self.convs.len().max(maps.len()), Buffer::default);
         for (index, conv) in self.convs.iter().enumerate() {
             let (before, rest) = maps.split_at_mut(index);
-            conv.forward(parameters, self.source(index, input, before), &mut rest[0], patches);
+            conv.forward(parameters, self.source(index, input, before), &mut rest[0], room);
         }
         let Some(conv) = self.convs.last() else { return };
         let (width, channels) = (conv.linear.width, conv.linear.outputs);
@@ -132,15 +119,11 @@ impl GridEncoder {
         for (index, conv) in self.convs.iter().enumerate().rev() {
             let (below, rest) = deltas.split_at_mut(index);
             let source = self.source(index, input, &maps.maps);
-            let mut below = below.last_mut();
-            if let Some(below) = &mut below {
+            let below = below.last_mut().map(|below| {
                 below.resize(source.data.len());
-            }
-            let below = below.map(|below| &mut below[..]);
+                &mut below[..]
+            });
             conv.backward(parameters, source, &rest[0], below, scratch, gradient);
-            if let Some(below) = deltas[..index].last_mut() {
-                mask(below, source.data);
-            }
         }
     }
 }

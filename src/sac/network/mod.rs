@@ -11,6 +11,7 @@ mod encoder;
 mod init;
 mod linear;
 mod norm;
+mod patches;
 mod tensors;
 #[cfg(test)]
 mod tests;

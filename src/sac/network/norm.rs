@@ -38,21 +38,23 @@ impl Norm {
         let Normalized { values, scales } = normalized;
         let (weights, biases) = parameters[self.weight..self.bias + self.width].split_at(self.width);
         scales.clear();
+        let rows = values.chunks_exact_mut(self.width).zip(out.chunks_exact_mut(self.width));
+        // Using up what is made outside makes it a closure that runs once, which is surely inlined.
         Arch::new().dispatch(
             #[inline(always)]
             || {
                 let share = 1.0 / self.outputs as f32;
-                for (x, y) in values.chunks_exact_mut(self.width).zip(out.chunks_exact_mut(self.width)) {
+                for (x, y) in rows {
                     // The padding stays 0.
                     let x = &mut x[..self.outputs];
                     let mean = share * sum(x, x, |x, _| x);
-                    x.iter_mut().for_each(|x| *x -= mean);
-                    let scale = 1.0 / (share * sum(x, x, |x, _| x * x) + EPSILON).sqrt();
-                    x.iter_mut().for_each(|x| *x *= scale);
+                    let variance = share * sum(x, x, |x, _| (x - mean) * (x - mean));
+                    let scale = 1.0 / (variance + EPSILON).sqrt();
                     scales.push(scale);
                     let (y, padding) = y.split_at_mut(self.outputs);
                     padding.fill(0.0);
                     for ((y, x), (weight, bias)) in y.iter_mut().zip(x).zip(weights.iter().zip(biases)) {
+                        *x = scale * (*x - mean);
                         *y = (weight * *x + bias).max(0.0);
                     }
                 }
@@ -74,12 +76,13 @@ impl Norm {
         let gradients = &mut gradient[self.weight..self.bias + self.width];
         gradients.fill(0.0);
         let (weight_gradients, bias_gradients) = gradients.split_at_mut(self.width);
+        let rows = normalized.values.chunks_exact(self.width).zip(&normalized.scales);
+        let rows = rows.zip(delta.chunks_exact_mut(self.width));
         Arch::new().dispatch(
             #[inline(always)]
             || {
                 let share = 1.0 / self.outputs as f32;
-                let rows = normalized.values.chunks_exact(self.width).zip(&normalized.scales);
-                for ((x, scale), delta) in rows.zip(delta.chunks_exact_mut(self.width)) {
+                for ((x, scale), delta) in rows {
                     let (x, delta) = (&x[..self.outputs], &mut delta[..self.outputs]);
                     let sums = weight_gradients.iter_mut().zip(bias_gradients.iter_mut());
                     for (((delta, x), weight), (of_weight, of_bias)) in
@@ -110,6 +113,12 @@ fn sum(a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) -> f32 {
             *sum += of(*a, *b);
         }
     }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| of(*a, *b)).sum();
-    sums.iter().sum::<f32>() + rest
+    for ((sum, a), b) in sums.iter_mut().zip(a_rest).zip(b_rest) {
+        *sum += of(*a, *b);
+    }
+    for half in [8, 4, 2, 1] {
+        let (low, high) = sums.split_at_mut(half);
+        low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
+    }
+    sums[0]
 }

@@ -1,6 +1,8 @@
 //! lava-room: a body walks from cell to cell, pushes crates that really slide, and must not step into lava.
 //!
-//! Levels come from `level`; drawing is left to `view`.
+//! Levels come from `level`, their rules as tables from `cells`; drawing is left to `view`.
+
+mod cells;
 
 use bevy::prelude::*;
 use bevy_rapier2d::prelude::Collider;
@@ -12,6 +14,8 @@ use crate::mdp::{
 };
 use crate::sim::level::{Cell, Level};
 use crate::sim::{Bodies, BodyKind, BodySpec, Environment, Outcome};
+
+pub use cells::{CellModel, CellModelError};
 
 /// Radius of the walker, in cells.
 pub const WALKER_RADIUS: f32 = 0.34;
@@ -28,8 +32,11 @@ const PLANES: usize = 5;
 /// Where sunk crates wait: far from everything.
 const NOWHERE: f32 = 1000.0;
 
-/// Directions of the actions after `wait`.
-const DIRECTIONS: [Vec2; 4] = [Vec2::Y, Vec2::NEG_Y, Vec2::NEG_X, Vec2::X];
+/// How far from a cell's centre the middle of the body may be, in x and in y, to stand in the cell.
+const STANDS: f32 = 0.35;
+
+/// Columns and rows that the actions after `wait` walk.
+const STEPS: [(isize, isize); 4] = [(0, -1), (0, 1), (-1, 0), (1, 0)];
 
 /// Body 0 is the walker, body 1 all walls, crates follow in the level's order.
 const WALKER: usize = 0;
@@ -123,16 +130,8 @@ impl Environment for LavaRoom {
     fn apply(&mut self, level: &Level, bodies: &mut Bodies, actions: &[Action], phase: u32) {
         let position = bodies.position(WALKER);
         if phase == 0 {
-            let (column, row) = level.locate(position);
-            let here = level.center(column, row);
-            self.target = match actions[0].index() {
-                0 => here,
-                direction => {
-                    let there = here + DIRECTIONS[direction - 1];
-                    let (column, row) = level.locate(there);
-                    if level.cell(column, row) == Cell::Wall { here } else { there }
-                }
-            };
+            let (column, row) = destination(level, level.locate(position), actions[0].index());
+            self.target = level.center(column, row);
         }
         // Straight to the target; whatever stands in the way is pushed by contact alone.
         let velocity = ((self.target - position) / TICK_SECONDS).clamp_length_max(WALK_SPEED);
@@ -164,7 +163,7 @@ impl Environment for LavaRoom {
         let position = bodies.position(WALKER);
         let (column, row) = level.locate(position);
         // The middle of the body decides, and it must be well inside, so that grazing is forgiven.
-        if (position - level.center(column, row)).abs().max_element() > 0.35 {
+        if (position - level.center(column, row)).abs().max_element() > STANDS {
             return None;
         }
         match self.cell(level, column, row) {
@@ -228,14 +227,12 @@ impl Environment for LavaRoom {
             .map(|(index, _)| index)
             .collect();
         queue.iter().for_each(|&goal| distance[goal] = 0);
-        let steps = [(0i32, -1i32), (0, 1), (-1, 0), (1, 0)];
-        let neighbour = |index: usize, (dx, dy): (i32, i32)| {
-            let (column, row) = ((index % level.width) as i32 + dx, (index / level.width) as i32 + dy);
-            let inside = (0..level.width as i32).contains(&column) && (0..level.height as i32).contains(&row);
-            inside.then(|| row as usize * level.width + column as usize)
+        let neighbour = |index: usize, step| {
+            let (column, row) = neighbour((index % level.width, index / level.width), step)?;
+            (column < level.width && row < level.height).then_some(row * level.width + column)
         };
         while let Some(index) = queue.pop_front() {
-            for step in steps {
+            for step in STEPS {
                 let Some(next) = neighbour(index, step) else { continue };
                 let cell = self.cell(level, next % level.width, next / level.width);
                 if distance[next] == u32::MAX && !blocked[next] && matches!(cell, Cell::Floor | Cell::Goal) {
@@ -247,11 +244,23 @@ impl Environment for LavaRoom {
         let (column, row) = level.locate(bodies.position(WALKER));
         let here = row * level.width + column;
         let best = (0..4)
-            .filter_map(|direction| Some((distance[neighbour(here, steps[direction])?], direction)))
+            .filter_map(|direction| Some((distance[neighbour(here, STEPS[direction])?], direction)))
             .min()
             .filter(|(distance, _)| *distance < u32::MAX);
         Action::Discrete(best.map_or(0, |(_, direction)| direction as u16 + 1))
     }
+}
+
+/// The cell beside `(column, row)`; `None` beyond the first column or row.
+fn neighbour((column, row): (usize, usize), (dx, dy): (isize, isize)) -> Option<(usize, usize)> {
+    Some((column.checked_add_signed(dx)?, row.checked_add_signed(dy)?))
+}
+
+/// The cell that action number `action` walks to from `cell`, which is `cell` itself when it waits and
+/// before a wall.
+fn destination(level: &Level, cell: (usize, usize), action: usize) -> (usize, usize) {
+    let there = action.checked_sub(1).and_then(|direction| neighbour(cell, STEPS[direction]));
+    there.filter(|&(column, row)| level.cell(column, row) != Cell::Wall).unwrap_or(cell)
 }
 
 /// All walls as one shape: one cuboid for every horizontal run of wall cells.
