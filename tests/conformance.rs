@@ -11,7 +11,7 @@ use entropy_arcade::sac::{AutodiffSac, FusedSac, HostTensor, SacConfig, SacError
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 
-/// The shipped cases that must run on the hand-written step: coverage cannot shrink unnoticed.
+/// The shipped cases that must run on every implementation: coverage cannot shrink unnoticed.
 const COVERED: [&str; 18] = [
     "discrete_adam_eps",
     "discrete_clipped",
@@ -31,16 +31,6 @@ const COVERED: [&str; 18] = [
     "discrete_single",
     "discrete_value_network",
     "discrete_weights",
-];
-
-/// Those of them that ask for what `AutodiffSac` does not implement.
-const FUSED_ONLY: [&str; 6] = [
-    "discrete_dueling",
-    "discrete_entropy_penalty",
-    "discrete_q_clip",
-    "discrete_reinforce",
-    "discrete_sdsac",
-    "discrete_value_network",
 ];
 
 /// Makes an implementation from configuration, features, actions and a generator.
@@ -283,9 +273,12 @@ fn check_reported(case: &Case, make: &Factory, failures: &mut Vec<String>) -> Re
             ("loss.value", report.value_loss),
             ("loss.actor", report.actor_loss),
             ("loss.temperature", report.temperature_loss),
+            ("grad_norm.actor", report.actor_gradient_norm),
         ] {
             check.see(&format!("step{step}.{name}"), &[1], &[value]);
         }
+        let td_errors = sac.td_errors().unwrap();
+        check.see(&format!("step{step}.priority"), &[td_errors.len()], &td_errors);
         check.see_parameters(&*sac, step);
     }
     let device = sac.device();
@@ -307,8 +300,8 @@ fn cases() -> (Vec<Case>, bool) {
     (folders.iter().map(|folder| Case::load(folder)).collect(), other.is_none())
 }
 
-/// Runs `check` on every case and asserts that none fails and that [`COVERED`] less `left_out` is covered.
-fn run(left_out: &[&str], check: impl Fn(&Case, &mut Vec<String>) -> Result<(), String>) {
+/// Runs `check` on every case and asserts that none fails and that [`COVERED`] is covered.
+fn run(check: impl Fn(&Case, &mut Vec<String>) -> Result<(), String>) {
     let (cases, shipped) = cases();
     let (mut covered, mut failures) = (Vec::new(), Vec::new());
     for case in &cases {
@@ -319,19 +312,18 @@ fn run(left_out: &[&str], check: impl Fn(&Case, &mut Vec<String>) -> Result<(), 
     }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
     if shipped {
-        let expected: Vec<_> = COVERED.into_iter().filter(|name| !left_out.contains(name)).collect();
-        assert_eq!(covered, expected);
+        assert_eq!(covered, COVERED);
     }
 }
 
 #[test]
 fn fused_traces_the_published_values() {
-    run(&[], check_traced);
+    run(check_traced);
 }
 
 #[test]
 fn fused_reports_the_published_values() {
-    run(&[], |case, failures| {
+    run(|case, failures| {
         let make = |config, features, actions, rng: &mut Rng| -> Result<Box<dyn SacUpdate>, SacError> {
             Ok(Box::new(FusedSac::new(config, features, actions, rng)?))
         };
@@ -341,7 +333,7 @@ fn fused_reports_the_published_values() {
 
 #[test]
 fn autodiff_reports_the_published_values() {
-    run(&FUSED_ONLY, |case, failures| {
+    run(|case, failures| {
         let make = |config, features, actions, rng: &mut Rng| -> Result<Box<dyn SacUpdate>, SacError> {
             let device = burn::tensor::Device::flex();
             Ok(Box::new(AutodiffSac::new(config, features, actions, rng, device)?))

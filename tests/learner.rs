@@ -1,5 +1,6 @@
 //! The background learner: it never takes the program with it, keeps its ratio, and comes back.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use entropy_arcade::mdp::{
     Action, ActionSpace, EnvironmentSpec, ObservationSpace, Origin, PolicySnapshot, StepBatch,
     TransitionBatch,
 };
-use entropy_arcade::sac::{SacConfig, SacError, SacUpdate, TensorMap, UpdateReport};
+use entropy_arcade::sac::{AutodiffSac, FusedSac, SacConfig, SacError, SacUpdate, TensorMap, UpdateReport};
 
 fn setup(checkpoints: Option<PathBuf>) -> LearnerSetup {
     LearnerSetup {
@@ -127,6 +128,9 @@ impl SacUpdate for Panicking {
     fn export_actor(&self) -> Result<TensorMap, SacError> {
         let mut rng = entropy_arcade::mdp::rng(1, entropy_arcade::mdp::Stream::Weights, 0);
         entropy_arcade::sac::FusedSac::new(self.0.clone(), 3, 2, &mut rng)?.export_actor()
+    }
+    fn td_errors(&self) -> Result<Cow<'_, [f32]>, SacError> {
+        Ok(Cow::Borrowed(&[]))
     }
     fn gradient_steps(&self) -> u64 {
         0
@@ -303,13 +307,31 @@ fn priorities_can_be_switched_on_and_off_while_learning() {
     assert!(learner.replay().priorities().is_none() && learner.effective_sample_size().is_none());
 }
 
+/// The same steps, draws and errors, whoever makes the gradient step.
 #[test]
-fn prioritized_replay_names_what_it_cannot_do() {
-    let gpu = LearnerSetup { device: DeviceChoice::Gpu, ..prioritized(None) };
-    let error = Learner::new(gpu).err().unwrap().to_string();
-    assert!(error.contains("choose device `cpu` or `auto`"), "{error}");
-    let auto = Learner::new(LearnerSetup { device: DeviceChoice::Auto, ..prioritized(None) }).unwrap();
-    assert!(auto.device().1.contains("TD errors"), "{:?}", auto.device());
+fn prioritized_replay_ranks_the_same_on_any_device() {
+    let setup = prioritized(None);
+    let generator = || entropy_arcade::mdp::rng(setup.seed, entropy_arcade::mdp::Stream::Weights, 0);
+    let device = burn::tensor::Device::flex();
+    let autodiff = AutodiffSac::new(setup.config.sac.clone(), 3, 2, &mut generator(), device).unwrap();
+    let fused = FusedSac::new(setup.config.sac.clone(), 3, 2, &mut generator()).unwrap();
+    let updates: [Box<dyn SacUpdate>; 2] = [Box::new(autodiff), Box::new(fused)];
+    let [ours, theirs] = updates.map(|update| {
+        let mut learner = Learner::with_update(setup.clone(), update, "to compare".into());
+        learner.push(&steps(60, 1.0), true);
+        // One report in three: TD errors are read with it or by themselves.
+        (0..3).for_each(|round| _ = learner.train(1, round == 1).unwrap());
+        let priorities = learner.replay().priorities().unwrap();
+        (0..priorities.slots()).filter_map(|slot| priorities.raw(slot)).collect::<Vec<_>>()
+    });
+    assert!(ours.len() > 40 && ours.iter().any(|priority| *priority != ours[0]));
+    for (a, b) in ours.iter().zip(&theirs) {
+        assert!((a - b).abs() < 1e-4, "{ours:?} {theirs:?}");
+    }
+}
+
+#[test]
+fn values_out_of_range_are_named() {
     for (change, key) in [
         (PrioritizedConfig { priority_exponent: 1.5, ..Default::default() }, "priority_exponent = 1.5"),
         (PrioritizedConfig { importance_exponent_start: -0.1, ..Default::default() }, "start = -0.1"),

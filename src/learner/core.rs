@@ -1,5 +1,6 @@
 //! The learner itself, without a thread: steps in, gradient steps, policies out.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -164,8 +165,7 @@ impl Learner {
                 }
                 last = sac.update(batch, report && step + 1 == count)?;
                 if prioritized.is_some() {
-                    let td_errors = ranking(&**sac)?;
-                    replay.update_priorities(&batch.indices, td_errors);
+                    replay.update_priorities(&batch.indices, &ranking(&**sac)?);
                 }
                 counters.gradient_steps += 1;
                 counters.credit = counters.credit.saturating_sub(CREDIT_UNIT);
@@ -244,9 +244,6 @@ impl Learner {
     /// [`LearnerError`] for a value out of range; nothing has changed then.
     pub fn set_config(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
         config.validate()?;
-        if config.prioritized.is_some() && self.sac.td_errors().is_none() {
-            return Err(LearnerError::NoTdErrors(self.sac.device()));
-        }
         self.sac.set_config(config.sac.clone())?;
         self.replay.set_returns(config.n_step, config.sac.gamma);
         self.replay.set_priorities(config.prioritized.map(|prioritized| prioritized.priorities()));
@@ -257,8 +254,7 @@ impl Learner {
     /// Goes on with the same networks and optimiser on another device. A GPU takes seconds to open.
     ///
     /// # Errors
-    /// [`LearnerError`] when there is no such device, it fails, or gives prioritized replay no TD errors;
-    /// nothing has changed then.
+    /// [`LearnerError::Device`] when there is no such device or it fails; nothing has changed then.
     pub fn set_device(&mut self, choice: DeviceChoice) -> Result<(), LearnerError> {
         let (tensors, steps) = (self.sac.export()?, self.sac.gradient_steps());
         let (mut sac, reason) = open(&self.setup, choice, self.pool.as_ref())?;
@@ -342,21 +338,12 @@ fn open(
 ) -> Result<(Box<dyn SacUpdate>, String), LearnerError> {
     let LearnerSetup { spec, config, seed, .. } = setup;
     let (inputs, actions) = (Inputs::from(&spec.observation), spec.action.len());
-    // Priorities come from errors on the host, which only the CPU's step keeps there.
-    let device = match choice {
-        DeviceChoice::Gpu if config.prioritized.is_some() => {
-            return Err(LearnerError::NoTdErrors("a GPU".into()));
-        }
-        DeviceChoice::Auto if config.prioritized.is_some() => DeviceChoice::Cpu,
-        device => device,
-    };
-    let make = || device::choose(device, &config.sac, inputs, actions, config.batch_size, *seed);
-    let (sac, reason) = match pool {
-        Some(pool) => pool.install(make)?,
-        None => make()?,
-    };
-    let forced = device != choice;
-    Ok((sac, if forced { "cpu (fused): prioritized replay needs TD errors at hand".into() } else { reason }))
+    let (size, ranked) = (config.batch_size, config.prioritized.is_some());
+    let make = || Ok(device::choose(choice, &config.sac, inputs, actions, size, ranked, *seed)?);
+    match pool {
+        Some(pool) => pool.install(make),
+        None => make(),
+    }
 }
 
 fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
@@ -375,8 +362,8 @@ fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
 }
 
 /// The errors of the last gradient step, which must be numbers: one that is not would rank for ever.
-fn ranking(sac: &dyn SacUpdate) -> Result<&[f32], LearnerError> {
-    let td_errors = sac.td_errors().ok_or_else(|| LearnerError::NoTdErrors(sac.device()))?;
+fn ranking(sac: &dyn SacUpdate) -> Result<Cow<'_, [f32]>, LearnerError> {
+    let td_errors = sac.td_errors()?;
     if td_errors.iter().all(|td_error| td_error.is_finite()) {
         Ok(td_errors)
     } else {

@@ -17,7 +17,7 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
 use crate::mdp::{Stream, TransitionBatch, rng};
-use crate::sac::{AutodiffSac, FusedSac, Inputs, SacConfig, SacError, SacUpdate};
+use crate::sac::{FusedSac, Inputs, SacConfig, SacError, SacUpdate};
 
 /// Longest time the timed part of one candidate's trial takes, unless a single round is longer.
 const TRIAL: Duration = Duration::from_millis(500);
@@ -49,7 +49,8 @@ pub enum LearnerDeviceError {
 }
 
 /// A learner of fresh networks, drawn from `seed`, on the chosen device, and one sentence that says
-/// which device it is and why. `batch` is the batch size it will see, for the trial.
+/// which device it is and why. `batch` is the batch size it will see, and `ranked` says whether somebody
+/// reads every step's TD errors; both are for the trial.
 ///
 /// The first use of a GPU opens it and compiles kernels, which takes seconds. Call this before or
 /// after, not while, another thread sets up graphics: Vulkan loaders dislike instances that come
@@ -57,14 +58,14 @@ pub enum LearnerDeviceError {
 ///
 /// # Errors
 /// [`LearnerDeviceError::NoGpu`] when a GPU is required and there is none, it fails, or the
-/// program was built without the feature `gpu`; [`LearnerDeviceError::Sac`] for a bad configuration, or
-/// one beyond what a GPU's step implements when a GPU is required.
+/// program was built without the feature `gpu`; [`LearnerDeviceError::Sac`] for a bad configuration.
 pub fn choose(
     choice: DeviceChoice,
     config: &SacConfig,
     inputs: impl Into<Inputs>,
     actions: usize,
     batch: usize,
+    ranked: bool,
     seed: u64,
 ) -> Result<(Box<dyn SacUpdate>, String), LearnerDeviceError> {
     config.validate()?;
@@ -76,13 +77,6 @@ pub fn choose(
     if choice == DeviceChoice::Cpu {
         return on_cpu("as configured".to_string());
     }
-    let known = AutodiffSac::supports(config).and_then(|()| AutodiffSac::builds(config, inputs));
-    if let Err(error) = known {
-        return match choice {
-            DeviceChoice::Auto => on_cpu(format!("the GPU's step does not know {error}")),
-            _ => Err(error.into()),
-        };
-    }
     let gpu = match gpu::open(choice == DeviceChoice::Gpu && gpu::software_allowed()) {
         Ok(gpu) => gpu,
         Err(why) if choice == DeviceChoice::Auto => return on_cpu(why),
@@ -92,11 +86,11 @@ pub fn choose(
     // Made once for the trial, whose random data spoils it, and once for use.
     let on_gpu = || guarded(|| gpu.sac(config, inputs, actions, &mut rng(seed, Stream::Weights, 0)));
     let data = random_batch(inputs.features(), actions, batch, seed);
-    let gpu_speed = on_gpu().and_then(|mut sac| guarded(|| updates_per_second(sac.as_mut(), &data)));
+    let gpu_speed = on_gpu().and_then(|mut sac| guarded(|| updates_per_second(sac.as_mut(), &data, ranked)));
     match (choice, gpu_speed) {
         (DeviceChoice::Auto, Err(error)) => on_cpu(format!("{name} failed its trial ({error})")),
         (DeviceChoice::Auto, Ok(gpu_speed)) => {
-            let cpu_speed = updates_per_second(&mut cpu()?, &data)?;
+            let cpu_speed = updates_per_second(&mut cpu()?, &data, ranked)?;
             if gpu_speed > cpu_speed {
                 let why = format!("{gpu_speed:.0} updates/s against {cpu_speed:.0} on the CPU");
                 Ok((on_gpu()?, format!("{name}: {why}")))
@@ -119,9 +113,13 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, SacError>) -> Result<T, SacError>
     })
 }
 
-/// Gradient steps per second of `sac` on `batch`, after a few that do not count because kernels
+/// Gradient steps per second of `sac` on `batch`, with TD errors read after each if `ranked`, after a few that do not count because kernels
 /// are compiled and memory is allocated in them.
-fn updates_per_second(sac: &mut dyn SacUpdate, batch: &TransitionBatch) -> Result<f64, SacError> {
+fn updates_per_second(
+    sac: &mut dyn SacUpdate,
+    batch: &TransitionBatch,
+    ranked: bool,
+) -> Result<f64, SacError> {
     for _ in 0..3 {
         sac.update(batch, true)?;
     }
@@ -132,6 +130,9 @@ fn updates_per_second(sac: &mut dyn SacUpdate, batch: &TransitionBatch) -> Resul
         updates += 1;
         // A report reads from the device and so waits for it.
         sac.update(batch, updates % round == 0)?;
+        if ranked {
+            sac.td_errors()?;
+        }
     }
     sac.update(batch, true)?;
     Ok(f64::from(updates + 1) / start.elapsed().as_secs_f64())
@@ -162,15 +163,13 @@ fn random_batch(features: usize, actions: usize, batch: usize, seed: u64) -> Tra
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mdp::GridShape;
-    use crate::sac::{Encoder, Init};
 
     const SIZE: (usize, usize, usize, u64) = (8, 4, 64, 1);
 
     fn choose_small(choice: DeviceChoice) -> Result<(Box<dyn SacUpdate>, String), LearnerDeviceError> {
         let (features, actions, batch, seed) = SIZE;
         let config = SacConfig { hidden: vec![32, 32], ..SacConfig::default() };
-        choose(choice, &config, features, actions, batch, seed)
+        choose(choice, &config, features, actions, batch, true, seed)
     }
 
     #[test]
@@ -206,35 +205,6 @@ mod tests {
                 assert_eq!(error.to_string().lines().count(), 1);
             }
         }
-    }
-
-    #[test]
-    fn what_only_the_cpu_implements_is_learned_there_or_refused() {
-        let config = SacConfig { hidden: vec![8], q_clip: Some(0.5), ..SacConfig::default() };
-        let (features, actions, batch, seed) = SIZE;
-        let choose = |choice| choose(choice, &config, features, actions, batch, seed);
-        for choice in [DeviceChoice::Auto, DeviceChoice::Cpu] {
-            let (sac, why) = choose(choice).unwrap();
-            assert_eq!(sac.device(), "cpu (fused)");
-            assert_eq!(why.contains("sac.q_clip = 0.5"), choice == DeviceChoice::Auto, "{why}");
-        }
-        let space = Inputs { vector: 2, grid: Some(GridShape { channels: 1, height: 4, width: 4 }) };
-        for (config, reason) in [
-            (SacConfig::default(), "sac.encoder"),
-            (
-                SacConfig { layer_norm: true, encoder: Encoder::Flat, ..SacConfig::default() },
-                "sac.layer_norm",
-            ),
-            (SacConfig { init: Init::Xavier, encoder: Encoder::Flat, ..SacConfig::default() }, "sac.init"),
-        ] {
-            let (_, why) = super::choose(DeviceChoice::Auto, &config, space, actions, batch, seed).unwrap();
-            assert!(why.contains(reason), "{why}");
-            let error = super::choose(DeviceChoice::Gpu, &config, space, actions, batch, seed).err().unwrap();
-            assert!(error.to_string().starts_with(reason), "{error}");
-        }
-        let error = choose(DeviceChoice::Gpu).err().unwrap();
-        assert!(matches!(error, LearnerDeviceError::Sac(SacError::Config { .. })), "{error}");
-        assert!(error.to_string().contains("sac.q_clip = 0.5"), "{error}");
     }
 
     #[test]

@@ -44,12 +44,6 @@ pub enum LearnerError {
         /// What is allowed.
         allowed: &'static str,
     },
-    /// The gradient step gives no TD errors back.
-    #[error(
-        "learner.prioritized needs TD errors, which {0} does not keep at hand; choose device `cpu` or `auto`, or \
-         leave the table out"
-    )]
-    NoTdErrors(String),
     /// The environment's actions are of a kind that no algorithm here learns.
     #[error("{0}: its actions are continuous; only discrete actions can be learned")]
     ContinuousActions(String),

@@ -1,16 +1,19 @@
 //! Discrete Soft Actor-Critic: networks, one gradient step, and what it reports.
 //!
 //! Two implementations of one gradient step stand behind [`SacUpdate`] and are held to the same
-//! vectors: `fused`, differentiated by hand for the CPU, with every variant [`SacConfig`] offers, and
-//! `autodiff`, written on burn tensors for any device, which refuses the variants. This layer knows
-//! batches, not buffers, threads or worlds.
+//! vectors and to each other: `fused`, differentiated by hand for the CPU, and `autodiff`, written on burn
+//! tensors for any device. Both know every variant [`SacConfig`] offers. This layer knows batches, not
+//! buffers, threads or worlds.
 
 mod adam;
 mod architecture;
 mod autodiff;
+mod batch;
 mod buffer;
 mod config;
 mod critic;
+mod draws;
+mod fresh;
 mod fused;
 mod kernel;
 mod network;
@@ -29,6 +32,7 @@ pub use fused::{FusedSac, Recorder};
 pub use policy::CategoricalPolicy;
 pub use report::UpdateReport;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::mdp::TransitionBatch;
@@ -119,11 +123,12 @@ pub trait SacUpdate: Send {
     fn export_actor(&self) -> Result<TensorMap, SacError>;
 
     /// Mean over critics of `|td|` of the last step, `[B]` in the order of its batch and before its
-    /// critic step, empty before the first one: what prioritized replay ranks transitions by. `None`
-    /// where the implementation does not keep them on the host.
-    fn td_errors(&self) -> Option<&[f32]> {
-        None
-    }
+    /// critic step, empty before the first one: what prioritized replay ranks transitions by. Reading
+    /// them stalls a GPU unless that step brought a report, which they travel with.
+    ///
+    /// # Errors
+    /// [`SacError::Device`] when they cannot be read back.
+    fn td_errors(&self) -> Result<Cow<'_, [f32]>, SacError>;
 
     /// Gradient steps made so far.
     fn gradient_steps(&self) -> u64;

@@ -1,101 +1,101 @@
-//! Multi-layer perceptrons on burn tensors: forward pass, gradients, saving by name.
+//! Parameters of networks on burn tensors: where they lie, how they are saved and loaded by name. What a
+//! pass does with them is left to `layers`.
 //!
 //! Networks of equal shape are stacked: both critics are one [`Ensemble`] of two members whose
 //! tensors carry the member as their first dimension, so that two critics launch as many kernels as
 //! one. All parameters of an ensemble live in one vector `[P]`, which is what the optimiser and the
-//! target update work on; layers are views into it. Losses are the caller's.
+//! target update work on; layers are views into it.
 
-use burn::tensor::{Device, Gradients, Tensor, TensorData, activation::relu};
-use rand::RngExt as _;
+use std::sync::Arc;
 
-use crate::mdp::Rng;
-use crate::sac::network::tensor;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::layers::{Form, Layers};
+use crate::sac::network::{Network, tensor};
 use crate::sac::{HostTensor, SacError, TensorMap};
 
-/// Names and widths of stacked networks, and where each parameter lies in the vector: layer by
-/// layer, first the weights `[members, in, out]`, then the biases `[members, 1, out]`.
+/// Names of stacked networks, and where each parameter lies in the vector.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
-    names: Vec<String>,
-    /// Inputs, hidden widths, outputs.
-    widths: Vec<usize>,
+    members: Vec<String>,
+    blocks: Vec<Block>,
 }
 
-/// One named parameter of one member.
-struct Slot {
-    /// As saved, e.g. `critic2.layers.0.weight`.
+/// One parameter of all members, one after the other.
+#[derive(Debug, Clone)]
+struct Block {
+    /// As saved, e.g. `layers.0.weight`.
     name: String,
-    /// As saved: `[out, in]` or `[out]`.
+    /// Of one member as saved: `[out, in]`, `[out]`, `[out, in, kernel, kernel]`.
     shape: Vec<usize>,
-    /// First element in the vector; there a weight lies as `[in, out]`.
+    /// First element in the vector.
     start: usize,
 }
 
+impl Block {
+    /// Elements of one member.
+    fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Rows and columns of one member in the vector: `[in, out]` for a matrix, which lies as products
+    /// read it, `[1, out]` for a vector, `[out, in · kernel · kernel]` for a convolution.
+    fn extent(&self) -> [usize; 2] {
+        match self.shape[..] {
+            [outputs, inputs] => [inputs, outputs],
+            [outputs] => [1, outputs],
+            _ => [self.shape[0], self.len() / self.shape[0]],
+        }
+    }
+
+    /// Place in the vector of every element of a member, in saved order.
+    fn places(&self, member: usize) -> impl Iterator<Item = usize> + use<> {
+        let start = self.start + member * self.len();
+        let (outputs, inputs) = match self.shape[..] {
+            [outputs, inputs] => (outputs, inputs),
+            _ => (self.len(), 1),
+        };
+        (0..outputs).flat_map(move |row| (0..inputs).map(move |column| start + column * outputs + row))
+    }
+}
+
 impl Layout {
-    /// Networks called `names`, each from `widths[0]` inputs to `widths[last]` outputs.
-    pub fn new(names: &[&str], widths: Vec<usize>) -> Self {
-        Self { names: names.iter().map(ToString::to_string).collect(), widths }
+    /// Networks called `members` that are made like `network`.
+    fn new(members: &[&str], network: &Network) -> Self {
+        let (mut blocks, mut start) = (Vec::new(), 0);
+        network.tensors(&network.parameters, |name, HostTensor { shape, data }| {
+            blocks.push(Block { name, shape, start });
+            start += members.len() * data.len();
+        });
+        Self { members: members.iter().map(ToString::to_string).collect(), blocks }
     }
 
     /// The same shapes under names that start with `target_`.
-    pub fn target(&self) -> Self {
-        Self { names: self.names.iter().map(|name| format!("target_{name}")).collect(), ..self.clone() }
+    fn target(&self) -> Self {
+        let members = self.members.iter().map(|name| format!("target_{name}")).collect();
+        Self { members, blocks: self.blocks.clone() }
     }
 
     /// Number of parameters `P` of all members.
-    pub fn len(&self) -> usize {
-        self.names.len() * self.widths.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum::<usize>()
+    fn len(&self) -> usize {
+        self.members.len() * self.blocks.iter().map(Block::len).sum::<usize>()
     }
 
-    /// Every parameter: network by network, layer by layer, weight before bias.
-    fn slots(&self) -> Vec<Slot> {
-        let members = self.names.len();
-        let mut slots = Vec::new();
-        for (member, network) in self.names.iter().enumerate() {
-            let mut offset = 0;
-            for (layer, pair) in self.widths.windows(2).enumerate() {
-                let (inputs, outputs) = (pair[0], pair[1]);
-                let weights = offset + members * inputs * outputs;
-                slots.push(Slot {
-                    name: format!("{network}.layers.{layer}.weight"),
-                    shape: vec![outputs, inputs],
-                    start: offset + member * inputs * outputs,
-                });
-                slots.push(Slot {
-                    name: format!("{network}.layers.{layer}.bias"),
-                    shape: vec![outputs],
-                    start: weights + member * outputs,
-                });
-                offset = weights + members * outputs;
-            }
-        }
-        slots
+    /// Every parameter of every member.
+    fn slots(&self) -> impl Iterator<Item = (usize, &String, &Block)> {
+        let members = self.members.iter().enumerate();
+        members.flat_map(|(index, member)| self.blocks.iter().map(move |block| (index, member, block)))
     }
 
-    /// Fresh parameters, `[P]`: weights and biases uniform in ±1/√inputs. Drawn network by network
-    /// and layer by layer, each weight input by input: the same seed gives `fused` the same networks.
-    pub fn initial(&self, rng: &mut Rng) -> Vec<f32> {
-        let mut flat = vec![0.0; self.len()];
-        let mut bound = 1.0;
-        for slot in self.slots() {
-            if let [_, inputs] = slot.shape[..] {
-                bound = 1.0 / (inputs.max(1) as f32).sqrt();
-            }
-            let end = slot.start + slot.shape.iter().product::<usize>();
-            flat[slot.start..end].fill_with(|| bound * (2.0 * rng.random::<f32>() - 1.0));
-        }
-        flat
-    }
-
-    /// The vector `[P]` of the tensors called `<prefix><parameter><suffix>`.
+    /// The vector `[P]` of the tensors called `<prefix><member>.<parameter><suffix>`.
     ///
     /// # Errors
     /// [`SacError::Tensor`] for the first one that is missing, of another shape or not finite.
     pub fn pack(&self, tensors: &TensorMap, prefix: &str, suffix: &str) -> Result<Vec<f32>, SacError> {
         let mut flat = vec![0.0; self.len()];
-        for slot in self.slots() {
-            let data = tensor(tensors, format!("{prefix}{}{suffix}", slot.name), &slot.shape)?;
-            for (place, value) in slot.places().zip(data) {
+        for (index, member, block) in self.slots() {
+            let data = tensor(tensors, format!("{prefix}{member}.{}{suffix}", block.name), &block.shape)?;
+            for (place, value) in block.places(index).zip(data) {
                 flat[place] = *value;
             }
         }
@@ -104,44 +104,65 @@ impl Layout {
 
     /// The reverse of [`Layout::pack`]: adds the named tensors of the vector `flat` to `tensors`.
     pub fn unpack(&self, flat: &[f32], prefix: &str, suffix: &str, tensors: &mut TensorMap) {
-        for slot in self.slots() {
-            let data = slot.places().map(|place| flat[place]).collect();
-            tensors.insert(format!("{prefix}{}{suffix}", slot.name), HostTensor { shape: slot.shape, data });
+        for (index, member, block) in self.slots() {
+            let data = block.places(index).map(|place| flat[place]).collect();
+            let tensor = HostTensor { shape: block.shape.clone(), data };
+            tensors.insert(format!("{prefix}{member}.{}{suffix}", block.name), tensor);
         }
     }
-}
 
-impl Slot {
-    /// Place in the vector of every saved element, in saved order.
-    fn places(&self) -> impl Iterator<Item = usize> + use<> {
-        let start = self.start;
-        let (outputs, inputs) = (self.shape[0], self.shape.get(1).copied().unwrap_or(1));
-        (0..outputs).flat_map(move |row| (0..inputs).map(move |column| start + column * outputs + row))
+    /// Every parameter of all members inside the vector, `[members, rows, columns]` each.
+    fn views(&self, parameters: &Tensor<1>) -> Vec<Tensor<3>> {
+        let count = self.members.len();
+        let view = |block: &Block| {
+            let [rows, columns] = block.extent();
+            let range = block.start..block.start + count * block.len();
+            parameters.clone().slice_dim(0, range).reshape([count, rows, columns])
+        };
+        self.blocks.iter().map(view).collect()
     }
 }
 
 /// Stacked networks and their parameters on a device, outside autodiff.
+#[derive(Clone)]
 pub(super) struct Ensemble {
     pub layout: Layout,
+    form: Arc<Form>,
     /// `[P]`.
     parameters: Tensor<1>,
     layers: Layers,
 }
 
 impl Ensemble {
-    /// Uploads the parameters `flat`, `[P]` in the layout's order.
-    pub fn new(layout: Layout, flat: Vec<f32>, device: &Device) -> Self {
-        Self::from_tensor(layout, upload(flat, device))
+    /// Uploads `networks`, which are all of `form`, under the names of `members`.
+    ///
+    /// # Errors
+    /// [`SacError::Tensor`] for parameters that are not finite.
+    pub fn new(
+        members: &[&str],
+        networks: &[Network],
+        form: Arc<Form>,
+        device: &Device,
+    ) -> Result<Self, SacError> {
+        let layout = Layout::new(members, &networks[0]);
+        let mut tensors = TensorMap::new();
+        for (member, network) in members.iter().zip(networks) {
+            network.tensors(&network.parameters, |name, tensor| {
+                drop(tensors.insert(format!("{member}.{name}"), tensor))
+            });
+        }
+        let parameters = upload(layout.pack(&tensors, "", "")?, device);
+        Ok(Self::from_tensor(layout, form, parameters))
     }
 
     /// The same parameters under target names.
     pub fn to_target(&self) -> Self {
-        Self::from_tensor(self.layout.target(), self.parameters.clone())
+        Self::from_tensor(self.layout.target(), self.form.clone(), self.parameters.clone())
     }
 
-    fn from_tensor(layout: Layout, parameters: Tensor<1>) -> Self {
-        let layers = Layers::views(&layout, &parameters);
-        Self { layout, parameters, layers }
+    fn from_tensor(layout: Layout, form: Arc<Form>, parameters: Tensor<1>) -> Self {
+        let layers = Layers::new(form.clone(), layout.views(&parameters));
+        Self { layout, form, parameters, layers }
     }
 
     /// `[P]`.
@@ -152,13 +173,23 @@ impl Ensemble {
     /// Replaces all parameters, `[P]`.
     pub fn set_parameters(&mut self, parameters: Tensor<1>) {
         debug_assert_eq!(parameters.dims(), self.parameters.dims());
-        self.layers = Layers::views(&self.layout, &parameters);
+        self.layers = Layers::new(self.form.clone(), self.layout.views(&parameters));
         self.parameters = parameters;
+    }
+
+    /// Replaces all parameters by the named ones.
+    ///
+    /// # Errors
+    /// As [`Layout::pack`]; nothing has changed then.
+    pub fn load(&mut self, tensors: &TensorMap) -> Result<(), SacError> {
+        let flat = self.layout.pack(tensors, "", "")?;
+        self.set_parameters(upload(flat, &self.parameters.device()));
+        Ok(())
     }
 
     /// Euclidean norm of every member's parameters, `[members, 1, 1]`.
     pub fn norms(&self) -> Tensor<3> {
-        member_norms(self.layers.blocks())
+        self.layers.norms()
     }
 
     /// Every member's outputs without gradients: `[1, B, inputs]` → `[members, B, outputs]`.
@@ -168,79 +199,8 @@ impl Ensemble {
 
     /// The same layers as leaves of a new autodiff graph.
     pub fn tracked(&self) -> Layers {
-        let leaf = |tensor: &Tensor<3>| tensor.clone().autodiff().require_grad();
-        Layers(self.layers.0.iter().map(|(weight, bias)| (leaf(weight), leaf(bias))).collect())
+        self.layers.tracked()
     }
-}
-
-/// Weights `[members, in, out]` and biases `[members, 1, out]` of every layer.
-pub(super) struct Layers(Vec<(Tensor<3>, Tensor<3>)>);
-
-impl Layers {
-    /// The layers inside the vector `parameters`, `[P]`.
-    fn views(layout: &Layout, parameters: &Tensor<1>) -> Self {
-        let members = layout.names.len();
-        let mut start = 0;
-        let mut take = |rows: usize, columns: usize| {
-            let end = start + members * rows * columns;
-            let view = parameters.clone().slice_dim(0, start..end).reshape([members, rows, columns]);
-            start = end;
-            view
-        };
-        let pairs = layout.widths.windows(2);
-        Self(pairs.map(|pair| (take(pair[0], pair[1]), take(1, pair[1]))).collect())
-    }
-
-    /// `x W + b` layer by layer, ReLU after every layer but the last:
-    /// `[1, B, inputs]` → `[members, B, outputs]`.
-    pub fn forward(&self, inputs: Tensor<3>) -> Tensor<3> {
-        let last = self.0.len() - 1;
-        self.0.iter().enumerate().fold(inputs, |x, (index, (weight, bias))| {
-            let y = x.matmul(weight.clone()) + bias.clone();
-            if index < last { relu(y) } else { y }
-        })
-    }
-
-    /// `∂loss/∂parameters`.
-    pub fn gradient(&self, loss: &Tensor<1>) -> Gradient {
-        let mut gradients: Gradients = loss.backward();
-        let of = |leaf: &Tensor<3>| {
-            leaf.grad_remove(&mut gradients).unwrap_or_else(|| leaf.clone().inner().zeros_like())
-        };
-        Gradient(self.blocks().map(of).collect())
-    }
-
-    /// Weights and biases in the order of the parameter vector.
-    fn blocks(&self) -> impl Iterator<Item = &Tensor<3>> {
-        self.0.iter().flat_map(|(weight, bias)| [weight, bias])
-    }
-}
-
-/// A gradient, block by block in the order of the parameter vector, `[members, rows, columns]` each.
-pub(super) struct Gradient(Vec<Tensor<3>>);
-
-impl Gradient {
-    /// Global norm `‖g‖` of every member over all its parameters, `[members, 1, 1]`.
-    pub fn norms(&self) -> Tensor<3> {
-        member_norms(self.0.iter())
-    }
-
-    /// As a vector `[P]`, each member clipped to the global norm `limit`:
-    /// `g ← g · min(1, c / (‖g‖ + 1e-6))`.
-    pub fn clipped(self, limit: Option<f32>) -> Tensor<1> {
-        let scale = limit.map(|limit| ((self.norms() + 1e-6).recip() * limit).clamp_max(1.0));
-        let blocks = self.0.into_iter().map(|block| match &scale {
-            Some(scale) => block * scale.clone(),
-            None => block,
-        });
-        Tensor::cat(blocks.map(|block| block.flatten(0, 2)).collect(), 0)
-    }
-}
-
-/// Euclidean norm of every member over all `blocks`, `[members, rows, columns]` each: `[members, 1, 1]`.
-fn member_norms<'a>(blocks: impl Iterator<Item = &'a Tensor<3>>) -> Tensor<3> {
-    let squares = blocks.map(|block| (block.clone() * block.clone()).sum_dim(2).sum_dim(1));
-    Tensor::cat(squares.collect(), 1).sum_dim(1).sqrt()
 }
 
 /// A vector on `device`.

@@ -1,4 +1,5 @@
-//! Adam on one flat vector of parameters. Which parameters these are, and clipping, is `networks`' matter.
+//! Adam on one flat vector of parameters. Which parameters these are is `networks`' matter, clipping
+//! `layers`'.
 //!
 //! burn's own optimiser keeps its moments per tensor and under generated ids; here they are two
 //! vectors beside the parameters, so one step is a dozen kernels whatever the number of layers,
@@ -6,10 +7,55 @@
 
 use burn::tensor::Tensor;
 
+use super::networks::{Ensemble, upload};
+use crate::sac::{SacError, TensorMap};
+
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 
+/// Stacked networks in training. Adam works element by element, so it treats members as if each had
+/// moments of its own.
+#[derive(Clone)]
+pub(super) struct Trained {
+    pub networks: Ensemble,
+    pub adam: Adam,
+}
+
+impl Trained {
+    /// No steps made yet.
+    pub fn new(networks: Ensemble) -> Self {
+        Self { adam: Adam::zeros(&networks.parameters()), networks }
+    }
+
+    /// Step number `t`, from 1, down `gradient`, `[P]`.
+    pub fn descend(&mut self, t: u64, gradient: Tensor<1>, learning_rate: f32, epsilon: f32) {
+        let change = self.adam.step(t, gradient, learning_rate, epsilon);
+        self.networks.set_parameters(self.networks.parameters() + change);
+    }
+
+    /// Replaces parameters and moments by the named ones; without any `optimizer.*` moments start at zero.
+    ///
+    /// # Errors
+    /// [`SacError::Tensor`] for the first tensor that does not fit.
+    pub fn load(&mut self, tensors: &TensorMap) -> Result<(), SacError> {
+        self.networks.load(tensors)?;
+        let zeros = Adam::zeros(&self.networks.parameters());
+        self.adam = match tensors.keys().any(|name| name.starts_with("optimizer.")) {
+            false => zeros,
+            true => {
+                let moment = |suffix| -> Result<Tensor<1>, SacError> {
+                    let flat = self.networks.layout.pack(tensors, "optimizer.", suffix)?;
+                    Ok(upload(flat, &zeros.m.device()))
+                };
+                Adam { m: moment(".m")?, v: moment(".v")? }
+            }
+        };
+        Ok(())
+    }
+}
+
 /// Adam's state for `P` parameters.
+#[derive(Clone)]
 pub(super) struct Adam {
     /// `[P]`: running mean of the gradient.
     pub m: Tensor<1>,

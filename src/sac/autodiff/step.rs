@@ -5,12 +5,16 @@
 //! outside autodiff: constants wherever they meet a tracked tensor. Nothing is read back unless a
 //! report is asked for, and then in one transfer.
 
-use burn::tensor::{Tensor, TensorData, activation::log_softmax};
+use burn::tensor::{Device, Tensor, TensorData, activation::log_softmax};
 
-use super::{AutodiffSac, read};
-use crate::mdp::TransitionBatch;
+use super::actor::{Estimator, Policy, entropy_penalty};
+use super::losses::{aggregated, backed_up, clipped, regression, soft_values};
+use super::networks::Ensemble;
+use super::report::{Figures, TdErrors};
+use super::{AutodiffSac, Bootstrap};
+use crate::mdp::{Stream, TransitionBatch, rng};
 use crate::sac::fused::LOG_TEMPERATURE_RANGE;
-use crate::sac::{ActorGradient, Backup, CriticLoss, SacError, TargetUpdate, Temperature, UpdateReport};
+use crate::sac::{SacError, TargetUpdate, UpdateReport, batch};
 
 impl AutodiffSac {
     /// One gradient step (Haarnoja et al. 2018a, 2018b; Christodoulou 2019).
@@ -22,227 +26,170 @@ impl AutodiffSac {
         batch: &TransitionBatch,
         report: bool,
     ) -> Result<Option<UpdateReport>, SacError> {
-        let (size, features, actions) = (batch.batch, self.features, self.actions);
-        self.check(batch)?;
+        batch::check(batch, &self.config, self.inputs.features(), self.actions)?;
         let t = self.gradient_steps + 1;
-
-        let observations = self.column(batch.observations.clone(), features);
-        let next_observations = self.column(batch.next_observations.clone(), features);
-        let returns = self.column(batch.n_step_returns.clone(), 1);
-        let weights = self.column(batch.weights.clone(), 1);
-        let bootstrap =
-            batch.discounts.iter().zip(&batch.terminated).map(|(discount, end)| discount * (1.0 - end));
-        let bootstrap = self.column(bootstrap.collect(), 1);
-        // A product with a one-hot row picks Q(o, a) and its gradient without gather and scatter,
-        // which are slow on GPUs.
-        let mut taken = vec![0.0; size * actions];
-        for (row, &action) in batch.actions.iter().enumerate() {
-            taken[row * actions + usize::from(action)] = 1.0;
-        }
-        let taken = self.column(taken, actions);
+        let Self { config, actor, critics, bootstrap, device, .. } = self;
+        let (size, epsilon, grad_clip) = (batch.batch, config.adam_epsilon, config.grad_clip);
+        let Columns { observations, next_observations, taken, returns, discounts, weights } =
+            Columns::upload(batch, self.actions, device);
 
         // 1. The temperature of the whole step: alpha ← exp(log_alpha).
         let temperature = self.log_temperature.clone().exp();
         let alpha = temperature.clone().reshape([1, 1, 1]);
+        let target_alpha = config.entropy_in_target.then(|| alpha.clone());
 
-        // 2. Critic targets from the pre-step actor and the target critics.
-        //    v'_i = Σ_a p'(a) (q'_i(a) − alpha log p'(a)),   y_i = R + discount (1 − terminated) v'_i
-        let next_log_policy = log_softmax(self.actor.forward(next_observations.clone()), 2);
-        let next_q = self.backed_up(self.target_critics.forward(next_observations));
-        let next_soft_q = match self.config.entropy_in_target {
-            true => next_q - next_log_policy.clone() * alpha.clone(),
-            false => next_q,
-        };
-        let next_value = (next_log_policy.exp() * next_soft_q).sum_dim(2);
-        let targets = returns + bootstrap * next_value; // [C or 1, B, 1]
-
-        // 3. Critics: loss = Σ_i mean_b w_b ell(Q_i(o, a) − y_i), one step each.
-        let critics = self.critics.tracked();
-        let q = (critics.forward(observations.clone()) * taken).sum_dim(2); // [C, B, 1]
-        let td_error = q.clone() - targets.clone();
-        let critic_loss = (self.critic_loss(td_error.clone()) * weights).sum() / size as f32;
-        let gradient = critics.gradient(&critic_loss);
-        let critic_norm = report.then(|| gradient.norms().mean());
-        let change = self.critic_optimizer.step(
-            t,
-            gradient.clipped(self.config.grad_clip),
-            self.config.critic_learning_rate,
-            self.config.adam_epsilon,
-        );
-        self.critics.set_parameters(self.critics.parameters() + change);
-
-        // 4. Actor against the updated critics: loss = mean_b Σ_a p(a) (alpha log p(a) − Q(o, a)), or
-        //    mean_b alpha Σ_a t(a) (log t(a) − log p(a)) for t = softmax(Q / alpha).
-        let q_updated = self.aggregated(self.critics.forward(observations.clone()));
-        let actor = self.actor.tracked();
-        let log_policy = log_softmax(actor.forward(observations), 2);
-        let policy = log_policy.clone().exp();
-        let divergence = match self.config.actor_gradient {
-            ActorGradient::ForwardKl => {
-                let log_target = log_softmax(q_updated / alpha.clone(), 2);
-                log_target.clone().exp() * (log_target - log_policy.clone()) * alpha
+        // 2. Targets from the pre-step networks.
+        //    y_i = R + discount (1 − terminated) v'_i,   v'_i = Σ_a p'(a) (q'_i(a) − alpha log p'(a)) or Vbar(o')
+        let next_values = match &*bootstrap {
+            Bootstrap::Critics(target) => {
+                let next_log_policy = log_softmax(actor.networks.forward(next_observations.clone()), 2);
+                let next_q = backed_up(config.backup, target.forward(next_observations));
+                soft_values(next_log_policy, next_q, target_alpha.clone())
             }
-            _ => policy.clone() * (log_policy.clone() * alpha - q_updated),
+            Bootstrap::Value { target, .. } => target.forward(next_observations),
         };
-        let actor_loss = divergence.sum() / size as f32;
-        let policy = policy.inner();
-        let entropy = -(policy.clone() * log_policy.inner()).sum() / size as f32; // mean_b H_b
-        let gradient = actor.gradient(&actor_loss);
-        let actor_norm = report.then(|| gradient.norms().mean());
-        let change = self.actor_optimizer.step(
-            t,
-            gradient.clipped(self.config.grad_clip),
-            self.config.actor_learning_rate,
-            self.config.adam_epsilon,
-        );
-        self.actor.set_parameters(self.actor.parameters() + change);
+        let targets = returns + discounts * next_values; // [C or 1, B, 1]
+        let tracked_actor = actor.networks.tracked();
+        let policy = Policy::new(log_softmax(tracked_actor.forward(observations.clone()), 2));
+        let tracked_critics = critics.networks.tracked();
+        let all_q = tracked_critics.forward(observations.clone()); // [C, B, A]
 
-        // 5. Temperature: loss = alpha (mean_b H_b − target_entropy), which is its own gradient with
-        //    respect to log_alpha.
-        let mut temperature_loss = None;
-        if let Some(target_entropy) = self.target_entropy() {
-            let loss = temperature.clone() * (entropy.clone() - target_entropy);
-            let change = self.temperature_optimizer.step(
-                t,
-                loss.clone(),
-                self.config.temperature_learning_rate,
-                self.config.adam_epsilon,
-            );
+        // 3. Critics: loss = Σ_i mean_b w_b ell(Q_i(o, a) − y_i), with q_clip of the larger of
+        //    ell(Q_i(o, a) − y_i) and ell(qc − y_i); one step each.
+        let q = (all_q.clone() * taken.clone()).sum_dim(2); // [C, B, 1]
+        let td_errors = q.clone() - targets.clone();
+        let mut losses = regression(config.critic_loss, td_errors.clone());
+        if let (Some(limit), Bootstrap::Critics(target)) = (config.q_clip, &*bootstrap) {
+            let target_q = (target.forward(observations.clone()) * taken).sum_dim(2);
+            let clipped = clipped(q.clone(), target_q, limit) - targets.clone();
+            losses = losses.max_pair(regression(config.critic_loss, clipped));
+        }
+        let critic_loss = (losses * weights).sum() / size as f32;
+        let gradient = tracked_critics.gradient(&critic_loss);
+        let critic_norms = report.then(|| gradient.norms());
+        critics.descend(t, gradient.clipped(grad_clip), config.critic_learning_rate, epsilon);
+
+        //    V: loss = mean_b (V(o) − Σ_a p(a) (Qagg(o, a) − alpha log p(a)))², with the critics before their step.
+        let mut value_loss = None;
+        if let (Bootstrap::Value { online, .. }, Some(network)) = (&mut *bootstrap, config.value_network) {
+            let before = aggregated(config.backup, all_q.inner());
+            let value_targets = soft_values(policy.inner().log_policy, before, target_alpha);
+            let value = online.networks.tracked();
+            let error = value.forward(observations.clone()) - value_targets;
+            let loss = (error.clone() * error).mean();
+            online.descend(t, value.gradient(&loss).clipped(grad_clip), network.learning_rate, epsilon);
+            value_loss = Some(loss);
+        }
+
+        // 4. Actor against the updated critics and the temperature of item 1:
+        //    loss = mean_b Σ_a p(a) (alpha log p(a) − Qagg(o, a)), or what `actor` estimates it by,
+        //    + (beta / 2) mean_b (H_old − H_b)².
+        let updated_q = aggregated(config.backup, critics.networks.forward(observations));
+        let stream = rng(self.seed, Stream::ActorGradient, t);
+        let estimator = Estimator::draw(config.actor_gradient, batch, &policy.inner(), stream, device);
+        let mut actor_loss = estimator.loss(alpha, policy.clone(), updated_q);
+        if let Some(beta) = config.entropy_penalty {
+            let behaviour = column(batch.behaviour_entropies.clone(), 1, device);
+            actor_loss = actor_loss + entropy_penalty(beta, behaviour, policy.entropies.clone());
+        }
+        let gradient = tracked_actor.gradient(&actor_loss);
+        let actor_norms = report.then(|| gradient.norms());
+        actor.descend(t, gradient.clipped(grad_clip), config.actor_learning_rate, epsilon);
+
+        // 5. Temperature with the entropies of the pass above: loss = alpha (mean_b H_b − target_entropy), which
+        //    is its own gradient with respect to log_alpha.
+        let Policy { log_policy, entropies } = policy.inner();
+        let (mut temperature_loss, mut target_entropy) = (None, 0.0);
+        if let Some(fraction) = config.temperature.target_entropy_fraction(t) {
+            target_entropy = fraction * (self.actions as f32).ln();
+            let loss = temperature.clone() * (entropies.clone().mean() - target_entropy);
+            let change =
+                self.temperature_optimizer.step(t, loss.clone(), config.temperature_learning_rate, epsilon);
             let (low, high) = LOG_TEMPERATURE_RANGE;
             self.log_temperature = (self.log_temperature.clone() + change).clamp(low, high);
             temperature_loss = Some(loss);
         }
 
-        // 6. Target critics: target ← tau online + (1 − tau) target, or a copy every interval steps.
+        // 6. Target networks from the updated online networks.
         self.gradient_steps = t;
-        match self.config.target_update {
-            TargetUpdate::Soft { tau } => {
-                let tau = f64::from(tau);
-                let online = self.critics.parameters() * tau;
-                self.target_critics.set_parameters(online + self.target_critics.parameters() * (1.0 - tau));
-            }
-            TargetUpdate::Hard { interval } => {
-                if t.is_multiple_of(interval) {
-                    self.target_critics.set_parameters(self.critics.parameters());
-                }
-            }
+        match bootstrap {
+            Bootstrap::Critics(target) => track(config.target_update, t, target, &critics.networks),
+            Bootstrap::Value { online, target } => track(config.target_update, t, target, &online.networks),
         }
 
-        let (Some(critic_norm), Some(actor_norm)) = (critic_norm, actor_norm) else { return Ok(None) };
-        let q = q.inner();
-        let spread = (q.clone() - q.clone().mean_dim(1)).square().mean_dim(1).sqrt(); // [C, 1, 1]
-        let figures = vec![
-            critic_loss.inner(),
-            actor_loss.inner(),
-            temperature_loss.unwrap_or_else(|| Tensor::zeros([1], &self.device)),
+        let td_errors = td_errors.inner();
+        let (Some(critic_norms), Some(actor_norms)) = (critic_norms, actor_norms) else {
+            self.td_errors = TdErrors::Device(Box::new(td_errors));
+            return Ok(None);
+        };
+        let (figures, td_errors) = Figures {
+            critic_loss,
+            value_loss,
+            actor_loss,
+            temperature_loss,
             temperature,
-            entropy,
-            q.clone().mean(),
-            spread.mean(),
-            (q.clone().max_dim(0) - q.min_dim(0)).mean(),
-            targets.mean(),
-            td_error.inner().abs().mean(),
-            actor_norm,
-            critic_norm,
-            self.actor.norms().mean(),
-            self.critics.norms().mean(),
-            policy.mean_dim(1).flatten(0, 2), // [A]
-        ];
-        self.read_report(figures).map(Some)
+            target_entropy,
+            entropies,
+            log_policy,
+            q: q.inner(),
+            targets,
+            td_errors,
+            gradient_norms: [actor_norms, critic_norms],
+            networks: [&actor.networks, &critics.networks],
+        }
+        .read(t)?;
+        self.td_errors = TdErrors::Host(td_errors);
+        Ok(Some(figures))
     }
+}
 
-    /// Refuses a batch that does not fit the networks.
-    fn check(&self, batch: &TransitionBatch) -> Result<(), SacError> {
-        let (size, features, actions) = (batch.batch, self.features, self.actions);
-        let observations = [&batch.observations, &batch.next_observations];
-        let columns = [&batch.n_step_returns, &batch.discounts, &batch.terminated, &batch.weights];
-        let problem = if size == 0 || batch.features != features {
-            format!("holds {size} transitions of {} features, the networks read {features}", batch.features)
-        } else if observations.iter().any(|rows| rows.len() != size * features)
-            || columns.iter().any(|column| column.len() != size)
-            || batch.actions.len() != size
-        {
-            "has columns of different length".to_string()
-        } else if let Some(action) = batch.actions.iter().find(|action| usize::from(**action) >= actions) {
-            format!("holds action {action}, there are {actions}")
-        } else {
-            return Ok(());
-        };
-        Err(SacError::Batch { problem })
+/// `target ← tau online + (1 − tau) target`, or a copy every `interval` gradient steps.
+fn track(update: TargetUpdate, t: u64, target: &mut Ensemble, online: &Ensemble) {
+    match update {
+        TargetUpdate::Soft { tau } => {
+            let tau = f64::from(tau);
+            target.set_parameters(online.parameters() * tau + target.parameters() * (1.0 - tau));
+        }
+        TargetUpdate::Hard { interval } if t.is_multiple_of(interval) => {
+            target.set_parameters(online.parameters());
+        }
+        TargetUpdate::Hard { .. } => {}
     }
+}
 
-    /// The row of target values each critic's soft value is taken of, `[C or 1, B, A]`.
-    fn backed_up(&self, target_q: Tensor<3>) -> Tensor<3> {
-        match self.config.backup {
-            Backup::Single => target_q,
-            Backup::Double => target_q.flip([0]),
-            Backup::Clipped => target_q.min_dim(0),
-            Backup::Mean => target_q.mean_dim(0),
+/// A batch on the device, `[1, B, columns]` each.
+struct Columns {
+    observations: Tensor<3>,
+    next_observations: Tensor<3>,
+    /// 1 at the action taken: a product with it picks Q(o, a) and its gradient without gather and scatter,
+    /// which are slow on GPUs.
+    taken: Tensor<3>,
+    returns: Tensor<3>,
+    /// `discount (1 − terminated)`.
+    discounts: Tensor<3>,
+    weights: Tensor<3>,
+}
+
+impl Columns {
+    fn upload(batch: &TransitionBatch, actions: usize, device: &Device) -> Self {
+        let mut taken = vec![0.0; batch.batch * actions];
+        for (row, &action) in taken.chunks_exact_mut(actions).zip(&batch.actions) {
+            row[usize::from(action)] = 1.0;
+        }
+        let ends = batch.discounts.iter().zip(&batch.terminated);
+        Self {
+            observations: column(batch.observations.clone(), batch.features, device),
+            next_observations: column(batch.next_observations.clone(), batch.features, device),
+            taken: column(taken, actions, device),
+            returns: column(batch.n_step_returns.clone(), 1, device),
+            discounts: column(ends.map(|(discount, end)| discount * (1.0 - end)).collect(), 1, device),
+            weights: column(batch.weights.clone(), 1, device),
         }
     }
+}
 
-    /// What the actor takes of the online critics, `[C, B, A]` → `[1, B, A]`.
-    fn aggregated(&self, q: Tensor<3>) -> Tensor<3> {
-        match self.config.backup {
-            Backup::Single => q,
-            Backup::Clipped => q.min_dim(0),
-            Backup::Double | Backup::Mean => q.mean_dim(0),
-        }
-    }
-
-    /// Loss of every TD error.
-    fn critic_loss(&self, td_error: Tensor<3>) -> Tensor<3> {
-        match self.config.critic_loss {
-            CriticLoss::Mse => td_error.clone() * td_error,
-            // c (|d| − c/2) with c = min(|d|, 1) is ½d² inside and |d| − ½ outside, without a branch.
-            CriticLoss::Huber => {
-                let distance = td_error.abs();
-                let inside = distance.clone().clamp_max(1.0);
-                inside.clone() * (distance - inside * 0.5)
-            }
-        }
-    }
-
-    /// `target_entropy_fraction · ln A`, `None` when the temperature is fixed.
-    fn target_entropy(&self) -> Option<f32> {
-        match self.config.temperature {
-            Temperature::Learned { target_entropy_fraction } => {
-                Some(target_entropy_fraction * (self.actions as f32).ln())
-            }
-            // An annealed target is refused at the door.
-            Temperature::Annealed { .. } | Temperature::Fixed => None,
-        }
-    }
-
-    /// `values`, `[1, B, columns]` on the device.
-    fn column(&self, values: Vec<f32>, columns: usize) -> Tensor<3> {
-        let rows = values.len() / columns;
-        Tensor::from_data(TensorData::new(values, [1, rows, columns]), &self.device)
-    }
-
-    /// Reads `figures` to the host in one transfer.
-    fn read_report(&self, figures: Vec<Tensor<1>>) -> Result<UpdateReport, SacError> {
-        let mut values = read(Tensor::cat(figures, 0))?.into_iter();
-        let mut next = || values.next().unwrap_or(f32::NAN);
-        let report = UpdateReport {
-            critic_loss: next(),
-            value_loss: 0.0,
-            actor_loss: next(),
-            temperature_loss: next(),
-            temperature: next(),
-            entropy: next(),
-            target_entropy: self.target_entropy().unwrap_or(0.0),
-            q_mean: next(),
-            q_std: next(),
-            twin_disagreement: next(),
-            target_mean: next(),
-            td_error_abs: next(),
-            actor_gradient_norm: next(),
-            critic_gradient_norm: next(),
-            actor_parameter_norm: next(),
-            critic_parameter_norm: next(),
-            action_probabilities: values.collect(),
-        };
-        report.finite(self.gradient_steps)
-    }
+/// `values`, `[1, B, columns]` on the device.
+fn column(values: Vec<f32>, columns: usize, device: &Device) -> Tensor<3> {
+    let rows = values.len() / columns;
+    Tensor::from_data(TensorData::new(values, [1, rows, columns]), device)
 }

@@ -1,8 +1,11 @@
 //! One step against numbers worked out by hand, saving and loading, and what a bad file does.
 
 use super::*;
-use crate::mdp::{Stream, rng};
-use crate::sac::{ActorGradient, CriticLoss, FusedSac, TargetUpdate, Temperature};
+use crate::mdp::{Stream, TransitionBatch, rng};
+use crate::sac::{
+    ActorGradient, Backup, FusedSac, Head, HostTensor, SacUpdate, TargetUpdate, Temperature, TensorMap,
+    ValueNetwork,
+};
 
 const DEVICE: fn() -> Device = Device::flex;
 
@@ -120,22 +123,34 @@ fn one_step_by_hand() {
 
 #[test]
 fn saving_and_loading_continues_exactly() {
-    let mut original = sac(small());
-    for _ in 0..3 {
-        original.update(&batch(), false).unwrap();
-    }
-    let saved = original.export().unwrap();
-    let mut loaded = sac(SacConfig { initial_temperature: 1.0, ..small() });
-    loaded.import(&saved, 3).unwrap();
-    assert_eq!(loaded.export().unwrap(), saved);
-    assert_eq!(loaded.gradient_steps(), 3);
+    let gumbel = ActorGradient::Gumbel { samples: 2, relaxation: 0.7 };
+    let value_network = Some(ValueNetwork::default());
+    let configs = [
+        small(),
+        SacConfig { critic_head: Head::Dueling, value_network, actor_gradient: gumbel, ..small() },
+        SacConfig { layer_norm: true, actor_gradient: ActorGradient::Reinforce { samples: 3 }, ..small() },
+    ];
+    for config in configs {
+        let mut original = sac(config.clone());
+        for _ in 0..3 {
+            original.update(&batch(), false).unwrap();
+        }
+        let saved = original.export().unwrap();
+        assert_eq!(saved.contains_key("update_seed"), config.actor_gradient != ActorGradient::Expected);
+        // Another seed: everything that matters must come out of the saved tensors.
+        let changed = SacConfig { initial_temperature: 1.0, ..config.clone() };
+        let mut loaded = AutodiffSac::new(changed, 2, 3, &mut rng(2, Stream::Weights, 0), DEVICE()).unwrap();
+        loaded.import(&saved, 3).unwrap();
+        assert_eq!(loaded.export().unwrap(), saved);
+        assert_eq!(loaded.gradient_steps(), 3);
 
-    loaded.set_config(small()).unwrap();
-    let reports = [&mut original, &mut loaded].map(|sac| sac.update(&batch(), true).unwrap());
-    assert_eq!(reports[0], reports[1]);
-    assert_eq!(loaded.export().unwrap(), original.export().unwrap());
-    let actor = original.export_actor().unwrap();
-    assert!(actor.keys().all(|name| name.starts_with("actor.")) && actor.len() == 6);
+        loaded.set_config(config).unwrap();
+        let reports = [&mut original, &mut loaded].map(|sac| sac.update(&batch(), true).unwrap());
+        assert_eq!(reports[0], reports[1]);
+        assert_eq!(loaded.export().unwrap(), original.export().unwrap());
+        let actor = original.export_actor().unwrap();
+        assert!(actor.keys().all(|name| name.starts_with("actor.")));
+    }
 }
 
 #[test]
@@ -193,61 +208,4 @@ fn a_batch_that_does_not_fit_is_refused() {
         assert!(matches!(sac.update(&wrong, false), Err(SacError::Batch { .. })));
     }
     assert_eq!(sac.gradient_steps(), 0);
-}
-
-#[test]
-fn the_same_seed_learns_the_same_as_the_fused_step() {
-    let configs = [
-        SacConfig { backup: Backup::Single, critic_loss: CriticLoss::Huber, ..small() },
-        SacConfig { backup: Backup::Double, grad_clip: Some(0.1), ..small() },
-        SacConfig { target_update: TargetUpdate::Hard { interval: 2 }, ..small() },
-        SacConfig { backup: Backup::Mean, temperature: Temperature::Fixed, ..small() },
-        SacConfig { hidden: vec![], entropy_in_target: false, ..small() },
-        SacConfig { actor_gradient: ActorGradient::ForwardKl, ..small() },
-    ];
-    for config in configs {
-        let mut fused = FusedSac::new(config.clone(), 2, 3, &mut rng(1, Stream::Weights, 0)).unwrap();
-        let mut sac = sac(config);
-        assert_eq!(sac.export().unwrap(), fused.export().unwrap());
-        for _ in 0..5 {
-            let reports = (sac.update(&batch(), true).unwrap(), fused.update(&batch(), true).unwrap());
-            let (ours, theirs) = (reports.0.unwrap(), reports.1.unwrap());
-            assert!((ours.critic_loss - theirs.critic_loss).abs() < 1e-4, "{ours:?} {theirs:?}");
-            assert!((ours.actor_loss - theirs.actor_loss).abs() < 1e-4, "{ours:?} {theirs:?}");
-            assert!((ours.td_error_abs - theirs.td_error_abs).abs() < 1e-4, "{ours:?} {theirs:?}");
-            assert!((ours.target_mean - theirs.target_mean).abs() < 1e-4, "{ours:?} {theirs:?}");
-        }
-        let (ours, theirs) = (sac.export().unwrap(), fused.export().unwrap());
-        assert!(ours.keys().eq(theirs.keys()));
-        for (name, tensor) in ours {
-            for (a, b) in tensor.data.iter().zip(&theirs[&name].data) {
-                assert!((a - b).abs() < 1e-4, "{name}: {a} is not {b}");
-            }
-        }
-    }
-}
-
-#[test]
-fn variants_of_the_hand_written_step_are_refused_by_name() {
-    use crate::sac::{Head, ValueNetwork};
-
-    let annealed = Temperature::Annealed { upper_fraction: 0.9, lower_fraction: 0.3, steps: 10 };
-    let gumbel = ActorGradient::Gumbel { samples: 1, relaxation: 1.0 };
-    let mut learner = sac(small());
-    for (key, config) in [
-        ("sac.critic_head", SacConfig { critic_head: Head::Dueling, ..small() }),
-        ("sac.value_network", SacConfig { value_network: Some(ValueNetwork::default()), ..small() }),
-        ("sac.q_clip", SacConfig { q_clip: Some(0.5), ..small() }),
-        ("sac.actor_gradient", SacConfig { actor_gradient: gumbel, ..small() }),
-        ("sac.entropy_penalty", SacConfig { entropy_penalty: Some(0.5), ..small() }),
-        ("sac.temperature.mode", SacConfig { temperature: annealed, ..small() }),
-    ] {
-        let fresh = AutodiffSac::new(config.clone(), 2, 3, &mut rng(1, Stream::Weights, 0), DEVICE());
-        for error in [fresh.err().unwrap(), learner.set_config(config).unwrap_err()] {
-            let text = error.to_string();
-            assert!(text.starts_with(key) && text.contains("device `cpu`"), "{text}");
-            assert_eq!(text.lines().count(), 1);
-        }
-    }
-    assert_eq!(learner.config(), &small());
 }

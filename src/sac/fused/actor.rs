@@ -5,10 +5,11 @@
 //! Estimators fill `gradient`, `[A]`, zero before; the penalty adds to it. All return their loss; the
 //! mean over the batch is left to the caller. Entropies are exact: `dH / dl_j = −p_j · (ln p_j + H)`.
 
-use rand::{Rng as _, RngExt as _};
+use rand::RngExt as _;
 
 use super::losses::{Aggregate, softmax};
 use crate::mdp::Rng;
+use crate::sac::draws::gumbel;
 use crate::sac::policy::sample;
 use crate::sac::{ActorGradient, SacConfig};
 
@@ -68,12 +69,7 @@ impl Draws {
                 }
             }
             ActorGradient::Gumbel { samples, .. } => {
-                let drawn = (0..policy.len() * samples).map(|_| {
-                    // −ln(−ln u) with u from the middles of 2²³ cells of (0, 1), which f32 holds exactly.
-                    let u = ((rng.next_u32() >> 9) as f32 + 0.5) * (1.0 / 8_388_608.0);
-                    -(-u.ln()).ln()
-                });
-                self.gumbel.extend(drawn);
+                self.gumbel.extend((0..policy.len() * samples).map(|_| gumbel(&mut rng)));
             }
         }
     }

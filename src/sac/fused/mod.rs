@@ -16,13 +16,12 @@ mod trace;
 #[cfg(test)]
 mod variants;
 
-use rand::Rng as _;
-
 use super::adam::{AdamStep, follow};
-use super::architecture::{Architecture, Inputs};
+use super::architecture::Inputs;
+use super::fresh::Fresh;
 use super::kernel::threads_available;
-use super::network::{ACTOR_GAIN, Activations, Network, VALUE_GAIN};
-use super::{Backup, Head, SacConfig, SacError, TargetUpdate, UpdateReport};
+use super::network::{Activations, Network};
+use super::{SacConfig, SacError, TargetUpdate, UpdateReport, batch};
 use crate::mdp::{Rng, Stream, TransitionBatch, rng};
 use actor::{Draws, State, entropy_penalty};
 pub(super) use losses::softmax;
@@ -76,29 +75,18 @@ impl FusedSac {
         actions: usize,
         rng: &mut Rng,
     ) -> Result<Self, SacError> {
-        config.validate()?;
         let inputs = inputs.into();
-        let architecture = Architecture::new(&config, inputs)?;
-        if actions == 0 || actions > usize::from(u16::MAX) {
-            let (value, allowed) = (actions.to_string(), "1 to 65535");
-            return Err(SacError::Config { key: "actions", value, allowed });
-        }
-        let mut network = |outputs, head, gain| Network::new(&architecture, outputs, head, gain, rng);
-        let actor = Trained::new(network(actions, Head::Linear, ACTOR_GAIN));
-        let count = if config.backup == Backup::Single { 1 } else { 2 };
-        let with_target = config.value_network.is_none();
-        let mut critic = || Critic::new(network(actions, config.critic_head, VALUE_GAIN), with_target);
-        let critics = (0..count).map(|_| critic()).collect();
-        let value = config.value_network.map(|_| Value::new(network(1, Head::Linear, VALUE_GAIN)));
+        let Fresh { actor, critics, value, seed, .. } = Fresh::draw(&config, inputs, actions, rng)?;
+        let with_target = value.is_none();
         Ok(Self {
-            value,
-            seed: rng.next_u64(),
+            actor: Trained::new(actor),
+            critics: critics.into_iter().map(|critic| Critic::new(critic, with_target)).collect(),
+            value: value.map(Value::new),
+            seed,
             log_temperature: config.initial_temperature.ln(),
             config,
             inputs,
             actions,
-            actor,
-            critics,
             temperature_moments: [0.0; 2],
             gradient_steps: 0,
             draws: Draws::default(),
@@ -129,7 +117,7 @@ impl FusedSac {
         report: bool,
         trace: &mut Trace<'_, '_>,
     ) -> Result<Option<UpdateReport>, SacError> {
-        self.check(batch)?;
+        batch::check(batch, &self.config, self.inputs.features(), self.actions)?;
         let (size, actions) = (batch.batch, self.actions);
         let per_sample = 1.0 / size as f32;
         let Self { config, actor, critics, value, draws, next, current, next_activations, .. } = self;

@@ -1,23 +1,23 @@
-//! How trainable state enters and leaves [`FusedSac`], and what is refused at its door.
+//! How trainable state enters and leaves [`FusedSac`].
 //! The gradient step itself is in `mod.rs`.
+
+use std::borrow::Cow;
 
 use super::networks::Trained;
 use super::trace::Trace;
 use super::{FusedSac, SacConfig, SacError, TransitionBatch, UpdateReport};
 use crate::sac::adam::Adam;
+use crate::sac::draws::{export_seed, import_seed};
 use crate::sac::network::{Network, tensor};
-use crate::sac::{ActorGradient, HostTensor, SacUpdate, TensorMap};
-
-/// Name of the tensor that carries the seed of the actor's samples.
-const SEED: &str = "update_seed";
+use crate::sac::{HostTensor, SacUpdate, TensorMap};
 
 impl SacUpdate for FusedSac {
     fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<UpdateReport>, SacError> {
         self.step(batch, report, &mut Trace(None))
     }
 
-    fn td_errors(&self) -> Option<&[f32]> {
-        Some(&self.td_errors)
+    fn td_errors(&self) -> Result<Cow<'_, [f32]>, SacError> {
+        Ok(Cow::Borrowed(&self.td_errors))
     }
 
     fn export(&self) -> Result<TensorMap, SacError> {
@@ -50,7 +50,7 @@ impl SacUpdate for FusedSac {
             tensors.insert(name.to_owned(), HostTensor { shape: vec![1], data: vec![value] });
         }
         if self.config.actor_gradient.is_sampled() {
-            tensors.insert(SEED.to_owned(), HostTensor { shape: vec![4], data: seed_pieces(self.seed) });
+            export_seed(self.seed, &mut tensors);
         }
         Ok(tensors)
     }
@@ -85,9 +85,7 @@ impl SacUpdate for FusedSac {
             fill(&mut value.online, "value")?;
             value.target.parameters = parameters(&value.target, "target_value")?;
         }
-        if tensors.contains_key(SEED) {
-            read.seed = seed_of_pieces(tensor(tensors, SEED.to_owned(), &[4])?)?;
-        }
+        read.seed = import_seed(tensors)?.unwrap_or(read.seed);
         read.log_temperature = scalar("log_alpha")?;
         read.temperature_moments = if with_moments {
             [scalar("optimizer.log_alpha.m")?, scalar("optimizer.log_alpha.v")?]
@@ -135,57 +133,4 @@ impl FusedSac {
         let value = self.value.as_ref().map(|value| ("value".to_owned(), &value.online));
         std::iter::once(("actor".to_owned(), &self.actor)).chain(critics).chain(value)
     }
-
-    /// Refuses a batch the step would index out of bounds or divide by zero on.
-    pub(super) fn check(&self, batch: &TransitionBatch) -> Result<(), SacError> {
-        let (size, features) = (batch.batch, self.inputs.features());
-        let problem = if size == 0 {
-            "is empty".to_owned()
-        } else if batch.features != features {
-            format!("has {} features, the networks read {features}", batch.features)
-        } else if [&batch.observations, &batch.next_observations].iter().any(|o| o.len() != size * features)
-            || [&batch.n_step_returns, &batch.discounts, &batch.terminated, &batch.weights]
-                .iter()
-                .any(|f| f.len() != size)
-            || batch.actions.len() != size
-            || (self.config.entropy_penalty.is_some() && batch.behaviour_entropies.len() != size)
-        {
-            "has columns of different length".to_owned()
-        } else if let Some(problem) = self.problem_of_samples(batch) {
-            problem
-        } else if let Some(action) = (batch.actions.iter().chain(&batch.sampled_actions))
-            .find(|action| usize::from(**action) >= self.actions)
-        {
-            format!("holds action {action}, there are {}", self.actions)
-        } else {
-            return Ok(());
-        };
-        Err(SacError::Batch { problem })
-    }
-
-    /// What is wrong with the number of sampled actions, if they are used and given at all.
-    fn problem_of_samples(&self, batch: &TransitionBatch) -> Option<String> {
-        let ActorGradient::Reinforce { samples } = self.config.actor_gradient else { return None };
-        let found = batch.sampled_actions.len();
-        (found != 0 && found != batch.batch * samples)
-            .then(|| format!("holds {found} sampled actions, expected {samples} for each of {}", batch.batch))
-    }
-}
-
-/// `seed` in pieces of 16 bits, lowest first, each of which f32 holds exactly.
-fn seed_pieces(seed: u64) -> Vec<f32> {
-    (0..4).map(|piece| f32::from((seed >> (16 * piece)) as u16)).collect()
-}
-
-/// The seed that [`seed_pieces`] took apart.
-///
-/// # Errors
-/// [`SacError::Tensor`] when a piece is no whole number of 16 bits.
-fn seed_of_pieces(pieces: &[f32]) -> Result<u64, SacError> {
-    let whole = |piece: &f32| (0.0..=65_535.0).contains(piece) && piece.fract() == 0.0;
-    if !pieces.iter().all(whole) {
-        let problem = "holds pieces that are not whole numbers of 16 bits".to_owned();
-        return Err(SacError::Tensor { name: SEED.to_owned(), problem });
-    }
-    Ok(pieces.iter().rev().fold(0, |seed, piece| (seed << 16) | *piece as u64))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::tests::batch;
 use super::*;
-use crate::sac::{ActorGradient, CriticLoss, SacUpdate, Temperature, TensorMap, ValueNetwork};
+use crate::sac::{ActorGradient, Backup, CriticLoss, Head, SacUpdate, Temperature, TensorMap, ValueNetwork};
 
 const REINFORCE: ActorGradient = ActorGradient::Reinforce { samples: 2 };
 const GUMBEL: ActorGradient = ActorGradient::Gumbel { samples: 2, relaxation: 0.7 };

@@ -22,7 +22,6 @@ impl Network {
             parameters[norm.weight..norm.weight + norm.outputs].fill(1.0);
         }
         if init == Init::Uniform {
-            // Input by input, as `autodiff` draws them: the same seed gives both the same networks.
             let convs = self.encoder.iter().flat_map(|encoder| &encoder.convs).map(|conv| &conv.linear);
             for linear in convs.chain(&self.layers) {
                 let bound = 1.0 / (linear.rows.len().max(1) as f32).sqrt();

@@ -1,0 +1,119 @@
+//! How trainable state enters and leaves [`AutodiffSac`]. The gradient step itself is in `step`.
+
+use std::borrow::Cow;
+
+use super::networks::{Ensemble, upload};
+use super::optimizer::Adam;
+use super::report::{TdErrors, mean_errors, read};
+use super::{AutodiffSac, Bootstrap};
+use crate::mdp::TransitionBatch;
+use crate::sac::draws::{export_seed, import_seed};
+use crate::sac::network::tensor;
+use crate::sac::{HostTensor, SacConfig, SacError, SacUpdate, TensorMap, UpdateReport};
+
+impl SacUpdate for AutodiffSac {
+    fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<UpdateReport>, SacError> {
+        self.step(batch, report)
+    }
+
+    fn td_errors(&self) -> Result<Cow<'_, [f32]>, SacError> {
+        match &self.td_errors {
+            TdErrors::Host(errors) => Ok(Cow::Borrowed(errors)),
+            TdErrors::Device(errors) => Ok(Cow::Owned(read(mean_errors((**errors).clone()))?)),
+        }
+    }
+
+    fn export(&self) -> Result<TensorMap, SacError> {
+        let mut tensors = TensorMap::new();
+        for (ensemble, optimizer) in self.ensembles() {
+            ensemble.layout.unpack(&read(ensemble.parameters())?, "", "", &mut tensors);
+            if let Some(adam) = optimizer {
+                ensemble.layout.unpack(&read(adam.m.clone())?, "optimizer.", ".m", &mut tensors);
+                ensemble.layout.unpack(&read(adam.v.clone())?, "optimizer.", ".v", &mut tensors);
+            }
+        }
+        for (name, tensor) in [
+            ("log_alpha", &self.log_temperature),
+            ("optimizer.log_alpha.m", &self.temperature_optimizer.m),
+            ("optimizer.log_alpha.v", &self.temperature_optimizer.v),
+        ] {
+            let data = read(tensor.clone())?;
+            tensors.insert(name.to_string(), HostTensor { shape: vec![1], data });
+        }
+        if self.config.actor_gradient.is_sampled() {
+            export_seed(self.seed, &mut tensors);
+        }
+        Ok(tensors)
+    }
+
+    fn import(&mut self, tensors: &TensorMap, gradient_steps: u64) -> Result<(), SacError> {
+        // Everything is loaded into a copy first, which shares all tensors: an error must leave this as it was.
+        let mut loaded = self.clone();
+        loaded.actor.load(tensors)?;
+        loaded.critics.load(tensors)?;
+        match &mut loaded.bootstrap {
+            Bootstrap::Critics(target) => target.load(tensors)?,
+            Bootstrap::Value { online, target } => {
+                online.load(tensors)?;
+                target.load(tensors)?;
+            }
+        }
+        let scalar = |name: &str| -> Result<_, SacError> {
+            Ok(upload(tensor(tensors, name.to_string(), &[1])?.to_vec(), &self.device))
+        };
+        loaded.log_temperature = scalar("log_alpha")?;
+        loaded.temperature_optimizer = match tensors.keys().any(|name| name.starts_with("optimizer.")) {
+            false => Adam::zeros(&self.log_temperature),
+            true => Adam { m: scalar("optimizer.log_alpha.m")?, v: scalar("optimizer.log_alpha.v")? },
+        };
+        loaded.seed = import_seed(tensors)?.unwrap_or(self.seed);
+        loaded.gradient_steps = gradient_steps;
+        *self = loaded;
+        Ok(())
+    }
+
+    fn export_actor(&self) -> Result<TensorMap, SacError> {
+        let (mut tensors, actor) = (TensorMap::new(), &self.actor.networks);
+        actor.layout.unpack(&read(actor.parameters())?, "", "", &mut tensors);
+        Ok(tensors)
+    }
+
+    fn gradient_steps(&self) -> u64 {
+        self.gradient_steps
+    }
+
+    fn config(&self) -> &SacConfig {
+        &self.config
+    }
+
+    fn set_config(&mut self, config: SacConfig) -> Result<(), SacError> {
+        config.validate()?;
+        config.keeps_networks(&self.config)?;
+        self.config = config;
+        Ok(())
+    }
+
+    fn device(&self) -> String {
+        #[cfg(feature = "gpu")]
+        if let Some(identity) = self.device.identity() {
+            return format!("gpu (burn, {})", identity.name);
+        }
+        "cpu (burn flex)".to_string()
+    }
+}
+
+impl AutodiffSac {
+    /// All networks, with their optimisers where they have one.
+    fn ensembles(&self) -> Vec<(&Ensemble, Option<&Adam>)> {
+        let mut trained = vec![&self.actor, &self.critics];
+        let target = match &self.bootstrap {
+            Bootstrap::Critics(target) => target,
+            Bootstrap::Value { online, target } => {
+                trained.push(online);
+                target
+            }
+        };
+        let trained = trained.into_iter().map(|trained| (&trained.networks, Some(&trained.adam)));
+        trained.chain([(target, None)]).collect()
+    }
+}
