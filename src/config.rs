@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::learner::{DeviceChoice, LearnerConfig};
@@ -134,7 +135,7 @@ impl RunConfig {
                 .map_err(|error| ConfigError::Unreadable { file: name.clone(), reason: error.to_string() })?;
             over = parse(&name, &text)?;
             // Unknown keys and wrong types are best explained where they stand, in the file alone.
-            check(&name, &text)?;
+            read::<Self>(&name, &text)?;
         }
         for set in sets {
             apply_set(&mut over, set)?;
@@ -217,8 +218,7 @@ pub fn settings_to_toml(config: &LearnerConfig) -> String {
 /// # Errors
 /// [`ConfigError::Invalid`] in one line, naming line or key, value and what is allowed.
 pub fn settings_from_toml(text: &str) -> Result<LearnerConfig, ConfigError> {
-    let Settings { learner, sac } =
-        toml::from_str(text).map_err(|error| located("settings", text, &error))?;
+    let Settings { learner, sac } = read("settings", text)?;
     let config = LearnerConfig { sac, ..learner };
     config.validate().map_err(|error| invalid("settings", &error.to_string()))?;
     Ok(config)
@@ -233,8 +233,34 @@ fn parse(name: &str, text: &str) -> Result<toml::Table, ConfigError> {
     text.parse().map_err(|error: toml::de::Error| located(name, text, &error))
 }
 
-fn check(name: &str, text: &str) -> Result<(), ConfigError> {
-    toml::from_str::<RunConfig>(text).map(|_| ()).map_err(|error| located(name, text, &error))
+/// Reads `text` as `T` and refuses keys that this leaves unread.
+fn read<T: Serialize + DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
+    let value: T = toml::from_str(text).map_err(|error| located(name, text, &error))?;
+    all_read(name, &parse(name, text)?, &value)?;
+    Ok(value)
+}
+
+/// Refuses a key of `given` that `value`, read from it, does not have. Serde itself says nothing about one
+/// beside the `mode` of a variant without fields.
+fn all_read<T: Serialize>(place: &str, given: &toml::Table, value: &T) -> Result<(), ConfigError> {
+    let known = toml::Table::try_from(value).map_err(|error| invalid(place, &error.to_string()))?;
+    match unread(given, &known) {
+        Some(key) => {
+            Err(invalid(place, &format!("unknown field `{key}` beside the `mode` that stands there")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Dotted path of the first key of `given` that `known` does not have.
+fn unread(given: &toml::Table, known: &toml::Table) -> Option<String> {
+    given.iter().find_map(|(key, value)| match (value, known.get(key)) {
+        (_, None) => Some(key.clone()),
+        (toml::Value::Table(given), Some(toml::Value::Table(known))) => {
+            unread(given, known).map(|rest| format!("{key}.{rest}"))
+        }
+        _ => None,
+    })
 }
 
 fn located(name: &str, text: &str, error: &toml::de::Error) -> ConfigError {
@@ -265,7 +291,8 @@ fn apply_set(table: &mut toml::Table, set: &str) -> Result<(), ConfigError> {
     // On its own over the defaults first, so that the message is about this one.
     let mut probe = parse("defaults", &RunConfig::default().to_toml())?;
     merge(&mut probe, alone.clone());
-    toml::Value::Table(probe).try_into::<RunConfig>().map_err(|error| invalid(&place, error.message()))?;
+    let read = toml::Value::Table(probe).try_into::<RunConfig>();
+    all_read(&place, &alone, &read.map_err(|error| invalid(&place, error.message()))?)?;
     merge(table, alone);
     Ok(())
 }
@@ -364,6 +391,10 @@ mod tests {
         assert!(set(&["sac.gama=0.9"]).unwrap_err().contains("--set sac.gama=0.9: unknown field `gama`"));
         let misspelt = set(&["sac.temperature.target_entropy_fractoin=0.9"]).unwrap_err();
         assert!(misspelt.contains("unknown field `target_entropy_fractoin`"), "{misspelt}");
+        let unread = set(&["sac.encoder.kind=flat"]).unwrap_err();
+        assert!(unread.contains("--set sac.encoder.kind=flat: unknown field `sac.encoder.kind`"), "{unread}");
+        let unread = settings_from_toml("[sac.temperature]\nmode = \"fixed\"\nvalue = 3\n").unwrap_err();
+        assert!(unread.to_string().contains("unknown field `sac.temperature.value`"), "{unread}");
         assert!(set(&["sac.gamma=2"]).unwrap_err().contains("sac.gamma = 2: allowed is 0 ≤ gamma < 1"));
         let error = set(&["learner.prioritized.epsilon=0"]).unwrap_err();
         assert!(error.contains("learner.prioritized.epsilon = 0: allowed is 1e-8 to 1"), "{error}");

@@ -113,8 +113,8 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, SacError>) -> Result<T, SacError>
     })
 }
 
-/// Gradient steps per second of `sac` on `batch`, with TD errors read after each if `ranked`, after a few that do not count because kernels
-/// are compiled and memory is allocated in them.
+/// Gradient steps per second of `sac` on `batch`, with TD errors read after each if `ranked`, after a few that
+/// do not count because kernels are compiled and memory is allocated in them.
 fn updates_per_second(
     sac: &mut dyn SacUpdate,
     batch: &TransitionBatch,

@@ -93,6 +93,7 @@ fn plot(ui: &mut Ui, title: &str, explanation: &str, curves: Vec<Curve>) {
         ui.label(RichText::new("nothing measured yet").small().color(tone(palette::MUTED)));
         return;
     }
+    let constant = constant(&curves);
     let hover = |position: &HoverPosition<'_>| {
         let (HoverPosition::NearDataPoint { position, .. } | HoverPosition::Elsewhere { position }) =
             position;
@@ -115,12 +116,24 @@ fn plot(ui: &mut Ui, title: &str, explanation: &str, curves: Vec<Curve>) {
         .allow_axis_zoom_drag(false)
         .label_formatter(hover)
         .show(ui, |plot| {
+            // A plot of one value alone takes an axis of any width for it.
+            if let Some(value) = constant {
+                let room = 0.1 * value.abs().max(1.0);
+                plot.set_plot_bounds_y(value - room..=value + room);
+            }
             for curve in curves {
                 let stroke = if curve.faint { faded(curve.color, 0.3) } else { tone(curve.color) };
                 let width = if curve.faint { 1.0 } else { 1.6 };
                 plot.line(Line::new(curve.name, PlotPoints::from(curve.points)).color(stroke).width(width));
             }
         });
+}
+
+/// The one value of all points, if it is one.
+fn constant(curves: &[Curve]) -> Option<f64> {
+    let mut values = curves.iter().flat_map(|curve| &curve.points).map(|point| point[1]);
+    let first = values.next()?;
+    values.all(|value| (value - first).abs() <= 1e-9 * first.abs().max(1e-9)).then_some(first)
 }
 
 /// Means of equally long stretches, so that at most [`POINTS`] remain.
@@ -162,5 +175,13 @@ mod tests {
         assert!(thin.len() <= POINTS && thin.iter().all(|point| point[1] == 2.0));
         let mean = running_mean(&[[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]], 2);
         assert_eq!(mean, [[0.0, 1.0], [1.0, 2.0], [2.0, 4.0]]);
+    }
+
+    #[test]
+    fn a_series_of_one_value_is_known() {
+        let curve = |points| Curve { name: "", points, color: palette::INK, faint: false };
+        assert_eq!(constant(&[curve(vec![[0.0, -200.0], [1.0, -200.0]])]), Some(-200.0));
+        assert_eq!(constant(&[curve(vec![[0.0, -200.0], [1.0, -199.0]])]), None);
+        assert_eq!(constant(&[curve(vec![[0.0, 0.0]]), curve(vec![[0.0, 1.0]])]), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Learning: the learner's health and figures, its switches, its sliders and its files.
+//! Learning: the learner's health and figures, its switches and its files.
 
 use std::path::PathBuf;
 
@@ -9,10 +9,10 @@ use bevy_egui::egui::{self, RichText, Ui};
 use super::curves;
 use super::settings;
 use super::theme::tone;
+use super::tuning::{Edit, sliders};
 use super::widgets::{bar, chip, count, figure, folding, measure, row, section, toggle};
 use crate::agent::live::{History, LiveLearner};
 use crate::learner::{DeviceChoice, Health, LearnerConfig, LearnerStatus};
-use crate::sac::Temperature;
 use crate::view::palette;
 
 /// What is being edited and not yet in force.
@@ -68,7 +68,8 @@ impl Learning<'_> {
         let (Some(learner), drafts) = (&mut self.learner, &mut self.drafts) else { return };
         folding(ui, "Tuning", false, |ui| {
             let mut config = drafts.config.clone().unwrap_or_else(|| learner.config().clone());
-            match sliders(ui, &mut config) {
+            let measured = learner.status().measured().map(|report| report.temperature);
+            match sliders(ui, &mut config, measured) {
                 Edit::None => {}
                 // While a slider moves nothing is sent: the learner would only be kept busy.
                 Edit::Going => drafts.config = Some(config),
@@ -223,81 +224,4 @@ fn device(ui: &mut Ui, learner: &mut LiveLearner, status: &LearnerStatus) {
             learner.set_device(choice);
         }
     });
-}
-
-/// What happened to the sliders.
-#[derive(PartialEq, Clone, Copy)]
-enum Edit {
-    None,
-    Going,
-    Made,
-}
-
-fn sliders(ui: &mut Ui, config: &mut LearnerConfig) -> Edit {
-    let mut edit = Edit::None;
-    let mut note = |response: egui::Response| {
-        if response.drag_stopped() || (response.changed() && !response.dragged()) {
-            edit = Edit::Made;
-        } else if response.dragged() && edit == Edit::None {
-            edit = Edit::Going;
-        }
-    };
-    let sac = &mut config.sac;
-    for (name, value, range, explanation) in [
-        (
-            "actor rate",
-            &mut sac.actor_learning_rate,
-            1e-5..=1e-2,
-            "Adam step size of the actor, per gradient step.",
-        ),
-        (
-            "critic rate",
-            &mut sac.critic_learning_rate,
-            1e-5..=1e-2,
-            "Adam step size of the critics, per gradient step.",
-        ),
-        (
-            "temperature rate",
-            &mut sac.temperature_learning_rate,
-            1e-5..=1e-2,
-            "Adam step size of the logarithm of the temperature, per gradient step.",
-        ),
-    ] {
-        row(ui, name, explanation, |ui| {
-            ui.spacing_mut().slider_width = 96.0;
-            let slider = egui::Slider::new(value, range).logarithmic(true);
-            note(
-                ui.add(slider.custom_formatter(|value, _| format!("{value:.1e}"))).on_hover_text(explanation),
-            );
-        });
-    }
-    let explanation =
-        "On: the temperature is learned so that entropy meets its target. Off: it stays as it is.";
-    row(ui, "temperature auto", explanation, |ui| {
-        let mut learned = sac.temperature != Temperature::Fixed;
-        let response = ui.checkbox(&mut learned, "").on_hover_text(explanation);
-        if response.changed() {
-            sac.temperature =
-                if learned { crate::sac::SacConfig::default().temperature } else { Temperature::Fixed };
-            note(response);
-        }
-    });
-    if let Temperature::Learned { target_entropy_fraction } = &mut sac.temperature {
-        let explanation =
-            "Entropy the temperature aims for, as a share of ln(actions); more is more exploration.";
-        row(ui, "target entropy", explanation, |ui| {
-            ui.spacing_mut().slider_width = 96.0;
-            let slider = egui::Slider::new(target_entropy_fraction, 0.02..=0.98).fixed_decimals(2);
-            note(ui.add(slider).on_hover_text(explanation));
-        });
-    }
-    let explanation =
-        "Most gradient steps made per environment step; more learns from less play and costs more time.";
-    row(ui, "gradient/env steps", explanation, |ui| {
-        ui.spacing_mut().slider_width = 96.0;
-        let ratio = &mut config.gradient_steps_per_env_step;
-        let slider = egui::Slider::new(ratio, 0.01..=8.0).logarithmic(true).max_decimals(2);
-        note(ui.add(slider).on_hover_text(explanation));
-    });
-    edit
 }

@@ -8,6 +8,7 @@ mod learning;
 mod playing;
 mod settings;
 mod theme;
+mod tuning;
 mod widgets;
 
 use bevy::prelude::*;

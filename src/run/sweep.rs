@@ -26,8 +26,39 @@ pub struct Sweep {
     /// `key=value` settings of all variants, over the world's tuned experiment.
     #[serde(default)]
     pub set: Vec<String>,
+    /// What the table shows of every run.
+    #[serde(default)]
+    pub measure: Measure,
     /// What is compared.
     pub variant: Vec<Variant>,
+}
+
+/// A mean over the greedy episodes at a run's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// Sum of rewards.
+    #[default]
+    Return,
+    /// Points for minus against, or 1 for a goal.
+    Score,
+}
+
+impl Measure {
+    fn of(self, summary: &Summary) -> Option<f64> {
+        let eval = summary.eval.as_ref()?;
+        Some(match self {
+            Self::Return => eval.episode_return.mean,
+            Self::Score => eval.score.mean,
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Return => "return",
+            Self::Score => "score",
+        }
+    }
 }
 
 /// One line of the table.
@@ -133,14 +164,16 @@ impl Sweep {
 
     /// The results as a Markdown table, a line a variant and a column a seed.
     ///
-    /// A cell is the mean return of the last greedy episodes and, where a target return was reached,
+    /// A cell is the mean return or score of the last greedy episodes and, where a target return was reached,
     /// the environment steps that took. Medians are over seeds.
     pub fn table(&self, jobs: &[Job]) -> String {
         let mut text = String::from("| variant |");
         for seed in &self.seeds {
             _ = write!(text, " seed {seed} |");
         }
-        text += " median return | success | env steps | gradient steps | seconds |\n|---|";
+        let measured = |summary: &Summary| self.measure.of(summary);
+        let name = self.measure.name();
+        _ = write!(text, " median {name} | success | env steps | gradient steps | seconds |\n|---|");
         text += &"---|".repeat(self.seeds.len() + 5);
         text.push('\n');
         for (index, variant) in self.variant.iter().enumerate() {
@@ -151,11 +184,11 @@ impl Sweep {
                     text += " – |";
                     continue;
                 };
-                match (score(summary), summary.solved) {
-                    (Some(score), Some(solved)) => {
-                        _ = write!(text, " {} at {} |", short(score), solved.env_steps)
+                match (measured(summary), summary.solved) {
+                    (Some(value), Some(solved)) => {
+                        _ = write!(text, " {} at {} |", short(value), solved.env_steps)
                     }
-                    (Some(score), None) => _ = write!(text, " {} |", short(score)),
+                    (Some(value), None) => _ = write!(text, " {} |", short(value)),
                     (None, _) => text += " – |",
                 }
             }
@@ -167,7 +200,7 @@ impl Sweep {
             _ = writeln!(
                 text,
                 " {} | {:.0} % | {:.0} | {:.0} | {:.1} |",
-                short(median(&score)),
+                short(median(&measured)),
                 100.0 * median(&success),
                 median(&|summary| Some(summary.env_steps as f64)),
                 median(&|summary| Some(summary.gradient_steps as f64)),
@@ -236,11 +269,6 @@ pub fn run(
         }
     });
     failure.into_inner().ok().flatten().map_or(Ok(()), Err)
-}
-
-/// Mean greedy return.
-fn score(summary: &Summary) -> Option<f64> {
-    Some(summary.eval.as_ref()?.episode_return.mean)
 }
 
 /// Three digits or so.

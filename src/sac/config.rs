@@ -180,7 +180,7 @@ pub struct SacConfig {
     pub target_update: TargetUpdate,
     /// How the temperature is set.
     pub temperature: Temperature,
-    /// Temperature at the start, > 0.
+    /// Temperature at the start, > 0; with a fixed one, the temperature itself, which may change while learning.
     pub initial_temperature: f32,
     /// Adam step size of the actor, > 0.
     pub actor_learning_rate: f32,
@@ -225,6 +225,12 @@ impl Default for SacConfig {
 }
 
 impl SacConfig {
+    /// The temperature that takes the place of the current one when this configuration follows `before`.
+    pub(super) fn new_temperature(&self, before: &Self) -> Option<f32> {
+        let changed = self.initial_temperature != before.initial_temperature;
+        (self.temperature == Temperature::Fixed && changed).then_some(self.initial_temperature)
+    }
+
     /// Whether the networks that training began with, under `begun`, are those this one asks for.
     ///
     /// # Errors

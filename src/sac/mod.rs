@@ -137,7 +137,8 @@ pub trait SacUpdate: Send {
     fn config(&self) -> &SacConfig;
 
     /// Changes learning rates, temperature mode, `tau` and the like between two steps. The networks
-    /// must stay as they are: hidden widths, critic head, number of critics, value network.
+    /// must stay as they are: hidden widths, critic head, number of critics, value network. Of a fixed
+    /// temperature, a changed `initial_temperature` is the temperature from now on.
     ///
     /// # Errors
     /// [`SacError::Config`] for a value out of range; nothing has changed then.

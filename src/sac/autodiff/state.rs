@@ -89,6 +89,9 @@ impl SacUpdate for AutodiffSac {
     fn set_config(&mut self, config: SacConfig) -> Result<(), SacError> {
         config.validate()?;
         config.keeps_networks(&self.config)?;
+        if let Some(temperature) = config.new_temperature(&self.config) {
+            self.log_temperature = upload(vec![temperature.ln()], &self.device);
+        }
         self.config = config;
         Ok(())
     }

@@ -116,6 +116,9 @@ impl SacUpdate for FusedSac {
     fn set_config(&mut self, config: SacConfig) -> Result<(), SacError> {
         config.validate()?;
         config.keeps_networks(&self.config)?;
+        if let Some(temperature) = config.new_temperature(&self.config) {
+            self.log_temperature = temperature.ln();
+        }
         self.config = config;
         Ok(())
     }

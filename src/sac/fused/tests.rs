@@ -251,3 +251,18 @@ fn the_grid_is_understood() {
     }
     assert!(right > 0.9, "{right}");
 }
+
+#[test]
+fn a_fixed_temperature_may_be_set_anew_and_a_learned_one_stays() {
+    let mut sac = sac(&[16]);
+    let learned = sac.config().clone();
+    let before = sac.update(&batch(8, 8, 4, 1), true).unwrap().unwrap().temperature;
+    let fixed = SacConfig { temperature: Temperature::Fixed, ..learned.clone() };
+    sac.set_config(SacConfig { initial_temperature: 3.0, ..learned }).unwrap();
+    sac.set_config(SacConfig { initial_temperature: 3.0, ..fixed.clone() }).unwrap();
+    let kept = sac.update(&batch(8, 8, 4, 1), true).unwrap().unwrap().temperature;
+    assert!((kept - before).abs() < 0.01 * before, "{kept} {before}");
+    sac.set_config(SacConfig { initial_temperature: 0.75, ..fixed }).unwrap();
+    let set = sac.update(&batch(8, 8, 4, 1), true).unwrap().unwrap().temperature;
+    assert!((set - 0.75).abs() < 1e-6, "{set}");
+}
