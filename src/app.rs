@@ -243,6 +243,9 @@ pub fn arcade(
 ) -> Result<(), Box<dyn std::error::Error>> {
     // Without a folder of its own a session is kept in the user's data folder.
     let out = out.or_else(|| crate::run::live::session_folder(&config.env));
+    // Bevy's own handler gives way to signals that whoever started the program had ignored, as shells do for
+    // what runs in the background; a session is saved however it is ended.
+    ctrlc::set_handler(bevy::app::TerminalCtrlCHandlerPlugin::gracefully_exit)?;
     let mut app = arcade_app(&config, world, out, resume)?;
     match app.run() {
         AppExit::Success => Ok(()),

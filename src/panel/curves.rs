@@ -93,13 +93,19 @@ fn plot(ui: &mut Ui, title: &str, explanation: &str, curves: Vec<Curve>) {
         ui.label(RichText::new("nothing measured yet").small().color(tone(palette::MUTED)));
         return;
     }
-    let constant = constant(&curves);
+    // A plot of one value alone would take an axis of any width for it.
+    let room = constant(&curves).map_or([None; 2], |value| {
+        let room = 0.1 * value.abs().max(1.0);
+        [Some(value - room), Some(value + room)]
+    });
     let hover = |position: &HoverPosition<'_>| {
         let (HoverPosition::NearDataPoint { position, .. } | HoverPosition::Elsewhere { position }) =
             position;
         Some(format!("{} at env step {:.0}", measure(position.y), position.x))
     };
-    Plot::new(title)
+    room.into_iter()
+        .flatten()
+        .fold(Plot::new(title), Plot::include_y)
         .height(52.0)
         .show_axes(Vec2b::new(false, true))
         .y_axis_min_width(34.0)
@@ -116,11 +122,6 @@ fn plot(ui: &mut Ui, title: &str, explanation: &str, curves: Vec<Curve>) {
         .allow_axis_zoom_drag(false)
         .label_formatter(hover)
         .show(ui, |plot| {
-            // A plot of one value alone takes an axis of any width for it.
-            if let Some(value) = constant {
-                let room = 0.1 * value.abs().max(1.0);
-                plot.set_plot_bounds_y(value - room..=value + room);
-            }
             for curve in curves {
                 let stroke = if curve.faint { faded(curve.color, 0.3) } else { tone(curve.color) };
                 let width = if curve.faint { 1.0 } else { 1.6 };
