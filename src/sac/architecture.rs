@@ -168,7 +168,7 @@ impl Encoder {
     }
 }
 
-/// What all networks of a configuration have in common: everything but their output layers.
+/// What networks of a configuration have in common: everything but their output layers.
 #[derive(Debug, Clone)]
 pub(super) struct Architecture {
     pub(super) inputs: Inputs,
@@ -180,7 +180,15 @@ pub(super) struct Architecture {
 }
 
 impl Architecture {
-    /// The networks of `config`, which is valid, for `inputs`.
+    /// The critics and the value network of `config`, as [`Architecture::new`] is its actor.
+    ///
+    /// # Errors
+    /// As [`Architecture::new`].
+    pub(super) fn of_critics(config: &SacConfig, inputs: Inputs) -> Result<Self, SacError> {
+        Ok(Self { hidden: config.widths_of_critics().to_vec(), ..Self::new(config, inputs)? })
+    }
+
+    /// The actor of `config`, which is valid, for `inputs`.
     ///
     /// # Errors
     /// [`SacError::Config`] for convolutions that `inputs` have no grid or not enough room for.

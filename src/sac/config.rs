@@ -150,6 +150,9 @@ impl Default for ValueNetwork {
 pub struct SacConfig {
     /// Widths of the hidden layers of actor and critics; each 1–4096. Wider learns harder tasks, slower.
     pub hidden: Vec<usize>,
+    /// Those of the critics and the value network where they are not the actor's: a small actor beside wide
+    /// critics acts faster and often as well (Mysore et al. 2021); as `hidden` when absent.
+    pub critic_hidden: Option<Vec<usize>>,
     /// What stands between an observation and the hidden layers of actor and critics.
     pub encoder: Encoder,
     /// Whether every hidden layer is normalised before its ReLU (Ba et al. 2016): steadier, slower.
@@ -198,6 +201,7 @@ impl Default for SacConfig {
     fn default() -> Self {
         Self {
             hidden: vec![128, 128],
+            critic_hidden: None,
             encoder: Encoder::Auto,
             layer_norm: false,
             init: Init::Uniform,
@@ -225,6 +229,11 @@ impl Default for SacConfig {
 }
 
 impl SacConfig {
+    /// Widths of the hidden layers of critics and value network.
+    pub(super) fn widths_of_critics(&self) -> &[usize] {
+        self.critic_hidden.as_ref().unwrap_or(&self.hidden)
+    }
+
     /// The temperature that takes the place of the current one when this configuration follows `before`.
     pub(super) fn new_temperature(&self, before: &Self) -> Option<f32> {
         let changed = self.initial_temperature != before.initial_temperature;
@@ -243,6 +252,8 @@ impl SacConfig {
         let (hidden, encoder) = (&self.hidden, &self.encoder);
         let widths = "the widths training began with";
         kept(*hidden == begun.hidden, "sac.hidden", format!("{hidden:?}"), widths)?;
+        let critics = self.widths_of_critics();
+        kept(critics == begun.widths_of_critics(), "sac.critic_hidden", format!("{critics:?}"), widths)?;
         let allowed = "what training began with";
         kept(*encoder == begun.encoder, "sac.encoder", format!("{encoder:?}"), allowed)?;
         kept(self.init == begun.init, "sac.init", format!("{:?}", self.init), allowed)?;
@@ -273,12 +284,12 @@ impl SacConfig {
         let check = |ok: bool, key: &'static str, value: String, allowed: &'static str| {
             if ok { Ok(()) } else { Err(SacError::Config { key, value, allowed }) }
         };
-        check(
-            self.hidden.len() <= 8 && self.hidden.iter().all(|width| (1..=4096).contains(width)),
-            "sac.hidden",
-            format!("{:?}", self.hidden),
-            "at most 8 widths of 1 to 4096",
-        )?;
+        for (key, widths) in
+            [("sac.hidden", &self.hidden[..]), ("sac.critic_hidden", self.widths_of_critics())]
+        {
+            let ok = widths.len() <= 8 && widths.iter().all(|width| (1..=4096).contains(width));
+            check(ok, key, format!("{widths:?}"), "at most 8 widths of 1 to 4096")?;
+        }
         self.encoder.validate()?;
         check((0.0..1.0).contains(&self.gamma), "sac.gamma", self.gamma.to_string(), "0 ≤ gamma < 1")?;
         match self.target_update {

@@ -26,7 +26,7 @@ impl Critic {
         tensors: &TensorMap,
     ) -> Result<Self, SacError> {
         config.validate()?;
-        let architecture = Architecture::new(config, inputs.into())?;
+        let architecture = Architecture::of_critics(config, inputs.into())?;
         let names: &[&str] =
             if config.backup == Backup::Single { &["critic1"] } else { &["critic1", "critic2"] };
         let critic = |name: &&str| {

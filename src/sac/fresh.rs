@@ -9,7 +9,8 @@ use crate::mdp::Rng;
 
 /// Freshly drawn networks.
 pub(super) struct Fresh {
-    pub(super) architecture: Architecture,
+    /// Of the actor, and of critics and value network.
+    pub(super) architectures: [Architecture; 2],
     pub(super) actor: Network,
     /// One or two, as the backup asks for.
     pub(super) critics: Vec<Network>,
@@ -31,16 +32,17 @@ impl Fresh {
         rng: &mut Rng,
     ) -> Result<Self, SacError> {
         config.validate()?;
-        let architecture = Architecture::new(config, inputs)?;
+        let architectures = [Architecture::new(config, inputs)?, Architecture::of_critics(config, inputs)?];
         if actions == 0 || actions > usize::from(u16::MAX) {
             let (value, allowed) = (actions.to_string(), "1 to 65535");
             return Err(SacError::Config { key: "actions", value, allowed });
         }
-        let mut network = |outputs, head, gain| Network::new(&architecture, outputs, head, gain, rng);
-        let actor = network(actions, Head::Linear, ACTOR_GAIN);
+        let [ours, theirs] = &architectures;
+        let actor = Network::new(ours, actions, Head::Linear, ACTOR_GAIN, rng);
+        let mut network = |outputs, head| Network::new(theirs, outputs, head, VALUE_GAIN, rng);
         let count = if config.backup == Backup::Single { 1 } else { 2 };
-        let critics = (0..count).map(|_| network(actions, config.critic_head, VALUE_GAIN)).collect();
-        let value = config.value_network.map(|_| network(1, Head::Linear, VALUE_GAIN));
-        Ok(Self { seed: rng.next_u64(), actor, critics, value, architecture })
+        let critics = (0..count).map(|_| network(actions, config.critic_head)).collect();
+        let value = config.value_network.map(|_| network(1, Head::Linear));
+        Ok(Self { seed: rng.next_u64(), actor, critics, value, architectures })
     }
 }

@@ -1,5 +1,5 @@
 //! Both updates on the same random configurations and batches: whatever is combined, and in whatever shape,
-//! they must agree. That they agree on the right values is left to the vectors in `tests/conformance.rs`.
+//! they must agree. That they agree on the right values is left to the vectors in `tests/conformance`.
 //!
 //! `SAC_DEVICE=wgpu cargo test --lib agreement` compares on the default GPU instead of the CPU.
 
@@ -40,6 +40,7 @@ fn random_case(seed: u64) -> (SacConfig, Case) {
     let grid = pick(source, &[None, None, None, Some(GridShape { channels: 2, height: 3, width: 4 })]);
     let layers = pick(source, &[vec![conv(3, 1)], vec![conv(3, 1), conv(5, 2)]]);
     let hidden = pick(source, &[vec![], vec![1], vec![9], vec![16, 6]]);
+    let critic_hidden = pick(source, &[None, None, Some(vec![7]), Some(vec![5, 11])]);
     let value_network = pick(source, &[None, None, Some(ValueNetwork { learning_rate: 0.02 })]);
     let samples = source.random_range(1..4);
     let learned = Temperature::Learned { target_entropy_fraction: 0.5 };
@@ -48,6 +49,7 @@ fn random_case(seed: u64) -> (SacConfig, Case) {
         // Normalising fewer than three numbers leaves gradients that are nothing but rounding.
         layer_norm: hidden.iter().all(|width| *width > 2) && pick(source, &[false, false, true]),
         hidden,
+        critic_hidden,
         encoder: if grid.is_some() { Encoder::Conv { layers } } else { Encoder::Auto },
         init: pick(source, &[Init::Uniform, Init::Orthogonal, Init::Xavier, Init::Kaiming]),
         backup: pick(source, &[Backup::Single, Backup::Double, Backup::Clipped, Backup::Mean]),

@@ -29,7 +29,7 @@ use self::layers::Form;
 use self::networks::{Ensemble, upload};
 use self::optimizer::{Adam, Trained};
 use self::report::TdErrors;
-use super::architecture::Inputs;
+use super::architecture::{Architecture, Inputs};
 use super::fresh::Fresh;
 use super::network::Network;
 use super::{Head, SacConfig, SacError};
@@ -81,23 +81,25 @@ impl AutodiffSac {
         device: Device,
     ) -> Result<Self, SacError> {
         let (inputs, device) = (inputs.into(), device.inner());
-        let Fresh { architecture, actor, critics, value, seed } = Fresh::draw(&config, inputs, actions, rng)?;
-        let ensemble = |names: &[&str], head, networks: &[Network]| {
+        let Fresh { architectures, actor, critics, value, seed } =
+            Fresh::draw(&config, inputs, actions, rng)?;
+        let [ours, theirs] = architectures;
+        let ensemble = |names: &[&str], architecture: &Architecture, head, networks: &[Network]| {
             let form = Arc::new(Form { architecture: architecture.clone(), head });
             Ensemble::new(names, networks, form, &device)
         };
         let names = &["critic1", "critic2"][..critics.len()];
-        let critics = ensemble(names, config.critic_head, &critics)?;
+        let critics = ensemble(names, &theirs, config.critic_head, &critics)?;
         let bootstrap = match value {
             None => Bootstrap::Critics(critics.to_target()),
             Some(value) => {
-                let online = ensemble(&["value"], Head::Linear, &[value])?;
+                let online = ensemble(&["value"], &theirs, Head::Linear, &[value])?;
                 let target = online.to_target();
                 Bootstrap::Value { online: Box::new(Trained::new(online)), target }
             }
         };
         Ok(Self {
-            actor: Trained::new(ensemble(&["actor"], Head::Linear, &[actor])?),
+            actor: Trained::new(ensemble(&["actor"], &ours, Head::Linear, &[actor])?),
             critics: Trained::new(critics),
             bootstrap,
             log_temperature: upload(vec![config.initial_temperature.ln()], &device),

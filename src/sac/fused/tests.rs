@@ -1,5 +1,5 @@
 //! Properties of the gradient step that no single vector shows: the values themselves are held to
-//! the conformance vectors in `tests/conformance.rs`.
+//! the conformance vectors in `tests/conformance`.
 
 use rand::RngExt as _;
 

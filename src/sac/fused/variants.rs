@@ -1,6 +1,6 @@
 //! Properties of the step's variants: gradients against finite differences on degenerate shapes,
 //! estimators against the exact gradient, exact resume with random draws. The values themselves are
-//! held to the conformance vectors in `tests/conformance.rs`.
+//! held to the conformance vectors in `tests/conformance`.
 
 use std::collections::BTreeMap;
 

@@ -1,15 +1,17 @@
-//! Holds the implementations of the gradient step to the published vectors of the specification.
-//! Assembly of n-step transitions, prioritized replay and tabular cases are left to their own tests.
-//!
-//! `CONFORMANCE_DIR=… cargo test --test conformance -- --nocapture` runs another folder of the same format.
+//! Holds the implementations of the gradient step to the published vectors.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use entropy_arcade::mdp::{Rng, Stream, TransitionBatch, rng};
 use entropy_arcade::sac::{AutodiffSac, FusedSac, HostTensor, SacConfig, SacError, SacUpdate, TensorMap};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
+
+use super::{folders, say};
+
+/// What the cases here are called.
+pub const KIND: &str = "sac_discrete_update";
 
 /// The shipped cases that must run on every implementation: coverage cannot shrink unnoticed.
 const COVERED: [&str; 18] = [
@@ -73,19 +75,15 @@ impl Case {
 
     /// The case's configuration, or which of its options is not implemented.
     fn config(&self) -> Result<(SacConfig, usize, usize), String> {
-        let kind = self.description["kind"].as_str().unwrap();
-        if kind != "sac_discrete_update" {
-            return Err(format!("kind {kind}"));
-        }
         let config = &self.description["config"];
         let optimizer = &config["optimizer"];
         if (&optimizer["beta1"], &optimizer["beta2"]) != (&json!(0.9), &json!(0.999)) {
             return Err("Adam's betas".to_owned());
         }
         let networks = self.description["networks"].as_object().unwrap();
-        let hidden = &networks["actor"]["hidden"];
-        if networks.values().any(|network| network["hidden"] != *hidden) {
-            return Err("networks of different widths".to_owned());
+        let [hidden, critic_hidden] = ["actor", "critic1"].map(|name| &networks[name]["hidden"]);
+        if networks.iter().any(|(name, network)| name != "actor" && network["hidden"] != *critic_hidden) {
+            return Err("critics and value networks of different widths".to_owned());
         }
         let temperature = match config["temperature"]["mode"].as_str().unwrap() {
             "fixed" => json!({"mode": "fixed"}),
@@ -105,6 +103,7 @@ impl Case {
         };
         let config = serde_json::from_value(json!({
             "hidden": hidden,
+            "critic_hidden": critic_hidden,
             "backup": config["backup"],
             "entropy_in_target": config["entropy_in_target"],
             "critic_head": head,
@@ -225,13 +224,13 @@ impl<'a> Check<'a> {
     fn conclude(self, implementation: &str, failures: &mut Vec<String>) {
         let Self { case, compared, worst, failures: found, .. } = self;
         let verdict = if found.is_empty() { "ok" } else { "FAILED" };
-        println!(
-            "{implementation}: {:28} {verdict}, {} tensors, largest error {:.3} tolerances ({})",
+        say(&format!(
+            "{:28} {verdict}, {} tensors of {implementation}, largest error {:.3} tolerances ({})",
             case.name,
             compared.len(),
             worst.0,
             worst.1
-        );
+        ));
         failures.extend(found.into_iter().map(|failure| format!("{} {failure}", case.name)));
     }
 }
@@ -286,29 +285,17 @@ fn check_reported(case: &Case, make: &Factory, failures: &mut Vec<String>) -> Re
     Ok(())
 }
 
-/// All cases of the folder, and whether it is the shipped one.
-fn cases() -> (Vec<Case>, bool) {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/conformance");
-    let other = std::env::var_os("CONFORMANCE_DIR").map(PathBuf::from);
-    let folder = other.as_ref().unwrap_or(&shipped);
-    let mut folders: Vec<_> = std::fs::read_dir(folder)
-        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.join("case.json").is_file())
-        .collect();
-    folders.sort();
-    (folders.iter().map(|folder| Case::load(folder)).collect(), other.is_none())
-}
-
-/// Runs `check` on every case and asserts that none fails and that [`COVERED`] is covered.
+/// Runs `check` on every case and asserts that none fails or is left out, and that [`COVERED`] is covered.
 fn run(check: impl Fn(&Case, &mut Vec<String>) -> Result<(), String>) {
-    let (cases, shipped) = cases();
+    let (folders, shipped) = folders();
     let (mut covered, mut failures) = (Vec::new(), Vec::new());
-    for case in &cases {
-        match check(case, &mut failures) {
-            Ok(()) => covered.push(case.name.as_str()),
-            Err(option) => println!("{:28} not covered: {option}", case.name),
+    for case in
+        folders.iter().map(|folder| Case::load(folder)).filter(|case| case.description["kind"] == KIND)
+    {
+        if let Err(option) = check(&case, &mut failures) {
+            failures.push(format!("{} not covered: {option}", case.name));
         }
+        covered.push(case.name);
     }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
     if shipped {

@@ -1,11 +1,8 @@
-//! Holds replay and the tabular reference to the published vectors of the specification: assembly of
-//! n-step transitions (section 13), prioritized replay (14) and soft fixed points (15). Gradient
-//! steps are left to `tests/conformance.rs`.
-//!
-//! `CONFORMANCE_DIR=… cargo test --test replay_conformance -- --nocapture` runs another folder of the same format.
+//! Holds replay and the tabular reference to the published vectors: assembly of n-step transitions
+//! (section 13), prioritized replay (14) and soft fixed points (15).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use entropy_arcade::mdp::{
     Action, EpisodeEnd, ObservationSpace, Origin, StepBatch, TabularModel, TransitionBatch,
@@ -14,6 +11,11 @@ use entropy_arcade::replay::{Priorities, PriorityConfig, ReplayBuffer, ReplayCon
 use entropy_arcade::sac::tabular::{SoftValues, TabularMdp};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
+
+use super::{folders, say};
+
+/// What the cases here are called.
+pub const KINDS: [&str; 4] = ["nstep", "prioritized", "soft_value_iteration", "soft_policy_evaluation"];
 
 struct Case {
     name: String,
@@ -96,7 +98,7 @@ impl Case {
         let seen: BTreeSet<&str> = names.chain(left_out.iter().copied()).collect();
         assert_eq!(seen, expected, "{}", self.name);
         let compared = expected.len() - left_out.len();
-        println!("{:28} {compared} tensors, largest error {worst:.3} tolerances", self.name);
+        say(&format!("{:28} {compared} tensors, largest error {worst:.3} tolerances", self.name));
     }
 }
 
@@ -272,15 +274,7 @@ fn soft_policy_evaluation(case: &Case, failures: &mut Vec<String>) {
 
 /// Runs `check` on every case of `kind`; the shipped folder must hold exactly `covered`.
 fn run(kind: &str, covered: &[&str], check: impl Fn(&Case, &mut Vec<String>)) {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/conformance");
-    let other = std::env::var_os("CONFORMANCE_DIR").map(PathBuf::from);
-    let folder = other.as_ref().unwrap_or(&shipped);
-    let mut folders: Vec<_> = std::fs::read_dir(folder)
-        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.join("case.json").is_file())
-        .collect();
-    folders.sort();
+    let (folders, shipped) = folders();
     let cases: Vec<Case> = folders.iter().map(|folder| Case::load(folder)).collect();
     let cases: Vec<&Case> = cases.iter().filter(|case| case.kind() == kind).collect();
     let mut failures = Vec::new();
@@ -288,7 +282,7 @@ fn run(kind: &str, covered: &[&str], check: impl Fn(&Case, &mut Vec<String>)) {
         check(case, &mut failures);
     }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
-    if other.is_none() {
+    if shipped {
         assert_eq!(cases.iter().map(|case| case.name.as_str()).collect::<Vec<_>>(), covered);
     }
 }

@@ -1,0 +1,53 @@
+//! The published vectors of the specification: gradient steps in `updates`; n-step assembly, prioritized
+//! replay and tabular fixed points in `replay`. Here is where cases lie.
+//!
+//! `CONFORMANCE_DIR=… cargo test --test conformance` runs another folder of the same format. A line a case
+//! says how far it was from its expectations.
+
+mod replay;
+mod updates;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// Folders of all cases, in order, and whether they are the shipped ones.
+fn folders() -> (Vec<PathBuf>, bool) {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/conformance");
+    let other = std::env::var_os("CONFORMANCE_DIR").map(PathBuf::from);
+    let folder = other.as_ref().unwrap_or(&shipped);
+    let mut folders: Vec<_> = std::fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("case.json").is_file())
+        .collect();
+    assert!(!folders.is_empty(), "{}: no folder in it holds a case.json", folder.display());
+    folders.sort();
+    (folders, other.is_none())
+}
+
+/// Prints a line about a case past the test harness, which shows only those of tests that fail.
+fn say(line: &str) {
+    _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// No case may be of a kind that nothing here looks at.
+#[test]
+fn every_case_is_of_a_known_kind() {
+    for folder in folders().0 {
+        let text = std::fs::read_to_string(folder.join("case.json")).unwrap();
+        let description: Value = serde_json::from_str(&text).unwrap();
+        match description["kind"].as_str().unwrap() {
+            "sac_continuous_update" => say(&format!(
+                "{:28} not run: continuous actions are not implemented",
+                description["name"].as_str().unwrap()
+            )),
+            kind => assert!(
+                updates::KIND == kind || replay::KINDS.contains(&kind),
+                "{}: kind {kind}",
+                folder.display()
+            ),
+        }
+    }
+}
