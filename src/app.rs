@@ -150,15 +150,25 @@ pub fn sweep(
 
 /// Plays greedy episodes with `policy` in slot 0 against the scripted player.
 pub fn evaluate(world: &WorldChoice, policy: Arc<dyn Policy>, episodes: usize, seed: u64) -> EvalSummary {
+    let (mut app, arenas) = evaluation(world, Controller::Frozen("evaluated".into()), episodes, seed);
+    app.world_mut().resource_mut::<FrozenPolicies>().0.insert("evaluated".into(), policy);
+    eval::evaluate(&mut app, episodes, arenas)
+}
+
+/// As [`evaluate`], of whoever needs no policy: what trained agents are compared with.
+pub fn evaluate_player(world: &WorldChoice, player: Controller, episodes: usize, seed: u64) -> EvalSummary {
+    let (mut app, arenas) = evaluation(world, player, episodes, seed);
+    eval::evaluate(&mut app, episodes, arenas)
+}
+
+/// Arenas on seeds of evaluation, with `player` in slot 0 and scripts in the others.
+fn evaluation(world: &WorldChoice, player: Controller, episodes: usize, seed: u64) -> (App, usize) {
     let spec = world.spec();
     let arenas = episodes.clamp(1, EVAL_ARENAS);
     let sim = SimConfig { arenas, seed, stream: Stream::Evaluation };
     let mut casting = Casting::learn_against_script(spec.slots);
-    let frozen = Controller::Frozen("evaluated".into());
-    (casting.watched[0], casting.others[0]) = (frozen.clone(), frozen);
-    let mut app = headless_app(world, sim, casting, LearningPolicy(untrained(spec.action.len())), 0);
-    app.world_mut().resource_mut::<FrozenPolicies>().0.insert("evaluated".into(), policy);
-    eval::evaluate(&mut app, episodes, arenas)
+    (casting.watched[0], casting.others[0]) = (player.clone(), player);
+    (headless_app(world, sim, casting, LearningPolicy(untrained(spec.action.len())), 0), arenas)
 }
 
 /// Measures a world's speed.

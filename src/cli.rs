@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::agent::Controller;
 use crate::app;
 use crate::config::RunConfig;
 use crate::learner::DeviceChoice;
 use crate::learner::checkpoint::Checkpoint;
 use crate::mdp::WorldOptions;
-use crate::run::bench;
 use crate::run::sweep::Sweep;
+use crate::run::{EvalSummary, bench};
 use crate::sim::worlds::{WorldChoice, names};
 
 /// Physics worlds whose agents learn while you play.
@@ -80,11 +81,17 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Play greedy episodes with a trained policy and print one JSON line.
+    /// Play greedy episodes with a trained policy, or with a simple player, and print one JSON line.
     Eval {
         /// Run or checkpoint folder.
-        #[arg(long, value_name = "DIR")]
-        checkpoint: PathBuf,
+        #[arg(long, value_name = "DIR", required_unless_present = "player")]
+        checkpoint: Option<PathBuf>,
+        /// Who plays in place of a trained policy, to compare with.
+        #[arg(long, conflicts_with = "checkpoint", requires = "env")]
+        player: Option<SimplePlayer>,
+        /// World of that player.
+        #[arg(long, value_name = "NAME", conflicts_with = "checkpoint")]
+        env: Option<String>,
         /// Episodes to play.
         #[arg(long, default_value_t = 100)]
         episodes: usize,
@@ -212,6 +219,15 @@ fn print(line: &bench::Line) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A player that has learned nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum SimplePlayer {
+    /// Any action, all alike.
+    Random,
+    /// The world's hand-written player; in a world without one, the first action for ever.
+    Scripted,
+}
+
 /// Anything that ends the program early, as one readable line.
 type Failure = Box<dyn std::error::Error>;
 
@@ -237,8 +253,24 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         None => play(&cli.run),
         Some(Command::Envs { json }) => envs(json),
-        Some(Command::Eval { checkpoint, episodes, seed, level }) => {
-            eval(&checkpoint, episodes, seed, level.as_deref())
+        Some(Command::Eval { checkpoint, player, env, episodes, seed, level }) => {
+            if episodes == 0 {
+                return Err("--episodes 0: play at least one".into());
+            }
+            let level = level.as_deref();
+            let summary = match (checkpoint, player, env) {
+                (Some(checkpoint), ..) => eval(&checkpoint, episodes, seed, level)?,
+                (None, player, env) => {
+                    let world = WorldChoice::new(&env.unwrap_or_default(), level)?;
+                    let controller = match player {
+                        Some(SimplePlayer::Scripted) => Controller::Scripted,
+                        _ => Controller::Random,
+                    };
+                    app::evaluate_player(&world, controller, episodes, seed)
+                }
+            };
+            say(&serde_json::to_string(&summary)?);
+            Ok(())
         }
         Some(Command::Sweep { file, out, jobs }) => {
             let sweep = Sweep::load(&file)?;
@@ -359,18 +391,13 @@ fn envs(json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn eval(folder: &Path, episodes: usize, seed: u64, level: Option<&Path>) -> Result<(), Failure> {
-    if episodes == 0 {
-        return Err("--episodes 0: play at least one".into());
-    }
+fn eval(folder: &Path, episodes: usize, seed: u64, level: Option<&Path>) -> Result<EvalSummary, Failure> {
     let checkpoint = Checkpoint::open(folder)?;
     let env = checkpoint.manifest.environment.name.clone();
     let trained_on = checkpoint.manifest.level.clone();
     let world = WorldChoice::varied(&env, level.or(trained_on.as_deref()), &checkpoint.manifest.world)?;
     checkpoint.check_spec(&world.spec())?;
-    let summary = app::evaluate(&world, checkpoint.policy()?, episodes, seed);
-    say(&serde_json::to_string(&summary)?);
-    Ok(())
+    Ok(app::evaluate(&world, checkpoint.policy()?, episodes, seed))
 }
 
 fn bench_env(

@@ -6,7 +6,7 @@ use common::{checkpoint_file, metrics, quick, train};
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
-    for env in ["lava-room", "paddle-duel", "cartpole"] {
+    for env in ["lava-room", "paddle-duel", "brick-breaker", "cartpole"] {
         let folder = tempfile::tempdir().unwrap();
         let config = quick(env, 7, 6_000);
         let (a, b, c) = (folder.path().join("a"), folder.path().join("b"), folder.path().join("c"));
@@ -32,7 +32,7 @@ fn the_same_seed_gives_the_same_run() {
 
 #[test]
 fn a_resumed_run_goes_on_exactly() {
-    for env in ["lava-room", "paddle-duel", "cartpole"] {
+    for env in ["lava-room", "paddle-duel", "brick-breaker", "cartpole"] {
         let folder = tempfile::tempdir().unwrap();
         let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
         train(&quick(env, 3, 6_000), &whole, false).unwrap();

@@ -190,3 +190,16 @@ fn scripts_play() {
         assert_eq!(success, episodes.len(), "{env}, level {level:?}");
     }
 }
+
+/// Whoever follows the ball breaks more than whoever moves at random, and what is counted is what is paid.
+#[test]
+fn brick_breaker_pays_for_bricks_and_its_script_breaks_more_than_chance() {
+    let world = WorldChoice::new("brick-breaker", None).unwrap();
+    let [random, scripted] = [Controller::Random, Controller::Scripted]
+        .map(|player| entropy_arcade::app::evaluate_player(&world, player, 16, 1));
+    assert!(random.score.mean < 5.0 && scripted.score.mean > 25.0, "{random:?} {scripted:?}");
+    // Three balls lost and no more than one touch for every brick and ball.
+    let bricks = 0.1 * random.score.mean - 3.0;
+    let most = bricks + 0.05 * (random.score.mean + 3.0);
+    assert!((bricks..=most).contains(&random.episode_return.mean), "{random:?}");
+}

@@ -18,7 +18,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("config", vec!["mdp", "learner", "sac"]),
         ("run", vec!["mdp", "replay", "sim", "agent", "learner", "sac", "config"]),
         ("app", vec!["mdp", "sim", "agent", "learner", "sac", "config", "run", "view", "panel"]),
-        ("cli", vec!["mdp", "app", "config", "learner", "sim", "run"]),
+        ("cli", vec!["mdp", "agent", "app", "config", "learner", "sim", "run"]),
     ])
 }
 

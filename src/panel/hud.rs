@@ -12,6 +12,7 @@ use crate::agent::live::History;
 use crate::agent::{Casting, Controller};
 use crate::sim::arena::Spec;
 use crate::sim::pace::Pace;
+use crate::sim::worlds::brick_breaker::BrickBreaker;
 use crate::sim::worlds::paddle_duel::{PaddleDuel, WINNING_SCORE};
 use crate::sim::{Arena, Seats, SimConfig, SimSystems, SimTick};
 use crate::view::{Screen, input, palette};
@@ -36,6 +37,9 @@ fn tally(seats: Query<&Seats>, mut tally: ResMut<Tally>) {
     }
 }
 
+/// An arena, and its game where the game has a score of its own.
+type Watched = (&'static Arena, Option<&'static PaddleDuel>, Option<&'static BrickBreaker>);
+
 /// What the HUD reads.
 #[derive(SystemParam)]
 pub(super) struct Facts<'w, 's> {
@@ -45,13 +49,13 @@ pub(super) struct Facts<'w, 's> {
     casting: Option<Res<'w, Casting>>,
     history: Option<Res<'w, History>>,
     tally: Res<'w, Tally>,
-    arenas: Query<'w, 's, (&'static Arena, Option<&'static PaddleDuel>)>,
+    arenas: Query<'w, 's, Watched>,
 }
 
 pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts: Facts) -> Result {
     let Facts { spec, sim, pace, casting, history, tally, arenas } = facts;
     let context = contexts.ctx_mut()?;
-    let watched = arenas.iter().find(|(arena, _)| arena.index == 0);
+    let watched = arenas.iter().find(|(arena, ..)| arena.index == 0);
     let area = egui::Area::new("hud".into())
         .anchor(egui::Align2::LEFT_BOTTOM, [18.0, -12.0])
         .interactable(false)
@@ -92,14 +96,24 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
     Ok(())
 }
 
-fn score(spec: &Spec, watched: Option<(&Arena, Option<&PaddleDuel>)>, tally: &Tally) -> String {
-    let Some((arena, duel)) = watched else { return String::new() };
-    match duel {
-        Some(duel) => {
+fn score(
+    spec: &Spec,
+    watched: Option<(&Arena, Option<&PaddleDuel>, Option<&BrickBreaker>)>,
+    tally: &Tally,
+) -> String {
+    let Some((arena, duel, bricks)) = watched else { return String::new() };
+    match (duel, bricks) {
+        (Some(duel), _) => {
             let [left, right] = duel.scores();
             format!("{left} : {right}, first to {WINNING_SCORE}   rally {}", duel.rally())
         }
-        None => {
+        (None, Some(game)) => {
+            let left = game.standing().len() - game.broken();
+            let balls =
+                if game.balls() == 1 { "last ball".into() } else { format!("{} balls", game.balls()) };
+            format!("{left} bricks left   {balls}   rally {}", game.rally())
+        }
+        (None, None) => {
             let left = spec.episode_limit.saturating_sub(arena.steps());
             format!("return {:+.2}   {left} steps left", tally.0.first().copied().unwrap_or(0.0))
         }

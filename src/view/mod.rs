@@ -4,6 +4,7 @@
 //! shapes, lets them follow the bodies and moves what only the eye needs. Numbers and buttons are
 //! left to `panel`.
 
+mod brick_breaker;
 mod classic_control;
 mod digits;
 pub mod display;
@@ -73,6 +74,7 @@ pub fn plugin(app: &mut App) {
             effects::plugin,
             lava_room::plugin,
             paddle_duel::plugin,
+            brick_breaker::plugin,
             classic_control::plugin,
             input::plugin,
         ));

@@ -1,5 +1,6 @@
 //! The worlds that come with the arcade: one module each, and one line here.
 
+pub mod brick_breaker;
 pub mod classic_control;
 pub mod lava_room;
 pub mod paddle_duel;
@@ -13,6 +14,7 @@ use bevy::prelude::*;
 use super::level::{Level, LevelError};
 use super::{Environment, EnvironmentPlugin, SimConfig};
 use crate::mdp::{EnvironmentSpec, WorldOptions};
+use brick_breaker::{BrickBreaker, Rules};
 use classic_control::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
 use lava_room::LavaRoom;
 use paddle_duel::{Court, PaddleDuel};
@@ -21,6 +23,7 @@ use paddle_duel::{Court, PaddleDuel};
 const WORLDS: &[(&str, Make)] = &[
     ("lava-room", |asked| Ok(WorldChoice::of::<LavaRoom>(asked.level()?))),
     ("paddle-duel", |asked| asked.nothing().map(|()| WorldChoice::of::<PaddleDuel>(Court))),
+    ("brick-breaker", |asked| asked.nothing().map(|()| WorldChoice::of::<BrickBreaker>(Rules))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
     ("acrobot", |asked| Ok(WorldChoice::of::<Acrobot>(asked.classic()?))),
     ("mountain-car", |asked| Ok(WorldChoice::of::<MountainCar>(asked.classic()?))),

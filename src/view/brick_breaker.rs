@@ -1,0 +1,187 @@
+//! brick-breaker on screen: a wall that bursts brick by brick, a ball with a tail, a lamp for every ball left.
+
+mod art;
+
+use bevy::prelude::*;
+
+use super::ViewSystems;
+use super::effects::{Art, Inks, Studio, decay};
+use super::follow::Follows;
+use super::palette;
+use super::stage::{Detail, Stage};
+use super::tail::{Ghost, Tail};
+use crate::agent::Controllers;
+use crate::sim::Arena;
+use crate::sim::worlds::brick_breaker::{BALLS, BrickBreaker, COURT, Rules, WALL, brick};
+use art::{BEYOND, WallArt};
+
+/// Ghosts in the tail of a large and of a small ball.
+const TAIL: [usize; 2] = [12, 5];
+
+/// The moving shapes of one stage.
+#[derive(Component)]
+struct WallShapes {
+    ball: Entity,
+    paddle: Entity,
+    bricks: Vec<Entity>,
+    lamps: Vec<Entity>,
+    tail: Tail,
+    balls: u32,
+    rally: u32,
+    /// 1 when the paddle has just met the ball.
+    hit: f32,
+}
+
+/// Draws brick-breaker where it runs.
+pub(super) fn plugin(app: &mut App) {
+    app.add_systems(Startup, art::prepare.run_if(resource_exists::<Rules>)).add_systems(
+        PostUpdate,
+        (
+            furnish.in_set(ViewSystems::Furnish),
+            (recolor, break_bricks, animate, drag_tail).chain().in_set(ViewSystems::Animate),
+        )
+            .run_if(resource_exists::<WallArt>),
+    );
+}
+
+fn furnish(
+    mut commands: Commands,
+    art: Res<WallArt>,
+    inks: Res<Inks>,
+    stages: Query<(Entity, &Stage), Added<Stage>>,
+    arenas: Query<(&Arena, &BrickBreaker)>,
+) {
+    let at = |position: Vec2, z: f32| Transform::from_translation(position.extend(z));
+    for (entity, stage) in &stages {
+        let Ok((arena, game)) = arenas.get(stage.arena) else { continue };
+        let &[ball, paddle, ..] = arena.entities.as_slice() else { continue };
+        let detail = stage.detail;
+        let mut put = |art: &Art, place: Transform, parent: Entity| {
+            commands.spawn((art.at(detail), inks.plain(), place, ChildOf(parent))).id()
+        };
+        put(&art.board, at(Vec2::ZERO, 0.0), entity);
+        let bricks = (0..WALL[0] * WALL[1])
+            .map(|index| put(&art.bricks[index / WALL[1]], at(brick(index), 1.0), entity))
+            .collect();
+        let lamps = (0..BALLS)
+            .map(|index| {
+                let place = Vec2::new(0.7 * (index as f32 - 1.0), -COURT.y - 0.5 * BEYOND);
+                put(&art.lamp, at(place, 1.0), entity)
+            })
+            .collect();
+        let mut follow = |body: Entity, z: f32| {
+            commands.spawn((Follows::new(body), at(Vec2::ZERO, z), ChildOf(entity))).id()
+        };
+        let (node, paddle) = (follow(ball, 4.0), follow(paddle, 3.0));
+        let mut put = |art: &Art, place: Transform, parent: Entity| {
+            commands.spawn((art.at(detail), inks.plain(), place, ChildOf(parent))).id()
+        };
+        put(&art.glow, at(Vec2::ZERO, -0.1), node);
+        put(&art.ball, at(Vec2::ZERO, 0.1), node);
+        let paddle = put(&art.paddles[1], at(Vec2::ZERO, 0.1), paddle);
+        let tail = Tail::spawn(&mut commands, &inks, art.ghost.at(detail), entity, TAIL[detail.index()], 2.0);
+        let (balls, rally) = (game.balls(), game.rally());
+        commands.entity(entity).insert(WallShapes {
+            ball: node,
+            paddle,
+            bricks,
+            lamps,
+            tail,
+            balls,
+            rally,
+            hit: 0.0,
+        });
+    }
+}
+
+/// The paddle wears the colour of whoever plays.
+fn recolor(
+    art: Res<WallArt>,
+    stages: Query<(&Stage, &WallShapes)>,
+    controllers: Query<&Controllers>,
+    mut meshes: Query<&mut Mesh2d>,
+) {
+    for (stage, shapes) in &stages {
+        let Ok(controllers) = controllers.get(stage.arena) else { continue };
+        let Some(controller) = controllers.iter().next() else { continue };
+        if let Ok(mut mesh) = meshes.get_mut(shapes.paddle) {
+            mesh.set_if_neq(art.paddles[palette::player(controller)].at(stage.detail));
+        }
+    }
+}
+
+/// Shows the bricks that stand and the balls that are left; what has just broken bursts.
+fn break_bricks(
+    mut studio: Studio,
+    art: Res<WallArt>,
+    games: Query<&BrickBreaker>,
+    mut stages: Query<(Entity, &Stage, &mut WallShapes)>,
+    mut shown: Query<&mut Visibility>,
+) {
+    for (entity, stage, mut shapes) in &mut stages {
+        let Ok(game) = games.get(stage.arena) else { continue };
+        for (index, (&shape, &standing)) in shapes.bricks.iter().zip(game.standing()).enumerate() {
+            let Ok(mut visibility) = shown.get_mut(shape) else { continue };
+            let wanted = if standing { Visibility::Inherited } else { Visibility::Hidden };
+            if visibility.set_if_neq(wanted) && !standing {
+                let burst = art.bursts[index / WALL[1]].at(stage.detail);
+                studio.burst(entity, burst, brick(index).extend(5.0), [0.9, 1.6], 0.4);
+            }
+        }
+        for (index, &lamp) in shapes.lamps.iter().enumerate() {
+            let Ok(mut visibility) = shown.get_mut(lamp) else { continue };
+            let lit = (index as u32) < game.balls();
+            visibility.set_if_neq(if lit { Visibility::Inherited } else { Visibility::Hidden });
+        }
+        if game.balls() < shapes.balls {
+            let place = Vec3::new(0.0, -COURT.y - 0.5 * BEYOND, 2.5);
+            studio.burst(entity, art.lost.at(stage.detail), place, [1.0, 1.0], 0.7);
+        }
+        shapes.balls = game.balls();
+    }
+}
+
+fn animate(
+    mut studio: Studio,
+    art: Res<WallArt>,
+    games: Query<&BrickBreaker>,
+    followers: Query<&Follows>,
+    mut stages: Query<(Entity, &Stage, &mut WallShapes)>,
+    mut transforms: Query<&mut Transform, Without<Stage>>,
+) {
+    let seconds = studio.time.delta_secs();
+    for (entity, stage, mut shapes) in &mut stages {
+        let (Ok(game), Ok(ball)) = (games.get(stage.arena), followers.get(shapes.ball)) else { continue };
+        if game.rally() > shapes.rally {
+            shapes.hit = 1.0;
+            let place = ball.position().extend(5.0);
+            studio.burst(entity, art.hit.at(stage.detail), place, [0.4, 1.9], 0.35);
+        }
+        shapes.rally = game.rally();
+        shapes.hit = decay(shapes.hit, 5.0, seconds);
+        if let Ok(mut transform) = transforms.get_mut(shapes.paddle) {
+            // Pressed flat by the ball, and back.
+            let squash = shapes.hit * shapes.hit;
+            transform.scale = Vec3::new(1.0 + 0.08 * squash, 1.0 - 0.3 * squash, 1.0);
+        }
+    }
+}
+
+fn drag_tail(
+    mut stages: Query<(&Stage, &mut WallShapes)>,
+    followers: Query<(&Follows, &Transform), Without<Ghost>>,
+    mut ghosts: Query<&mut Transform, With<Ghost>>,
+) {
+    for (stage, mut shapes) in &mut stages {
+        let Ok((ball, transform)) = followers.get(shapes.ball) else { continue };
+        if ball.moved == Vec2::ZERO {
+            continue;
+        }
+        let gap = if stage.detail == Detail::Large { 0.22 } else { 0.45 };
+        // Served anew, or time runs so fast that the way between two frames is unknown.
+        if ball.moved.length() > 4.0 {
+            shapes.tail.cut();
+        }
+        shapes.tail.drag(transform.translation.truncate(), gap, &mut ghosts);
+    }
+}
