@@ -16,6 +16,7 @@ use crate::learner::checkpoint::Checkpoint;
 use crate::mdp::WorldOptions;
 use crate::run::sweep::Sweep;
 use crate::run::{EvalSummary, bench};
+use crate::sim::level_check;
 use crate::sim::worlds::{WorldChoice, names};
 
 /// Physics worlds whose agents learn while you play.
@@ -101,6 +102,12 @@ enum Command {
         /// Level, when it is not the one trained on.
         #[arg(long, value_name = "FILE")]
         level: Option<PathBuf>,
+    },
+    /// Look after level files.
+    Levels {
+        /// What to do.
+        #[command(subcommand)]
+        what: Levels,
     },
     /// Compare variants of an experiment over several seeds and print a Markdown table.
     Sweep {
@@ -219,6 +226,17 @@ fn print(line: &bench::Line) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What can be done with levels.
+#[derive(Debug, Subcommand)]
+enum Levels {
+    /// Say of every file whether it is a level in which goals can be reached, or what is wrong and where.
+    Check {
+        /// Level files, or numbers of levels that come with the game.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
 /// A player that has learned nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum SimplePlayer {
@@ -272,6 +290,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             say(&serde_json::to_string(&summary)?);
             Ok(())
         }
+        Some(Command::Levels { what: Levels::Check { files } }) => check_levels(&files),
         Some(Command::Sweep { file, out, jobs }) => {
             let sweep = Sweep::load(&file)?;
             say(app::sweep(&sweep, &out, jobs as usize, &stop_on_interrupt()?)?.trim_end());
@@ -398,6 +417,30 @@ fn eval(folder: &Path, episodes: usize, seed: u64, level: Option<&Path>) -> Resu
     let world = WorldChoice::varied(&env, level.or(trained_on.as_deref()), &checkpoint.manifest.world)?;
     checkpoint.check_spec(&world.spec())?;
     Ok(app::evaluate(&world, checkpoint.policy()?, episodes, seed))
+}
+
+/// A line for every file; a failure at the end if any of them is broken.
+fn check_levels(files: &[PathBuf]) -> Result<(), Failure> {
+    let mut broken = 0;
+    for file in files {
+        match level_check::check(file) {
+            Ok(level) => say(&format!(
+                "{}: {:?}, {} × {} cells, {} starts, {} crates, {} steps an episode",
+                file.display(),
+                level.name,
+                level.width,
+                level.height,
+                level.spawns.len(),
+                level.crates.len(),
+                level.episode_limit
+            )),
+            Err(error) => {
+                broken += 1;
+                say(&error.to_string());
+            }
+        }
+    }
+    if broken > 0 { Err(format!("{broken} of {} levels are broken", files.len()).into()) } else { Ok(()) }
 }
 
 fn bench_env(

@@ -200,3 +200,21 @@ fn a_closed_pipe_is_no_failure() {
     let output = Command::new("sh").args(["-c", &command]).output().unwrap();
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn levels_are_checked_and_simple_players_evaluated() {
+    let good = run(&["levels", "check", "1", "lava-room-4.ron"]);
+    assert!(good.status.success(), "{good:?}");
+    assert_eq!(String::from_utf8(good.stdout).unwrap().lines().count(), 2);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut-off.ron");
+    let map = "[\"#####\", \"#a#g#\", \"#####\"]";
+    std::fs::write(&path, format!("(version: 1, name: \"n\", map: {map})")).unwrap();
+    let bad = run(&["levels", "check", "1", path.to_str().unwrap()]);
+    assert_eq!(bad.status.code(), Some(1));
+    let text = String::from_utf8(bad.stdout).unwrap();
+    assert!(text.lines().nth(1).unwrap().contains("cut-off.ron:1:42: no goal can be reached"), "{text}");
+    assert!(failure(&["eval", "--env", "pong", "--player", "random"]).contains("no such world"));
+    let played = run(&["eval", "--env", "cartpole", "--player", "scripted", "--episodes", "2"]);
+    assert!(String::from_utf8(played.stdout).unwrap().contains("\"mean\":500.0"));
+}

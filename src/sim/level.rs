@@ -122,13 +122,16 @@ impl Level {
     /// # Errors
     /// [`LevelError`] when there is no such level.
     pub fn shipped(number: usize) -> Result<Self, LevelError> {
-        let Some((name, text)) = number.checked_sub(1).and_then(|index| SHIPPED.get(index)) else {
-            return Err(LevelError::Unreadable {
-                file: format!("level {number}"),
-                reason: format!("levels 1 to {} come with the game", SHIPPED.len()),
-            });
-        };
+        let (name, text) = Self::numbered(number)?;
         Self::parse(name, text)
+    }
+
+    fn numbered(number: usize) -> Result<(&'static str, &'static str), LevelError> {
+        let found = number.checked_sub(1).and_then(|index| SHIPPED.get(index));
+        found.copied().ok_or_else(|| LevelError::Unreadable {
+            file: format!("level {number}"),
+            reason: format!("levels 1 to {} come with the game", SHIPPED.len()),
+        })
     }
 
     /// Reads a level: a shipped one by its number or file name (`2`, `lava-room-2.ron`), or any by its path.
@@ -136,14 +139,21 @@ impl Level {
     /// # Errors
     /// [`LevelError`] with file, position and remedy.
     pub fn load(path: &Path) -> Result<Self, LevelError> {
+        let (name, text) = Self::read(path)?;
+        Self::parse(&name, &text)
+    }
+
+    /// Name and text of the level that [`Level::load`] finds at `path`.
+    pub(super) fn read(path: &Path) -> Result<(String, String), LevelError> {
         let name = path.display().to_string();
         if !path.exists() {
-            if let Ok(number) = name.parse() {
-                return Self::shipped(number);
-            }
             let base = path.file_name().and_then(|base| base.to_str()).unwrap_or_default();
-            if let Some((shipped, text)) = SHIPPED.iter().find(|(shipped, _)| *shipped == base) {
-                return Self::parse(shipped, text);
+            let found = match name.parse::<usize>() {
+                Ok(number) => Some(Self::numbered(number)?),
+                Err(_) => SHIPPED.into_iter().find(|(shipped, _)| *shipped == base),
+            };
+            if let Some((shipped, text)) = found {
+                return Ok((shipped.to_owned(), text.to_owned()));
             }
         }
         let unreadable = |reason: String| LevelError::Unreadable { file: name.clone(), reason };
@@ -153,7 +163,7 @@ impl Level {
         }
         let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| unreadable("not UTF-8 text".into()))?;
-        Self::parse(&name, &text)
+        Ok((name, text))
     }
 
     /// Parses the text of a level; `file` is only for messages.
@@ -267,6 +277,13 @@ impl Level {
         }
         Ok(level)
     }
+}
+
+/// Line and column of cell `(column, row)` of a map that was parsed from `text`.
+pub(super) fn position(text: &str, (column, row): (usize, usize)) -> (usize, usize) {
+    let rows = ron::from_str::<File>(text).map(|file| file.map).unwrap_or_default();
+    let (line, first) = row_positions(text, &rows, (1, 1)).get(row).copied().unwrap_or((1, 1));
+    (line, first + column)
 }
 
 /// Line and column of the first character of every map row in the file; the map's own place for a

@@ -1,0 +1,99 @@
+//! What a level's author wants to know beyond its grammar: starts and goals that nobody can bring together.
+//!
+//! The check is one of necessity: crates count as ways, and so does lava where a crate could fill it. A level
+//! that passes may still be too hard; one that fails cannot be solved.
+
+use std::path::Path;
+
+use super::level::{Cell, Level, LevelError, position};
+
+/// Reads the level at `path` as [`Level::load`] does and looks for starts without a way to a goal and goals
+/// without a way to a start.
+///
+/// # Errors
+/// [`LevelError`] with file, line, column and remedy for the first thing that is wrong.
+pub fn check(path: &Path) -> Result<Level, LevelError> {
+    let (file, text) = Level::read(path)?;
+    let level = Level::parse(&file, &text)?;
+    let goals: Vec<(usize, usize)> = (0..level.cells.len())
+        .filter(|&index| level.cells[index] == Cell::Goal)
+        .map(|index| (index % level.width, index / level.width))
+        .collect();
+    let lost = |from: &[(usize, usize)], to: &[(usize, usize)]| {
+        let near = reachable(&level, from);
+        to.iter().copied().find(|(column, row)| !near[row * level.width + column])
+    };
+    let complaints = [
+        (lost(&goals, &level.spawns), "no goal can be reached from this start"),
+        (lost(&level.spawns, &goals), "this goal cannot be reached from any start"),
+    ];
+    for (cell, problem) in complaints {
+        if let Some(cell) = cell {
+            let (line, column) = position(&text, cell);
+            let (problem, remedy) = (problem.to_owned(), "open a way, or leave it out".to_owned());
+            return Err(LevelError::Invalid { file, line, column, problem, remedy });
+        }
+    }
+    Ok(level)
+}
+
+/// By cell: whether one could walk there from any cell of `from`, if crates gave way.
+fn reachable(level: &Level, from: &[(usize, usize)]) -> Vec<bool> {
+    let open = |column: usize, row: usize| match level.cell(column, row) {
+        Cell::Wall => false,
+        Cell::Lava => !level.crates.is_empty(),
+        Cell::Floor | Cell::Goal => true,
+    };
+    let mut seen = vec![false; level.cells.len()];
+    let mut next = from.to_vec();
+    while let Some((column, row)) = next.pop() {
+        // Beyond the map's left and top edge subtraction wraps to cells that are wall.
+        if !open(column, row) || std::mem::replace(&mut seen[row * level.width + column], true) {
+            continue;
+        }
+        next.extend([
+            (column.wrapping_sub(1), row),
+            (column + 1, row),
+            (column, row.wrapping_sub(1)),
+            (column, row + 1),
+        ]);
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(rows: &[&str]) -> Result<Level, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.ron");
+        let map: String = rows.iter().map(|row| format!("  \"{row}\",\n")).collect();
+        std::fs::write(&path, format!("(\n version: 1,\n name: \"n\",\n map: [\n{map} ],\n)")).unwrap();
+        check(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn shipped_levels_can_be_solved_as_far_as_this_can_tell() {
+        for number in 1..=super::super::level::SHIPPED.len() {
+            check(Path::new(&number.to_string())).unwrap();
+        }
+    }
+
+    #[test]
+    fn starts_and_goals_that_are_cut_off_are_named_with_their_place() {
+        let error = checked(&["#####", "#a#g#", "#####"]).unwrap_err();
+        assert!(error.contains("x.ron:6:5: no goal can be reached from this start; open a way"), "{error}");
+        let error = checked(&["######", "#ag#g#", "######"]).unwrap_err();
+        assert!(error.contains("x.ron:6:8: this goal cannot be reached"), "{error}");
+        assert!(checked(&["#####", "#a~g#", "#####"]).is_err());
+        // Open maps are walled by their edges.
+        assert!(checked(&["a.#", "..#", "#.g"]).is_ok());
+    }
+
+    #[test]
+    fn a_crate_may_bridge_lava_and_give_way() {
+        assert!(checked(&["######", "#ao~g#", "######"]).is_ok());
+        assert!(checked(&["#####", "#aog#", "#####"]).is_ok());
+    }
+}
