@@ -10,10 +10,8 @@ use super::theme::tone;
 use super::widgets::{chip, key};
 use crate::agent::live::History;
 use crate::agent::{Casting, Controller};
-use crate::sim::arena::Spec;
+use crate::sim::arena::{Caption, Spec};
 use crate::sim::pace::Pace;
-use crate::sim::worlds::brick_breaker::BrickBreaker;
-use crate::sim::worlds::paddle_duel::{PaddleDuel, WINNING_SCORE};
 use crate::sim::{Arena, Seats, SimConfig, SimSystems, SimTick};
 use crate::view::{Screen, input, palette};
 
@@ -26,7 +24,9 @@ pub(super) struct Tally(Vec<f32>);
 
 /// Adds the tally; [`show`] is added by the panel.
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<Tally>().add_systems(SimTick, tally.in_set(SimSystems::Record));
+    app.init_resource::<Tally>()
+        .init_resource::<Caption>()
+        .add_systems(SimTick, tally.in_set(SimSystems::Record));
 }
 
 fn tally(seats: Query<&Seats>, mut tally: ResMut<Tally>) {
@@ -37,9 +37,6 @@ fn tally(seats: Query<&Seats>, mut tally: ResMut<Tally>) {
     }
 }
 
-/// An arena, and its game where the game has a score of its own.
-type Watched = (&'static Arena, Option<&'static PaddleDuel>, Option<&'static BrickBreaker>);
-
 /// What the HUD reads.
 #[derive(SystemParam)]
 pub(super) struct Facts<'w, 's> {
@@ -49,13 +46,14 @@ pub(super) struct Facts<'w, 's> {
     casting: Option<Res<'w, Casting>>,
     history: Option<Res<'w, History>>,
     tally: Res<'w, Tally>,
-    arenas: Query<'w, 's, Watched>,
+    caption: Res<'w, Caption>,
+    arenas: Query<'w, 's, &'static Arena>,
 }
 
 pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts: Facts) -> Result {
-    let Facts { spec, sim, pace, casting, history, tally, arenas } = facts;
+    let Facts { spec, sim, pace, casting, history, tally, caption, arenas } = facts;
     let context = contexts.ctx_mut()?;
-    let watched = arenas.iter().find(|(arena, ..)| arena.index == 0);
+    let watched = arenas.iter().find(|arena| arena.index == 0);
     let area = egui::Area::new("hud".into())
         .anchor(egui::Align2::LEFT_BOTTOM, [18.0, -12.0])
         .interactable(false)
@@ -71,7 +69,7 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
                 let name = if spec.slots > 1 { format!("{}: {name}", side(slot)) } else { name };
                 chip(ui, &name, palette::of(controller));
             }
-            let score = score(&spec, watched, &tally);
+            let score = score(&spec, watched, &caption, &tally);
             for part in [score, lately(history.as_deref()), time(pace.as_deref(), sim.as_deref())] {
                 if !part.is_empty() {
                     ui.label(RichText::new(part).color(tone(palette::INK)));
@@ -96,28 +94,12 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
     Ok(())
 }
 
-fn score(
-    spec: &Spec,
-    watched: Option<(&Arena, Option<&PaddleDuel>, Option<&BrickBreaker>)>,
-    tally: &Tally,
-) -> String {
-    let Some((arena, duel, bricks)) = watched else { return String::new() };
-    match (duel, bricks) {
-        (Some(duel), _) => {
-            let [left, right] = duel.scores();
-            format!("{left} : {right}, first to {WINNING_SCORE}   rally {}", duel.rally())
-        }
-        (None, Some(game)) => {
-            let left = game.standing().len() - game.broken();
-            let balls =
-                if game.balls() == 1 { "last ball".into() } else { format!("{} balls", game.balls()) };
-            format!("{left} bricks left   {balls}   rally {}", game.rally())
-        }
-        (None, None) => {
-            let left = spec.episode_limit.saturating_sub(arena.steps());
-            format!("return {:+.2}   {left} steps left", tally.0.first().copied().unwrap_or(0.0))
-        }
-    }
+fn score(spec: &Spec, watched: Option<&Arena>, caption: &Caption, tally: &Tally) -> String {
+    let Some(arena) = watched else { return String::new() };
+    caption.0.clone().unwrap_or_else(|| {
+        let left = spec.episode_limit.saturating_sub(arena.steps());
+        format!("return {:+.2}   {left} steps left", tally.0.first().copied().unwrap_or(0.0))
+    })
 }
 
 fn lately(history: Option<&History>) -> String {

@@ -35,6 +35,10 @@ pub struct ScriptSystems;
 #[derive(Resource, Debug, Clone, Deref)]
 pub struct Spec(pub EnvironmentSpec);
 
+/// How the watched arena's episode stands, in the environment's words. Kept up to date where it is inserted.
+#[derive(Resource, Debug, Clone, Default, PartialEq, Eq)]
+pub struct Caption(pub Option<String>);
+
 /// One arena: its bodies, its luck and the open episode.
 #[derive(Component)]
 pub struct Arena {
@@ -125,11 +129,17 @@ impl<E: Environment> Plugin for EnvironmentPlugin<E> {
                     judge::<E>.in_set(SimSystems::Judge),
                     observe::<E>.in_set(SimSystems::Observe),
                     reset::<E>.in_set(SimSystems::Reset),
+                    caption::<E>.in_set(SimSystems::Last).run_if(resource_exists::<Caption>),
                 ),
             );
         let arenas = self.config.arenas;
         populate::<E>(app.world_mut(), arenas);
     }
+}
+
+fn caption<E: Environment>(arenas: Query<(&Arena, &E)>, mut caption: ResMut<Caption>) {
+    let watched = arenas.iter().find(|(arena, _)| arena.index == 0);
+    caption.set_if_neq(Caption(watched.and_then(|(_, environment)| environment.caption())));
 }
 
 /// Removes all arenas and spawns `count` new ones at the start of their first episode.

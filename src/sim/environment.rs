@@ -191,6 +191,11 @@ pub trait Environment: Component<Mutability = Mutable> + Sized {
     /// How the episode went for `slot`, asked when it has ended.
     fn outcome(&self, slot: usize) -> Outcome;
 
+    /// How the open episode stands, for people who watch, in a few words; `None` where its return says it all.
+    fn caption(&self) -> Option<String> {
+        None
+    }
+
     /// What a simple hand-written player would do in `slot`; the first action where there is none.
     fn script(&self, _layout: &Self::Layout, _bodies: &Bodies, _slot: usize) -> Action {
         Action::Discrete(0)

@@ -248,6 +248,11 @@ impl Environment for BrickBreaker {
         Outcome { success: !self.standing.contains(&true), score: self.broken() as f32 }
     }
 
+    fn caption(&self) -> Option<String> {
+        let balls = if self.balls == 1 { "last ball".to_owned() } else { format!("{} balls", self.balls) };
+        Some(format!("{} bricks left   {balls}   rally {}", BRICKS - self.broken(), self.rally))
+    }
+
     /// Stays under the ball and meets it off the middle, so that it goes where most bricks stand.
     fn script(&self, _rules: &Rules, bodies: &Bodies, _slot: usize) -> Action {
         let ball = bodies.position(BALL);

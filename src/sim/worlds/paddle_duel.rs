@@ -228,6 +228,11 @@ impl Environment for PaddleDuel {
         Outcome { success: self.scores[slot] >= WINNING_SCORE, score }
     }
 
+    fn caption(&self) -> Option<String> {
+        let [left, right] = self.scores;
+        Some(format!("{left} : {right}, first to {WINNING_SCORE}   rally {}", self.rally))
+    }
+
     /// Follows the ball while it comes, drifts back to the middle while it goes; never aims ahead.
     fn script(&self, _court: &Court, bodies: &Bodies, slot: usize) -> Action {
         let (ball, velocity) = (bodies.position(BALL), bodies.velocity(BALL));
