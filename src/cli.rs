@@ -1,4 +1,6 @@
-//! The command line: reads it, calls `app`, and puts every failure into one line.
+//! The command line: calls `app` for what was asked, and puts every failure into one line. `args` reads it.
+
+mod args;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -6,212 +8,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::{Args, Parser, Subcommand};
+use args::{Bench, Cli, Command, Levels, RunArgs, SimplePlayer};
+use clap::Parser as _;
 
 use crate::agent::Controller;
 use crate::app;
 use crate::config::RunConfig;
-use crate::learner::DeviceChoice;
 use crate::learner::checkpoint::Checkpoint;
 use crate::mdp::WorldOptions;
 use crate::run::sweep::Sweep;
 use crate::run::{EvalSummary, bench};
 use crate::sim::level_check;
 use crate::sim::worlds::{WorldChoice, names};
-
-/// Physics worlds whose agents learn while you play.
-#[derive(Debug, Parser)]
-#[command(name = "entropy-arcade", version, args_conflicts_with_subcommands = true)]
-pub struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    run: RunArgs,
-}
-
-#[derive(Debug, Args)]
-struct RunArgs {
-    /// World to play, see `entropy-arcade envs`.
-    #[arg(long, value_name = "NAME")]
-    env: Option<String>,
-    /// Level of the world: a number, a shipped file's name, or a path.
-    #[arg(long, value_name = "FILE")]
-    level: Option<PathBuf>,
-    /// Train without a window, as fast as the machine can.
-    #[arg(long)]
-    no_render: bool,
-    /// Environment steps a headless run makes.
-    #[arg(long, value_name = "N")]
-    steps: Option<u64>,
-    /// Seed of everything random.
-    #[arg(long, value_name = "S")]
-    seed: Option<u64>,
-    /// Arenas beside each other.
-    #[arg(long, value_name = "N")]
-    arenas: Option<usize>,
-    /// Where to learn.
-    #[arg(long, value_enum)]
-    device: Option<DeviceChoice>,
-    /// Configuration file.
-    #[arg(long, value_name = "FILE.toml")]
-    config: Option<PathBuf>,
-    /// Set one value, e.g. sac.gamma=0.98; may be given many times.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Folder for configuration, metrics, episodes, summary and checkpoints.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Save what the window shows into a .png file and close it.
-    #[cfg(feature = "arcade")]
-    #[arg(long, value_name = "FILE", conflicts_with = "no_render")]
-    screenshot: Option<PathBuf>,
-    /// Seconds before the screenshot is taken.
-    #[cfg(feature = "arcade")]
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, requires = "screenshot")]
-    after: f32,
-    /// Run folder to go on with.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "out"])]
-    resume: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// List the worlds with their observation and action spaces.
-    Envs {
-        /// As JSON, one world a line.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Play greedy episodes with a trained policy, or with a simple player, and print one JSON line.
-    Eval {
-        /// Run or checkpoint folder.
-        #[arg(long, value_name = "DIR", required_unless_present = "player")]
-        checkpoint: Option<PathBuf>,
-        /// Who plays in place of a trained policy, to compare with.
-        #[arg(long, conflicts_with = "checkpoint", requires = "env")]
-        player: Option<SimplePlayer>,
-        /// World of that player.
-        #[arg(long, value_name = "NAME", conflicts_with = "checkpoint")]
-        env: Option<String>,
-        /// Episodes to play.
-        #[arg(long, default_value_t = 100)]
-        episodes: usize,
-        /// Seed of the episodes; they are never those of training.
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        /// Level, when it is not the one trained on.
-        #[arg(long, value_name = "FILE")]
-        level: Option<PathBuf>,
-    },
-    /// Look after level files.
-    Levels {
-        /// What to do.
-        #[command(subcommand)]
-        what: Levels,
-    },
-    /// Compare variants of an experiment over several seeds and print a Markdown table.
-    Sweep {
-        /// The sweep, e.g. assets/sweeps/calibration.toml.
-        file: PathBuf,
-        /// Folder for its runs and results; what is there already is not made again.
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-        /// Runs made at once. More than one finish sooner together, each later.
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
-        jobs: u32,
-    },
-    /// Measure speed and print JSON lines.
-    Bench {
-        #[command(subcommand)]
-        what: Bench,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum Bench {
-    /// Arena ticks and agent steps per second of every world.
-    Env {
-        /// One world only.
-        #[arg(long)]
-        env: Option<String>,
-        /// Numbers of arenas.
-        #[arg(long, value_delimiter = ',', default_value = "1,64,256,1024")]
-        arenas: Vec<usize>,
-        /// Measured runs.
-        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=1000))]
-        runs: u32,
-        /// Seconds a run.
-        #[arg(long, default_value_t = 2.0, value_parser = seconds)]
-        seconds: f64,
-        /// Threads that step arenas, 0 for as many as there are cores.
-        #[arg(long, default_value_t = 0, value_parser = threads)]
-        threads: usize,
-    },
-    /// What a drawn frame costs its thread, with training on and off; opens a window.
-    #[cfg(feature = "arcade")]
-    Frames {
-        /// World.
-        #[arg(long, default_value = "lava-room")]
-        env: String,
-        /// Stretches with training off, and as many with training on.
-        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
-        rounds: u32,
-        /// Seconds a stretch.
-        #[arg(long, default_value_t = 10.0, value_parser = seconds)]
-        seconds: f64,
-    },
-    /// How long a policy takes to act for 1, 64 and 1024 observations.
-    Act {
-        /// Measured runs.
-        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=1000))]
-        runs: u32,
-        /// Seconds a run.
-        #[arg(long, default_value_t = 0.5, value_parser = seconds)]
-        seconds: f64,
-    },
-    /// How long sampling from replay takes, uniformly and by priority.
-    Replay {
-        /// Transitions held.
-        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=50_000_000))]
-        items: u32,
-        /// Measured runs.
-        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=1000))]
-        runs: u32,
-        /// Seconds a run.
-        #[arg(long, default_value_t = 1.0, value_parser = seconds)]
-        seconds: f64,
-    },
-    /// Gradient steps per second at two network sizes.
-    Learner {
-        /// Command of another library that does the same work, measured in turn with this one; may be
-        /// given many times. See benches/peers.
-        #[arg(long, value_name = "COMMAND")]
-        peer: Vec<String>,
-        /// Where.
-        #[arg(long, value_enum, default_value = "cpu")]
-        device: DeviceChoice,
-        /// Measured runs.
-        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=1000))]
-        runs: u32,
-        /// Seconds a run.
-        #[arg(long, default_value_t = 3.0, value_parser = seconds)]
-        seconds: f64,
-        /// Threads of a CPU update, 0 for as many as there are cores.
-        #[arg(long, default_value_t = 0, value_parser = threads)]
-        threads: usize,
-    },
-}
-
-/// Seconds of a measurement.
-fn seconds(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.05..=3600.0).contains(&value) { Ok(value) } else { Err("allowed is 0.05 to 3600".to_owned()) }
-}
-
-/// A number of threads.
-fn threads(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|threads| *threads <= 256).ok_or_else(|| "allowed is 0 to 256".to_owned())
-}
 
 /// Prints a line of results. A reader that has gone away ends the program quietly.
 fn say(line: &str) {
@@ -224,26 +32,6 @@ fn say(line: &str) {
 fn print(line: &bench::Line) -> Result<(), Failure> {
     say(&serde_json::to_string(line)?);
     Ok(())
-}
-
-/// What can be done with levels.
-#[derive(Debug, Subcommand)]
-enum Levels {
-    /// Say of every file whether it is a level in which goals can be reached, or what is wrong and where.
-    Check {
-        /// Level files, or numbers of levels that come with the game.
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-    },
-}
-
-/// A player that has learned nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum SimplePlayer {
-    /// Any action, all alike.
-    Random,
-    /// The world's hand-written player; in a world without one, the first action for ever.
-    Scripted,
 }
 
 /// Anything that ends the program early, as one readable line.
@@ -276,16 +64,13 @@ fn run(cli: Cli) -> Result<(), Failure> {
                 return Err("--episodes 0: play at least one".into());
             }
             let level = level.as_deref();
-            let summary = match (checkpoint, player, env) {
-                (Some(checkpoint), ..) => eval(&checkpoint, episodes, seed, level)?,
-                (None, player, env) => {
-                    let world = WorldChoice::new(&env.unwrap_or_default(), level)?;
-                    let controller = match player {
-                        Some(SimplePlayer::Scripted) => Controller::Scripted,
-                        _ => Controller::Random,
-                    };
-                    app::evaluate_player(&world, controller, episodes, seed)
+            // The grammar asks for one of both, and for a world beside a player.
+            let summary = match (checkpoint, player.zip(env)) {
+                (Some(checkpoint), _) => eval(&checkpoint, episodes, seed, level)?,
+                (None, Some((player, env))) => {
+                    app::evaluate_player(&WorldChoice::new(&env, level)?, player.into(), episodes, seed)
                 }
+                (None, None) => return Err("eval: name a --checkpoint, or a --player and its --env".into()),
             };
             say(&serde_json::to_string(&summary)?);
             Ok(())
@@ -314,6 +99,15 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Bench { what: Bench::Learner { peer, device, runs, seconds, threads } }) => {
             app::bench_learner(device, &peer, runs as usize, seconds, threads)
                 .try_for_each(|lines| lines?.iter().try_for_each(print))
+        }
+    }
+}
+
+impl From<SimplePlayer> for Controller {
+    fn from(player: SimplePlayer) -> Self {
+        match player {
+            SimplePlayer::Random => Self::Random,
+            SimplePlayer::Scripted => Self::Scripted,
         }
     }
 }

@@ -132,6 +132,13 @@ impl Bodies<'_> {
     }
 }
 
+/// What remains of the velocity `wish` of something at `position` that must stay within ±`reach` after a tick of
+/// `seconds`: a kinematic body is not stopped by contact.
+pub fn within(wish: f32, position: f32, reach: f32, seconds: f32) -> f32 {
+    let allowed = ((-reach - position) / seconds, (reach - position) / seconds);
+    wish.clamp(allowed.0.min(0.0), allowed.1.max(0.0))
+}
+
 /// How an episode went for one slot.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Outcome {

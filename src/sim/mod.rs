@@ -16,7 +16,7 @@ use bevy::ecs::schedule::{ScheduleLabel, SingleThreadedExecutor};
 use bevy::prelude::*;
 
 pub use arena::{Arena, ArenaSnapshot, EnvironmentPlugin, Shown, SimConfig};
-pub use environment::{Bodies, BodyKind, BodySpec, Environment, Outcome};
+pub use environment::{Bodies, BodyKind, BodySpec, Environment, Outcome, within};
 pub use physics::SimPool;
 pub use seats::Seats;
 

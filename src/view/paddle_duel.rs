@@ -166,15 +166,8 @@ fn drag_tail(
     mut ghosts: Query<&mut Transform, With<Ghost>>,
 ) {
     for (stage, mut shapes) in &mut stages {
-        let Ok((ball, transform)) = followers.get(shapes.ball) else { continue };
-        if ball.moved == Vec2::ZERO {
-            continue;
-        }
+        let Ok(ball) = followers.get(shapes.ball) else { continue };
         let gap = if stage.detail == Detail::Large { 0.24 } else { 0.5 };
-        // Served anew, or time runs so fast that the way between two frames is unknown.
-        if ball.moved.length() > 5.0 {
-            shapes.tail.cut();
-        }
-        shapes.tail.drag(transform.translation.truncate(), gap, &mut ghosts);
+        shapes.tail.follow(ball, gap, 5.0, &mut ghosts);
     }
 }

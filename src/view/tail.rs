@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bevy::prelude::*;
 
 use super::effects::Inks;
+use super::follow::Follows;
 
 /// Ghosts that one shape drags behind it.
 #[derive(Debug, Clone)]
@@ -36,6 +37,24 @@ impl Tail {
     /// Forgets the way so far: the head was placed, not moved.
     pub fn cut(&mut self) {
         self.path.clear();
+    }
+
+    /// The shape that follows a body stands where it stands now, in the arena's units; ghosts follow it `gap`
+    /// apart. Of a way longer than `jump` within a frame nothing is known: it was placed, or time runs fast.
+    pub fn follow(
+        &mut self,
+        (head, transform): (&Follows, &Transform),
+        gap: f32,
+        jump: f32,
+        ghosts: &mut Query<&mut Transform, With<Ghost>>,
+    ) {
+        if head.moved == Vec2::ZERO {
+            return;
+        }
+        if head.moved.length() > jump {
+            self.cut();
+        }
+        self.drag(transform.translation.truncate(), gap, ghosts);
     }
 
     /// The head is at `head` now; ghosts follow it `gap` apart.

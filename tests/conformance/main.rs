@@ -7,10 +7,47 @@
 mod replay;
 mod updates;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
+
+/// What a case's folder holds.
+struct Files {
+    description: Value,
+    /// Shape and values by name.
+    floats: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    integers: BTreeMap<String, Vec<i64>>,
+}
+
+impl Files {
+    fn read(folder: &Path) -> Self {
+        let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
+        let description = serde_json::from_slice(&read("case.json")).unwrap();
+        let bytes = read("tensors.safetensors");
+        let (mut floats, mut integers) = (BTreeMap::new(), BTreeMap::new());
+        for (name, view) in SafeTensors::deserialize(&bytes).unwrap().iter() {
+            match view.dtype() {
+                Dtype::F32 => {
+                    let values = view.data().as_chunks().0.iter().map(|value| f32::from_le_bytes(*value));
+                    floats.insert(name.to_owned(), (view.shape().to_vec(), values.collect()));
+                }
+                Dtype::I64 => {
+                    let values = view.data().as_chunks().0.iter().map(|value| i64::from_le_bytes(*value));
+                    integers.insert(name.to_owned(), values.collect());
+                }
+                other => panic!("{name} is {other:?}"),
+            }
+        }
+        Self { description, floats, integers }
+    }
+
+    fn name(&self) -> String {
+        self.description["name"].as_str().unwrap().to_owned()
+    }
+}
 
 /// Folders of all cases, in order, and whether they are the shipped ones.
 fn folders() -> (Vec<PathBuf>, bool) {

@@ -9,10 +9,9 @@ use entropy_arcade::mdp::{
 };
 use entropy_arcade::replay::{Priorities, PriorityConfig, ReplayBuffer, ReplayConfig};
 use entropy_arcade::sac::tabular::{SoftValues, TabularMdp};
-use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
-use super::{folders, say};
+use super::{Files, folders, say};
 
 /// What the cases here are called.
 pub const KINDS: [&str; 4] = ["nstep", "prioritized", "soft_value_iteration", "soft_policy_evaluation"];
@@ -26,24 +25,12 @@ struct Case {
 
 impl Case {
     fn load(folder: &Path) -> Self {
-        let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
-        let description: Value = serde_json::from_slice(&read("case.json")).unwrap();
-        let bytes = read("tensors.safetensors");
-        let (mut floats, mut integers) = (BTreeMap::new(), BTreeMap::new());
-        for (name, view) in SafeTensors::deserialize(&bytes).unwrap().iter() {
-            match view.dtype() {
-                Dtype::F32 => {
-                    let values = view.data().as_chunks().0.iter();
-                    floats.insert(name.to_owned(), values.map(|v| f32::from_le_bytes(*v).into()).collect());
-                }
-                Dtype::I64 => {
-                    let values = view.data().as_chunks().0.iter();
-                    integers.insert(name.to_owned(), values.map(|v| i64::from_le_bytes(*v)).collect());
-                }
-                other => panic!("{name} is {other:?}"),
-            }
-        }
-        Self { name: description["name"].as_str().unwrap().to_owned(), description, floats, integers }
+        let files = Files::read(folder);
+        let name = files.name();
+        let Files { description, floats, integers } = files;
+        let wide = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
+        let floats = floats.into_iter().map(|(name, (_, values))| (name, wide(values))).collect();
+        Self { name, description, floats, integers }
     }
 
     fn kind(&self) -> &str {

@@ -5,10 +5,9 @@ use std::path::Path;
 
 use entropy_arcade::mdp::{Rng, Stream, TransitionBatch, rng};
 use entropy_arcade::sac::{AutodiffSac, FusedSac, HostTensor, SacConfig, SacError, SacUpdate, TensorMap};
-use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 
-use super::{folders, say};
+use super::{Files, folders, say};
 
 /// What the cases here are called.
 pub const KIND: &str = "sac_discrete_update";
@@ -47,30 +46,11 @@ struct Case {
 
 impl Case {
     fn load(folder: &Path) -> Self {
-        let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
-        let description: Value = serde_json::from_slice(&read("case.json")).unwrap();
-        let bytes = read("tensors.safetensors");
-        let (mut tensors, mut integers) = (TensorMap::new(), BTreeMap::new());
-        for (name, view) in SafeTensors::deserialize(&bytes).unwrap().iter() {
-            let shape = view.shape().to_vec();
-            match view.dtype() {
-                Dtype::F32 => {
-                    let (values, _) = view.data().as_chunks();
-                    let data = values.iter().map(|value| f32::from_le_bytes(*value)).collect();
-                    tensors.insert(name.to_owned(), HostTensor { shape, data });
-                }
-                Dtype::I64 => {
-                    let (values, _) = view.data().as_chunks();
-                    integers.insert(
-                        name.to_owned(),
-                        values.iter().map(|value| i64::from_le_bytes(*value)).collect(),
-                    );
-                }
-                other => panic!("{name} is {other:?}"),
-            }
-        }
-        let name = description["name"].as_str().unwrap().to_owned();
-        Self { name, description, tensors, integers }
+        let files = Files::read(folder);
+        let name = files.name();
+        let Files { description, floats, integers } = files;
+        let tensor = |(name, (shape, data))| (name, HostTensor { shape, data });
+        Self { name, description, tensors: floats.into_iter().map(tensor).collect(), integers }
     }
 
     /// The case's configuration, or which of its options is not implemented.

@@ -11,7 +11,7 @@ use rand::RngExt as _;
 use crate::mdp::{
     Action, ActionSpace, EnvironmentSpec, EpisodeEnd, GridShape, ObservationSpace, RewardTerm, Rng,
 };
-use crate::sim::{Bodies, BodyKind, BodySpec, Environment, Outcome};
+use crate::sim::{Bodies, BodyKind, BodySpec, Environment, Outcome, within};
 
 /// Half the court's width and height.
 pub const COURT: Vec2 = Vec2::new(8.0, 6.0);
@@ -174,10 +174,8 @@ impl Environment for BrickBreaker {
             2 => PADDLE_SPEED,
             _ => 0.0,
         };
-        // Stop exactly at the wall: a kinematic body is not stopped by contact.
-        let (x, reach) = (bodies.position(PADDLE).x, COURT.x - PADDLE_HALF);
-        let allowed = ((-reach - x) / TICK_SECONDS, (reach - x) / TICK_SECONDS);
-        bodies.set_velocity(PADDLE, Vec2::new(wish.clamp(allowed.0.min(0.0), allowed.1.max(0.0)), 0.0));
+        let speed = within(wish, bodies.position(PADDLE).x, COURT.x - PADDLE_HALF, TICK_SECONDS);
+        bodies.set_velocity(PADDLE, Vec2::new(speed, 0.0));
         self.before = bodies.velocity(BALL);
     }
 

@@ -8,7 +8,7 @@ use bevy_rapier2d::prelude::Collider;
 use rand::RngExt as _;
 
 use crate::mdp::{Action, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng};
-use crate::sim::{Bodies, BodyKind, BodySpec, Environment, Outcome};
+use crate::sim::{Bodies, BodyKind, BodySpec, Environment, Outcome, within};
 
 /// Half the court's width and height.
 pub const COURT: Vec2 = Vec2::new(10.0, 6.0);
@@ -159,10 +159,8 @@ impl Environment for PaddleDuel {
                 2 => -PADDLE_SPEED,
                 _ => 0.0,
             };
-            // Stop exactly at the wall: a kinematic body is not stopped by contact.
-            let y = bodies.position(paddle).y;
-            let allowed = ((-reach - y) / TICK_SECONDS, (reach - y) / TICK_SECONDS);
-            bodies.set_velocity(paddle, Vec2::new(0.0, wish.clamp(allowed.0.min(0.0), allowed.1.max(0.0))));
+            let speed = within(wish, bodies.position(paddle).y, reach, TICK_SECONDS);
+            bodies.set_velocity(paddle, Vec2::new(0.0, speed));
         }
         self.heading = bodies.velocity(BALL).x.signum();
     }
