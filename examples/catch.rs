@@ -63,7 +63,7 @@ fn main() {
         ticks_per_step: 1,
         tick_seconds: 0.1,
         episode_limit: HEIGHT as u32,
-        slots: 1,
+        teams: vec![0],
         rewards: vec![RewardTerm::new("catch", 1.0, "the fruit lands in the basket, −1 beside it")],
     };
     let config = LearnerConfig { learning_starts: 200, ..LearnerConfig::default() };

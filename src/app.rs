@@ -64,11 +64,11 @@ pub fn world(config: &RunConfig) -> Result<WorldChoice, WorldError> {
 }
 
 /// Who plays while a run learns.
-fn casting(config: &RunConfig, slots: usize) -> Casting {
+fn casting(config: &RunConfig, spec: &EnvironmentSpec) -> Casting {
     if config.run.self_play {
-        Casting::all(vec![Controller::Learning; slots])
+        Casting::all(vec![Controller::Learning; spec.slots()])
     } else {
-        Casting::learn_against_script(slots)
+        Casting::learn_against_script(spec)
     }
 }
 
@@ -82,7 +82,7 @@ fn learner_setup(
     LearnerSetup {
         spec: world.spec(),
         // The panel can ask for more arenas while a person watches.
-        streams: config.arenas.max(256) * world.spec().slots,
+        streams: config.arenas.max(256) * world.spec().slots(),
         level: config.level.clone(),
         world: config.world,
         config: config.learner(),
@@ -108,7 +108,7 @@ pub fn train(
     let spec = world.spec();
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
     let policy = LearningPolicy(untrained(spec.action.len()));
-    let mut app = headless_app(world, sim, casting(&config, spec.slots), policy, config.run.sim_threads);
+    let mut app = headless_app(world, sim, casting(&config, &spec), policy, config.run.sim_threads);
     // Checkpoints of a headless run hold its simulation too, so the run writes them, not the learner.
     let learner = learner_setup(&config, world, None, resume);
     let (episodes, seed, world) = (config.run.eval_episodes, config.seed, world.clone());
@@ -148,7 +148,7 @@ pub fn sweep(
     Ok(sweep.table(&jobs))
 }
 
-/// Plays greedy episodes with `policy` in slot 0 against the scripted player.
+/// Plays greedy episodes with `policy` on slot 0's side against scripted players.
 pub fn evaluate(world: &WorldChoice, policy: Arc<dyn Policy>, episodes: usize, seed: u64) -> EvalSummary {
     let (mut app, arenas) = evaluation(world, Controller::Frozen("evaluated".into()), episodes, seed);
     app.world_mut().resource_mut::<FrozenPolicies>().0.insert("evaluated".into(), policy);
@@ -161,13 +161,12 @@ pub fn evaluate_player(world: &WorldChoice, player: Controller, episodes: usize,
     eval::evaluate(&mut app, episodes, arenas)
 }
 
-/// Arenas on seeds of evaluation, with `player` in slot 0 and scripts in the others.
+/// Arenas on seeds of evaluation, with `player` on slot 0's side and scripts on the others.
 fn evaluation(world: &WorldChoice, player: Controller, episodes: usize, seed: u64) -> (App, usize) {
     let spec = world.spec();
     let arenas = episodes.clamp(1, EVAL_ARENAS);
     let sim = SimConfig { arenas, seed, stream: Stream::Evaluation };
-    let mut casting = Casting::learn_against_script(spec.slots);
-    (casting.watched[0], casting.others[0]) = (player.clone(), player);
+    let casting = Casting::against_script(&spec, &player);
     (headless_app(world, sim, casting, LearningPolicy(untrained(spec.action.len())), 0), arenas)
 }
 
@@ -181,7 +180,7 @@ pub fn bench_env(
 ) -> [bench::Line; 2] {
     let spec = world.spec();
     let sim = SimConfig { arenas, seed: 1, stream: Stream::Environment };
-    let casting = Casting::all(vec![Controller::Random; spec.slots]);
+    let casting = Casting::all(vec![Controller::Random; spec.slots()]);
     let mut app = headless_app(world, sim, casting, LearningPolicy(untrained(spec.action.len())), threads);
     bench::environment(&mut app, arenas, runs, seconds)
 }
@@ -235,7 +234,7 @@ fn random_spec() -> EnvironmentSpec {
         ticks_per_step: 1,
         tick_seconds: 1.0,
         episode_limit: 100,
-        slots: 1,
+        teams: vec![0],
         rewards: Vec::new(),
     }
 }
@@ -351,7 +350,7 @@ pub fn arcade_app(
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
     // A watched simulation is a small part of a frame: the other cores are for the learner and the renderer.
     let threads = config.run.sim_threads.max(1);
-    simulation(&mut app, world, sim, casting(config, spec.slots), learner.policy(), threads);
+    simulation(&mut app, world, sim, casting(config, &spec), learner.policy(), threads);
     app.insert_resource(learner)
         .init_resource::<sim::pace::Pace>()
         .add_plugins(LivePlugin)

@@ -191,7 +191,9 @@ fn envs(json: bool) -> Result<(), Failure> {
         let hz = 1.0 / (spec.tick_seconds * spec.ticks_per_step as f32);
         say(&format!(
             "  timing       {} physics ticks a step ({hz:.1} steps/s), episodes up to {} steps, {} player slot(s)",
-            spec.ticks_per_step, spec.episode_limit, spec.slots
+            spec.ticks_per_step,
+            spec.episode_limit,
+            spec.slots()
         ));
         for reward in &spec.rewards {
             say(&format!("  reward       {:+.2}  {}: {}", reward.weight, reward.name, reward.when));

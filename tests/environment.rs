@@ -28,7 +28,7 @@ fn random_app(world: &WorldChoice, arenas: usize, seed: u64, threads: usize) -> 
     headless_app(
         world,
         SimConfig { arenas, seed, stream: Stream::Environment },
-        Casting::all(vec![Controller::Random; spec.slots]),
+        Casting::all(vec![Controller::Random; spec.slots()]),
         LearningPolicy(untrained(spec.action.len())),
         threads,
     )
@@ -69,9 +69,9 @@ fn spaces_are_respected_and_rewards_are_finite() {
             run_agent_step(app.world_mut());
             let mut query = app.world_mut().query::<(&Seats, &Arena)>();
             for (seats, arena) in query.iter(app.world()) {
-                assert_eq!(seats.observations.count, spec.slots);
-                assert_eq!(seats.observations.vector.len(), spec.slots * spec.observation.vector_len());
-                assert_eq!(seats.observations.grid.len(), spec.slots * spec.observation.grid_len());
+                assert_eq!(seats.observations.count, spec.slots());
+                assert_eq!(seats.observations.vector.len(), spec.slots() * spec.observation.vector_len());
+                assert_eq!(seats.observations.grid.len(), spec.slots() * spec.observation.grid_len());
                 assert!(seats.observations.vector.iter().all(|value| value.abs() < largest), "{seats:?}");
                 assert!(seats.rewards.iter().all(|reward| reward.is_finite() && reward.abs() < 10.0));
                 assert!(seats.actions.iter().all(|action| action.index() < spec.action.len()));

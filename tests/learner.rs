@@ -26,7 +26,7 @@ fn setup(checkpoints: Option<PathBuf>) -> LearnerSetup {
             ticks_per_step: 1,
             tick_seconds: 1.0,
             episode_limit: 10,
-            slots: 1,
+            teams: vec![0],
             rewards: Vec::new(),
         },
         streams: 1,

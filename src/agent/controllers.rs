@@ -66,10 +66,15 @@ impl Casting {
         Self { watched: controllers.clone(), others: controllers }
     }
 
-    /// Learning in slot 0, scripted in every other.
-    pub fn learn_against_script(slots: usize) -> Self {
-        let seat = |slot| if slot == 0 { Controller::Learning } else { Controller::Scripted };
-        Self::all((0..slots).map(seat).collect())
+    /// The learning policy on slot 0's side, scripts on every other.
+    pub fn learn_against_script(spec: &EnvironmentSpec) -> Self {
+        Self::against_script(spec, &Controller::Learning)
+    }
+
+    /// `player` in all slots of slot 0's side, scripts on every other.
+    pub fn against_script(spec: &EnvironmentSpec, player: &Controller) -> Self {
+        let seat = |slot| if spec.on_first_side(slot) { player.clone() } else { Controller::Scripted };
+        Self::all((0..spec.slots()).map(seat).collect())
     }
 }
 

@@ -46,7 +46,7 @@ impl Plugin for AgentPlugin {
         app.insert_resource(Roster::new(self.seed, &self.spec))
             .insert_resource(self.casting.clone())
             .insert_resource(self.policy.clone())
-            .insert_resource(HumanInput::new(self.spec.slots))
+            .insert_resource(HumanInput::new(self.spec.slots()))
             .init_resource::<Greedy>()
             .init_resource::<FrozenPolicies>()
             .init_resource::<Replay>()

@@ -129,8 +129,20 @@ pub struct EnvironmentSpec {
     pub tick_seconds: f32,
     /// Agent steps after which an episode is truncated.
     pub episode_limit: u32,
-    /// Number of player slots.
-    pub slots: usize,
+    /// By player slot, the side it plays for: slots of one side win and lose together. Never empty.
+    pub teams: Vec<usize>,
     /// What is rewarded, and how much.
     pub rewards: Vec<RewardTerm>,
+}
+
+impl EnvironmentSpec {
+    /// Number of player slots.
+    pub fn slots(&self) -> usize {
+        self.teams.len()
+    }
+
+    /// Whether `slot` plays for the side of slot 0, the one that learns and is evaluated.
+    pub fn on_first_side(&self, slot: usize) -> bool {
+        self.teams.get(slot) == self.teams.first()
+    }
 }

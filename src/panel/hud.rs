@@ -66,7 +66,7 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
             let seats = casting.iter().flat_map(|casting| &casting.watched).enumerate();
             for (slot, controller) in seats {
                 let name = title(controller);
-                let name = if spec.slots > 1 { format!("{}: {name}", side(slot)) } else { name };
+                let name = if spec.slots() > 1 { format!("{}: {name}", side(slot)) } else { name };
                 chip(ui, &name, palette::of(controller));
             }
             let score = score(&spec, watched, &caption, &tally);
@@ -128,7 +128,7 @@ fn commands(spec: &Spec, casting: Option<&Casting>, screen: &Screen) -> Vec<(Vec
     let mut lines = Vec::new();
     if let Some(casting) = casting {
         let human = |slot: usize| casting.watched.get(slot) == Some(&Controller::Human);
-        for slot in (0..spec.slots).filter(|&slot| human(slot)) {
+        for slot in (0..spec.slots()).filter(|&slot| human(slot)) {
             let hands = input::hands(casting, slot);
             let actions = spec.action.names();
             let keys =
@@ -136,9 +136,9 @@ fn commands(spec: &Spec, casting: Option<&Casting>, screen: &Screen) -> Vec<(Vec
             let alone = hands == [true, true];
             lines.push((keys, if alone { "move".into() } else { side(slot) }));
         }
-        for (slot, key) in ["T", "Y"].into_iter().enumerate().take(spec.slots) {
+        for (slot, key) in ["T", "Y"].into_iter().enumerate().take(spec.slots()) {
             let action = if human(slot) { "give back" } else { "take over" };
-            let name = if spec.slots > 1 { format!("{action} {}", side(slot)) } else { action.into() };
+            let name = if spec.slots() > 1 { format!("{action} {}", side(slot)) } else { action.into() };
             lines.push((vec![key], name));
         }
     }

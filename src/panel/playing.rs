@@ -74,7 +74,7 @@ impl Playing<'_, '_> {
         let (Some(casting), drafts) = (&mut self.casting, &mut *self.drafts) else { return };
         let names: Vec<String> =
             self.frozen.iter().flat_map(|frozen| frozen.0.keys()).map(ToString::to_string).collect();
-        let slots = self.spec.slots;
+        let slots = self.spec.slots();
         section(ui, "Players", |ui| {
             for slot in 0..slots {
                 for (watched, arena) in [(true, "watched arena"), (false, "other arenas")] {

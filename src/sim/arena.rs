@@ -12,7 +12,7 @@ use bevy_rapier2d::prelude::*;
 use bevy_rapier2d::rapier::dynamics::RigidBodyHandle;
 use serde::{Deserialize, Serialize};
 
-use super::physics::{Context, PristineContext, SimPool};
+use super::physics::{Context, ContextItem, PristineContext, SimPool};
 use super::{Bodies, Environment, Seats, SimSystems, SimTick, TickClock};
 use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, Rng, Stream, rng};
 
@@ -82,7 +82,7 @@ pub struct ArenaSnapshot {
 impl ArenaSnapshot {
     /// Whether its actions are whole steps of actions that `spec` knows.
     pub fn fits(&self, spec: &EnvironmentSpec) -> bool {
-        self.log.len().is_multiple_of(spec.slots.max(1))
+        self.log.len().is_multiple_of(spec.slots().max(1))
             && self.log.iter().all(|&action| usize::from(action) < spec.action.len())
     }
 }
@@ -163,10 +163,20 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             physical = true;
             let mut simulation = RapierContextSimulation::default();
             simulation.integration_parameters.dt = spec.tick_seconds;
-            let configuration = RapierConfiguration { gravity: Vec2::ZERO, ..RapierConfiguration::new(1.0) };
+            let configuration =
+                RapierConfiguration { gravity: E::gravity(&layout), ..RapierConfiguration::new(1.0) };
             world.entity_mut(context).insert((simulation, configuration));
         }
-        let entities = bodies.into_iter().map(|body| world.spawn(body.bundle(context)).id()).collect();
+        let mut entities: Vec<Entity> = Vec::with_capacity(bodies.len());
+        for mut body in bodies {
+            let joint =
+                body.joint.take().and_then(|(to, joint)| Some(ImpulseJoint::new(*entities.get(to)?, joint)));
+            let mut entity = world.spawn(body.bundle(context));
+            if let Some(joint) = joint {
+                entity.insert(joint);
+            }
+            entities.push(entity.id());
+        }
         let rng = rng(config.seed, config.stream, index as u64);
         let arena = Arena {
             index,
@@ -223,6 +233,18 @@ pub struct ArenaParts<E: Environment> {
     physics: Option<(Context, &'static PristineContext)>,
 }
 
+/// An arena's bodies as its environment sees them.
+fn bodies<'a>(
+    set: &'a mut RapierRigidBodySet,
+    handles: &'a [RigidBodyHandle],
+    physics: &'a mut Option<(ContextItem<'_, '_>, &PristineContext)>,
+) -> Bodies<'a> {
+    let touch = physics
+        .as_mut()
+        .map(|(context, _)| (&mut context.colliders.colliders, &context.simulation.narrow_phase));
+    Bodies { set: &mut set.bodies, handles, touch }
+}
+
 impl<E: Environment> ArenaPartsItem<'_, '_, E> {
     fn begin_episode(&mut self, layout: &E::Layout) {
         let arena = &mut *self.arena;
@@ -233,7 +255,7 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
         if let Some((context, pristine)) = &mut self.physics {
             pristine.restore(context, &mut self.bodies);
         }
-        let mut bodies = Bodies { set: &mut self.bodies.bodies, handles: &arena.handles };
+        let mut bodies = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
         self.state.reset(layout, &mut bodies, &mut arena.rng);
     }
 
@@ -245,7 +267,7 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
         } else if seats.end.is_some() {
             return;
         }
-        let mut bodies = Bodies { set: &mut self.bodies.bodies, handles: &arena.handles };
+        let mut bodies = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
         self.state.apply(layout, &mut bodies, &seats.actions, phase);
     }
 
@@ -254,7 +276,7 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
         if seats.end.is_some() {
             return;
         }
-        let mut bodies = Bodies { set: &mut self.bodies.bodies, handles: &arena.handles };
+        let mut bodies = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
         let Seats { rewards, end, outcomes, .. } = seats;
         *end = self.state.judge(layout, &mut bodies, rewards, &mut arena.rng);
         if last_phase && end.is_none() && (arena.steps >= limit || arena.overridden) {
@@ -268,7 +290,7 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
     }
 
     fn write_observations(&mut self, layout: &E::Layout) {
-        let bodies = Bodies { set: &mut self.bodies.bodies, handles: &self.arena.handles };
+        let bodies = bodies(&mut self.bodies, &self.arena.handles, &mut self.physics);
         for slot in 0..self.seats.actions.len() {
             let (vector, grid) = self.seats.observations.row_mut(slot);
             self.state.observe(layout, &bodies, slot, vector, grid);
@@ -278,7 +300,7 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
 
 fn write_scripts<E: Environment>(layout: Res<E::Layout>, mut arenas: Query<ArenaParts<E>>) {
     for mut parts in &mut arenas {
-        let bodies = Bodies { set: &mut parts.bodies.bodies, handles: &parts.arena.handles };
+        let bodies = bodies(&mut parts.bodies, &parts.arena.handles, &mut parts.physics);
         let seats = &mut *parts.seats;
         for slot in 0..seats.script.len() {
             if seats.wants_script[slot] {
@@ -367,7 +389,7 @@ pub fn restore<E: Environment>(world: &mut World, snapshots: &[ArenaSnapshot]) {
         let Some(snapshot) = snapshots.get(parts.arena.index) else { continue };
         parts.arena.rng = snapshot.episode_rng.clone();
         parts.begin_episode(&layout);
-        for actions in snapshot.log.chunks(spec.slots) {
+        for actions in snapshot.log.chunks(spec.slots()) {
             parts.seats.actions = actions.iter().map(|&action| Action::Discrete(action)).collect();
             parts.seats.begins = false;
             for phase in 0..spec.ticks_per_step {

@@ -7,6 +7,8 @@ use bevy::ecs::component::Mutable;
 use bevy::prelude::*;
 use bevy_rapier2d::prelude::*;
 use bevy_rapier2d::rapier::dynamics::{RigidBody as RapierBody, RigidBodyHandle, RigidBodySet};
+use bevy_rapier2d::rapier::geometry::{ColliderSet, NarrowPhase, SharedShape};
+use bevy_rapier2d::rapier::math::Rotation;
 
 use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, Rng};
 
@@ -38,6 +40,12 @@ pub struct BodySpec {
     pub friction: f32,
     /// Share of velocity lost per second, roughly.
     pub linear_damping: f32,
+    /// Share of spin lost per second, roughly.
+    pub angular_damping: f32,
+    /// What it belongs to and what it touches; everything touches everything by default.
+    pub groups: CollisionGroups,
+    /// Its joint to a body earlier in the list, by number.
+    pub joint: Option<(usize, TypedJoint)>,
     /// Whether it may turn.
     pub rotates: bool,
     /// Whether fast motion is swept so that it cannot tunnel.
@@ -55,12 +63,15 @@ impl BodySpec {
             restitution: 0.0,
             friction: 0.0,
             linear_damping: 0.0,
+            angular_damping: 0.0,
+            groups: CollisionGroups::default(),
+            joint: None,
             rotates: false,
             continuous: false,
         }
     }
 
-    /// The components bevy_rapier2d builds the body from.
+    /// The components bevy_rapier2d builds the body from; its joint needs the other body's entity.
     pub(super) fn bundle(self, context: Entity) -> impl Bundle {
         (
             RapierContextEntityLink(context),
@@ -75,7 +86,8 @@ impl BodySpec {
             ColliderMassProperties::Density(self.density),
             Restitution { coefficient: self.restitution, combine_rule: CoefficientCombineRule::Max },
             Friction { coefficient: self.friction, combine_rule: CoefficientCombineRule::Average },
-            Damping { linear_damping: self.linear_damping, angular_damping: 0.0 },
+            Damping { linear_damping: self.linear_damping, angular_damping: self.angular_damping },
+            self.groups,
             if self.rotates { LockedAxes::empty() } else { LockedAxes::ROTATION_LOCKED },
             Ccd { enabled: self.continuous },
             // A sleeping body would wake differently depending on history; arenas must not.
@@ -90,6 +102,8 @@ pub struct Bodies<'a> {
     pub(super) set: &'a mut RigidBodySet,
     /// Handles in spawn order.
     pub(super) handles: &'a [RigidBodyHandle],
+    /// Their shapes and contacts; there where there are bodies.
+    pub(super) touch: Option<(&'a mut ColliderSet, &'a NarrowPhase)>,
 }
 
 impl Bodies<'_> {
@@ -130,6 +144,42 @@ impl Bodies<'_> {
         body.set_linvel(Vec2::ZERO, true);
         body.set_angvel(0.0, true);
     }
+
+    /// Moves a body at once to `position`, turned by `angle` rad, and stops it.
+    pub fn place_turned(&mut self, index: usize, position: Vec2, angle: f32) {
+        self.body_mut(index).set_rotation(Rotation::from_angle(angle), true);
+        self.place(index, position);
+    }
+}
+
+impl Bodies<'_> {
+    /// Whether bodies `a` and `b` pressed on each other in the last tick.
+    pub fn touching(&self, a: usize, b: usize) -> bool {
+        let Some((_, contacts)) = &self.touch else { return false };
+        let [a, b] = [a, b].map(|index| self.set[self.handles[index]].colliders());
+        a.iter().any(|&a| {
+            b.iter().any(|&b| contacts.contact_pair(a, b).is_some_and(|pair| pair.has_any_active_contact()))
+        })
+    }
+
+    /// Whether body `index` pressed on any other in the last tick.
+    pub fn touches_anything(&self, index: usize) -> bool {
+        let Some((_, contacts)) = &self.touch else { return false };
+        let colliders = self.set[self.handles[index]].colliders();
+        colliders
+            .iter()
+            .any(|&own| contacts.contact_pairs_with(own).any(|pair| pair.has_any_active_contact()))
+    }
+
+    /// Gives body `index` another shape for the rest of the episode: ground that differs from start to start.
+    pub fn set_shape(&mut self, index: usize, shape: &Collider) {
+        let Some((colliders, _)) = &mut self.touch else { return };
+        for &own in self.set[self.handles[index]].colliders() {
+            if let Some(collider) = colliders.get_mut(own) {
+                collider.set_shape(SharedShape::clone(&shape.raw));
+            }
+        }
+    }
 }
 
 /// What remains of the velocity `wish` of something at `position` that must stay within ±`reach` after a tick of
@@ -168,6 +218,11 @@ pub trait Environment: Component<Mutability = Mutable> + Sized {
     /// A new arena's state and its bodies, in the order `Bodies` numbers them. A world without bodies
     /// runs without physics.
     fn build(layout: &Self::Layout) -> (Self, Vec<BodySpec>);
+
+    /// What pulls on every dynamic body, units/s². Worlds are seen from above unless they say otherwise.
+    fn gravity(_layout: &Self::Layout) -> Vec2 {
+        Vec2::ZERO
+    }
 
     /// Begins an episode. Bodies stand as built, with all contacts forgotten.
     fn reset(&mut self, layout: &Self::Layout, bodies: &mut Bodies, rng: &mut Rng);

@@ -36,14 +36,14 @@ impl Seats {
     pub fn new(arena: usize, spec: &EnvironmentSpec) -> Self {
         Self {
             arena,
-            observations: ObservationBatch::zeros(&spec.observation, spec.slots),
-            actions: vec![Action::Discrete(0); spec.slots],
-            rewards: vec![0.0; spec.slots],
+            observations: ObservationBatch::zeros(&spec.observation, spec.slots()),
+            actions: vec![Action::Discrete(0); spec.slots()],
+            rewards: vec![0.0; spec.slots()],
             end: None,
             begins: true,
-            outcomes: vec![Outcome::default(); spec.slots],
-            wants_script: vec![false; spec.slots],
-            script: vec![Action::Discrete(0); spec.slots],
+            outcomes: vec![Outcome::default(); spec.slots()],
+            wants_script: vec![false; spec.slots()],
+            script: vec![Action::Discrete(0); spec.slots()],
         }
     }
 

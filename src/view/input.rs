@@ -23,23 +23,26 @@ pub(super) fn plugin(app: &mut App) {
     );
 }
 
-/// Keys by the name of their action: the left hand's and the right one's, with what is printed on them.
-const KEYS: [(&str, [(KeyCode, &str); 2]); 4] = [
+/// Keys by what they stand for: the left hand's and the right one's, with what is printed on them.
+const KEYS: [(&str, [(KeyCode, &str); 2]); 5] = [
     ("up", [(KeyCode::KeyW, "W"), (KeyCode::ArrowUp, "⬆")]),
     ("left", [(KeyCode::KeyA, "A"), (KeyCode::ArrowLeft, "⬅")]),
     ("down", [(KeyCode::KeyS, "S"), (KeyCode::ArrowDown, "⬇")]),
     ("right", [(KeyCode::KeyD, "D"), (KeyCode::ArrowRight, "➡")]),
+    ("fire", [(KeyCode::KeyF, "F"), (KeyCode::Enter, "Enter")]),
 ];
 
-/// Both hands' keys for an action of this name.
-fn keys(action: &str) -> Option<[(KeyCode, &'static str); 2]> {
-    KEYS.iter().find(|(name, _)| *name == action).map(|(_, keys)| *keys)
+/// The keys of an action by their places in [`KEYS`]: `up` has one, `up+left` two that are held together;
+/// `None` for an action that has none, such as `wait`.
+fn keys(action: &str) -> Option<Vec<usize>> {
+    action.split('+').map(|key| KEYS.iter().position(|(name, _)| *name == key)).collect()
 }
 
 /// What is printed on the keys of `hand` (0 left, 1 right) that do something in this world.
 pub fn labels(actions: &[String], hand: usize) -> impl Iterator<Item = &'static str> {
-    let known = KEYS.iter().filter(|(name, _)| actions.iter().any(|action| action == name));
-    known.map(move |(_, keys)| keys[hand].1)
+    let used: Vec<usize> = actions.iter().filter_map(|action| keys(action)).flatten().collect();
+    let known = KEYS.iter().enumerate().filter(move |(index, _)| used.contains(index));
+    known.map(move |(_, (_, keys))| keys[hand].1)
 }
 
 /// What a person does without touching a key: the first action that has none. Where every action has
@@ -69,27 +72,29 @@ fn play(
     if spec.is_changed() {
         input.idle = idle(spec.action.names());
     }
-    for slot in 0..spec.slots {
+    for slot in 0..spec.slots() {
         let human = casting.watched.get(slot) == Some(&Controller::Human);
         let hands = hands(&casting, slot);
-        let mut held = None;
-        let mut tapped = None;
-        for (index, name) in spec.action.names().iter().enumerate() {
-            let action = Action::Discrete(index as u16);
-            for ((key, _), hand) in keys(name).into_iter().flatten().zip(hands) {
-                if !(human && hand) || screen.typing {
-                    continue;
-                }
-                // The key struck last wins over one that is still down.
-                if keyboard.just_pressed(key) {
-                    tapped = Some(action);
-                } else if keyboard.pressed(key) {
-                    held = held.or(Some(action));
-                }
-            }
-        }
+        let reads = human && !screen.typing;
+        let is = |key: usize, state: &dyn Fn(KeyCode) -> bool| {
+            KEYS[key].1.iter().zip(hands).any(|((code, _), hand)| reads && hand && state(*code))
+        };
+        // Of the actions whose keys are all down the one with most keys counts, then the key struck last.
+        let best = spec
+            .action
+            .names()
+            .iter()
+            .enumerate()
+            .filter_map(|(index, name)| Some((index, keys(name)?)))
+            .filter(|(_, keys)| keys.iter().all(|&key| is(key, &|code| keyboard.pressed(code))))
+            .map(|(index, keys)| {
+                let struck = keys.iter().any(|&key| is(key, &|code| keyboard.just_pressed(code)));
+                (keys.len(), struck, std::cmp::Reverse(index))
+            })
+            .max();
+        let held = best.map(|(_, _, std::cmp::Reverse(index))| Action::Discrete(index as u16));
+        let tapped = held.filter(|_| best.is_some_and(|(_, struck, _)| struck));
         // Written only on change: nobody should be told of news that are none.
-        let held = tapped.or(held);
         if input.held[slot] != held {
             input.held[slot] = held;
         }
@@ -176,14 +181,15 @@ fn steer_screen(keyboard: Res<ButtonInput<KeyCode>>, mut screen: ResMut<Screen>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mdp::ActionSpace;
     use crate::sim::worlds::WorldChoice;
 
     fn app(world: &str) -> Option<App> {
         let spec = WorldChoice::new(world, None).ok()?.spec();
         let mut app = App::new();
         app.init_resource::<Screen>()
-            .insert_resource(HumanInput::new(spec.slots))
-            .insert_resource(Casting::learn_against_script(spec.slots))
+            .insert_resource(HumanInput::new(spec.slots()))
+            .insert_resource(Casting::learn_against_script(&spec))
             .insert_resource(Spec(spec))
             .init_resource::<Pace>()
             .add_plugins(plugin);
@@ -219,6 +225,22 @@ mod tests {
         app.update();
         let input = app.world().resource::<HumanInput>();
         assert_eq!((input.tapped[0], input.held[0]), (Some(Action::Discrete(4)), None));
+    }
+
+    #[test]
+    fn keys_held_together_are_one_action() {
+        let mut app = app("lava-room").unwrap();
+        let names = ["wait", "left", "up", "up+left", "fire"];
+        app.world_mut().resource_mut::<Spec>().0.action = ActionSpace::discrete(&names);
+        strike(&mut app, KeyCode::KeyT);
+        app.world_mut().resource_mut::<ButtonInput<KeyCode>>().press(KeyCode::KeyA);
+        app.update();
+        assert_eq!(app.world().resource::<HumanInput>().tapped[0], Some(Action::Discrete(1)));
+        strike(&mut app, KeyCode::ArrowUp);
+        assert_eq!(app.world().resource::<HumanInput>().tapped[0], Some(Action::Discrete(3)));
+        app.update();
+        assert_eq!(app.world().resource::<HumanInput>().held[0], Some(Action::Discrete(1)));
+        assert_eq!(labels(&names.map(String::from), 0).collect::<String>(), "WAF");
     }
 
     #[test]

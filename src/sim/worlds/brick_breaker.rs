@@ -130,7 +130,7 @@ impl Environment for BrickBreaker {
             ticks_per_step: 4,
             tick_seconds: TICK_SECONDS,
             episode_limit: 3000,
-            slots: 1,
+            teams: vec![0],
             rewards: vec![
                 RewardTerm::new("brick", BRICK, "a brick breaks"),
                 RewardTerm::new("touch", TOUCH, "the paddle returns the ball"),

@@ -88,7 +88,7 @@ impl Environment for LavaRoom {
             ticks_per_step: TICKS_PER_STEP,
             tick_seconds: TICK_SECONDS,
             episode_limit: level.episode_limit,
-            slots: 1,
+            teams: vec![0],
             rewards: vec![
                 RewardTerm::new("goal", GOAL, "the walker stands on the goal; terminates"),
                 RewardTerm::new("lava", LAVA, "the walker stands in lava; terminates"),

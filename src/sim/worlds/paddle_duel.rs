@@ -114,7 +114,7 @@ impl Environment for PaddleDuel {
             ticks_per_step: 4,
             tick_seconds: TICK_SECONDS,
             episode_limit: 3000,
-            slots: 2,
+            teams: vec![0, 1],
             rewards: vec![
                 RewardTerm::new("point", POINT, "the ball passes the other paddle"),
                 RewardTerm::new("point against", -POINT, "the ball passes the own paddle"),

@@ -100,7 +100,7 @@ impl Environment for Acrobot {
             ticks_per_step: 1,
             tick_seconds: SECONDS as f32,
             episode_limit: 500,
-            slots: 1,
+            teams: vec![0],
             rewards: vec![RewardTerm::new(
                 "step",
                 -1.0,

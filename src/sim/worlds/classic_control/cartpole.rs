@@ -68,7 +68,7 @@ impl Environment for CartPole {
             ticks_per_step: 1,
             tick_seconds: SECONDS as f32,
             episode_limit: LIMIT,
-            slots: 1,
+            teams: vec![0],
             rewards: vec![RewardTerm::new("balance", 1.0, "every agent step, the last one included")],
         }
     }

@@ -53,7 +53,7 @@ impl Environment for MountainCar {
             ticks_per_step: 1,
             tick_seconds: 1.0 / 30.0,
             episode_limit: 200,
-            slots: 1,
+            teams: vec![0],
             rewards: vec![RewardTerm::new("step", -1.0, "every agent step, the last one included")],
         }
     }
