@@ -18,7 +18,7 @@ use crate::learner::checkpoint::Checkpoint;
 use crate::mdp::WorldOptions;
 use crate::run::sweep::Sweep;
 use crate::run::{EvalSummary, bench};
-use crate::sim::level_check;
+use crate::sim::level::check;
 use crate::sim::worlds::{WorldChoice, names};
 
 /// Prints a line of results. A reader that has gone away ends the program quietly.
@@ -219,7 +219,7 @@ fn eval(folder: &Path, episodes: usize, seed: u64, level: Option<&Path>) -> Resu
 fn check_levels(files: &[PathBuf]) -> Result<(), Failure> {
     let mut broken = 0;
     for file in files {
-        match level_check::check(file) {
+        match check::check(file) {
             Ok(level) => say(&format!(
                 "{}: {:?}, {} × {} cells, {} starts, {} crates, {} steps an episode",
                 file.display(),

@@ -12,7 +12,8 @@ use entropy_arcade::sac::tabular::TabularMdp;
 use entropy_arcade::sac::{ActorGradient, Backup, SacConfig, TargetUpdate, Temperature};
 use entropy_arcade::sim::level::Level;
 use entropy_arcade::sim::worlds::WorldChoice;
-use entropy_arcade::sim::worlds::lava_room::{CellModel, LavaRoom};
+use entropy_arcade::sim::worlds::lava_room::{self, CellModel};
+use entropy_arcade::sim::worlds::rooms::{Room, Rooms};
 use entropy_arcade::sim::{SimConfig, run_agent_step};
 
 /// A small room of its own.
@@ -28,7 +29,7 @@ fn anywhere(level: Level) -> (Level, CellModel) {
 
 /// What agents that act uniformly at random live through in `level`: `steps` steps in each of 64 arenas.
 fn experience(level: &Level, seed: u64, steps: usize) -> StepBatch {
-    let world = WorldChoice::of::<LavaRoom>(level.clone());
+    let world = WorldChoice::of::<Room>(Rooms::single(&lava_room::RULES, level.clone()));
     let sim = SimConfig { arenas: 64, seed, stream: Stream::Environment };
     let policy = LearningPolicy(untrained(world.spec().action.len()));
     let mut app = headless_app(&world, sim, Casting::all(vec![Controller::Learning]), policy, 1);
@@ -60,7 +61,7 @@ fn next(model: &TabularModel, state: usize, action: usize) -> Option<usize> {
 #[test]
 fn the_simulated_world_keeps_to_its_tables() {
     let levels = [ROOM, OPEN].map(|text| Level::parse("level", text).unwrap());
-    for level in levels.into_iter().chain([1, 2].map(|number| Level::shipped(number).unwrap())) {
+    for level in levels.into_iter().chain([1, 2].map(|number| Level::shipped("lava-room", number).unwrap())) {
         let (level, CellModel { cells, model }) = anywhere(level);
         let steps = experience(&level, 1, 1500);
         let mut finals = 0;
@@ -124,7 +125,7 @@ fn arrives(level: &Level, gamma: f64, temperature: f64) -> bool {
 #[test]
 fn a_high_temperature_makes_it_pay_to_stay_alive() {
     for number in [1, 2] {
-        let level = Level::shipped(number).unwrap();
+        let level = Level::shipped("lava-room", number).unwrap();
         assert!(arrives(&level, 0.97, 0.015), "level {number}");
         assert!(!arrives(&level, 0.97, 0.05), "level {number}");
     }
@@ -164,7 +165,7 @@ fn errors(backup: Backup, seed: u64) -> (f64, f64) {
         },
         ..LearnerConfig::default()
     };
-    let spec = WorldChoice::of::<LavaRoom>(level.clone()).spec();
+    let spec = WorldChoice::of::<Room>(Rooms::single(&lava_room::RULES, level.clone())).spec();
     let setup = LearnerSetup::new(spec, config.clone());
     let mut learner = Learner::new(LearnerSetup { device: DeviceChoice::Cpu, seed, ..setup }).unwrap();
     learner.push(&steps, true);

@@ -163,6 +163,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             physical = true;
             let mut simulation = RapierContextSimulation::default();
             simulation.integration_parameters.dt = spec.tick_seconds;
+            simulation.integration_parameters.num_solver_iterations = E::solver_iterations(&layout);
             let configuration =
                 RapierConfiguration { gravity: E::gravity(&layout), ..RapierConfiguration::new(1.0) };
             world.entity_mut(context).insert((simulation, configuration));

@@ -153,6 +153,12 @@ impl Bodies<'_> {
 }
 
 impl Bodies<'_> {
+    /// Takes body `index` out of the simulation for the rest of the episode, to wait at `position`.
+    pub fn park(&mut self, index: usize, position: Vec2) {
+        self.place(index, position);
+        self.body_mut(index).set_enabled(false);
+    }
+
     /// Whether bodies `a` and `b` pressed on each other in the last tick.
     pub fn touching(&self, a: usize, b: usize) -> bool {
         let Some((_, contacts)) = &self.touch else { return false };
@@ -222,6 +228,12 @@ pub trait Environment: Component<Mutability = Mutable> + Sized {
     /// What pulls on every dynamic body, units/s². Worlds are seen from above unless they say otherwise.
     fn gravity(_layout: &Self::Layout) -> Vec2 {
         Vec2::ZERO
+    }
+
+    /// Iterations of the contact solver in a tick, 1 or more: stacks and joints need some, a body that is pushed
+    /// about needs few.
+    fn solver_iterations(_layout: &Self::Layout) -> usize {
+        4
     }
 
     /// Begins an episode. Bodies stand as built, with all contacts forgotten.

@@ -2,10 +2,17 @@
 //!
 //! What the cells do is left to the world that plays them.
 
+pub mod check;
+pub mod kinds;
+mod shipped;
+
 use std::path::Path;
 
 use bevy::prelude::*;
 use serde::Deserialize;
+
+pub use kinds::Kind;
+pub use shipped::SHIPPED;
 
 /// Largest width and height of a map, in cells.
 pub const LARGEST_SIDE: usize = 24;
@@ -13,14 +20,6 @@ pub const LARGEST_SIDE: usize = 24;
 pub const LARGEST_FILE: u64 = 64 * 1024;
 /// Version of the format.
 pub const VERSION: u32 = 1;
-
-/// Levels that come with the game: file name and text.
-pub const SHIPPED: [(&str, &str); 4] = [
-    ("lava-room-1.ron", include_str!("../../levels/lava-room-1.ron")),
-    ("lava-room-2.ron", include_str!("../../levels/lava-room-2.ron")),
-    ("lava-room-3.ron", include_str!("../../levels/lava-room-3.ron")),
-    ("lava-room-4.ron", include_str!("../../levels/lava-room-4.ron")),
-];
 
 /// What is wrong with a level file, in one line a person can act on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,10 +48,79 @@ pub enum LevelError {
     },
 }
 
+/// A cell of a map: column and row, both from 0; row 0 is the top one.
+pub type Place = (usize, usize);
+
+/// One of the four ways, in the order of the actions that walk them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// Towards row 0.
+    Up,
+    /// Towards the last row.
+    Down,
+    /// Towards column 0.
+    Left,
+    /// Towards the last column.
+    Right,
+}
+
+impl Direction {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Up, Self::Down, Self::Left, Self::Right];
+
+    /// Columns and rows that a step in this direction walks.
+    pub const fn step(self) -> (isize, isize) {
+        match self {
+            Self::Up => (0, -1),
+            Self::Down => (0, 1),
+            Self::Left => (-1, 0),
+            Self::Right => (1, 0),
+        }
+    }
+
+    /// The way back.
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+        }
+    }
+
+    /// The same as a unit vector of the world, where `y` grows upwards.
+    pub fn vector(self) -> Vec2 {
+        let (x, y) = self.step();
+        Vec2::new(x as f32, -y as f32)
+    }
+
+    /// The cell next to `place` in this direction; `None` beyond the first column or row.
+    pub fn from(self, (column, row): Place) -> Option<Place> {
+        let (dx, dy) = self.step();
+        Some((column.checked_add_signed(dx)?, row.checked_add_signed(dy)?))
+    }
+}
+
+/// Colours of keys and of the doors they open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Colour {
+    /// `r`, `R`.
+    Red,
+    /// `y`, `Y`.
+    Yellow,
+    /// `u`, `U`.
+    Blue,
+}
+
+impl Colour {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Red, Self::Yellow, Self::Blue];
+}
+
 /// What a cell of the map is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell {
-    /// `.`: free to walk on (also under `a` and `o`).
+    /// `.`: free to walk on (also under everything that begins there).
     Floor,
     /// `#`: solid.
     Wall,
@@ -60,11 +128,25 @@ pub enum Cell {
     Lava,
     /// `g`: where to go.
     Goal,
+    /// `*`: whoever walks onto it slides on; crates slide far.
+    Ice,
+    /// `<`, `>`, `^`, `v`: can be walked onto in this direction only.
+    OneWay(Direction),
+    /// `x`: where a crate belongs.
+    Mark,
+    /// `_`: holds gates open while something stands on it.
+    Plate,
+    /// `=`: solid while no plate is pressed.
+    Gate,
+    /// `R`, `Y`, `U`: solid until somebody with the key of its colour walks into it.
+    Door(Colour),
 }
 
 /// A parsed level. Row 0 is the top row of the map; `y` grows upwards in the world.
-#[derive(Resource, Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Level {
+    /// The world it belongs to.
+    pub world: &'static str,
     /// Title shown to people.
     pub name: String,
     /// Cells a row.
@@ -73,10 +155,16 @@ pub struct Level {
     pub height: usize,
     /// Row-major cells.
     pub cells: Vec<Cell>,
-    /// Cells an episode may begin in, `(column, row)`; at least one.
-    pub spawns: Vec<(usize, usize)>,
+    /// Cells an episode may begin in; at least one.
+    pub spawns: Vec<Place>,
+    /// Cells the second player may begin in; at least one where there are two.
+    pub second_spawns: Vec<Place>,
     /// Cells crates begin in.
-    pub crates: Vec<(usize, usize)>,
+    pub crates: Vec<Place>,
+    /// Keys and where they lie.
+    pub keys: Vec<(Colour, Place)>,
+    /// Hazards: the direction each sets out in, and where it begins.
+    pub hazards: Vec<(Direction, Place)>,
     /// Agent steps until an episode is truncated.
     pub episode_limit: u32,
 }
@@ -85,10 +173,16 @@ pub struct Level {
 #[serde(deny_unknown_fields)]
 struct File {
     version: u32,
+    #[serde(default = "default_world")]
+    world: String,
     name: String,
     #[serde(default = "default_limit")]
     episode_limit: u32,
     map: Vec<String>,
+}
+
+fn default_world() -> String {
+    "lava-room".into()
 }
 
 fn default_limit() -> u32 {
@@ -117,53 +211,44 @@ impl Level {
         (column as usize, row as usize)
     }
 
-    /// Shipped level number `number`, from 1.
+    /// All places whose cell is `wanted`, row by row.
+    pub fn places(&self, wanted: impl Fn(Cell) -> bool) -> impl Iterator<Item = Place> {
+        let found = self.cells.iter().enumerate().filter(move |(_, cell)| wanted(**cell));
+        found.map(|(index, _)| (index % self.width, index / self.width))
+    }
+
+    /// Number of a place among the cells.
+    pub fn index(&self, (column, row): Place) -> usize {
+        row * self.width + column
+    }
+
+    /// Shipped level number `number` of `world`, from 1.
     ///
     /// # Errors
     /// [`LevelError`] when there is no such level.
-    pub fn shipped(number: usize) -> Result<Self, LevelError> {
-        let (name, text) = Self::numbered(number)?;
+    pub fn shipped(world: &str, number: usize) -> Result<Self, LevelError> {
+        let (name, text) = shipped::numbered(world, number)?;
         Self::parse(name, text)
     }
 
-    fn numbered(number: usize) -> Result<(&'static str, &'static str), LevelError> {
-        let found = number.checked_sub(1).and_then(|index| SHIPPED.get(index));
-        found.copied().ok_or_else(|| LevelError::Unreadable {
-            file: format!("level {number}"),
-            reason: format!("levels 1 to {} come with the game", SHIPPED.len()),
-        })
-    }
-
-    /// Reads a level: a shipped one by its number or file name (`2`, `lava-room-2.ron`), or any by its path.
+    /// Reads a level of `world`: a shipped one by its number or file name (`2`, `lava-room-2.ron`), or any by its
+    /// path.
     ///
     /// # Errors
-    /// [`LevelError`] with file, position and remedy.
-    pub fn load(path: &Path) -> Result<Self, LevelError> {
-        let (name, text) = Self::read(path)?;
-        Self::parse(&name, &text)
-    }
-
-    /// Name and text of the level that [`Level::load`] finds at `path`.
-    pub(super) fn read(path: &Path) -> Result<(String, String), LevelError> {
-        let name = path.display().to_string();
-        if !path.exists() {
-            let base = path.file_name().and_then(|base| base.to_str()).unwrap_or_default();
-            let found = match name.parse::<usize>() {
-                Ok(number) => Some(Self::numbered(number)?),
-                Err(_) => SHIPPED.into_iter().find(|(shipped, _)| *shipped == base),
-            };
-            if let Some((shipped, text)) = found {
-                return Ok((shipped.to_owned(), text.to_owned()));
-            }
+    /// [`LevelError`] with file, position and remedy; for a level of another world, too.
+    pub fn load(world: &str, path: &Path) -> Result<Self, LevelError> {
+        let (file, text) = shipped::read(world, path)?;
+        let level = Self::parse(&file, &text)?;
+        if level.world == world {
+            return Ok(level);
         }
-        let unreadable = |reason: String| LevelError::Unreadable { file: name.clone(), reason };
-        let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
-        if size > LARGEST_FILE {
-            return Err(unreadable(format!("{size} bytes, at most {LARGEST_FILE} are allowed")));
-        }
-        let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-        let text = String::from_utf8(bytes).map_err(|_| unreadable("not UTF-8 text".into()))?;
-        Ok((name, text))
+        let at = find(&text, "world");
+        let problem = format!("a level of {}, not of {world}", level.world);
+        Err(at.error(
+            &file,
+            problem,
+            &format!("play it with --env {}, or change its field world", level.world),
+        ))
     }
 
     /// Parses the text of a level; `file` is only for messages.
@@ -171,124 +256,139 @@ impl Level {
     /// # Errors
     /// [`LevelError::Invalid`] with the position of the first thing that is wrong.
     pub fn parse(file: &str, text: &str) -> Result<Self, LevelError> {
-        let invalid = |line: usize, column: usize, problem: String, remedy: &str| LevelError::Invalid {
-            file: file.to_owned(),
-            line,
-            column,
-            problem,
-            remedy: remedy.to_owned(),
-        };
         let parsed: File = ron::from_str(text).map_err(|error| {
-            let start = error.span.start;
-            invalid(
-                start.line,
-                start.col,
-                one_line(&error.code.to_string()),
-                "see levels/lava-room-1.ron for the format",
-            )
+            let at = Position { line: error.span.start.line, column: error.span.start.col };
+            at.error(file, one_line(&error.code.to_string()), "see levels/lava-room-1.ron for the format")
         })?;
-        // Where a field stands in the text, to point at it.
-        let find = |needle: &str| {
-            text.lines()
-                .enumerate()
-                .find_map(|(line, content)| content.find(needle).map(|column| (line + 1, column + 1)))
-                .unwrap_or((1, 1))
-        };
+        let wrong =
+            |field: &str, problem: String, remedy: &str| find(text, field).error(file, problem, remedy);
         if parsed.version != VERSION {
-            let (line, column) = find("version");
-            return Err(invalid(
-                line,
-                column,
-                format!("version {}", parsed.version),
-                &format!("this program reads version {VERSION}"),
-            ));
+            let remedy = format!("this program reads version {VERSION}");
+            return Err(wrong("version", format!("version {}", parsed.version), &remedy));
         }
+        let Some(kind) = Kind::of(&parsed.world) else {
+            let worlds = kinds::KINDS.map(|kind| kind.world).join(", ");
+            let problem = format!("{:?} is no world with levels", short(&parsed.world));
+            return Err(wrong("world", problem, &format!("choose one of {worlds}")));
+        };
         if !(1..=10_000).contains(&parsed.episode_limit) {
-            let (line, column) = find("episode_limit");
-            return Err(invalid(
-                line,
-                column,
-                format!("episode_limit {}", parsed.episode_limit),
-                "allowed is 1 to 10000",
-            ));
+            let problem = format!("episode_limit {}", parsed.episode_limit);
+            return Err(wrong("episode_limit", problem, "allowed is 1 to 10000"));
         }
-        let (map_line, map_column) = find("map");
         let height = parsed.map.len();
         let width = parsed.map.first().map_or(0, |row| row.chars().count());
         if !(3..=LARGEST_SIDE).contains(&height) || !(3..=LARGEST_SIDE).contains(&width) {
-            return Err(invalid(
-                map_line,
-                map_column,
-                format!("a map of {width} × {height} cells"),
-                &format!("allowed is 3 × 3 to {LARGEST_SIDE} × {LARGEST_SIDE}"),
-            ));
+            let remedy = format!("allowed is 3 × 3 to {LARGEST_SIDE} × {LARGEST_SIDE}");
+            return Err(wrong("map", format!("a map of {width} × {height} cells"), &remedy));
         }
         let mut level = Self {
-            name: parsed.name.chars().take(60).collect(),
+            world: kind.world,
+            name: short(&parsed.name),
             width,
             height,
             cells: Vec::with_capacity(width * height),
             spawns: Vec::new(),
+            second_spawns: Vec::new(),
             crates: Vec::new(),
+            keys: Vec::new(),
+            hazards: Vec::new(),
             episode_limit: parsed.episode_limit,
         };
-        let lines = row_positions(text, &parsed.map, (map_line, map_column));
-        for (row, cells) in parsed.map.iter().enumerate() {
-            let (line, first) = lines[row];
-            if cells.chars().count() != width {
-                return Err(invalid(
-                    line,
-                    first,
-                    format!("row {} has {} cells, the first row has {width}", row + 1, cells.chars().count()),
-                    "make all rows equally long",
-                ));
+        let lines = row_positions(text, &parsed.map);
+        for (row, (cells, at)) in parsed.map.iter().zip(lines).enumerate() {
+            let count = cells.chars().count();
+            if count != width {
+                let problem = format!("row {} has {count} cells, the first row has {width}", row + 1);
+                return Err(at.error(file, problem, "make all rows equally long"));
             }
             for (column, symbol) in cells.chars().enumerate() {
-                level.cells.push(match symbol {
-                    '#' => Cell::Wall,
-                    '.' => Cell::Floor,
-                    '~' => Cell::Lava,
-                    'g' => Cell::Goal,
-                    'a' => {
-                        level.spawns.push((column, row));
-                        Cell::Floor
-                    }
-                    'o' => {
-                        level.crates.push((column, row));
-                        Cell::Floor
-                    }
-                    other => {
-                        return Err(invalid(
-                            line,
-                            first + column,
-                            format!("unknown cell {other:?}"),
-                            "use # wall, . floor, ~ lava, o crate, a start, g goal",
-                        ));
-                    }
-                });
+                if !kind.allows(symbol) {
+                    let at = Position { column: at.column + column, ..at };
+                    let problem = format!("unknown cell {symbol:?} for {}", kind.world);
+                    return Err(at.error(file, problem, &format!("use {}", kind.legend())));
+                }
+                level.put((column, row), symbol);
             }
         }
-        let missing = |what: &str, remedy: &str| invalid(map_line, map_column, what.to_owned(), remedy);
-        if level.spawns.is_empty() {
-            return Err(missing("no start", "put at least one `a` into the map"));
-        }
-        if !level.cells.contains(&Cell::Goal) {
-            return Err(missing("no goal", "put at least one `g` into the map"));
+        for &(symbol, least, what) in kind.needs {
+            if parsed.map.iter().flat_map(|row| row.chars()).filter(|cell| *cell == symbol).count() < least {
+                let remedy = format!("put at least {least} `{symbol}` into the map");
+                return Err(wrong("map", format!("no {what}"), &remedy));
+            }
         }
         Ok(level)
     }
+
+    /// Adds the next cell of the map, and what begins there.
+    fn put(&mut self, place: Place, symbol: char) {
+        let cell = match symbol {
+            '#' => Cell::Wall,
+            '~' => Cell::Lava,
+            'g' => Cell::Goal,
+            '*' => Cell::Ice,
+            '^' => Cell::OneWay(Direction::Up),
+            'v' => Cell::OneWay(Direction::Down),
+            '<' => Cell::OneWay(Direction::Left),
+            '>' => Cell::OneWay(Direction::Right),
+            'x' => Cell::Mark,
+            '_' => Cell::Plate,
+            '=' => Cell::Gate,
+            'R' => Cell::Door(Colour::Red),
+            'Y' => Cell::Door(Colour::Yellow),
+            'U' => Cell::Door(Colour::Blue),
+            _ => Cell::Floor,
+        };
+        match symbol {
+            'a' => self.spawns.push(place),
+            'b' => self.second_spawns.push(place),
+            'o' => self.crates.push(place),
+            'r' => self.keys.push((Colour::Red, place)),
+            'y' => self.keys.push((Colour::Yellow, place)),
+            'u' => self.keys.push((Colour::Blue, place)),
+            '-' => self.hazards.push((Direction::Right, place)),
+            '|' => self.hazards.push((Direction::Up, place)),
+            _ => {}
+        }
+        self.cells.push(cell);
+    }
 }
 
-/// Line and column of cell `(column, row)` of a map that was parsed from `text`.
-pub(super) fn position(text: &str, (column, row): (usize, usize)) -> (usize, usize) {
+/// A place in a file, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Position {
+    line: usize,
+    column: usize,
+}
+
+impl Position {
+    fn error(self, file: &str, problem: String, remedy: &str) -> LevelError {
+        let Self { line, column } = self;
+        LevelError::Invalid { file: file.to_owned(), line, column, problem, remedy: remedy.to_owned() }
+    }
+}
+
+/// Where `needle` first stands in `text`; its beginning where it does not.
+fn find(text: &str, needle: &str) -> Position {
+    let mut lines = text.lines().enumerate();
+    let found =
+        lines.find_map(|(line, content)| Some((line, content[..content.find(needle)?].chars().count())));
+    found.map_or(Position { line: 1, column: 1 }, |(line, column)| Position {
+        line: line + 1,
+        column: column + 1,
+    })
+}
+
+/// Where cell `(column, row)` of a map stands in the `text` it was parsed from.
+fn position(text: &str, (column, row): Place) -> Position {
     let rows = ron::from_str::<File>(text).map(|file| file.map).unwrap_or_default();
-    let (line, first) = row_positions(text, &rows, (1, 1)).get(row).copied().unwrap_or((1, 1));
-    (line, first + column)
+    let first = row_positions(text, &rows).get(row).copied().unwrap_or(Position { line: 1, column: 1 });
+    Position { column: first.column + column, ..first }
 }
 
-/// Line and column of the first character of every map row in the file; the map's own place for a
-/// row that is written with escapes.
-fn row_positions(text: &str, rows: &[String], map: (usize, usize)) -> Vec<(usize, usize)> {
+/// Where the first character of every map row stands in the file; the map's own place for a row that is written
+/// with escapes.
+fn row_positions(text: &str, rows: &[String]) -> Vec<Position> {
+    let map = find(text, "map");
     let mut at = text.find("map").unwrap_or(0);
     rows.iter()
         .map(|row| {
@@ -296,9 +396,15 @@ fn row_positions(text: &str, rows: &[String], map: (usize, usize)) -> Vec<(usize
             let first = at + found + 1;
             at = first + row.len() + 1;
             let line_start = text[..first].rfind('\n').map_or(0, |newline| newline + 1);
-            (text[..first].matches('\n').count() + 1, text[line_start..first].chars().count() + 1)
+            let line = text[..first].matches('\n').count() + 1;
+            Position { line, column: text[line_start..first].chars().count() + 1 }
         })
         .collect()
+}
+
+/// No more of a text than a title has room for.
+fn short(text: &str) -> String {
+    text.chars().take(60).collect()
 }
 
 fn one_line(text: &str) -> String {
@@ -317,9 +423,9 @@ mod tests {
 
     #[test]
     fn shipped_levels_parse() {
-        for number in 1..=SHIPPED.len() {
-            let level = Level::shipped(number).unwrap();
-            assert!(!level.spawns.is_empty(), "{}", level.name);
+        for (file, text) in SHIPPED {
+            let level = Level::parse(file, text).unwrap();
+            assert!(file.starts_with(level.world), "{file}: {}", level.world);
         }
     }
 
@@ -327,12 +433,24 @@ mod tests {
     fn mistakes_are_explained_with_their_position() {
         let unknown =
             "(\n version: 1,\n name: \"n\",\n map: [\n  \"####\",\n  \"#a?#\",\n  \"#.g#\",\n ],\n)";
-        assert!(problem(unknown).starts_with("x.ron:6:6: unknown cell '?'; use #"), "{}", problem(unknown));
+        assert!(
+            problem(unknown).starts_with("x.ron:6:6: unknown cell '?' for lava-room; use #"),
+            "{}",
+            problem(unknown)
+        );
         let ragged = unknown.replace("#a?#", "#a#");
         assert!(problem(&ragged).starts_with("x.ron:6:4: row 2 has 3 cells"), "{}", problem(&ragged));
         assert!(problem(&unknown.replace("a?", "..")).contains("no start"));
         assert!(problem(&unknown.replace("a?", "a.").replace(".g", "..")).contains("no goal"));
         assert!(problem(&unknown.replace("version: 1", "version: 9")).contains("x.ron:2:2: version 9"));
+        let elsewhere = unknown.replace("name", "world: \"moon\", name");
+        assert!(
+            problem(&elsewhere).starts_with("x.ron:3:2: \"moon\" is no world"),
+            "{}",
+            problem(&elsewhere)
+        );
+        let marked = unknown.replace("?", "x");
+        assert!(problem(&marked).contains("unknown cell 'x' for lava-room"), "{}", problem(&marked));
         assert!(
             problem("(version: 1,\n nam: 3)").starts_with("x.ron:2:"),
             "{}",
@@ -342,7 +460,7 @@ mod tests {
 
     #[test]
     fn cells_and_points_agree() {
-        let level = Level::shipped(1).unwrap();
+        let level = Level::shipped("lava-room", 1).unwrap();
         for row in 0..level.height {
             for column in 0..level.width {
                 assert_eq!(level.locate(level.center(column, row)), (column, row));
@@ -359,7 +477,7 @@ mod tests {
         }
 
         #[test]
-        fn any_map_is_a_level_or_one_line(rows in prop::collection::vec("[#.~oag?\"\\\\]{0,30}", 0..30)) {
+        fn any_map_is_a_level_or_one_line(rows in prop::collection::vec("[-#.~oagbrRx|*_=<>?\"\\\\]{0,30}", 0..30)) {
             let text = format!("(version: 1, name: \"n\", map: {rows:?})");
             if let Err(error) = Level::parse("x.ron", &text) {
                 prop_assert_eq!(error.to_string().lines().count(), 1);

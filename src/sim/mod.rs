@@ -6,7 +6,6 @@
 pub mod arena;
 pub mod environment;
 pub mod level;
-pub mod level_check;
 pub mod pace;
 pub mod physics;
 pub mod seats;

@@ -11,10 +11,10 @@ pub mod display;
 mod effects;
 mod follow;
 pub mod input;
-mod lava_room;
 mod paddle_duel;
 pub mod paint;
 pub mod palette;
+mod rooms;
 pub mod screenshot;
 pub mod stage;
 mod tail;
@@ -72,7 +72,7 @@ pub fn plugin(app: &mut App) {
             stage::plugin,
             follow::plugin,
             effects::plugin,
-            lava_room::plugin,
+            rooms::plugin,
             paddle_duel::plugin,
             brick_breaker::plugin,
             classic_control::plugin,

@@ -4,6 +4,7 @@ pub mod brick_breaker;
 pub mod classic_control;
 pub mod lava_room;
 pub mod paddle_duel;
+pub mod rooms;
 
 use std::fmt;
 use std::path::Path;
@@ -16,12 +17,12 @@ use super::{Environment, EnvironmentPlugin, SimConfig};
 use crate::mdp::{EnvironmentSpec, WorldOptions};
 use brick_breaker::{BrickBreaker, Rules};
 use classic_control::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
-use lava_room::LavaRoom;
 use paddle_duel::{Court, PaddleDuel};
+use rooms::{Room, Rooms, Rules as RoomRules};
 
 /// Every world: its name, and what makes it of what was asked for.
 const WORLDS: &[(&str, Make)] = &[
-    ("lava-room", |asked| Ok(WorldChoice::of::<LavaRoom>(asked.level()?))),
+    ("lava-room", |asked| asked.room(&lava_room::RULES)),
     ("paddle-duel", |asked| asked.nothing().map(|()| WorldChoice::of::<PaddleDuel>(Court))),
     ("brick-breaker", |asked| asked.nothing().map(|()| WorldChoice::of::<BrickBreaker>(Rules))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
@@ -123,10 +124,12 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// For a world with levels, the first one where none is named.
-    fn level(&self) -> Result<Level, WorldError> {
+    /// For a world of rooms, the first of its levels where none is named.
+    fn room(&self, rules: &'static RoomRules) -> Result<WorldChoice, WorldError> {
         self.no_options()?;
-        Ok(self.level.map_or_else(|| Level::shipped(1), Level::load)?)
+        let level =
+            self.level.map_or_else(|| Level::shipped(rules.name, 1), |path| Level::load(rules.name, path))?;
+        Ok(WorldChoice::of::<Room>(Rooms::single(rules, level)))
     }
 
     /// For a world that knows nothing but itself.

@@ -3,16 +3,16 @@
 //! No physics runs here: that a body really goes from cell to cell as the tables say is the world's
 //! matter, and `tests/tabular.rs` holds it to that. What the tables are worth is left to `sac::tabular`.
 
-use super::{GOAL, LAVA, LavaRoom, STANDS, STEP, TICKS_PER_STEP, destination};
+use super::RULES;
 use crate::mdp::{TabularError, TabularModel, TabularOutcome};
-use crate::sim::Environment as _;
-use crate::sim::level::{Cell, Level};
+use crate::sim::level::{Cell, Direction, Level, Place};
+use crate::sim::worlds::rooms::{STANDS, TICKS_PER_STEP};
 
 /// The rules of one level, with its cells as states.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CellModel {
     /// `(column, row)` of every state: all cells of floor, row by row.
-    pub cells: Vec<(usize, usize)>,
+    pub cells: Vec<Place>,
     /// `S` cells, 5 actions. Lava and goal terminate; the time limit is no part of it.
     pub model: TabularModel,
 }
@@ -20,15 +20,15 @@ pub struct CellModel {
 /// Why a level cannot be told by its cells.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CellModelError {
-    /// Crates stand and slide anywhere between cells.
+    /// There is more to its state than the walker's cell.
     #[error(
-        "level \"{level}\": its {crates} crate(s) slide by physics and not from cell to cell; take a level without"
+        "level \"{level}\": where the walker stands is not all there is to know, it has {what}; take a level without"
     )]
-    Crates {
+    Moving {
         /// The level's name.
         level: String,
-        /// How many it has.
-        crates: usize,
+        /// What moves, opens or carries on.
+        what: &'static str,
     },
     /// The rules make no model.
     #[error(transparent)]
@@ -39,35 +39,52 @@ impl CellModel {
     /// The rules of `level`.
     ///
     /// # Errors
-    /// [`CellModelError::Crates`] for a level with crates.
+    /// [`CellModelError::Moving`] for a level with crates, hazards, gates or ice.
     pub fn new(level: &Level) -> Result<Self, CellModelError> {
-        if !level.crates.is_empty() {
-            return Err(CellModelError::Crates { level: level.name.clone(), crates: level.crates.len() });
+        let has = |wanted: Cell| level.cells.contains(&wanted);
+        let moving = [
+            (!level.crates.is_empty(), "crates"),
+            (!level.hazards.is_empty(), "hazards"),
+            (has(Cell::Gate), "gates"),
+            (has(Cell::Ice), "ice"),
+        ];
+        if let Some((_, what)) = moving.into_iter().find(|(there, _)| *there) {
+            return Err(CellModelError::Moving { level: level.name.clone(), what });
         }
-        let cells = (0..level.height).flat_map(|row| (0..level.width).map(move |column| (column, row)));
-        let cells: Vec<_> = cells.filter(|&(column, row)| level.cell(column, row) == Cell::Floor).collect();
+        let ends = |cell| matches!(cell, Cell::Wall | Cell::Lava | Cell::Goal);
+        let cells: Vec<Place> = level.places(|cell| !ends(cell)).collect();
         // A walk is cut short as soon as the body stands in the cell that ends it.
         let ticks = (f64::from(1.0 - STANDS) * f64::from(TICKS_PER_STEP)).ceil();
-        let last = f64::from(STEP) * ticks / f64::from(TICKS_PER_STEP);
-        let actions = LavaRoom::spec(level).action.len();
-        let model = TabularModel::new(cells.len(), actions, |state, action| {
+        let step = f64::from(RULES.step);
+        let last = step * ticks / f64::from(TICKS_PER_STEP);
+        let model = TabularModel::new(cells.len(), 1 + Direction::ALL.len(), |state, action| {
             let next = destination(level, cells[state], action);
             match level.cell(next.0, next.1) {
-                Cell::Lava => (last + f64::from(LAVA), TabularOutcome::certain(None)),
-                Cell::Goal => (last + f64::from(GOAL), TabularOutcome::certain(None)),
-                Cell::Floor | Cell::Wall => {
-                    let next = cells.iter().position(|&cell| cell == next);
-                    (f64::from(STEP), TabularOutcome::certain(next))
-                }
+                Cell::Lava => (last + f64::from(RULES.loss), TabularOutcome::certain(None)),
+                Cell::Goal => (last + f64::from(RULES.goal), TabularOutcome::certain(None)),
+                _ => (step, TabularOutcome::certain(cells.iter().position(|&cell| cell == next))),
             }
         })?;
         Ok(Self { cells, model })
     }
 
     /// The state that cell `(column, row)` is, if it is one.
-    pub fn state(&self, cell: (usize, usize)) -> Option<usize> {
+    pub fn state(&self, cell: Place) -> Option<usize> {
         self.cells.iter().position(|&own| own == cell)
     }
+}
+
+/// The cell that action number `action` walks to from `place`, which is `place` itself when it waits and before
+/// what does not let it in.
+fn destination(level: &Level, place: Place, action: usize) -> Place {
+    let direction = action.checked_sub(1).map(|index| Direction::ALL[index]);
+    let next = direction.and_then(|direction| Some((direction.from(place)?, direction)));
+    let enters = |(place, direction): &(Place, Direction)| match level.cell(place.0, place.1) {
+        Cell::Wall => false,
+        Cell::OneWay(only) => only == *direction,
+        _ => true,
+    };
+    next.filter(enters).map_or(place, |(place, _)| place)
 }
 
 #[cfg(test)]
@@ -91,8 +108,8 @@ mod tests {
 
     #[test]
     fn crates_are_refused_in_one_line() {
-        let error = CellModel::new(&Level::shipped(3).unwrap()).unwrap_err().to_string();
-        assert!(error.starts_with("level \"Mind the crates\": its 3 crate(s) slide"), "{error}");
+        let error = CellModel::new(&Level::shipped("lava-room", 3).unwrap()).unwrap_err().to_string();
+        assert!(error.ends_with("it has crates; take a level without"), "{error}");
         assert_eq!(error.lines().count(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! lava-room on screen: a carved board, glowing lava, crates that sink and a walker with eyes.
+//! Rooms on screen: a carved board, glowing lava, crates that sink and a walker with eyes.
 
 mod art;
 
@@ -13,7 +13,7 @@ use super::palette;
 use super::stage::Stage;
 use crate::agent::Controllers;
 use crate::sim::level::{Cell, Level};
-use crate::sim::worlds::lava_room::LavaRoom;
+use crate::sim::worlds::rooms::{Room, Rooms};
 use crate::sim::{Arena, Seats};
 use art::RoomArt;
 
@@ -45,7 +45,7 @@ struct CrateShape {
 
 /// Draws lava-room where it runs.
 pub(super) fn plugin(app: &mut App) {
-    app.add_systems(Startup, art::prepare.run_if(resource_exists::<Level>)).add_systems(
+    app.add_systems(Startup, art::prepare.run_if(resource_exists::<Rooms>)).add_systems(
         PostUpdate,
         (
             furnish.in_set(ViewSystems::Furnish),
@@ -59,10 +59,11 @@ fn furnish(
     mut commands: Commands,
     art: Res<RoomArt>,
     inks: Res<Inks>,
-    level: Res<Level>,
+    rooms: Res<Rooms>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     arenas: Query<&Arena>,
 ) {
+    let level = rooms.first();
     let at = |position: Vec2, z: f32| Transform::from_translation(position.extend(z));
     for (entity, stage) in &stages {
         let Ok(arena) = arenas.get(stage.arena) else { continue };
@@ -141,12 +142,13 @@ fn recolor(
 fn animate_walkers(
     mut studio: Studio,
     art: Res<RoomArt>,
-    level: Res<Level>,
+    rooms: Res<Rooms>,
     arenas: Query<(&Arena, &Seats)>,
     mut stages: Query<(Entity, &Stage, &mut RoomShapes)>,
     followers: Query<&Follows>,
     mut transforms: Query<&mut Transform, (Without<Stage>, Without<Follows>)>,
 ) {
+    let level = rooms.first();
     let seconds = studio.time.delta_secs();
     for (entity, stage, mut shapes) in &mut stages {
         let (Ok((arena, seats)), Ok(walker)) = (arenas.get(stage.arena), followers.get(shapes.walker)) else {
@@ -156,7 +158,7 @@ fn animate_walkers(
             let success = seats.outcomes.first().is_some_and(|outcome| outcome.success);
             let (kind, burst) = if success { (Cell::Goal, &art.gold) } else { (Cell::Lava, &art.ember) };
             // The reset came before anybody could look: the episode ended on the nearest such cell.
-            let ended = nearest(&level, kind, shapes.last_position)
+            let ended = nearest(level, kind, shapes.last_position)
                 .filter(|cell| success || cell.distance(shapes.last_position) < 1.2);
             if let Some(place) = ended {
                 studio.burst(entity, burst.at(stage.detail), place.extend(5.0), [0.5, 2.4], 0.6);
@@ -190,15 +192,16 @@ fn animate_walkers(
 
 fn animate_crates(
     art: Res<RoomArt>,
-    level: Res<Level>,
+    rooms: Res<Rooms>,
     time: Res<Time<Real>>,
-    rooms: Query<&LavaRoom>,
+    states: Query<&Room>,
     mut stages: Query<(&Stage, &mut RoomShapes)>,
     mut shapes_of: Query<(&mut Transform, &mut Visibility, &mut Mesh2d), Without<Stage>>,
     mut nodes: Query<(&Follows, &mut Transform), Without<Mesh2d>>,
 ) {
+    let level = rooms.first();
     for (stage, mut shapes) in &mut stages {
-        let Ok(room) = rooms.get(stage.arena) else { continue };
+        let Ok(room) = states.get(stage.arena) else { continue };
         let mut taken: Vec<Vec2> =
             shapes.crates.iter().filter_map(|shape| shape.sunk.map(|(place, _)| place)).collect();
         for (index, shape) in shapes.crates.iter_mut().enumerate() {

@@ -1,9 +1,9 @@
-//! Painting of lava-room's meshes: once for every level, shared by all stages.
+//! Painting of the rooms' meshes: once for every level, shared by all stages.
 
 use bevy::prelude::*;
 
 use crate::sim::level::{Cell, Level};
-use crate::sim::worlds::lava_room::{CRATE_HALF, WALKER_RADIUS};
+use crate::sim::worlds::rooms::{CRATE_HALF, Rooms, WALKER_RADIUS};
 use crate::view::effects::Art;
 use crate::view::paint::{Paint, circle, polygon, rounded, rounded_where};
 use crate::view::palette::{self, BLACK, Tone};
@@ -31,7 +31,8 @@ pub struct RoomArt {
 }
 
 /// Paints the level's meshes and says how much room a stage needs.
-pub fn prepare(mut commands: Commands, level: Res<Level>, mut meshes: ResMut<Assets<Mesh>>) {
+pub fn prepare(mut commands: Commands, rooms: Res<Rooms>, mut meshes: ResMut<Assets<Mesh>>) {
+    let level = rooms.first();
     let half = Vec2::new(level.width as f32, level.height as f32) / 2.0;
     commands.insert_resource(StageSize(half + Vec2::splat(RISE)));
     let units = 2.0 * half.y;
@@ -52,8 +53,8 @@ pub fn prepare(mut commands: Commands, level: Res<Level>, mut meshes: ResMut<Ass
         canvas.line(&circle(Vec2::ZERO, 0.5), 0.06, tone.solid());
     };
     let room = RoomArt {
-        board: art(&|canvas| paint_board(canvas, &level)),
-        bubbles: [0, 1].map(|kind| art(&|canvas| paint_bubbles(canvas, &level, kind))),
+        board: art(&|canvas| paint_board(canvas, level)),
+        bubbles: [0, 1].map(|kind| art(&|canvas| paint_bubbles(canvas, level, kind))),
         halo: art(&|canvas| {
             canvas.soft(&circle(Vec2::ZERO, 0.22), 0.5, palette::AMBER.alpha(0.4));
         }),

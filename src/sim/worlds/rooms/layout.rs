@@ -1,0 +1,218 @@
+//! Rooms: the levels that arenas of one world play, prepared once so that an episode begins fast.
+
+use std::sync::Arc;
+
+use bevy::prelude::*;
+use bevy_rapier2d::prelude::Collider;
+use bevy_rapier2d::rapier::math::Vector as RapierVector;
+
+use super::rules::{Plane, Rules};
+use super::{HAZARD_SPEED, NOWHERE, TICK_SECONDS};
+use crate::sim::level::{Cell, Colour, Direction, Level, Place};
+
+/// What all arenas of one world share: its rules, and the levels episodes are drawn from.
+#[derive(Resource, Clone)]
+pub struct Rooms {
+    /// The world.
+    pub rules: &'static Rules,
+    /// At least one; all of one size.
+    pub levels: Arc<[RoomPlan]>,
+    /// Planes of the grid observation, in order: what the rules ask for and any level holds.
+    pub planes: Arc<[Plane]>,
+    /// Crates, barriers and hazards of the level that has most of each.
+    pub most: Pieces,
+}
+
+/// One level with what is derived from it.
+#[derive(Debug, Clone)]
+pub struct RoomPlan {
+    /// The level.
+    pub level: Level,
+    /// All walls as one shape.
+    pub walls: Collider,
+    /// Gates and doors, row by row.
+    pub barriers: Vec<Place>,
+    /// Where hazards go, in the level's order.
+    pub patrols: Vec<Patrol>,
+    /// What an observation holds before anything moves: `[planes, height, width]`.
+    pub still: Vec<u8>,
+}
+
+/// Numbers of bodies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pieces {
+    /// Crates.
+    pub crates: usize,
+    /// Gates and doors.
+    pub barriers: usize,
+    /// Hazards.
+    pub hazards: usize,
+}
+
+/// The way of one hazard: to and fro between what stops it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Patrol {
+    start: Vec2,
+    ahead: Vec2,
+    /// Cells it can go against `ahead` and along it, from the start.
+    room: [f32; 2],
+}
+
+impl Patrol {
+    fn new(level: &Level, ahead: Direction, place: Place) -> Self {
+        let free = |direction: Direction| {
+            let next = |&(column, row): &Place| {
+                direction.from((column, row)).filter(|&(column, row)| {
+                    !matches!(level.cell(column, row), Cell::Wall | Cell::Gate | Cell::Door(_) | Cell::Lava)
+                })
+            };
+            (std::iter::successors(Some(place), next).count() - 1) as f32
+        };
+        let start = level.center(place.0, place.1);
+        Self { start, ahead: ahead.vector(), room: [free(ahead.opposite()), free(ahead)] }
+    }
+
+    /// Where it is after `ticks` of an episode.
+    pub fn at(&self, ticks: u32) -> Vec2 {
+        let [behind, before] = self.room;
+        let span = behind + before;
+        if span == 0.0 {
+            return self.start;
+        }
+        let gone = (behind + HAZARD_SPEED * TICK_SECONDS * ticks as f32) % (2.0 * span);
+        self.start + self.ahead * (gone.min(2.0 * span - gone) - behind)
+    }
+}
+
+impl Rooms {
+    /// Arenas of `rules` that all play `level`.
+    pub fn single(rules: &'static Rules, level: Level) -> Self {
+        Self::set(rules, vec![level])
+    }
+
+    /// Arenas of `rules` whose every episode plays one of `levels`, which are of one size.
+    pub fn set(rules: &'static Rules, levels: Vec<Level>) -> Self {
+        let used =
+            |plane: Plane| rules.planes.contains(&plane) || levels.iter().any(|level| holds(level, plane));
+        let mut planes = rules.planes.to_vec();
+        planes.extend(every_plane().filter(|plane| !rules.planes.contains(plane) && used(*plane)));
+        let levels: Arc<[RoomPlan]> = levels.into_iter().map(|level| RoomPlan::new(level, &planes)).collect();
+        let most = |count: fn(&RoomPlan) -> usize| levels.iter().map(count).max().unwrap_or(0);
+        let most = Pieces {
+            crates: most(|plan| plan.level.crates.len()),
+            barriers: most(|plan| plan.barriers.len()),
+            hazards: most(|plan| plan.level.hazards.len()),
+        };
+        Self { rules, levels, planes: planes.into(), most }
+    }
+
+    /// The first level, whose size all others share.
+    pub fn first(&self) -> &Level {
+        &self.levels[0].level
+    }
+
+    /// Number of players.
+    pub fn players(&self) -> usize {
+        self.rules.teams.len()
+    }
+
+    /// Number of the walls' body; players come before it, crates after.
+    pub fn walls_body(&self) -> usize {
+        self.players()
+    }
+
+    /// Number of crate `index`'s body.
+    pub fn crate_body(&self, index: usize) -> usize {
+        self.players() + 1 + index
+    }
+
+    /// Number of barrier `index`'s body.
+    pub fn barrier_body(&self, index: usize) -> usize {
+        self.crate_body(self.most.crates) + index
+    }
+
+    /// Number of hazard `index`'s body.
+    pub fn hazard_body(&self, index: usize) -> usize {
+        self.barrier_body(self.most.barriers) + index
+    }
+}
+
+impl RoomPlan {
+    fn new(level: Level, planes: &[Plane]) -> Self {
+        let barriers = level.places(|cell| matches!(cell, Cell::Gate | Cell::Door(_))).collect();
+        let mut still = vec![0; planes.len() * level.cells.len()];
+        for (plane, bytes) in planes.iter().zip(still.chunks_mut(level.cells.len())) {
+            for (index, byte) in bytes.iter_mut().enumerate() {
+                let place = (index % level.width, index / level.width);
+                if shows(&level, *plane, place) {
+                    *byte = 255;
+                }
+            }
+        }
+        let patrols = level.hazards.iter().map(|&(ahead, place)| Patrol::new(&level, ahead, place)).collect();
+        Self { walls: walls(&level), barriers, patrols, still, level }
+    }
+}
+
+/// All planes there are, in their order.
+fn every_plane() -> impl Iterator<Item = Plane> {
+    let alone = [Plane::Solid, Plane::Lava, Plane::Goal, Plane::Crate, Plane::Own, Plane::Other, Plane::Ice];
+    let more = [Plane::Mark, Plane::Plate, Plane::Gate, Plane::Hazard, Plane::HazardSoon];
+    let ways = (0..Direction::ALL.len()).map(Plane::OneWay);
+    let coloured = (0..Colour::ALL.len()).flat_map(|colour| [Plane::Key(colour), Plane::Door(colour)]);
+    alone.into_iter().chain(more).chain(ways).chain(coloured)
+}
+
+/// Whether `level` has something that `plane` shows.
+fn holds(level: &Level, plane: Plane) -> bool {
+    match plane {
+        Plane::Crate => !level.crates.is_empty(),
+        Plane::Hazard | Plane::HazardSoon => !level.hazards.is_empty(),
+        Plane::Own | Plane::Other | Plane::Solid => false,
+        _ => (0..level.cells.len())
+            .any(|index| shows(level, plane, (index % level.width, index / level.width))),
+    }
+}
+
+/// Whether `plane` shows something at `place` at the beginning of an episode. What moves is left out.
+fn shows(level: &Level, plane: Plane, place: Place) -> bool {
+    let cell = level.cell(place.0, place.1);
+    match plane {
+        Plane::Solid => matches!(cell, Cell::Wall | Cell::Gate | Cell::Door(_)),
+        Plane::Lava => cell == Cell::Lava,
+        Plane::Goal => cell == Cell::Goal,
+        Plane::Ice => cell == Cell::Ice,
+        Plane::OneWay(way) => cell == Cell::OneWay(Direction::ALL[way]),
+        Plane::Mark => cell == Cell::Mark,
+        Plane::Plate => cell == Cell::Plate,
+        Plane::Gate => cell == Cell::Gate,
+        Plane::Key(colour) => level.keys.contains(&(Colour::ALL[colour], place)),
+        Plane::Door(colour) => cell == Cell::Door(Colour::ALL[colour]),
+        Plane::Crate | Plane::Own | Plane::Other | Plane::Hazard | Plane::HazardSoon => false,
+    }
+}
+
+/// All walls as one shape: one cuboid for every horizontal run of wall cells.
+fn walls(level: &Level) -> Collider {
+    let mut parts = Vec::new();
+    for row in 0..level.height {
+        let mut column = 0;
+        while column < level.width {
+            if level.cell(column, row) != Cell::Wall {
+                column += 1;
+                continue;
+            }
+            let start = column;
+            while column < level.width && level.cell(column, row) == Cell::Wall {
+                column += 1;
+            }
+            let middle = (level.center(start, row) + level.center(column - 1, row)) / 2.0;
+            parts.push((middle, 0.0, Collider::cuboid((column - start) as f32 / 2.0, 0.5)));
+        }
+    }
+    if parts.is_empty() {
+        // A compound needs a part; one out of reach leaves an open room.
+        parts.push((RapierVector::new(-NOWHERE, NOWHERE), 0.0, Collider::cuboid(0.5, 0.5)));
+    }
+    Collider::compound(parts)
+}

@@ -1,0 +1,520 @@
+//! Rooms: bodies walk from cell to cell of a level, push crates that really slide, and meet what lies there.
+//!
+//! The engine behind all worlds of rooms: walking, sliding, sinking, plates, keys and hazards, the same in all of
+//! them. What is sought and what it pays is left to each world's [`Rules`], levels to `level`, drawing to `view`.
+
+mod layout;
+mod observe;
+mod rules;
+pub mod way;
+
+use bevy::prelude::*;
+use bevy_rapier2d::prelude::*;
+use rand::RngExt as _;
+
+use crate::mdp::{Action, ActionSpace, EnvironmentSpec, EpisodeEnd, RewardTerm, Rng};
+use crate::sim::level::{Cell, Colour, Direction, Level, Place};
+use crate::sim::{Bodies, BodyKind, BodySpec, Environment, Outcome};
+
+pub use layout::{Pieces, RoomPlan, Rooms};
+pub use rules::{Plane, Rules, Win};
+
+/// Radius of a walker, in cells.
+pub const WALKER_RADIUS: f32 = 0.34;
+/// Half the side of a crate, in cells.
+pub const CRATE_HALF: f32 = 0.40;
+/// Radius of a hazard, in cells.
+pub const HAZARD_RADIUS: f32 = 0.32;
+pub(super) const TICKS_PER_STEP: u32 = 4;
+const TICK_SECONDS: f32 = 1.0 / 30.0;
+/// Cells/s: exactly one cell in the ticks of a step.
+const WALK_SPEED: f32 = 1.0 / (TICKS_PER_STEP as f32 * TICK_SECONDS);
+/// Of the walker's pace, what whoever is chased has.
+const RUNNER_PACE: f32 = 0.85;
+/// Cells/s.
+const HAZARD_SPEED: f32 = 2.5;
+/// How much a walker and a hazard may overlap before it counts, in cells.
+const HAZARD_MERCY: f32 = 0.1;
+/// Share of velocity that a crate on ice loses per second, roughly.
+const ICE_DAMPING: f32 = 0.4;
+/// How far from a cell's centre the middle of the body may be, in x and in y, to stand in the cell.
+pub(super) const STANDS: f32 = 0.35;
+/// The same for a crate that sinks or fills a mark.
+const SETTLED: f32 = 0.3;
+/// How near somebody must be to an open gate, in cells in x and in y, to hold it open.
+const IN_THE_WAY: f32 = 0.95;
+/// Where what is out of play waits: far from everything.
+const NOWHERE: f32 = 1000.0;
+
+/// State of one room.
+#[derive(Component, Debug, Clone)]
+pub struct Room {
+    rules: &'static Rules,
+    /// Which of the levels is played.
+    plan: usize,
+    /// Cells of lava that a crate has filled in this episode, row-major.
+    filled: Vec<bool>,
+    /// Which crates have sunk.
+    sunk: Vec<bool>,
+    /// Which gates and doors are open.
+    open: Vec<bool>,
+    /// Which keys have been picked up.
+    taken: Vec<bool>,
+    /// Marks with a crate on them.
+    marked: usize,
+    walkers: Vec<Walker>,
+    /// Physics ticks since the episode began.
+    ticks: u32,
+    /// The goal that the cue names, of two in the map's order.
+    cue: usize,
+    /// Whether the cue is still to be seen: until the player leaves the start.
+    cue_shown: bool,
+    /// The slot that chases.
+    chaser: usize,
+    won: bool,
+}
+
+/// Where one player is going.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Walker {
+    target: Vec2,
+    /// The cell of the last decision, and the direction taken there: what ice goes on with.
+    last: Place,
+    heading: Option<Direction>,
+}
+
+impl Room {
+    /// The level that is played.
+    pub fn level<'a>(&self, rooms: &'a Rooms) -> &'a Level {
+        &self.plan(rooms).level
+    }
+
+    /// Which of the levels is played.
+    pub fn level_index(&self) -> usize {
+        self.plan
+    }
+
+    /// Whether lava cell `index` (row-major) has been filled by a crate.
+    pub fn is_filled(&self, index: usize) -> bool {
+        self.filled[index]
+    }
+
+    /// Whether crate `index` lies in the lava.
+    pub fn is_sunk(&self, index: usize) -> bool {
+        self.sunk[index]
+    }
+
+    /// Whether gate or door `index` of the plan's barriers is open.
+    pub fn is_open(&self, index: usize) -> bool {
+        self.open[index]
+    }
+
+    /// Whether key `index` has been picked up.
+    pub fn is_taken(&self, index: usize) -> bool {
+        self.taken[index]
+    }
+
+    /// Whether somebody carries a key of `colour`.
+    pub fn holds(&self, level: &Level, colour: Colour) -> bool {
+        level.keys.iter().zip(&self.taken).any(|((own, _), taken)| *own == colour && *taken)
+    }
+
+    /// The goal that the cue names (0 or 1 in the map's order), while it is to be seen.
+    pub fn cue(&self) -> Option<usize> {
+        self.cue_shown.then_some(self.cue)
+    }
+
+    /// The slot that chases, where somebody does.
+    pub fn chaser(&self) -> usize {
+        self.chaser
+    }
+
+    /// The cell of `level` as it is now: filled lava is floor, and so is an open gate or door.
+    pub fn cell(&self, rooms: &Rooms, place: Place) -> Cell {
+        let plan = self.plan(rooms);
+        match plan.level.cell(place.0, place.1) {
+            Cell::Lava if self.filled[plan.level.index(place)] => Cell::Floor,
+            cell @ (Cell::Gate | Cell::Door(_)) => {
+                let barrier = plan.barriers.iter().position(|own| *own == place);
+                if barrier.is_some_and(|barrier| self.open[barrier]) { Cell::Floor } else { cell }
+            }
+            cell => cell,
+        }
+    }
+
+    /// Whether a player can walk onto `place` in `direction` now, crates aside; whoever has the key can through
+    /// a door.
+    pub fn admits(&self, rooms: &Rooms, place: Place, direction: Direction) -> bool {
+        match self.cell(rooms, place) {
+            Cell::Wall | Cell::Gate => false,
+            Cell::Door(colour) => self.holds(self.level(rooms), colour),
+            Cell::OneWay(only) => only == direction,
+            _ => true,
+        }
+    }
+
+    fn plan<'a>(&self, rooms: &'a Rooms) -> &'a RoomPlan {
+        &rooms.levels[self.plan]
+    }
+
+    /// Where `slot` goes from where it stands.
+    fn decide(&mut self, rooms: &Rooms, bodies: &mut Bodies, slot: usize, action: Action) {
+        let level = self.level(rooms);
+        let here = level.locate(bodies.position(slot));
+        let Walker { last, heading, .. } = self.walkers[slot];
+        // On ice the last step goes on by itself, until something stops it.
+        let slides = heading.filter(|_| level.cell(here.0, here.1) == Cell::Ice && here != last);
+        let wish = slides.or_else(|| Direction::ALL.get(action.index().checked_sub(1)?).copied());
+        let other = (rooms.rules.win != Win::Catch && slot > 0).then(|| level.locate(self.walkers[0].target));
+        let way = wish
+            .and_then(|direction| Some((direction.from(here)?, direction)))
+            .filter(|&(place, direction)| self.admits(rooms, place, direction) && Some(place) != other);
+        if let Some((place, _)) = way
+            && let Some(barrier) = self.plan(rooms).barriers.iter().position(|own| *own == place)
+        {
+            self.set_open(rooms, bodies, barrier, true);
+        }
+        let place = way.map_or(here, |(place, _)| place);
+        let target = level.center(place.0, place.1);
+        self.walkers[slot] = Walker { target, last: here, heading: way.map(|(_, direction)| direction) };
+    }
+
+    fn set_open(&mut self, rooms: &Rooms, bodies: &mut Bodies, barrier: usize, open: bool) {
+        if self.open[barrier] != open {
+            self.open[barrier] = open;
+            let plan = self.plan(rooms);
+            let (column, row) = plan.barriers[barrier];
+            let place = if open { away(barrier) } else { plan.level.center(column, row) };
+            bodies.place(rooms.barrier_body(barrier), place);
+        }
+    }
+
+    /// Crates that came to lie over lava sink and fill it.
+    fn sink_crates(&mut self, rooms: &Rooms, bodies: &mut Bodies) {
+        let level = self.level(rooms);
+        for index in 0..level.crates.len() {
+            let body = rooms.crate_body(index);
+            if let Some(place) = settled(level, bodies, body, SETTLED)
+                && !self.sunk[index]
+                && self.cell(rooms, place) == Cell::Lava
+            {
+                self.sunk[index] = true;
+                self.filled[level.index(place)] = true;
+                bodies.park(body, away(index));
+            }
+        }
+    }
+
+    /// Gates are open while anything stands on a plate or in them.
+    fn move_gates(&mut self, rooms: &Rooms, bodies: &mut Bodies) {
+        let plan = self.plan(rooms);
+        let movers =
+            (0..rooms.players()).chain((0..plan.level.crates.len()).map(|index| rooms.crate_body(index)));
+        let places: Vec<Vec2> = movers.map(|body| bodies.position(body)).collect();
+        let pressed = places.iter().any(|&position| {
+            let (column, row) = plan.level.locate(position);
+            plan.level.cell(column, row) == Cell::Plate
+        });
+        for (barrier, &(column, row)) in plan.barriers.iter().enumerate() {
+            if plan.level.cell(column, row) == Cell::Gate {
+                let center = plan.level.center(column, row);
+                let blocked =
+                    places.iter().any(|position| (position - center).abs().max_element() < IN_THE_WAY);
+                self.set_open(rooms, bodies, barrier, pressed || (blocked && self.open[barrier]));
+            }
+        }
+    }
+
+    /// Rewards of what lies about: keys that are picked up.
+    fn pick_up_keys(&mut self, rooms: &Rooms, bodies: &Bodies) -> f32 {
+        let level = self.level(rooms);
+        let mut reward = 0.0;
+        for (index, &(_, place)) in level.keys.iter().enumerate() {
+            let near = (0..rooms.players()).any(|slot| settled(level, bodies, slot, STANDS) == Some(place));
+            if near && !self.taken[index] {
+                self.taken[index] = true;
+                reward += rooms.rules.key;
+            }
+        }
+        reward
+    }
+
+    /// Marks with a crate on them.
+    fn count_marks(&self, rooms: &Rooms, bodies: &Bodies) -> usize {
+        let level = self.level(rooms);
+        let lies = |index: &usize| {
+            let place = settled(level, bodies, rooms.crate_body(*index), SETTLED);
+            !self.sunk[*index] && place.is_some_and(|(column, row)| level.cell(column, row) == Cell::Mark)
+        };
+        (0..level.crates.len()).filter(lies).count()
+    }
+
+    /// Whether the episode ends here: well (`true`), badly, or not at all.
+    fn verdict(&self, rooms: &Rooms, bodies: &Bodies) -> Option<bool> {
+        let level = self.level(rooms);
+        let slots = || 0..rooms.players();
+        let reach = WALKER_RADIUS + HAZARD_RADIUS - HAZARD_MERCY;
+        let struck = |hazard| {
+            let hazard = bodies.position(rooms.hazard_body(hazard));
+            slots().any(|slot| bodies.position(slot).distance(hazard) < reach)
+        };
+        if (0..level.hazards.len()).any(struck) {
+            return Some(false);
+        }
+        let stands: Vec<Option<Place>> = slots().map(|slot| settled(level, bodies, slot, STANDS)).collect();
+        let on = |wanted: Cell| stands.iter().flatten().any(|&place| self.cell(rooms, place) == wanted);
+        if on(Cell::Lava) {
+            return Some(false);
+        }
+        match rooms.rules.win {
+            Win::Goal => on(Cell::Goal).then_some(true),
+            Win::Cue => {
+                let mut goals = level.places(|cell| cell == Cell::Goal);
+                let named = goals.position(|goal| stands.contains(&Some(goal)));
+                named.map(|goal| goal == self.cue)
+            }
+            Win::Marks => (self.marked == level.places(|cell| cell == Cell::Mark).count()).then_some(true),
+            Win::Plates => {
+                let held = |place: &Option<Place>| {
+                    place.is_some_and(|(column, row)| level.cell(column, row) == Cell::Plate)
+                };
+                let apart = stands.iter().enumerate().all(|(slot, place)| !stands[..slot].contains(place));
+                (stands.iter().all(held) && apart).then_some(true)
+            }
+            Win::Catch => {
+                let gap = bodies.position(0).distance(bodies.position(1));
+                (gap < 2.0 * WALKER_RADIUS + HAZARD_MERCY).then_some(true)
+            }
+        }
+    }
+}
+
+impl Environment for Room {
+    type Layout = Rooms;
+
+    fn spec(rooms: &Rooms) -> EnvironmentSpec {
+        let rules = rooms.rules;
+        EnvironmentSpec {
+            name: rules.name.into(),
+            summary: rules.summary.into(),
+            observation: observe::space(rooms),
+            action: ActionSpace::discrete(&["wait", "up", "down", "left", "right"]),
+            ticks_per_step: TICKS_PER_STEP,
+            tick_seconds: TICK_SECONDS,
+            episode_limit: rooms.levels.iter().map(|plan| plan.level.episode_limit).max().unwrap_or(1),
+            teams: rules.teams.to_vec(),
+            rewards: reward_terms(rules),
+        }
+    }
+
+    fn build(rooms: &Rooms) -> (Self, Vec<BodySpec>) {
+        let level = rooms.first();
+        let (column, row) = level.spawns[0];
+        let mut walker =
+            BodySpec::new(BodyKind::Dynamic, Collider::ball(WALKER_RADIUS), level.center(column, row));
+        walker.density = 4.0;
+        let mut bodies = vec![walker; rooms.players()];
+        bodies.push(BodySpec::new(BodyKind::Fixed, rooms.levels[0].walls.clone(), Vec2::ZERO));
+        for index in 0..rooms.most.crates {
+            let collider = Collider::round_cuboid(CRATE_HALF - 0.06, CRATE_HALF - 0.06, 0.06);
+            let mut body = BodySpec::new(BodyKind::Dynamic, collider, away(index));
+            body.linear_damping = rooms.rules.crate_damping;
+            bodies.push(body);
+        }
+        for index in 0..rooms.most.barriers {
+            bodies.push(BodySpec::new(BodyKind::Fixed, Collider::cuboid(0.5, 0.5), away(index)));
+        }
+        for index in 0..rooms.most.hazards {
+            let mut body = BodySpec::new(BodyKind::Kinematic, Collider::ball(HAZARD_RADIUS), away(index));
+            // It goes through everything; whoever meets it is found by distance.
+            body.groups = CollisionGroups::new(Group::NONE, Group::NONE);
+            bodies.push(body);
+        }
+        let state = Self {
+            rules: rooms.rules,
+            plan: 0,
+            filled: Vec::new(),
+            sunk: Vec::new(),
+            open: Vec::new(),
+            taken: Vec::new(),
+            marked: 0,
+            walkers: Vec::new(),
+            ticks: 0,
+            cue: 0,
+            cue_shown: false,
+            chaser: 0,
+            won: false,
+        };
+        (state, bodies)
+    }
+
+    fn solver_iterations(_rooms: &Rooms) -> usize {
+        2
+    }
+
+    fn reset(&mut self, rooms: &Rooms, bodies: &mut Bodies, rng: &mut Rng) {
+        if rooms.levels.len() > 1 {
+            self.plan = rng.random_range(0..rooms.levels.len());
+            bodies.set_shape(rooms.walls_body(), &self.plan(rooms).walls);
+        }
+        let RoomPlan { level, barriers, .. } = self.plan(rooms);
+        self.walkers.clear();
+        for slot in 0..rooms.players() {
+            let spawns = if slot == 0 { &level.spawns } else { &level.second_spawns };
+            let last = spawns[rng.random_range(0..spawns.len())];
+            let target = level.center(last.0, last.1);
+            bodies.place(slot, target);
+            self.walkers.push(Walker { target, last, heading: None });
+        }
+        for index in 0..rooms.most.crates {
+            match level.crates.get(index) {
+                Some(&(column, row)) => bodies.place(rooms.crate_body(index), level.center(column, row)),
+                None => bodies.park(rooms.crate_body(index), away(index)),
+            }
+        }
+        for (index, &(column, row)) in barriers.iter().enumerate() {
+            bodies.place(rooms.barrier_body(index), level.center(column, row));
+        }
+        for (index, &(_, (column, row))) in level.hazards.iter().enumerate() {
+            bodies.place(rooms.hazard_body(index), level.center(column, row));
+        }
+        for (flags, count) in [
+            (&mut self.filled, level.cells.len()),
+            (&mut self.sunk, level.crates.len()),
+            (&mut self.open, barriers.len()),
+            (&mut self.taken, level.keys.len()),
+        ] {
+            flags.clear();
+            flags.resize(count, false);
+        }
+        (self.ticks, self.won) = (0, false);
+        if rooms.rules.win == Win::Cue {
+            (self.cue, self.cue_shown) = (rng.random_range(0..2), true);
+        }
+        if rooms.rules.win == Win::Catch {
+            self.chaser = rng.random_range(0..rooms.players());
+        }
+        self.marked = self.count_marks(rooms, bodies);
+    }
+
+    fn apply(&mut self, rooms: &Rooms, bodies: &mut Bodies, actions: &[Action], phase: u32) {
+        for (slot, &action) in actions.iter().enumerate() {
+            if phase == 0 {
+                self.decide(rooms, bodies, slot, action);
+            }
+            let runs = rooms.rules.win == Win::Catch && slot != self.chaser;
+            let speed = if runs { RUNNER_PACE * WALK_SPEED } else { WALK_SPEED };
+            // Straight to the target; whatever stands in the way is pushed by contact alone.
+            let way = self.walkers[slot].target - bodies.position(slot);
+            bodies.set_velocity(slot, (way / TICK_SECONDS).clamp_length_max(speed));
+        }
+        let level = self.level(rooms);
+        if level.places(|cell| cell == Cell::Ice).next().is_some() {
+            for index in 0..level.crates.len() {
+                let body = rooms.crate_body(index);
+                let (column, row) = level.locate(bodies.position(body));
+                let slippery = level.cell(column, row) == Cell::Ice;
+                let damping = if slippery { ICE_DAMPING } else { rooms.rules.crate_damping };
+                bodies.body_mut(body).set_linear_damping(damping);
+            }
+        }
+        for index in 0..level.hazards.len() {
+            let body = rooms.hazard_body(index);
+            let next = self.plan(rooms).patrols[index].at(self.ticks + 1);
+            bodies.set_velocity(body, (next - bodies.position(body)) / TICK_SECONDS);
+        }
+    }
+
+    fn judge(
+        &mut self,
+        rooms: &Rooms,
+        bodies: &mut Bodies,
+        rewards: &mut [f32],
+        _rng: &mut Rng,
+    ) -> Option<EpisodeEnd> {
+        self.ticks += 1;
+        self.sink_crates(rooms, bodies);
+        self.move_gates(rooms, bodies);
+        // One step's cost, spread over its ticks so that an early end costs less.
+        let mut reward = rooms.rules.step / TICKS_PER_STEP as f32;
+        reward += self.pick_up_keys(rooms, bodies);
+        let marked = self.count_marks(rooms, bodies);
+        reward += rooms.rules.mark * (marked as f32 - self.marked as f32);
+        self.marked = marked;
+        let (column, row) = self.level(rooms).locate(bodies.position(0));
+        self.cue_shown &= self.level(rooms).spawns.contains(&(column, row));
+        let verdict = self.verdict(rooms, bodies);
+        self.won = verdict == Some(true);
+        reward += match verdict {
+            Some(true) => rooms.rules.goal,
+            Some(false) => rooms.rules.loss,
+            None => 0.0,
+        };
+        for (slot, paid) in rewards.iter_mut().enumerate() {
+            // What the chaser gains the runner loses.
+            let against = rooms.rules.win == Win::Catch && slot != self.chaser;
+            *paid += if against { -reward } else { reward };
+        }
+        verdict.map(|_| EpisodeEnd::Terminated)
+    }
+
+    fn observe(&self, rooms: &Rooms, bodies: &Bodies, slot: usize, vector: &mut [f32], grid: &mut [u8]) {
+        observe::write(self, rooms, bodies, slot, vector, grid);
+    }
+
+    fn outcome(&self, slot: usize) -> Outcome {
+        match self.rules.win {
+            // Whoever is chased wins by not being caught.
+            Win::Catch => Outcome::goal(self.won == (self.chaser == slot)),
+            Win::Marks => Outcome { success: self.won, score: self.marked as f32 },
+            Win::Goal | Win::Cue | Win::Plates => Outcome::goal(self.won),
+        }
+    }
+
+    fn caption(&self) -> Option<String> {
+        match self.rules.win {
+            Win::Catch => Some(format!("player {} chases", self.chaser + 1)),
+            Win::Marks => Some(format!("{} on marks", self.marked)),
+            Win::Goal | Win::Cue | Win::Plates => None,
+        }
+    }
+
+    fn script(&self, rooms: &Rooms, bodies: &Bodies, slot: usize) -> Action {
+        (rooms.rules.script)(self, rooms, bodies, slot)
+    }
+}
+
+/// What `settled` in a cell means: the cell that body `index` of `bodies` stands in, if its middle is within
+/// `slack` of the cell's centre, so that grazing is forgiven.
+fn settled(level: &Level, bodies: &Bodies, index: usize, slack: f32) -> Option<Place> {
+    let position = bodies.position(index);
+    let place = level.locate(position);
+    ((position - level.center(place.0, place.1)).abs().max_element() <= slack).then_some(place)
+}
+
+/// Where body number `index` of its sort waits while it is out of play.
+fn away(index: usize) -> Vec2 {
+    Vec2::new(NOWHERE + 2.0 * index as f32, NOWHERE)
+}
+
+/// The terms of `rules` that pay anything.
+fn reward_terms(rules: &Rules) -> Vec<RewardTerm> {
+    let (won, lost) = match rules.win {
+        Win::Goal => {
+            ("the walker stands on the goal; terminates", "the walker is in lava or struck; terminates")
+        }
+        Win::Cue => ("the goal that was named; terminates", "the other goal; terminates"),
+        Win::Marks => ("a crate on every mark; terminates", "the walker is in lava; terminates"),
+        Win::Plates => ("a player on every plate; terminates", "a player is in lava; terminates"),
+        Win::Catch => ("the chaser touches the runner, who loses as much; terminates", ""),
+    };
+    let terms = [
+        ("goal", rules.goal, won),
+        ("loss", rules.loss, lost),
+        ("mark", rules.mark, "a crate comes onto a mark; taken back when it leaves"),
+        ("key", rules.key, "a key is picked up"),
+        ("step", rules.step, "every agent step"),
+    ];
+    let pays = terms.into_iter().filter(|(_, weight, _)| *weight != 0.0);
+    pays.map(|(name, weight, when)| RewardTerm::new(name, weight, when)).collect()
+}
