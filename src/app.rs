@@ -12,6 +12,7 @@ use crate::agent::{AgentPlugin, Casting, Controller, FrozenPolicies, LearningPol
 use crate::config::RunConfig;
 use crate::learner::{DeviceChoice, LearnerConfig, LearnerError, LearnerSetup, untrained};
 use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace, Policy, Stream, WorldOptions};
+use crate::run::check::{self, CheckReport, Violation};
 use crate::run::sweep::{self, Sweep};
 use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, bench, eval, headless};
 use crate::sac::SacConfig;
@@ -170,6 +171,27 @@ fn evaluation(world: &WorldChoice, player: Controller, episodes: usize, seed: u6
     (headless_app(world, sim, casting, LearningPolicy(untrained(spec.action.len())), 0), arenas)
 }
 
+/// Arenas of `world` in which everybody acts at random.
+pub fn random_app(world: &WorldChoice, arenas: usize, seed: u64, threads: usize) -> App {
+    let spec = world.spec();
+    let sim = SimConfig { arenas, seed, stream: Stream::Environment };
+    let casting = Casting::all(vec![Controller::Random; spec.slots()]);
+    headless_app(world, sim, casting, LearningPolicy(untrained(spec.action.len())), threads)
+}
+
+/// Holds `world` to the contract every environment keeps.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn check_world(world: &WorldChoice) -> Result<CheckReport, Violation> {
+    check::check(&world.spec(), &|arenas, seed, threads| random_app(world, arenas, seed, threads))
+}
+
+/// One number for how `world` plays, see [`check::fingerprint`].
+pub fn fingerprint(world: &WorldChoice) -> u64 {
+    check::fingerprint(&|arenas, seed, threads| random_app(world, arenas, seed, threads))
+}
+
 /// Measures a world's speed.
 pub fn bench_env(
     world: &WorldChoice,
@@ -178,10 +200,7 @@ pub fn bench_env(
     seconds: f64,
     threads: usize,
 ) -> [bench::Line; 2] {
-    let spec = world.spec();
-    let sim = SimConfig { arenas, seed: 1, stream: Stream::Environment };
-    let casting = Casting::all(vec![Controller::Random; spec.slots()]);
-    let mut app = headless_app(world, sim, casting, LearningPolicy(untrained(spec.action.len())), threads);
+    let mut app = random_app(world, arenas, 1, threads);
     bench::environment(&mut app, arenas, runs, seconds)
 }
 

@@ -75,6 +75,13 @@ fn run(cli: Cli) -> Result<(), Failure> {
             say(&serde_json::to_string(&summary)?);
             Ok(())
         }
+        Some(Command::Check { env, level }) => {
+            for name in env.as_deref().map_or_else(|| names().collect(), |name| vec![name]) {
+                let report = app::check_world(&WorldChoice::new(name, level.as_deref())?)?;
+                say(&serde_json::to_string(&report)?);
+            }
+            Ok(())
+        }
         Some(Command::Levels { what: Levels::Check { files } }) => check_levels(&files),
         Some(Command::Sweep { file, out, jobs }) => {
             let sweep = Sweep::load(&file)?;

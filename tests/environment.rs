@@ -1,143 +1,27 @@
-//! The contract every world keeps: spaces, finite rewards, isolation, seeds, mirrored views.
+//! What particular worlds promise beyond the contract of `contract.rs`, and isolation among many arenas.
+
+mod common;
 
 use std::path::Path;
 
+use common::worlds;
 use entropy_arcade::agent::{Casting, Controller, Episodes, LearningPolicy};
-use entropy_arcade::app::headless_app;
+use entropy_arcade::app::{headless_app, random_app};
 use entropy_arcade::learner::untrained;
-use entropy_arcade::mdp::{EpisodeEnd, Stream, WorldOptions};
-use entropy_arcade::sim::arena::{EnvironmentHooks, snapshots};
-use entropy_arcade::sim::worlds::{WorldChoice, names};
-use entropy_arcade::sim::{Arena, Seats, SimConfig, run_agent_step};
-
-use bevy::prelude::*;
-
-fn worlds() -> Vec<WorldChoice> {
-    let mut worlds: Vec<_> = ["1", "2", "3", "4"]
-        .map(|level| WorldChoice::new("lava-room", Some(Path::new(level))).unwrap())
-        .into();
-    worlds.extend(names().skip(1).map(|name| WorldChoice::new(name, None).unwrap()));
-    let masked = WorldOptions { velocity_masked: true };
-    worlds.push(WorldChoice::varied("cartpole", None, &masked).unwrap());
-    worlds
-}
-
-/// Arenas in which everybody acts at random.
-fn random_app(world: &WorldChoice, arenas: usize, seed: u64, threads: usize) -> App {
-    let spec = world.spec();
-    headless_app(
-        world,
-        SimConfig { arenas, seed, stream: Stream::Environment },
-        Casting::all(vec![Controller::Random; spec.slots()]),
-        LearningPolicy(untrained(spec.action.len())),
-        threads,
-    )
-}
-
-/// Everything that passes through the seats of the first `count` arenas, bit by bit.
-fn trajectory(app: &mut App, count: usize, steps: usize) -> Vec<Vec<u64>> {
-    let mut all = vec![Vec::new(); count];
-    for _ in 0..steps {
-        run_agent_step(app.world_mut());
-        let mut query = app.world_mut().query::<&Seats>();
-        for seats in query.iter(app.world()) {
-            if seats.arena < count {
-                let track = &mut all[seats.arena];
-                track.extend(seats.observations.vector.iter().map(|value| u64::from(value.to_bits())));
-                track.extend(seats.observations.grid.iter().map(|&value| u64::from(value)));
-                track.extend(seats.rewards.iter().map(|value| u64::from(value.to_bits())));
-                track.push(match seats.end {
-                    None => 0,
-                    Some(EpisodeEnd::Terminated) => 1,
-                    Some(EpisodeEnd::Truncated) => 2,
-                });
-            }
-        }
-    }
-    all
-}
-
-#[test]
-fn spaces_are_respected_and_rewards_are_finite() {
-    for world in worlds() {
-        let spec = world.spec();
-        // Acrobot keeps its published velocities, up to 9π rad/s.
-        let largest = if spec.name == "acrobot" { 28.3 } else { 10.0 };
-        let mut app = random_app(&world, 32, 5, 0);
-        let (mut ends, mut highest) = (0, 0u8);
-        for _ in 0..1500 {
-            run_agent_step(app.world_mut());
-            let mut query = app.world_mut().query::<(&Seats, &Arena)>();
-            for (seats, arena) in query.iter(app.world()) {
-                assert_eq!(seats.observations.count, spec.slots());
-                assert_eq!(seats.observations.vector.len(), spec.slots() * spec.observation.vector_len());
-                assert_eq!(seats.observations.grid.len(), spec.slots() * spec.observation.grid_len());
-                assert!(seats.observations.vector.iter().all(|value| value.abs() < largest), "{seats:?}");
-                assert!(seats.rewards.iter().all(|reward| reward.is_finite() && reward.abs() < 10.0));
-                assert!(seats.actions.iter().all(|action| action.index() < spec.action.len()));
-                assert!(arena.steps() <= spec.episode_limit);
-                ends += usize::from(seats.end.is_some());
-                highest = highest.max(seats.observations.grid.iter().copied().max().unwrap_or(255));
-            }
-        }
-        assert!(ends > 10, "{}: only {ends} episodes ended", spec.name);
-        assert_eq!(highest, 255, "a byte plane is never full");
-        let episodes = app.world().resource::<Episodes>();
-        assert!(episodes.0.iter().all(|episode| episode.episode_return.is_finite()));
-    }
-}
+use entropy_arcade::mdp::Stream;
+use entropy_arcade::run::check::trace;
+use entropy_arcade::sim::worlds::WorldChoice;
+use entropy_arcade::sim::{Seats, SimConfig, run_agent_step};
 
 /// An arena's trajectory is bit-identical alone or among 256, on one thread or two.
 #[test]
 fn arenas_are_isolated() {
-    for world in worlds() {
-        for seed in [1, 2, 3] {
-            let many = trajectory(&mut random_app(&world, 256, seed, 2), 40, 150);
-            let alone = trajectory(&mut random_app(&world, 1, seed, 1), 1, 150);
-            assert_eq!(alone[0], many[0], "{}: arena 0 alone, seed {seed}", world.spec().name);
-            let some = trajectory(&mut random_app(&world, 40, seed, 1), 40, 150);
-            assert!(some == many, "{}: 40 arenas or 256, seed {seed}", world.spec().name);
-        }
-    }
-}
-
-#[test]
-fn other_seeds_play_differently() {
-    for world in worlds() {
-        let a = trajectory(&mut random_app(&world, 4, 1, 1), 4, 60);
-        let b = trajectory(&mut random_app(&world, 4, 2, 1), 4, 60);
-        assert_ne!(a, b);
-        assert_ne!(a[0], a[1], "two arenas share their luck");
-    }
-}
-
-/// A snapshot taken anywhere in an episode, restored into fresh arenas, goes on the same.
-#[test]
-fn snapshots_bring_arenas_back() {
-    for world in worlds() {
-        let mut app = random_app(&world, 5, 9, 1);
-        trajectory(&mut app, 5, 137);
-        let saved = snapshots(app.world_mut());
-        let roster = app.world().resource::<entropy_arcade::agent::Roster>().snapshot();
-        let expected = trajectory(&mut app, 5, 100);
-
-        let mut fresh = random_app(&world, 5, 1234, 1);
-        let restore = fresh.world().resource::<EnvironmentHooks>().restore;
-        restore(fresh.world_mut(), &saved);
-        fresh.world_mut().resource_mut::<entropy_arcade::agent::Roster>().restore(&roster);
-        assert!(trajectory(&mut fresh, 5, 100) == expected, "{}", world.spec().name);
-    }
-}
-
-/// Bodies and entities stay the same in number however many episodes pass.
-#[test]
-fn resets_leave_nothing_behind() {
-    for world in worlds() {
-        let mut app = random_app(&world, 8, 3, 1);
-        run_agent_step(app.world_mut());
-        let before = app.world().entities().count_spawned();
-        trajectory(&mut app, 8, 2000);
-        assert_eq!(app.world().entities().count_spawned(), before, "{}", world.spec().name);
+    for (name, world) in worlds() {
+        let many = trace(&mut random_app(&world, 256, 2, 2), 40, 120);
+        let alone = trace(&mut random_app(&world, 1, 2, 1), 1, 120);
+        assert_eq!(alone[0], many[0], "{name}: arena 0 alone");
+        let some = trace(&mut random_app(&world, 40, 2, 1), 40, 120);
+        assert!(some == many, "{name}: 40 arenas or 256");
     }
 }
 

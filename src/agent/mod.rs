@@ -16,7 +16,7 @@ use bevy::prelude::*;
 pub use controllers::{Casting, Controller, Controllers, FrozenPolicies, HumanInput};
 pub use live::{LiveLearner, LivePlugin};
 pub use record::{Episodes, Replay};
-pub use roster::{Roster, RosterSnapshot, Thought, Thoughts};
+pub use roster::{MOST_SLOTS, Roster, RosterSnapshot, Thought, Thoughts};
 
 use crate::mdp::{EnvironmentSpec, PolicySnapshot};
 use crate::sim::{SimSystems, SimTick};

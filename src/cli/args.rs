@@ -90,6 +90,15 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         level: Option<PathBuf>,
     },
+    /// Hold worlds to the contract every environment keeps, and print a JSON line for each.
+    Check {
+        /// One world only.
+        #[arg(long, value_name = "NAME")]
+        env: Option<String>,
+        /// Level of the world: a number, a shipped file's name, or a path.
+        #[arg(long, value_name = "FILE", requires = "env")]
+        level: Option<PathBuf>,
+    },
     /// Look after level files.
     Levels {
         /// What to do.

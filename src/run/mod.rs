@@ -3,6 +3,7 @@
 //! They drive an app that [`app`](crate::app) has composed.
 
 pub mod bench;
+pub mod check;
 pub mod eval;
 pub mod folder;
 pub mod frames;

@@ -139,3 +139,18 @@ impl PristineContext {
         context.joints.multibody_joints.clone_from(&self.multibody_joints);
     }
 }
+
+/// Bodies, colliders and joints of all arenas together.
+pub fn sizes(world: &mut World) -> [usize; 3] {
+    let mut query = world.query::<(Context, &RapierRigidBodySet)>();
+    let mut sizes = [0; 3];
+    for (context, bodies) in query.iter(world) {
+        let joints = context.joints.impulse_joints.len();
+        for (sum, more) in
+            sizes.iter_mut().zip([bodies.bodies.len(), context.colliders.colliders.len(), joints])
+        {
+            *sum += more;
+        }
+    }
+    sizes
+}

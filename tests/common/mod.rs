@@ -1,4 +1,4 @@
-//! What several test files need: small quick runs.
+//! What several test files need: small quick runs, every world.
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
@@ -8,7 +8,33 @@ use std::sync::atomic::AtomicBool;
 use entropy_arcade::app;
 use entropy_arcade::config::RunConfig;
 use entropy_arcade::learner::DeviceChoice;
+use entropy_arcade::mdp::WorldOptions;
 use entropy_arcade::run::{RunError, Summary};
+use entropy_arcade::sim::level::{Kind, SHIPPED};
+use entropy_arcade::sim::worlds::{WorldChoice, names};
+
+/// Every world, with every level that comes with it and every option it has, by a name that says which.
+pub fn worlds() -> Vec<(String, WorldChoice)> {
+    let mut all = Vec::new();
+    for name in names() {
+        let levels: Vec<&str> = SHIPPED.iter().map(|(file, _)| *file).collect();
+        let own = levels.into_iter().filter(|file| {
+            Kind::of(name).is_some()
+                && file.strip_prefix(name).is_some_and(|rest| rest.len() == "-1.ron".len())
+        });
+        let own: Vec<&str> = own.collect();
+        if own.is_empty() {
+            all.push((name.to_owned(), WorldChoice::new(name, None).unwrap()));
+        }
+        for file in own {
+            all.push((file.to_owned(), WorldChoice::new(name, Some(Path::new(file))).unwrap()));
+        }
+        if let Ok(masked) = WorldChoice::varied(name, None, &WorldOptions { velocity_masked: true }) {
+            all.push((format!("{name}, velocities masked"), masked));
+        }
+    }
+    all
+}
 
 /// A run of `env` that takes seconds.
 pub fn quick(env: &str, seed: u64, steps: u64) -> RunConfig {

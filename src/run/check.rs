@@ -1,0 +1,285 @@
+//! Check: holds a world to the contract every environment keeps, whatever it is about.
+//!
+//! A new world gets all of this by being passed in once; what is particular to one world is left to its own tests.
+
+use std::hash::Hasher as _;
+
+use bevy::ecs::entity::Entities;
+use bevy::prelude::*;
+use serde::Serialize;
+
+use crate::agent::{MOST_SLOTS, Roster};
+use crate::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd};
+use crate::sim::arena::{EnvironmentHooks, snapshots};
+use crate::sim::{Arena, Seats, SimSystems, SimTick, run_agent_step};
+
+/// Agent steps played at random.
+const RANDOM_STEPS: usize = 100_000;
+/// Arenas they are played in.
+const ARENAS: usize = 64;
+/// Episodes begun to see whether anything grows.
+const RESETS: usize = 10_000;
+/// Largest observation and reward of a step, in absolute value, where nothing else is published.
+const USUAL: [f32; 2] = [10.0, 10.0];
+/// Worlds that keep published scales: acrobot's velocities reach 9π rad/s, lander pays 100 for a landing and up to
+/// that for a way made good within one step.
+const PUBLISHED: [(&str, [f32; 2]); 2] = [("acrobot", [28.3, 10.0]), ("lander", [10.0, 250.0])];
+/// Seconds an agent step may last for a person to play: neither a blur nor a wait.
+const HUMAN: [f32; 2] = [0.015, 0.3];
+
+/// What a world must do and does not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{world}: {rule}: {found}")]
+pub struct Violation {
+    /// The world.
+    pub world: String,
+    /// The rule it breaks.
+    pub rule: &'static str,
+    /// What was seen instead.
+    pub found: String,
+}
+
+/// What was seen of a world that keeps the contract.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CheckReport {
+    /// The world.
+    pub world: String,
+    /// Agent steps at random.
+    pub random_steps: usize,
+    /// Episodes that ended in them.
+    pub episodes: usize,
+    /// Those of them that terminated; the others were truncated.
+    pub terminated: usize,
+    /// Largest absolute value of an observation.
+    pub largest_observation: f32,
+    /// Smallest and largest reward of one step.
+    pub rewards: [f32; 2],
+    /// Episodes begun to see whether anything grows; nothing did.
+    pub resets: usize,
+    /// Seconds an agent step lasts when a person plays.
+    pub step_seconds: f32,
+}
+
+/// Makes an app of this many arenas, with this seed, on this many threads, in which everybody acts at random.
+pub type MakeApp<'a> = &'a dyn Fn(usize, u64, usize) -> App;
+
+/// Holds the world of `spec` to the contract.
+///
+/// # Errors
+/// The first [`Violation`].
+pub fn check(spec: &EnvironmentSpec, make: MakeApp) -> Result<CheckReport, Violation> {
+    let rule = |rule: &'static str, kept: bool, found: &dyn Fn() -> String| {
+        let broken = || Violation { world: spec.name.clone(), rule, found: found() };
+        if kept { Ok(()) } else { Err(broken()) }
+    };
+    declared(spec, &rule)?;
+    let mut report = play_at_random(spec, make, &rule)?;
+
+    let steps = 300;
+    let [some, again, other] = [1, 1, 2].map(|seed| trace(&mut make(4, seed, 1), 4, steps));
+    rule("the same seed plays the same", some == again, &|| "two runs of seed 1 differ".into())?;
+    rule("another seed plays differently", some != other, &|| "seeds 1 and 2 agree".into())?;
+    rule("arenas have luck of their own", some[0] != some[1], &|| "arenas 0 and 1 agree".into())?;
+    let many = trace(&mut make(ARENAS, 1, 2), 4, steps);
+    rule("arenas are isolated", some == many, &|| format!("4 arenas alone and among {ARENAS} differ"))?;
+    rule("the last observation is the ended episode's", shows_its_end(make), &|| {
+        "an episode that is cut short shows something else than one that goes on".into()
+    })?;
+    rule("a snapshot brings an arena back", returns(make), &|| "what follows it differs".into())?;
+
+    report.resets = RESETS;
+    let (before, after) = growth(make);
+    rule("resets leave nothing behind", before == after, &|| {
+        format!("entities, bodies, colliders and joints: {before:?} became {after:?} in {RESETS} resets")
+    })?;
+    Ok(report)
+}
+
+type Rule<'a> = &'a dyn Fn(&'static str, bool, &dyn Fn() -> String) -> Result<(), Violation>;
+
+/// What it says of itself makes sense.
+fn declared(spec: &EnvironmentSpec, rule: Rule) -> Result<(), Violation> {
+    let slots = spec.slots();
+    rule("it has player slots", (1..=MOST_SLOTS).contains(&slots), &|| format!("{slots} slots"))?;
+    let discrete = matches!(spec.action, ActionSpace::Discrete(_)) && spec.action.len() >= 2;
+    rule("it has actions to choose from", discrete, &|| format!("{:?}", spec.action))?;
+    let unique = |names: &[String]| {
+        let set: std::collections::BTreeSet<&String> = names.iter().collect();
+        set.len() == names.len() && !names.iter().any(|name| name.is_empty())
+    };
+    rule("actions have names of their own", unique(spec.action.names()), &|| format!("{:?}", spec.action))?;
+    let vector = &spec.observation.vector;
+    rule("observations have names of their own", unique(vector), &|| format!("{vector:?}"))?;
+    rule("there is something to see", spec.observation.features() > 0, &|| "no observation".into())?;
+    rule("it says what it rewards", !spec.rewards.is_empty(), &|| "no reward terms".into())?;
+    rule("it has a time limit", spec.episode_limit > 0, &|| "no steps".into())?;
+    let seconds = spec.tick_seconds * spec.ticks_per_step as f32;
+    rule("a person can play it", (HUMAN[0]..=HUMAN[1]).contains(&seconds), &|| {
+        format!("an agent step lasts {seconds} s, playable are {HUMAN:?}")
+    })
+}
+
+/// Spaces are respected, rewards finite, ends as declared, last observations those of the ended episode.
+fn play_at_random(spec: &EnvironmentSpec, make: MakeApp, rule: Rule) -> Result<CheckReport, Violation> {
+    let published = PUBLISHED.iter().find(|(name, _)| *name == spec.name);
+    let [most_seen, most_paid] = published.map_or(USUAL, |(_, most)| *most);
+    let mut app = make(ARENAS, 5, 0);
+    let mut report = CheckReport {
+        world: spec.name.clone(),
+        random_steps: RANDOM_STEPS.next_multiple_of(ARENAS),
+        episodes: 0,
+        terminated: 0,
+        largest_observation: 0.0,
+        rewards: [0.0; 2],
+        resets: 0,
+        step_seconds: spec.tick_seconds * spec.ticks_per_step as f32,
+    };
+    let mut brightest = 0;
+    for _ in 0..report.random_steps / ARENAS {
+        run_agent_step(app.world_mut());
+        let mut query = app.world_mut().query::<(&Seats, &Arena)>();
+        for (seats, arena) in query.iter(app.world()) {
+            let seen = &seats.observations;
+            let sizes = (seen.count, seen.vector.len(), seen.grid.len());
+            let slots = spec.slots();
+            let declared =
+                (slots, slots * spec.observation.vector_len(), slots * spec.observation.grid_len());
+            rule("observations have the declared size", sizes == declared, &|| {
+                format!("{sizes:?} instead of {declared:?}")
+            })?;
+            let largest = seen.vector.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+            let finite = seen.vector.iter().all(|value| value.is_finite());
+            rule("observations stay within bounds", finite && largest <= most_seen, &|| {
+                format!("{:?} where at most {most_seen} is allowed", seen.vector)
+            })?;
+            report.largest_observation = report.largest_observation.max(largest);
+            brightest = brightest.max(seen.grid.iter().copied().max().unwrap_or(u8::MAX));
+            for &reward in &seats.rewards {
+                let fair = reward.is_finite() && reward.abs() <= most_paid;
+                rule("rewards are finite and bounded", fair, &|| {
+                    format!("{reward} where at most {most_paid} is allowed")
+                })?;
+                report.rewards = [report.rewards[0].min(reward), report.rewards[1].max(reward)];
+            }
+            let steps = arena.steps();
+            // The reset has begun the next episode already; the one that ended took what the limit allows.
+            let in_time = steps <= spec.episode_limit;
+            rule("episodes keep to the time limit", in_time, &|| format!("{steps} steps"))?;
+            if let Some(end) = seats.end {
+                report.episodes += 1;
+                report.terminated += usize::from(end == EpisodeEnd::Terminated);
+            }
+        }
+    }
+    let (episodes, limit) = (report.episodes, spec.episode_limit as usize);
+    let least = report.random_steps / limit / 2;
+    rule("episodes end", episodes >= least, &|| format!("{episodes} in {} steps", report.random_steps))?;
+    rule("planes use their range", brightest == u8::MAX, &|| format!("the brightest byte is {brightest}"))?;
+    Ok(report)
+}
+
+/// Everything that passes through the seats of the first `count` arenas in `steps` agent steps, bit by bit.
+pub fn trace(app: &mut App, count: usize, steps: usize) -> Vec<Vec<u64>> {
+    let mut all = vec![Vec::new(); count];
+    for _ in 0..steps {
+        run_agent_step(app.world_mut());
+        let mut query = app.world_mut().query::<&Seats>();
+        for seats in query.iter(app.world()).filter(|seats| seats.arena < count) {
+            let track = &mut all[seats.arena];
+            track.extend(seats.observations.vector.iter().map(|value| u64::from(value.to_bits())));
+            track.extend(seats.observations.grid.iter().map(|&value| u64::from(value)));
+            track.extend(seats.rewards.iter().map(|value| u64::from(value.to_bits())));
+            track.extend(seats.actions.iter().map(|action| action.index() as u64));
+            track.push(match seats.end {
+                None => 0,
+                Some(EpisodeEnd::Terminated) => 1,
+                Some(EpisodeEnd::Truncated) => 2,
+            });
+        }
+    }
+    all
+}
+
+/// One number for what passes through the seats of 4 arenas in 500 random agent steps of seed 1: another number
+/// means that the world plays differently.
+pub fn fingerprint(make: MakeApp) -> u64 {
+    let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+    for value in trace(&mut make(4, 1, 1), 4, 500).concat() {
+        hash.write(&value.to_le_bytes());
+    }
+    hash.finish()
+}
+
+/// FNV-1a, which stays the same from release to release where the standard library's hash may not.
+struct Fnv(u64);
+
+impl std::hash::Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Whether an episode that is cut after some steps shows at its end exactly what its uncut twin shows then.
+fn shows_its_end(make: MakeApp) -> bool {
+    #[derive(Resource, Default)]
+    struct Seen(Vec<(usize, Vec<u32>, Vec<u8>)>);
+    let see = |seats: Query<&Seats>, mut seen: ResMut<Seen>| {
+        seen.0.clear();
+        for seats in &seats {
+            let vector = seats.observations.vector.iter().map(|value| value.to_bits()).collect();
+            seen.0.push((seats.arena, vector, seats.observations.grid.clone()));
+        }
+        seen.0.sort_unstable();
+    };
+    let [cut, whole] = [true, false].map(|cut| {
+        let mut app = make(8, 11, 1);
+        app.init_resource::<Seen>().add_systems(SimTick, see.in_set(SimSystems::Record));
+        for step in 0..12 {
+            if cut && step == 11 {
+                let mut arenas = app.world_mut().query::<&mut Arena>();
+                arenas.iter_mut(app.world_mut()).for_each(|mut arena| arena.cut_episode());
+            }
+            run_agent_step(app.world_mut());
+        }
+        std::mem::take(&mut app.world_mut().resource_mut::<Seen>().0)
+    });
+    !cut.is_empty() && cut == whole
+}
+
+/// Whether arenas restored in the middle of their episodes go on as those did that were never left.
+fn returns(make: MakeApp) -> bool {
+    let mut app = make(5, 9, 1);
+    trace(&mut app, 5, 137);
+    let saved = snapshots(app.world_mut());
+    let roster = app.world().resource::<Roster>().snapshot();
+    let expected = trace(&mut app, 5, 100);
+    let mut fresh = make(5, 1234, 1);
+    let restore = fresh.world().resource::<EnvironmentHooks>().restore;
+    restore(fresh.world_mut(), &saved);
+    fresh.world_mut().resource_mut::<Roster>().restore(&roster);
+    trace(&mut fresh, 5, 100) == expected
+}
+
+/// Entities, bodies, colliders and joints before and after many resets, one a step.
+fn growth(make: MakeApp) -> ([usize; 4], [usize; 4]) {
+    let mut app = make(ARENAS, 3, 0);
+    let mut count = |steps: usize| {
+        for _ in 0..steps {
+            let mut arenas = app.world_mut().query::<&mut Arena>();
+            arenas.iter_mut(app.world_mut()).for_each(|mut arena| arena.cut_episode());
+            run_agent_step(app.world_mut());
+        }
+        let world = app.world_mut();
+        let entities: &Entities = world.entities();
+        let entities = entities.count_spawned() as usize;
+        let physics = crate::sim::physics::sizes(world);
+        [entities, physics[0], physics[1], physics[2]]
+    };
+    (count(10), count(RESETS.div_ceil(ARENAS)))
+}
