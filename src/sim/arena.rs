@@ -12,7 +12,7 @@ use bevy_rapier2d::prelude::*;
 use bevy_rapier2d::rapier::dynamics::RigidBodyHandle;
 use serde::{Deserialize, Serialize};
 
-use super::physics::{Context, ContextItem, PristineContext, SimPool};
+use super::physics::{Context, ContextItem, PristineContext, Rest, SimPool};
 use super::{Bodies, Environment, Seats, SimSystems, SimTick, TickClock};
 use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, Rng, Stream, rng};
 
@@ -166,7 +166,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             simulation.integration_parameters.num_solver_iterations = E::solver_iterations(&layout);
             let configuration =
                 RapierConfiguration { gravity: E::gravity(&layout), ..RapierConfiguration::new(1.0) };
-            world.entity_mut(context).insert((simulation, configuration));
+            world.entity_mut(context).insert((simulation, configuration, Rest::new(E::rests(&layout))));
         }
         let mut entities: Vec<Entity> = Vec::with_capacity(bodies.len());
         for mut body in bodies {

@@ -236,6 +236,12 @@ pub trait Environment: Component<Mutability = Mutable> + Sized {
         4
     }
 
+    /// Whether ticks may be left out in which no body moves. For worlds where a body at rest stays there until it
+    /// is set in motion: nothing pulls, nothing drives a joint.
+    fn rests(_layout: &Self::Layout) -> bool {
+        false
+    }
+
     /// Begins an episode. Bodies stand as built, with all contacts forgotten.
     fn reset(&mut self, layout: &Self::Layout, bodies: &mut Bodies, rng: &mut Rng);
 

@@ -9,8 +9,10 @@ use bevy_rapier2d::plugin::context::{
     RapierContextColliders, RapierContextJoints, RapierContextSimulation, RapierRigidBodySet,
     SimulationToRenderTime,
 };
-use bevy_rapier2d::prelude::*;
-use bevy_rapier2d::rapier::dynamics::{ImpulseJointSet, IslandManager, MultibodyJointSet, RigidBodySet};
+use bevy_rapier2d::prelude::{RapierConfiguration, TimestepMode};
+use bevy_rapier2d::rapier::dynamics::{
+    ImpulseJointSet, IslandManager, MultibodyJointSet, RigidBody, RigidBodySet,
+};
 use bevy_rapier2d::rapier::geometry::{ColliderSet, DefaultBroadPhase, NarrowPhase};
 use bevy_rapier2d::rapier::pipeline::PhysicsPipeline;
 use rayon::prelude::*;
@@ -74,13 +76,17 @@ pub struct Context {
     pub colliders: &'static mut RapierContextColliders,
     /// Joints.
     pub joints: &'static mut RapierContextJoints,
+    rest: &'static mut Rest,
     render_time: &'static mut SimulationToRenderTime,
     configuration: &'static RapierConfiguration,
 }
 
 impl ContextItem<'_, '_> {
-    /// Steps this context and its `bodies` by `dt` seconds.
+    /// Steps this context and its `bodies` by `dt` seconds, unless they are at rest and may be left there.
     pub fn step(&mut self, bodies: &mut RapierRigidBodySet, dt: f32) {
+        if self.rest.lasts(&bodies.bodies) {
+            return;
+        }
         self.simulation.step_simulation(
             &mut self.colliders,
             &mut self.joints,
@@ -93,6 +99,37 @@ impl ContextItem<'_, '_> {
             &mut self.render_time,
             None,
         );
+    }
+}
+
+/// Units/s and rad/s below which a body stands still.
+const STILL: f32 = 1e-3;
+
+/// Whether an arena's bodies are at rest: where nothing pulls on them, a tick of such an arena changes nothing.
+#[derive(Component, Debug, Clone, Copy)]
+pub struct Rest {
+    /// Whether ticks at rest are left out at all.
+    leaves_out: bool,
+    /// Whether everything stood still in the tick before, whose contacts have settled since.
+    settled: bool,
+}
+
+impl Rest {
+    /// Ticks at rest are left out (`true`) or made like all others.
+    pub fn new(leaves_out: bool) -> Self {
+        Self { leaves_out, settled: false }
+    }
+
+    fn lasts(&mut self, bodies: &RigidBodySet) -> bool {
+        if !self.leaves_out {
+            return false;
+        }
+        let moves = |body: &RigidBody| {
+            let linear = body.linvel().abs().max_element();
+            !body.is_fixed() && body.is_enabled() && linear.max(body.angvel().abs()) > STILL
+        };
+        let still = !bodies.iter().any(|(_, body)| moves(body));
+        std::mem::replace(&mut self.settled, still) && still
     }
 }
 
@@ -127,6 +164,7 @@ impl PristineContext {
 
     /// Puts the copied state back into `context` and its `bodies`.
     pub fn restore(&self, context: &mut ContextItem, bodies: &mut RapierRigidBodySet) {
+        context.rest.settled = false;
         let simulation = &mut *context.simulation;
         simulation.islands.clone_from(&self.islands);
         simulation.broad_phase.clone_from(&self.broad_phase);

@@ -34,6 +34,8 @@ pub struct RoomPlan {
     pub barriers: Vec<Place>,
     /// Where hazards go, in the level's order.
     pub patrols: Vec<Patrol>,
+    /// Whether there is ice.
+    pub icy: bool,
     /// What an observation holds before anything moves: `[planes, height, width]`.
     pub still: Vec<u8>,
 }
@@ -150,7 +152,8 @@ impl RoomPlan {
             }
         }
         let patrols = level.hazards.iter().map(|&(ahead, place)| Patrol::new(&level, ahead, place)).collect();
-        Self { walls: walls(&level), barriers, patrols, still, level }
+        let icy = level.cells.contains(&Cell::Ice);
+        Self { walls: walls(&level), barriers, patrols, icy, still, level }
     }
 }
 

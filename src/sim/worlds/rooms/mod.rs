@@ -352,6 +352,10 @@ impl Environment for Room {
         2
     }
 
+    fn rests(_rooms: &Rooms) -> bool {
+        true
+    }
+
     fn reset(&mut self, rooms: &Rooms, bodies: &mut Bodies, rng: &mut Rng) {
         if rooms.levels.len() > 1 {
             self.plan = rng.random_range(0..rooms.levels.len());
@@ -409,7 +413,7 @@ impl Environment for Room {
             bodies.set_velocity(slot, (way / TICK_SECONDS).clamp_length_max(speed));
         }
         let level = self.level(rooms);
-        if level.places(|cell| cell == Cell::Ice).next().is_some() {
+        if self.plan(rooms).icy {
             for index in 0..level.crates.len() {
                 let body = rooms.crate_body(index);
                 let (column, row) = level.locate(bodies.position(body));
