@@ -379,6 +379,10 @@ pub fn arcade_app(
     if let Some(checkpoint) = resumed {
         app.world_mut().resource_mut::<Replay>().env_steps = checkpoint.manifest.counters.env_steps;
     }
+    // A level that is a file of its own can be edited while it is played.
+    if let Some(path) = config.level.as_ref().filter(|path| path.is_file()) {
+        sim::worlds::rooms::reload::plugin(&mut app, path.clone());
+    }
     if let Some(folder) = folder {
         live::plugin(&mut app, LiveRun::new(folder, &config.env, config.seed));
     }

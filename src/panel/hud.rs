@@ -12,6 +12,7 @@ use crate::agent::live::History;
 use crate::agent::{Casting, Controller};
 use crate::sim::arena::{Caption, Spec};
 use crate::sim::pace::Pace;
+use crate::sim::worlds::rooms::reload::LevelNotice;
 use crate::sim::{Arena, Seats, SimConfig, SimSystems, SimTick};
 use crate::view::{Screen, input, palette};
 
@@ -47,11 +48,12 @@ pub(super) struct Facts<'w, 's> {
     history: Option<Res<'w, History>>,
     tally: Res<'w, Tally>,
     caption: Res<'w, Caption>,
+    notice: Option<Res<'w, LevelNotice>>,
     arenas: Query<'w, 's, &'static Arena>,
 }
 
 pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts: Facts) -> Result {
-    let Facts { spec, sim, pace, casting, history, tally, caption, arenas } = facts;
+    let Facts { spec, sim, pace, casting, history, tally, caption, notice, arenas } = facts;
     let context = contexts.ctx_mut()?;
     let watched = arenas.iter().find(|arena| arena.index == 0);
     let area = egui::Area::new("hud".into())
@@ -77,6 +79,9 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
                 }
             }
         });
+        if let Some(notice) = notice.as_ref().and_then(|notice| notice.0.as_ref()) {
+            ui.label(RichText::new(notice).small().color(tone(palette::AMBER)));
+        }
         ui.horizontal_wrapped(|ui| {
             for (keys, meaning) in commands(&spec, casting.as_deref(), &screen) {
                 for name in keys {

@@ -5,6 +5,7 @@
 
 mod layout;
 mod observe;
+pub mod reload;
 mod rules;
 pub mod way;
 
