@@ -6,6 +6,7 @@
 
 mod brick_breaker;
 mod classic_control;
+mod court;
 mod digits;
 pub mod display;
 mod effects;
@@ -72,6 +73,7 @@ pub fn plugin(app: &mut App) {
             stage::plugin,
             follow::plugin,
             effects::plugin,
+            court::plugin,
             lava_room::plugin,
             paddle_duel::plugin,
             brick_breaker::plugin,
