@@ -19,6 +19,7 @@ pub mod palette;
 pub mod screenshot;
 pub mod stage;
 mod tail;
+mod volley;
 
 use bevy::app::PluginGroupBuilder;
 use bevy::prelude::*;
@@ -77,6 +78,7 @@ pub fn plugin(app: &mut App) {
             lava_room::plugin,
             paddle_duel::plugin,
             brick_breaker::plugin,
+            volley::plugin,
             classic_control::plugin,
             input::plugin,
         ));
