@@ -46,6 +46,27 @@ fn paddle_duel_views_are_mirrored() {
     }
 }
 
+/// The same of the beach, where players run to and fro, too; whoever learns nothing loses to the script soon.
+#[test]
+fn volley_views_are_mirrored_and_its_script_beats_chance() {
+    let world = WorldChoice::new("volley", None).unwrap();
+    let mut app = random_app(&world, 8, 4, 1);
+    for _ in 0..500 {
+        run_agent_step(app.world_mut());
+        let mut query = app.world_mut().query::<&Seats>();
+        for seats in query.iter(app.world()) {
+            let (left, right) = (seats.observations.row(0).0, seats.observations.row(1).0);
+            // Own and other change places; what is across changes its sign, and so do touches.
+            for (entry, other) in [8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3, 12].into_iter().enumerate() {
+                let mirror = if entry % 2 == 0 { -1.0 } else { 1.0 };
+                assert_eq!(left[entry], mirror * right[other], "entry {entry}");
+            }
+        }
+    }
+    let random = entropy_arcade::app::evaluate_player(&world, Controller::Random, 32, 1);
+    assert!(random.score.mean < -4.0 && random.episode_length.max < 1500.0, "{random:?}");
+}
+
 /// The scripted player walks the first two levels, which need no pushing, and solves what has equations.
 #[test]
 fn scripts_play() {

@@ -281,3 +281,35 @@ pub trait Environment: Component<Mutability = Mutable> + Sized {
         Action::Discrete(0)
     }
 }
+
+/// Bodies that stand as built, for tests of rules that need no physics.
+#[cfg(test)]
+pub(crate) mod still {
+    use super::*;
+    use bevy_rapier2d::rapier::dynamics::RigidBodyBuilder;
+
+    /// One arena's bodies.
+    pub(crate) struct Still(RigidBodySet, Vec<RigidBodyHandle>);
+
+    impl Still {
+        /// What an environment has built.
+        pub(crate) fn of(specs: &[BodySpec]) -> Self {
+            let mut set = RigidBodySet::new();
+            let body = |spec: &BodySpec| {
+                let body = match spec.kind {
+                    BodyKind::Fixed => RigidBodyBuilder::fixed(),
+                    BodyKind::Dynamic => RigidBodyBuilder::dynamic(),
+                    BodyKind::Kinematic => RigidBodyBuilder::kinematic_velocity_based(),
+                };
+                set.insert(body.translation(spec.position))
+            };
+            let handles = specs.iter().map(body).collect();
+            Self(set, handles)
+        }
+
+        /// As the environment sees them: they touch nothing.
+        pub(crate) fn bodies(&mut self) -> Bodies<'_> {
+            Bodies { set: &mut self.0, handles: &self.1, touch: None }
+        }
+    }
+}

@@ -5,18 +5,15 @@ mod art;
 use bevy::prelude::*;
 
 use super::ViewSystems;
+use super::court::BallArt;
 use super::effects::{Art, Inks, Studio, decay};
 use super::follow::Follows;
 use super::palette;
-use super::stage::{Detail, Stage};
-use super::tail::{Ghost, Tail};
+use super::stage::Stage;
 use crate::agent::Controllers;
 use crate::sim::Arena;
 use crate::sim::worlds::brick_breaker::{BALLS, BrickBreaker, COURT, Rules, WALL, brick};
 use art::{BEYOND, WallArt};
-
-/// Ghosts in the tail of a large and of a small ball.
-const TAIL: [usize; 2] = [12, 5];
 
 /// The moving shapes of one stage.
 #[derive(Component)]
@@ -25,7 +22,6 @@ struct WallShapes {
     paddle: Entity,
     bricks: Vec<Entity>,
     lamps: Vec<Entity>,
-    tail: Tail,
     balls: u32,
     rally: u32,
     /// 1 when the paddle has just met the ball.
@@ -38,7 +34,7 @@ pub(super) fn plugin(app: &mut App) {
         PostUpdate,
         (
             furnish.in_set(ViewSystems::Furnish),
-            (recolor, break_bricks, animate, drag_tail).chain().in_set(ViewSystems::Animate),
+            (recolor, break_bricks, animate).chain().in_set(ViewSystems::Animate),
         )
             .run_if(resource_exists::<WallArt>),
     );
@@ -47,6 +43,7 @@ pub(super) fn plugin(app: &mut App) {
 fn furnish(
     mut commands: Commands,
     art: Res<WallArt>,
+    balls: Res<BallArt>,
     inks: Res<Inks>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     arenas: Query<(&Arena, &BrickBreaker)>,
@@ -69,28 +66,12 @@ fn furnish(
                 put(&art.lamp, at(place, 1.0), entity)
             })
             .collect();
-        let mut follow = |body: Entity, z: f32| {
-            commands.spawn((Follows::new(body), at(Vec2::ZERO, z), ChildOf(entity))).id()
-        };
-        let (node, paddle) = (follow(ball, 4.0), follow(paddle, 3.0));
-        let mut put = |art: &Art, place: Transform, parent: Entity| {
-            commands.spawn((art.at(detail), inks.plain(), place, ChildOf(parent))).id()
-        };
-        put(&art.glow, at(Vec2::ZERO, -0.1), node);
-        put(&art.ball, at(Vec2::ZERO, 0.1), node);
-        let paddle = put(&art.paddles[1], at(Vec2::ZERO, 0.1), paddle);
-        let tail = Tail::spawn(&mut commands, &inks, art.ghost.at(detail), entity, TAIL[detail.index()], 2.0);
+        let ball = balls.spawn(&mut commands, &inks, detail, entity, ball);
+        let node = commands.spawn((Follows::new(paddle), at(Vec2::ZERO, 3.0), ChildOf(entity))).id();
+        let paddle = (art.paddles[1].at(detail), inks.plain(), at(Vec2::ZERO, 0.1), ChildOf(node));
+        let paddle = commands.spawn(paddle).id();
         let (balls, rally) = (game.balls(), game.rally());
-        commands.entity(entity).insert(WallShapes {
-            ball: node,
-            paddle,
-            bricks,
-            lamps,
-            tail,
-            balls,
-            rally,
-            hit: 0.0,
-        });
+        commands.entity(entity).insert(WallShapes { ball, paddle, bricks, lamps, balls, rally, hit: 0.0 });
     }
 }
 
@@ -143,7 +124,7 @@ fn break_bricks(
 
 fn animate(
     mut studio: Studio,
-    art: Res<WallArt>,
+    art: Res<BallArt>,
     games: Query<&BrickBreaker>,
     followers: Query<&Follows>,
     mut stages: Query<(Entity, &Stage, &mut WallShapes)>,
@@ -154,8 +135,7 @@ fn animate(
         let (Ok(game), Ok(ball)) = (games.get(stage.arena), followers.get(shapes.ball)) else { continue };
         if game.rally() > shapes.rally {
             shapes.hit = 1.0;
-            let place = ball.position().extend(5.0);
-            studio.burst(entity, art.hit.at(stage.detail), place, [0.4, 1.9], 0.35);
+            art.hit(&mut studio, entity, stage.detail, ball.position());
         }
         shapes.rally = game.rally();
         shapes.hit = decay(shapes.hit, 5.0, seconds);
@@ -164,17 +144,5 @@ fn animate(
             let squash = shapes.hit * shapes.hit;
             transform.scale = Vec3::new(1.0 + 0.08 * squash, 1.0 - 0.3 * squash, 1.0);
         }
-    }
-}
-
-fn drag_tail(
-    mut stages: Query<(&Stage, &mut WallShapes)>,
-    followers: Query<(&Follows, &Transform), Without<Ghost>>,
-    mut ghosts: Query<&mut Transform, With<Ghost>>,
-) {
-    for (stage, mut shapes) in &mut stages {
-        let Ok(ball) = followers.get(shapes.ball) else { continue };
-        let gap = if stage.detail == Detail::Large { 0.22 } else { 0.45 };
-        shapes.tail.follow(ball, gap, 4.0, &mut ghosts);
     }
 }

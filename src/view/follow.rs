@@ -9,6 +9,9 @@ use crate::sim::pace::Pace;
 /// Farther than any body moves in a tick: it was placed, not moved.
 const JUMP: f32 = 1.0;
 
+/// Ticks that last longer are drawn over several frames.
+const FRAME: f32 = 1.0 / 59.0;
+
 /// A shape that stands where `body` stands, in the arena's coordinates.
 #[derive(Component, Debug, Clone)]
 #[require(Transform, Visibility)]
@@ -57,6 +60,8 @@ fn follow(
 ) {
     // A tick's motion is drawn over the time the tick lasts; where that is within one frame, poses are taken as
     // they are.
+    // A tick's motion is drawn over the time the tick lasts; where that is within one frame, poses are
+    // taken as they are.
     let paced = pace.filter(|pace| !pace.unlimited);
     let lasts = paced.map_or(0.0, |pace| spec.tick_seconds / pace.speed.max(0.01));
     let lasts = if lasts > FRAME { lasts } else { 0.0 };

@@ -33,14 +33,23 @@ const KEYS: [(&str, [(KeyCode, &str); 2]); 5] = [
 ];
 
 /// The keys of an action by their places in [`KEYS`]: `up` has one, `up+left` two that are held together;
-/// `None` for an action that has none, such as `wait`.
-fn keys(action: &str) -> Option<Vec<usize>> {
-    action.split('+').map(|key| KEYS.iter().position(|(name, _)| *name == key)).collect()
+/// `None` for an action that has none, such as `wait`. Where both sides see a world from their own end,
+/// `forward` is right for the first side and left for the `other` one, and `back` the way home.
+fn keys(action: &str, other: bool) -> Option<Vec<usize>> {
+    let place = |key| {
+        let key = match (key, other) {
+            ("forward", false) | ("back", true) => "right",
+            ("forward", true) | ("back", false) => "left",
+            _ => key,
+        };
+        KEYS.iter().position(|(name, _)| *name == key)
+    };
+    action.split('+').map(place).collect()
 }
 
 /// What is printed on the keys of `hand` (0 left, 1 right) that do something in this world.
 pub fn labels(actions: &[String], hand: usize) -> impl Iterator<Item = &'static str> {
-    let used: Vec<usize> = actions.iter().filter_map(|action| keys(action)).flatten().collect();
+    let used: Vec<usize> = actions.iter().filter_map(|action| keys(action, false)).flatten().collect();
     let known = KEYS.iter().enumerate().filter(move |(index, _)| used.contains(index));
     known.map(move |(_, (_, keys))| keys[hand].1)
 }
@@ -49,7 +58,7 @@ pub fn labels(actions: &[String], hand: usize) -> impl Iterator<Item = &'static 
 /// one, all in turn, so that they cancel out.
 fn idle(actions: &[String]) -> Vec<Action> {
     let numbered = |index: usize| Action::Discrete(index as u16);
-    match actions.iter().position(|name| keys(name).is_none()) {
+    match actions.iter().position(|name| keys(name, false).is_none()) {
         Some(index) => vec![numbered(index)],
         None => (0..actions.len()).map(numbered).collect(),
     }
@@ -85,7 +94,7 @@ fn play(
             .names()
             .iter()
             .enumerate()
-            .filter_map(|(index, name)| Some((index, keys(name)?)))
+            .filter_map(|(index, name)| Some((index, keys(name, !spec.on_first_side(slot))?)))
             .filter(|(_, keys)| keys.iter().all(|&key| is(key, &|code| keyboard.pressed(code))))
             .map(|(index, keys)| {
                 let struck = keys.iter().any(|&key| is(key, &|code| keyboard.just_pressed(code)));
@@ -241,6 +250,18 @@ mod tests {
         app.update();
         assert_eq!(app.world().resource::<HumanInput>().held[0], Some(Action::Discrete(1)));
         assert_eq!(labels(&names.map(String::from), 0).collect::<String>(), "WAF");
+    }
+
+    #[test]
+    fn forward_is_where_the_other_side_is() {
+        let mut app = app("paddle-duel").unwrap();
+        app.world_mut().resource_mut::<Spec>().0.action = ActionSpace::discrete(&["wait", "back", "forward"]);
+        strike(&mut app, KeyCode::KeyT);
+        strike(&mut app, KeyCode::KeyY);
+        strike(&mut app, KeyCode::KeyD);
+        strike(&mut app, KeyCode::ArrowRight);
+        let tapped = &app.world().resource::<HumanInput>().tapped;
+        assert_eq!(tapped[..2], [Some(Action::Discrete(2)), Some(Action::Discrete(1))]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod brick_breaker;
 mod classic_control;
+mod court;
 mod digits;
 pub mod display;
 mod effects;
@@ -18,6 +19,7 @@ mod rooms;
 pub mod screenshot;
 pub mod stage;
 mod tail;
+mod volley;
 
 use bevy::app::PluginGroupBuilder;
 use bevy::prelude::*;
@@ -73,8 +75,11 @@ pub fn plugin(app: &mut App) {
             follow::plugin,
             effects::plugin,
             rooms::plugin,
+            court::plugin,
+            lava_room::plugin,
             paddle_duel::plugin,
             brick_breaker::plugin,
+            volley::plugin,
             classic_control::plugin,
             input::plugin,
         ));

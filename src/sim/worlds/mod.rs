@@ -5,6 +5,7 @@ pub mod classic_control;
 pub mod lava_room;
 pub mod paddle_duel;
 pub mod rooms;
+pub mod volley;
 
 use std::fmt;
 use std::path::Path;
@@ -19,12 +20,14 @@ use brick_breaker::{BrickBreaker, Rules};
 use classic_control::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
 use paddle_duel::{Court, PaddleDuel};
 use rooms::{Room, Rooms, Rules as RoomRules};
+use volley::{Beach, Volley};
 
 /// Every world: its name, and what makes it of what was asked for.
 const WORLDS: &[(&str, Make)] = &[
     ("lava-room", |asked| asked.room(&lava_room::RULES)),
     ("paddle-duel", |asked| asked.nothing().map(|()| WorldChoice::of::<PaddleDuel>(Court))),
     ("brick-breaker", |asked| asked.nothing().map(|()| WorldChoice::of::<BrickBreaker>(Rules))),
+    ("volley", |asked| asked.nothing().map(|()| WorldChoice::of::<Volley>(Beach))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
     ("acrobot", |asked| Ok(WorldChoice::of::<Acrobot>(asked.classic()?))),
     ("mountain-car", |asked| Ok(WorldChoice::of::<MountainCar>(asked.classic()?))),

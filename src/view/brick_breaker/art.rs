@@ -3,6 +3,7 @@
 use bevy::prelude::*;
 
 use crate::sim::worlds::brick_breaker::{BALL_RADIUS, BRICK_HALF, COURT, PADDLE_HALF, paddle_outline};
+use crate::view::court::{self, BallArt, BallTones};
 use crate::view::effects::Art;
 use crate::view::paint::{Paint, circle, rounded};
 use crate::view::palette::{self, BLACK, Tone};
@@ -24,10 +25,6 @@ pub struct WallArt {
     pub bursts: [Art; 5],
     /// By player.
     pub paddles: [Art; 5],
-    pub ball: Art,
-    pub glow: Art,
-    pub ghost: Art,
-    pub hit: Art,
     pub lamp: Art,
     pub lost: Art,
 }
@@ -68,25 +65,6 @@ pub fn prepare(mut commands: Commands, mut meshes: ResMut<Assets<Mesh>>) {
                 canvas.fill(&inner, tone.mix(palette::INK, 0.12).solid());
             })
         }),
-        ball: art(&|canvas| {
-            canvas.fill(&circle(Vec2::ZERO, BALL_RADIUS), palette::MINT.mix(palette::NIGHT, 0.3).solid());
-            canvas.shade(
-                &circle(Vec2::ZERO, BALL_RADIUS - 0.035),
-                palette::INK.solid(),
-                palette::INK.mix(palette::MINT, 0.45).solid(),
-            );
-        }),
-        glow: art(&|canvas| {
-            canvas.soft(&circle(Vec2::ZERO, BALL_RADIUS), 0.75, palette::INK.alpha(0.22));
-        }),
-        ghost: art(&|canvas| {
-            let (ghost, edge) = (circle(Vec2::ZERO, BALL_RADIUS * 0.55), BALL_RADIUS * 0.5);
-            canvas.soft(&ghost, edge, palette::INK.alpha(0.4));
-        }),
-        hit: art(&|canvas| {
-            canvas.soft(&circle(Vec2::ZERO, 0.25), 0.5, palette::INK.alpha(0.25));
-            canvas.line(&circle(Vec2::ZERO, 0.5), 0.07, palette::INK.alpha(0.9));
-        }),
         lamp: art(&|canvas| {
             canvas.soft(&circle(Vec2::ZERO, 0.1), 0.3, palette::AMBER.alpha(0.4));
             canvas.fill(&circle(Vec2::ZERO, 0.15), palette::AMBER.solid());
@@ -96,23 +74,20 @@ pub fn prepare(mut commands: Commands, mut meshes: ResMut<Assets<Mesh>>) {
             canvas.ramp(rect, palette::ROSE.alpha(0.0), palette::ROSE.alpha(0.5));
         }),
     });
+    let tones = BallTones {
+        rim: palette::MINT.mix(palette::NIGHT, 0.3),
+        middle: palette::INK,
+        body: palette::INK.mix(palette::MINT, 0.45),
+        glow: (palette::INK, 0.22),
+        ghost: (palette::INK, 0.4),
+    };
+    commands.insert_resource(BallArt::new(&mut art, BALL_RADIUS, &tones, &|_| {}));
 }
 
 fn paint_board(canvas: &mut Paint) {
     let half = COURT + BEYOND;
-    canvas.soft(&rounded(Vec2::new(0.0, -0.3), half - 0.3, 0.8), 0.8, BLACK.alpha(0.5));
-    canvas.fill(&rounded(Vec2::new(0.0, -0.14), half - Vec2::X * 0.05, 0.7), palette::WALL_SIDE.solid());
-    canvas.fill(&rounded(Vec2::new(0.0, 0.06), half - Vec2::new(0.05, 0.1), 0.7), palette::WALL.solid());
     // Open at the bottom: the floor runs out into the dark.
-    let floor = Rect::from_corners(Vec2::new(-COURT.x, -half.y), COURT);
-    canvas.fill(&rounded(floor.center(), floor.half_size(), 0.18), palette::FLOOR.solid());
-    canvas.shade(
-        &rounded(floor.center(), floor.half_size() - 0.05, 0.18),
-        palette::FLOOR_ALT.solid(),
-        palette::FLOOR.solid(),
-    );
-    let top = Rect::from_corners(Vec2::new(-COURT.x, COURT.y - 0.5), COURT);
-    canvas.ramp(top, BLACK.alpha(0.32), BLACK.alpha(0.0));
+    court::board(canvas, half, Rect::from_corners(Vec2::new(-COURT.x, -half.y), COURT));
     let bottom = Rect::from_corners(Vec2::new(-COURT.x, -half.y), Vec2::new(COURT.x, -COURT.y + 1.2));
     canvas.ramp(bottom, palette::NIGHT.alpha(0.0), palette::NIGHT.alpha(0.9));
 }

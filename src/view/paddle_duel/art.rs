@@ -5,10 +5,10 @@ use std::f32::consts::FRAC_PI_2;
 use bevy::prelude::*;
 
 use crate::sim::worlds::paddle_duel::{BALL_RADIUS, COURT, PADDLE_HALF, paddle_outline};
-use crate::view::digits;
+use crate::view::court::{self, BallArt, BallTones, EndsArt, sign};
 use crate::view::effects::Art;
 use crate::view::paint::{Paint, circle, rounded};
-use crate::view::palette::{self, BLACK};
+use crate::view::palette;
 use crate::view::stage::StageSize;
 
 /// Room drawn beyond the court: behind the paddles, and the rails.
@@ -18,30 +18,18 @@ pub const BEYOND: Vec2 = Vec2::new(0.9, 0.7);
 #[derive(Resource)]
 pub struct CourtArt {
     pub board: Art,
-    pub digits: Vec<Art>,
     /// By slot, then by player.
     pub paddles: [[Art; 5]; 2],
-    /// Light on the floor behind a slot's paddle, by slot, then by player.
-    pub sides: [[Art; 5]; 2],
-    pub ball: Art,
-    pub glow: Art,
-    pub ghost: Art,
-    pub hit: Art,
-    pub point: [Art; 2],
 }
 
 /// Paints the court's meshes and says how much room a stage needs.
 pub fn prepare(mut commands: Commands, mut meshes: ResMut<Assets<Mesh>>) {
     let half = COURT + BEYOND;
     commands.insert_resource(StageSize(half));
-    let units = 2.0 * half.y;
-    let mut art = |paint: &dyn Fn(&mut Paint)| Art::new(&mut meshes, units, paint);
-    let sign = |slot: usize| if slot == 0 { -1.0 } else { 1.0 };
-    let court = CourtArt {
-        board: art(&paint_board),
-        digits: (0..10)
-            .map(|digit| art(&|canvas| digits::paint(canvas, digit, palette::INK.alpha(0.1))))
-            .collect(),
+    let mut art = |paint: &dyn Fn(&mut Paint)| Art::new(&mut meshes, 2.0 * half.y, paint);
+    let floor = Vec2::new(half.x - 0.12, COURT.y);
+    commands.insert_resource(CourtArt {
+        board: art(&|canvas| paint_board(canvas, half, floor)),
         paddles: [0, 1].map(|slot| {
             palette::PLAYERS.map(|tone| {
                 art(&|canvas| {
@@ -52,62 +40,25 @@ pub fn prepare(mut commands: Commands, mut meshes: ResMut<Assets<Mesh>>) {
                 })
             })
         }),
-        sides: [0, 1].map(|slot| {
-            palette::PLAYERS.map(|tone| {
-                art(&|canvas| {
-                    let edge = sign(slot) * (COURT.x + BEYOND.x - 0.1);
-                    let rect = Rect::from_corners(
-                        Vec2::new(edge, -COURT.y),
-                        Vec2::new(edge - sign(slot) * 4.0, COURT.y),
-                    );
-                    let (strong, clear) = (tone.alpha(0.09), tone.alpha(0.0));
-                    let (left, right) = if slot == 0 { (strong, clear) } else { (clear, strong) };
-                    canvas.ramp_across(rect, left, right);
-                })
-            })
-        }),
-        ball: art(&|canvas| {
-            canvas.fill(&circle(Vec2::ZERO, BALL_RADIUS), palette::AMBER.mix(palette::NIGHT, 0.2).solid());
-            let bright = palette::INK.mix(palette::AMBER, 0.15);
-            canvas.shade(
-                &circle(Vec2::ZERO, BALL_RADIUS - 0.035),
-                bright.solid(),
-                palette::AMBER.mix(palette::INK, 0.45).solid(),
-            );
-            // Two marks make its spin visible.
-            for side in [-1.0, 1.0] {
-                canvas.fill(
-                    &rounded(Vec2::new(side * 0.15, 0.0), Vec2::new(0.03, 0.1), 0.03),
-                    palette::AMBER.mix(palette::WOOD_DARK, 0.6).alpha(0.8),
-                );
-            }
-        }),
-        glow: art(&|canvas| {
-            canvas.soft(&circle(Vec2::ZERO, BALL_RADIUS), 0.75, palette::AMBER.alpha(0.28));
-        }),
-        ghost: art(&|canvas| {
-            canvas.soft(
-                &circle(Vec2::ZERO, BALL_RADIUS * 0.55),
-                BALL_RADIUS * 0.5,
-                palette::AMBER.alpha(0.5),
-            );
-        }),
-        hit: art(&|canvas| {
-            canvas.soft(&circle(Vec2::ZERO, 0.25), 0.5, palette::INK.alpha(0.25));
-            canvas.line(&circle(Vec2::ZERO, 0.5), 0.07, palette::INK.alpha(0.9));
-        }),
-        point: [0, 1].map(|slot| {
-            art(&|canvas| {
-                // Centred on the edge behind the slot that conceded.
-                let rect =
-                    Rect::from_corners(Vec2::new(0.0, -COURT.y), Vec2::new(-sign(slot) * 3.0, COURT.y));
-                let (strong, clear) = (palette::AMBER.alpha(0.55), palette::AMBER.alpha(0.0));
-                let (left, right) = if slot == 0 { (strong, clear) } else { (clear, strong) };
-                canvas.ramp_across(rect, left, right);
-            })
-        }),
+    });
+    let tones = BallTones {
+        rim: palette::AMBER.mix(palette::NIGHT, 0.2),
+        middle: palette::INK.mix(palette::AMBER, 0.15),
+        body: palette::AMBER.mix(palette::INK, 0.45),
+        glow: (palette::AMBER, 0.28),
+        ghost: (palette::AMBER, 0.5),
     };
-    commands.insert_resource(court);
+    let ball = BallArt::new(&mut art, BALL_RADIUS, &tones, &|canvas| {
+        // Two marks make its spin visible.
+        for side in [-1.0, 1.0] {
+            canvas.fill(
+                &rounded(Vec2::new(side * 0.15, 0.0), Vec2::new(0.03, 0.1), 0.03),
+                palette::AMBER.mix(palette::WOOD_DARK, 0.6).alpha(0.8),
+            );
+        }
+    });
+    commands.insert_resource(ball);
+    commands.insert_resource(EndsArt::new(&mut art, floor));
 }
 
 /// A paddle as drawn: the true face, the back's corners rounded. Smaller ones keep their distance from
@@ -133,21 +84,8 @@ fn paddle_shape(slot: usize, size: f32) -> Vec<Vec2> {
     points
 }
 
-fn paint_board(canvas: &mut Paint) {
-    let half = COURT + BEYOND;
-    canvas.soft(&rounded(Vec2::new(0.0, -0.3), half - 0.3, 0.8), 0.8, BLACK.alpha(0.5));
-    canvas
-        .fill(&rounded(Vec2::new(0.0, -0.14), half - Vec2::new(0.05, 0.0), 0.7), palette::WALL_SIDE.solid());
-    canvas.fill(&rounded(Vec2::new(0.0, 0.06), half - Vec2::new(0.05, 0.1), 0.7), palette::WALL.solid());
-    let floor = Vec2::new(half.x - 0.12, COURT.y);
-    canvas.fill(&rounded(Vec2::ZERO, floor, 0.18), palette::FLOOR.solid());
-    canvas.shade(
-        &rounded(Vec2::ZERO, floor - 0.05, 0.18),
-        palette::FLOOR_ALT.solid(),
-        palette::FLOOR.solid(),
-    );
-    let top = Rect::from_corners(Vec2::new(-floor.x, COURT.y - 0.5), Vec2::new(floor.x, COURT.y));
-    canvas.ramp(top, BLACK.alpha(0.32), BLACK.alpha(0.0));
+fn paint_board(canvas: &mut Paint, half: Vec2, floor: Vec2) {
+    court::board(canvas, half, Rect::from_center_half_size(Vec2::ZERO, floor));
     let line = palette::INK.alpha(0.09);
     canvas.line(&circle(Vec2::ZERO, 1.9), 0.07, line);
     for index in -7..=7 {

@@ -1,0 +1,421 @@
+//! volley: two players who jump, a net, a ball. Whoever's floor the ball meets loses one of five lives.
+#![doc = include_str!("volley.md")]
+
+use std::f32::consts::PI;
+
+use bevy::prelude::*;
+use bevy_rapier2d::prelude::Collider;
+use rand::RngExt as _;
+
+use crate::mdp::{Action, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng};
+use crate::sim::{Bodies, BodyKind, BodySpec, Environment, Outcome, within};
+
+/// Half the court's width and height.
+pub const COURT: Vec2 = Vec2::new(10.0, 6.0);
+/// Radius of a player, who is half a disc standing on its flat side.
+pub const PLAYER_RADIUS: f32 = 1.2;
+/// Radius of the ball.
+pub const BALL_RADIUS: f32 = 0.4;
+/// Height of the net's round top over the floor.
+pub const NET_HEIGHT: f32 = 2.6;
+/// Half the net's width.
+pub const NET_HALF: f32 = 0.15;
+/// Touches in a row that are allowed.
+pub const MOST_TOUCHES: u32 = 3;
+/// Lost rallies that lose the match.
+pub const LIVES: u32 = 5;
+
+const GRAVITY: f32 = 20.0;
+const RUN_SPEED: f32 = 8.0;
+const JUMP_SPEED: f32 = 9.0;
+/// What pulls on a player in the air: more than on the ball, for short hops.
+const PLAYER_GRAVITY: f32 = 22.0;
+/// Largest speed of the ball.
+const FASTEST: f32 = 16.0;
+/// Least speed at which the ball leaves a head, so that it never comes to rest there.
+const LEAST_BOUNCE: f32 = 10.0;
+/// Ticks within which touches of one player count once, as between head and net.
+const ONE_TOUCH: u32 = 6;
+const WALL_BOUNCE: f32 = 0.9;
+const NET_BOUNCE: f32 = 0.7;
+/// Where the ball comes from, over the net, and how fast it rises at first.
+const SERVE_HEIGHT: f32 = 0.0;
+const SERVE_RISE: f32 = 8.0;
+/// Sideways speeds of a serve: it comes down in the middle of the receiver's half, or somewhat off.
+const SERVE_SPEEDS: std::ops::Range<f32> = 2.6..6.4;
+const POINT: f32 = 1.0;
+const RETURN: f32 = 0.1;
+const TICK_SECONDS: f32 = 1.0 / 30.0;
+
+const BALL: usize = 0;
+const PLAYERS: [usize; 2] = [1, 2];
+const FLOOR: f32 = -COURT.y;
+/// Height of the ball on the head of a player who stands.
+const HEAD: f32 = FLOOR + PLAYER_RADIUS + BALL_RADIUS;
+
+/// The rules; every court is alike.
+#[derive(Resource, Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beach;
+
+/// State of one match.
+#[derive(Component, Debug, Clone)]
+pub struct Volley {
+    lives: [u32; 2],
+    /// Who has touched the ball last, since it has come over the net.
+    toucher: Option<usize>,
+    /// Touches in a row of that player.
+    in_a_row: u32,
+    /// Ticks since.
+    quiet: u32,
+    /// Whose half the ball is over.
+    over: usize,
+    touches: u32,
+    rally: u32,
+}
+
+impl Volley {
+    /// Rallies each slot may still lose.
+    pub fn lives(&self) -> [u32; 2] {
+        self.lives
+    }
+
+    /// Rallies each slot has won.
+    pub fn scores(&self) -> [u32; 2] {
+        [LIVES - self.lives[1], LIVES - self.lives[0]]
+    }
+
+    /// Touches since the serve.
+    pub fn touches(&self) -> u32 {
+        self.touches
+    }
+
+    /// Times the ball was played over the net since the serve.
+    pub fn rally(&self) -> u32 {
+        self.rally
+    }
+
+    /// Touches in a row of each slot since the ball came over the net.
+    pub fn in_a_row(&self) -> [u32; 2] {
+        [0, 1].map(|slot| if self.toucher == Some(slot) { self.in_a_row } else { 0 })
+    }
+
+    fn touch(&mut self, slot: usize) {
+        let again = self.toucher == Some(slot);
+        if !again || self.quiet > ONE_TOUCH {
+            self.in_a_row = if again { self.in_a_row + 1 } else { 1 };
+            self.touches += 1;
+        }
+        (self.toucher, self.quiet) = (Some(slot), 0);
+    }
+
+    fn serve(&mut self, bodies: &mut Bodies, receiver: usize, rng: &mut Rng) {
+        let across: f32 = rng.random_range(SERVE_SPEEDS);
+        bodies.place(BALL, Vec2::new(0.0, SERVE_HEIGHT));
+        bodies.set_velocity(BALL, Vec2::new(-side(receiver) * across, SERVE_RISE));
+        (self.toucher, self.in_a_row, self.over) = (None, 0, receiver);
+        (self.touches, self.rally) = (0, 0);
+    }
+
+    /// Sends the ball off a player with no less than the least speed, along the line between them.
+    fn bounce(bodies: &mut Bodies, player: usize) {
+        let apart = bodies.position(BALL) - bodies.position(player);
+        // The flat side below has one direction only.
+        let normal = if apart.y < 0.0 { Vec2::NEG_Y } else { apart.normalize_or(Vec2::Y) };
+        let velocity = bodies.velocity(BALL);
+        let leaving = (velocity - bodies.velocity(player)).dot(normal);
+        bodies.set_velocity(BALL, velocity + normal * (LEAST_BOUNCE - leaving).max(0.0));
+    }
+}
+
+/// `1` for the left slot, `−1` for the right one: what mirrors the court.
+fn side(slot: usize) -> f32 {
+    if slot == 0 { 1.0 } else { -1.0 }
+}
+
+/// A player around the middle of its flat side.
+pub fn player_outline() -> Vec<Vec2> {
+    (0..=20).map(|step| Vec2::from_angle(PI * step as f32 / 20.0) * PLAYER_RADIUS).collect()
+}
+
+/// Where a ball at `position` with `velocity` comes down to `height`, off the walls where it meets them.
+fn landing(position: Vec2, velocity: Vec2, height: f32) -> f32 {
+    let drop = (velocity.y.powi(2) + 2.0 * GRAVITY * (position.y - height)).max(0.0);
+    let x = position.x + velocity.x * (velocity.y + drop.sqrt()) / GRAVITY;
+    let wall = COURT.x - BALL_RADIUS;
+    if x.abs() > wall { x.signum() * (wall - (x.abs() - wall) * WALL_BOUNCE) } else { x }
+}
+
+/// How far in front of its middle a player heads a ball that comes down at `place` with about `velocity`, so that
+/// it comes down again as near as can be to the middle of the other half.
+fn lean(place: f32, velocity: Vec2) -> f32 {
+    let speed = velocity.length().max(LEAST_BOUNCE);
+    let down = -(speed * speed - velocity.x * velocity.x).max(0.0).sqrt();
+    let miss = |lean: f32| {
+        let across = lean / (PLAYER_RADIUS + BALL_RADIUS);
+        let normal = Vec2::new(across, (1.0 - across * across).max(0.0).sqrt());
+        let off = Vec2::new(velocity.x, down).reflect(normal);
+        let middle = 0.5 * COURT.x;
+        (landing(Vec2::new(place, HEAD), off, HEAD) - middle).abs()
+    };
+    let leans = (-2..=9).map(|step| 0.12 * step as f32);
+    leans.min_by(|a, b| miss(*a).total_cmp(&miss(*b))).unwrap_or(0.0)
+}
+
+impl Environment for Volley {
+    type Layout = Beach;
+
+    fn spec(_beach: &Beach) -> EnvironmentSpec {
+        EnvironmentSpec {
+            name: "volley".into(),
+            summary: "Jump, head the ball over the net, keep five lives.".into(),
+            observation: ObservationSpace::floats(&[
+                "own x",
+                "own y",
+                "own vx",
+                "own vy",
+                "ball x",
+                "ball y",
+                "ball vx",
+                "ball vy",
+                "other x",
+                "other y",
+                "other vx",
+                "other vy",
+                "touches in a row",
+            ]),
+            action: ActionSpace::discrete(&["wait", "back", "forward", "up", "up+back", "up+forward"]),
+            ticks_per_step: 2,
+            tick_seconds: TICK_SECONDS,
+            episode_limit: 3000,
+            teams: vec![0, 1],
+            rewards: vec![
+                RewardTerm::new(
+                    "point",
+                    POINT,
+                    "the ball meets the other floor, or the other touches it four times in a row",
+                ),
+                RewardTerm::new(
+                    "point against",
+                    -POINT,
+                    "the ball meets the own floor, or the own player touches it four times in a row",
+                ),
+                RewardTerm::new("return", RETURN, "the own touch brings the ball over the net"),
+            ],
+        }
+    }
+
+    fn build(_beach: &Beach) -> (Self, Vec<BodySpec>) {
+        let mut ball = BodySpec::new(BodyKind::Dynamic, Collider::ball(BALL_RADIUS), Vec2::ZERO);
+        ball.continuous = true;
+        let mut bodies = vec![ball];
+        for slot in 0..2 {
+            let dome = player_outline();
+            let collider = Collider::convex_hull(&dome).unwrap_or_else(|| Collider::ball(PLAYER_RADIUS));
+            let position = Vec2::new(-side(slot) * 0.5 * COURT.x, FLOOR);
+            let mut player = BodySpec::new(BodyKind::Kinematic, collider, position);
+            player.restitution = 1.0;
+            bodies.push(player);
+        }
+        let wall =
+            |x: f32, y: f32, half: Vec2| (Collider::cuboid(half.x, half.y), Vec2::new(x, y), WALL_BOUNCE);
+        let upright = Vec2::new(0.5, COURT.y + 1.0);
+        let post = Collider::capsule(Vec2::NEG_Y, Vec2::Y * (NET_HEIGHT - NET_HALF), NET_HALF);
+        // Each wall a body of its own: sooner found far away than all of them as one.
+        for (collider, position, restitution) in [
+            wall(-COURT.x - 0.5, 0.0, upright),
+            wall(COURT.x + 0.5, 0.0, upright),
+            wall(0.0, COURT.y + 0.5, Vec2::new(COURT.x, 0.5)),
+            (post, Vec2::Y * FLOOR, NET_BOUNCE),
+        ] {
+            let mut fixed = BodySpec::new(BodyKind::Fixed, collider, position);
+            fixed.restitution = restitution;
+            bodies.push(fixed);
+        }
+        let game =
+            Self { lives: [LIVES; 2], toucher: None, in_a_row: 0, quiet: 0, over: 0, touches: 0, rally: 0 };
+        (game, bodies)
+    }
+
+    fn gravity(_beach: &Beach) -> Vec2 {
+        Vec2::NEG_Y * GRAVITY
+    }
+
+    fn reset(&mut self, _beach: &Beach, bodies: &mut Bodies, rng: &mut Rng) {
+        self.lives = [LIVES; 2];
+        let receiver = usize::from(rng.random_bool(0.5));
+        self.serve(bodies, receiver, rng);
+    }
+
+    fn apply(&mut self, _beach: &Beach, bodies: &mut Bodies, actions: &[Action], _phase: u32) {
+        // Players reach the net and the wall, no farther.
+        let reach = (COURT.x - NET_HALF) / 2.0 - PLAYER_RADIUS;
+        for (slot, &player) in PLAYERS.iter().enumerate() {
+            let action = actions[slot].index();
+            let wish = [0.0, -RUN_SPEED, RUN_SPEED][action % 3] * side(slot);
+            let position = bodies.position(player);
+            let middle = -side(slot) * (COURT.x + NET_HALF) / 2.0;
+            let run = within(wish, position.x - middle, reach, TICK_SECONDS);
+            let rise = if position.y > FLOOR + 1e-3 {
+                let falling = bodies.velocity(player).y - PLAYER_GRAVITY * TICK_SECONDS;
+                falling.max((FLOOR - position.y) / TICK_SECONDS)
+            } else if action >= 3 {
+                JUMP_SPEED
+            } else {
+                0.0
+            };
+            bodies.set_velocity(player, Vec2::new(run, rise));
+        }
+    }
+
+    fn judge(
+        &mut self,
+        _beach: &Beach,
+        bodies: &mut Bodies,
+        rewards: &mut [f32],
+        rng: &mut Rng,
+    ) -> Option<EpisodeEnd> {
+        for (slot, &player) in PLAYERS.iter().enumerate() {
+            if bodies.touching(BALL, player) {
+                Self::bounce(bodies, player);
+                self.touch(slot);
+            }
+        }
+        self.quiet += 1;
+        let velocity = bodies.velocity(BALL);
+        if velocity.length_squared() > FASTEST * FASTEST {
+            bodies.set_velocity(BALL, velocity.clamp_length_max(FASTEST));
+        }
+        let position = bodies.position(BALL);
+        let over = usize::from(position.x > 0.0);
+        if over != self.over {
+            if self.toucher == Some(self.over) {
+                rewards[self.over] += RETURN;
+                self.rally += 1;
+            }
+            (self.over, self.toucher, self.in_a_row) = (over, None, 0);
+        }
+        let down = (position.y < FLOOR + BALL_RADIUS).then_some(over);
+        let foul = self.toucher.filter(|_| self.in_a_row > MOST_TOUCHES);
+        if let Some(loser) = down.or(foul) {
+            self.lives[loser] -= 1;
+            rewards[loser] -= POINT;
+            rewards[1 - loser] += POINT;
+            if self.lives[loser] == 0 {
+                return Some(EpisodeEnd::Terminated);
+            }
+            // Served to whoever lost the rally.
+            self.serve(bodies, loser, rng);
+        }
+        None
+    }
+
+    fn observe(&self, _beach: &Beach, bodies: &Bodies, slot: usize, vector: &mut [f32], _grid: &mut [u8]) {
+        let mirror = Vec2::new(side(slot), 1.0);
+        let parts = [(PLAYERS[slot], RUN_SPEED), (BALL, FASTEST), (PLAYERS[1 - slot], RUN_SPEED)];
+        for (entries, (body, speed)) in vector.chunks_exact_mut(4).zip(parts) {
+            let position = mirror * bodies.position(body) / COURT;
+            let velocity = mirror * bodies.velocity(body) / speed;
+            entries.copy_from_slice(&[position.x, position.y, velocity.x, velocity.y]);
+        }
+        // The own ones above zero, the other's below.
+        let touches = self.in_a_row().map(|touches| touches as f32 / MOST_TOUCHES as f32);
+        vector[12] = touches[slot] - touches[1 - slot];
+    }
+
+    fn outcome(&self, slot: usize) -> Outcome {
+        let score = self.lives[slot] as f32 - self.lives[1 - slot] as f32;
+        Outcome { success: self.lives[1 - slot] == 0, score }
+    }
+
+    fn caption(&self) -> Option<String> {
+        let [left, right] = self.scores();
+        Some(format!("{left} : {right}, first to {LIVES}   rally {}", self.rally))
+    }
+
+    /// Runs to where the ball will come down and stands under it so that it goes to the middle of the other half;
+    /// never jumps and never thinks of where the other one stands.
+    fn script(&self, _beach: &Beach, bodies: &Bodies, slot: usize) -> Action {
+        let mirror = Vec2::new(side(slot), 1.0);
+        let [ball, velocity] = [bodies.position(BALL), bodies.velocity(BALL)].map(|vector| mirror * vector);
+        let own = mirror.x * bodies.position(PLAYERS[slot]).x;
+        let falls = landing(ball, velocity, HEAD);
+        let home = -0.5 * COURT.x;
+        let aim = if ball.x < 0.0 && falls < 0.5 { falls - lean(falls, velocity) } else { home };
+        Action::Discrete(if aim > own + 0.28 {
+            2
+        } else if aim < own - 0.28 {
+            1
+        } else {
+            0
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mdp::{Stream, rng};
+    use crate::sim::environment::still::Still;
+
+    fn match_of(seed: u64) -> (Volley, Still, Rng) {
+        let (mut game, bodies) = Volley::build(&Beach);
+        let (mut still, mut rng) = (Still::of(&bodies), rng(seed, Stream::Environment, 0));
+        game.reset(&Beach, &mut still.bodies(), &mut rng);
+        (game, still, rng)
+    }
+
+    #[test]
+    fn the_ball_on_the_floor_costs_a_life_and_the_fifth_one_the_match() {
+        let (mut game, mut still, mut rng) = match_of(1);
+        for lost in 1..=LIVES {
+            let mut rewards = [0.0; 2];
+            still.bodies().place(BALL, Vec2::new(-5.0, FLOOR + 0.2));
+            let end = game.judge(&Beach, &mut still.bodies(), &mut rewards, &mut rng);
+            assert_eq!(rewards, [-POINT, POINT]);
+            assert_eq!(game.lives(), [LIVES - lost, LIVES]);
+            assert_eq!(end.is_some(), lost == LIVES);
+        }
+        assert_eq!(game.outcome(1), Outcome { success: true, score: 5.0 });
+    }
+
+    #[test]
+    fn a_fourth_touch_in_a_row_loses_the_rally_and_the_way_over_the_net_forgives_all() {
+        let (mut game, mut still, mut rng) = match_of(1);
+        let mut play = |game: &mut Volley, x: f32, touches: u32| {
+            let mut rewards = [0.0; 2];
+            still.bodies().place(BALL, Vec2::new(x, 0.0));
+            for _ in 0..touches {
+                game.quiet = ONE_TOUCH + 1;
+                game.touch(0);
+                // Still the same touch.
+                game.touch(0);
+            }
+            game.judge(&Beach, &mut still.bodies(), &mut rewards, &mut rng);
+            rewards
+        };
+        play(&mut game, -1.0, 0);
+        assert_eq!(play(&mut game, -1.0, MOST_TOUCHES), [0.0; 2]);
+        assert_eq!(play(&mut game, 1.0, 0), [RETURN, 0.0]);
+        play(&mut game, -1.0, 0);
+        assert_eq!(play(&mut game, -1.0, MOST_TOUCHES + 1), [-POINT, POINT]);
+    }
+
+    #[test]
+    fn serves_come_down_where_the_receiver_can_be() {
+        for seed in 0..200 {
+            let (game, mut still, _) = match_of(seed);
+            let bodies = still.bodies();
+            let place = landing(bodies.position(BALL), bodies.velocity(BALL), HEAD) * side(game.over);
+            assert!((-9.0..-2.0).contains(&place), "{place}");
+        }
+    }
+
+    #[test]
+    fn no_ball_rests_on_a_head() {
+        let (_, mut still, _) = match_of(1);
+        let mut bodies = still.bodies();
+        bodies.place(BALL, Vec2::new(-5.0, HEAD));
+        Volley::bounce(&mut bodies, PLAYERS[0]);
+        assert!((bodies.velocity(BALL) - Vec2::Y * LEAST_BOUNCE).length() < 1e-4);
+    }
+}
