@@ -203,3 +203,15 @@ fn brick_breaker_pays_for_bricks_and_its_script_breaks_more_than_chance() {
     let most = bricks + 0.05 * (random.score.mean + 3.0);
     assert!((bricks..=most).contains(&random.episode_return.mean), "{random:?}");
 }
+
+/// Whoever aims hits more than whoever moves at random, and what is counted is what is paid.
+#[test]
+fn meteor_field_pays_for_rocks_and_its_script_hits_more_than_chance() {
+    let world = WorldChoice::new("meteor-field", None).unwrap();
+    let [random, scripted] = [Controller::Random, Controller::Scripted]
+        .map(|player| entropy_arcade::app::evaluate_player(&world, player, 16, 1));
+    assert!(random.score.mean < 2500.0 && scripted.score.mean > 6000.0, "{random:?} {scripted:?}");
+    // A hundredth for every point, less two for every ship; at random nearly always all three.
+    let lost = random.score.mean / 100.0 - random.episode_return.mean;
+    assert!((4.0..=6.001).contains(&lost), "{random:?}");
+}

@@ -12,6 +12,7 @@ mod effects;
 mod follow;
 pub mod input;
 mod lava_room;
+mod meteor_field;
 mod paddle_duel;
 pub mod paint;
 pub mod palette;
@@ -75,6 +76,7 @@ pub fn plugin(app: &mut App) {
             lava_room::plugin,
             paddle_duel::plugin,
             brick_breaker::plugin,
+            meteor_field::plugin,
             classic_control::plugin,
             input::plugin,
         ));

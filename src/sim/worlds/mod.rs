@@ -3,6 +3,7 @@
 pub mod brick_breaker;
 pub mod classic_control;
 pub mod lava_room;
+pub mod meteor_field;
 pub mod paddle_duel;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use crate::mdp::{EnvironmentSpec, WorldOptions};
 use brick_breaker::{BrickBreaker, Rules};
 use classic_control::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
 use lava_room::LavaRoom;
+use meteor_field::{MeteorField, Space};
 use paddle_duel::{Court, PaddleDuel};
 
 /// Every world: its name, and what makes it of what was asked for.
@@ -24,6 +26,7 @@ const WORLDS: &[(&str, Make)] = &[
     ("lava-room", |asked| Ok(WorldChoice::of::<LavaRoom>(asked.level()?))),
     ("paddle-duel", |asked| asked.nothing().map(|()| WorldChoice::of::<PaddleDuel>(Court))),
     ("brick-breaker", |asked| asked.nothing().map(|()| WorldChoice::of::<BrickBreaker>(Rules))),
+    ("meteor-field", |asked| asked.nothing().map(|()| WorldChoice::of::<MeteorField>(Space))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
     ("acrobot", |asked| Ok(WorldChoice::of::<Acrobot>(asked.classic()?))),
     ("mountain-car", |asked| Ok(WorldChoice::of::<MountainCar>(asked.classic()?))),
