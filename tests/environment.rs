@@ -215,3 +215,24 @@ fn meteor_field_pays_for_rocks_and_its_script_hits_more_than_chance() {
     let lost = random.score.mean / 100.0 - random.episode_return.mean;
     assert!((4.0..=6.001).contains(&lost), "{random:?}");
 }
+
+/// Whoever has a plan carries the beam to its zone, by chance nobody does; and the beam's ends stay in the hands.
+#[test]
+fn beam_carry_is_carried_by_its_script_and_nobody_lets_go() {
+    let world = WorldChoice::new("beam-carry", None).unwrap();
+    let [random, scripted] = [Controller::Random, Controller::Scripted]
+        .map(|player| entropy_arcade::app::evaluate_player(&world, player, 32, 1));
+    assert!(random.success < 0.1 && scripted.success > 0.9, "{random:?} {scripted:?}");
+    let mut app = random_app(&world, 8, 4, 1);
+    for _ in 0..500 {
+        run_agent_step(app.world_mut());
+        let mut query = app.world_mut().query::<&Seats>();
+        for seats in query.iter(app.world()) {
+            let [one, other] = [0, 1].map(|slot| seats.observations.row(slot).0);
+            let mate = Vec2::new(one[4], one[5]);
+            assert!((mate.length() - 1.0).abs() < 0.05, "{mate} beams apart");
+            assert_eq!(mate, -Vec2::new(other[4], other[5]));
+            assert_eq!((&one[6..8], &one[2..4]), (&other[2..4], &other[6..8]));
+        }
+    }
+}

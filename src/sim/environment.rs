@@ -263,3 +263,13 @@ pub trait Environment: Component<Mutability = Mutable> + Sized {
         Action::Discrete(0)
     }
 }
+
+/// Bodies where `specs` put them, without shapes: for tests of rules that need no tick to pass.
+#[cfg(test)]
+pub(super) fn still(specs: &[BodySpec]) -> (RigidBodySet, Vec<RigidBodyHandle>) {
+    use bevy_rapier2d::rapier::dynamics::RigidBodyBuilder;
+    let mut set = RigidBodySet::new();
+    let builders = specs.iter().map(|spec| RigidBodyBuilder::dynamic().translation(spec.position));
+    let handles = builders.map(|builder| set.insert(builder)).collect();
+    (set, handles)
+}

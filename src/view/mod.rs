@@ -4,6 +4,7 @@
 //! shapes, lets them follow the bodies and moves what only the eye needs. Numbers and buttons are
 //! left to `panel`.
 
+mod beam_carry;
 mod brick_breaker;
 mod classic_control;
 mod digits;
@@ -77,6 +78,7 @@ pub fn plugin(app: &mut App) {
             paddle_duel::plugin,
             brick_breaker::plugin,
             meteor_field::plugin,
+            beam_carry::plugin,
             classic_control::plugin,
             input::plugin,
         ));

@@ -244,16 +244,16 @@ impl Environment for MeteorField {
 
 #[cfg(test)]
 mod tests {
-    use bevy_rapier2d::rapier::dynamics::{RigidBodyBuilder, RigidBodyHandle, RigidBodySet};
+    use bevy_rapier2d::rapier::dynamics::{RigidBodyHandle, RigidBodySet};
 
     use super::*;
     use crate::mdp::{Stream, rng};
+    use crate::sim::environment::still;
 
     /// A game with one rock of `size` alone at `position`, its bodies, and luck.
     fn one_rock(size: usize, position: Vec2) -> (MeteorField, RigidBodySet, Vec<RigidBodyHandle>, Rng) {
         let (mut game, specs) = MeteorField::build(&Space);
-        let mut set = RigidBodySet::new();
-        let handles: Vec<_> = specs.iter().map(|_| set.insert(RigidBodyBuilder::dynamic())).collect();
+        let (mut set, handles) = still(&specs);
         let mut bodies = Bodies { set: &mut set, handles: &handles, touch: None };
         let mut luck = rng(1, Stream::Environment, 0);
         game.reset(&Space, &mut bodies, &mut luck);
@@ -265,17 +265,18 @@ mod tests {
 
     #[test]
     fn a_shot_splits_a_rock_and_is_paid_by_its_size() {
-        for (size, points, left) in [(2, 0.2, 2), (1, 0.5, 2), (0, 1.0, 2)] {
+        for size in 0..ROCK_RADII.len() {
             let (mut game, mut set, handles, mut luck) = one_rock(size, Vec2::new(5.0, 5.0));
             let mut bodies = Bodies { set: &mut set, handles: &handles, touch: None };
             game.shots[2] = 9;
             bodies.place(FIRST_SHOT + 2, Vec2::new(5.0, 5.2));
             let mut rewards = [0.0];
             assert_eq!(game.judge(&Space, &mut bodies, &mut rewards, &mut luck), None);
-            assert_eq!((rewards[0], game.points as f32 * POINT, game.shots[2]), (points, points, 0));
+            assert!((rewards[0] - [1.0, 0.5, 0.2][size]).abs() < 1e-6);
+            assert_eq!((game.points, game.shots[2]), ([100, 50, 20][size], 0));
             // Where the last small rock was hit, the next wave has come.
             let sizes: Vec<usize> = game.rocks.iter().flatten().map(|rock| rock.size).collect();
-            assert_eq!((sizes.len(), game.wave), (left + usize::from(size == 0), 1 + u32::from(size == 0)));
+            assert_eq!((sizes.len(), game.wave), if size == 0 { (3, 2) } else { (2, 1) });
             assert!(sizes.iter().all(|&now| now == size.checked_sub(1).unwrap_or(2)));
         }
     }

@@ -1,5 +1,6 @@
 //! The worlds that come with the arcade: one module each, and one line here.
 
+pub mod beam_carry;
 pub mod brick_breaker;
 pub mod classic_control;
 pub mod lava_room;
@@ -15,6 +16,7 @@ use bevy::prelude::*;
 use super::level::{Level, LevelError};
 use super::{Environment, EnvironmentPlugin, SimConfig};
 use crate::mdp::{EnvironmentSpec, WorldOptions};
+use beam_carry::{BeamCarry, Hall};
 use brick_breaker::{BrickBreaker, Rules};
 use classic_control::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
 use lava_room::LavaRoom;
@@ -27,6 +29,7 @@ const WORLDS: &[(&str, Make)] = &[
     ("paddle-duel", |asked| asked.nothing().map(|()| WorldChoice::of::<PaddleDuel>(Court))),
     ("brick-breaker", |asked| asked.nothing().map(|()| WorldChoice::of::<BrickBreaker>(Rules))),
     ("meteor-field", |asked| asked.nothing().map(|()| WorldChoice::of::<MeteorField>(Space))),
+    ("beam-carry", |asked| asked.nothing().map(|()| WorldChoice::of::<BeamCarry>(Hall))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
     ("acrobot", |asked| Ok(WorldChoice::of::<Acrobot>(asked.classic()?))),
     ("mountain-car", |asked| Ok(WorldChoice::of::<MountainCar>(asked.classic()?))),
