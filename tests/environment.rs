@@ -108,3 +108,36 @@ fn brick_breaker_pays_for_bricks_and_its_script_breaks_more_than_chance() {
     let most = bricks + 0.05 * (random.score.mean + 3.0);
     assert!((bricks..=most).contains(&random.episode_return.mean), "{random:?}");
 }
+
+/// Whoever aims hits more than whoever moves at random, and what is counted is what is paid.
+#[test]
+fn meteor_field_pays_for_rocks_and_its_script_hits_more_than_chance() {
+    let world = WorldChoice::new("meteor-field", None).unwrap();
+    let [random, scripted] = [Controller::Random, Controller::Scripted]
+        .map(|player| entropy_arcade::app::evaluate_player(&world, player, 16, 1));
+    assert!(random.score.mean < 2500.0 && scripted.score.mean > 6000.0, "{random:?} {scripted:?}");
+    // A hundredth for every point, less two for every ship; at random nearly always all three.
+    let lost = random.score.mean / 100.0 - random.episode_return.mean;
+    assert!((4.0..=6.001).contains(&lost), "{random:?}");
+}
+
+/// Whoever has a plan carries the beam to its zone, by chance nobody does; and the beam's ends stay in the hands.
+#[test]
+fn beam_carry_is_carried_by_its_script_and_nobody_lets_go() {
+    let world = WorldChoice::new("beam-carry", None).unwrap();
+    let [random, scripted] = [Controller::Random, Controller::Scripted]
+        .map(|player| entropy_arcade::app::evaluate_player(&world, player, 32, 1));
+    assert!(random.success < 0.1 && scripted.success > 0.9, "{random:?} {scripted:?}");
+    let mut app = random_app(&world, 8, 4, 1);
+    for _ in 0..500 {
+        run_agent_step(app.world_mut());
+        let mut query = app.world_mut().query::<&Seats>();
+        for seats in query.iter(app.world()) {
+            let [one, other] = [0, 1].map(|slot| seats.observations.row(slot).0);
+            let mate = Vec2::new(one[4], one[5]);
+            assert!((mate.length() - 1.0).abs() < 0.05, "{mate} beams apart");
+            assert_eq!(mate, -Vec2::new(other[4], other[5]));
+            assert_eq!((&one[6..8], &one[2..4]), (&other[2..4], &other[6..8]));
+        }
+    }
+}

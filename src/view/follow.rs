@@ -43,9 +43,6 @@ impl Follows {
     }
 }
 
-/// Seconds within which a tick counts as over at once: a little more than a frame at 60 Hz.
-const FRAME: f32 = 0.02;
-
 /// Adds the system.
 pub(super) fn plugin(app: &mut App) {
     app.add_systems(PostUpdate, follow.run_if(resource_exists::<Spec>).in_set(ViewSystems::Follow));
@@ -60,8 +57,6 @@ fn follow(
 ) {
     // A tick's motion is drawn over the time the tick lasts; where that is within one frame, poses are taken as
     // they are.
-    // A tick's motion is drawn over the time the tick lasts; where that is within one frame, poses are
-    // taken as they are.
     let paced = pace.filter(|pace| !pace.unlimited);
     let lasts = paced.map_or(0.0, |pace| spec.tick_seconds / pace.speed.max(0.01));
     let lasts = if lasts > FRAME { lasts } else { 0.0 };

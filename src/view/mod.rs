@@ -4,6 +4,7 @@
 //! shapes, lets them follow the bodies and moves what only the eye needs. Numbers and buttons are
 //! left to `panel`.
 
+mod beam_carry;
 mod brick_breaker;
 mod classic_control;
 mod court;
@@ -12,6 +13,7 @@ pub mod display;
 mod effects;
 mod follow;
 pub mod input;
+mod meteor_field;
 mod paddle_duel;
 pub mod paint;
 pub mod palette;
@@ -76,10 +78,11 @@ pub fn plugin(app: &mut App) {
             effects::plugin,
             rooms::plugin,
             court::plugin,
-            lava_room::plugin,
             paddle_duel::plugin,
             brick_breaker::plugin,
             volley::plugin,
+            meteor_field::plugin,
+            beam_carry::plugin,
             classic_control::plugin,
             input::plugin,
         ));

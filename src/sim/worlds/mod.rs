@@ -1,8 +1,10 @@
 //! The worlds that come with the arcade: one module each, and one line here.
 
+pub mod beam_carry;
 pub mod brick_breaker;
 pub mod classic_control;
 pub mod lava_room;
+pub mod meteor_field;
 pub mod paddle_duel;
 pub mod rooms;
 pub mod volley;
@@ -16,8 +18,10 @@ use bevy::prelude::*;
 use super::level::{Level, LevelError};
 use super::{Environment, EnvironmentPlugin, SimConfig};
 use crate::mdp::{EnvironmentSpec, WorldOptions};
+use beam_carry::{BeamCarry, Hall};
 use brick_breaker::{BrickBreaker, Rules};
 use classic_control::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
+use meteor_field::{MeteorField, Space};
 use paddle_duel::{Court, PaddleDuel};
 use rooms::{Room, Rooms, Rules as RoomRules};
 use volley::{Beach, Volley};
@@ -28,6 +32,8 @@ const WORLDS: &[(&str, Make)] = &[
     ("paddle-duel", |asked| asked.nothing().map(|()| WorldChoice::of::<PaddleDuel>(Court))),
     ("brick-breaker", |asked| asked.nothing().map(|()| WorldChoice::of::<BrickBreaker>(Rules))),
     ("volley", |asked| asked.nothing().map(|()| WorldChoice::of::<Volley>(Beach))),
+    ("meteor-field", |asked| asked.nothing().map(|()| WorldChoice::of::<MeteorField>(Space))),
+    ("beam-carry", |asked| asked.nothing().map(|()| WorldChoice::of::<BeamCarry>(Hall))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
     ("acrobot", |asked| Ok(WorldChoice::of::<Acrobot>(asked.classic()?))),
     ("mountain-car", |asked| Ok(WorldChoice::of::<MountainCar>(asked.classic()?))),
