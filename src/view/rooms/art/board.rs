@@ -13,6 +13,13 @@ pub const RISE: f32 = 0.14;
 /// Layers of running arrows: each has its own of the three chevrons of a cell.
 pub const ARROWS: usize = 3;
 
+/// How far the gloss on ice goes to the right for every cell that it goes up.
+const GLOSS_LEAN: f32 = 0.62;
+/// How far apart its lines are, in cells along a row.
+const GLOSS_GAP: f32 = 1.7;
+/// Where its lines begin, how wide they are, and how clearly they are seen.
+const GLOSS: [(f32, f32, f32); 3] = [(0.1, 0.22, 0.1), (0.36, 0.06, 0.16), (1.05, 0.1, 0.06)];
+
 /// Everything that never moves.
 pub fn paint_board(canvas: &mut Paint, plan: &RoomPlan) {
     let level = &plan.level;
@@ -64,41 +71,51 @@ fn centers(level: &Level) -> impl Fn(Place) -> Vec2 {
     |(column, row)| level.center(column, row)
 }
 
-/// One sheet over all cells of ice that touch, with light on its far edge.
+/// One sheet over all cells of ice that touch, with gloss that runs across it.
 fn paint_ice(canvas: &mut Paint, level: &Level) {
     let ice = |cell| cell == Cell::Ice;
     for center in level.places(ice).map(centers(level)) {
-        canvas.soft(&rounded(center, Vec2::splat(0.38), 0.2), 0.45, palette::ICE.alpha(0.06));
+        canvas.soft(&rounded(center, Vec2::splat(0.36), 0.2), 0.4, palette::ICE.alpha(0.05));
     }
-    let body = palette::ICE_DEEP.mix(palette::FLOOR, 0.3);
+    let (body, pale) = (palette::ICE_DEEP.mix(palette::FLOOR, 0.22), palette::ICE.mix(palette::INK, 0.4));
     for (column, row) in level.places(ice) {
-        let center = level.center(column, row);
         let radii = corners(level, column, row, Cell::Ice, 0.2);
-        canvas.fill(&rounded_where(center, Vec2::splat(0.5), radii), body.solid());
+        let sheet = rounded_where(level.center(column, row), Vec2::splat(0.5), radii);
+        canvas.fill(&sheet, body.solid());
     }
     for (column, row) in level.places(ice) {
         let center = level.center(column, row);
-        let pale = palette::ICE_DEEP.mix(palette::ICE, 0.34);
-        canvas.soft(&rounded(center + Vec2::new(-0.04, 0.05), Vec2::splat(0.2), 0.2), 0.34, pale.alpha(0.55));
-        // Broad and narrow gloss, all slanted alike, as from one window.
-        let scatter = scatter(level, (column, row), 0);
-        let slide = 0.12 * (scatter * 1.7).sin();
-        for (offset, width, alpha) in [(-0.12 + slide, 0.1, 0.26), (0.06 + slide, 0.035, 0.34)] {
-            let reach = 0.24 + 0.06 * (scatter * 2.3).cos();
-            let lean = Vec2::new(0.55, 0.83) * reach;
-            let at = center + Vec2::new(offset, 0.0);
-            canvas.stroke(&[at - lean, at + lean], width, palette::ICE.mix(palette::INK, 0.5).alpha(alpha));
+        let next = |way: Direction| way.from((column, row)).is_some_and(|(x, y)| ice(level.cell(x, y)));
+        for (start, width, alpha) in GLOSS {
+            // Strokes go on in the next cell of ice and keep off the sheet's edge.
+            let reach = |way: Direction| if next(way) { 0.5 } else { 0.46 - width / 2.0 };
+            let [up, down, left, right] = Direction::ALL.map(reach);
+            let free = Rect::from_corners(center - Vec2::new(left, down), center + Vec2::new(right, up));
+            for line in -1..=1 {
+                let foot = (center.x - GLOSS_LEAN * center.y - start) / GLOSS_GAP;
+                let foot = (foot.round() + line as f32) * GLOSS_GAP + start;
+                if let Some(ends) = within(free, foot) {
+                    canvas.stroke(&ends, width, pale.alpha(alpha));
+                }
+            }
         }
-        let edge = |dy: isize| row.checked_add_signed(dy).is_none_or(|row| !ice(level.cell(column, row)));
-        if edge(-1) {
-            let rim = Rect::from_corners(center + Vec2::new(-0.4, 0.36), center + Vec2::new(0.4, 0.5));
-            canvas.ramp(rim, palette::INK.alpha(0.5), palette::INK.alpha(0.0));
+        if !next(Direction::Up) {
+            let rim = Rect::from_corners(center + Vec2::new(-0.38, 0.4), center + Vec2::new(0.38, 0.5));
+            canvas.ramp(rim, palette::INK.alpha(0.45), palette::INK.alpha(0.0));
         }
-        if edge(1) {
-            let rim = Rect::from_corners(center + Vec2::new(-0.4, -0.5), center + Vec2::new(0.4, -0.34));
-            canvas.ramp(rim, palette::NIGHT.alpha(0.0), palette::NIGHT.alpha(0.35));
+        if !next(Direction::Down) {
+            let rim = Rect::from_corners(center + Vec2::new(-0.4, -0.5), center + Vec2::new(0.4, -0.36));
+            canvas.ramp(rim, palette::NIGHT.alpha(0.0), palette::NIGHT.alpha(0.4));
         }
     }
+}
+
+/// The part within `free` of the slanted line that crosses the x axis at `foot`.
+fn within(free: Rect, foot: f32) -> Option<[Vec2; 2]> {
+    let low = free.min.y.max((free.min.x - foot) / GLOSS_LEAN);
+    let high = free.max.y.min((free.max.x - foot) / GLOSS_LEAN);
+    let point = |y: f32| Vec2::new(foot + GLOSS_LEAN * y, y);
+    (high - low > 0.02).then(|| [point(low), point(high)])
 }
 
 /// One-way cells: a lane with walls on both sides and a closed end, and chevrons that lie still.
@@ -162,7 +179,7 @@ fn paint_lava(canvas: &mut Paint, level: &Level) {
 
 /// Where a crate belongs: four corners and a cross.
 fn paint_mark(canvas: &mut Paint, center: Vec2) {
-    canvas.fill(&rounded(center, Vec2::splat(0.42), 0.12), palette::AMBER.alpha(0.07));
+    canvas.fill(&rounded(center, Vec2::splat(0.42), 0.12), palette::AMBER.alpha(0.03));
     for corner in [Vec2::ONE, Vec2::new(-1.0, 1.0), Vec2::NEG_ONE, Vec2::new(1.0, -1.0)] {
         let at = center + corner * 0.42;
         for arm in [Vec2::X, Vec2::Y] {
@@ -178,12 +195,12 @@ fn paint_mark(canvas: &mut Paint, center: Vec2) {
 fn paint_lane(canvas: &mut Paint, [from, to]: [Vec2; 2]) {
     let (middle, reach) = ((from + to) / 2.0, (to - from).abs() / 2.0);
     let lane = rounded(middle, reach + 0.4, 0.4);
-    canvas.fill(&lane, palette::CRIMSON.alpha(0.07));
-    canvas.line(&lane, 0.025, palette::CRIMSON.alpha(0.3));
+    canvas.fill(&lane, palette::CRIMSON.alpha(0.035));
+    canvas.line(&lane, 0.02, palette::CRIMSON.alpha(0.13));
     let steps = (from.distance(to) * 2.0).round() as usize;
     for step in 0..=steps {
         let at = from.lerp(to, step as f32 / steps.max(1) as f32);
-        canvas.fill(&circle(at, 0.035), palette::CRIMSON.alpha(0.4));
+        canvas.fill(&circle(at, 0.03), palette::CRIMSON.alpha(0.3));
     }
 }
 
@@ -205,7 +222,13 @@ fn paint_walls(canvas: &mut Paint, level: &Level) {
         }
     }
     let top: Tone = palette::WALL.mix(palette::INK, 0.045);
-    for center in level.places(wall).map(centers(level)) {
+    // Tiles where walls end; what lies deeper is plain.
+    let outer = |&(column, row): &Place| {
+        let around = |place: usize| place.saturating_sub(1)..=place + 1;
+        let mut cells = around(column).flat_map(|x| around(row).map(move |y| (x, y)));
+        cells.any(|(x, y)| !wall(level.cell(x, y)))
+    };
+    for center in level.places(wall).filter(outer).map(centers(level)) {
         canvas.fill(&rounded(center, Vec2::splat(0.4), 0.16), top.solid());
     }
 }

@@ -64,27 +64,32 @@ pub fn paint_eyes(canvas: &mut Paint, mood: Mood) {
 /// The chaser's horns, which stand out behind its head.
 pub fn paint_horns(canvas: &mut Paint) {
     for side in [-1.0, 1.0] {
-        let at = |x: f32, y: f32| Vec2::new(side * x, y);
-        // A curved horn as a band between its outer and its inner edge.
-        for (more, tone) in [(0.03, palette::NIGHT), (0.0, palette::INK)] {
-            let outer: Vec<Vec2> =
-                [at(0.33 + more, 0.1), at(0.4 + more, 0.3), at(0.33 + more, 0.48 + more)].to_vec();
-            let inner: Vec<Vec2> =
-                [at(0.12 - more, 0.26), at(0.24 - more, 0.32), at(0.32, 0.48 + more)].to_vec();
-            canvas.band([&outer, &inner], tone.solid(), tone.solid());
+        // Points of a curve from `a` to `c` that bends towards `b`.
+        let bend = |a: Vec2, b: Vec2, c: Vec2| -> Vec<Vec2> {
+            let point = |step: u8| {
+                let share = f32::from(step) / 8.0;
+                a.lerp(b, share).lerp(b.lerp(c, share), share) * Vec2::new(side, 1.0)
+            };
+            (0..=8).map(point).collect()
+        };
+        let tip = Vec2::new(0.33, 0.6);
+        // Once larger and dark, once as they are.
+        for (more, tone) in [(0.035, palette::NIGHT), (0.0, palette::INK)] {
+            let end = tip + Vec2::new(0.0, 1.6 * more);
+            let outer = bend(Vec2::new(0.34 + more, 0.06), Vec2::new(0.54 + more, 0.34), end);
+            let inner = bend(Vec2::new(0.08 - more, 0.26), Vec2::new(0.33 - more, 0.3 + more), end);
+            canvas.band([&outer, &inner], tone.solid(), tone.mix(palette::CRIMSON, 0.25).solid());
         }
-        let stripe = [at(0.2, 0.33), at(0.385, 0.25)];
-        canvas.stroke(&stripe, 0.04, palette::CRIMSON.solid());
     }
 }
 
 /// The glow around the chaser: spikes that turn.
 pub fn paint_aura(canvas: &mut Paint) {
-    canvas.soft(&circle(Vec2::ZERO, 0.36), 0.4, palette::CRIMSON.alpha(0.4));
+    canvas.soft(&circle(Vec2::ZERO, 0.34), 0.36, palette::CRIMSON.alpha(0.28));
     for spike in 0..12 {
         let way = Vec2::from_angle(TAU * spike as f32 / 12.0);
-        let (foot, side) = (way * 0.42, way.perp() * 0.075);
-        canvas.fill(&[foot - side, way * 0.58, foot + side], palette::CRIMSON.alpha(0.85));
+        let (foot, side) = (way * 0.45, way.perp() * 0.055);
+        canvas.fill(&[foot - side, way * 0.56, foot + side], palette::CRIMSON.alpha(0.8));
     }
 }
 

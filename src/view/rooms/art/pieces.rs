@@ -159,14 +159,14 @@ pub fn paint_plate(canvas: &mut Paint, pressed: bool) {
     }
 }
 
-/// A ring that opens, with eight sparks flying ahead of it.
+/// A ring that opens, with sparks flying ahead of it.
 pub fn paint_burst(canvas: &mut Paint, tone: Tone) {
-    canvas.soft(&circle(Vec2::ZERO, 0.2), 0.3, tone.alpha(0.35));
-    canvas.line(&circle(Vec2::ZERO, 0.4), 0.05, tone.solid());
-    for spark in 0..8 {
-        let way = Vec2::from_angle(std::f32::consts::TAU * (spark as f32 + 0.5) / 8.0);
-        let reach = if spark % 2 == 0 { 0.58 } else { 0.5 };
-        canvas.fill(&circle(way * reach, 0.035), tone.mix(palette::INK, 0.4).solid());
+    canvas.soft(&circle(Vec2::ZERO, 0.12), 0.3, tone.alpha(0.22));
+    canvas.line(&circle(Vec2::ZERO, 0.36), 0.035, tone.solid());
+    for spark in 0..12 {
+        let way = Vec2::from_angle(std::f32::consts::TAU * (spark as f32 + 0.5) / 12.0);
+        let (reach, size) = if spark % 2 == 0 { (0.54, 0.022) } else { (0.45, 0.015) };
+        canvas.fill(&circle(way * reach, size), tone.mix(palette::INK, 0.4).solid());
     }
 }
 
