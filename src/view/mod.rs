@@ -24,6 +24,8 @@ mod tail;
 mod volley;
 
 use bevy::app::PluginGroupBuilder;
+use bevy::asset::AssetEventSystems;
+use bevy::camera::visibility::VisibilitySystems;
 use bevy::prelude::*;
 use bevy::transform::TransformSystems;
 use bevy::window::{PresentMode, WindowResolution};
@@ -70,7 +72,10 @@ pub fn plugin(app: &mut App) {
             PostUpdate,
             (ViewSystems::Arrange, ViewSystems::Furnish, ViewSystems::Follow, ViewSystems::Animate)
                 .chain()
-                .before(TransformSystems::Propagate),
+                .before(TransformSystems::Propagate)
+                // What appears is drawn in the same frame: a board that is exchanged must not blink.
+                .before(VisibilitySystems::VisibilityPropagate)
+                .before(AssetEventSystems),
         )
         .add_plugins((
             stage::plugin,

@@ -3,6 +3,7 @@
 use bevy::prelude::*;
 
 use crate::agent::Controller;
+use crate::sim::level::Colour;
 
 /// One colour of the palette, as sRGB bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,30 @@ pub const EMBER_DEEP: Tone = Tone(0xb0, 0x35, 0x2f);
 pub const WOOD: Tone = Tone(0xc4, 0x97, 0x69);
 /// Edges of crates.
 pub const WOOD_DARK: Tone = Tone(0x8b, 0x66, 0x47);
+
+/// Ice, where light falls on it.
+pub const ICE: Tone = Tone(0xbd, 0xe6, 0xf6);
+/// Ice, where it is deep.
+pub const ICE_DEEP: Tone = Tone(0x3f, 0x76, 0x98);
+/// Hazards: what strikes whoever comes near.
+pub const CRIMSON: Tone = Tone(0xff, 0x3d, 0x5e);
+/// Plates, and the gates that they hold open.
+pub const LIME: Tone = Tone(0xc2, 0xe6, 0x6c);
+/// Red keys and doors.
+pub const RUBY: Tone = Tone(0xf0, 0x56, 0x4f);
+/// Yellow keys and doors.
+pub const CITRINE: Tone = Tone(0xf6, 0xd8, 0x4e);
+/// Blue keys and doors.
+pub const COBALT: Tone = Tone(0x4f, 0x86, 0xf7);
+
+/// The colour of keys and doors of `colour`.
+pub fn key(colour: Colour) -> Tone {
+    match colour {
+        Colour::Red => RUBY,
+        Colour::Yellow => CITRINE,
+        Colour::Blue => COBALT,
+    }
+}
 
 /// The colour that stands for whoever plays.
 pub fn of(controller: &Controller) -> Tone {

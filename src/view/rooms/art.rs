@@ -1,197 +1,199 @@
-//! Painting of the rooms' meshes: once for every level, shared by all stages.
+//! Meshes of the rooms: pieces that all levels share, and boards that are painted when a level first comes up.
+
+mod board;
+mod figures;
+mod pieces;
+
+use std::collections::HashMap;
 
 use bevy::prelude::*;
 
-use crate::sim::level::{Cell, Level};
-use crate::sim::worlds::rooms::{CRATE_HALF, Rooms, WALKER_RADIUS};
-use crate::view::effects::Art;
-use crate::view::paint::{Paint, circle, polygon, rounded, rounded_where};
-use crate::view::palette::{self, BLACK, Tone};
-use crate::view::stage::StageSize;
+use crate::sim::level::{Cell, Colour};
+use crate::sim::worlds::rooms::{CRATE_HALF, RoomPlan, Rooms, WALKER_RADIUS};
+use crate::view::effects::{Art, Shimmer};
+use crate::view::paint::{Paint, circle, rounded};
+use crate::view::palette::{self, BLACK};
+use crate::view::stage::{Detail, StageSize};
+use board::{ARROWS, RISE};
+pub use figures::Mood;
 
-/// How far walls rise above the floor, as drawn.
-const RISE: f32 = 0.14;
+/// Boards that are kept, for both details together; beyond that all are painted anew when they come up.
+const MOST_BOARDS: usize = 64;
+/// Seconds that a one-way cell's arrows take to run through.
+const ARROWS_PERIOD: f32 = 1.5;
 
-/// Meshes of one level.
+/// Meshes that do not depend on the level.
 #[derive(Resource)]
 pub struct RoomArt {
-    pub board: Art,
-    pub bubbles: [Art; 2],
     pub halo: Art,
     pub gem: Art,
     pub shadow: Art,
-    pub walkers: [Art; 5],
-    pub eyes: Art,
+    /// By slot and by colour of whoever plays.
+    pub walkers: [[Art; 5]; 2],
+    pub eyes: [Art; 3],
+    pub horns: Art,
+    pub aura: Art,
+    pub dust: Art,
+    pub blade: Art,
+    pub menace: Art,
+    pub hub: Art,
+    pub pupil: Art,
     pub crate_shadow: Art,
     pub crate_box: Art,
+    pub gilded_box: Art,
     pub sunk_box: Art,
     pub patch: Art,
+    /// By colour.
+    pub keys: [Art; 3],
+    pub key_glow: Art,
+    /// By colour: side and top.
+    pub doors: [[Art; 2]; 3],
+    pub gate: [Art; 2],
+    /// Free and pressed.
+    pub plate: [Art; 2],
+    pub plate_glow: Art,
+    pub sign: Art,
+    pub arrow: Art,
     pub gold: Art,
     pub ember: Art,
+    pub crimson: Art,
+    pub lime: Art,
+    /// By colour.
+    pub opened: [Art; 3],
 }
 
-/// Paints the level's meshes and says how much room a stage needs.
-pub fn prepare(mut commands: Commands, rooms: Res<Rooms>, mut meshes: ResMut<Assets<Mesh>>) {
+impl RoomArt {
+    /// Paints them for stages of `rooms`' size.
+    pub fn new(rooms: &Rooms, meshes: &mut Assets<Mesh>) -> Self {
+        let units = rooms.first().height as f32;
+        let mut art = |paint: &dyn Fn(&mut Paint)| Art::new(meshes, units, paint);
+        let wood = Vec2::splat(CRATE_HALF);
+        Self {
+            halo: art(&|canvas| _ = canvas.soft(&circle(Vec2::ZERO, 0.22), 0.5, palette::AMBER.alpha(0.4))),
+            gem: art(&pieces::paint_gem),
+            shadow: art(&|canvas| {
+                canvas.soft(&circle(Vec2::new(0.0, -0.1), WALKER_RADIUS * 0.8), 0.2, BLACK.alpha(0.45));
+            }),
+            walkers: [0, 1].map(|slot| {
+                palette::PLAYERS.map(|tone| art(&|canvas| figures::paint_walker(canvas, tone, slot)))
+            }),
+            eyes: [Mood::Calm, Mood::Fierce, Mood::Alarmed]
+                .map(|mood| art(&|canvas| figures::paint_eyes(canvas, mood))),
+            horns: art(&figures::paint_horns),
+            aura: art(&figures::paint_aura),
+            dust: art(&|canvas| _ = canvas.soft(&circle(Vec2::ZERO, 0.05), 0.1, palette::MUTED.alpha(0.35))),
+            blade: art(&figures::paint_blade),
+            menace: art(&figures::paint_menace),
+            hub: art(&figures::paint_hub),
+            pupil: art(&figures::paint_pupil),
+            crate_shadow: art(&|canvas| {
+                canvas.soft(&rounded(Vec2::new(0.0, -0.09), wood - 0.05, 0.1), 0.18, BLACK.alpha(0.4));
+            }),
+            crate_box: art(&|canvas| pieces::paint_crate(canvas, palette::WOOD, palette::WOOD_DARK)),
+            gilded_box: art(&|canvas| {
+                canvas.soft(&rounded(Vec2::ZERO, wood - 0.05, 0.1), 0.32, palette::AMBER.alpha(0.5));
+                pieces::paint_gilded(canvas);
+            }),
+            sunk_box: art(&|canvas| {
+                let dry = [(palette::WOOD, 0.55), (palette::WOOD_DARK, 0.5)];
+                let [light, dark] = dry.map(|(tone, share)| tone.mix(palette::FLOOR, share));
+                pieces::paint_crate(canvas, light, dark);
+            }),
+            patch: art(&|canvas| {
+                canvas.fill(&rounded(Vec2::ZERO, Vec2::splat(0.47), 0.12), palette::FLOOR_ALT.solid());
+            }),
+            keys: Colour::ALL.map(|colour| art(&|canvas| pieces::paint_key(canvas, colour))),
+            key_glow: art(&|canvas| {
+                canvas.soft(&circle(Vec2::ZERO, 0.15), 0.4, palette::INK.alpha(0.22));
+            }),
+            doors: Colour::ALL.map(|colour| {
+                [false, true].map(|top| art(&|canvas| pieces::paint_door(canvas, colour, top)))
+            }),
+            gate: [false, true].map(|top| art(&|canvas| pieces::paint_gate(canvas, top))),
+            plate: [false, true].map(|pressed| art(&|canvas| pieces::paint_plate(canvas, pressed))),
+            plate_glow: art(&|canvas| {
+                canvas.soft(&rounded(Vec2::ZERO, Vec2::splat(0.4), 0.14), 0.4, palette::LIME.alpha(0.5));
+            }),
+            sign: art(&pieces::paint_sign),
+            arrow: art(&pieces::paint_arrow),
+            gold: art(&|canvas| pieces::paint_burst(canvas, palette::AMBER)),
+            ember: art(&|canvas| pieces::paint_burst(canvas, palette::EMBER)),
+            crimson: art(&|canvas| pieces::paint_burst(canvas, palette::CRIMSON)),
+            lime: art(&|canvas| pieces::paint_burst(canvas, palette::LIME)),
+            opened: Colour::ALL
+                .map(|colour| art(&|canvas| pieces::paint_burst(canvas, palette::key(colour)))),
+        }
+    }
+}
+
+/// How much room a stage of `rooms` needs.
+pub fn stage_size(rooms: &Rooms) -> StageSize {
     let level = rooms.first();
-    let half = Vec2::new(level.width as f32, level.height as f32) / 2.0;
-    commands.insert_resource(StageSize(half + Vec2::splat(RISE)));
-    let units = 2.0 * half.y;
-    let mut art = |paint: &dyn Fn(&mut Paint)| Art::new(&mut meshes, units, paint);
-    let wood = Vec2::splat(CRATE_HALF);
-    let planks = |canvas: &mut Paint, light: Tone, dark: Tone| {
-        canvas.fill(&rounded(Vec2::ZERO, wood, 0.09), dark.solid());
-        canvas.fill(&rounded(Vec2::new(0.0, 0.03), wood - 0.07, 0.05), light.solid());
-        for y in [-0.12, 0.12] {
-            canvas.fill(&rounded(Vec2::new(0.0, y + 0.03), Vec2::new(0.31, 0.014), 0.014), dark.alpha(0.7));
+    StageSize(Vec2::new(level.width as f32, level.height as f32) / 2.0 + Vec2::splat(RISE))
+}
+
+/// The meshes of one level at one detail.
+#[derive(Debug, Clone)]
+pub struct Board {
+    /// Everything that never moves.
+    pub still: Mesh2d,
+    /// The light that plays on it.
+    pub layers: Vec<(Mesh2d, Shimmer)>,
+}
+
+/// Boards by level and detail, painted when they are first asked for.
+#[derive(Resource, Default)]
+pub struct Boards(HashMap<(usize, usize), Board>);
+
+impl Boards {
+    /// The board of level `index` of `rooms`.
+    pub fn board(
+        &mut self,
+        plan: &RoomPlan,
+        index: usize,
+        detail: Detail,
+        meshes: &mut Assets<Mesh>,
+    ) -> &Board {
+        let key = (index, detail.index());
+        // Meshes that are still on show stay, with whatever shows them.
+        if self.0.len() >= MOST_BOARDS && !self.0.contains_key(&key) {
+            self.0.clear();
         }
-        for corner in [Vec2::ONE, Vec2::new(-1.0, 1.0), Vec2::NEG_ONE, Vec2::new(1.0, -1.0)] {
-            canvas.fill(&circle(corner * 0.26 + Vec2::new(0.0, 0.03), 0.028), dark.solid());
-        }
-    };
-    let ring = |canvas: &mut Paint, tone: Tone| {
-        canvas.soft(&circle(Vec2::ZERO, 0.2), 0.3, tone.alpha(0.35));
-        canvas.line(&circle(Vec2::ZERO, 0.5), 0.06, tone.solid());
-    };
-    let room = RoomArt {
-        board: art(&|canvas| paint_board(canvas, level)),
-        bubbles: [0, 1].map(|kind| art(&|canvas| paint_bubbles(canvas, level, kind))),
-        halo: art(&|canvas| {
-            canvas.soft(&circle(Vec2::ZERO, 0.22), 0.5, palette::AMBER.alpha(0.4));
-        }),
-        gem: art(&|canvas| {
-            let bright = palette::AMBER.mix(palette::INK, 0.5);
-            canvas.fill(&polygon(Vec2::ZERO, 0.27, 4), palette::AMBER.solid());
-            canvas.fill(&polygon(Vec2::new(0.0, 0.03), 0.15, 4), bright.solid());
-        }),
-        shadow: art(&|canvas| {
-            canvas.soft(&circle(Vec2::new(0.0, -0.1), WALKER_RADIUS * 0.8), 0.2, BLACK.alpha(0.45));
-        }),
-        walkers: palette::PLAYERS.map(|tone| art(&|canvas| paint_walker(canvas, tone))),
-        eyes: art(&|canvas| {
-            for x in [-0.105, 0.105] {
-                canvas.fill(
-                    &rounded(Vec2::new(x, 0.0), Vec2::new(0.048, 0.075), 0.048),
-                    palette::NIGHT.solid(),
-                );
-                canvas.fill(&circle(Vec2::new(x + 0.014, 0.03), 0.017), palette::INK.solid());
+        self.0.entry(key).or_insert_with(|| Board::new(plan, detail, meshes))
+    }
+}
+
+impl Board {
+    fn new(plan: &RoomPlan, detail: Detail, meshes: &mut Assets<Mesh>) -> Self {
+        let level = &plan.level;
+        let mut mesh = |paint: &dyn Fn(&mut Paint)| {
+            let mut canvas = Paint::new(detail.feather(level.height as f32));
+            paint(&mut canvas);
+            Mesh2d(meshes.add(canvas.mesh()))
+        };
+        let still = mesh(&|canvas| board::paint_board(canvas, plan));
+        let mut layers = Vec::new();
+        let shimmer = |opacity, period, offset| Shimmer { opacity, period, offset };
+        if level.cells.contains(&Cell::Lava) {
+            for kind in 0..2 {
+                let bubbles = mesh(&|canvas| board::paint_bubbles(canvas, level, kind));
+                layers.push((bubbles, shimmer([0.0, 1.0], 3.2, kind as f32 / 2.0)));
             }
-        }),
-        crate_shadow: art(&|canvas| {
-            canvas.soft(&rounded(Vec2::new(0.0, -0.09), wood - 0.05, 0.1), 0.18, BLACK.alpha(0.4));
-        }),
-        crate_box: art(&|canvas| planks(canvas, palette::WOOD, palette::WOOD_DARK)),
-        sunk_box: art(&|canvas| {
-            planks(
-                canvas,
-                palette::WOOD.mix(palette::FLOOR, 0.55),
-                palette::WOOD_DARK.mix(palette::FLOOR, 0.5),
-            );
-        }),
-        patch: art(&|canvas| {
-            canvas.fill(&rounded(Vec2::ZERO, Vec2::splat(0.47), 0.12), palette::FLOOR_ALT.solid());
-        }),
-        gold: art(&|canvas| ring(canvas, palette::AMBER)),
-        ember: art(&|canvas| ring(canvas, palette::EMBER)),
-    };
-    commands.insert_resource(room);
-}
-
-fn paint_walker(canvas: &mut Paint, tone: Tone) {
-    let bright = tone.mix(palette::INK, 0.35);
-    let dark = tone.mix(palette::NIGHT, 0.45);
-    canvas.soft(&circle(Vec2::ZERO, WALKER_RADIUS), 0.3, tone.alpha(0.22));
-    canvas.fill(&circle(Vec2::ZERO, WALKER_RADIUS), dark.solid());
-    canvas.shade(&circle(Vec2::new(0.0, 0.025), WALKER_RADIUS - 0.035), bright.solid(), tone.solid());
-}
-
-/// Everything that never moves, from the floor up.
-fn paint_board(canvas: &mut Paint, level: &Level) {
-    let half = Vec2::new(level.width as f32, level.height as f32) / 2.0;
-    let cell_half = Vec2::splat(0.5);
-    canvas.soft(&rounded(Vec2::new(0.0, -0.2), half - 0.1, 0.4), 0.45, BLACK.alpha(0.5));
-    canvas.fill(&rounded(Vec2::ZERO, half - 0.02, 0.4), palette::FLOOR.solid());
-    let all = || (0..level.height).flat_map(|row| (0..level.width).map(move |column| (column, row)));
-    let is = |kind: Cell| move |(column, row): &(usize, usize)| level.cell(*column, *row) == kind;
-    for (column, row) in all().filter(|&(column, row)| (column + row) % 2 == 0) {
-        canvas.fill(&rounded(level.center(column, row), Vec2::splat(0.46), 0.1), palette::FLOOR_ALT.solid());
-    }
-    for (column, row) in all().filter(is(Cell::Lava)) {
-        canvas.soft(
-            &rounded(level.center(column, row), Vec2::splat(0.4), 0.2),
-            0.6,
-            palette::EMBER.alpha(0.1),
-        );
-    }
-    for (column, row) in all().filter(is(Cell::Lava)) {
-        let radii = corners(level, column, row, Cell::Lava, 0.2);
-        canvas.fill(
-            &rounded_where(level.center(column, row), cell_half, radii),
-            palette::EMBER_DEEP.mix(BLACK, 0.1).solid(),
-        );
-    }
-    for (column, row) in all().filter(is(Cell::Lava)) {
-        let center = level.center(column, row);
-        canvas.soft(
-            &rounded(center - Vec2::new(0.0, 0.03), Vec2::splat(0.26), 0.18),
-            0.22,
-            palette::EMBER.alpha(0.75),
-        );
-        // The pit's edge throws a shadow onto the lava.
-        if row > 0 && level.cell(column, row - 1) != Cell::Lava {
-            let edge = Rect::from_corners(center + Vec2::new(-0.42, 0.28), center + Vec2::new(0.42, 0.49));
-            canvas.ramp(edge, BLACK.alpha(0.4), BLACK.alpha(0.0));
         }
-    }
-    for (column, row) in all().filter(is(Cell::Goal)) {
-        let center = level.center(column, row);
-        canvas.fill(&rounded(center, Vec2::splat(0.46), 0.14), palette::AMBER.alpha(0.12));
-        canvas.line(&rounded(center, Vec2::splat(0.44), 0.13), 0.035, palette::AMBER.alpha(0.6));
-    }
-    for (column, row) in all().filter(|&(column, row)| row > 0 && level.cell(column, row) != Cell::Wall) {
-        if level.cell(column, row - 1) == Cell::Wall {
-            let top = level.center(column, row) + Vec2::new(0.0, 0.5);
-            let rect = Rect::from_corners(top + Vec2::new(-0.5, -0.42), top + Vec2::new(0.5, 0.0));
-            canvas.ramp(rect, BLACK.alpha(0.38), BLACK.alpha(0.0));
+        if level.cells.contains(&Cell::Ice) && detail == Detail::Large {
+            for kind in 0..2 {
+                let sparkles = mesh(&|canvas| board::paint_sparkles(canvas, level, kind));
+                layers.push((sparkles, shimmer([-0.6, 1.0], 2.6, kind as f32 / 2.0)));
+            }
         }
-    }
-    // First all sides, then all tops, so that no side covers a neighbour's top.
-    for (offset, tone) in [(-RISE, palette::WALL_SIDE), (0.0, palette::WALL)] {
-        for (column, row) in all().filter(is(Cell::Wall)) {
-            let radii = corners(level, column, row, Cell::Wall, 0.26);
-            let center = level.center(column, row) + Vec2::new(0.0, offset);
-            canvas.fill(&rounded_where(center, cell_half, radii), tone.solid());
+        if level.cells.iter().any(|cell| matches!(cell, Cell::OneWay(_))) && detail == Detail::Large {
+            for arrow in 0..ARROWS {
+                let arrows = mesh(&|canvas| board::paint_arrows(canvas, level, arrow));
+                // The first lights up first: the later ones are that much earlier in their swing.
+                let offset = 1.0 - arrow as f32 / ARROWS as f32;
+                layers.push((arrows, shimmer([-0.4, 0.9], ARROWS_PERIOD, offset)));
+            }
         }
-    }
-    for (column, row) in all().filter(is(Cell::Wall)) {
-        let center = level.center(column, row);
-        canvas.fill(&rounded(center, Vec2::splat(0.4), 0.16), palette::WALL.mix(palette::INK, 0.045).solid());
-    }
-}
-
-/// Radii of a cell's corners: round where it borders on something else on both sides.
-fn corners(level: &Level, column: usize, row: usize, kind: Cell, radius: f32) -> [f32; 4] {
-    let same = |dx: i32, dy: i32| {
-        let (x, y) = (column as i32 + dx, row as i32 + dy);
-        let inside = (0..level.width as i32).contains(&x) && (0..level.height as i32).contains(&y);
-        inside && level.cell(x as usize, y as usize) == kind
-    };
-    // Rows grow downwards.
-    [(1, -1), (-1, -1), (-1, 1), (1, 1)].map(|(dx, dy)| if same(dx, 0) || same(0, dy) { 0.0 } else { radius })
-}
-
-/// One of two layers of bubbles that come and go in turn.
-fn paint_bubbles(canvas: &mut Paint, level: &Level, kind: usize) {
-    let hot = palette::EMBER.mix(palette::AMBER, 0.7);
-    for (index, _) in level.cells.iter().enumerate().filter(|(_, cell)| **cell == Cell::Lava) {
-        let center = level.center(index % level.width, index / level.width);
-        // Scattered without luck, so that every room of a level looks alike.
-        let scatter = (index * 37 + kind * 61 + 11) as f32;
-        for part in 0..2 {
-            let angle = scatter * 2.4 + part as f32 * 2.9;
-            let at =
-                center + Vec2::from_angle(angle) * (0.1 + 0.16 * (scatter * 0.73 + part as f32).sin().abs());
-            let radius = 0.035 + 0.035 * (scatter * 1.31 + part as f32 * 1.7).cos().abs();
-            canvas.soft(&circle(at, radius), 0.06, hot.alpha(0.85));
-        }
+        Self { still, layers }
     }
 }

@@ -74,6 +74,12 @@ impl Patrol {
         Self { start, ahead: ahead.vector(), room: [free(ahead.opposite()), free(ahead)] }
     }
 
+    /// Both ends of its way.
+    pub fn ends(&self) -> [Vec2; 2] {
+        let [behind, before] = self.room;
+        [self.start - self.ahead * behind, self.start + self.ahead * before]
+    }
+
     /// Where it is after `ticks` of an episode.
     pub fn at(&self, ticks: u32) -> Vec2 {
         let [behind, before] = self.room;

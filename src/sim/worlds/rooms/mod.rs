@@ -41,7 +41,7 @@ const ICE_DAMPING: f32 = 0.4;
 /// How far from a cell's centre the middle of the body may be, in x and in y, to stand in the cell.
 pub(super) const STANDS: f32 = 0.35;
 /// The same for a crate that sinks or fills a mark.
-const SETTLED: f32 = 0.3;
+pub const SETTLED: f32 = 0.3;
 /// How near somebody must be to an open gate, in cells in x and in y, to hold it open.
 const IN_THE_WAY: f32 = 0.95;
 /// Where what is out of play waits: far from everything.

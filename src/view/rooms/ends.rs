@@ -1,0 +1,85 @@
+//! How episodes end: light where it happened, in the colour of what happened.
+
+use bevy::prelude::*;
+
+use super::Watch;
+use super::art::RoomArt;
+use crate::sim::level::{Cell, Level};
+use crate::sim::worlds::rooms::{Rooms, Win};
+use crate::sim::{Arena, Seats};
+use crate::view::effects::{Art, Studio};
+use crate::view::stage::Stage;
+
+/// How far from what ended the episode a player may have been when last seen, in cells.
+const NEAR: f32 = 1.2;
+
+/// Notices new episodes. Their reset came before anybody could look, so that the end of the old ones is told from
+/// where everybody stood in the last frame.
+pub fn celebrate(
+    mut studio: Studio,
+    art: Res<RoomArt>,
+    rooms: Res<Rooms>,
+    arenas: Query<(&Arena, &Seats)>,
+    mut stages: Query<(Entity, &Stage, &mut Watch)>,
+) {
+    for (entity, stage, mut watch) in &mut stages {
+        let Ok((arena, seats)) = arenas.get(stage.arena) else { continue };
+        watch.begins = arena.steps() < watch.steps;
+        watch.steps = arena.steps();
+        let Some((index, _)) = watch.scene.filter(|_| watch.begins) else { continue };
+        let won = |slot: usize| seats.outcomes.get(slot).is_some_and(|outcome| outcome.success);
+        for (place, burst) in bursts(&art, &rooms, &rooms.levels[index].level, &watch, won) {
+            studio.burst(entity, burst.at(stage.detail), place.extend(5.0), [0.5, 2.4], 0.6);
+        }
+    }
+}
+
+/// Where the old episode ended, and how that looks.
+fn bursts<'a>(
+    art: &'a RoomArt,
+    rooms: &Rooms,
+    level: &Level,
+    watch: &Watch,
+    won: impl Fn(usize) -> bool,
+) -> Vec<(Vec2, &'a Art)> {
+    let all =
+        |kind: Cell| level.places(move |cell| cell == kind).map(|(column, row)| level.center(column, row));
+    let first = watch.walkers.first().copied().unwrap_or_default();
+    match rooms.rules.win {
+        Win::Catch if won(watch.chaser) => {
+            let middle = watch.walkers.iter().sum::<Vec2>() / watch.walkers.len().max(1) as f32;
+            vec![(middle, &art.crimson)]
+        }
+        // Whoever was chased has come away.
+        Win::Catch => {
+            let runners = watch.walkers.iter().enumerate().filter(|(slot, _)| *slot != watch.chaser);
+            runners.map(|(_, place)| (*place, &art.gold)).collect()
+        }
+        Win::Goal | Win::Cue if won(0) => {
+            nearest(all(Cell::Goal), first).map(|at| (at, &art.gold)).into_iter().collect()
+        }
+        Win::Marks if won(0) => all(Cell::Mark).map(|at| (at, &art.gold)).collect(),
+        Win::Plates if won(0) => all(Cell::Plate).map(|at| (at, &art.lime)).collect(),
+        win => {
+            let wrong = (win == Win::Cue).then_some((Cell::Goal, &art.crimson));
+            let causes = [(Cell::Lava, &art.ember)].into_iter().chain(wrong);
+            let near = |place: &Vec2, other: &Vec2| place.distance(*other) < NEAR;
+            let mut found: Vec<(Vec2, &Art)> = Vec::new();
+            for walker in &watch.walkers {
+                let struck = watch.hazards.iter().any(|hazard| near(hazard, walker));
+                found.extend(struck.then_some((*walker, &art.crimson)));
+                for (kind, burst) in causes.clone() {
+                    found.extend(
+                        nearest(all(kind), *walker).filter(|at| near(at, walker)).map(|at| (at, burst)),
+                    );
+                }
+            }
+            found
+        }
+    }
+}
+
+/// Of `places` the one nearest to `position`.
+fn nearest(places: impl Iterator<Item = Vec2>, position: Vec2) -> Option<Vec2> {
+    places.min_by(|a, b| a.distance(position).total_cmp(&b.distance(position)))
+}

@@ -1,0 +1,64 @@
+//! Scenes: what a stage shows of the level that its room plays, exchanged when the next episode plays another one.
+
+use bevy::prelude::*;
+
+use super::art::{Boards, RoomArt};
+use super::{Hand, Watch, fixtures, keys, signs};
+use crate::sim::level::Cell;
+use crate::sim::worlds::rooms::{Room, Rooms};
+use crate::view::effects::Inks;
+use crate::view::stage::Stage;
+
+/// Depth of the lowest layer of light on a board, and of how much higher the next one is.
+const LAYERS: [f32; 2] = [0.3, 0.05];
+
+/// Puts up the scene of the level that is played, where it is not the one on show.
+pub fn turn(
+    mut commands: Commands,
+    art: Res<RoomArt>,
+    inks: Res<Inks>,
+    rooms: Res<Rooms>,
+    mut boards: ResMut<Boards>,
+    mut meshes: ResMut<Assets<Mesh>>,
+    states: Query<&Room>,
+    mut stages: Query<(Entity, &Stage, &mut Watch)>,
+) {
+    for (entity, stage, mut watch) in &mut stages {
+        let Ok(room) = states.get(stage.arena) else { continue };
+        let index = room.level_index();
+        match watch.scene {
+            Some((shown, _)) if shown == index => continue,
+            Some((_, old)) => commands.entity(old).despawn(),
+            None => {}
+        }
+        let mut hand = Hand { commands: &mut commands, inks: &inks, detail: stage.detail };
+        let scene = hand.node(Vec3::ZERO, entity);
+        watch.scene = Some((index, scene));
+
+        let plan = &rooms.levels[index];
+        let board = boards.board(plan, index, stage.detail, &mut meshes);
+        hand.commands.spawn((board.still.clone(), inks.plain(), Transform::default(), ChildOf(scene)));
+        for (number, (mesh, shimmer)) in board.layers.iter().enumerate() {
+            let place = Transform::from_xyz(0.0, 0.0, LAYERS[0] + LAYERS[1] * number as f32);
+            hand.commands.spawn((mesh.clone(), inks.fade(0.0), place, *shimmer, ChildOf(scene)));
+        }
+        let level = &plan.level;
+        let centers = |kind: Cell| {
+            let places = level.places(move |cell| cell == kind);
+            places.map(|place| (place, level.center(place.0, place.1)))
+        };
+        for (number, (_, center)) in centers(Cell::Goal).enumerate() {
+            signs::put_goal(&mut hand, &art, [entity, scene], number, center);
+        }
+        for (place, center) in centers(Cell::Plate) {
+            fixtures::put_plate(&mut hand, &art, [entity, scene], place, center);
+        }
+        for (number, &(column, row)) in plan.barriers.iter().enumerate() {
+            let center = level.center(column, row);
+            fixtures::put_barrier(&mut hand, &art, [entity, scene], number, level.cell(column, row), center);
+        }
+        for (number, &(colour, (column, row))) in level.keys.iter().enumerate() {
+            keys::put(&mut hand, &art, [entity, scene], number, colour, level.center(column, row));
+        }
+    }
+}
