@@ -5,6 +5,8 @@
 
 mod layout;
 mod observe;
+#[cfg(test)]
+pub(super) mod play;
 mod rules;
 pub mod way;
 
@@ -13,6 +15,7 @@ use bevy_rapier2d::prelude::*;
 use rand::RngExt as _;
 
 use crate::mdp::{Action, ActionSpace, EnvironmentSpec, EpisodeEnd, RewardTerm, Rng};
+use crate::sim::level::solve::Guide;
 use crate::sim::level::{Cell, Colour, Direction, Level, Place};
 use crate::sim::{Bodies, BodyKind, BodySpec, Environment, Outcome};
 
@@ -40,7 +43,7 @@ const ICE_DAMPING: f32 = 0.4;
 /// How far from a cell's centre the middle of the body may be, in x and in y, to stand in the cell.
 pub(super) const STANDS: f32 = 0.35;
 /// The same for a crate that sinks or fills a mark.
-const SETTLED: f32 = 0.3;
+pub(super) const SETTLED: f32 = 0.3;
 /// How near somebody must be to an open gate, in cells in x and in y, to hold it open.
 const IN_THE_WAY: f32 = 0.95;
 /// Where what is out of play waits: far from everything.
@@ -151,6 +154,11 @@ impl Room {
             Cell::OneWay(only) => only == direction,
             _ => true,
         }
+    }
+
+    /// What to push next in the level that is played, for scripts; `None` for levels that are not searched.
+    pub fn guide<'a>(&self, rooms: &'a Rooms) -> Option<&'a Guide> {
+        self.plan(rooms).guide()
     }
 
     fn plan<'a>(&self, rooms: &'a Rooms) -> &'a RoomPlan {
@@ -319,6 +327,7 @@ impl Environment for Room {
             let collider = Collider::round_cuboid(CRATE_HALF - 0.06, CRATE_HALF - 0.06, 0.06);
             let mut body = BodySpec::new(BodyKind::Dynamic, collider, away(index));
             body.linear_damping = rooms.rules.crate_damping;
+            body.density = rooms.rules.crate_density();
             bodies.push(body);
         }
         for index in 0..rooms.most.barriers {

@@ -2,8 +2,36 @@
 
 use std::collections::VecDeque;
 
+use super::{Room, Rooms};
 use crate::mdp::Action;
-use crate::sim::level::{Direction, Level, Place};
+use crate::sim::Bodies;
+use crate::sim::level::{Cell, Direction, Level, Place};
+
+/// The cells in which crates lie that have not sunk.
+pub fn crates(room: &Room, rooms: &Rooms, bodies: &Bodies) -> Vec<Place> {
+    let level = room.level(rooms);
+    let lying = (0..level.crates.len()).filter(|&index| !room.is_sunk(index));
+    lying.map(|index| level.locate(bodies.position(rooms.crate_body(index)))).collect()
+}
+
+/// The action that walks the shortest dry way from where `slot` is to the nearest of `goals`, crates counted as
+/// walls; `None` where there is none.
+pub fn towards(
+    room: &Room,
+    rooms: &Rooms,
+    bodies: &Bodies,
+    slot: usize,
+    goals: impl IntoIterator<Item = Place>,
+) -> Option<Action> {
+    let level = room.level(rooms);
+    let crates = crates(room, rooms, bodies);
+    let open = |place: Place, direction: Direction| {
+        room.admits(rooms, place, direction)
+            && room.cell(rooms, place) != Cell::Lava
+            && !crates.contains(&place)
+    };
+    closer(level, &distances(level, goals, open), level.locate(bodies.position(slot)), open)
+}
 
 /// Steps from every cell to the nearest of `goals`, row-major; `u32::MAX` where there is no way.
 ///
