@@ -48,7 +48,7 @@ fn a_broken_level_file_is_explained() {
     std::fs::write(&path, "(\n version: 1,\n name: \"mine\",\n map: [\"###\", \"#a#\", \"#x#\"],\n)")
         .unwrap();
     let text = failure(&["--no-render", "--level", path.to_str().unwrap()]);
-    assert!(text.contains("mine.ron:4:") && text.contains("unknown cell 'x'; use # wall"), "{text}");
+    assert!(text.contains("mine.ron:4:") && text.contains("unknown cell 'x' for lava-room; use # wall"), "{text}");
 }
 
 #[test]

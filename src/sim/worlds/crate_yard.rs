@@ -49,7 +49,7 @@ mod tests {
     use super::*;
     use crate::mdp::EpisodeEnd;
     use crate::sim::worlds::rooms::SETTLED;
-    use crate::sim::worlds::rooms::play::{DOWN, Play, RIGHT, WAIT};
+    use crate::sim::worlds::rooms::play::{DOWN, LEFT, Play, RIGHT, WAIT};
 
     /// The body of the first crate: the walker and the walls come before it.
     const CRATE: usize = 2;
@@ -84,10 +84,15 @@ mod tests {
 
     #[test]
     fn a_yard_is_solved_when_every_mark_has_its_crate() {
-        let mut play = Play::new(&RULES, &["######", "#aox.#", "#....#", "######"]);
-        let (first, _) = play.step(RIGHT);
-        let (last, end) = play.step(WAIT);
+        let mut play = Play::new(&RULES, &["########", "#.aox..#", "#..ox..#", "########"]);
+        assert_eq!(play.steps(&[RIGHT, WAIT]).1, None);
+        play.steps(&[LEFT, DOWN]);
+        // Whether it is there within the step or slides on into the next.
+        let (reward, end) = match play.step(RIGHT) {
+            (_, None) => play.step(WAIT),
+            last => last,
+        };
         assert_eq!(end, Some(EpisodeEnd::Terminated));
-        assert!(first < 0.0 && last > RULES.goal + RULES.mark + RULES.step, "{first} {last}");
+        assert!(reward > RULES.goal + RULES.mark + 2.0 * RULES.step, "{reward}");
     }
 }
