@@ -16,8 +16,8 @@ use crate::app;
 use crate::config::RunConfig;
 use crate::learner::checkpoint::Checkpoint;
 use crate::mdp::WorldOptions;
-use crate::run::sweep::Sweep;
 use crate::run::bench;
+use crate::run::sweep::Sweep;
 use crate::sim::level::{check, generate};
 use crate::sim::worlds::{WorldChoice, names};
 
@@ -68,7 +68,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
                 if !training_levels {
                     return Ok(world);
                 }
-                world.as_trained().ok_or("--training-levels: only random:… levels are kept apart; leave it out")
+                world
+                    .as_trained()
+                    .ok_or("--training-levels: only random:… levels are kept apart; leave it out")
             };
             // The grammar asks for one of both, and for a world beside a player.
             let summary = match (checkpoint, player.zip(env)) {

@@ -48,7 +48,10 @@ fn a_broken_level_file_is_explained() {
     std::fs::write(&path, "(\n version: 1,\n name: \"mine\",\n map: [\"###\", \"#a#\", \"#x#\"],\n)")
         .unwrap();
     let text = failure(&["--no-render", "--level", path.to_str().unwrap()]);
-    assert!(text.contains("mine.ron:4:") && text.contains("unknown cell 'x' for lava-room; use # wall"), "{text}");
+    assert!(
+        text.contains("mine.ron:4:") && text.contains("unknown cell 'x' for lava-room; use # wall"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -109,13 +112,17 @@ fn generated_levels_are_trained_on_gone_on_with_and_evaluated() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let path = out.to_str().unwrap();
-    let begin = ["--no-render", "--env", "key-door", "--level", "random:1:5", "--steps", "1500", "--out", path];
+    let begin =
+        ["--no-render", "--env", "key-door", "--level", "random:1:5", "--steps", "1500", "--out", path];
     let quick = ["--device", "cpu", "--set", "run.eval_episodes=4", "--set", "sac.hidden=[16]"];
     assert!(run(&[&begin[..], &quick[..]].concat()).status.success());
     let output = run(&["--no-render", "--resume", path, "--steps", "2500"]);
     let text = String::from_utf8(output.stdout).unwrap();
     let summary: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-    assert!(summary["eval"]["success"].is_number() && summary["eval_training"]["success"].is_number(), "{text}");
+    assert!(
+        summary["eval"]["success"].is_number() && summary["eval_training"]["success"].is_number(),
+        "{text}"
+    );
     let eval = ["eval", "--checkpoint", path, "--episodes", "9"];
     let outputs = [&[][..], &["--training-levels"], &["--level", "random:1"]].map(|more| {
         let output = run(&[&eval[..], more].concat());
@@ -142,7 +149,9 @@ fn generated_levels_are_printed() {
     let files = String::from_utf8(output.stdout).unwrap();
     let check: Vec<&str> = ["levels", "check"].into_iter().chain(files.lines()).collect();
     assert!(files.lines().count() == 2 && run(&check).status.success(), "{files}");
-    assert!(failure(&["levels", "make", "tag", "1"]).contains("choose one of lava-room, crate-yard, key-door"));
+    assert!(
+        failure(&["levels", "make", "tag", "1"]).contains("choose one of lava-room, crate-yard, key-door")
+    );
 }
 
 /// Ctrl-C saves a checkpoint and exits 0.

@@ -108,7 +108,8 @@ struct SimulationState {
 /// [`RunError`] when the learner fails, a checkpoint does not fit or the disk refuses.
 pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
     let start = Instant::now();
-    let HeadlessSetup { config, learner: learner_setup, out, stop, silent, evaluate, evaluate_training } = setup;
+    let HeadlessSetup { config, learner: learner_setup, out, stop, silent, evaluate, evaluate_training } =
+        setup;
     let resume = learner_setup.resume.clone();
     let mut run = Run {
         window: Window::default(),

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use super::solve::{Answer, Puzzle, Pushes};
+use super::solve::{Answer, Pushes, Puzzle};
 use super::{Cell, Level, LevelError, Place, position, shipped};
 
 /// Positions to look at before a level counts as too large to be tried out.

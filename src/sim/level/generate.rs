@@ -118,7 +118,7 @@ fn map(level: &Level) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::solve::{Answer, Puzzle, Pushes};
+    use super::super::solve::{Answer, Pushes, Puzzle};
     use super::*;
 
     #[test]
@@ -126,7 +126,9 @@ mod tests {
         assert_eq!(Asked::parse("2"), None);
         assert_eq!(Asked::parse("random:2"), Some(Ok(Asked { difficulty: 2, count: 1000 })));
         assert_eq!(Asked::parse("random:5:10"), Some(Ok(Asked { difficulty: 5, count: 10 })));
-        for wrong in ["random:", "random:0", "random:6", "random:x", "random:1:0", "random:1:", "random:1:2:3"] {
+        for wrong in
+            ["random:", "random:0", "random:6", "random:x", "random:1:0", "random:1:", "random:1:2:3"]
+        {
             assert!(matches!(Asked::parse(wrong), Some(Err(_))), "{wrong}");
         }
     }

@@ -80,7 +80,8 @@ impl Puzzle {
     pub fn new(level: &Level, pushes: Pushes) -> Option<Self> {
         let strange = |cell: &Cell| matches!(cell, Cell::Ice | Cell::OneWay(_) | Cell::Gate | Cell::Plate);
         let sought = |wanted: Cell| level.places(move |cell| cell == wanted).count();
-        let marks: Vec<u16> = level.places(|cell| cell == Cell::Mark).map(|at| level.index(at) as u16).collect();
+        let marks: Vec<u16> =
+            level.places(|cell| cell == Cell::Mark).map(|at| level.index(at) as u16).collect();
         let several = !level.second_spawns.is_empty() || !level.hazards.is_empty();
         let aimless = marks.is_empty() && sought(Cell::Goal) != 1;
         if level.cells.iter().any(strange) || several || aimless {
@@ -126,7 +127,8 @@ impl Puzzle {
         let Some(&won) = found.won.first() else {
             return if found.complete { Answer::Impossible } else { Answer::Unknown };
         };
-        let before = |&(from, _, _): &(usize, usize, Push)| found.found_by[from].map(|edge| found.edges[edge]);
+        let before =
+            |&(from, _, _): &(usize, usize, Push)| found.found_by[from].map(|edge| found.edges[edge]);
         let last = found.found_by[won].map(|edge| found.edges[edge]);
         let mut way: Vec<Push> = std::iter::successors(last, before).map(|(_, _, push)| push).collect();
         way.reverse();

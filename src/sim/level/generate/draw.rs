@@ -3,7 +3,7 @@
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 
-use super::super::solve::{Answer, Puzzle, Pushes};
+use super::super::solve::{Answer, Pushes, Puzzle};
 use super::super::{Cell, Direction, Level, Place};
 use crate::mdp::Rng;
 
@@ -84,7 +84,10 @@ fn strew_lava(difficulty: usize, random: &mut Rng) -> Map {
     let mut map = Map::walled(side);
     let walls = between(floor / 12, floor / 6, random);
     let lava = between(floor / 10, floor * (2 + difficulty) / 20, random);
-    map.strew(&[('g', 1), ('a', STARTS), ('o', difficulty.saturating_sub(3)), ('#', walls), ('~', lava)], random);
+    map.strew(
+        &[('g', 1), ('a', STARTS), ('o', difficulty.saturating_sub(3)), ('#', walls), ('~', lava)],
+        random,
+    );
     map
 }
 

@@ -101,7 +101,11 @@ impl Puzzle {
             last = to;
             let sinks = self.cells[usize::from(to)] == Cell::Lava && !position.filled.contains(&to);
             let (mut crates, mut filled) = (rest.clone(), position.filled.clone());
-            if sinks { filled.push(to) } else { crates.push(to) }
+            if sinks {
+                filled.push(to)
+            } else {
+                crates.push(to)
+            }
             crates.sort_unstable();
             filled.sort_unstable();
             if self.hopeful(&crates) {
