@@ -22,24 +22,9 @@ pub const RULES: Rules = Rules {
     script,
 };
 
-/// Positions that the script looks at beyond those it has thought through at first.
-const SECOND_THOUGHTS: usize = 2_000;
-
 /// Makes the fewest pushes there are, one cell each; waits where the yard is jammed.
 fn script(room: &Room, rooms: &Rooms, bodies: &Bodies, slot: usize) -> Action {
-    let push = || {
-        let level = room.level(rooms);
-        let here = level.locate(bodies.position(slot));
-        let crates = way::crates(room, rooms, bodies);
-        let filled = level.places(|_| true).filter(|&place| room.is_filled(level.index(place)));
-        let push = room.guide(rooms)?.next(here, crates.into_iter(), filled, SECOND_THOUGHTS)?;
-        let behind = push.direction.opposite().from(push.at)?;
-        if here == behind {
-            return Some(way::walk(push.direction as usize));
-        }
-        way::towards(room, rooms, bodies, slot, [behind])
-    };
-    push().unwrap_or(Action::Discrete(0))
+    way::pushing(room, rooms, bodies, slot).unwrap_or(Action::Discrete(0))
 }
 
 #[cfg(test)]

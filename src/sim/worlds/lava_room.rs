@@ -26,8 +26,11 @@ pub const RULES: Rules = Rules {
     script,
 };
 
-/// Walks the shortest dry way, crates counted as walls; waits when there is none.
+/// Walks the shortest dry way, crates counted as walls; where there is none it pushes crates through, into lava or up
+/// to a wall, and waits when that does not help either.
 fn script(room: &Room, rooms: &Rooms, bodies: &Bodies, slot: usize) -> Action {
     let goals = room.level(rooms).places(|cell| cell == Cell::Goal);
-    way::towards(room, rooms, bodies, slot, goals).unwrap_or(Action::Discrete(0))
+    way::towards(room, rooms, bodies, slot, goals)
+        .or_else(|| way::pushing(room, rooms, bodies, slot))
+        .unwrap_or(Action::Discrete(0))
 }

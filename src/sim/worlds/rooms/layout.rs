@@ -162,9 +162,9 @@ impl RoomPlan {
         Self { walls: walls(&level), barriers, patrols, icy, still, level, guide: OnceLock::new() }
     }
 
-    /// What to push next, where crates go one cell at a push; `None` for levels that are not searched.
-    pub(super) fn guide(&self) -> Option<&Guide> {
-        self.guide.get_or_init(|| Guide::new(&self.level, Pushes::One, GUIDE_BOUND)).as_ref()
+    /// What to push next, where crates answer pushes like this; `None` for levels that are not searched.
+    pub(super) fn guide(&self, pushes: Pushes) -> Option<&Guide> {
+        self.guide.get_or_init(|| Guide::new(&self.level, pushes, GUIDE_BOUND)).as_ref()
     }
 }
 

@@ -158,7 +158,7 @@ impl Room {
 
     /// What to push next in the level that is played, for scripts; `None` for levels that are not searched.
     pub fn guide<'a>(&self, rooms: &'a Rooms) -> Option<&'a Guide> {
-        self.plan(rooms).guide()
+        self.plan(rooms).guide(self.rules.pushes())
     }
 
     fn plan<'a>(&self, rooms: &'a Rooms) -> &'a RoomPlan {
