@@ -113,8 +113,12 @@ pub fn train(
     // Checkpoints of a headless run hold its simulation too, so the run writes them, not the learner.
     let learner = learner_setup(&config, world, None, resume);
     let (episodes, seed, world) = (config.run.eval_episodes, config.seed, world.clone());
-    let evaluate = Box::new(move |policy| evaluate(&world, policy, episodes, seed));
-    headless::train(&mut app, HeadlessSetup { config, learner, out, stop, silent, evaluate })
+    let on = |world: WorldChoice| -> headless::Evaluate {
+        Box::new(move |policy| evaluate(&world, policy, episodes, seed))
+    };
+    let (evaluate, evaluate_training) = (on(world.clone()), world.as_trained().map(on));
+    let setup = HeadlessSetup { config, learner, out, stop, silent, evaluate, evaluate_training };
+    headless::train(&mut app, setup)
 }
 
 /// Makes all runs of a sweep that are not there yet, `at_once` at a time, and returns its table.

@@ -16,9 +16,9 @@ use crate::app;
 use crate::config::RunConfig;
 use crate::learner::checkpoint::Checkpoint;
 use crate::mdp::WorldOptions;
+use crate::run::bench;
 use crate::run::sweep::Sweep;
-use crate::run::{EvalSummary, bench};
-use crate::sim::level::check;
+use crate::sim::level::{check, generate};
 use crate::sim::worlds::{WorldChoice, names};
 
 /// Prints a line of results. A reader that has gone away ends the program quietly.
@@ -59,16 +59,29 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         None => play(&cli.run),
         Some(Command::Envs { json }) => envs(json),
-        Some(Command::Eval { checkpoint, player, env, episodes, seed, level }) => {
+        Some(Command::Eval { checkpoint, player, env, episodes, seed, level, training_levels }) => {
             if episodes == 0 {
                 return Err("--episodes 0: play at least one".into());
             }
             let level = level.as_deref();
+            let choose = |world: WorldChoice| {
+                if !training_levels {
+                    return Ok(world);
+                }
+                world
+                    .as_trained()
+                    .ok_or("--training-levels: only random:… levels are kept apart; leave it out")
+            };
             // The grammar asks for one of both, and for a world beside a player.
             let summary = match (checkpoint, player.zip(env)) {
-                (Some(checkpoint), _) => eval(&checkpoint, episodes, seed, level)?,
+                (Some(checkpoint), _) => {
+                    let checkpoint = Checkpoint::open(&checkpoint)?;
+                    let world = choose(world_of(&checkpoint, level)?)?;
+                    app::evaluate(&world, checkpoint.policy()?, episodes, seed)
+                }
                 (None, Some((player, env))) => {
-                    app::evaluate_player(&WorldChoice::new(&env, level)?, player.into(), episodes, seed)
+                    let world = choose(WorldChoice::new(&env, level)?)?;
+                    app::evaluate_player(&world, player.into(), episodes, seed)
                 }
                 (None, None) => return Err("eval: name a --checkpoint, or a --player and its --env".into()),
             };
@@ -83,6 +96,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Some(Command::Levels { what: Levels::Check { files } }) => check_levels(&files),
+        Some(Command::Levels { what: Levels::Make { world, difficulty, seed, count, out } }) => {
+            let seeds = (0..u64::from(count)).map(|number| seed.wrapping_add(number));
+            make_levels(&world, difficulty.into(), seeds, out.as_deref())
+        }
         Some(Command::Sweep { file, out, jobs }) => {
             let sweep = Sweep::load(&file)?;
             say(app::sweep(&sweep, &out, jobs as usize, &stop_on_interrupt()?)?.trim_end());
@@ -213,13 +230,37 @@ fn envs(json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn eval(folder: &Path, episodes: usize, seed: u64, level: Option<&Path>) -> Result<EvalSummary, Failure> {
-    let checkpoint = Checkpoint::open(folder)?;
+/// The world that `checkpoint` was trained in, on another `level` if one is named.
+fn world_of(checkpoint: &Checkpoint, level: Option<&Path>) -> Result<WorldChoice, Failure> {
     let env = checkpoint.manifest.environment.name.clone();
     let trained_on = checkpoint.manifest.level.clone();
     let world = WorldChoice::varied(&env, level.or(trained_on.as_deref()), &checkpoint.manifest.world)?;
     checkpoint.check_spec(&world.spec())?;
-    Ok(app::evaluate(&world, checkpoint.policy()?, episodes, seed))
+    Ok(world)
+}
+
+/// Prints generated levels, or writes each into a file of `out`.
+fn make_levels(
+    world: &str,
+    difficulty: usize,
+    seeds: impl Iterator<Item = u64>,
+    out: Option<&Path>,
+) -> Result<(), Failure> {
+    for seed in seeds {
+        let level = generate::level(world, difficulty, seed).ok_or_else(|| {
+            let worlds = generate::worlds().collect::<Vec<_>>().join(", ");
+            format!("{world}: no levels are generated for it; choose one of {worlds}")
+        })?;
+        let Some(folder) = out else {
+            say(level.text().trim_end());
+            continue;
+        };
+        let path = folder.join(format!("{world}-random-{difficulty}-{seed}.ron"));
+        let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, level.text()));
+        written.map_err(|error| format!("{}: cannot be written ({error})", path.display()))?;
+        say(&path.display().to_string());
+    }
+    Ok(())
 }
 
 /// A line for every file; a failure at the end if any of them is broken.

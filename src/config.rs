@@ -17,7 +17,8 @@ use crate::sac::SacConfig;
 pub struct RunConfig {
     /// World to play, see `entropy-arcade envs`.
     pub env: String,
-    /// Level: a number, a shipped file's name, or a path; the first one when absent.
+    /// Level: a number, a shipped file's name, a path, or `random:DIFFICULTY[:COUNT]` for generated ones; the
+    /// first one when absent.
     pub level: Option<PathBuf>,
     /// Seed of everything random.
     pub seed: u64,
@@ -119,6 +120,8 @@ const TUNED: &[(&str, &str)] = &[
     ("volley", include_str!("../assets/experiments/volley.toml")),
     ("meteor-field", include_str!("../assets/experiments/meteor-field.toml")),
     ("beam-carry", include_str!("../assets/experiments/beam-carry.toml")),
+    ("crate-yard", include_str!("../assets/experiments/crate-yard.toml")),
+    ("key-door", include_str!("../assets/experiments/key-door.toml")),
     ("cartpole", include_str!("../assets/experiments/cartpole.toml")),
     ("acrobot", include_str!("../assets/experiments/acrobot.toml")),
     ("mountain-car", include_str!("../assets/experiments/mountain-car.toml")),

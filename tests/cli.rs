@@ -48,7 +48,10 @@ fn a_broken_level_file_is_explained() {
     std::fs::write(&path, "(\n version: 1,\n name: \"mine\",\n map: [\"###\", \"#a#\", \"#x#\"],\n)")
         .unwrap();
     let text = failure(&["--no-render", "--level", path.to_str().unwrap()]);
-    assert!(text.contains("mine.ron:4:") && text.contains("unknown cell 'x'; use # wall"), "{text}");
+    assert!(
+        text.contains("mine.ron:4:") && text.contains("unknown cell 'x' for lava-room; use # wall"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -101,6 +104,54 @@ fn a_headless_run_leaves_its_folder_and_is_evaluated() {
     for figure in ["mean", "median", "std", "min", "max"] {
         assert!(line["episode_return"][figure].is_number() && line["episode_length"][figure].is_number());
     }
+}
+
+/// What is asked for as random:… is remembered, and unseen levels are told from those trained on.
+#[test]
+fn generated_levels_are_trained_on_gone_on_with_and_evaluated() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let path = out.to_str().unwrap();
+    let begin =
+        ["--no-render", "--env", "key-door", "--level", "random:1:5", "--steps", "1500", "--out", path];
+    let quick = ["--device", "cpu", "--set", "run.eval_episodes=4", "--set", "sac.hidden=[16]"];
+    assert!(run(&[&begin[..], &quick[..]].concat()).status.success());
+    let output = run(&["--no-render", "--resume", path, "--steps", "2500"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert!(
+        summary["eval"]["success"].is_number() && summary["eval_training"]["success"].is_number(),
+        "{text}"
+    );
+    let eval = ["eval", "--checkpoint", path, "--episodes", "9"];
+    let outputs = [&[][..], &["--training-levels"], &["--level", "random:1"]].map(|more| {
+        let output = run(&[&eval[..], more].concat());
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    });
+    // However many levels are trained on, the same are kept for tests.
+    assert_eq!(outputs[0], outputs[2]);
+    let elsewhere = failure(&["eval", "--player", "random", "--env", "lava-room", "--training-levels"]);
+    assert!(elsewhere.contains("leave it out"), "{elsewhere}");
+    assert!(failure(&["--no-render", "--level", "random:6"]).contains("difficulty 1 to 5"));
+}
+
+/// A generated level is a level file.
+#[test]
+fn generated_levels_are_printed() {
+    let output = run(&["levels", "make", "lava-room", "3", "--seed", "7"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let level = entropy_arcade::sim::level::Level::parse("made", &text).unwrap();
+    assert_eq!((level.width, level.height), (9, 9));
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let output = run(&["levels", "make", "crate-yard", "1", "--count", "2", "--out", out]);
+    let files = String::from_utf8(output.stdout).unwrap();
+    let check: Vec<&str> = ["levels", "check"].into_iter().chain(files.lines()).collect();
+    assert!(files.lines().count() == 2 && run(&check).status.success(), "{files}");
+    assert!(
+        failure(&["levels", "make", "tag", "1"]).contains("choose one of lava-room, crate-yard, key-door")
+    );
 }
 
 /// Ctrl-C saves a checkpoint and exits 0.

@@ -67,12 +67,22 @@ fn volley_views_are_mirrored_and_its_script_beats_chance() {
     assert!(random.score.mean < -4.0 && random.episode_length.max < 1500.0, "{random:?}");
 }
 
-/// The scripted player walks the first two levels, which need no pushing, and solves what has equations.
+/// The scripted player walks lava-room's first two levels, which need no pushing, solves yards and what has equations,
+/// and finds all keys.
 #[test]
 fn scripts_play() {
     for (env, level, steps) in [
         ("lava-room", Some("1"), 100),
         ("lava-room", Some("2"), 100),
+        ("crate-yard", Some("1"), 100),
+        ("crate-yard", Some("3"), 300),
+        ("crate-yard", Some("4"), 300),
+        ("crate-yard", Some("random:3:20"), 300),
+        ("key-door", Some("1"), 100),
+        ("key-door", Some("2"), 150),
+        ("key-door", Some("3"), 150),
+        ("key-door", Some("4"), 300),
+        ("key-door", Some("random:5:20"), 200),
         ("cartpole", None, 1000),
         ("acrobot", None, 400),
         ("mountain-car", None, 400),

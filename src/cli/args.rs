@@ -21,7 +21,8 @@ pub(super) struct RunArgs {
     /// World to play, see `entropy-arcade envs`.
     #[arg(long, value_name = "NAME")]
     pub env: Option<String>,
-    /// Level of the world: a number, a shipped file's name, or a path.
+    /// Level of the world: a number, a shipped file's name, a path, or random:DIFFICULTY[:COUNT] for COUNT
+    /// generated levels of difficulty 1 to 5.
     #[arg(long, value_name = "FILE")]
     pub level: Option<PathBuf>,
     /// Train without a window, as fast as the machine can.
@@ -89,6 +90,9 @@ pub(super) enum Command {
         /// Level, when it is not the one trained on.
         #[arg(long, value_name = "FILE")]
         level: Option<PathBuf>,
+        /// Of generated levels, play those trained on instead of those kept for tests.
+        #[arg(long)]
+        training_levels: bool,
     },
     /// Hold worlds to the contract every environment keeps, and print a JSON line for each.
     Check {
@@ -217,6 +221,23 @@ pub(super) enum Levels {
         /// Level files, or numbers of levels that come with the game.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+    },
+    /// Print generated levels, or write them into files: number N is the Nth that random:DIFFICULTY trains on.
+    Make {
+        /// lava-room, crate-yard or key-door.
+        world: String,
+        /// 1 to 5.
+        #[arg(value_parser = clap::value_parser!(u8).range(1..=5))]
+        difficulty: u8,
+        /// Number of the first level.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Levels, numbered on from there.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        count: u32,
+        /// Folder for a file each.
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
     },
 }
 

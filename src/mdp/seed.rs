@@ -22,6 +22,8 @@ pub enum Stream {
     Opponent = 6,
     /// Actions a gradient step samples for its actor; the index is the number of the step.
     ActorGradient = 7,
+    /// Generated levels; the seed is the number of the level, the index its difficulty.
+    Levels = 8,
 }
 
 /// Generator number `index` of `stream` under the run's `seed`.

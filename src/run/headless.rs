@@ -38,8 +38,13 @@ pub struct HeadlessSetup {
     /// Whether to say nothing.
     pub silent: bool,
     /// Plays greedy episodes with a policy, as many as `run.eval_episodes` says.
-    pub evaluate: Box<dyn Fn(Arc<dyn Policy>) -> EvalSummary>,
+    pub evaluate: Evaluate,
+    /// The same on the levels trained on, where others are kept for tests.
+    pub evaluate_training: Option<Evaluate>,
 }
+
+/// Plays greedy episodes with a policy.
+pub type Evaluate = Box<dyn Fn(Arc<dyn Policy>) -> EvalSummary>;
 
 /// What a run came to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -66,6 +71,9 @@ pub struct Summary {
     pub seconds: f64,
     /// The last greedy evaluation, when one was asked for.
     pub eval: Option<EvalSummary>,
+    /// The same policy on the levels trained on, where others are kept for tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eval_training: Option<EvalSummary>,
     /// When the policy reached `run.target_return`, which ends the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solved: Option<Solved>,
@@ -100,7 +108,8 @@ struct SimulationState {
 /// [`RunError`] when the learner fails, a checkpoint does not fit or the disk refuses.
 pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
     let start = Instant::now();
-    let HeadlessSetup { config, learner: learner_setup, out, stop, silent, evaluate } = setup;
+    let HeadlessSetup { config, learner: learner_setup, out, stop, silent, evaluate, evaluate_training } =
+        setup;
     let resume = learner_setup.resume.clone();
     let mut run = Run {
         window: Window::default(),
@@ -177,6 +186,7 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         device: learner.status().device_reason.clone(),
         seconds,
         eval: run.eval,
+        eval_training: evaluate_training.filter(|_| run.eval.is_some()).map(|evaluate| evaluate(current())),
         solved: run.solved,
     };
     if let Some(folder) = &mut run.folder {

@@ -90,6 +90,7 @@ fn close(mut exits: MessageReader<AppExit>, mut run: ResMut<LiveRun>, learner: R
         device: status.device_reason.clone(),
         seconds: run.began.elapsed().as_secs_f64(),
         eval: None,
+        eval_training: None,
         solved: None,
     };
     let checkpoints = run.folder.checkpoints();

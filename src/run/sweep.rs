@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunError, Spread, Summary};
+use super::{EvalSummary, RunError, Spread, Summary};
 use crate::config::{ConfigError, RunConfig};
 use crate::learner::checkpoint::replace_file;
 
@@ -45,8 +45,8 @@ pub enum Measure {
 }
 
 impl Measure {
-    fn of(self, summary: &Summary) -> Option<f64> {
-        let eval = summary.eval.as_ref()?;
+    fn of(self, eval: Option<&EvalSummary>) -> Option<f64> {
+        let eval = eval?;
         Some(match self {
             Self::Return => eval.episode_return.mean,
             Self::Score => eval.score.mean,
@@ -164,14 +164,15 @@ impl Sweep {
 
     /// The results as a Markdown table, a line a variant and a column a seed.
     ///
-    /// A cell is the mean return or score of the last greedy episodes and, where a target return was reached,
-    /// the environment steps that took. Medians are over seeds.
+    /// A cell is the mean return or score of the last greedy episodes, in parentheses that on the levels trained
+    /// on where others are kept for tests, and, where a target return was reached, the environment steps that
+    /// took. Medians are over seeds.
     pub fn table(&self, jobs: &[Job]) -> String {
         let mut text = String::from("| variant |");
         for seed in &self.seeds {
             _ = write!(text, " seed {seed} |");
         }
-        let measured = |summary: &Summary| self.measure.of(summary);
+        let measured = |summary: &Summary| self.measure.of(summary.eval.as_ref());
         let name = self.measure.name();
         _ = write!(text, " median {name} | success | env steps | gradient steps | seconds |\n|---|");
         text += &"---|".repeat(self.seeds.len() + 5);
@@ -188,7 +189,11 @@ impl Sweep {
                     (Some(value), Some(solved)) => {
                         _ = write!(text, " {} at {} |", short(value), solved.env_steps)
                     }
-                    (Some(value), None) => _ = write!(text, " {} |", short(value)),
+                    (Some(value), None) => {
+                        let trained = self.measure.of(summary.eval_training.as_ref());
+                        let trained = trained.map_or(String::new(), |value| format!(" ({})", short(value)));
+                        _ = write!(text, " {}{trained} |", short(value));
+                    }
                     (None, _) => text += " – |",
                 }
             }
@@ -282,7 +287,6 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::EvalSummary;
     use super::super::headless::Solved;
     use super::*;
 
@@ -313,6 +317,7 @@ mod tests {
                 score: Spread::default(),
                 success: 1.0,
             }),
+            eval_training: None,
             solved: solved.map(|env_steps| Solved { env_steps, seconds: 1.0 }),
         }
     }

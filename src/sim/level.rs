@@ -3,8 +3,10 @@
 //! What the cells do is left to the world that plays them.
 
 pub mod check;
+pub mod generate;
 pub mod kinds;
 mod shipped;
+pub mod solve;
 
 use std::path::Path;
 
@@ -141,6 +143,24 @@ pub enum Cell {
     /// `R`, `Y`, `U`: solid until somebody with the key of its colour walks into it.
     Door(Colour),
 }
+
+/// Cells by their symbols; all others stand on floor.
+const CELLS: [(char, Cell); 14] = [
+    ('#', Cell::Wall),
+    ('~', Cell::Lava),
+    ('g', Cell::Goal),
+    ('*', Cell::Ice),
+    ('^', Cell::OneWay(Direction::Up)),
+    ('v', Cell::OneWay(Direction::Down)),
+    ('<', Cell::OneWay(Direction::Left)),
+    ('>', Cell::OneWay(Direction::Right)),
+    ('x', Cell::Mark),
+    ('_', Cell::Plate),
+    ('=', Cell::Gate),
+    ('R', Cell::Door(Colour::Red)),
+    ('Y', Cell::Door(Colour::Yellow)),
+    ('U', Cell::Door(Colour::Blue)),
+];
 
 /// A parsed level. Row 0 is the top row of the map; `y` grows upwards in the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -281,19 +301,7 @@ impl Level {
             let remedy = format!("allowed is 3 × 3 to {LARGEST_SIDE} × {LARGEST_SIDE}");
             return Err(wrong("map", format!("a map of {width} × {height} cells"), &remedy));
         }
-        let mut level = Self {
-            world: kind.world,
-            name: short(&parsed.name),
-            width,
-            height,
-            cells: Vec::with_capacity(width * height),
-            spawns: Vec::new(),
-            second_spawns: Vec::new(),
-            crates: Vec::new(),
-            keys: Vec::new(),
-            hazards: Vec::new(),
-            episode_limit: parsed.episode_limit,
-        };
+        let mut level = Self::blank(kind.world, short(&parsed.name), [width, height], parsed.episode_limit);
         let lines = row_positions(text, &parsed.map);
         for (row, (cells, at)) in parsed.map.iter().zip(lines).enumerate() {
             let count = cells.chars().count();
@@ -319,25 +327,52 @@ impl Level {
         Ok(level)
     }
 
+    /// A level whose cells are still to be [put](Self::put).
+    fn blank(world: &'static str, name: String, [width, height]: [usize; 2], episode_limit: u32) -> Self {
+        Self {
+            world,
+            name,
+            width,
+            height,
+            cells: Vec::with_capacity(width * height),
+            spawns: Vec::new(),
+            second_spawns: Vec::new(),
+            crates: Vec::new(),
+            keys: Vec::new(),
+            hazards: Vec::new(),
+            episode_limit,
+        }
+    }
+
+    /// The text of its file.
+    pub fn text(&self) -> String {
+        let mut rows = vec![vec!['.'; self.width]; self.height];
+        for (index, cell) in self.cells.iter().enumerate() {
+            if let Some((symbol, _)) = CELLS.iter().find(|(_, known)| known == cell) {
+                rows[index / self.width][index % self.width] = *symbol;
+            }
+        }
+        let mut begin = |symbol: char, &(column, row): &Place| rows[row][column] = symbol;
+        self.spawns.iter().for_each(|place| begin('a', place));
+        self.second_spawns.iter().for_each(|place| begin('b', place));
+        self.crates.iter().for_each(|place| begin('o', place));
+        self.keys.iter().for_each(|(colour, place)| begin(['r', 'y', 'u'][*colour as usize], place));
+        for (ahead, place) in &self.hazards {
+            begin(if *ahead == Direction::Right { '-' } else { '|' }, place);
+        }
+        let map: String =
+            rows.iter().map(|row| format!("        \"{}\",\n", row.iter().collect::<String>())).collect();
+        let Self { world, name, episode_limit, .. } = self;
+        format!(
+            "(\n    version: {VERSION},\n    world: {world:?},\n    name: {name:?},\n    \
+             episode_limit: {episode_limit},\n    map: [\n{map}    ],\n)\n"
+        )
+    }
+
     /// Adds the next cell of the map, and what begins there.
     fn put(&mut self, place: Place, symbol: char) {
-        let cell = match symbol {
-            '#' => Cell::Wall,
-            '~' => Cell::Lava,
-            'g' => Cell::Goal,
-            '*' => Cell::Ice,
-            '^' => Cell::OneWay(Direction::Up),
-            'v' => Cell::OneWay(Direction::Down),
-            '<' => Cell::OneWay(Direction::Left),
-            '>' => Cell::OneWay(Direction::Right),
-            'x' => Cell::Mark,
-            '_' => Cell::Plate,
-            '=' => Cell::Gate,
-            'R' => Cell::Door(Colour::Red),
-            'Y' => Cell::Door(Colour::Yellow),
-            'U' => Cell::Door(Colour::Blue),
-            _ => Cell::Floor,
-        };
+        let known = CELLS.iter().find(|(known, _)| *known == symbol);
+        let cell = known.map_or(Cell::Floor, |(_, cell)| *cell);
         match symbol {
             'a' => self.spawns.push(place),
             'b' => self.second_spawns.push(place),
@@ -426,6 +461,7 @@ mod tests {
         for (file, text) in SHIPPED {
             let level = Level::parse(file, text).unwrap();
             assert!(file.starts_with(level.world), "{file}: {}", level.world);
+            assert_eq!(Level::parse(file, &level.text()), Ok(level));
         }
     }
 

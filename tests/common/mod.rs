@@ -10,7 +10,7 @@ use entropy_arcade::config::RunConfig;
 use entropy_arcade::learner::DeviceChoice;
 use entropy_arcade::mdp::WorldOptions;
 use entropy_arcade::run::{RunError, Summary};
-use entropy_arcade::sim::level::{Kind, SHIPPED};
+use entropy_arcade::sim::level::{Kind, SHIPPED, generate};
 use entropy_arcade::sim::worlds::{WorldChoice, names};
 
 /// Every world, with every level that comes with it and every option it has, by a name that says which.
@@ -28,6 +28,10 @@ pub fn worlds() -> Vec<(String, WorldChoice)> {
         }
         for file in own {
             all.push((file.to_owned(), WorldChoice::new(name, Some(Path::new(file))).unwrap()));
+        }
+        if generate::worlds().any(|drawn| drawn == name) {
+            let drawn = WorldChoice::new(name, Some(Path::new("random:3:20"))).unwrap();
+            all.push((format!("{name}, generated"), drawn));
         }
         if let Ok(masked) = WorldChoice::varied(name, None, &WorldOptions { velocity_masked: true }) {
             all.push((format!("{name}, velocities masked"), masked));

@@ -1,11 +1,16 @@
 //! What a level's author wants to know beyond its grammar: starts and goals that nobody can bring together.
 //!
-//! The check is one of necessity: crates count as ways, and so does lava where a crate could fill it. A level
-//! that passes may still be too hard; one that fails cannot be solved.
+//! Both checks are of necessity. In one crates count as ways, and so does lava where a crate could fill it; the
+//! other tries all pushes, as far as `solve` knows a level's cells and comes to an end. A level that passes may
+//! still be too hard; one that fails cannot be solved.
 
 use std::path::Path;
 
+use super::solve::{Answer, Pushes, Puzzle};
 use super::{Cell, Level, LevelError, Place, position, shipped};
+
+/// Positions to look at before a level counts as too large to be tried out.
+const BOUND: usize = 100_000;
 
 /// Reads the level at `path` as [`Level::load`] does and looks for starts without a way to a goal and goals
 /// without a way to a start.
@@ -33,7 +38,22 @@ pub fn check(path: &Path) -> Result<Level, LevelError> {
             return Err(at.error(&file, problem.to_owned(), "open a way, or leave it out"));
         }
     }
+    if let Some(start) = hopeless(&level)
+        && let Some(sought) = level.places(|cell| matches!(cell, Cell::Mark | Cell::Goal)).next()
+    {
+        let at = position(&text, start);
+        let problem = format!("no way to solve it was found from the start at {}:{}", at.line, at.column);
+        let remedy = "give crates more room, or open a way";
+        return Err(position(&text, sought).error(&file, problem, remedy));
+    }
     Ok(level)
+}
+
+/// A start from which all pushes were tried, and none solves the level.
+fn hopeless(level: &Level) -> Option<Place> {
+    // More than bodies do: who cannot solve it so cannot at all.
+    let puzzle = Puzzle::new(level, Pushes::Any)?;
+    level.spawns.iter().copied().find(|&start| puzzle.solve(start, BOUND) == Answer::Impossible)
 }
 
 /// By cell: whether one could walk there from any cell of `from`, if crates gave way.
@@ -91,8 +111,15 @@ mod tests {
     }
 
     #[test]
+    fn what_no_pushes_solve_is_found_by_trying_them_all() {
+        let error = checked(&["#######", "#a.o.##", "#.##~g#", "#######"]).unwrap_err();
+        assert!(checked(&["#####", "#aog#", "#####"]).is_err());
+        assert!(error.contains("x.ron:7:9: no way to solve it was found from the start at 6:5"), "{error}");
+    }
+
+    #[test]
     fn a_crate_may_bridge_lava_and_give_way() {
         assert!(checked(&["######", "#ao~g#", "######"]).is_ok());
-        assert!(checked(&["#####", "#aog#", "#####"]).is_ok());
+        assert!(checked(&["#####", "#aog#", "#...#", "#####"]).is_ok());
     }
 }

@@ -10,6 +10,16 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("lava-room-2.ron", include_str!("../../../levels/lava-room-2.ron")),
     ("lava-room-3.ron", include_str!("../../../levels/lava-room-3.ron")),
     ("lava-room-4.ron", include_str!("../../../levels/lava-room-4.ron")),
+    ("crate-yard-1.ron", include_str!("../../../levels/crate-yard-1.ron")),
+    ("crate-yard-2.ron", include_str!("../../../levels/crate-yard-2.ron")),
+    ("crate-yard-3.ron", include_str!("../../../levels/crate-yard-3.ron")),
+    ("crate-yard-4.ron", include_str!("../../../levels/crate-yard-4.ron")),
+    ("crate-yard-5.ron", include_str!("../../../levels/crate-yard-5.ron")),
+    ("crate-yard-6.ron", include_str!("../../../levels/crate-yard-6.ron")),
+    ("key-door-1.ron", include_str!("../../../levels/key-door-1.ron")),
+    ("key-door-2.ron", include_str!("../../../levels/key-door-2.ron")),
+    ("key-door-3.ron", include_str!("../../../levels/key-door-3.ron")),
+    ("key-door-4.ron", include_str!("../../../levels/key-door-4.ron")),
 ];
 
 /// File names and texts of the levels of `world`.

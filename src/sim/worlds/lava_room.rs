@@ -6,7 +6,7 @@ mod cells;
 use super::rooms::{Plane, Room, Rooms, Rules, Win, way};
 use crate::mdp::Action;
 use crate::sim::Bodies;
-use crate::sim::level::{Cell, Direction, Place};
+use crate::sim::level::Cell;
 
 pub use cells::{CellModel, CellModelError};
 
@@ -26,19 +26,11 @@ pub const RULES: Rules = Rules {
     script,
 };
 
-/// Walks the shortest dry way, crates counted as walls; waits when there is none.
+/// Walks the shortest dry way, crates counted as walls; where there is none it pushes crates through, into lava or up
+/// to a wall, and waits when that does not help either.
 fn script(room: &Room, rooms: &Rooms, bodies: &Bodies, slot: usize) -> Action {
-    let level = room.level(rooms);
-    let mut blocked = vec![false; level.cells.len()];
-    for index in (0..level.crates.len()).filter(|&index| !room.is_sunk(index)) {
-        blocked[level.index(level.locate(bodies.position(rooms.crate_body(index))))] = true;
-    }
-    let open = |place: Place, direction: Direction| {
-        room.admits(rooms, place, direction)
-            && room.cell(rooms, place) != Cell::Lava
-            && !blocked[level.index(place)]
-    };
-    let distances = way::distances(level, level.places(|cell| cell == Cell::Goal), open);
-    let here = level.locate(bodies.position(slot));
-    way::closer(level, &distances, here, open).unwrap_or(Action::Discrete(0))
+    let goals = room.level(rooms).places(|cell| cell == Cell::Goal);
+    way::towards(room, rooms, bodies, slot, goals)
+        .or_else(|| way::pushing(room, rooms, bodies, slot))
+        .unwrap_or(Action::Discrete(0))
 }

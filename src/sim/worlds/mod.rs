@@ -3,6 +3,8 @@
 pub mod beam_carry;
 pub mod brick_breaker;
 pub mod classic_control;
+pub mod crate_yard;
+pub mod key_door;
 pub mod lava_room;
 pub mod meteor_field;
 pub mod paddle_duel;
@@ -15,10 +17,12 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 
+use super::level::generate::{self, Asked, Split};
 use super::level::{Level, LevelError};
 use super::{Environment, EnvironmentPlugin, SimConfig};
 use crate::mdp::{EnvironmentSpec, WorldOptions};
 use beam_carry::{BeamCarry, Hall};
+use crate::mdp::{EnvironmentSpec, Stream, WorldOptions};
 use brick_breaker::{BrickBreaker, Rules};
 use classic_control::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
 use meteor_field::{MeteorField, Space};
@@ -34,6 +38,8 @@ const WORLDS: &[(&str, Make)] = &[
     ("volley", |asked| asked.nothing().map(|()| WorldChoice::of::<Volley>(Beach))),
     ("meteor-field", |asked| asked.nothing().map(|()| WorldChoice::of::<MeteorField>(Space))),
     ("beam-carry", |asked| asked.nothing().map(|()| WorldChoice::of::<BeamCarry>(Hall))),
+    ("crate-yard", |asked| asked.room(&crate_yard::RULES)),
+    ("key-door", |asked| asked.room(&key_door::RULES)),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
     ("acrobot", |asked| Ok(WorldChoice::of::<Acrobot>(asked.classic()?))),
     ("mountain-car", |asked| Ok(WorldChoice::of::<MountainCar>(asked.classic()?))),
@@ -50,8 +56,12 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 #[derive(Clone)]
 pub struct WorldChoice {
     spec: EnvironmentSpec,
-    add: Arc<dyn Fn(&mut App, SimConfig) + Send + Sync>,
+    add: Add,
+    /// What evaluations play instead, where that is something else.
+    test: Option<Add>,
 }
+
+type Add = Arc<dyn Fn(&mut App, SimConfig) + Send + Sync>;
 
 /// No such world, its level is broken, or it lacks what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +80,14 @@ pub enum WorldError {
     /// An option that the world does not have.
     #[error("world.velocity_masked = true: {0} has no such option; leave it out")]
     NoVelocityMask(String),
+    /// Generated levels that cannot be made.
+    #[error("level = {level}: {problem}")]
+    Generated {
+        /// What was asked for.
+        level: String,
+        /// What is wrong, and what is allowed.
+        problem: String,
+    },
     /// The level file is broken.
     #[error(transparent)]
     Level(#[from] LevelError),
@@ -101,11 +119,17 @@ impl WorldChoice {
 
     /// The environment `E` with `layout`.
     pub fn of<E: Environment>(layout: E::Layout) -> Self {
-        let spec = E::spec(&layout);
-        let add = move |app: &mut App, config| {
-            app.add_plugins(EnvironmentPlugin::<E> { layout: layout.clone(), config });
-        };
-        Self { spec, add: Arc::new(add) }
+        Self { spec: E::spec(&layout), add: add::<E>(layout), test: None }
+    }
+
+    /// The environment `E` with `layout`, and with `test` of the same spaces wherever it is evaluated.
+    pub fn split<E: Environment>(layout: E::Layout, test: E::Layout) -> Self {
+        Self { test: Some(add::<E>(test)), ..Self::of::<E>(layout) }
+    }
+
+    /// The same world, evaluated on what it is trained on; `None` where it always is.
+    pub fn as_trained(&self) -> Option<Self> {
+        self.test.is_some().then(|| Self { test: None, ..self.clone() })
     }
 
     /// What it declares.
@@ -115,8 +139,16 @@ impl WorldChoice {
 
     /// Adds its arenas to `app`.
     pub fn add_to(&self, app: &mut App, config: SimConfig) {
-        (self.add)(app, config);
+        let test = self.test.as_ref().filter(|_| config.stream == Stream::Evaluation);
+        (test.unwrap_or(&self.add))(app, config);
     }
+}
+
+/// Adds arenas of `E` with `layout`.
+fn add<E: Environment>(layout: E::Layout) -> Add {
+    Arc::new(move |app, config| {
+        app.add_plugins(EnvironmentPlugin::<E> { layout: layout.clone(), config });
+    })
 }
 
 impl fmt::Debug for WorldChoice {
@@ -133,9 +165,21 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// For a world of rooms, the first of its levels where none is named.
+    /// For a world of rooms, the first of its levels where none is named; generated ones where they are asked for.
     fn room(&self, rules: &'static RoomRules) -> Result<WorldChoice, WorldError> {
         self.no_options()?;
+        if let Some((level, asked)) = self.level.and_then(|path| {
+            let level = path.display().to_string();
+            Asked::parse(&level).map(|asked| (level, asked))
+        }) {
+            let refused = |problem| WorldError::Generated { level: level.clone(), problem };
+            let split = generate::split(rules.name, asked.map_err(refused)?);
+            let Split { training, test } = split.ok_or_else(|| {
+                let worlds = generate::worlds().collect::<Vec<_>>().join(", ");
+                refused(format!("{} has no generated levels; choose one of {worlds}", rules.name))
+            })?;
+            return Ok(WorldChoice::split::<Room>(Rooms::set(rules, training), Rooms::set(rules, test)));
+        }
         let level =
             self.level.map_or_else(|| Level::shipped(rules.name, 1), |path| Level::load(rules.name, path))?;
         Ok(WorldChoice::of::<Room>(Rooms::single(rules, level)))

@@ -1,6 +1,6 @@
 //! Rooms: the levels that arenas of one world play, prepared once so that an episode begins fast.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bevy::prelude::*;
 use bevy_rapier2d::prelude::Collider;
@@ -8,7 +8,11 @@ use bevy_rapier2d::rapier::math::Vector as RapierVector;
 
 use super::rules::{Plane, Rules};
 use super::{HAZARD_SPEED, NOWHERE, TICK_SECONDS};
+use crate::sim::level::solve::{Guide, Pushes};
 use crate::sim::level::{Cell, Colour, Direction, Level, Place};
+
+/// Positions of a level that scripts think through before they first play it.
+const GUIDE_BOUND: usize = 200_000;
 
 /// What all arenas of one world share: its rules, and the levels episodes are drawn from.
 #[derive(Resource, Clone)]
@@ -38,6 +42,8 @@ pub struct RoomPlan {
     pub icy: bool,
     /// What an observation holds before anything moves: `[planes, height, width]`.
     pub still: Vec<u8>,
+    /// Made when it is first asked for: few runs need it.
+    guide: OnceLock<Option<Guide>>,
 }
 
 /// Numbers of bodies.
@@ -159,7 +165,12 @@ impl RoomPlan {
         }
         let patrols = level.hazards.iter().map(|&(ahead, place)| Patrol::new(&level, ahead, place)).collect();
         let icy = level.cells.contains(&Cell::Ice);
-        Self { walls: walls(&level), barriers, patrols, icy, still, level }
+        Self { walls: walls(&level), barriers, patrols, icy, still, level, guide: OnceLock::new() }
+    }
+
+    /// What to push next, where crates answer pushes like this; `None` for levels that are not searched.
+    pub(super) fn guide(&self, pushes: Pushes) -> Option<&Guide> {
+        self.guide.get_or_init(|| Guide::new(&self.level, pushes, GUIDE_BOUND)).as_ref()
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod layout;
 mod observe;
+#[cfg(test)]
+pub(super) mod play;
 pub mod reload;
 mod rules;
 pub mod way;
@@ -14,6 +16,7 @@ use bevy_rapier2d::prelude::*;
 use rand::RngExt as _;
 
 use crate::mdp::{Action, ActionSpace, EnvironmentSpec, EpisodeEnd, RewardTerm, Rng};
+use crate::sim::level::solve::Guide;
 use crate::sim::level::{Cell, Colour, Direction, Level, Place};
 use crate::sim::{Bodies, BodyKind, BodySpec, Environment, Outcome};
 
@@ -152,6 +155,11 @@ impl Room {
             Cell::OneWay(only) => only == direction,
             _ => true,
         }
+    }
+
+    /// What to push next in the level that is played, for scripts; `None` for levels that are not searched.
+    pub fn guide<'a>(&self, rooms: &'a Rooms) -> Option<&'a Guide> {
+        self.plan(rooms).guide(self.rules.pushes())
     }
 
     fn plan<'a>(&self, rooms: &'a Rooms) -> &'a RoomPlan {
@@ -320,6 +328,7 @@ impl Environment for Room {
             let collider = Collider::round_cuboid(CRATE_HALF - 0.06, CRATE_HALF - 0.06, 0.06);
             let mut body = BodySpec::new(BodyKind::Dynamic, collider, away(index));
             body.linear_damping = rooms.rules.crate_damping;
+            body.density = rooms.rules.crate_density();
             bodies.push(body);
         }
         for index in 0..rooms.most.barriers {

@@ -3,6 +3,7 @@
 use super::{Room, Rooms};
 use crate::mdp::Action;
 use crate::sim::Bodies;
+use crate::sim::level::solve::Pushes;
 
 /// One world of rooms, as its own module declares it.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,18 @@ pub struct Rules {
     pub crate_damping: f32,
     /// The hand-written player of one slot.
     pub script: fn(&Room, &Rooms, &Bodies, usize) -> Action,
+}
+
+impl Rules {
+    /// Mass per area of a crate: light where it has to go just as far as whoever pushes it, who is not held up.
+    pub(super) fn crate_density(&self) -> f32 {
+        if self.win == Win::Marks { 0.1 } else { 1.0 }
+    }
+
+    /// How crates answer pushes, for scripts that plan them.
+    pub(super) fn pushes(&self) -> Pushes {
+        if self.win == Win::Marks { Pushes::One } else { Pushes::Through }
+    }
 }
 
 /// What ends an episode well.

@@ -2,8 +2,54 @@
 
 use std::collections::VecDeque;
 
+use super::{Room, Rooms};
 use crate::mdp::Action;
-use crate::sim::level::{Direction, Level, Place};
+use crate::sim::Bodies;
+use crate::sim::level::{Cell, Direction, Level, Place};
+
+/// Positions that a script looks at beyond those it has thought through at first.
+const SECOND_THOUGHTS: usize = 2_000;
+
+/// The cells in which crates lie that have not sunk.
+pub fn crates(room: &Room, rooms: &Rooms, bodies: &Bodies) -> Vec<Place> {
+    let level = room.level(rooms);
+    let lying = (0..level.crates.len()).filter(|&index| !room.is_sunk(index));
+    lying.map(|index| level.locate(bodies.position(rooms.crate_body(index)))).collect()
+}
+
+/// The action that walks the shortest dry way from where `slot` is to the nearest of `goals`, crates counted as
+/// walls; `None` where there is none.
+pub fn towards(
+    room: &Room,
+    rooms: &Rooms,
+    bodies: &Bodies,
+    slot: usize,
+    goals: impl IntoIterator<Item = Place>,
+) -> Option<Action> {
+    let level = room.level(rooms);
+    let crates = crates(room, rooms, bodies);
+    let open = |place: Place, direction: Direction| {
+        room.admits(rooms, place, direction)
+            && room.cell(rooms, place) != Cell::Lava
+            && !crates.contains(&place)
+    };
+    closer(level, &distances(level, goals, open), level.locate(bodies.position(slot)), open)
+}
+
+/// The action that makes the fewest pushes that solve the level, or walks to where the next one begins; `None` where
+/// there are none, and for levels that are not searched.
+pub fn pushing(room: &Room, rooms: &Rooms, bodies: &Bodies, slot: usize) -> Option<Action> {
+    let level = room.level(rooms);
+    let here = level.locate(bodies.position(slot));
+    let crates = crates(room, rooms, bodies).into_iter();
+    let filled = level.places(|_| true).filter(|&place| room.is_filled(level.index(place)));
+    let push = room.guide(rooms)?.next(here, crates, filled, SECOND_THOUGHTS)?;
+    let behind = push.direction.opposite().from(push.at)?;
+    if here == behind {
+        return Some(walk(push.direction as usize));
+    }
+    towards(room, rooms, bodies, slot, [behind])
+}
 
 /// Steps from every cell to the nearest of `goals`, row-major; `u32::MAX` where there is no way.
 ///

@@ -1,0 +1,304 @@
+//! Solving: how a level can be solved, found by exact search over its cells.
+//!
+//! A position is where crates lie, what they filled, which keys are held and which cells the walker can reach; a
+//! move is a push. What bodies do between cells is left to the worlds, and so are ice, one-way cells, gates,
+//! plates and hazards: a level that has any is not searched.
+
+mod explore;
+mod guide;
+
+use super::{Cell, Direction, Level, Place};
+
+pub use guide::Guide;
+
+/// Beyond the map.
+const OUTSIDE: u16 = u16::MAX;
+
+/// How crates answer pushes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushes {
+    /// They go one cell.
+    One,
+    /// They are pushed on and on, until they sink or a wall stops them: safe where they slide.
+    Through,
+    /// As far as they like, and in rows: more than bodies really do.
+    Any,
+}
+
+/// What came of a search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The fewest pushes that solve it.
+    Solved(Vec<Push>),
+    /// No pushes do: all were tried.
+    Impossible,
+    /// The bound came first.
+    Unknown,
+}
+
+/// A crate, by the cell it lies in, and where it is pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Push {
+    /// Where it lies.
+    pub at: Place,
+    /// Where to.
+    pub direction: Direction,
+}
+
+/// All that counts about a level in play, walkers that can reach each other taken as one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Position {
+    /// Cells with crates, ascending.
+    crates: Vec<u16>,
+    /// Cells of lava that crates have filled, ascending.
+    filled: Vec<u16>,
+    /// By colour, whether its key is held.
+    keys: [bool; 3],
+    /// The first cell that the walker can reach.
+    home: u16,
+}
+
+/// A level made ready to be searched.
+#[derive(Debug, Clone)]
+pub struct Puzzle {
+    width: usize,
+    cells: Vec<Cell>,
+    /// By cell, those next to it by direction.
+    beside: Vec<[u16; 4]>,
+    keys: Vec<(usize, u16)>,
+    crates: Vec<u16>,
+    spawns: Vec<u16>,
+    /// Empty where a goal is to be reached instead.
+    marks: Vec<u16>,
+    /// Cells from which an otherwise lone crate can be pushed onto a mark.
+    alive: Vec<bool>,
+    pushes: Pushes,
+}
+
+impl Puzzle {
+    /// `level`, if the search knows everything that is in it.
+    pub fn new(level: &Level, pushes: Pushes) -> Option<Self> {
+        let strange = |cell: &Cell| matches!(cell, Cell::Ice | Cell::OneWay(_) | Cell::Gate | Cell::Plate);
+        let sought = |wanted: Cell| level.places(move |cell| cell == wanted).count();
+        let marks: Vec<u16> =
+            level.places(|cell| cell == Cell::Mark).map(|at| level.index(at) as u16).collect();
+        let several = !level.second_spawns.is_empty() || !level.hazards.is_empty();
+        let aimless = marks.is_empty() && sought(Cell::Goal) != 1;
+        if level.cells.iter().any(strange) || several || aimless {
+            return None;
+        }
+        let beside = |index: usize| {
+            Direction::ALL.map(|direction| {
+                let next = direction.from((index % level.width, index / level.width));
+                let inside = next.filter(|&(column, row)| column < level.width && row < level.height);
+                inside.map_or(OUTSIDE, |place| level.index(place) as u16)
+            })
+        };
+        let mut crates: Vec<u16> = level.crates.iter().map(|&at| level.index(at) as u16).collect();
+        crates.sort_unstable();
+        let mut puzzle = Self {
+            width: level.width,
+            cells: level.cells.clone(),
+            beside: (0..level.cells.len()).map(beside).collect(),
+            keys: level.keys.iter().map(|&(colour, at)| (colour as usize, level.index(at) as u16)).collect(),
+            crates,
+            spawns: level.spawns.iter().map(|&at| level.index(at) as u16).collect(),
+            alive: vec![false; level.cells.len()],
+            marks,
+            pushes,
+        };
+        puzzle.find_alive();
+        Some(puzzle)
+    }
+
+    /// Whether both places are in reach of each other at first, so that they are solved alike.
+    pub fn alike(&self, one: Place, other: Place) -> bool {
+        self.begin(self.index(one)) == self.begin(self.index(other))
+    }
+
+    /// Whether and how it is solved from `start`, with no more than `bound` positions looked at.
+    pub fn solve(&self, start: Place, bound: usize) -> Answer {
+        let start = self.begin(self.index(start));
+        self.solve_from(start, bound)
+    }
+
+    fn solve_from(&self, start: Position, bound: usize) -> Answer {
+        let found = self.explore(vec![start], bound, true);
+        let Some(&won) = found.won.first() else {
+            return if found.complete { Answer::Impossible } else { Answer::Unknown };
+        };
+        let before =
+            |&(from, _, _): &(usize, usize, Push)| found.found_by[from].map(|edge| found.edges[edge]);
+        let last = found.found_by[won].map(|edge| found.edges[edge]);
+        let mut way: Vec<Push> = std::iter::successors(last, before).map(|(_, _, push)| push).collect();
+        way.reverse();
+        Answer::Solved(way)
+    }
+
+    fn index(&self, (column, row): Place) -> u16 {
+        (row * self.width + column) as u16
+    }
+
+    fn place(&self, index: u16) -> Place {
+        (usize::from(index) % self.width, usize::from(index) / self.width)
+    }
+
+    fn begin(&self, start: u16) -> Position {
+        self.settle(self.crates.clone(), Vec::new(), [false; 3], start)
+    }
+
+    /// The position with the walker at `from`, who picks up all keys in reach.
+    fn settle(&self, crates: Vec<u16>, filled: Vec<u16>, keys: [bool; 3], from: u16) -> Position {
+        let mut position = Position { crates, filled, keys, home: from };
+        loop {
+            let reached = self.reach(&position);
+            let before = position.keys;
+            for &(colour, at) in &self.keys {
+                position.keys[colour] |= reached[usize::from(at)];
+            }
+            if position.keys == before {
+                position.home = reached.iter().position(|reached| *reached).map_or(from, |home| home as u16);
+                return position;
+            }
+        }
+    }
+
+    /// By cell, whether the walker gets there from its home.
+    fn reach(&self, position: &Position) -> Vec<bool> {
+        let mut reached = vec![false; self.cells.len()];
+        let mut blocked = vec![false; self.cells.len()];
+        position.crates.iter().for_each(|&at| blocked[usize::from(at)] = true);
+        reached[usize::from(position.home)] = true;
+        let mut next = vec![position.home];
+        while let Some(at) = next.pop() {
+            for to in self.beside[usize::from(at)] {
+                if to != OUTSIDE
+                    && !reached[usize::from(to)]
+                    && !blocked[usize::from(to)]
+                    && self.dry(position, to)
+                {
+                    reached[usize::from(to)] = true;
+                    next.push(to);
+                }
+            }
+        }
+        reached
+    }
+
+    /// Whether a walker can stand in cell `at`, crates aside.
+    fn dry(&self, position: &Position, at: u16) -> bool {
+        match self.cells[usize::from(at)] {
+            Cell::Wall => false,
+            Cell::Door(colour) => position.keys[colour as usize],
+            Cell::Lava => position.filled.contains(&at),
+            _ => true,
+        }
+    }
+
+    fn wins(&self, position: &Position, reached: &[bool]) -> bool {
+        if self.marks.is_empty() {
+            return self.cells.iter().zip(reached).any(|(cell, reached)| *cell == Cell::Goal && *reached);
+        }
+        self.marks.iter().all(|mark| position.crates.contains(mark))
+    }
+
+    /// Whether there is a crate for every mark that is not lost to them.
+    fn hopeful(&self, crates: &[u16]) -> bool {
+        crates.iter().filter(|&&at| self.alive[usize::from(at)]).count() >= self.marks.len()
+    }
+
+    /// Crates are pulled back from the marks: what none comes to is lost to them.
+    fn find_alive(&mut self) {
+        let solid = |at: u16| at == OUTSIDE || self.cells[usize::from(at)] == Cell::Wall;
+        let mut next = self.marks.clone();
+        while let Some(at) = next.pop() {
+            if !std::mem::replace(&mut self.alive[usize::from(at)], true) {
+                for way in 0..4 {
+                    let from = self.beside[usize::from(at)][way];
+                    if !solid(from) && !solid(self.beside[usize::from(from)][way]) {
+                        next.push(from);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(world: &str, map: &[&str]) -> Level {
+        let text = format!("(version: 1, world: {world:?}, name: \"n\", map: {map:?})");
+        Level::parse("x.ron", &text).unwrap()
+    }
+
+    /// How many pushes solve it.
+    fn pushes(world: &str, map: &[&str], pushes: Pushes) -> Option<usize> {
+        let level = level(world, map);
+        match Puzzle::new(&level, pushes).unwrap().solve(level.spawns[0], 1000) {
+            Answer::Solved(way) => Some(way.len()),
+            Answer::Impossible => None,
+            Answer::Unknown => panic!("{map:?}"),
+        }
+    }
+
+    #[test]
+    fn the_fewest_pushes_are_found_or_none() {
+        let yard = |map: &[&str]| pushes("crate-yard", map, Pushes::One);
+        assert_eq!(yard(&["#######", "#ao..x#", "#######"]), Some(3));
+        assert_eq!(yard(&["#######", "#.....#", "#ao.x.#", "#..#..#", "#######"]), Some(2));
+        // In the corner it stays.
+        assert_eq!(yard(&["#####", "#a.o#", "#.x.#", "#####"]), None);
+        // There are more marks than crates.
+        assert_eq!(yard(&["######", "#aoxx#", "######"]), None);
+    }
+
+    #[test]
+    fn rows_of_crates_move_only_where_they_may() {
+        let map = ["#######", "#aoox##", "#..x..#", "#######"];
+        assert_eq!(pushes("crate-yard", &["########", "#aoo.xx#", "########"], Pushes::One), None);
+        assert_eq!(pushes("crate-yard", &["########", "#aoo.xx#", "########"], Pushes::Any), Some(2));
+        assert_eq!(pushes("crate-yard", &map, Pushes::One), None);
+    }
+
+    #[test]
+    fn crates_fill_lava_and_slide_as_far_as_the_world_says() {
+        let bridge = ["#######", "#ao.~g#", "#######"];
+        assert_eq!(pushes("lava-room", &bridge, Pushes::One), Some(2));
+        assert_eq!(pushes("lava-room", &bridge, Pushes::Through), Some(1));
+        assert_eq!(pushes("lava-room", &bridge, Pushes::Any), Some(1));
+        // Pushed through it ends up where the goal is.
+        assert_eq!(pushes("lava-room", &["#######", "#ao..g#", "#######"], Pushes::Through), None);
+        assert_eq!(pushes("lava-room", &["######", "#a.~g#", "######"], Pushes::Any), None);
+    }
+
+    #[test]
+    fn doors_open_in_their_order() {
+        let rooms = |map: &[&str]| pushes("key-door", map, Pushes::One);
+        assert_eq!(rooms(&["########", "#arRyYg#", "########"]), Some(0));
+        assert_eq!(rooms(&["########", "#aRrYyg#", "########"]), None);
+    }
+
+    #[test]
+    fn a_bound_ends_the_search_without_an_answer() {
+        let level = Level::shipped("crate-yard", 6).unwrap();
+        let puzzle = Puzzle::new(&level, Pushes::One).unwrap();
+        assert_eq!(puzzle.solve(level.spawns[0], 50), Answer::Unknown);
+        assert!(Puzzle::new(&level_with_ice(), Pushes::One).is_none());
+    }
+
+    fn level_with_ice() -> Level {
+        level("lava-room", &["#####", "#a*g#", "#####"])
+    }
+
+    #[test]
+    fn a_guide_goes_on_from_anywhere() {
+        let level = level("crate-yard", &["#######", "#a....#", "#.o.x.#", "#.....#", "#######"]);
+        let guide = Guide::new(&level, Pushes::One, 1000).unwrap();
+        let next = |walker, at| guide.next(walker, [at].into_iter(), std::iter::empty(), 100);
+        assert_eq!(next((1, 1), (2, 2)), Some(Push { at: (2, 2), direction: Direction::Right }));
+        assert_eq!(next((1, 3), (4, 3)).map(|push| push.direction), None);
+        assert_eq!(next((1, 1), (5, 2)).map(|push| push.direction), None);
+    }
+}

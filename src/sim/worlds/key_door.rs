@@ -1,0 +1,87 @@
+//! key-door: fetch keys, open doors, reach the goal. How rooms work is left to `rooms`.
+#![doc = include_str!("key_door.md")]
+
+use super::rooms::{Plane, Room, Rooms, Rules, Win, way};
+use crate::mdp::Action;
+use crate::sim::Bodies;
+use crate::sim::level::{Cell, Colour, Place};
+
+/// The world.
+pub const RULES: Rules = Rules {
+    name: "key-door",
+    summary: "Fetch the key of the colour of the door that is in the way, and reach the goal.",
+    teams: &[0],
+    win: Win::Goal,
+    // Those of all colours, so that one policy fits every level of a size.
+    planes: &[
+        Plane::Solid,
+        Plane::Lava,
+        Plane::Goal,
+        Plane::Own,
+        Plane::Key(0),
+        Plane::Door(0),
+        Plane::Key(1),
+        Plane::Door(1),
+        Plane::Key(2),
+        Plane::Door(2),
+    ],
+    goal: 1.0,
+    loss: -1.0,
+    mark: 0.0,
+    key: 0.25,
+    step: -0.01,
+    crate_damping: 5.0,
+    script,
+};
+
+/// Walks to the goal if there is a way, and else to the nearest key that opens a door.
+fn script(room: &Room, rooms: &Rooms, bodies: &Bodies, slot: usize) -> Action {
+    let level = room.level(rooms);
+    let goals = level.places(|cell| cell == Cell::Goal);
+    way::towards(room, rooms, bodies, slot, goals)
+        .or_else(|| way::towards(room, rooms, bodies, slot, missing(room, rooms)))
+        .unwrap_or(Action::Discrete(0))
+}
+
+/// Where keys lie of doors that cannot be opened yet.
+fn missing(room: &Room, rooms: &Rooms) -> impl Iterator<Item = Place> {
+    let level = room.level(rooms);
+    let shut = |colour: Colour| !room.holds(level, colour) && level.cells.contains(&Cell::Door(colour));
+    level.keys.iter().filter(move |(colour, _)| shut(*colour)).map(|(_, place)| *place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mdp::EpisodeEnd;
+    use crate::sim::level::{Level, generate};
+    use crate::sim::worlds::WorldChoice;
+    use crate::sim::worlds::rooms::play::{DOWN, LEFT, Play, RIGHT};
+
+    #[test]
+    fn a_key_pays_once_and_opens_the_doors_of_its_colour() {
+        let map = ["########", "#ar.RRg#", "####.Y##", "########"];
+        let mut play = Play::new(&RULES, &map);
+        let (reward, _) = play.step(RIGHT);
+        assert!((reward - RULES.key - RULES.step).abs() < 1e-5, "{reward}");
+        // Back and over the place again.
+        let (reward, _) = play.steps(&[LEFT, RIGHT]);
+        assert!((reward - 2.0 * RULES.step).abs() < 1e-5, "{reward}");
+        play.steps(&[RIGHT, RIGHT, RIGHT]);
+        // The yellow one below stays shut.
+        let before = play.position(0);
+        play.step(DOWN);
+        assert!(play.position(0).distance(before) < 1e-3);
+        assert_eq!(play.step(RIGHT).1, Some(EpisodeEnd::Terminated));
+    }
+
+    #[test]
+    fn one_policy_fits_all_levels_of_a_size_whatever_their_keys() {
+        let spec = |level: Level| WorldChoice::of::<Room>(Rooms::single(&RULES, level)).spec();
+        let [one, two] = [2, 3].map(|number| spec(Level::shipped("key-door", number).unwrap()));
+        assert_eq!(one.observation, two.observation);
+        let mut drawn = (1..20).map(|seed| spec(generate::level("key-door", 4, seed).unwrap()));
+        let first = drawn.next().unwrap();
+        assert!(drawn.all(|spec| spec == first));
+    }
+}
