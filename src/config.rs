@@ -114,6 +114,7 @@ pub enum ConfigError {
 /// Experiments that come with the program, by world.
 const TUNED: &[(&str, &str)] = &[
     ("lava-room", include_str!("../assets/experiments/lava-room.toml")),
+    ("memory-corridor", include_str!("../assets/experiments/memory-corridor.toml")),
     ("paddle-duel", include_str!("../assets/experiments/paddle-duel.toml")),
     ("brick-breaker", include_str!("../assets/experiments/brick-breaker.toml")),
     ("cartpole", include_str!("../assets/experiments/cartpole.toml")),

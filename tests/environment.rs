@@ -162,12 +162,16 @@ fn paddle_duel_views_are_mirrored() {
     }
 }
 
-/// The scripted player walks the first two levels, which need no pushing, and solves what has equations.
+/// The scripted player walks the first two levels, which need no pushing, solves what has equations, remembers what it
+/// was told, and shares plates with itself.
 #[test]
 fn scripts_play() {
     for (env, level, steps) in [
         ("lava-room", Some("1"), 100),
         ("lava-room", Some("2"), 100),
+        ("memory-corridor", Some("1"), 60),
+        ("memory-corridor", Some("2"), 60),
+        ("memory-corridor", Some("3"), 100),
         ("cartpole", None, 1000),
         ("acrobot", None, 400),
         ("mountain-car", None, 400),
@@ -177,7 +181,7 @@ fn scripts_play() {
         let mut app = headless_app(
             &world,
             SimConfig { arenas: 8, seed: 1, stream: Stream::Evaluation },
-            Casting::all(vec![Controller::Scripted]),
+            Casting::all(vec![Controller::Scripted; spec.slots()]),
             LearningPolicy(untrained(spec.action.len())),
             1,
         );

@@ -10,6 +10,9 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("lava-room-2.ron", include_str!("../../../levels/lava-room-2.ron")),
     ("lava-room-3.ron", include_str!("../../../levels/lava-room-3.ron")),
     ("lava-room-4.ron", include_str!("../../../levels/lava-room-4.ron")),
+    ("memory-corridor-1.ron", include_str!("../../../levels/memory-corridor-1.ron")),
+    ("memory-corridor-2.ron", include_str!("../../../levels/memory-corridor-2.ron")),
+    ("memory-corridor-3.ron", include_str!("../../../levels/memory-corridor-3.ron")),
 ];
 
 /// File names and texts of the levels of `world`.

@@ -29,10 +29,7 @@ pub const RULES: Rules = Rules {
 /// Walks the shortest dry way, crates counted as walls; waits when there is none.
 fn script(room: &Room, rooms: &Rooms, bodies: &Bodies, slot: usize) -> Action {
     let level = room.level(rooms);
-    let mut blocked = vec![false; level.cells.len()];
-    for index in (0..level.crates.len()).filter(|&index| !room.is_sunk(index)) {
-        blocked[level.index(level.locate(bodies.position(rooms.crate_body(index))))] = true;
-    }
+    let blocked = way::crates(room, rooms, bodies);
     let open = |place: Place, direction: Direction| {
         room.admits(rooms, place, direction)
             && room.cell(rooms, place) != Cell::Lava

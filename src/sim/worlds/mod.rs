@@ -3,6 +3,7 @@
 pub mod brick_breaker;
 pub mod classic_control;
 pub mod lava_room;
+pub mod memory_corridor;
 pub mod paddle_duel;
 pub mod rooms;
 
@@ -23,6 +24,7 @@ use rooms::{Room, Rooms, Rules as RoomRules};
 /// Every world: its name, and what makes it of what was asked for.
 const WORLDS: &[(&str, Make)] = &[
     ("lava-room", |asked| asked.room(&lava_room::RULES)),
+    ("memory-corridor", |asked| asked.room(&memory_corridor::RULES)),
     ("paddle-duel", |asked| asked.nothing().map(|()| WorldChoice::of::<PaddleDuel>(Court))),
     ("brick-breaker", |asked| asked.nothing().map(|()| WorldChoice::of::<BrickBreaker>(Rules))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),

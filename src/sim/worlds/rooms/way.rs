@@ -2,8 +2,20 @@
 
 use std::collections::VecDeque;
 
+use super::{Room, Rooms};
 use crate::mdp::Action;
+use crate::sim::Bodies;
 use crate::sim::level::{Direction, Level, Place};
+
+/// By cell, row-major: whether a crate stands there.
+pub fn crates(room: &Room, rooms: &Rooms, bodies: &Bodies) -> Vec<bool> {
+    let level = room.level(rooms);
+    let mut there = vec![false; level.cells.len()];
+    for index in (0..level.crates.len()).filter(|&index| !room.is_sunk(index)) {
+        there[level.index(level.locate(bodies.position(rooms.crate_body(index))))] = true;
+    }
+    there
+}
 
 /// Steps from every cell to the nearest of `goals`, row-major; `u32::MAX` where there is no way.
 ///
@@ -55,6 +67,7 @@ pub fn walk(direction: usize) -> Action {
     Action::Discrete(direction as u16 + 1)
 }
 
-fn inside(level: &Level, place: Option<Place>) -> Option<Place> {
+/// `place`, if it is a cell of `level`.
+pub fn inside(level: &Level, place: Option<Place>) -> Option<Place> {
     place.filter(|&(column, row)| column < level.width && row < level.height)
 }
