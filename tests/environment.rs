@@ -172,6 +172,8 @@ fn scripts_play() {
         ("memory-corridor", Some("1"), 60),
         ("memory-corridor", Some("2"), 60),
         ("memory-corridor", Some("3"), 100),
+        ("two-plates", Some("1"), 100),
+        ("two-plates", Some("2"), 100),
         ("cartpole", None, 1000),
         ("acrobot", None, 400),
         ("mountain-car", None, 400),

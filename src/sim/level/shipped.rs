@@ -13,6 +13,9 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("memory-corridor-1.ron", include_str!("../../../levels/memory-corridor-1.ron")),
     ("memory-corridor-2.ron", include_str!("../../../levels/memory-corridor-2.ron")),
     ("memory-corridor-3.ron", include_str!("../../../levels/memory-corridor-3.ron")),
+    ("two-plates-1.ron", include_str!("../../../levels/two-plates-1.ron")),
+    ("two-plates-2.ron", include_str!("../../../levels/two-plates-2.ron")),
+    ("two-plates-3.ron", include_str!("../../../levels/two-plates-3.ron")),
 ];
 
 /// File names and texts of the levels of `world`.

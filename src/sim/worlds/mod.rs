@@ -6,6 +6,7 @@ pub mod lava_room;
 pub mod memory_corridor;
 pub mod paddle_duel;
 pub mod rooms;
+pub mod two_plates;
 
 use std::fmt;
 use std::path::Path;
@@ -25,6 +26,7 @@ use rooms::{Room, Rooms, Rules as RoomRules};
 const WORLDS: &[(&str, Make)] = &[
     ("lava-room", |asked| asked.room(&lava_room::RULES)),
     ("memory-corridor", |asked| asked.room(&memory_corridor::RULES)),
+    ("two-plates", |asked| asked.room(&two_plates::RULES)),
     ("paddle-duel", |asked| asked.nothing().map(|()| WorldChoice::of::<PaddleDuel>(Court))),
     ("brick-breaker", |asked| asked.nothing().map(|()| WorldChoice::of::<BrickBreaker>(Rules))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
