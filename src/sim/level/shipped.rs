@@ -16,6 +16,9 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("two-plates-1.ron", include_str!("../../../levels/two-plates-1.ron")),
     ("two-plates-2.ron", include_str!("../../../levels/two-plates-2.ron")),
     ("two-plates-3.ron", include_str!("../../../levels/two-plates-3.ron")),
+    ("tag-1.ron", include_str!("../../../levels/tag-1.ron")),
+    ("tag-2.ron", include_str!("../../../levels/tag-2.ron")),
+    ("tag-3.ron", include_str!("../../../levels/tag-3.ron")),
 ];
 
 /// File names and texts of the levels of `world`.

@@ -6,6 +6,7 @@ pub mod lava_room;
 pub mod memory_corridor;
 pub mod paddle_duel;
 pub mod rooms;
+pub mod tag;
 pub mod two_plates;
 
 use std::fmt;
@@ -27,6 +28,7 @@ const WORLDS: &[(&str, Make)] = &[
     ("lava-room", |asked| asked.room(&lava_room::RULES)),
     ("memory-corridor", |asked| asked.room(&memory_corridor::RULES)),
     ("two-plates", |asked| asked.room(&two_plates::RULES)),
+    ("tag", |asked| asked.room(&tag::RULES)),
     ("paddle-duel", |asked| asked.nothing().map(|()| WorldChoice::of::<PaddleDuel>(Court))),
     ("brick-breaker", |asked| asked.nothing().map(|()| WorldChoice::of::<BrickBreaker>(Rules))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
