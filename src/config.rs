@@ -115,6 +115,9 @@ pub enum ConfigError {
 /// Experiments that come with the program, by world.
 const TUNED: &[(&str, &str)] = &[
     ("lava-room", include_str!("../assets/experiments/lava-room.toml")),
+    ("memory-corridor", include_str!("../assets/experiments/memory-corridor.toml")),
+    ("two-plates", include_str!("../assets/experiments/two-plates.toml")),
+    ("tag", include_str!("../assets/experiments/tag.toml")),
     ("paddle-duel", include_str!("../assets/experiments/paddle-duel.toml")),
     ("brick-breaker", include_str!("../assets/experiments/brick-breaker.toml")),
     ("volley", include_str!("../assets/experiments/volley.toml")),

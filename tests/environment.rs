@@ -68,7 +68,7 @@ fn volley_views_are_mirrored_and_its_script_beats_chance() {
 }
 
 /// The scripted player walks lava-room's first two levels, which need no pushing, solves yards and what has equations,
-/// and finds all keys.
+/// finds all keys, remembers what it was told, and shares plates with itself.
 #[test]
 fn scripts_play() {
     for (env, level, steps) in [
@@ -83,6 +83,11 @@ fn scripts_play() {
         ("key-door", Some("3"), 150),
         ("key-door", Some("4"), 300),
         ("key-door", Some("random:5:20"), 200),
+        ("memory-corridor", Some("1"), 60),
+        ("memory-corridor", Some("2"), 60),
+        ("memory-corridor", Some("3"), 100),
+        ("two-plates", Some("1"), 100),
+        ("two-plates", Some("2"), 100),
         ("cartpole", None, 1000),
         ("acrobot", None, 400),
         ("mountain-car", None, 400),
@@ -92,7 +97,7 @@ fn scripts_play() {
         let mut app = headless_app(
             &world,
             SimConfig { arenas: 8, seed: 1, stream: Stream::Evaluation },
-            Casting::all(vec![Controller::Scripted]),
+            Casting::all(vec![Controller::Scripted; spec.slots()]),
             LearningPolicy(untrained(spec.action.len())),
             1,
         );

@@ -20,6 +20,15 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("key-door-2.ron", include_str!("../../../levels/key-door-2.ron")),
     ("key-door-3.ron", include_str!("../../../levels/key-door-3.ron")),
     ("key-door-4.ron", include_str!("../../../levels/key-door-4.ron")),
+    ("memory-corridor-1.ron", include_str!("../../../levels/memory-corridor-1.ron")),
+    ("memory-corridor-2.ron", include_str!("../../../levels/memory-corridor-2.ron")),
+    ("memory-corridor-3.ron", include_str!("../../../levels/memory-corridor-3.ron")),
+    ("two-plates-1.ron", include_str!("../../../levels/two-plates-1.ron")),
+    ("two-plates-2.ron", include_str!("../../../levels/two-plates-2.ron")),
+    ("two-plates-3.ron", include_str!("../../../levels/two-plates-3.ron")),
+    ("tag-1.ron", include_str!("../../../levels/tag-1.ron")),
+    ("tag-2.ron", include_str!("../../../levels/tag-2.ron")),
+    ("tag-3.ron", include_str!("../../../levels/tag-3.ron")),
 ];
 
 /// File names and texts of the levels of `world`.

@@ -10,6 +10,11 @@ pub mod meteor_field;
 pub mod paddle_duel;
 pub mod rooms;
 pub mod volley;
+pub mod memory_corridor;
+pub mod paddle_duel;
+pub mod rooms;
+pub mod tag;
+pub mod two_plates;
 
 use std::fmt;
 use std::path::Path;
@@ -33,6 +38,9 @@ use volley::{Beach, Volley};
 /// Every world: its name, and what makes it of what was asked for.
 const WORLDS: &[(&str, Make)] = &[
     ("lava-room", |asked| asked.room(&lava_room::RULES)),
+    ("memory-corridor", |asked| asked.room(&memory_corridor::RULES)),
+    ("two-plates", |asked| asked.room(&two_plates::RULES)),
+    ("tag", |asked| asked.room(&tag::RULES)),
     ("paddle-duel", |asked| asked.nothing().map(|()| WorldChoice::of::<PaddleDuel>(Court))),
     ("brick-breaker", |asked| asked.nothing().map(|()| WorldChoice::of::<BrickBreaker>(Rules))),
     ("volley", |asked| asked.nothing().map(|()| WorldChoice::of::<Volley>(Beach))),

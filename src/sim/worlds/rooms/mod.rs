@@ -35,6 +35,8 @@ const TICK_SECONDS: f32 = 1.0 / 30.0;
 const WALK_SPEED: f32 = 1.0 / (TICKS_PER_STEP as f32 * TICK_SECONDS);
 /// Of the walker's pace, what whoever is chased has.
 const RUNNER_PACE: f32 = 0.85;
+/// Paid for every cell by which the chaser comes nearer to the runner as the crow flies.
+const NEARER: f32 = 0.05;
 /// Cells/s.
 const HAZARD_SPEED: f32 = 2.5;
 /// How much a walker and a hazard may overlap before it counts, in cells.
@@ -75,6 +77,8 @@ pub struct Room {
     cue_shown: bool,
     /// The slot that chases.
     chaser: usize,
+    /// Cells between the middles of who chases and who runs.
+    gap: f32,
     won: bool,
 }
 
@@ -128,6 +132,11 @@ impl Room {
         self.cue_shown.then_some(self.cue)
     }
 
+    /// The goal that was named, seen or not: for scripts, which remember what they saw.
+    pub fn named(&self) -> usize {
+        self.cue
+    }
+
     /// The slot that chases, where somebody does.
     pub fn chaser(&self) -> usize {
         self.chaser
@@ -174,10 +183,17 @@ impl Room {
         // On ice the last step goes on by itself, until something stops it.
         let slides = heading.filter(|_| level.cell(here.0, here.1) == Cell::Ice && here != last);
         let wish = slides.or_else(|| Direction::ALL.get(action.index().checked_sub(1)?).copied());
-        let other = (rooms.rules.win != Win::Catch && slot > 0).then(|| level.locate(self.walkers[0].target));
+        // Where somebody else is or has just decided to go nobody follows, except to catch them.
+        let taken = |place: Place| {
+            let others = (0..rooms.players()).filter(|&other| other != slot && rooms.rules.win != Win::Catch);
+            others.into_iter().any(|other| {
+                level.locate(bodies.position(other)) == place
+                    || (other < slot && level.locate(self.walkers[other].target) == place)
+            })
+        };
         let way = wish
             .and_then(|direction| Some((direction.from(here)?, direction)))
-            .filter(|&(place, direction)| self.admits(rooms, place, direction) && Some(place) != other);
+            .filter(|&(place, direction)| self.admits(rooms, place, direction) && !taken(place));
         if let Some((place, _)) = way
             && let Some(barrier) = self.plan(rooms).barriers.iter().position(|own| *own == place)
         {
@@ -217,8 +233,8 @@ impl Room {
     /// Gates are open while anything stands on a plate or in them.
     fn move_gates(&mut self, rooms: &Rooms, bodies: &mut Bodies) {
         let plan = self.plan(rooms);
-        let movers =
-            (0..rooms.players()).chain((0..plan.level.crates.len()).map(|index| rooms.crate_body(index)));
+        let crates = (0..plan.level.crates.len()).filter(|&index| !self.sunk[index]);
+        let movers = (0..rooms.players()).chain(crates.map(|index| rooms.crate_body(index)));
         let places: Vec<Vec2> = movers.map(|body| bodies.position(body)).collect();
         let pressed = places.iter().any(|&position| {
             let (column, row) = plan.level.locate(position);
@@ -290,10 +306,7 @@ impl Room {
                 let apart = stands.iter().enumerate().all(|(slot, place)| !stands[..slot].contains(place));
                 (stands.iter().all(held) && apart).then_some(true)
             }
-            Win::Catch => {
-                let gap = bodies.position(0).distance(bodies.position(1));
-                (gap < 2.0 * WALKER_RADIUS + HAZARD_MERCY).then_some(true)
-            }
+            Win::Catch => (self.gap < 2.0 * WALKER_RADIUS + HAZARD_MERCY).then_some(true),
         }
     }
 }
@@ -353,6 +366,7 @@ impl Environment for Room {
             cue: 0,
             cue_shown: false,
             chaser: 0,
+            gap: 0.0,
             won: false,
         };
         (state, bodies)
@@ -407,6 +421,7 @@ impl Environment for Room {
         }
         if rooms.rules.win == Win::Catch {
             self.chaser = rng.random_range(0..rooms.players());
+            self.gap = bodies.position(0).distance(bodies.position(1));
         }
         self.marked = self.count_marks(rooms, bodies);
     }
@@ -455,6 +470,11 @@ impl Environment for Room {
         let marked = self.count_marks(rooms, bodies);
         reward += rooms.rules.mark * (marked as f32 - self.marked as f32);
         self.marked = marked;
+        if rooms.rules.win == Win::Catch {
+            let gap = bodies.position(0).distance(bodies.position(1));
+            reward += NEARER * (self.gap - gap);
+            self.gap = gap;
+        }
         let (column, row) = self.level(rooms).locate(bodies.position(0));
         self.cue_shown &= self.level(rooms).spawns.contains(&(column, row));
         let verdict = self.verdict(rooms, bodies);
@@ -519,14 +539,16 @@ fn reward_terms(rules: &Rules) -> Vec<RewardTerm> {
         }
         Win::Cue => ("the goal that was named; terminates", "the other goal; terminates"),
         Win::Marks => ("a crate on every mark; terminates", "the walker is in lava; terminates"),
-        Win::Plates => ("a player on every plate; terminates", "a player is in lava; terminates"),
+        Win::Plates => ("every player on a plate of its own; terminates", "a player is in lava; terminates"),
         Win::Catch => ("the chaser touches the runner, who loses as much; terminates", ""),
     };
+    let nearer = if rules.win == Win::Catch { NEARER } else { 0.0 };
     let terms = [
         ("goal", rules.goal, won),
         ("loss", rules.loss, lost),
         ("mark", rules.mark, "a crate comes onto a mark; taken back when it leaves"),
         ("key", rules.key, "a key is picked up"),
+        ("nearer", nearer, "a cell by which the chaser comes nearer; taken back, and the runner's loss"),
         ("step", rules.step, "every agent step"),
     ];
     let pays = terms.into_iter().filter(|(_, weight, _)| *weight != 0.0);

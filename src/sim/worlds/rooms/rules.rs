@@ -55,7 +55,7 @@ pub enum Win {
     Cue,
     /// There is a crate on every mark.
     Marks,
-    /// There is a player on every plate.
+    /// Every player stands on a plate of its own.
     Plates,
     /// Somebody chases somebody: who does which is drawn for every episode.
     Catch,

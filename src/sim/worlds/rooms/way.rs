@@ -101,6 +101,7 @@ pub fn walk(direction: usize) -> Action {
     Action::Discrete(direction as u16 + 1)
 }
 
-fn inside(level: &Level, place: Option<Place>) -> Option<Place> {
+/// `place`, if it is a cell of `level`.
+pub fn inside(level: &Level, place: Option<Place>) -> Option<Place> {
     place.filter(|&(column, row)| column < level.width && row < level.height)
 }
