@@ -4,6 +4,7 @@ mod common;
 
 use std::path::Path;
 
+use bevy::math::Vec2;
 use common::worlds;
 use entropy_arcade::agent::{Casting, Controller, Episodes, LearningPolicy};
 use entropy_arcade::app::{headless_app, random_app};

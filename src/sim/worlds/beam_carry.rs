@@ -160,7 +160,8 @@ impl Environment for BeamCarry {
             player
         };
         let hinge = |on_first: Vec2, on_second: Vec2| {
-            let mut hinge = RevoluteJointBuilder::new().local_anchor1(on_first).local_anchor2(on_second).build();
+            let mut hinge =
+                RevoluteJointBuilder::new().local_anchor1(on_first).local_anchor2(on_second).build();
             hinge.set_contacts_enabled(false);
             TypedJoint::RevoluteJoint(hinge)
         };

@@ -6,15 +6,13 @@ pub mod classic_control;
 pub mod crate_yard;
 pub mod key_door;
 pub mod lava_room;
-pub mod meteor_field;
-pub mod paddle_duel;
-pub mod rooms;
-pub mod volley;
 pub mod memory_corridor;
+pub mod meteor_field;
 pub mod paddle_duel;
 pub mod rooms;
 pub mod tag;
 pub mod two_plates;
+pub mod volley;
 
 use std::fmt;
 use std::path::Path;
@@ -25,9 +23,8 @@ use bevy::prelude::*;
 use super::level::generate::{self, Asked, Split};
 use super::level::{Level, LevelError};
 use super::{Environment, EnvironmentPlugin, SimConfig};
-use crate::mdp::{EnvironmentSpec, WorldOptions};
-use beam_carry::{BeamCarry, Hall};
 use crate::mdp::{EnvironmentSpec, Stream, WorldOptions};
+use beam_carry::{BeamCarry, Hall};
 use brick_breaker::{BrickBreaker, Rules};
 use classic_control::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
 use meteor_field::{MeteorField, Space};
@@ -38,6 +35,8 @@ use volley::{Beach, Volley};
 /// Every world: its name, and what makes it of what was asked for.
 const WORLDS: &[(&str, Make)] = &[
     ("lava-room", |asked| asked.room(&lava_room::RULES)),
+    ("crate-yard", |asked| asked.room(&crate_yard::RULES)),
+    ("key-door", |asked| asked.room(&key_door::RULES)),
     ("memory-corridor", |asked| asked.room(&memory_corridor::RULES)),
     ("two-plates", |asked| asked.room(&two_plates::RULES)),
     ("tag", |asked| asked.room(&tag::RULES)),
@@ -46,8 +45,6 @@ const WORLDS: &[(&str, Make)] = &[
     ("volley", |asked| asked.nothing().map(|()| WorldChoice::of::<Volley>(Beach))),
     ("meteor-field", |asked| asked.nothing().map(|()| WorldChoice::of::<MeteorField>(Space))),
     ("beam-carry", |asked| asked.nothing().map(|()| WorldChoice::of::<BeamCarry>(Hall))),
-    ("crate-yard", |asked| asked.room(&crate_yard::RULES)),
-    ("key-door", |asked| asked.room(&key_door::RULES)),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
     ("acrobot", |asked| Ok(WorldChoice::of::<Acrobot>(asked.classic()?))),
     ("mountain-car", |asked| Ok(WorldChoice::of::<MountainCar>(asked.classic()?))),

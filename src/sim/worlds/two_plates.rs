@@ -29,7 +29,6 @@ const FAR: u32 = 1000;
 fn script(room: &Room, rooms: &Rooms, bodies: &Bodies, slot: usize) -> Action {
     let level = room.level(rooms);
     let crates = way::crates(room, rooms, bodies);
-    let holds = |place: Place| level.index(place);
     // As if gates stood open: whoever comes first opens them for the other.
     let ground = |place: Place, direction: Direction| match room.cell(rooms, place) {
         Cell::Wall => false,

@@ -2,7 +2,7 @@
 //!
 //! What is drawn anew is left to `view`; where the notice stands, to `panel`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use bevy::prelude::*;
@@ -36,7 +36,7 @@ pub fn plugin(app: &mut App, path: PathBuf) {
 }
 
 /// When the file was last written, and its length.
-fn stamp(path: &PathBuf) -> Option<(SystemTime, u64)> {
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     let file = std::fs::metadata(path).ok()?;
     Some((file.modified().ok()?, file.len()))
 }
@@ -64,7 +64,7 @@ fn reload(world: &mut World) {
 }
 
 /// Plays the level at `path` from now on; its name, or why it cannot be played.
-fn take(world: &mut World, path: &PathBuf) -> Result<String, String> {
+fn take(world: &mut World, path: &Path) -> Result<String, String> {
     let rules = world.resource::<Rooms>().rules;
     let level = Level::load(rules.name, path).map_err(|error| error.to_string())?;
     let name = level.name.clone();
