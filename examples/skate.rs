@@ -1,0 +1,124 @@
+//! A world of your own: skate over ice to a flag that stands somewhere else every time.
+//!
+//! `cargo run --example skate` holds it to the contract of all worlds, then trains an agent in it without a window.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use bevy::prelude::*;
+use bevy_rapier2d::prelude::Collider;
+use entropy_arcade::app;
+use entropy_arcade::config::RunConfig;
+use entropy_arcade::mdp::{Action, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng};
+use entropy_arcade::sim::worlds::WorldChoice;
+use entropy_arcade::sim::{Bodies, BodyKind, BodySpec, Environment, Outcome};
+use rand::RngExt as _;
+
+/// Half the side of the rink.
+const RINK: f32 = 5.0;
+/// How near the flag is near enough.
+const REACH: f32 = 0.8;
+/// Units/s that one push adds.
+const PUSH: f32 = 1.5;
+const SKATER: usize = 0;
+
+/// What all arenas share. Here nothing; a level would go in here.
+#[derive(Resource, Clone)]
+struct Rink;
+
+/// What one arena must remember beside its bodies.
+#[derive(Component)]
+struct Skate {
+    flag: Vec2,
+    reached: bool,
+}
+
+impl Environment for Skate {
+    type Layout = Rink;
+
+    fn spec(_rink: &Rink) -> EnvironmentSpec {
+        EnvironmentSpec {
+            name: "skate".into(),
+            summary: "Skate to the flag.".into(),
+            observation: ObservationSpace::floats(&["x", "y", "vx", "vy", "flag x", "flag y"]),
+            // Names of keys make it playable; whatever else an action is called is what idle hands do.
+            action: ActionSpace::discrete(&["wait", "up", "down", "left", "right"]),
+            ticks_per_step: 4,
+            tick_seconds: 1.0 / 60.0,
+            episode_limit: 200,
+            // One player; [0, 1] would be two against each other, [0, 0] two who win and lose together.
+            teams: vec![0],
+            rewards: vec![
+                RewardTerm::new("flag", 1.0, "the skater reaches the flag; terminates"),
+                RewardTerm::new("step", -0.01, "every agent step"),
+            ],
+        }
+    }
+
+    fn build(_rink: &Rink) -> (Self, Vec<BodySpec>) {
+        let mut skater = BodySpec::new(BodyKind::Dynamic, Collider::ball(0.4), Vec2::ZERO);
+        skater.restitution = 0.8;
+        skater.linear_damping = 0.3;
+        let mut bodies = vec![skater];
+        for side in [Vec2::X, Vec2::NEG_X, Vec2::Y, Vec2::NEG_Y] {
+            // Half a unit thick, long enough to close the corners.
+            let half = side.abs() * 0.5 + side.perp().abs() * (RINK + 1.0);
+            let wall = Collider::cuboid(half.x, half.y);
+            bodies.push(BodySpec::new(BodyKind::Fixed, wall, side * (RINK + 0.5)));
+        }
+        (Self { flag: Vec2::ZERO, reached: false }, bodies)
+    }
+
+    fn reset(&mut self, _rink: &Rink, bodies: &mut Bodies, rng: &mut Rng) {
+        // Everything random comes from this generator: an episode can be played again from its start.
+        let mut anywhere = || Vec2::new(rng.random_range(-4.0..4.0), rng.random_range(-4.0..4.0));
+        bodies.place(SKATER, anywhere());
+        self.flag = anywhere();
+        self.reached = false;
+    }
+
+    fn apply(&mut self, _rink: &Rink, bodies: &mut Bodies, actions: &[Action], phase: u32) {
+        // A push at the first tick of a step; the others let it glide.
+        if phase == 0 {
+            let way = [Vec2::ZERO, Vec2::Y, Vec2::NEG_Y, Vec2::NEG_X, Vec2::X][actions[0].index()];
+            bodies.set_velocity(SKATER, (bodies.velocity(SKATER) + way * PUSH).clamp_length_max(8.0));
+        }
+    }
+
+    fn judge(
+        &mut self,
+        _rink: &Rink,
+        bodies: &mut Bodies,
+        rewards: &mut [f32],
+        _rng: &mut Rng,
+    ) -> Option<EpisodeEnd> {
+        rewards[0] -= 0.01 / 4.0;
+        self.reached = bodies.position(SKATER).distance(self.flag) < REACH;
+        if !self.reached {
+            // Running out of time is not the world's business: that is truncation, and `episode_limit` does it.
+            return None;
+        }
+        rewards[0] += 1.0;
+        Some(EpisodeEnd::Terminated)
+    }
+
+    fn observe(&self, _rink: &Rink, bodies: &Bodies, _slot: usize, vector: &mut [f32], _grid: &mut [u8]) {
+        let (position, velocity) = (bodies.position(SKATER) / RINK, bodies.velocity(SKATER) / 8.0);
+        let flag = self.flag / RINK;
+        vector.copy_from_slice(&[position.x, position.y, velocity.x, velocity.y, flag.x, flag.y]);
+    }
+
+    fn outcome(&self, _slot: usize) -> Outcome {
+        Outcome::goal(self.reached)
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let world = WorldChoice::of::<Skate>(Rink);
+    println!("{}", serde_json::to_string(&app::check_world(&world)?)?);
+    let mut config = RunConfig::resolve(Some("skate"), None, &["sac.hidden=[64, 64]".into()])?;
+    config.steps = 60_000;
+    let summary = app::train(config, &world, None, None, Arc::new(AtomicBool::new(false)), false)?;
+    println!("{}", serde_json::to_string(&summary)?);
+    Ok(())
+}
