@@ -10,6 +10,8 @@ mod hazards;
 mod keys;
 mod scene;
 mod signs;
+#[cfg(test)]
+mod tests;
 mod walkers;
 
 use bevy::prelude::*;

@@ -18,7 +18,7 @@ use board::{ARROWS, RISE};
 pub use figures::Mood;
 
 /// Boards that are kept, for both details together; beyond that all are painted anew when they come up.
-const MOST_BOARDS: usize = 64;
+pub const MOST_BOARDS: usize = 64;
 /// Seconds that a one-way cell's arrows take to run through.
 const ARROWS_PERIOD: f32 = 1.5;
 
