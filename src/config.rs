@@ -116,6 +116,7 @@ const TUNED: &[(&str, &str)] = &[
     ("lava-room", include_str!("../assets/experiments/lava-room.toml")),
     ("paddle-duel", include_str!("../assets/experiments/paddle-duel.toml")),
     ("brick-breaker", include_str!("../assets/experiments/brick-breaker.toml")),
+    ("lander", include_str!("../assets/experiments/lander.toml")),
     ("cartpole", include_str!("../assets/experiments/cartpole.toml")),
     ("acrobot", include_str!("../assets/experiments/acrobot.toml")),
     ("mountain-car", include_str!("../assets/experiments/mountain-car.toml")),

@@ -8,9 +8,11 @@ mod brick_breaker;
 mod classic_control;
 mod digits;
 pub mod display;
+mod drift;
 mod effects;
 mod follow;
 pub mod input;
+mod lander;
 mod lava_room;
 mod paddle_duel;
 pub mod paint;
@@ -72,9 +74,11 @@ pub fn plugin(app: &mut App) {
             stage::plugin,
             follow::plugin,
             effects::plugin,
+            drift::plugin,
             lava_room::plugin,
             paddle_duel::plugin,
             brick_breaker::plugin,
+            lander::plugin,
             classic_control::plugin,
             input::plugin,
         ));

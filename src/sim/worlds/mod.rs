@@ -2,6 +2,7 @@
 
 pub mod brick_breaker;
 pub mod classic_control;
+pub mod lander;
 pub mod lava_room;
 pub mod paddle_duel;
 
@@ -16,6 +17,7 @@ use super::{Environment, EnvironmentPlugin, SimConfig};
 use crate::mdp::{EnvironmentSpec, WorldOptions};
 use brick_breaker::{BrickBreaker, Rules};
 use classic_control::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
+use lander::{Lander, Moon};
 use lava_room::LavaRoom;
 use paddle_duel::{Court, PaddleDuel};
 
@@ -24,6 +26,7 @@ const WORLDS: &[(&str, Make)] = &[
     ("lava-room", |asked| Ok(WorldChoice::of::<LavaRoom>(asked.level()?))),
     ("paddle-duel", |asked| asked.nothing().map(|()| WorldChoice::of::<PaddleDuel>(Court))),
     ("brick-breaker", |asked| asked.nothing().map(|()| WorldChoice::of::<BrickBreaker>(Rules))),
+    ("lander", |asked| asked.nothing().map(|()| WorldChoice::of::<Lander>(Moon))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
     ("acrobot", |asked| Ok(WorldChoice::of::<Acrobot>(asked.classic()?))),
     ("mountain-car", |asked| Ok(WorldChoice::of::<MountainCar>(asked.classic()?))),
