@@ -125,6 +125,7 @@ const TUNED: &[(&str, &str)] = &[
     ("beam-carry", include_str!("../assets/experiments/beam-carry.toml")),
     ("crate-yard", include_str!("../assets/experiments/crate-yard.toml")),
     ("key-door", include_str!("../assets/experiments/key-door.toml")),
+    ("lander", include_str!("../assets/experiments/lander.toml")),
     ("cartpole", include_str!("../assets/experiments/cartpole.toml")),
     ("acrobot", include_str!("../assets/experiments/acrobot.toml")),
     ("mountain-car", include_str!("../assets/experiments/mountain-car.toml")),

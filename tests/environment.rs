@@ -157,3 +157,14 @@ fn beam_carry_is_carried_by_its_script_and_nobody_lets_go() {
         }
     }
 }
+
+/// The published heuristic lands between the flags more often than not; whoever steers at random crashes.
+#[test]
+fn lander_is_landed_by_its_script_and_not_by_chance() {
+    let world = WorldChoice::new("lander", None).unwrap();
+    let [random, scripted] = [Controller::Random, Controller::Scripted]
+        .map(|player| entropy_arcade::app::evaluate_player(&world, player, 32, 1));
+    assert!(random.score.mean < -100.0 && scripted.score.mean > 150.0, "{random:?} {scripted:?}");
+    // The published return is paid by the hundredth.
+    assert!((scripted.episode_return.mean - scripted.score.mean / 100.0).abs() < 1e-3, "{scripted:?}");
+}

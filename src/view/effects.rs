@@ -72,15 +72,23 @@ pub struct Studio<'w, 's> {
 }
 
 impl Studio<'_, '_> {
-    /// Lets `mesh` grow from one scale to another at `place` of a stage, and vanish within `life` seconds.
-    pub fn burst(&mut self, stage: Entity, mesh: Mesh2d, place: Vec3, scale: [f32; 2], life: f32) {
+    /// Lets `mesh` grow from one scale to another at `place` of a stage, and vanish within `life` seconds. What
+    /// comes back takes further components, such as a drift.
+    pub fn burst(
+        &mut self,
+        stage: Entity,
+        mesh: Mesh2d,
+        place: Vec3,
+        scale: [f32; 2],
+        life: f32,
+    ) -> EntityCommands<'_> {
         self.commands.spawn((
             Burst { scale, life, age: 0.0 },
             mesh,
             self.inks.plain(),
             Transform::from_translation(place).with_scale(Vec3::splat(scale[0])),
             ChildOf(stage),
-        ));
+        ))
     }
 }
 

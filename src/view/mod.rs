@@ -10,10 +10,13 @@ mod classic_control;
 mod court;
 mod digits;
 pub mod display;
+mod drift;
 mod effects;
 mod follow;
 pub mod input;
 mod meteor_field;
+mod lander;
+mod lava_room;
 mod paddle_duel;
 pub mod paint;
 pub mod palette;
@@ -88,6 +91,11 @@ pub fn plugin(app: &mut App) {
             volley::plugin,
             meteor_field::plugin,
             beam_carry::plugin,
+            drift::plugin,
+            lava_room::plugin,
+            paddle_duel::plugin,
+            brick_breaker::plugin,
+            lander::plugin,
             classic_control::plugin,
             input::plugin,
         ));

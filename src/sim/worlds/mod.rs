@@ -5,6 +5,7 @@ pub mod brick_breaker;
 pub mod classic_control;
 pub mod crate_yard;
 pub mod key_door;
+pub mod lander;
 pub mod lava_room;
 pub mod memory_corridor;
 pub mod meteor_field;
@@ -28,6 +29,8 @@ use beam_carry::{BeamCarry, Hall};
 use brick_breaker::{BrickBreaker, Rules};
 use classic_control::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
 use meteor_field::{MeteorField, Space};
+use lander::{Lander, Moon};
+use lava_room::LavaRoom;
 use paddle_duel::{Court, PaddleDuel};
 use rooms::{Room, Rooms, Rules as RoomRules};
 use volley::{Beach, Volley};
@@ -45,6 +48,7 @@ const WORLDS: &[(&str, Make)] = &[
     ("volley", |asked| asked.nothing().map(|()| WorldChoice::of::<Volley>(Beach))),
     ("meteor-field", |asked| asked.nothing().map(|()| WorldChoice::of::<MeteorField>(Space))),
     ("beam-carry", |asked| asked.nothing().map(|()| WorldChoice::of::<BeamCarry>(Hall))),
+    ("lander", |asked| asked.nothing().map(|()| WorldChoice::of::<Lander>(Moon))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
     ("acrobot", |asked| Ok(WorldChoice::of::<Acrobot>(asked.classic()?))),
     ("mountain-car", |asked| Ok(WorldChoice::of::<MountainCar>(asked.classic()?))),
