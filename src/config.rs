@@ -117,6 +117,8 @@ const TUNED: &[(&str, &str)] = &[
     ("paddle-duel", include_str!("../assets/experiments/paddle-duel.toml")),
     ("brick-breaker", include_str!("../assets/experiments/brick-breaker.toml")),
     ("volley", include_str!("../assets/experiments/volley.toml")),
+    ("puck", include_str!("../assets/experiments/puck.toml")),
+    ("puck-2v2", include_str!("../assets/experiments/puck-2v2.toml")),
     ("cartpole", include_str!("../assets/experiments/cartpole.toml")),
     ("acrobot", include_str!("../assets/experiments/acrobot.toml")),
     ("mountain-car", include_str!("../assets/experiments/mountain-car.toml")),

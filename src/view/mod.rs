@@ -16,6 +16,7 @@ mod lava_room;
 mod paddle_duel;
 pub mod paint;
 pub mod palette;
+mod puck;
 pub mod screenshot;
 pub mod stage;
 mod tail;
@@ -79,6 +80,7 @@ pub fn plugin(app: &mut App) {
             paddle_duel::plugin,
             brick_breaker::plugin,
             volley::plugin,
+            puck::plugin,
             classic_control::plugin,
             input::plugin,
         ));

@@ -4,6 +4,7 @@ pub mod brick_breaker;
 pub mod classic_control;
 pub mod lava_room;
 pub mod paddle_duel;
+pub mod puck;
 pub mod volley;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use brick_breaker::{BrickBreaker, Rules};
 use classic_control::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
 use lava_room::LavaRoom;
 use paddle_duel::{Court, PaddleDuel};
+use puck::{Puck, Sides};
 use volley::{Beach, Volley};
 
 /// Every world: its name, and what makes it of what was asked for.
@@ -27,6 +29,8 @@ const WORLDS: &[(&str, Make)] = &[
     ("paddle-duel", |asked| asked.nothing().map(|()| WorldChoice::of::<PaddleDuel>(Court))),
     ("brick-breaker", |asked| asked.nothing().map(|()| WorldChoice::of::<BrickBreaker>(Rules))),
     ("volley", |asked| asked.nothing().map(|()| WorldChoice::of::<Volley>(Beach))),
+    ("puck", |asked| asked.nothing().map(|()| WorldChoice::of::<Puck>(Sides { players: 1 }))),
+    ("puck-2v2", |asked| asked.nothing().map(|()| WorldChoice::of::<Puck>(Sides { players: 2 }))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
     ("acrobot", |asked| Ok(WorldChoice::of::<Acrobot>(asked.classic()?))),
     ("mountain-car", |asked| Ok(WorldChoice::of::<MountainCar>(asked.classic()?))),
