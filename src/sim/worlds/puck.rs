@@ -1,4 +1,4 @@
-//! puck: air hockey, one against one or two against two, first to five. Fast, low in friction, and never stuck.
+//! puck: air hockey, one against one or two against two, first to three. Fast, low in friction, and never stuck.
 #![doc = include_str!("puck.md")]
 
 pub mod rink;
@@ -17,7 +17,7 @@ use crate::sim::{Bodies, BodyKind, BodySpec, Environment, Outcome};
 use rink::{GOAL_HALF, MALLET_RADIUS, PUCK_RADIUS, RINK};
 
 /// Goals that win a match.
-pub const WINNING_SCORE: u32 = 5;
+pub const WINNING_SCORE: u32 = 3;
 
 const MALLET_SPEED: f32 = 9.0;
 const FASTEST: f32 = 18.0;
@@ -131,9 +131,9 @@ impl Environment for Puck {
 
     fn spec(sides: &Sides) -> EnvironmentSpec {
         let (name, summary, others): (_, _, &[&str]) = if sides.players == 1 {
-            ("puck", "Air hockey, one against one, first to five.", &["other"])
+            ("puck", "Air hockey, one against one, first to three.", &["other"])
         } else {
-            ("puck-2v2", "Air hockey, two against two, first to five.", &["partner", "forward", "keeper"])
+            ("puck-2v2", "Air hockey, two against two, first to three.", &["partner", "forward", "keeper"])
         };
         let bodies = ["own", "puck"].iter().chain(others);
         let mut entries: Vec<String> =

@@ -10,7 +10,7 @@ pub const RINK: Vec2 = Vec2::new(10.0, 6.0);
 /// Radius of its corners.
 pub const CORNER: f32 = 2.5;
 /// Half a goal's width.
-pub const GOAL_HALF: f32 = 1.7;
+pub const GOAL_HALF: f32 = 2.0;
 /// Depth of a goal.
 pub const GOAL_DEPTH: f32 = 1.6;
 /// Radius of the puck.

@@ -15,7 +15,7 @@ fn judged(game: &mut Puck, still: &mut Still, place: Vec2) -> (Vec<f32>, Option<
 }
 
 #[test]
-fn a_goal_pays_both_of_a_side_and_the_fifth_one_ends_the_match() {
+fn a_goal_pays_both_of_a_side_and_the_third_one_ends_the_match() {
     let (mut game, bodies) = Puck::build(&PAIRS);
     let mut still = Still::of(&bodies);
     for goal in 1..=WINNING_SCORE {
@@ -25,8 +25,8 @@ fn a_goal_pays_both_of_a_side_and_the_fifth_one_ends_the_match() {
         // To whoever conceded.
         assert!(still.bodies().velocity(PUCK).x < 0.0);
     }
-    assert_eq!(game.outcome(3), Outcome { success: true, score: 5.0 });
-    assert_eq!(game.outcome(1), Outcome { success: false, score: -5.0 });
+    assert_eq!(game.outcome(3), Outcome { success: true, score: 3.0 });
+    assert_eq!(game.outcome(1), Outcome { success: false, score: -3.0 });
 }
 
 #[test]
