@@ -126,6 +126,8 @@ const TUNED: &[(&str, &str)] = &[
     ("crate-yard", include_str!("../assets/experiments/crate-yard.toml")),
     ("key-door", include_str!("../assets/experiments/key-door.toml")),
     ("lander", include_str!("../assets/experiments/lander.toml")),
+    ("puck", include_str!("../assets/experiments/puck.toml")),
+    ("puck-2v2", include_str!("../assets/experiments/puck-2v2.toml")),
     ("cartpole", include_str!("../assets/experiments/cartpole.toml")),
     ("acrobot", include_str!("../assets/experiments/acrobot.toml")),
     ("mountain-car", include_str!("../assets/experiments/mountain-car.toml")),

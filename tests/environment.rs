@@ -68,6 +68,16 @@ fn volley_views_are_mirrored_and_its_script_beats_chance() {
     assert!(random.score.mean < -4.0 && random.episode_length.max < 1500.0, "{random:?}");
 }
 
+/// Whoever moves at random loses to puck's script, alone and in pairs, and no match is held up.
+#[test]
+fn scripts_of_puck_beat_chance() {
+    for env in ["puck", "puck-2v2"] {
+        let world = WorldChoice::new(env, None).unwrap();
+        let random = entropy_arcade::app::evaluate_player(&world, Controller::Random, 32, 1);
+        assert!(random.score.mean < -2.0, "{env}: {random:?}");
+    }
+}
+
 /// The scripted player walks lava-room's first two levels, which need no pushing, solves yards and what has equations,
 /// finds all keys, remembers what it was told, and shares plates with itself.
 #[test]

@@ -68,7 +68,8 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
             let seats = casting.iter().flat_map(|casting| &casting.watched).enumerate();
             for (slot, controller) in seats {
                 let name = title(controller);
-                let name = if spec.slots() > 1 { format!("{}: {name}", side(slot)) } else { name };
+                let name =
+                    if spec.slots() > 1 { format!("{}: {name}", side(&spec.teams, slot)) } else { name };
                 chip(ui, &name, palette::of(controller));
             }
             let score = score(&spec, watched, &caption, &tally);
@@ -139,11 +140,15 @@ fn commands(spec: &Spec, casting: Option<&Casting>, screen: &Screen) -> Vec<(Vec
             let keys =
                 (0..2).filter(|&hand| hands[hand]).flat_map(|hand| input::labels(actions, hand)).collect();
             let alone = hands == [true, true];
-            lines.push((keys, if alone { "move".into() } else { side(slot) }));
+            lines.push((keys, if alone { "move".into() } else { side(&spec.teams, slot) }));
         }
         for (slot, key) in ["T", "Y"].into_iter().enumerate().take(spec.slots()) {
             let action = if human(slot) { "give back" } else { "take over" };
-            let name = if spec.slots() > 1 { format!("{action} {}", side(slot)) } else { action.into() };
+            let name = if spec.slots() > 1 {
+                format!("{action} {}", side(&spec.teams, slot))
+            } else {
+                action.into()
+            };
             lines.push((vec![key], name));
         }
     }

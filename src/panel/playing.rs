@@ -80,7 +80,11 @@ impl Playing<'_, '_> {
                 for (watched, arena) in [(true, "watched arena"), (false, "other arenas")] {
                     let seats = if watched { &casting.watched } else { &casting.others };
                     let Some(now) = seats.get(slot) else { continue };
-                    let name = if slots > 1 { format!("{arena}, {}", side(slot)) } else { arena.to_owned() };
+                    let name = if slots > 1 {
+                        format!("{arena}, {}", side(&self.spec.teams, slot))
+                    } else {
+                        arena.to_owned()
+                    };
                     let mut chosen = now.clone();
                     row(ui, &name, "Who plays this seat.", |ui| {
                         choose(ui, (slot, watched), &mut chosen, &names)
@@ -130,7 +134,7 @@ impl Playing<'_, '_> {
                 let controller = casting.watched.get(slot);
                 let color = controller.map_or(palette::MINT, palette::of);
                 if thoughts.len() > 1 {
-                    ui.label(RichText::new(side(slot)).small().color(tone(color)));
+                    ui.label(RichText::new(side(&self.spec.teams, slot)).small().color(tone(color)));
                 }
                 for (index, (name, probability)) in actions.iter().zip(&thought.probabilities).enumerate() {
                     let taken = index == thought.action;
@@ -220,11 +224,9 @@ pub(super) fn title(controller: &Controller) -> String {
     }
 }
 
-/// A slot's name for people.
-pub(super) fn side(slot: usize) -> String {
-    match slot {
-        0 => "left".into(),
-        1 => "right".into(),
-        other => format!("slot {other}"),
-    }
+/// The name for people of a slot whose side `teams` tells: left or right, numbered where a side has several.
+pub(super) fn side(teams: &[usize], slot: usize) -> String {
+    let name = if teams.get(slot) == teams.first() { "left" } else { "right" };
+    let mates = |slots: &[usize]| slots.iter().filter(|&team| teams.get(slot) == Some(team)).count();
+    if mates(teams) > 1 { format!("{name} {}", mates(&teams[..=slot])) } else { name.into() }
 }

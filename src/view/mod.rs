@@ -21,6 +21,7 @@ mod paddle_duel;
 pub mod paint;
 pub mod palette;
 mod rooms;
+mod puck;
 pub mod screenshot;
 pub mod stage;
 mod tail;
@@ -96,6 +97,7 @@ pub fn plugin(app: &mut App) {
             paddle_duel::plugin,
             brick_breaker::plugin,
             lander::plugin,
+            puck::plugin,
             classic_control::plugin,
             input::plugin,
         ));

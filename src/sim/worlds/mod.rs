@@ -13,6 +13,7 @@ pub mod paddle_duel;
 pub mod rooms;
 pub mod tag;
 pub mod two_plates;
+pub mod puck;
 pub mod volley;
 
 use std::fmt;
@@ -33,6 +34,7 @@ use lander::{Lander, Moon};
 use lava_room::LavaRoom;
 use paddle_duel::{Court, PaddleDuel};
 use rooms::{Room, Rooms, Rules as RoomRules};
+use puck::{Puck, Sides};
 use volley::{Beach, Volley};
 
 /// Every world: its name, and what makes it of what was asked for.
@@ -49,6 +51,8 @@ const WORLDS: &[(&str, Make)] = &[
     ("meteor-field", |asked| asked.nothing().map(|()| WorldChoice::of::<MeteorField>(Space))),
     ("beam-carry", |asked| asked.nothing().map(|()| WorldChoice::of::<BeamCarry>(Hall))),
     ("lander", |asked| asked.nothing().map(|()| WorldChoice::of::<Lander>(Moon))),
+    ("puck", |asked| asked.nothing().map(|()| WorldChoice::of::<Puck>(Sides { players: 1 }))),
+    ("puck-2v2", |asked| asked.nothing().map(|()| WorldChoice::of::<Puck>(Sides { players: 2 }))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
     ("acrobot", |asked| Ok(WorldChoice::of::<Acrobot>(asked.classic()?))),
     ("mountain-car", |asked| Ok(WorldChoice::of::<MountainCar>(asked.classic()?))),

@@ -1,6 +1,10 @@
 //! volley: two players who jump, a net, a ball. Whoever's floor the ball meets loses one of five lives.
 #![doc = include_str!("volley.md")]
 
+mod script;
+#[cfg(test)]
+mod tests;
+
 use std::f32::consts::PI;
 
 use bevy::prelude::*;
@@ -89,11 +93,6 @@ impl Volley {
         self.touches
     }
 
-    /// Times the ball was played over the net since the serve.
-    pub fn rally(&self) -> u32 {
-        self.rally
-    }
-
     /// Touches in a row of each slot since the ball came over the net.
     pub fn in_a_row(&self) -> [u32; 2] {
         [0, 1].map(|slot| if self.toucher == Some(slot) { self.in_a_row } else { 0 })
@@ -137,68 +136,25 @@ pub fn player_outline() -> Vec<Vec2> {
     (0..=20).map(|step| Vec2::from_angle(PI * step as f32 / 20.0) * PLAYER_RADIUS).collect()
 }
 
-/// Where a ball at `position` with `velocity` comes down to `height`, off the walls where it meets them.
-fn landing(position: Vec2, velocity: Vec2, height: f32) -> f32 {
-    let drop = (velocity.y.powi(2) + 2.0 * GRAVITY * (position.y - height)).max(0.0);
-    let x = position.x + velocity.x * (velocity.y + drop.sqrt()) / GRAVITY;
-    let wall = COURT.x - BALL_RADIUS;
-    if x.abs() > wall { x.signum() * (wall - (x.abs() - wall) * WALL_BOUNCE) } else { x }
-}
-
-/// How far in front of its middle a player heads a ball that comes down at `place` with about `velocity`, so that
-/// it comes down again as near as can be to the middle of the other half.
-fn lean(place: f32, velocity: Vec2) -> f32 {
-    let speed = velocity.length().max(LEAST_BOUNCE);
-    let down = -(speed * speed - velocity.x * velocity.x).max(0.0).sqrt();
-    let miss = |lean: f32| {
-        let across = lean / (PLAYER_RADIUS + BALL_RADIUS);
-        let normal = Vec2::new(across, (1.0 - across * across).max(0.0).sqrt());
-        let off = Vec2::new(velocity.x, down).reflect(normal);
-        let middle = 0.5 * COURT.x;
-        (landing(Vec2::new(place, HEAD), off, HEAD) - middle).abs()
-    };
-    let leans = (-2..=9).map(|step| 0.12 * step as f32);
-    leans.min_by(|a, b| miss(*a).total_cmp(&miss(*b))).unwrap_or(0.0)
-}
-
 impl Environment for Volley {
     type Layout = Beach;
 
     fn spec(_beach: &Beach) -> EnvironmentSpec {
+        let entries = ["own", "ball", "other"].iter();
+        let entries = entries.flat_map(|body| ["x", "y", "vx", "vy"].map(|part| format!("{body} {part}")));
+        let entries = entries.chain(["touches in a row".to_owned()]);
         EnvironmentSpec {
             name: "volley".into(),
             summary: "Jump, head the ball over the net, keep five lives.".into(),
-            observation: ObservationSpace::floats(&[
-                "own x",
-                "own y",
-                "own vx",
-                "own vy",
-                "ball x",
-                "ball y",
-                "ball vx",
-                "ball vy",
-                "other x",
-                "other y",
-                "other vx",
-                "other vy",
-                "touches in a row",
-            ]),
+            observation: ObservationSpace { vector: entries.collect(), grid: None },
             action: ActionSpace::discrete(&["wait", "back", "forward", "up", "up+back", "up+forward"]),
             ticks_per_step: 2,
             tick_seconds: TICK_SECONDS,
             episode_limit: 3000,
             teams: vec![0, 1],
             rewards: vec![
-                RewardTerm::new(
-                    "point",
-                    POINT,
-                    "the ball meets the other floor, or the other touches it four times in a row",
-                ),
-                RewardTerm::new(
-                    "point against",
-                    -POINT,
-                    "the ball meets the own floor, or the own player touches it four times in a row",
-                ),
+                RewardTerm::new("point", POINT, "the other player loses the rally"),
+                RewardTerm::new("point against", -POINT, "the own player loses the rally"),
                 RewardTerm::new("return", RETURN, "the own touch brings the ball over the net"),
             ],
         }
@@ -332,90 +288,7 @@ impl Environment for Volley {
         Some(format!("{left} : {right}, first to {LIVES}   rally {}", self.rally))
     }
 
-    /// Runs to where the ball will come down and stands under it so that it goes to the middle of the other half;
-    /// never jumps and never thinks of where the other one stands.
     fn script(&self, _beach: &Beach, bodies: &Bodies, slot: usize) -> Action {
-        let mirror = Vec2::new(side(slot), 1.0);
-        let [ball, velocity] = [bodies.position(BALL), bodies.velocity(BALL)].map(|vector| mirror * vector);
-        let own = mirror.x * bodies.position(PLAYERS[slot]).x;
-        let falls = landing(ball, velocity, HEAD);
-        let home = -0.5 * COURT.x;
-        let aim = if ball.x < 0.0 && falls < 0.5 { falls - lean(falls, velocity) } else { home };
-        Action::Discrete(if aim > own + 0.28 {
-            2
-        } else if aim < own - 0.28 {
-            1
-        } else {
-            0
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::mdp::{Stream, rng};
-    use crate::sim::environment::still::Still;
-
-    fn match_of(seed: u64) -> (Volley, Still, Rng) {
-        let (mut game, bodies) = Volley::build(&Beach);
-        let (mut still, mut rng) = (Still::of(&bodies), rng(seed, Stream::Environment, 0));
-        game.reset(&Beach, &mut still.bodies(), &mut rng);
-        (game, still, rng)
-    }
-
-    #[test]
-    fn the_ball_on_the_floor_costs_a_life_and_the_fifth_one_the_match() {
-        let (mut game, mut still, mut rng) = match_of(1);
-        for lost in 1..=LIVES {
-            let mut rewards = [0.0; 2];
-            still.bodies().place(BALL, Vec2::new(-5.0, FLOOR + 0.2));
-            let end = game.judge(&Beach, &mut still.bodies(), &mut rewards, &mut rng);
-            assert_eq!(rewards, [-POINT, POINT]);
-            assert_eq!(game.lives(), [LIVES - lost, LIVES]);
-            assert_eq!(end.is_some(), lost == LIVES);
-        }
-        assert_eq!(game.outcome(1), Outcome { success: true, score: 5.0 });
-    }
-
-    #[test]
-    fn a_fourth_touch_in_a_row_loses_the_rally_and_the_way_over_the_net_forgives_all() {
-        let (mut game, mut still, mut rng) = match_of(1);
-        let mut play = |game: &mut Volley, x: f32, touches: u32| {
-            let mut rewards = [0.0; 2];
-            still.bodies().place(BALL, Vec2::new(x, 0.0));
-            for _ in 0..touches {
-                game.quiet = ONE_TOUCH + 1;
-                game.touch(0);
-                // Still the same touch.
-                game.touch(0);
-            }
-            game.judge(&Beach, &mut still.bodies(), &mut rewards, &mut rng);
-            rewards
-        };
-        play(&mut game, -1.0, 0);
-        assert_eq!(play(&mut game, -1.0, MOST_TOUCHES), [0.0; 2]);
-        assert_eq!(play(&mut game, 1.0, 0), [RETURN, 0.0]);
-        play(&mut game, -1.0, 0);
-        assert_eq!(play(&mut game, -1.0, MOST_TOUCHES + 1), [-POINT, POINT]);
-    }
-
-    #[test]
-    fn serves_come_down_where_the_receiver_can_be() {
-        for seed in 0..200 {
-            let (game, mut still, _) = match_of(seed);
-            let bodies = still.bodies();
-            let place = landing(bodies.position(BALL), bodies.velocity(BALL), HEAD) * side(game.over);
-            assert!((-9.0..-2.0).contains(&place), "{place}");
-        }
-    }
-
-    #[test]
-    fn no_ball_rests_on_a_head() {
-        let (_, mut still, _) = match_of(1);
-        let mut bodies = still.bodies();
-        bodies.place(BALL, Vec2::new(-5.0, HEAD));
-        Volley::bounce(&mut bodies, PLAYERS[0]);
-        assert!((bodies.velocity(BALL) - Vec2::Y * LEAST_BOUNCE).length() < 1e-4);
+        script::action(bodies, slot)
     }
 }

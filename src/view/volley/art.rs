@@ -1,5 +1,7 @@
 //! Painting of volley's meshes: once, shared by all stages.
 
+use std::f32::consts::TAU;
+
 use bevy::prelude::*;
 
 use crate::sim::worlds::volley::{BALL_RADIUS, COURT, NET_HALF, NET_HEIGHT, PLAYER_RADIUS, player_outline};
@@ -82,7 +84,7 @@ pub fn prepare(mut commands: Commands, mut meshes: ResMut<Assets<Mesh>>) {
             let seam: Vec<Vec2> = (0..=6)
                 .map(|step| {
                     let share = step as f32 / 6.0;
-                    Vec2::from_angle(2.0944 * turn as f32 + 0.9 * share) * share * (BALL_RADIUS - 0.05)
+                    Vec2::from_angle(TAU / 3.0 * turn as f32 + 0.9 * share) * share * (BALL_RADIUS - 0.05)
                 })
                 .collect();
             canvas.stroke(&seam, 0.03, palette::AMBER.mix(palette::WOOD_DARK, 0.6).alpha(0.7));
