@@ -53,9 +53,8 @@ pub fn prepare(mut commands: Commands, mut meshes: ResMut<Assets<Mesh>>) {
             canvas.fill(&circle(Vec2::Y * 0.03, 0.09), palette::AMBER.alpha(0.85));
         }),
         trunk: art(&|canvas| {
-            let side = |x: f32, wide: f32| {
-                Rect::from_center_half_size(Vec2::new(x, 0.0), Vec2::new(wide, 0.5))
-            };
+            let side =
+                |x: f32, wide: f32| Rect::from_center_half_size(Vec2::new(x, 0.0), Vec2::new(wide, 0.5));
             let (dark, clear) = (BLACK.alpha(0.3), BLACK.alpha(0.0));
             canvas.ramp_across(side(WALL_HALF + 0.15, 0.15), dark, clear);
             canvas.ramp_across(side(-WALL_HALF - 0.15, 0.15), clear, dark);
@@ -93,7 +92,11 @@ pub fn prepare(mut commands: Commands, mut meshes: ResMut<Assets<Mesh>>) {
         }),
         cheer: art(&|canvas| {
             let zone = rounded(Vec2::ZERO, Vec2::splat(ZONE_HALF), 0.5);
-            canvas.soft(&rounded(Vec2::ZERO, Vec2::splat(ZONE_HALF - 1.0), 0.5), 1.4, palette::AMBER.alpha(0.3));
+            canvas.soft(
+                &rounded(Vec2::ZERO, Vec2::splat(ZONE_HALF - 1.0), 0.5),
+                1.4,
+                palette::AMBER.alpha(0.3),
+            );
             canvas.line(&zone, 0.12, palette::AMBER.alpha(0.9));
         }),
         sparks: art(&|canvas| {
@@ -166,7 +169,10 @@ fn paint_beam(canvas: &mut Paint) {
         }
     }
     for x in [-1.45, 1.45] {
-        canvas.fill(&rounded(Vec2::X * x, Vec2::new(0.09, BEAM_HALF.y + 0.02), 0.03), palette::WALL_SIDE.solid());
+        canvas.fill(
+            &rounded(Vec2::X * x, Vec2::new(0.09, BEAM_HALF.y + 0.02), 0.03),
+            palette::WALL_SIDE.solid(),
+        );
         canvas.fill(&circle(Vec2::X * x, 0.04), palette::AMBER.solid());
     }
 }
