@@ -1,7 +1,9 @@
 //! beam-carry: two players hold the ends of one beam and carry it through gaps that are narrower than it is long.
 //!
-//! Drawing is left to `view`.
+//! The way through the gaps and the scripted pair are left to `pair`, drawing to `view`.
 #![doc = include_str!("beam_carry.md")]
+
+mod pair;
 
 use std::f32::consts::PI;
 
@@ -18,7 +20,7 @@ pub const HALL: Vec2 = Vec2::new(11.0, 6.0);
 pub const BEAM_HALF: Vec2 = Vec2::new(2.0, 0.14);
 /// Radius of a player.
 pub const PLAYER_RADIUS: f32 = 0.4;
-/// Where the two walls stand, half their thickness and half the width of their gaps.
+/// Where the two walls stand.
 pub const WALLS: [f32; 2] = [-3.5, 2.5];
 /// Half a wall's thickness.
 pub const WALL_HALF: f32 = 0.3;
@@ -72,44 +74,11 @@ impl BeamCarry {
         self.pushes
     }
 
-    /// The station that lies before whoever stands at `position`, by number.
-    fn next(&self, position: Vec2) -> usize {
-        WALLS.iter().filter(|&&wall| position.x > wall).count()
-    }
-
-    /// The way from `position` through the gaps ahead to the middle of the zone.
-    fn way(&self, position: Vec2) -> f32 {
-        let next = self.next(position);
-        let ahead: f32 = self.stations[next..].windows(2).map(|pair| pair[0].distance(pair[1])).sum();
-        position.distance(self.stations[next]) + ahead
-    }
-
-    /// The mean way left of both ends. The middle's way would pay for pressing the beam flat against a gap.
-    fn way_left(&self, bodies: &Bodies) -> f32 {
-        PLAYERS.iter().map(|&player| self.way(bodies.position(player))).sum::<f32>() / 2.0
-    }
-
     fn arrived(&self, bodies: &Bodies) -> bool {
         let inside = |&player: &usize| {
             (bodies.position(player) - self.stations[2]).abs().cmple(Vec2::splat(ZONE_HALF)).all()
         };
         PLAYERS.iter().all(inside)
-    }
-
-    /// Where the script wants the front and the back end: in line before the next gap, then through it.
-    fn plan(&self, front: Vec2, back: Vec2) -> [Vec2; 2] {
-        const BEFORE: f32 = 0.9;
-        let length = Vec2::X * 2.0 * BEAM_HALF.x;
-        let Some(gap) = WALLS.iter().position(|&wall| back.x < wall + 0.5) else {
-            return [self.stations[2] + length / 2.0, self.stations[2] - length / 2.0];
-        };
-        let middle = self.stations[gap];
-        let in_line = (front.y - middle.y).abs() < 0.45 && (back.y - middle.y).abs() < 0.6;
-        if in_line || front.x > middle.x - WALL_HALF {
-            return [middle + length + Vec2::X, middle + Vec2::X];
-        }
-        let before = middle - Vec2::X * BEFORE;
-        [before, before - length]
     }
 }
 
@@ -277,15 +246,7 @@ impl Environment for BeamCarry {
     }
 
     fn script(&self, _hall: &Hall, bodies: &Bodies, slot: usize) -> Action {
-        let [own, mate] = [PLAYERS[slot], PLAYERS[1 - slot]].map(|player| bodies.position(player));
-        let leads = own.x > mate.x || (own.x == mate.x && slot == 0);
-        let [front, back] = if leads { self.plan(own, mate) } else { self.plan(mate, own) };
-        let off = if leads { front } else { back } - own;
-        if off.length() < 0.2 {
-            return Action::Discrete(0);
-        }
-        let best = (0..WAYS.len()).max_by(|&a, &b| off.dot(WAYS[a]).total_cmp(&off.dot(WAYS[b])));
-        Action::Discrete(best.map_or(0, |way| way as u16 + 1))
+        self.carry(bodies, slot)
     }
 }
 
@@ -314,16 +275,5 @@ mod tests {
         let end = hall.judge(&Hall, &mut bodies, &mut rewards, &mut luck);
         assert_eq!((end, hall.outcome(1).success), (Some(EpisodeEnd::Terminated), true));
         assert!(rewards.iter().all(|reward| (reward - GOAL).abs() < 0.05), "{rewards:?}");
-    }
-
-    #[test]
-    fn the_way_leads_through_the_gaps_ahead() {
-        let (mut hall, _) = BeamCarry::build(&Hall);
-        hall.stations = [Vec2::new(WALLS[0], 3.0), Vec2::new(WALLS[1], -1.0), Vec2::new(ZONE_X, -1.0)];
-        let behind_both = Vec2::new(WALLS[1] + 0.1, 4.0);
-        assert!((hall.way(behind_both) - behind_both.distance(hall.stations[2])).abs() < 1e-5);
-        let before_both = Vec2::new(WALLS[0] - 2.0, 3.0);
-        let expected = 2.0 + Vec2::new(6.0, 4.0).length() + (ZONE_X - WALLS[1]);
-        assert!((hall.way(before_both) - expected).abs() < 1e-5);
     }
 }
