@@ -4,11 +4,13 @@
 //! move is a push. What bodies do between cells is left to the worlds, and so are ice, one-way cells, gates,
 //! plates and hazards: a level that has any is not searched.
 
+mod cells;
 mod explore;
 mod guide;
 
 use super::{Cell, Direction, Level, Place};
 
+use cells::Cells;
 pub use guide::Guide;
 
 /// Beyond the map.
@@ -66,6 +68,12 @@ pub struct Puzzle {
     /// By cell, those next to it by direction.
     beside: Vec<[u16; 4]>,
     keys: Vec<(usize, u16)>,
+    doors: Vec<(usize, u16)>,
+    /// Where one can walk from the beginning, crates aside.
+    floor: Cells,
+    goals: Cells,
+    /// The last cells of all rows.
+    last: Cells,
     crates: Vec<u16>,
     spawns: Vec<u16>,
     /// Empty where a goal is to be reached instead.
@@ -96,11 +104,26 @@ impl Puzzle {
         };
         let mut crates: Vec<u16> = level.crates.iter().map(|&at| level.index(at) as u16).collect();
         crates.sort_unstable();
+        let set = |wanted: &dyn Fn(usize, Cell) -> bool| {
+            let mut set = Cells::NONE;
+            for (index, &cell) in level.cells.iter().enumerate() {
+                set.set(index as u16, wanted(index, cell));
+            }
+            set
+        };
+        let doors = level.cells.iter().enumerate().filter_map(|(index, cell)| match cell {
+            Cell::Door(colour) => Some((*colour as usize, index as u16)),
+            _ => None,
+        });
         let mut puzzle = Self {
             width: level.width,
             cells: level.cells.clone(),
             beside: (0..level.cells.len()).map(beside).collect(),
             keys: level.keys.iter().map(|&(colour, at)| (colour as usize, level.index(at) as u16)).collect(),
+            doors: doors.collect(),
+            floor: set(&|_, cell| !matches!(cell, Cell::Wall | Cell::Lava | Cell::Door(_))),
+            goals: set(&|_, cell| cell == Cell::Goal),
+            last: set(&|index, _| index % level.width == level.width - 1),
             crates,
             spawns: level.spawns.iter().map(|&at| level.index(at) as u16).collect(),
             alive: vec![false; level.cells.len()],
@@ -154,50 +177,29 @@ impl Puzzle {
             let reached = self.reach(&position);
             let before = position.keys;
             for &(colour, at) in &self.keys {
-                position.keys[colour] |= reached[usize::from(at)];
+                position.keys[colour] |= reached.has(at);
             }
             if position.keys == before {
-                position.home = reached.iter().position(|reached| *reached).map_or(from, |home| home as u16);
+                position.home = reached.first().unwrap_or(from);
                 return position;
             }
         }
     }
 
-    /// By cell, whether the walker gets there from its home.
-    fn reach(&self, position: &Position) -> Vec<bool> {
-        let mut reached = vec![false; self.cells.len()];
-        let mut blocked = vec![false; self.cells.len()];
-        position.crates.iter().for_each(|&at| blocked[usize::from(at)] = true);
-        reached[usize::from(position.home)] = true;
-        let mut next = vec![position.home];
-        while let Some(at) = next.pop() {
-            for to in self.beside[usize::from(at)] {
-                if to != OUTSIDE
-                    && !reached[usize::from(to)]
-                    && !blocked[usize::from(to)]
-                    && self.dry(position, to)
-                {
-                    reached[usize::from(to)] = true;
-                    next.push(to);
-                }
-            }
+    /// The cells that the walker gets to from its home.
+    fn reach(&self, position: &Position) -> Cells {
+        let mut open = self.floor;
+        for &(colour, at) in &self.doors {
+            open.set(at, position.keys[colour]);
         }
-        reached
+        position.filled.iter().for_each(|&at| open.set(at, true));
+        position.crates.iter().for_each(|&at| open.set(at, false));
+        open.flood(position.home, self.width, &self.last, self.cells.len())
     }
 
-    /// Whether a walker can stand in cell `at`, crates aside.
-    fn dry(&self, position: &Position, at: u16) -> bool {
-        match self.cells[usize::from(at)] {
-            Cell::Wall => false,
-            Cell::Door(colour) => position.keys[colour as usize],
-            Cell::Lava => position.filled.contains(&at),
-            _ => true,
-        }
-    }
-
-    fn wins(&self, position: &Position, reached: &[bool]) -> bool {
+    fn wins(&self, position: &Position, reached: &Cells) -> bool {
         if self.marks.is_empty() {
-            return self.cells.iter().zip(reached).any(|(cell, reached)| *cell == Cell::Goal && *reached);
+            return self.goals.meets(reached);
         }
         self.marks.iter().all(|mark| position.crates.contains(mark))
     }

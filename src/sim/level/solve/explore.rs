@@ -49,7 +49,7 @@ impl Puzzle {
                 .flat_map(|at| Direction::ALL.into_iter().enumerate().map(move |way| (at, way)))
             {
                 let behind = self.beside[usize::from(at)][opposite(way)];
-                if behind == OUTSIDE || !reached[usize::from(behind)] {
+                if behind == OUTSIDE || !reached.has(behind) {
                     continue;
                 }
                 self.push(&position, at, way, &mut results);
