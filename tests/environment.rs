@@ -13,7 +13,7 @@ use entropy_arcade::sim::{Arena, Seats, SimConfig, run_agent_step};
 use bevy::prelude::*;
 
 fn worlds() -> Vec<WorldChoice> {
-    let mut worlds: Vec<_> = ["1", "2", "3", "4"]
+    let mut worlds: Vec<_> = ["1", "2", "3", "4", "8"]
         .map(|level| WorldChoice::new("lava-room", Some(Path::new(level))).unwrap())
         .into();
     worlds.extend(names().skip(1).map(|name| WorldChoice::new(name, None).unwrap()));

@@ -6,6 +6,8 @@
 mod layout;
 mod observe;
 mod rules;
+#[cfg(test)]
+mod tests;
 pub mod way;
 
 use bevy::prelude::*;
