@@ -9,6 +9,8 @@ mod observe;
 pub(super) mod play;
 pub mod reload;
 mod rules;
+#[cfg(test)]
+mod tests;
 pub mod way;
 
 use bevy::prelude::*;
