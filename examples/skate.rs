@@ -9,7 +9,9 @@ use bevy::prelude::*;
 use bevy_rapier2d::prelude::Collider;
 use entropy_arcade::app;
 use entropy_arcade::config::RunConfig;
-use entropy_arcade::mdp::{Action, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng};
+use entropy_arcade::mdp::{
+    Action, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng,
+};
 use entropy_arcade::sim::worlds::WorldChoice;
 use entropy_arcade::sim::{Bodies, BodyKind, BodySpec, Environment, Outcome};
 use rand::RngExt as _;

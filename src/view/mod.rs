@@ -14,14 +14,13 @@ mod drift;
 mod effects;
 mod follow;
 pub mod input;
-mod meteor_field;
 mod lander;
-mod lava_room;
+mod meteor_field;
 mod paddle_duel;
 pub mod paint;
 pub mod palette;
-mod rooms;
 mod puck;
+mod rooms;
 pub mod screenshot;
 pub mod stage;
 mod tail;
@@ -93,9 +92,6 @@ pub fn plugin(app: &mut App) {
             meteor_field::plugin,
             beam_carry::plugin,
             drift::plugin,
-            lava_room::plugin,
-            paddle_duel::plugin,
-            brick_breaker::plugin,
             lander::plugin,
             puck::plugin,
             classic_control::plugin,

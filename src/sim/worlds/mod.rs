@@ -10,10 +10,10 @@ pub mod lava_room;
 pub mod memory_corridor;
 pub mod meteor_field;
 pub mod paddle_duel;
+pub mod puck;
 pub mod rooms;
 pub mod tag;
 pub mod two_plates;
-pub mod puck;
 pub mod volley;
 
 use std::fmt;
@@ -29,12 +29,11 @@ use crate::mdp::{EnvironmentSpec, Stream, WorldOptions};
 use beam_carry::{BeamCarry, Hall};
 use brick_breaker::{BrickBreaker, Rules};
 use classic_control::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
-use meteor_field::{MeteorField, Space};
 use lander::{Lander, Moon};
-use lava_room::LavaRoom;
+use meteor_field::{MeteorField, Space};
 use paddle_duel::{Court, PaddleDuel};
-use rooms::{Room, Rooms, Rules as RoomRules};
 use puck::{Puck, Sides};
+use rooms::{Room, Rooms, Rules as RoomRules};
 use volley::{Beach, Volley};
 
 /// Every world: its name, and what makes it of what was asked for.
