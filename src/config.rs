@@ -118,6 +118,7 @@ const TUNED: &[(&str, &str)] = &[
     ("brick-breaker", include_str!("../assets/experiments/brick-breaker.toml")),
     ("lander", include_str!("../assets/experiments/lander.toml")),
     ("cartpole", include_str!("../assets/experiments/cartpole.toml")),
+    ("cart-pole", include_str!("../assets/experiments/cart-pole.toml")),
     ("acrobot", include_str!("../assets/experiments/acrobot.toml")),
     ("mountain-car", include_str!("../assets/experiments/mountain-car.toml")),
 ];

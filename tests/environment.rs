@@ -169,6 +169,7 @@ fn scripts_play() {
         ("lava-room", Some("1"), 100),
         ("lava-room", Some("2"), 100),
         ("cartpole", None, 1000),
+        ("cart-pole", None, 1000),
         ("acrobot", None, 400),
         ("mountain-car", None, 400),
     ] {

@@ -1,6 +1,7 @@
 //! The worlds that come with the arcade: one module each, and one line here.
 
 pub mod brick_breaker;
+pub mod cart_pole;
 pub mod classic_control;
 pub mod lander;
 pub mod lava_room;
@@ -16,6 +17,7 @@ use super::level::{Level, LevelError};
 use super::{Environment, EnvironmentPlugin, SimConfig};
 use crate::mdp::{EnvironmentSpec, WorldOptions};
 use brick_breaker::{BrickBreaker, Rules};
+use cart_pole::{BodyCartPole, Rail};
 use classic_control::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
 use lander::{Lander, Moon};
 use lava_room::LavaRoom;
@@ -28,6 +30,7 @@ const WORLDS: &[(&str, Make)] = &[
     ("brick-breaker", |asked| asked.nothing().map(|()| WorldChoice::of::<BrickBreaker>(Rules))),
     ("lander", |asked| asked.nothing().map(|()| WorldChoice::of::<Lander>(Moon))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
+    ("cart-pole", |asked| asked.nothing().map(|()| WorldChoice::of::<BodyCartPole>(Rail))),
     ("acrobot", |asked| Ok(WorldChoice::of::<Acrobot>(asked.classic()?))),
     ("mountain-car", |asked| Ok(WorldChoice::of::<MountainCar>(asked.classic()?))),
 ];
