@@ -129,6 +129,7 @@ const TUNED: &[(&str, &str)] = &[
     ("puck", include_str!("../assets/experiments/puck.toml")),
     ("puck-2v2", include_str!("../assets/experiments/puck-2v2.toml")),
     ("cartpole", include_str!("../assets/experiments/cartpole.toml")),
+    ("cart-pole", include_str!("../assets/experiments/cart-pole.toml")),
     ("acrobot", include_str!("../assets/experiments/acrobot.toml")),
     ("mountain-car", include_str!("../assets/experiments/mountain-car.toml")),
 ];

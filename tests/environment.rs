@@ -100,6 +100,7 @@ fn scripts_play() {
         ("two-plates", Some("1"), 100),
         ("two-plates", Some("2"), 100),
         ("cartpole", None, 1000),
+        ("cart-pole", None, 1000),
         ("acrobot", None, 400),
         ("mountain-car", None, 400),
     ] {

@@ -2,6 +2,7 @@
 
 pub mod beam_carry;
 pub mod brick_breaker;
+pub mod cart_pole;
 pub mod classic_control;
 pub mod crate_yard;
 pub mod key_door;
@@ -28,6 +29,7 @@ use super::{Environment, EnvironmentPlugin, SimConfig};
 use crate::mdp::{EnvironmentSpec, Stream, WorldOptions};
 use beam_carry::{BeamCarry, Hall};
 use brick_breaker::{BrickBreaker, Rules};
+use cart_pole::{BodyCartPole, Rail};
 use classic_control::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
 use lander::{Lander, Moon};
 use meteor_field::{MeteorField, Space};
@@ -53,6 +55,7 @@ const WORLDS: &[(&str, Make)] = &[
     ("puck", |asked| asked.nothing().map(|()| WorldChoice::of::<Puck>(Sides { players: 1 }))),
     ("puck-2v2", |asked| asked.nothing().map(|()| WorldChoice::of::<Puck>(Sides { players: 2 }))),
     ("cartpole", |asked| Ok(WorldChoice::of::<CartPole>(asked.classic()?))),
+    ("cart-pole", |asked| asked.nothing().map(|()| WorldChoice::of::<BodyCartPole>(Rail))),
     ("acrobot", |asked| Ok(WorldChoice::of::<Acrobot>(asked.classic()?))),
     ("mountain-car", |asked| Ok(WorldChoice::of::<MountainCar>(asked.classic()?))),
 ];

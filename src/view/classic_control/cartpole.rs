@@ -1,4 +1,4 @@
-//! cartpole on screen: a cart with eyes on a rail, the pole in the fan it must not leave.
+//! cartpole and cart-pole on screen: a cart with eyes on a rail, the pole in the fan it must not leave.
 
 use bevy::prelude::*;
 
@@ -6,7 +6,8 @@ use super::{
     Clock, Furnisher, Glide, Shapes, appear, ease, paint_ground, paint_rim, paint_ring, player, succeeded,
 };
 use crate::agent::Controllers;
-use crate::sim::worlds::classic_control::cartpole::{CartPole, FARTHEST, HALF_POLE, STEEPEST};
+use crate::sim::worlds::cart_pole::BodyCartPole;
+use crate::sim::worlds::classic_control::cartpole::{Balancing, CartPole, FARTHEST, HALF_POLE, STEEPEST};
 use crate::sim::{Arena, Seats};
 use crate::view::ViewSystems;
 use crate::view::effects::{Art, Inks, Studio, decay};
@@ -52,19 +53,23 @@ struct CartShapes {
 }
 
 pub(super) fn plugin(app: &mut App) {
-    app.add_systems(Startup, prepare.run_if(any_with_component::<CartPole>)).add_systems(
+    app.add_plugins((draw::<CartPole>, draw::<BodyCartPole>));
+}
+
+fn draw<W: Balancing>(app: &mut App) {
+    app.add_systems(Startup, prepare.run_if(any_with_component::<W>)).add_systems(
         PostUpdate,
-        (furnish.in_set(ViewSystems::Furnish), animate.in_set(ViewSystems::Animate))
+        (furnish::<W>.in_set(ViewSystems::Furnish), animate::<W>.in_set(ViewSystems::Animate))
             .run_if(resource_exists::<CartArt>),
     );
 }
 
-fn furnish(
+fn furnish<W: Balancing>(
     mut commands: Commands,
     art: Res<CartArt>,
     inks: Res<Inks>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
-    arenas: Query<(&Arena, &CartPole)>,
+    arenas: Query<(&Arena, &W)>,
 ) {
     for (entity, stage) in &stages {
         let Ok((arena, world)) = arenas.get(stage.arena) else { continue };
@@ -91,11 +96,11 @@ fn furnish(
     }
 }
 
-fn animate(
+fn animate<W: Balancing>(
     clock: Clock,
     mut studio: Studio,
     art: Res<CartArt>,
-    arenas: Query<(&Arena, &Seats, &CartPole, Option<&Controllers>)>,
+    arenas: Query<(&Arena, &Seats, &W, Option<&Controllers>)>,
     mut stages: Query<(Entity, &Stage, &mut CartShapes)>,
     mut shapes: Shapes,
 ) {

@@ -16,14 +16,14 @@ pub const FARTHEST: f64 = 2.4;
 pub const STEEPEST: f64 = 12.0 * 2.0 * std::f64::consts::PI / 360.0;
 /// Half the pole's length, m.
 pub const HALF_POLE: f64 = 0.5;
-const GRAVITY: f64 = 9.8;
-const CART_MASS: f64 = 1.0;
-const POLE_MASS: f64 = 0.1;
+pub(in crate::sim::worlds) const GRAVITY: f64 = 9.8;
+pub(in crate::sim::worlds) const CART_MASS: f64 = 1.0;
+pub(in crate::sim::worlds) const POLE_MASS: f64 = 0.1;
 const MASS: f64 = CART_MASS + POLE_MASS;
 const POLE_MASS_LENGTH: f64 = POLE_MASS * HALF_POLE;
-const FORCE: f64 = 10.0;
-const SECONDS: f64 = 0.02;
-const LIMIT: u32 = 500;
+pub(in crate::sim::worlds) const FORCE: f64 = 10.0;
+pub(in crate::sim::worlds) const SECONDS: f64 = 0.02;
+pub(in crate::sim::worlds) const LIMIT: u32 = 500;
 const ENTRIES: [Entry; 4] =
     [place("x"), velocity("x velocity"), place("angle"), velocity("angular velocity")];
 
@@ -40,20 +40,40 @@ impl CartPole {
         Self { state, steps: 0 }
     }
 
+}
+
+/// A cart with a pole, whatever moves it.
+pub trait Balancing: Component {
     /// Where the cart is, m from the middle.
-    pub fn x(&self) -> f32 {
+    fn x(&self) -> f32;
+
+    /// How the pole leans, rad from upright, positive to the right.
+    fn angle(&self) -> f32;
+}
+
+impl Balancing for CartPole {
+    fn x(&self) -> f32 {
         self.state[0] as f32
     }
 
-    /// How the pole leans, rad from upright, positive to the right.
-    pub fn angle(&self) -> f32 {
+    fn angle(&self) -> f32 {
         self.state[2] as f32
     }
+}
 
-    fn out_of_bounds(&self) -> bool {
-        let [x, _, angle, _] = self.state;
-        x.abs() > FARTHEST || angle.abs() > STEEPEST
-    }
+/// A start within the published range.
+pub(in crate::sim::worlds) fn draw_start(rng: &mut Rng) -> [f64; 4] {
+    [(); 4].map(|()| rng.random_range(-0.05..0.05))
+}
+
+/// Whether a state is beyond what the rules allow.
+pub(in crate::sim::worlds) fn out_of_bounds([x, _, angle, _]: &[f64; 4]) -> bool {
+    x.abs() > FARTHEST || angle.abs() > STEEPEST
+}
+
+/// Pushes to where the pole falls, a little more so away from the ends of the rail.
+pub(in crate::sim::worlds) fn balance([x, velocity, angle, spin]: &[f64; 4]) -> Action {
+    Action::Discrete(u16::from(angle + 0.25 * spin + 0.02 * x + 0.05 * velocity > 0.0))
 }
 
 impl Environment for CartPole {
@@ -78,7 +98,7 @@ impl Environment for CartPole {
     }
 
     fn reset(&mut self, _rules: &Classic, _bodies: &mut Bodies, rng: &mut Rng) {
-        *self = Self::at([(); 4].map(|()| rng.random_range(-0.05..0.05)));
+        *self = Self::at(draw_start(rng));
     }
 
     fn apply(&mut self, _rules: &Classic, _bodies: &mut Bodies, actions: &[Action], _phase: u32) {
@@ -105,7 +125,7 @@ impl Environment for CartPole {
         _rng: &mut Rng,
     ) -> Option<EpisodeEnd> {
         rewards[0] += 1.0;
-        self.out_of_bounds().then_some(EpisodeEnd::Terminated)
+        out_of_bounds(&self.state).then_some(EpisodeEnd::Terminated)
     }
 
     fn observe(&self, rules: &Classic, _bodies: &Bodies, _slot: usize, vector: &mut [f32], _grid: &mut [u8]) {
@@ -114,12 +134,10 @@ impl Environment for CartPole {
 
     /// Success is a pole that stood for all of the episode.
     fn outcome(&self, _slot: usize) -> Outcome {
-        Outcome::goal(self.steps >= LIMIT && !self.out_of_bounds())
+        Outcome::goal(self.steps >= LIMIT && !out_of_bounds(&self.state))
     }
 
-    /// Pushes to where the pole falls, a little more so away from the ends of the rail.
     fn script(&self, _rules: &Classic, _bodies: &Bodies, _slot: usize) -> Action {
-        let [x, velocity, angle, spin] = self.state;
-        Action::Discrete(u16::from(angle + 0.25 * spin + 0.02 * x + 0.05 * velocity > 0.0))
+        balance(&self.state)
     }
 }
