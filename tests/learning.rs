@@ -34,7 +34,7 @@ fn evaluations(env: &str, level: Option<&str>) -> Vec<EvalSummary> {
 
 #[test]
 fn every_level_of_lava_room_is_learned() {
-    for level in ["1", "2", "3", "4"] {
+    for level in ["1", "2", "3", "4", "5", "6", "7", "8"] {
         for eval in evaluations("lava-room", Some(level)) {
             assert!(eval.success >= 0.95, "{level}: {eval:?}");
         }
