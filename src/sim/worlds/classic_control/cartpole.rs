@@ -39,7 +39,6 @@ impl CartPole {
     pub(super) fn at(state: [f64; 4]) -> Self {
         Self { state, steps: 0 }
     }
-
 }
 
 /// A cart with a pole, whatever moves it.
