@@ -25,7 +25,7 @@ fn failure(arguments: &[&str]) -> String {
 
 #[test]
 fn mistakes_are_one_line_with_a_remedy() {
-    assert!(failure(&["--no-render", "--env", "pong"]).contains("choose one of lava-room, paddle-duel"));
+    assert!(failure(&["--no-render", "--env", "pong"]).contains("choose one of lava-room, crate-yard"));
     let masked = ["--no-render", "--env", "paddle-duel", "--set", "world.velocity_masked=true"];
     assert!(failure(&masked).contains("paddle-duel has no such option; leave it out"));
     assert!(failure(&["--no-render", "--env", "acrobot", "--level", "1"]).contains("leave --level out"));
