@@ -13,6 +13,7 @@ use crate::config::RunConfig;
 use crate::learner::{DeviceChoice, LearnerConfig, LearnerError, LearnerSetup, untrained};
 use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace, Policy, Stream, WorldOptions};
 use crate::run::check::{self, CheckReport, Violation};
+use crate::run::scores;
 use crate::run::sweep::{self, Sweep};
 use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, bench, eval, headless};
 use crate::sac::SacConfig;
@@ -151,6 +152,26 @@ pub fn sweep(
     jobs.iter_mut().for_each(|job| job.finished = job.finished.take().filter(|made| !made.interrupted));
     sweep.write(out, &jobs)?;
     Ok(sweep.table(&jobs))
+}
+
+/// All variants of `sweep` in one table: random and scripted players, `episodes` episodes each, what the runs in `out`
+/// have learned, and the best person on this machine.
+///
+/// # Errors
+/// One line for a sweep or a world that cannot be.
+pub fn scores(sweep: &Sweep, out: &Path, episodes: usize) -> Result<String, Box<dyn std::error::Error>> {
+    let jobs = sweep.jobs(out)?;
+    let mut beside = Vec::new();
+    for index in 0..sweep.variant.len() {
+        let Some(job) = jobs.iter().find(|job| job.variant == index) else { continue };
+        let world = world(&job.config)?;
+        let [random, scripted] = [Controller::Random, Controller::Scripted].map(|player| {
+            sweep.measure.of(Some(&evaluate_player(&world, player, episodes, 1))).unwrap_or_default()
+        });
+        let human = scores::best_person(&job.config.env, sweep.measure);
+        beside.push(scores::Beside { random, scripted, human });
+    }
+    Ok(scores::table(sweep, &jobs, &beside))
 }
 
 /// Plays greedy episodes with `policy` on slot 0's side against scripted players.

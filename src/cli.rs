@@ -105,6 +105,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
             say(app::sweep(&sweep, &out, jobs as usize, &stop_on_interrupt()?)?.trim_end());
             Ok(())
         }
+        Some(Command::Scores { file, out, episodes }) => {
+            say(app::scores(&Sweep::load(&file)?, &out, episodes as usize)?.trim_end());
+            Ok(())
+        }
         Some(Command::Bench { what: Bench::Env { env, arenas, runs, seconds, threads } }) => {
             bench_env(env.as_deref(), &arenas, runs as usize, seconds, threads)
         }

@@ -120,6 +120,17 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
         jobs: u32,
     },
+    /// Print one table of who plays how well: random, scripted, trained in a sweep, and the best person here.
+    Scores {
+        /// The sweep, e.g. assets/sweeps/arcade.toml.
+        file: PathBuf,
+        /// Folder its runs are in; what has not been made is left open.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Episodes of random and scripted players.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        episodes: u32,
+    },
     /// Measure speed and print JSON lines.
     Bench {
         #[command(subcommand)]

@@ -107,28 +107,42 @@ fn close(mut exits: MessageReader<AppExit>, mut run: ResMut<LiveRun>, learner: R
 /// Sessions without `--out` that are kept, of each world.
 const KEPT_SESSIONS: usize = 8;
 
-/// A new folder for a session without `--out`: `<user data>/entropy-arcade/sessions/<env>-<seconds>`.
-/// The oldest sessions of the same world go. `None` where the system names no place for user data.
-pub fn session_folder(env: &str) -> Option<PathBuf> {
+/// Where sessions without `--out` are kept: `<user data>/entropy-arcade/sessions`. `None` where the system names no
+/// place for user data.
+fn data() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = variable("XDG_DATA_HOME")
         .or_else(|| variable("APPDATA"))
         .or_else(|| variable("HOME").map(|home| home.join(".local/share")))?;
-    let sessions = data.join("entropy-arcade/sessions");
-    std::fs::create_dir_all(&sessions).ok()?;
-    let prefix = format!("{env}-");
-    let mut old: Vec<PathBuf> = std::fs::read_dir(&sessions)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)))
-        .collect();
+    Some(data.join("entropy-arcade/sessions"))
+}
+
+/// Folders of all sessions of `env` that are kept, oldest first.
+pub fn sessions(env: &str) -> Vec<PathBuf> {
+    let all = data().and_then(|folder| std::fs::read_dir(folder).ok());
+    // puck-2v2 is no session of puck's.
+    let own = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let number = name.strip_prefix(env).and_then(|rest| rest.strip_prefix('-'));
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let mut old: Vec<PathBuf> =
+        all.into_iter().flatten().flatten().map(|entry| entry.path()).filter(own).collect();
     old.sort();
+    old
+}
+
+/// A new folder for a session without `--out`: `<env>-<seconds>` where sessions are kept. The oldest sessions of the
+/// same world go. `None` where the system names no place for user data.
+pub fn session_folder(env: &str) -> Option<PathBuf> {
+    let kept = data()?;
+    std::fs::create_dir_all(&kept).ok()?;
+    let old = sessions(env);
     let surplus = old.len().saturating_sub(KEPT_SESSIONS - 1);
     old.iter().take(surplus).for_each(|path| _ = std::fs::remove_dir_all(path));
     let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
     // Two windows opened within a second must not share a folder either.
     (0..10)
-        .map(|again| sessions.join(format!("{env}-{seconds}{again}")))
+        .map(|again| kept.join(format!("{env}-{seconds}{again}")))
         .find(|folder| std::fs::create_dir(folder).is_ok())
 }

@@ -12,6 +12,7 @@ pub mod live;
 mod metrics;
 pub mod peers;
 mod progress;
+pub mod scores;
 pub mod sweep;
 
 pub use eval::{EvalSummary, Spread};

@@ -45,7 +45,8 @@ pub enum Measure {
 }
 
 impl Measure {
-    fn of(self, eval: Option<&EvalSummary>) -> Option<f64> {
+    /// This mean of `eval`, where there is one.
+    pub fn of(self, eval: Option<&EvalSummary>) -> Option<f64> {
         let eval = eval?;
         Some(match self {
             Self::Return => eval.episode_return.mean,
@@ -53,7 +54,7 @@ impl Measure {
         })
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Return => "return",
             Self::Score => "score",
@@ -277,7 +278,7 @@ pub fn run(
 }
 
 /// Three digits or so.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     if value.abs() >= 100.0 { format!("{value:.1}") } else { format!("{value:.2}") }
 }
 

@@ -1,0 +1,106 @@
+//! Scores: everybody who plays a world in one table: random, scripted, trained, and the best person on this machine.
+
+use std::fmt::Write as _;
+use std::io::BufRead as _;
+use std::path::Path;
+
+use super::Spread;
+use super::live::sessions;
+use super::sweep::{Job, Measure, Sweep, short};
+use crate::mdp::EpisodeSummary;
+
+/// What a variant's trained agents stand beside.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Beside {
+    /// Mean of who acts at random.
+    pub random: f64,
+    /// Mean of the world's hand-written player.
+    pub scripted: f64,
+    /// Best episode of a person in a session kept on this machine.
+    pub human: Option<f64>,
+}
+
+/// A Markdown table of all variants of `sweep`: what random and scripted players get (`beside`, a line a variant), the
+/// median, least and most of its seeds, what training took, and the best person.
+pub fn table(sweep: &Sweep, jobs: &[Job], beside: &[Beside]) -> String {
+    let name = sweep.measure.name();
+    let mut text = format!(
+        "| mean {name} | random | scripted | trained, median | least to most | seeds | env steps | seconds | \
+         best person |\n|---|---|---|---|---|---|---|---|---|\n"
+    );
+    for (index, (variant, beside)) in sweep.variant.iter().zip(beside).enumerate() {
+        let finished = jobs.iter().filter(|job| job.variant == index).filter_map(|job| job.finished.as_ref());
+        let finished: Vec<_> = finished.collect();
+        let of = |value: &dyn Fn(&super::Summary) -> Option<f64>| {
+            Spread::of(finished.iter().filter_map(|summary| value(summary)).collect())
+        };
+        let trained = of(&|summary| sweep.measure.of(summary.eval.as_ref()));
+        let human = beside.human.map_or("–".into(), short);
+        let (random, scripted) = (short(beside.random), short(beside.scripted));
+        _ = write!(text, "| {} | {random} | {scripted} |", variant.name);
+        if finished.is_empty() {
+            _ = writeln!(text, " – | – | 0 | – | – | {human} |");
+            continue;
+        }
+        _ = writeln!(
+            text,
+            " {} | {} to {} | {} | {:.0} | {:.1} | {human} |",
+            short(trained.median),
+            short(trained.min),
+            short(trained.max),
+            finished.len(),
+            of(&|summary| Some(summary.env_steps as f64)).median,
+            of(&|summary| Some(summary.seconds)).median,
+        );
+    }
+    text
+}
+
+/// The best episode that a person played from its beginning to its end in any session of `env` kept on this machine.
+pub fn best_person(env: &str, measure: Measure) -> Option<f64> {
+    sessions(env)
+        .iter()
+        .flat_map(|session| best_in(&session.join("episodes.jsonl"), measure))
+        .reduce(f64::max)
+}
+
+fn best_in(episodes: &Path, measure: Measure) -> Option<f64> {
+    let lines = std::io::BufReader::new(std::fs::File::open(episodes).ok()?).lines().map_while(Result::ok);
+    lines
+        .filter_map(|line| serde_json::from_str::<EpisodeSummary>(&line).ok())
+        .filter(|episode| episode.controller == "human")
+        .map(|episode| match measure {
+            Measure::Return => f64::from(episode.episode_return),
+            Measure::Score => f64::from(episode.score),
+        })
+        .reduce(f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_persons_whole_episodes_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("episodes.jsonl");
+        let line = |controller: &str, score: f32| {
+            let episode = EpisodeSummary {
+                arena: 0,
+                slot: 0,
+                controller: controller.into(),
+                episode_return: -score,
+                episode_length: 3,
+                end: crate::mdp::EpisodeEnd::Terminated,
+                success: true,
+                score,
+            };
+            serde_json::to_string(&episode).unwrap()
+        };
+        let lines = [line("human", 2.0), line("mixed", 9.0), line("learning", 8.0), line("human", 3.0)];
+        std::fs::write(&path, lines.join("\n") + "\n{half a li").unwrap();
+        assert_eq!(best_in(&path, Measure::Score), Some(3.0));
+        assert_eq!(best_in(&path, Measure::Return), Some(-2.0));
+        assert_eq!(best_in(&folder.path().join("none"), Measure::Score), None);
+    }
+}
