@@ -6,8 +6,9 @@
 
 use std::path::Path;
 
+use super::parse::position;
 use super::solve::{Answer, Pushes, Puzzle};
-use super::{Cell, Level, LevelError, Place, position, shipped};
+use super::{Cell, Level, LevelError, Place, shipped};
 
 /// Positions to look at before a level counts as too large to be tried out.
 const BOUND: usize = 100_000;

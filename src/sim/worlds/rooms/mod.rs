@@ -3,6 +3,7 @@
 //! The engine behind all worlds of rooms: walking, sliding, sinking, plates, keys and hazards, the same in all of
 //! them. What is sought and what it pays is left to each world's [`Rules`], levels to `level`, drawing to `view`.
 
+mod environment;
 mod layout;
 mod observe;
 #[cfg(test)]
@@ -14,13 +15,11 @@ mod tests;
 pub mod way;
 
 use bevy::prelude::*;
-use bevy_rapier2d::prelude::*;
-use rand::RngExt as _;
 
-use crate::mdp::{Action, ActionSpace, EnvironmentSpec, EpisodeEnd, RewardTerm, Rng};
+use crate::mdp::Action;
+use crate::sim::Bodies;
 use crate::sim::level::solve::Guide;
 use crate::sim::level::{Cell, Colour, Direction, Level, Place};
-use crate::sim::{Bodies, BodyKind, BodySpec, Environment, Outcome};
 
 pub use layout::{Pieces, RoomPlan, Rooms};
 pub use rules::{Plane, Rules, Win};
@@ -313,213 +312,6 @@ impl Room {
     }
 }
 
-impl Environment for Room {
-    type Layout = Rooms;
-
-    fn spec(rooms: &Rooms) -> EnvironmentSpec {
-        let rules = rooms.rules;
-        EnvironmentSpec {
-            name: rules.name.into(),
-            summary: rules.summary.into(),
-            observation: observe::space(rooms),
-            action: ActionSpace::discrete(&["wait", "up", "down", "left", "right"]),
-            ticks_per_step: TICKS_PER_STEP,
-            tick_seconds: TICK_SECONDS,
-            episode_limit: rooms.levels.iter().map(|plan| plan.level.episode_limit).max().unwrap_or(1),
-            teams: rules.teams.to_vec(),
-            rewards: reward_terms(rules),
-        }
-    }
-
-    fn build(rooms: &Rooms) -> (Self, Vec<BodySpec>) {
-        let level = rooms.first();
-        let (column, row) = level.spawns[0];
-        let mut walker =
-            BodySpec::new(BodyKind::Dynamic, Collider::ball(WALKER_RADIUS), level.center(column, row));
-        walker.density = 4.0;
-        let mut bodies = vec![walker; rooms.players()];
-        bodies.push(BodySpec::new(BodyKind::Fixed, rooms.levels[0].walls.clone(), Vec2::ZERO));
-        for index in 0..rooms.most.crates {
-            let collider = Collider::round_cuboid(CRATE_HALF - 0.06, CRATE_HALF - 0.06, 0.06);
-            let mut body = BodySpec::new(BodyKind::Dynamic, collider, away(index));
-            body.linear_damping = rooms.rules.crate_damping;
-            body.density = rooms.rules.crate_density();
-            bodies.push(body);
-        }
-        for index in 0..rooms.most.barriers {
-            bodies.push(BodySpec::new(BodyKind::Fixed, Collider::cuboid(0.5, 0.5), away(index)));
-        }
-        for index in 0..rooms.most.hazards {
-            let mut body = BodySpec::new(BodyKind::Kinematic, Collider::ball(HAZARD_RADIUS), away(index));
-            // It goes through everything; whoever meets it is found by distance.
-            body.groups = CollisionGroups::new(Group::NONE, Group::NONE);
-            bodies.push(body);
-        }
-        let state = Self {
-            rules: rooms.rules,
-            plan: 0,
-            filled: Vec::new(),
-            sunk: Vec::new(),
-            open: Vec::new(),
-            taken: Vec::new(),
-            marked: 0,
-            walkers: Vec::new(),
-            ticks: 0,
-            cue: 0,
-            cue_shown: false,
-            chaser: 0,
-            gap: 0.0,
-            won: false,
-        };
-        (state, bodies)
-    }
-
-    fn solver_iterations(_rooms: &Rooms) -> usize {
-        2
-    }
-
-    fn rests(_rooms: &Rooms) -> bool {
-        true
-    }
-
-    fn reset(&mut self, rooms: &Rooms, bodies: &mut Bodies, rng: &mut Rng) {
-        if rooms.levels.len() > 1 {
-            self.plan = rng.random_range(0..rooms.levels.len());
-            bodies.set_shape(rooms.walls_body(), &self.plan(rooms).walls);
-        }
-        let RoomPlan { level, barriers, .. } = self.plan(rooms);
-        self.walkers.clear();
-        for slot in 0..rooms.players() {
-            let spawns = if slot == 0 { &level.spawns } else { &level.second_spawns };
-            let last = spawns[rng.random_range(0..spawns.len())];
-            let target = level.center(last.0, last.1);
-            bodies.place(slot, target);
-            self.walkers.push(Walker { target, last, heading: None });
-        }
-        for index in 0..rooms.most.crates {
-            match level.crates.get(index) {
-                Some(&(column, row)) => bodies.place(rooms.crate_body(index), level.center(column, row)),
-                None => bodies.park(rooms.crate_body(index), away(index)),
-            }
-        }
-        for (index, &(column, row)) in barriers.iter().enumerate() {
-            bodies.place(rooms.barrier_body(index), level.center(column, row));
-        }
-        for (index, &(_, (column, row))) in level.hazards.iter().enumerate() {
-            bodies.place(rooms.hazard_body(index), level.center(column, row));
-        }
-        for (flags, count) in [
-            (&mut self.filled, level.cells.len()),
-            (&mut self.sunk, level.crates.len()),
-            (&mut self.open, barriers.len()),
-            (&mut self.taken, level.keys.len()),
-        ] {
-            flags.clear();
-            flags.resize(count, false);
-        }
-        (self.ticks, self.won) = (0, false);
-        if rooms.rules.win == Win::Cue {
-            (self.cue, self.cue_shown) = (rng.random_range(0..2), true);
-        }
-        if rooms.rules.win == Win::Catch {
-            self.chaser = rng.random_range(0..rooms.players());
-            self.gap = bodies.position(0).distance(bodies.position(1));
-        }
-        self.marked = self.count_marks(rooms, bodies);
-    }
-
-    fn apply(&mut self, rooms: &Rooms, bodies: &mut Bodies, actions: &[Action], phase: u32) {
-        for (slot, &action) in actions.iter().enumerate() {
-            if phase == 0 {
-                self.decide(rooms, bodies, slot, action);
-            }
-            let runs = rooms.rules.win == Win::Catch && slot != self.chaser;
-            let speed = if runs { RUNNER_PACE * WALK_SPEED } else { WALK_SPEED };
-            // Straight to the target; whatever stands in the way is pushed by contact alone.
-            let way = self.walkers[slot].target - bodies.position(slot);
-            bodies.set_velocity(slot, (way / TICK_SECONDS).clamp_length_max(speed));
-        }
-        let level = self.level(rooms);
-        if self.plan(rooms).icy {
-            for index in 0..level.crates.len() {
-                let body = rooms.crate_body(index);
-                let (column, row) = level.locate(bodies.position(body));
-                let slippery = level.cell(column, row) == Cell::Ice;
-                let damping = if slippery { ICE_DAMPING } else { rooms.rules.crate_damping };
-                bodies.body_mut(body).set_linear_damping(damping);
-            }
-        }
-        for index in 0..level.hazards.len() {
-            let body = rooms.hazard_body(index);
-            let next = self.plan(rooms).patrols[index].at(self.ticks + 1);
-            bodies.set_velocity(body, (next - bodies.position(body)) / TICK_SECONDS);
-        }
-    }
-
-    fn judge(
-        &mut self,
-        rooms: &Rooms,
-        bodies: &mut Bodies,
-        rewards: &mut [f32],
-        _rng: &mut Rng,
-    ) -> Option<EpisodeEnd> {
-        self.ticks += 1;
-        self.sink_crates(rooms, bodies);
-        self.move_gates(rooms, bodies);
-        // One step's cost, spread over its ticks so that an early end costs less.
-        let mut reward = rooms.rules.step / TICKS_PER_STEP as f32;
-        reward += self.pick_up_keys(rooms, bodies);
-        let marked = self.count_marks(rooms, bodies);
-        reward += rooms.rules.mark * (marked as f32 - self.marked as f32);
-        self.marked = marked;
-        if rooms.rules.win == Win::Catch {
-            let gap = bodies.position(0).distance(bodies.position(1));
-            reward += NEARER * (self.gap - gap);
-            self.gap = gap;
-        }
-        let (column, row) = self.level(rooms).locate(bodies.position(0));
-        self.cue_shown &= self.level(rooms).spawns.contains(&(column, row));
-        let verdict = self.verdict(rooms, bodies);
-        self.won = verdict == Some(true);
-        reward += match verdict {
-            Some(true) => rooms.rules.goal,
-            Some(false) => rooms.rules.loss,
-            None => 0.0,
-        };
-        for (slot, paid) in rewards.iter_mut().enumerate() {
-            // What the chaser gains the runner loses.
-            let against = rooms.rules.win == Win::Catch && slot != self.chaser;
-            *paid += if against { -reward } else { reward };
-        }
-        verdict.map(|_| EpisodeEnd::Terminated)
-    }
-
-    fn observe(&self, rooms: &Rooms, bodies: &Bodies, slot: usize, vector: &mut [f32], grid: &mut [u8]) {
-        observe::write(self, rooms, bodies, slot, vector, grid);
-    }
-
-    fn outcome(&self, slot: usize) -> Outcome {
-        match self.rules.win {
-            // Whoever is chased wins by not being caught.
-            Win::Catch => Outcome::goal(self.won == (self.chaser == slot)),
-            Win::Marks => Outcome { success: self.won, score: self.marked as f32 },
-            Win::Goal | Win::Cue | Win::Plates => Outcome::goal(self.won),
-        }
-    }
-
-    fn caption(&self) -> Option<String> {
-        match self.rules.win {
-            Win::Catch => Some(format!("player {} chases", self.chaser + 1)),
-            Win::Marks => Some(format!("{} on marks", self.marked)),
-            Win::Goal | Win::Cue | Win::Plates => None,
-        }
-    }
-
-    fn script(&self, rooms: &Rooms, bodies: &Bodies, slot: usize) -> Action {
-        (rooms.rules.script)(self, rooms, bodies, slot)
-    }
-}
-
 /// What `settled` in a cell means: the cell that body `index` of `bodies` stands in, if its middle is within
 /// `slack` of the cell's centre, so that grazing is forgiven.
 fn settled(level: &Level, bodies: &Bodies, index: usize, slack: f32) -> Option<Place> {
@@ -531,28 +323,4 @@ fn settled(level: &Level, bodies: &Bodies, index: usize, slack: f32) -> Option<P
 /// Where body number `index` of its sort waits while it is out of play.
 fn away(index: usize) -> Vec2 {
     Vec2::new(NOWHERE + 2.0 * index as f32, NOWHERE)
-}
-
-/// The terms of `rules` that pay anything.
-fn reward_terms(rules: &Rules) -> Vec<RewardTerm> {
-    let (won, lost) = match rules.win {
-        Win::Goal => {
-            ("the walker stands on the goal; terminates", "the walker is in lava or struck; terminates")
-        }
-        Win::Cue => ("the goal that was named; terminates", "the other goal; terminates"),
-        Win::Marks => ("a crate on every mark; terminates", "the walker is in lava; terminates"),
-        Win::Plates => ("every player on a plate of its own; terminates", "a player is in lava; terminates"),
-        Win::Catch => ("the chaser touches the runner, who loses as much; terminates", ""),
-    };
-    let nearer = if rules.win == Win::Catch { NEARER } else { 0.0 };
-    let terms = [
-        ("goal", rules.goal, won),
-        ("loss", rules.loss, lost),
-        ("mark", rules.mark, "a crate comes onto a mark; taken back when it leaves"),
-        ("key", rules.key, "a key is picked up"),
-        ("nearer", nearer, "a cell by which the chaser comes nearer; taken back, and the runner's loss"),
-        ("step", rules.step, "every agent step"),
-    ];
-    let pays = terms.into_iter().filter(|(_, weight, _)| *weight != 0.0);
-    pays.map(|(name, weight, when)| RewardTerm::new(name, weight, when)).collect()
 }
