@@ -8,13 +8,14 @@ use super::fixtures::BarrierShape;
 use super::{Stage, Watch};
 use crate::agent::{Casting, HumanInput};
 use crate::mdp::Stream;
+use crate::sim::arena::{EnvironmentHooks, Spec};
 use crate::sim::level::Level;
 use crate::sim::pace::Pace;
 use crate::sim::worlds::WorldChoice;
 use crate::sim::worlds::lava_room::RULES;
 use crate::sim::worlds::rooms::{Room, Rooms};
 use crate::sim::{self, Arena, SimConfig};
-use crate::view::stage::Detail;
+use crate::view::stage::{Detail, StageSize};
 
 fn level(rows: &[&str]) -> Level {
     let map: String = rows.iter().map(|row| format!("\"{row}\",")).collect();
@@ -77,6 +78,23 @@ fn every_stage_shows_the_level_that_its_room_plays() {
         end_episodes(&mut app);
     }
     assert!(turned, "no level ever changed: nothing has been tested");
+}
+
+#[test]
+fn edited_rooms_are_drawn_anew() {
+    let mut app = app(vec![level(&["#####", "#a.g#", "#####"])]);
+    app.update();
+    assert_eq!(count::<BarrierShape>(&mut app), 0);
+    let edited = level(&["#####", "#a.g#", "#.=.#", "#####"]);
+    let edited = Rooms::single(&RULES, edited);
+    app.insert_resource(Spec(WorldChoice::of::<Room>(edited.clone()).spec()));
+    app.insert_resource(edited);
+    let populate = app.world().resource::<EnvironmentHooks>().populate;
+    populate(app.world_mut(), 8);
+    app.update();
+    assert_eq!(count::<Stage>(&mut app), 8);
+    assert_eq!(count::<BarrierShape>(&mut app), 8);
+    assert!(app.world().resource::<StageSize>().0.y > 2.0);
 }
 
 #[test]
