@@ -73,7 +73,7 @@ fn main() {
     app.add_plugins((MinimalPlugins, sim::plugin, LivePlugin))
         .add_plugins(AgentPlugin { spec: spec.clone(), seed: 1, casting, policy })
         .insert_resource(learner)
-        .add_systems(SimTick, fall.in_set(SimSystems::Judge))
+        .add_systems(SimTick, fall.in_set(SimSystems::Play))
         .add_systems(SimTick, observe.in_set(SimSystems::Observe))
         .add_systems(SimTick, begin_again.in_set(SimSystems::Reset));
     for arena in 0..8 {

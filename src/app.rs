@@ -224,7 +224,7 @@ pub fn bench_env(
     runs: usize,
     seconds: f64,
     threads: usize,
-) -> [bench::Line; 2] {
+) -> [bench::Line; 3] {
     let mut app = random_app(world, arenas, 1, threads);
     bench::environment(&mut app, arenas, runs, seconds)
 }

@@ -140,7 +140,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Bench {
-    /// Arena ticks and agent steps per second of every world.
+    /// Arena ticks, arena steps and agent steps (one for every slot) per second of every world.
     Env {
         /// One world only.
         #[arg(long)]

@@ -54,7 +54,8 @@ impl Line {
 }
 
 /// Steps the arenas of `app` (random actions, observations written, episodes reset) for `seconds` a run.
-pub fn environment(app: &mut App, arenas: usize, runs: usize, seconds: f64) -> [Line; 2] {
+/// An agent step is one slot's: a step of an arena with two players makes two.
+pub fn environment(app: &mut App, arenas: usize, runs: usize, seconds: f64) -> [Line; 3] {
     let spec = app.world().resource::<Spec>().0.clone();
     let threads = app.world().resource::<crate::sim::SimPool>().threads();
     let mut steps_per_second = Vec::new();
@@ -65,11 +66,14 @@ pub fn environment(app: &mut App, arenas: usize, runs: usize, seconds: f64) -> [
         steps_per_second.push((steps * arenas as u64) as f64 / start.elapsed().as_secs_f64());
     }
     let work = format!("{}, {arenas} arenas, random actions", spec.name);
-    let ticks = steps_per_second.iter().map(|rate| rate * f64::from(spec.ticks_per_step)).collect();
     [
-        Line::new(work.clone(), "arena_ticks_per_second", ticks, threads),
-        Line::new(work, "agent_steps_per_second", steps_per_second, threads),
+        ("arena_ticks_per_second", f64::from(spec.ticks_per_step)),
+        ("arena_steps_per_second", 1.0),
+        ("agent_steps_per_second", spec.slots() as f64),
     ]
+    .map(|(metric, each)| {
+        Line::new(work.clone(), metric, steps_per_second.iter().map(|rate| rate * each).collect(), threads)
+    })
 }
 
 fn run_for(world: &mut World, time: Duration) -> u64 {

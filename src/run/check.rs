@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::agent::{MOST_SLOTS, Roster};
 use crate::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd};
 use crate::sim::arena::{EnvironmentHooks, snapshots};
-use crate::sim::{Arena, Seats, SimSystems, SimTick, run_agent_step};
+use crate::sim::{Arena, Seats, SimSystems, SimTick, TickClock, run_agent_step};
 
 /// Agent steps played at random.
 const RANDOM_STEPS: usize = 100_000;
@@ -81,6 +81,10 @@ pub fn check(spec: &EnvironmentSpec, make: MakeApp) -> Result<CheckReport, Viola
     rule("arenas have luck of their own", some[0] != some[1], &|| "arenas 0 and 1 agree".into())?;
     let many = trace(&mut make(ARENAS, 1, 2), 4, steps);
     rule("arenas are isolated", some == many, &|| format!("4 arenas alone and among {ARENAS} differ"))?;
+    let by_ticks = trace_by(&mut make(4, 1, 1), 4, steps, tick_by_tick);
+    rule("ticks may be made one by one", some == by_ticks, &|| {
+        "whole steps at once play differently".into()
+    })?;
     rule("the last observation is the ended episode's", shows_its_end(make), &|| {
         "an episode that is cut short shows something else than one that goes on".into()
     })?;
@@ -179,9 +183,13 @@ fn play_at_random(spec: &EnvironmentSpec, make: MakeApp, rule: Rule) -> Result<C
 
 /// Everything that passes through the seats of the first `count` arenas in `steps` agent steps, bit by bit.
 pub fn trace(app: &mut App, count: usize, steps: usize) -> Vec<Vec<u64>> {
+    trace_by(app, count, steps, run_agent_step)
+}
+
+fn trace_by(app: &mut App, count: usize, steps: usize, advance: fn(&mut World)) -> Vec<Vec<u64>> {
     let mut all = vec![Vec::new(); count];
     for _ in 0..steps {
-        run_agent_step(app.world_mut());
+        advance(app.world_mut());
         let mut query = app.world_mut().query::<&Seats>();
         for seats in query.iter(app.world()).filter(|seats| seats.arena < count) {
             let track = &mut all[seats.arena];
@@ -197,6 +205,16 @@ pub fn trace(app: &mut App, count: usize, steps: usize) -> Vec<Vec<u64>> {
         }
     }
     all
+}
+
+/// An agent step as somebody sees it who watches every tick.
+fn tick_by_tick(world: &mut World) {
+    loop {
+        world.run_schedule(SimTick);
+        if world.resource::<TickClock>().phase == 0 {
+            break;
+        }
+    }
 }
 
 /// One number for what passes through the seats of 4 arenas in 500 random agent steps of seed 1: another number

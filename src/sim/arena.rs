@@ -2,6 +2,8 @@
 //!
 //! What the phases mean to a particular world is left to its [`Environment`]; who acts, to `agent`.
 
+use std::ops::Range;
+
 use bevy::ecs::schedule::SingleThreadedExecutor;
 use bevy::prelude::*;
 use bevy::tasks::{ComputeTaskPool, TaskPoolBuilder};
@@ -10,6 +12,7 @@ use bevy_rapier2d::plugin::context::{RapierContextSimulation, RapierRigidBodySet
 use bevy_rapier2d::plugin::{PhysicsSet, RapierPhysicsPlugin};
 use bevy_rapier2d::prelude::*;
 use bevy_rapier2d::rapier::dynamics::RigidBodyHandle;
+use bevy_rapier2d::rapier::geometry::{BroadPhaseBvh, BvhOptimizationStrategy};
 use serde::{Deserialize, Serialize};
 
 use super::physics::{Context, ContextItem, PristineContext, Rest, SimPool};
@@ -111,10 +114,7 @@ impl<E: Environment> Plugin for EnvironmentPlugin<E> {
                     .in_schedule(SimTick),
             )
             .insert_resource(TimestepMode::Fixed { dt: spec.tick_seconds, substeps: 1 })
-            .add_systems(
-                SimTick,
-                (step.in_set(SimSystems::Physics), write_transforms.in_set(SimSystems::Last)),
-            );
+            .add_systems(SimTick, write_transforms.in_set(SimSystems::Last));
         }
         app.insert_resource(TickClock::new(spec.ticks_per_step))
             .insert_resource(Spec(spec))
@@ -125,9 +125,7 @@ impl<E: Environment> Plugin for EnvironmentPlugin<E> {
                 SimTick,
                 (
                     write_scripts::<E>.in_set(SimSystems::Select).in_set(ScriptSystems),
-                    apply::<E>.in_set(SimSystems::Apply),
-                    judge::<E>.in_set(SimSystems::Judge),
-                    observe::<E>.in_set(SimSystems::Observe),
+                    play::<E>.in_set(SimSystems::Play),
                     reset::<E>.in_set(SimSystems::Reset),
                     caption::<E>.in_set(SimSystems::Last).run_if(resource_exists::<Caption>),
                 ),
@@ -164,6 +162,12 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             let mut simulation = RapierContextSimulation::default();
             simulation.integration_parameters.dt = spec.tick_seconds;
             simulation.integration_parameters.num_solver_iterations = E::solver_iterations(&layout);
+            // Sweeping is a fifth of a tick, and rapier does it for every body that moves.
+            if !bodies.iter().any(|body| body.continuous) {
+                simulation.integration_parameters.max_ccd_substeps = 0;
+            }
+            // A few dozen shapes: keeping their tree optimal costs more than searching a worse one.
+            simulation.broad_phase = BroadPhaseBvh::with_optimization_strategy(BvhOptimizationStrategy::None);
             let configuration =
                 RapierConfiguration { gravity: E::gravity(&layout), ..RapierConfiguration::new(1.0) };
             world.entity_mut(context).insert((simulation, configuration, Rest::new(E::rests(&layout))));
@@ -260,32 +264,34 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
         self.state.reset(layout, &mut bodies, &mut arena.rng);
     }
 
-    fn apply(&mut self, layout: &E::Layout, phase: u32) {
+    /// Goes through the ticks `phases` of a step: apply, physics, judge. Once its episode has ended, an
+    /// arena stands still until the step is over.
+    fn play(&mut self, layout: &E::Layout, spec: &EnvironmentSpec, phases: Range<u32>) {
         let (arena, seats) = (&mut *self.arena, &mut *self.seats);
-        if phase == 0 {
+        if phases.start == 0 {
             arena.steps += 1;
             arena.log.extend(seats.actions.iter().map(|action| action.index() as u16));
-        } else if seats.end.is_some() {
-            return;
         }
-        let mut bodies = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
-        self.state.apply(layout, &mut bodies, &seats.actions, phase);
-    }
-
-    fn judge(&mut self, layout: &E::Layout, limit: u32, last_phase: bool) {
-        let (arena, seats) = (&mut *self.arena, &mut *self.seats);
-        if seats.end.is_some() {
-            return;
-        }
-        let mut bodies = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
-        let Seats { rewards, end, outcomes, .. } = seats;
-        *end = self.state.judge(layout, &mut bodies, rewards, &mut arena.rng);
-        if last_phase && end.is_none() && (arena.steps >= limit || arena.overridden) {
-            *end = Some(EpisodeEnd::Truncated);
-        }
-        if end.is_some() {
-            for (slot, outcome) in outcomes.iter_mut().enumerate() {
-                *outcome = self.state.outcome(slot);
+        for phase in phases {
+            if seats.end.is_some() {
+                return;
+            }
+            let mut parts = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
+            self.state.apply(layout, &mut parts, &seats.actions, phase);
+            if let Some((context, _)) = &mut self.physics {
+                context.step(&mut self.bodies, spec.tick_seconds);
+            }
+            let mut parts = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
+            let Seats { rewards, end, outcomes, .. } = &mut *seats;
+            *end = self.state.judge(layout, &mut parts, rewards, &mut arena.rng);
+            let cut = arena.steps >= spec.episode_limit || arena.overridden;
+            if phase + 1 == spec.ticks_per_step && end.is_none() && cut {
+                *end = Some(EpisodeEnd::Truncated);
+            }
+            if end.is_some() {
+                for (slot, outcome) in outcomes.iter_mut().enumerate() {
+                    *outcome = self.state.outcome(slot);
+                }
             }
         }
     }
@@ -311,51 +317,34 @@ fn write_scripts<E: Environment>(layout: Res<E::Layout>, mut arenas: Query<Arena
     }
 }
 
-fn apply<E: Environment>(layout: Res<E::Layout>, clock: Res<TickClock>, mut arenas: Query<ArenaParts<E>>) {
-    arenas.iter_mut().for_each(|mut parts| parts.apply(&layout, clock.phase));
-}
-
-fn step(
-    pool: Res<SimPool>,
-    spec: Res<Spec>,
-    mut contexts: Query<(Context, &mut RapierRigidBodySet, &Seats)>,
-) {
-    let dt = spec.tick_seconds;
-    pool.for_each(contexts.iter_mut(), |(mut context, mut bodies, seats)| {
-        // An ended arena stands still until its step is over.
-        if seats.end.is_none() {
-            context.step(&mut bodies, dt);
-        }
-    });
-}
-
-fn judge<E: Environment>(
+fn play<E: Environment>(
     layout: Res<E::Layout>,
     spec: Res<Spec>,
     clock: Res<TickClock>,
+    pool: Res<SimPool>,
     mut arenas: Query<ArenaParts<E>>,
 ) {
-    let last = clock.phase + 1 == clock.ticks_per_step;
-    arenas.iter_mut().for_each(|mut parts| parts.judge(&layout, spec.episode_limit, last));
-}
-
-fn observe<E: Environment>(layout: Res<E::Layout>, pool: Res<SimPool>, mut arenas: Query<ArenaParts<E>>) {
-    let physical = arenas.iter().next().is_some_and(|parts| parts.physics.is_some());
-    if physical {
-        pool.for_each(arenas.iter_mut(), |mut parts| parts.write_observations(&layout));
-    } else {
-        // What has no bodies is written sooner than it is handed to another thread.
-        arenas.iter_mut().for_each(|mut parts| parts.write_observations(&layout));
-    }
-}
-
-fn reset<E: Environment>(layout: Res<E::Layout>, mut arenas: Query<ArenaParts<E>>) {
-    for mut parts in &mut arenas {
-        if parts.seats.end.is_some() {
-            parts.begin_episode(&layout);
+    let (phases, ends) = (clock.phase..clock.phase + clock.stride, clock.ends_step());
+    let play = |mut parts: ArenaPartsItem<E>| {
+        parts.play(&layout, &spec, phases.clone());
+        if ends {
             parts.write_observations(&layout);
         }
+    };
+    if arenas.iter().next().is_some_and(|parts| parts.physics.is_some()) {
+        pool.for_each(arenas.iter_mut(), play);
+    } else {
+        // What has no bodies is done sooner than it is handed to another thread.
+        arenas.iter_mut().for_each(play);
     }
+}
+
+fn reset<E: Environment>(layout: Res<E::Layout>, pool: Res<SimPool>, mut arenas: Query<ArenaParts<E>>) {
+    let ended = arenas.iter_mut().filter(|parts| parts.seats.end.is_some());
+    pool.for_each(ended, |mut parts| {
+        parts.begin_episode(&layout);
+        parts.write_observations(&layout);
+    });
 }
 
 /// Writes where shown bodies stand. Nothing reads it back: drawing cannot change a trajectory.
@@ -393,13 +382,7 @@ pub fn restore<E: Environment>(world: &mut World, snapshots: &[ArenaSnapshot]) {
         for actions in snapshot.log.chunks(spec.slots()) {
             parts.seats.actions = actions.iter().map(|&action| Action::Discrete(action)).collect();
             parts.seats.begins = false;
-            for phase in 0..spec.ticks_per_step {
-                parts.apply(&layout, phase);
-                if let Some((context, _)) = &mut parts.physics {
-                    context.step(&mut parts.bodies, spec.tick_seconds);
-                }
-                parts.judge(&layout, spec.episode_limit, phase + 1 == spec.ticks_per_step);
-            }
+            parts.play(&layout, &spec, 0..spec.ticks_per_step);
         }
         parts.write_observations(&layout);
     }

@@ -48,7 +48,7 @@ pub struct BodySpec {
     pub joint: Option<(usize, TypedJoint)>,
     /// Whether it may turn.
     pub rotates: bool,
-    /// Whether fast motion is swept so that it cannot tunnel.
+    /// Whether fast motion is swept so that it cannot tunnel. Where no body asks for it, nothing is swept.
     pub continuous: bool,
 }
 

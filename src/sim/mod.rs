@@ -25,19 +25,22 @@ pub struct SimTick;
 
 /// One tick, in order. An agent step lasts `ticks_per_step` ticks: [`SimSystems::Select`] runs on
 /// its first, [`SimSystems::Observe`], [`SimSystems::Record`] and [`SimSystems::Reset`] on its last.
+///
+/// Where nobody looks in between, one run of the schedule makes all ticks of a step at once
+/// ([`run_agent_step`]): arenas do not know of each other, so each may go through its ticks while it
+/// is in the processor's cache, on a thread of its own.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SimSystems {
     /// Clears the last step and gives seats their controllers; for your own systems before anything moves.
     First,
     /// Controllers read observations and write actions.
     Select,
-    /// Environments turn actions into velocities and forces.
-    Apply,
-    /// Rapier steps every arena's own context by one `dt`.
-    Physics,
-    /// Environments pay rewards and end episodes.
-    Judge,
-    /// Environments write what every slot sees now; for an ended episode that is its final observation.
+    /// Everything moves by [`TickClock::stride`] ticks. Arena by arena, each on its own: the environment
+    /// turns actions into velocities and forces, rapier steps the arena's context by one `dt`, the
+    /// environment pays rewards and ends episodes; with the step's last tick it writes what every slot
+    /// sees now, which is an ended episode's final observation.
+    Play,
+    /// For observations written by systems of your own.
     Observe,
     /// Agents record transitions and finished episodes.
     Record,
@@ -56,19 +59,31 @@ pub struct TickClock {
     pub ticks_per_step: u32,
     /// Which of them runs now, from 0.
     pub phase: u32,
+    /// Ticks that this run of the schedule makes: 1, or those that are left of the step.
+    pub stride: u32,
 }
 
 impl TickClock {
     /// A clock at the beginning of a step.
     pub fn new(ticks_per_step: u32) -> Self {
-        Self { ticks: 0, ticks_per_step: ticks_per_step.max(1), phase: 0 }
+        Self { ticks: 0, ticks_per_step: ticks_per_step.max(1), phase: 0, stride: 1 }
+    }
+
+    /// Ticks left of the open step, this one included.
+    pub fn left(&self) -> u32 {
+        self.ticks_per_step - self.phase
+    }
+
+    /// Whether this run of the schedule makes the step's last tick.
+    pub fn ends_step(&self) -> bool {
+        self.phase + self.stride >= self.ticks_per_step
     }
 }
 
 /// Adds [`SimTick`], its sets and its clock. The first thing any simulation needs.
 pub fn plugin(app: &mut App) {
     let begins = |clock: Res<TickClock>| clock.phase == 0;
-    let ends = |clock: Res<TickClock>| clock.phase + 1 == clock.ticks_per_step;
+    let ends = |clock: Res<TickClock>| clock.ends_step();
     app.init_schedule(SimTick)
         .insert_resource(TickClock::new(1))
         .init_resource::<SimPool>()
@@ -81,9 +96,7 @@ pub fn plugin(app: &mut App) {
             (
                 SimSystems::First,
                 SimSystems::Select.run_if(begins),
-                SimSystems::Apply,
-                SimSystems::Physics,
-                SimSystems::Judge,
+                SimSystems::Play,
                 SimSystems::Observe.run_if(ends),
                 SimSystems::Record.run_if(ends),
                 SimSystems::Reset.run_if(ends),
@@ -100,16 +113,14 @@ fn begin_step(mut seats: Query<&mut Seats>) {
 }
 
 fn advance_clock(mut clock: ResMut<TickClock>) {
-    clock.ticks += 1;
-    clock.phase = (clock.phase + 1) % clock.ticks_per_step;
+    clock.ticks += u64::from(clock.stride);
+    clock.phase = (clock.phase + clock.stride) % clock.ticks_per_step;
+    clock.stride = 1;
 }
 
-/// Runs as many ticks as one agent step lasts, from its first to its last.
+/// Makes all ticks of one agent step, or those that are left of it, in one run of the schedule.
 pub fn run_agent_step(world: &mut World) {
-    loop {
-        world.run_schedule(SimTick);
-        if world.resource::<TickClock>().phase == 0 {
-            break;
-        }
-    }
+    let mut clock = world.resource_mut::<TickClock>();
+    clock.stride = clock.left();
+    world.run_schedule(SimTick);
 }

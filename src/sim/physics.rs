@@ -4,6 +4,8 @@
 //! its set-up is used, its contexts are stepped directly, and transforms are written for shown
 //! arenas alone.
 
+use std::sync::Mutex;
+
 use bevy::prelude::*;
 use bevy_rapier2d::plugin::context::{
     RapierContextColliders, RapierContextJoints, RapierContextSimulation, RapierRigidBodySet,
@@ -15,12 +17,14 @@ use bevy_rapier2d::rapier::dynamics::{
 };
 use bevy_rapier2d::rapier::geometry::{ColliderSet, DefaultBroadPhase, NarrowPhase};
 use bevy_rapier2d::rapier::pipeline::PhysicsPipeline;
-use rayon::prelude::*;
 
 /// Below this many arenas, handing work to other threads costs more than it brings.
 const PARALLEL_FROM: usize = 16;
 
-/// Threads that step arenas.
+/// Arenas that a thread takes at a time.
+const CHUNK: usize = 8;
+
+/// Threads that step arenas beside the one that asks for it.
 #[derive(Resource)]
 pub struct SimPool(Option<rayon::ThreadPool>);
 
@@ -31,13 +35,14 @@ impl Default for SimPool {
 }
 
 impl SimPool {
-    /// A pool of `threads` threads; one thread, or a system that gives none, means the caller's own.
+    /// Work is done on `threads` threads, the caller's among them; one, or a system that gives none,
+    /// means the caller's alone.
     pub fn new(threads: usize) -> Self {
         if threads <= 1 {
             return Self(None);
         }
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(threads - 1)
             .thread_name(|index| format!("sim-{index}"))
             .build();
         Self(pool.ok())
@@ -45,7 +50,7 @@ impl SimPool {
 
     /// Number of threads that work at once.
     pub fn threads(&self) -> usize {
-        self.0.as_ref().map_or(1, rayon::ThreadPool::current_num_threads)
+        self.0.as_ref().map_or(1, |pool| 1 + pool.current_num_threads())
     }
 
     /// Calls `work` once for every item, in parallel when there are enough. Items must be
@@ -60,8 +65,26 @@ impl SimPool {
             items.into_iter().for_each(work);
             return;
         }
-        let chunk = items.len().div_ceil(4 * pool.current_num_threads()).max(4);
-        pool.install(|| items.into_par_iter().with_min_len(chunk).for_each(work));
+        let helpers = pool.current_num_threads().min(items.len() / CHUNK);
+        let queue = Mutex::new(items.into_iter());
+        let drain = || {
+            loop {
+                let taken: Vec<T> = match queue.lock() {
+                    Ok(mut left) => left.by_ref().take(CHUNK).collect(),
+                    // Another thread has panicked, which the scope hands on.
+                    Err(_) => break,
+                };
+                if taken.is_empty() {
+                    break;
+                }
+                taken.into_iter().for_each(&work);
+            }
+        };
+        // The caller works too: waking others takes longer than many a step.
+        pool.in_place_scope(|scope| {
+            (0..helpers).for_each(|_| scope.spawn(|_| drain()));
+            drain();
+        });
     }
 }
 

@@ -41,7 +41,7 @@ const BRICK: f32 = 0.1;
 const TOUCH: f32 = 0.05;
 const LOST: f32 = -1.0;
 const CLEARED: f32 = 1.0;
-const TICK_SECONDS: f32 = 1.0 / 60.0;
+const TICK_SECONDS: f32 = 1.0 / 30.0;
 
 const BALL: usize = 0;
 const PADDLE: usize = 1;
@@ -127,7 +127,7 @@ impl Environment for BrickBreaker {
                 grid: Some(GridShape { channels: 1, height: WALL[0], width: WALL[1] }),
             },
             action: ActionSpace::discrete(&["stay", "left", "right"]),
-            ticks_per_step: 4,
+            ticks_per_step: 2,
             tick_seconds: TICK_SECONDS,
             episode_limit: 3000,
             teams: vec![0],
@@ -161,6 +161,11 @@ impl Environment for BrickBreaker {
         let game =
             Self { standing: [true; BRICKS], balls: BALLS, speed: SERVE_SPEED, before: Vec2::ZERO, rally: 0 };
         (game, bodies)
+    }
+
+    fn solver_iterations(_rules: &Rules) -> usize {
+        // One ball, which touches one thing at a time.
+        1
     }
 
     fn reset(&mut self, _rules: &Rules, bodies: &mut Bodies, rng: &mut Rng) {

@@ -26,7 +26,7 @@ const FASTEST: f32 = 18.0;
 const SPEED_UP: f32 = 1.05;
 const POINT: f32 = 1.0;
 const TOUCH: f32 = 0.1;
-const TICK_SECONDS: f32 = 1.0 / 60.0;
+const TICK_SECONDS: f32 = 1.0 / 30.0;
 
 const BALL: usize = 0;
 const PADDLES: [usize; 2] = [1, 2];
@@ -111,7 +111,7 @@ impl Environment for PaddleDuel {
                 grid: None,
             },
             action: ActionSpace::discrete(&["stay", "up", "down"]),
-            ticks_per_step: 4,
+            ticks_per_step: 2,
             tick_seconds: TICK_SECONDS,
             episode_limit: 3000,
             teams: vec![0, 1],
@@ -143,6 +143,11 @@ impl Environment for PaddleDuel {
             bodies.push(BodySpec::new(BodyKind::Fixed, collider, Vec2::new(0.0, y * (COURT.y + 0.5))));
         }
         (Self { scores: [0, 0], speed: SERVE_SPEED, heading: 1.0, rally: 0 }, bodies)
+    }
+
+    fn solver_iterations(_court: &Court) -> usize {
+        // One ball, which touches one thing at a time.
+        1
     }
 
     fn reset(&mut self, _court: &Court, bodies: &mut Bodies, rng: &mut Rng) {
