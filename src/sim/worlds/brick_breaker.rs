@@ -1,8 +1,5 @@
-//! brick-breaker: a ball, a paddle and a wall of fifty bricks. A brick that is hit is gone; whoever lets the
-//! ball pass three times has lost, whoever leaves no brick standing has won.
-//!
-//! The paddle's top is curved, so where the ball meets it decides where the ball goes. What makes it hard:
-//! a brick's reward comes a second or two after the move that earned it, and the last bricks must be aimed at.
+//! brick-breaker: a ball, a paddle and a wall of fifty bricks, three balls to break them all.
+#![doc = include_str!("brick_breaker.md")]
 
 use bevy::prelude::*;
 use bevy_rapier2d::prelude::Collider;

@@ -1,7 +1,5 @@
-//! paddle-duel: two paddles, one ball, first to five. Paddle faces are curved and rough, so where and
-//! how a paddle meets the ball decides its angle and spin.
-//!
-//! Both slots see the court from their own side, mirrored, so one policy plays either.
+//! paddle-duel: two paddles, one ball with spin, first to five. One policy plays either side.
+#![doc = include_str!("paddle_duel.md")]
 
 use bevy::prelude::*;
 use bevy_rapier2d::prelude::Collider;

@@ -1,9 +1,5 @@
-//! The classic control tasks, equation by equation as Gymnasium 1.x publishes them, so that scores
-//! and sample efficiency compare with those of agents elsewhere.
-//!
-//! They have no bodies: their state is in `f64`, the observation in `f32` and unscaled, the start
-//! drawn from the published range. `velocity_masked` leaves velocities out of the observation, which
-//! turns each into a task for agents that remember.
+//! The classic control tasks, equation by equation, without bodies.
+#![doc = include_str!("../classic_control.md")]
 
 pub mod acrobot;
 pub mod cartpole;
