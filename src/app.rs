@@ -15,7 +15,7 @@ use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace, Policy, Stream,
 use crate::run::check::{self, CheckReport, Violation};
 use crate::run::scores;
 use crate::run::sweep::{self, Sweep};
-use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, bench, eval, headless};
+use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, bench, eval, headless, ticks};
 use crate::sac::SacConfig;
 use crate::sim::worlds::{WorldChoice, WorldError};
 use crate::sim::{self, SimConfig, SimPool};
@@ -227,6 +227,18 @@ pub fn bench_env(
 ) -> [bench::Line; 3] {
     let mut app = random_app(world, arenas, 1, threads);
     bench::environment(&mut app, arenas, runs, seconds)
+}
+
+/// Measures what a tick of `arenas` arenas of `world` costs with one saving undone at a time.
+pub fn bench_tick(world: &WorldChoice, arenas: usize, runs: usize, seconds: f64) -> Vec<bench::Line> {
+    let name = format!("{}, {arenas} arenas", world.spec().name);
+    ticks::savings(&|| random_app(world, arenas, 1, 0), runs, seconds, &name)
+}
+
+/// Measures what a tick of 64 arenas costs by the number of bodies in each.
+pub fn bench_bodies(runs: usize, seconds: f64) -> Vec<bench::Line> {
+    let make = |balls| random_app(&WorldChoice::of::<ticks::BallBox>(ticks::Balls(balls)), 64, 1, 0);
+    ticks::bodies(&make, runs, seconds)
 }
 
 /// Measures gradient steps, in turn with `peers`, at the two sizes that those are measured at:

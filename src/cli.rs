@@ -112,6 +112,15 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Bench { what: Bench::Env { env, arenas, runs, seconds, threads } }) => {
             bench_env(env.as_deref(), &arenas, runs as usize, seconds, threads)
         }
+        Some(Command::Bench { what: Bench::Tick { env, arenas, runs, seconds } }) => {
+            for name in &env {
+                let world = WorldChoice::new(name, None)?;
+                app::bench_tick(&world, arenas as usize, runs as usize, seconds)
+                    .iter()
+                    .try_for_each(print)?;
+            }
+            app::bench_bodies(runs as usize, seconds).iter().try_for_each(print)
+        }
         #[cfg(feature = "arcade")]
         Some(Command::Bench { what: Bench::Frames { env, rounds, seconds } }) => {
             let config = RunConfig::resolve(Some(&env), None, &[])?;

@@ -158,6 +158,21 @@ pub(super) enum Bench {
         #[arg(long, default_value_t = 0, value_parser = threads)]
         threads: usize,
     },
+    /// What an arena's tick costs: as shipped, with one saving undone at a time, and with more and more bodies.
+    Tick {
+        /// Worlds.
+        #[arg(long, value_delimiter = ',', default_value = "lava-room,brick-breaker,lander")]
+        env: Vec<String>,
+        /// Number of arenas.
+        #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=4096))]
+        arenas: u32,
+        /// Measured runs.
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(3..=1000))]
+        runs: u32,
+        /// Seconds a run.
+        #[arg(long, default_value_t = 0.5, value_parser = seconds)]
+        seconds: f64,
+    },
     /// What a drawn frame costs its thread, with training on and off; opens a window.
     #[cfg(feature = "arcade")]
     Frames {

@@ -14,6 +14,7 @@ pub mod peers;
 mod progress;
 pub mod scores;
 pub mod sweep;
+pub mod ticks;
 
 pub use eval::{EvalSummary, Spread};
 pub use folder::RunFolder;

@@ -1,0 +1,167 @@
+//! What a tick costs: a world stepped as shipped and with one of its savings undone at a time, and arenas of more and
+//! more bodies. What a whole world makes of it, observations and random actions included, is left to `bench`.
+
+use std::time::Instant;
+
+use bevy::ecs::schedule::MultiThreadedExecutor;
+use bevy::prelude::*;
+use bevy::tasks::{ComputeTaskPool, TaskPoolBuilder};
+use bevy::transform::StaticTransformOptimizations;
+use bevy::transform::systems::{mark_dirty_trees, propagate_parent_transforms, sync_simple_transforms};
+use bevy_rapier2d::prelude::Collider;
+use rand::RngExt as _;
+
+use super::bench::Line;
+use crate::mdp::{Action, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng};
+use crate::sim::physics::Rest;
+use crate::sim::{
+    Arena, Bodies, BodyKind, BodySpec, Environment, Outcome, Shown, SimPool, SimSystems, SimTick, TickClock,
+    run_agent_step,
+};
+
+/// Microseconds an arena's tick takes when an app is as `undo` leaves it, one line a way, measured in turn.
+pub fn savings(make: &dyn Fn() -> App, runs: usize, seconds: f64, name: &str) -> Vec<Line> {
+    let ways: [(&str, fn(&mut App)); 6] = [
+        ("as shipped", |_| {}),
+        ("on one thread", |app| _ = app.insert_resource(SimPool::new(1))),
+        ("one tick at a time", |_| {}),
+        ("systems handed to threads", hand_out_systems),
+        ("transforms of every arena, propagated", show_everything),
+        ("ticks made in which nothing moves", never_rest),
+    ];
+    let mut apps = ways.map(|(way, undo)| {
+        let mut app = make();
+        undo(&mut app);
+        let advance: fn(&mut World) =
+            if way == "one tick at a time" { |world| world.run_schedule(SimTick) } else { run_agent_step };
+        (way, app, advance, Vec::new())
+    });
+    for _ in 0..=runs {
+        for (_, app, advance, costs) in &mut apps {
+            costs.push(cost(app.world_mut(), *advance, seconds));
+        }
+    }
+    apps.into_iter().map(|(way, _, _, costs)| line(format!("{name}, {way}"), costs)).collect()
+}
+
+/// Microseconds that a tick of an arena takes in which this many balls fly about.
+pub fn bodies(make: &dyn Fn(usize) -> App, runs: usize, seconds: f64) -> Vec<Line> {
+    let counts = [1, 4, 16, 64];
+    let mut apps = counts.map(|count| (count, make(count), Vec::new()));
+    for _ in 0..=runs {
+        for (_, app, costs) in &mut apps {
+            costs.push(cost(app.world_mut(), run_agent_step, seconds));
+        }
+    }
+    apps.into_iter().map(|(count, _, costs)| line(format!("{count} balls in a box"), costs)).collect()
+}
+
+/// The first run warms up and is not counted.
+fn line(work: String, mut costs: Vec<f64>) -> Line {
+    costs.remove(0);
+    Line::new(work, "microseconds_per_arena_tick", costs, SimPool::default().threads())
+}
+
+fn cost(world: &mut World, advance: fn(&mut World), seconds: f64) -> f64 {
+    let arenas = world.query::<&Arena>().iter(world).count() as f64;
+    let (start, ticks) = (Instant::now(), world.resource::<TickClock>().ticks);
+    while start.elapsed().as_secs_f64() < seconds {
+        (0..8).for_each(|_| advance(world));
+    }
+    let ticks = (world.resource::<TickClock>().ticks - ticks) as f64;
+    1e6 * start.elapsed().as_secs_f64() / (ticks * arenas)
+}
+
+/// Bevy's usual executor in place of the one that calls systems in turn.
+fn hand_out_systems(app: &mut App) {
+    ComputeTaskPool::get_or_init(|| TaskPoolBuilder::new().build());
+    app.edit_schedule(SimTick, |schedule| _ = schedule.set_executor(MultiThreadedExecutor::new()));
+}
+
+/// What drawing all arenas would ask for: their transforms written after every tick, and propagated.
+fn show_everything(app: &mut App) {
+    let mut arenas = app.world_mut().query_filtered::<Entity, With<Arena>>();
+    let arenas: Vec<Entity> = arenas.iter(app.world()).collect();
+    arenas.into_iter().for_each(|arena| _ = app.world_mut().entity_mut(arena).insert(Shown));
+    app.init_resource::<StaticTransformOptimizations>().add_systems(
+        SimTick,
+        (mark_dirty_trees, propagate_parent_transforms, sync_simple_transforms)
+            .chain()
+            .after(SimSystems::Last),
+    );
+}
+
+fn never_rest(app: &mut App) {
+    let mut rests = app.world_mut().query::<&mut Rest>();
+    rests.iter_mut(app.world_mut()).for_each(|mut rest| *rest = Rest::new(false));
+}
+
+/// Half the side of the box.
+const BOX: f32 = 10.0;
+const SPEED: f32 = 8.0;
+
+/// How many balls fly about.
+#[derive(Resource, Debug, Clone, Copy)]
+pub struct Balls(pub usize);
+
+/// A box of balls that nobody steers.
+#[derive(Component, Debug)]
+pub struct BallBox;
+
+impl Environment for BallBox {
+    type Layout = Balls;
+
+    fn spec(_balls: &Balls) -> EnvironmentSpec {
+        EnvironmentSpec {
+            name: "ball-box".into(),
+            summary: "Balls fly about.".into(),
+            observation: ObservationSpace::floats(&["x", "y"]),
+            action: ActionSpace::discrete(&["watch", "wait"]),
+            ticks_per_step: 2,
+            tick_seconds: 1.0 / 60.0,
+            episode_limit: 300,
+            teams: vec![0],
+            rewards: vec![RewardTerm::new("none", 0.0, "nothing")],
+        }
+    }
+
+    fn build(balls: &Balls) -> (Self, Vec<BodySpec>) {
+        let mut bodies: Vec<BodySpec> = (0..balls.0)
+            .map(|_| {
+                let mut ball = BodySpec::new(BodyKind::Dynamic, Collider::ball(0.5), Vec2::ZERO);
+                ball.restitution = 1.0;
+                ball
+            })
+            .collect();
+        let wall = |side: Vec2| {
+            let half = side.abs() * 0.5 + side.perp().abs() * (BOX + 1.0);
+            (side * (BOX + 0.5), 0.0, Collider::cuboid(half.x, half.y))
+        };
+        let walls = [Vec2::X, Vec2::NEG_X, Vec2::Y, Vec2::NEG_Y].map(wall);
+        bodies.push(BodySpec::new(BodyKind::Fixed, Collider::compound(walls.to_vec()), Vec2::ZERO));
+        (Self, bodies)
+    }
+
+    fn reset(&mut self, balls: &Balls, bodies: &mut Bodies, rng: &mut Rng) {
+        for ball in 0..balls.0 {
+            let (column, row) = (ball % 8, ball / 8);
+            bodies.place(ball, 2.2 * Vec2::new(column as f32 - 3.5, row as f32 - 3.5));
+            let angle: f32 = rng.random_range(0.0..std::f32::consts::TAU);
+            bodies.set_velocity(ball, SPEED * Vec2::from_angle(angle));
+        }
+    }
+
+    fn apply(&mut self, _balls: &Balls, _bodies: &mut Bodies, _actions: &[Action], _phase: u32) {}
+
+    fn judge(&mut self, _: &Balls, _: &mut Bodies, _: &mut [f32], _: &mut Rng) -> Option<EpisodeEnd> {
+        None
+    }
+
+    fn observe(&self, _balls: &Balls, bodies: &Bodies, _slot: usize, vector: &mut [f32], _grid: &mut [u8]) {
+        vector.copy_from_slice(&(bodies.position(0) / BOX).to_array());
+    }
+
+    fn outcome(&self, _slot: usize) -> Outcome {
+        Outcome::default()
+    }
+}
