@@ -129,6 +129,10 @@ impl SacUpdate for Panicking {
         let mut rng = entropy_arcade::mdp::rng(1, entropy_arcade::mdp::Stream::Weights, 0);
         entropy_arcade::sac::FusedSac::new(self.0.clone(), 3, 2, &mut rng)?.export_actor()
     }
+    fn export_critics(&self) -> Result<TensorMap, SacError> {
+        let mut rng = entropy_arcade::mdp::rng(1, entropy_arcade::mdp::Stream::Weights, 0);
+        entropy_arcade::sac::FusedSac::new(self.0.clone(), 3, 2, &mut rng)?.export_critics()
+    }
     fn td_errors(&self) -> Result<Cow<'_, [f32]>, SacError> {
         Ok(Cow::Borrowed(&[]))
     }
@@ -157,8 +161,12 @@ fn a_panic_stops_the_learner_and_a_new_one_takes_over() {
     first.save_with(folder.path().to_owned(), Vec::new()).unwrap();
     drop(first);
 
-    let untrained =
-        PolicySnapshot { version: 0, gradient_steps: 0, policy: Arc::new(UniformPolicy { actions: 2 }) };
+    let untrained = PolicySnapshot {
+        version: 0,
+        gradient_steps: 0,
+        policy: Arc::new(UniformPolicy { actions: 2 }),
+        critics: None,
+    };
     let policy = Arc::new(ArcSwap::from_pointee(untrained));
     let broken = LearnerHandle::start_with(good.clone(), policy.clone(), |setup| {
         let config = setup.config.sac.clone();

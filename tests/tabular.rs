@@ -180,7 +180,7 @@ fn errors(backup: Backup, seed: u64) -> (f64, f64) {
 
     let values = learner.critic().unwrap().values(&steps.observations);
     let mut decisions = Decisions::default();
-    let policy = learner.publish().unwrap().policy;
+    let policy = learner.publish(false).unwrap().policy;
     policy.act(&steps.observations, &mut [], &mut [], true, &mut decisions);
     let rows = || {
         values.chunks_exact(5).zip(&decisions.actions).enumerate().map(|(at, (found, action))| {

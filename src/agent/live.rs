@@ -26,12 +26,13 @@ pub struct LiveLearner {
     handle: LearnerHandle,
     setup: LearnerSetup,
     training: bool,
+    reveals: bool,
 }
 
 impl LiveLearner {
     /// Starts a learner.
     pub fn start(setup: LearnerSetup) -> Self {
-        Self { handle: LearnerHandle::start(setup.clone()), setup, training: true }
+        Self { handle: LearnerHandle::start(setup.clone()), setup, training: true, reveals: false }
     }
 
     /// Starts a learner that opens its device only when `go` is closed or speaks: two graphics
@@ -42,7 +43,12 @@ impl LiveLearner {
             Learner::new(setup)
         };
         let policy = untrained(setup.spec.action.len());
-        Self { handle: LearnerHandle::start_with(setup.clone(), policy, make), setup, training: true }
+        Self {
+            handle: LearnerHandle::start_with(setup.clone(), policy, make),
+            setup,
+            training: true,
+            reveals: false,
+        }
     }
 
     /// The policy it publishes, for learning seats.
@@ -77,6 +83,12 @@ impl LiveLearner {
     pub fn set_training(&mut self, on: bool) {
         self.training = on;
         self.handle.set_training(on);
+    }
+
+    /// Has critics published beside policies, for whoever shows them.
+    pub fn set_reveal(&mut self, on: bool) {
+        self.reveals = on;
+        self.handle.set_reveal(on);
     }
 
     /// Writes a checkpoint into the run's folder.
@@ -133,6 +145,7 @@ impl LiveLearner {
         // The same swap, so that seats need not be told.
         self.handle = LearnerHandle::start_with(setup, self.handle.policy(), Learner::new);
         self.handle.set_training(self.training);
+        self.handle.set_reveal(self.reveals);
     }
 }
 
@@ -191,7 +204,8 @@ pub struct LivePlugin;
 
 impl Plugin for LivePlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<History>()
+        app.add_plugins(super::mind::plugin)
+            .init_resource::<History>()
             .add_systems(SimTick, feed.in_set(SimSystems::Last))
             .add_systems(Update, remember);
     }

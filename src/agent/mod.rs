@@ -7,6 +7,7 @@
 
 pub mod controllers;
 pub mod live;
+pub mod mind;
 mod record;
 mod roster;
 mod select;

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::{self, Checkpoint, CheckpointError, Manifest};
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
 use crate::mdp::{
-    ActionSpace, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch, WorldOptions, rng,
+    ActionSpace, ActionValues, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch,
+    WorldOptions, rng,
 };
 use crate::replay::{ReplayBuffer, ReplayConfig, effective_sample_size};
 use crate::sac::{CategoricalPolicy, Critic, Inputs, SacError, SacUpdate, UpdateReport, weights};
@@ -178,17 +179,19 @@ impl Learner {
         }
     }
 
-    /// The current policy under the next version number.
+    /// The current policy under the next version number, with the critics beside it if `reveals`.
     ///
     /// # Errors
     /// [`LearnerError::Sac`] when it cannot be read from the device.
-    pub fn publish(&mut self) -> Result<PolicySnapshot, LearnerError> {
+    pub fn publish(&mut self, reveals: bool) -> Result<PolicySnapshot, LearnerError> {
         self.counters.policy_version += 1;
         let EnvironmentSpec { observation, action, .. } = &self.setup.spec;
         let tensors = self.sac.export_actor()?;
         let policy = CategoricalPolicy::from_tensors(self.sac.config(), observation, action.len(), &tensors)?;
         let Counters { policy_version: version, gradient_steps, .. } = self.counters;
-        Ok(PolicySnapshot { version, gradient_steps, policy: Arc::new(policy) })
+        let critics: Option<Arc<dyn ActionValues>> =
+            if reveals { Some(Arc::new(self.critic()?)) } else { None };
+        Ok(PolicySnapshot { version, gradient_steps, policy: Arc::new(policy), critics })
     }
 
     /// A copy of the critics as they stand, to read action values from.
@@ -197,7 +200,7 @@ impl Learner {
     /// [`LearnerError::Sac`] when they cannot be read from the device.
     pub fn critic(&self) -> Result<Critic, LearnerError> {
         let EnvironmentSpec { observation, action, .. } = &self.setup.spec;
-        Ok(Critic::from_tensors(self.sac.config(), observation, action.len(), &self.sac.export()?)?)
+        Ok(Critic::from_tensors(self.sac.config(), observation, action.len(), &self.sac.export_critics()?)?)
     }
 
     /// Counters so far.

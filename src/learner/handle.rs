@@ -181,6 +181,11 @@ impl LearnerHandle {
         self.tell(Command::Train(on));
     }
 
+    /// Publishes critics beside policies from now on, or no longer.
+    pub fn set_reveal(&self, on: bool) {
+        self.tell(Command::Reveal(on));
+    }
+
     /// Changes the configuration; a value out of range is reported in the status message.
     pub fn set_config(&self, config: LearnerConfig) {
         self.tell(Command::Configure(Box::new(config)));

@@ -61,6 +61,7 @@ pub fn untrained(actions: usize) -> Arc<ArcSwap<PolicySnapshot>> {
         version: 0,
         gradient_steps: 0,
         policy: Arc::new(UniformPolicy { actions }),
+        critics: None,
     }))
 }
 

@@ -21,6 +21,7 @@ pub(super) enum Command {
     Steps(StepBatch),
     Period(StepBatch, Sender<Result<PeriodReport, LearnerError>>),
     Train(bool),
+    Reveal(bool),
     Configure(Box<LearnerConfig>),
     Save(Option<PathBuf>, Vec<(String, Vec<u8>)>, Option<Sender<Result<PathBuf, LearnerError>>>),
     Load(PathBuf),
@@ -43,6 +44,7 @@ pub(super) struct Worker {
     policy: Arc<ArcSwap<PolicySnapshot>>,
     status: Arc<ArcSwap<LearnerStatus>>,
     training: bool,
+    reveals: bool,
     published_at: u64,
     reported: (Instant, u64),
     saved: (Instant, u64),
@@ -65,6 +67,7 @@ impl Worker {
             policy,
             status,
             training: true,
+            reveals: false,
             published_at: steps,
             reported: (now, steps),
             saved: (now, steps),
@@ -135,6 +138,10 @@ impl Worker {
                 self.training = on;
                 self.tell(None, None);
             }
+            Command::Reveal(on) => {
+                self.reveals = on;
+                self.publish()?;
+            }
             Command::Configure(config) => {
                 let message = match self.learner.set_config((*config).clone()) {
                     Ok(()) => {
@@ -176,7 +183,7 @@ impl Worker {
 
     fn period(&mut self) -> Result<PeriodReport, LearnerError> {
         let report = self.learner.train(self.learner.credit(), true)?;
-        let policy = self.learner.publish()?;
+        let policy = self.learner.publish(self.reveals)?;
         // The caller publishes it at the barrier, not this thread at once.
         self.published_at = self.learner.counters().gradient_steps;
         Ok(PeriodReport {
@@ -190,7 +197,7 @@ impl Worker {
     }
 
     fn publish(&mut self) -> Result<(), LearnerError> {
-        self.policy.store(Arc::new(self.learner.publish()?));
+        self.policy.store(Arc::new(self.learner.publish(self.reveals)?));
         self.published_at = self.learner.counters().gradient_steps;
         Ok(())
     }

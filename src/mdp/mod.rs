@@ -10,7 +10,7 @@ mod tabular;
 mod transition;
 
 pub use episode::{EpisodeEnd, EpisodeSummary, RewardTerm};
-pub use policy::{Decisions, Policy, PolicySnapshot, PolicyState};
+pub use policy::{ActionValues, Decisions, Policy, PolicySnapshot, PolicyState};
 pub use seed::{Rng, Stream, rng};
 pub use space::{ActionSpace, EnvironmentSpec, GridShape, ObservationSpace, WorldOptions};
 pub use tabular::{TabularError, TabularModel, TabularOutcome};

@@ -51,6 +51,15 @@ pub trait Policy: Send + Sync {
     );
 }
 
+/// What an agent expects: critics read from outside, batched observations in, action values out.
+pub trait ActionValues: Send + Sync {
+    /// Number of critics `C`.
+    fn critics(&self) -> usize;
+
+    /// Replaces `values` by every critic's soft action values `Q(o, a)` of `n` observations, `[C, n, A]`.
+    fn action_values(&self, observations: &ObservationBatch, values: &mut Vec<f32>);
+}
+
 /// A policy as the learner hands it out: whole, immutable, numbered.
 #[derive(Clone)]
 pub struct PolicySnapshot {
@@ -60,4 +69,6 @@ pub struct PolicySnapshot {
     pub gradient_steps: u64,
     /// What maps observations to actions.
     pub policy: Arc<dyn Policy>,
+    /// The critics it was learned with; there while somebody wants to see them.
+    pub critics: Option<Arc<dyn ActionValues>>,
 }

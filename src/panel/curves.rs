@@ -79,6 +79,27 @@ pub fn show(ui: &mut Ui, history: &History) {
     );
 }
 
+/// What was expected in the last episode of a slot, and what happened.
+pub fn expected(ui: &mut Ui, slot: usize, expected: &[f32], happened: &[f32]) {
+    let curve = |name, points: &[f32], color, faint| Curve {
+        name,
+        points: points.iter().enumerate().map(|(step, value)| [step as f64, f64::from(*value)]).collect(),
+        color,
+        faint,
+    };
+    ui.push_id(("expected", slot), |ui| {
+        plot(
+            ui,
+            "Expected, and what happened",
+            "Step by step through the last episode: the return that was expected (bright) and the one that came (faint).",
+            vec![
+                curve("happened", happened, palette::INK, true),
+                curve("expected", expected, palette::AMBER, false),
+            ],
+        );
+    });
+}
+
 fn plot(ui: &mut Ui, title: &str, explanation: &str, curves: Vec<Curve>) {
     let main = curves.last();
     let last =

@@ -5,6 +5,7 @@
 mod curves;
 mod hud;
 mod learning;
+mod mind;
 mod playing;
 mod settings;
 mod theme;

@@ -1,4 +1,4 @@
-//! Playing: time, arenas, who sits where, and what the watched agent thinks.
+//! Playing: time, arenas, who sits where. What the watched agent thinks is left to `mind`.
 
 use std::path::Path;
 
@@ -6,8 +6,10 @@ use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
 
+use super::mind;
 use super::theme::tone;
-use super::widgets::{bar, number, row, section};
+use super::widgets::{row, section};
+use crate::agent::mind::{Insight, Mind};
 use crate::agent::{Casting, Controller, FrozenPolicies, Thoughts};
 use crate::sim::SimConfig;
 use crate::sim::arena::{EnvironmentHooks, Spec};
@@ -35,6 +37,8 @@ pub(super) struct Playing<'w, 's> {
     casting: Option<ResMut<'w, Casting>>,
     frozen: Option<ResMut<'w, FrozenPolicies>>,
     thoughts: Option<Res<'w, Thoughts>>,
+    mind: Option<Res<'w, Mind>>,
+    insight: Option<ResMut<'w, Insight>>,
     drafts: ResMut<'w, Drafts>,
 }
 
@@ -119,42 +123,15 @@ impl Playing<'_, '_> {
         });
     }
 
-    /// Probabilities of the watched agent's actions.
+    /// What the watched agent thinks.
     pub fn thoughts(&mut self, ui: &mut Ui) {
         let (Some(thoughts), Some(casting)) = (&self.thoughts, &self.casting) else { return };
-        let actions = self.spec.action.names();
-        if thoughts.iter().all(|thought| thought.probabilities.is_empty()) {
-            return;
+        let mut insight = self.insight.as_deref().copied();
+        mind::show(ui, &self.spec, thoughts, casting, self.mind.as_deref(), insight.as_mut());
+        // Written only on change: the learner is told of every news.
+        if let (Some(kept), Some(insight)) = (&mut self.insight, insight) {
+            kept.set_if_neq(insight);
         }
-        section(ui, "What the agent thinks", |ui| {
-            for (slot, thought) in thoughts.iter().enumerate() {
-                if thought.probabilities.len() != actions.len() {
-                    continue;
-                }
-                let controller = casting.watched.get(slot);
-                let color = controller.map_or(palette::MINT, palette::of);
-                if thoughts.len() > 1 {
-                    ui.label(RichText::new(side(&self.spec.teams, slot)).small().color(tone(color)));
-                }
-                for (index, (name, probability)) in actions.iter().zip(&thought.probabilities).enumerate() {
-                    let taken = index == thought.action;
-                    let explanation =
-                        format!("Probability of {name} in the policy; the action taken is bright.");
-                    row(ui, name, &explanation, |ui| {
-                        let figure = RichText::new(format!("{:>3.0} %", probability * 100.0)).monospace();
-                        ui.label(figure).on_hover_text(&explanation);
-                        let color = if taken { color } else { color.mix(palette::SLATE, 0.55) };
-                        bar(ui, 128.0, *probability, color).on_hover_text(&explanation);
-                    });
-                }
-                number(
-                    ui,
-                    "entropy",
-                    format!("{:.2} nats", thought.entropy),
-                    &format!("How undecided the policy is here; from 0 to ln({}) nats.", actions.len()),
-                );
-            }
-        });
     }
 }
 

@@ -4,7 +4,7 @@
 use super::architecture::Architecture;
 use super::network::{Activations, Network};
 use super::{Backup, Inputs, SacConfig, SacError, TensorMap};
-use crate::mdp::ObservationBatch;
+use crate::mdp::{ActionValues, ObservationBatch};
 
 /// The online critics of one agent.
 #[derive(Debug, Clone)]
@@ -40,20 +40,32 @@ impl Critic {
     /// `[B, A]`: what the actor learns from, `Qagg(o, a)` of the specification's section 4: the critic
     /// itself, the smaller of two with the clipped backup, their mean with the others.
     pub fn values(&self, observations: &ObservationBatch) -> Vec<f32> {
-        let mut features = Vec::new();
-        observations.features(&mut features);
-        let mut passes = self.critics.iter().map(|critic| {
-            let mut activations = Activations::default();
-            critic.forward(&features, &mut activations);
-            activations.rows().flat_map(|row| row[..critic.outputs()].to_vec()).collect::<Vec<f32>>()
-        });
-        let mut values = passes.next().unwrap_or_default();
-        if let Some(others) = passes.next() {
+        let mut values = Vec::new();
+        self.action_values(observations, &mut values);
+        if self.critics.len() > 1 {
+            let others = values.split_off(values.len() / 2);
             for (value, other) in values.iter_mut().zip(others) {
                 *value =
                     if self.backup == Backup::Clipped { value.min(other) } else { 0.5 * (*value + other) };
             }
         }
         values
+    }
+}
+
+impl ActionValues for Critic {
+    fn critics(&self) -> usize {
+        self.critics.len()
+    }
+
+    fn action_values(&self, observations: &ObservationBatch, values: &mut Vec<f32>) {
+        let mut features = Vec::new();
+        observations.features(&mut features);
+        values.clear();
+        for critic in &self.critics {
+            let mut activations = Activations::default();
+            critic.forward(&features, &mut activations);
+            activations.rows().for_each(|row| values.extend_from_slice(&row[..critic.outputs()]));
+        }
     }
 }

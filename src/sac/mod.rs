@@ -122,6 +122,12 @@ pub trait SacUpdate: Send {
     /// [`SacError::Device`] when they cannot be read back.
     fn export_actor(&self) -> Result<TensorMap, SacError>;
 
+    /// The critics' parameters alone, targets left out, as in [`SacUpdate::export`].
+    ///
+    /// # Errors
+    /// [`SacError::Device`] when they cannot be read back.
+    fn export_critics(&self) -> Result<TensorMap, SacError>;
+
     /// Mean over critics of `|td|` of the last step, `[B]` in the order of its batch and before its
     /// critic step, empty before the first one: what prioritized replay ranks transitions by. Reading
     /// them stalls a GPU unless that step brought a report, which they travel with.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::physics::{Context, ContextItem, PristineContext, Rest, SimPool};
 use super::{Bodies, Environment, Seats, SimSystems, SimTick, TickClock};
-use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, Rng, Stream, rng};
+use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, ObservationBatch, Rng, Stream, rng};
 
 /// How many arenas run, and from which seed.
 #[derive(Resource, Debug, Clone, PartialEq, Eq)]
@@ -388,6 +388,32 @@ pub fn restore<E: Environment>(world: &mut World, snapshots: &[ArenaSnapshot]) {
     }
 }
 
+/// What a player would see from everywhere.
+#[derive(Debug, Clone, Default)]
+pub struct Imagined {
+    /// `[n]`: the places, in the arena's coordinates.
+    pub places: Vec<Vec2>,
+    /// `[n]`: what is seen from there.
+    pub observations: ObservationBatch,
+}
+
+/// Fills `imagined` with what `slot` of the watched arena would see from each of its places.
+pub fn imagine<E: Environment>(world: &mut World, slot: usize, imagined: &mut Imagined) {
+    imagined.places.clear();
+    imagined.observations.clear();
+    let layout = world.resource::<E::Layout>().clone();
+    let space = world.resource::<Spec>().observation.clone();
+    let (mut vector, mut grid) = (vec![0.0; space.vector_len()], vec![0; space.grid_len()]);
+    let mut query = world.query::<ArenaParts<E>>();
+    let Some(mut parts) = query.iter_mut(world).find(|parts| parts.arena.index == 0) else { return };
+    let bodies = bodies(&mut parts.bodies, &parts.arena.handles, &mut parts.physics);
+    for place in parts.state.places(&layout) {
+        parts.state.imagine(&layout, &bodies, slot, place, &mut vector, &mut grid);
+        imagined.places.push(place);
+        imagined.observations.push(&vector, &grid);
+    }
+}
+
 /// Type-erased entry points of the running environment, for those who do not know its type.
 #[derive(Resource, Clone, Copy)]
 pub struct EnvironmentHooks {
@@ -395,11 +421,13 @@ pub struct EnvironmentHooks {
     pub populate: fn(&mut World, usize),
     /// See [`restore`].
     pub restore: fn(&mut World, &[ArenaSnapshot]),
+    /// See [`imagine`].
+    pub imagine: fn(&mut World, usize, &mut Imagined),
 }
 
 impl EnvironmentHooks {
     /// Hooks of `E`.
     pub fn of<E: Environment>() -> Self {
-        Self { populate: populate::<E>, restore: restore::<E> }
+        Self { populate: populate::<E>, restore: restore::<E>, imagine: imagine::<E> }
     }
 }

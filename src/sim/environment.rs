@@ -242,6 +242,24 @@ pub trait Environment: Component<Mutability = Mutable> + Sized {
         false
     }
 
+    /// Places at which a player may be thought to stand, for maps of what an agent makes of a world; none in most.
+    fn places(&self, _layout: &Self::Layout) -> Vec<Vec2> {
+        Vec::new()
+    }
+
+    /// Writes what `slot` would see if it stood still at `place`, one of [`Environment::places`].
+    fn imagine(
+        &self,
+        layout: &Self::Layout,
+        bodies: &Bodies,
+        slot: usize,
+        _place: Vec2,
+        vector: &mut [f32],
+        grid: &mut [u8],
+    ) {
+        self.observe(layout, bodies, slot, vector, grid);
+    }
+
     /// Begins an episode. Bodies stand as built, with all contacts forgotten.
     fn reset(&mut self, layout: &Self::Layout, bodies: &mut Bodies, rng: &mut Rng);
 

@@ -3,6 +3,7 @@
 use bevy::prelude::*;
 
 use super::Screen;
+use crate::agent::mind::Insight;
 use crate::agent::{Casting, Controller, HumanInput};
 use crate::mdp::Action;
 use crate::sim::Arena;
@@ -175,9 +176,21 @@ fn steer_time(
     }
 }
 
-fn steer_screen(keyboard: Res<ButtonInput<KeyCode>>, mut screen: ResMut<Screen>) {
+fn steer_screen(
+    keyboard: Res<ButtonInput<KeyCode>>,
+    mut screen: ResMut<Screen>,
+    insight: Option<ResMut<Insight>>,
+) {
     if screen.typing {
         return;
+    }
+    if let Some(mut insight) = insight {
+        if keyboard.just_pressed(KeyCode::KeyV) {
+            insight.map = !insight.map;
+        }
+        if keyboard.just_pressed(KeyCode::KeyQ) {
+            insight.values = !insight.values;
+        }
     }
     if keyboard.just_pressed(KeyCode::Tab) {
         screen.panel = !screen.panel;

@@ -15,6 +15,7 @@ mod effects;
 mod follow;
 pub mod input;
 mod lander;
+mod landscape;
 mod meteor_field;
 mod paddle_duel;
 pub mod paint;
@@ -84,7 +85,7 @@ pub fn plugin(app: &mut App) {
             stage::plugin,
             follow::plugin,
             effects::plugin,
-            rooms::plugin,
+            (rooms::plugin, landscape::plugin),
             court::plugin,
             paddle_duel::plugin,
             brick_breaker::plugin,

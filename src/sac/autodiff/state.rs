@@ -78,6 +78,12 @@ impl SacUpdate for AutodiffSac {
         Ok(tensors)
     }
 
+    fn export_critics(&self) -> Result<TensorMap, SacError> {
+        let (mut tensors, critics) = (TensorMap::new(), &self.critics.networks);
+        critics.layout.unpack(&read(critics.parameters())?, "", "", &mut tensors);
+        Ok(tensors)
+    }
+
     fn gradient_steps(&self) -> u64 {
         self.gradient_steps
     }

@@ -105,6 +105,17 @@ impl SacUpdate for FusedSac {
         Ok(tensors)
     }
 
+    fn export_critics(&self) -> Result<TensorMap, SacError> {
+        let mut tensors = TensorMap::new();
+        for (index, critic) in self.critics.iter().enumerate() {
+            let network = &critic.online.network;
+            network.tensors(&network.parameters, |name, tensor| {
+                drop(tensors.insert(format!("critic{}.{name}", index + 1), tensor))
+            });
+        }
+        Ok(tensors)
+    }
+
     fn gradient_steps(&self) -> u64 {
         self.gradient_steps
     }

@@ -194,6 +194,30 @@ impl Environment for Room {
         observe::write(self, rooms, bodies, slot, vector, grid);
     }
 
+    fn places(&self, rooms: &Rooms) -> Vec<Vec2> {
+        let level = self.level(rooms);
+        let cells = (0..level.height).flat_map(|row| (0..level.width).map(move |column| (column, row)));
+        // Nobody stands where the episode ends.
+        let free = |place: &Place| {
+            let cell = self.cell(rooms, *place);
+            !matches!(cell, Cell::Wall | Cell::Gate | Cell::Door(_) | Cell::Lava | Cell::Goal)
+        };
+        cells.filter(free).map(|(column, row)| level.center(column, row)).collect()
+    }
+
+    fn imagine(
+        &self,
+        rooms: &Rooms,
+        bodies: &Bodies,
+        slot: usize,
+        place: Vec2,
+        vector: &mut [f32],
+        grid: &mut [u8],
+    ) {
+        observe::write(self, rooms, bodies, slot, vector, grid);
+        observe::stand(self, rooms, place, vector, grid);
+    }
+
     fn outcome(&self, slot: usize) -> Outcome {
         match self.rules.win {
             // Whoever is chased wins by not being caught.

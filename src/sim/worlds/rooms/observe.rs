@@ -113,6 +113,20 @@ pub(super) fn write(
     }
 }
 
+/// Puts the player itself at `place`, standing still, in what has been written.
+pub(super) fn stand(room: &Room, rooms: &Rooms, place: Vec2, vector: &mut [f32], grid: &mut [u8]) {
+    let level = room.level(rooms);
+    let half = Vec2::new(level.width as f32, level.height as f32) / 2.0;
+    let position = place / half;
+    vector[..4].copy_from_slice(&[position.x, position.y, 0.0, 0.0]);
+    for (plane, cells) in rooms.planes.iter().zip(grid.chunks_mut(level.cells.len())) {
+        if matches!(plane, Plane::Own) {
+            cells.fill(0);
+            splat(level, place, cells);
+        }
+    }
+}
+
 /// Adds a unit square at `position` to a plane of cells: every cell gets the share it covers, in 255ths.
 fn splat(level: &Level, position: Vec2, plane: &mut [u8]) {
     let x = position.x + level.width as f32 / 2.0 - 0.5;

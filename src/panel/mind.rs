@@ -1,0 +1,90 @@
+//! Mind: probabilities and values of the watched agent's actions, and what came of what it expected.
+
+use bevy_egui::egui::{RichText, Ui};
+
+use super::curves;
+use super::theme::tone;
+use super::widgets::{bar, number, row, section};
+use crate::agent::mind::{Expectation, Insight, Mind};
+use crate::agent::{Casting, Thought, Thoughts};
+use crate::mdp::EnvironmentSpec;
+use crate::view::palette::{self, Tone};
+
+/// What the watched seats think.
+pub(super) fn show(
+    ui: &mut Ui,
+    spec: &EnvironmentSpec,
+    thoughts: &Thoughts,
+    casting: &Casting,
+    mind: Option<&Mind>,
+    insight: Option<&mut Insight>,
+) {
+    let actions = spec.action.names();
+    if thoughts.iter().all(|thought| thought.probabilities.is_empty()) {
+        return;
+    }
+    section(ui, "What the agent thinks", |ui| {
+        if let Some(insight) = insight {
+            ui.horizontal(|ui| {
+                ui.checkbox(&mut insight.values, "values").on_hover_text(
+                    "Adds what both critics expect of every action, and what then came of it. Key: Q",
+                );
+                ui.checkbox(&mut insight.map, "map").on_hover_text(
+                    "Paints what the agent expects of every place it might stand at, brighter is better, and draws \
+                     what it would do there. Where there are cells. Key: V",
+                );
+            });
+        }
+        for (slot, thought) in thoughts.iter().enumerate() {
+            if thought.probabilities.len() != actions.len() {
+                continue;
+            }
+            let color = casting.watched.get(slot).map_or(palette::MINT, palette::of);
+            if thoughts.len() > 1 {
+                let side = super::playing::side(&spec.teams, slot);
+                ui.label(RichText::new(side).small().color(tone(color)));
+            }
+            let expectation = mind.and_then(|mind| mind.seats.get(slot)?.as_ref());
+            options(ui, actions, thought, expectation, color);
+            let explanation =
+                format!("How undecided the policy is here; from 0 to ln({}) nats.", actions.len());
+            number(ui, "entropy", format!("{:.2} nats", thought.entropy), &explanation);
+            if let Some(expectation) = expectation {
+                let explanation = "Discounted sum of rewards that it expects from here on, mean over critics and over \
+                                   its own choice of actions.";
+                number(ui, "expects", format!("{:+.2}", expectation.value), explanation);
+            }
+            let told = mind.and_then(|mind| mind.told.get(slot)).filter(|told| !told.expected.is_empty());
+            if let Some(told) = told {
+                curves::expected(ui, slot, &told.expected, &told.happened);
+            }
+        }
+    });
+}
+
+fn options(ui: &mut Ui, actions: &[String], thought: &Thought, mind: Option<&Expectation>, color: Tone) {
+    for (index, (name, probability)) in actions.iter().zip(&thought.probabilities).enumerate() {
+        let taken = index == thought.action;
+        let said =
+            mind.map(|mind| mind.values.iter().filter_map(|values| values.get(index).copied()).collect());
+        let said: Vec<f32> = said.unwrap_or_default();
+        let mut explanation = format!("Probability of {name} in the policy; the action taken is bright.");
+        for (critic, value) in said.iter().enumerate() {
+            explanation += &format!("\nCritic {} expects {value:+.3}.", critic + 1);
+        }
+        row(ui, name, &explanation, |ui| {
+            let figure = RichText::new(format!("{:>3.0} %", probability * 100.0)).monospace();
+            ui.label(figure).on_hover_text(&explanation);
+            let shade = if taken { color } else { color.mix(palette::SLATE, 0.55) };
+            let width = if said.is_empty() { 128.0 } else { 56.0 };
+            bar(ui, width, *probability, shade).on_hover_text(&explanation);
+            if let [first, ..] = said[..] {
+                let (least, most) = said
+                    .iter()
+                    .fold((first, first), |(least, most), &value| (least.min(value), most.max(value)));
+                let text = format!("{:+.2} ±{:.2}", (least + most) / 2.0, (most - least) / 2.0);
+                ui.label(RichText::new(text).small().monospace()).on_hover_text(&explanation);
+            }
+        });
+    }
+}
