@@ -12,11 +12,16 @@ use crate::agent::{AgentPlugin, Casting, Controller, FrozenPolicies, LearningPol
 use crate::config::RunConfig;
 use crate::learner::{DeviceChoice, LearnerConfig, LearnerError, LearnerSetup, untrained};
 use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace, Policy, Stream, WorldOptions};
+#[cfg(feature = "arcade")]
+use crate::panel::title;
 use crate::run::check::{self, CheckReport, Violation};
 use crate::run::scores;
 use crate::run::sweep::{self, Sweep};
 use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, bench, eval, headless, ticks};
 use crate::sac::SacConfig;
+#[cfg(feature = "arcade")]
+use crate::sim::worlds;
+use crate::sim::worlds::ball_box::{BallBox, Balls};
 use crate::sim::worlds::{WorldChoice, WorldError};
 use crate::sim::{self, SimConfig, SimPool};
 
@@ -237,7 +242,7 @@ pub fn bench_tick(world: &WorldChoice, arenas: usize, runs: usize, seconds: f64)
 
 /// Measures what a tick of 64 arenas costs by the number of bodies in each.
 pub fn bench_bodies(runs: usize, seconds: f64) -> Vec<bench::Line> {
-    let make = |balls| random_app(&WorldChoice::of::<ticks::BallBox>(ticks::Balls(balls)), 64, 1, 0);
+    let make = |balls| random_app(&WorldChoice::of::<BallBox>(Balls(balls)), 64, 1, 0);
     ticks::bodies(&make, runs, seconds)
 }
 
@@ -295,6 +300,50 @@ fn random_spec() -> EnvironmentSpec {
     }
 }
 
+/// Opens the title screen; what was chosen there, if anything was.
+///
+/// # Errors
+/// One line when nothing can be drawn on.
+#[cfg(feature = "arcade")]
+pub fn title() -> Result<Option<title::Chosen>, Box<dyn std::error::Error>> {
+    let choice = title::Choice::default();
+    let mut app = title_app(choice.clone())?;
+    match app.run() {
+        AppExit::Success => Ok(choice.0.lock().map_or(None, |mut chosen| chosen.take())),
+        AppExit::Error(code) => Err(format!("the window closed with code {code}").into()),
+    }
+}
+
+/// The title screen's app, for [`title`] and for tests that drive it themselves.
+///
+/// # Errors
+/// As [`title`].
+#[cfg(feature = "arcade")]
+pub fn title_app(choice: title::Choice) -> Result<App, Box<dyn std::error::Error>> {
+    crate::view::display::check()?;
+    let cards = worlds::names().map(|name| {
+        let kept = crate::run::live::sessions(name).into_iter().rev();
+        let session = kept.into_iter().find(|session| session.join("checkpoint/latest").is_file());
+        let picture = crate::view::pictures::of(name);
+        let levels = crate::sim::level::shipped_levels(name);
+        Ok(title::Card { spec: WorldChoice::new(name, None)?.spec(), levels, picture, session })
+    });
+    let cards = cards.collect::<Result<_, WorldError>>()?;
+    let mut app = App::new();
+    app.add_plugins(crate::view::window_plugins("worlds"));
+    title::plugin(&mut app, cards, choice);
+    Ok(app)
+}
+
+/// How a visit to the arcade ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// The window was closed.
+    Closed,
+    /// Somebody wants to see the other worlds.
+    Home,
+}
+
 /// Opens the arcade: a window in which an agent learns while people watch and play.
 ///
 /// # Errors
@@ -305,7 +354,7 @@ pub fn arcade(
     world: &WorldChoice,
     out: Option<PathBuf>,
     resume: Option<PathBuf>,
-) -> Result<(), Box<dyn std::error::Error>> {
+) -> Result<Left, Box<dyn std::error::Error>> {
     // Without a folder of its own a session is kept in the user's data folder.
     let out = out.or_else(|| crate::run::live::session_folder(&config.env));
     // Bevy's own handler gives way to signals that whoever started the program had ignored, as shells do for
@@ -313,9 +362,10 @@ pub fn arcade(
     ctrlc::set_handler(bevy::app::TerminalCtrlCHandlerPlugin::gracefully_exit)?;
     let mut app = arcade_app(&config, world, out, resume)?;
     match app.run() {
-        AppExit::Success => Ok(()),
+        AppExit::Success => Ok(Left::Closed),
+        AppExit::Error(code) if code.get() == crate::view::input::HOME => Ok(Left::Home),
         // Ctrl-C: asked for, and everything has been saved.
-        AppExit::Error(code) if code.get() == 130 => Ok(()),
+        AppExit::Error(code) if code.get() == 130 => Ok(Left::Closed),
         AppExit::Error(code) => Err(format!("the window closed with code {code}").into()),
     }
 }
@@ -443,6 +493,6 @@ pub fn arcade(
     _world: &WorldChoice,
     _out: Option<PathBuf>,
     _resume: Option<PathBuf>,
-) -> Result<(), Box<dyn std::error::Error>> {
+) -> Result<Left, Box<dyn std::error::Error>> {
     Err("this build has no window; add --no-render to train, or build with the feature `arcade`".into())
 }

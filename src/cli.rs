@@ -1,6 +1,7 @@
 //! The command line: calls `app` for what was asked, and puts every failure into one line. `args` reads it.
 
 mod args;
+mod title;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use args::{Bench, Cli, Command, Levels, RunArgs, SimplePlayer};
 use clap::Parser as _;
 
 use crate::agent::Controller;
-use crate::app;
+use crate::app::{self, Left};
 use crate::config::RunConfig;
 use crate::learner::checkpoint::Checkpoint;
 use crate::mdp::WorldOptions;
@@ -178,6 +179,10 @@ impl RunArgs {
 }
 
 fn play(args: &RunArgs) -> Result<(), Failure> {
+    #[cfg(feature = "arcade")]
+    if args.asks_for_the_title() {
+        return title::visit();
+    }
     let config = args.resolve()?;
     let world = app::world(&config)?;
     let out = args.resume.clone().or_else(|| args.out.clone());
@@ -189,7 +194,10 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
         return app::screenshot(config, &world, args.resume.clone(), path.clone(), args.after);
     }
     if !args.no_render {
-        return app::arcade(config, &world, out, args.resume.clone());
+        return match app::arcade(config, &world, out, args.resume.clone())? {
+            Left::Closed => Ok(()),
+            Left::Home => title::open_again(),
+        };
     }
     let summary = app::train(config, &world, out, args.resume.clone(), stop_on_interrupt()?, false)?;
     say(&serde_json::to_string(&summary)?);

@@ -62,6 +62,16 @@ pub(super) struct RunArgs {
     pub resume: Option<PathBuf>,
 }
 
+#[cfg(feature = "arcade")]
+impl RunArgs {
+    /// Whether nothing says which world is meant, so that somebody has to choose.
+    pub fn asks_for_the_title(&self) -> bool {
+        let said =
+            self.env.is_some() || self.level.is_some() || self.config.is_some() || self.resume.is_some();
+        !said && !self.no_render && self.screenshot.is_none()
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List the worlds with their observation and action spaces.

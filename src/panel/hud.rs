@@ -161,6 +161,7 @@ fn commands(spec: &Spec, casting: Option<&Casting>, screen: &Screen) -> Vec<(Vec
         (vec!["R"], "restart"),
         (vec!["Z"], zoom),
         (vec!["Tab"], "panel"),
+        (vec!["Esc"], "worlds"),
     ] {
         lines.push((keys, meaning.to_owned()));
     }

@@ -9,6 +9,7 @@ mod mind;
 mod playing;
 mod settings;
 mod theme;
+pub mod title;
 mod tuning;
 mod widgets;
 

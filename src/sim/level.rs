@@ -15,7 +15,7 @@ use bevy::prelude::*;
 
 pub use kinds::Kind;
 use parse::find;
-pub use shipped::SHIPPED;
+pub use shipped::{SHIPPED, count as shipped_levels};
 
 /// Largest width and height of a map, in cells.
 pub const LARGEST_SIDE: usize = 24;

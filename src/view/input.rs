@@ -14,6 +14,9 @@ use crate::sim::pace::{Pace, SPEED_RANGE};
 #[derive(Resource, Debug, Clone, Default)]
 struct Relieved(Vec<Option<Controller>>);
 
+/// Exit code of an arcade that was left for the title screen.
+pub const HOME: u8 = 64;
+
 /// Adds the keyboard.
 pub(super) fn plugin(app: &mut App) {
     app.init_resource::<ButtonInput<KeyCode>>().init_resource::<Relieved>().add_systems(
@@ -180,9 +183,14 @@ fn steer_screen(
     keyboard: Res<ButtonInput<KeyCode>>,
     mut screen: ResMut<Screen>,
     insight: Option<ResMut<Insight>>,
+    mut exit: MessageWriter<AppExit>,
 ) {
     if screen.typing {
         return;
+    }
+    // Whoever keeps files keeps them on every exit.
+    if keyboard.just_pressed(KeyCode::Escape) {
+        exit.write(AppExit::from_code(HOME));
     }
     if let Some(mut insight) = insight {
         if keyboard.just_pressed(KeyCode::KeyV) {
@@ -214,6 +222,7 @@ mod tests {
             .insert_resource(Casting::learn_against_script(&spec))
             .insert_resource(Spec(spec))
             .init_resource::<Pace>()
+            .add_message::<AppExit>()
             .add_plugins(plugin);
         Some(app)
     }

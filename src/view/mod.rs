@@ -20,6 +20,7 @@ mod meteor_field;
 mod paddle_duel;
 pub mod paint;
 pub mod palette;
+pub mod pictures;
 mod puck;
 mod rooms;
 pub mod screenshot;

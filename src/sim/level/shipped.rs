@@ -45,6 +45,11 @@ fn of(world: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     SHIPPED.iter().copied().filter(move |(name, _)| own(name))
 }
 
+/// How many levels of `world` come with the game; 0 for a world without levels.
+pub fn count(world: &str) -> usize {
+    of(world).count()
+}
+
 /// Level number `number` of `world`, from 1.
 pub(super) fn numbered(world: &str, number: usize) -> Result<(&'static str, &'static str), LevelError> {
     let found = number.checked_sub(1).and_then(|index| of(world).nth(index));

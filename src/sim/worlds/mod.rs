@@ -1,5 +1,6 @@
 //! The worlds that come with the arcade: one module each, and one line here.
 
+pub mod ball_box;
 pub mod beam_carry;
 pub mod brick_breaker;
 pub mod cart_pole;

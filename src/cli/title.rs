@@ -1,0 +1,48 @@
+//! From the title screen to a world and back. A process can open one window system connection, so every screen is a
+//! process of its own: this one becomes the next.
+
+use std::ffi::OsString;
+use std::process::Command;
+
+use super::Failure;
+
+/// How many arguments the title screen was opened with: what comes after them it has chosen.
+const GIVEN: &str = "ENTROPY_ARCADE_ARGUMENTS";
+
+/// Shows the title screen and becomes the world that is chosen there.
+#[cfg(feature = "arcade")]
+pub(super) fn visit() -> Result<(), Failure> {
+    let Some(chosen) = crate::app::title()? else { return Ok(()) };
+    let given: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut command = Command::new(std::env::current_exe()?);
+    command.env(GIVEN, given.len().to_string()).args(given);
+    if let Some(session) = chosen.session {
+        command.arg("--resume").arg(session);
+    } else {
+        command.arg("--env").arg(chosen.env);
+        if let Some(level) = chosen.level {
+            command.arg("--level").arg(level.to_string());
+        }
+    }
+    become_it(command)
+}
+
+/// Goes back to the title screen, with the arguments it had.
+pub(super) fn open_again() -> Result<(), Failure> {
+    let count = std::env::var(GIVEN).ok().and_then(|count| count.parse().ok()).unwrap_or(0);
+    let mut command = Command::new(std::env::current_exe()?);
+    command.env_remove(GIVEN).args(std::env::args_os().skip(1).take(count));
+    become_it(command)
+}
+
+#[cfg(unix)]
+fn become_it(mut command: Command) -> Result<(), Failure> {
+    use std::os::unix::process::CommandExt as _;
+    Err(format!("cannot go on: {}", command.exec()).into())
+}
+
+#[cfg(not(unix))]
+fn become_it(mut command: Command) -> Result<(), Failure> {
+    let status = command.status()?;
+    std::process::exit(status.code().unwrap_or(1))
+}

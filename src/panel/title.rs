@@ -1,0 +1,378 @@
+//! Title: all worlds as cards. Whoever chooses one ends this app; what happens then is left to the caller.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use bevy::asset::RenderAssetUsages;
+use bevy::image::{CompressedImageFormats, ImageSampler, ImageType};
+use bevy::prelude::*;
+use bevy_egui::egui::{self, CornerRadius, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
+use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass, EguiTextureHandle};
+
+use super::theme::{self, card, faded, tone};
+use crate::mdp::EnvironmentSpec;
+use crate::view::palette;
+
+/// Least width of a card in logical pixels; wider ones fill their row.
+const LEAST_WIDTH: f32 = 208.0;
+/// Height of a picture by its width.
+const SHAPE: f32 = 0.625;
+/// Height of a card below its picture.
+const TEXT: f32 = 78.0;
+const GAP: f32 = 14.0;
+
+/// One world to choose.
+#[derive(Debug, Clone)]
+pub struct Card {
+    /// What it declares.
+    pub spec: EnvironmentSpec,
+    /// Its levels; 0 for a world without.
+    pub levels: usize,
+    /// A picture as the bytes of a .png file.
+    pub picture: &'static [u8],
+    /// The last session that was kept, to go on with.
+    pub session: Option<PathBuf>,
+}
+
+/// What was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// Name of the world.
+    pub env: String,
+    /// Number of its level, from 1, where it has levels.
+    pub level: Option<usize>,
+    /// The session to go on with, on whatever level that was.
+    pub session: Option<PathBuf>,
+}
+
+/// Where the choice is put before the app ends; stays empty when the window is closed.
+#[derive(Resource, Debug, Clone, Default)]
+pub struct Choice(pub Arc<Mutex<Option<Chosen>>>);
+
+#[derive(Resource)]
+struct Cards {
+    cards: Vec<Card>,
+    /// Level looked at, of every card.
+    levels: Vec<usize>,
+    pictures: Vec<Option<egui::TextureId>>,
+    lit: usize,
+    columns: usize,
+    /// Whether the lit card shall be scrolled to.
+    seek: bool,
+}
+
+/// Shows `cards` and puts what is chosen into `choice`.
+pub fn plugin(app: &mut App, cards: Vec<Card>, choice: Choice) {
+    let (levels, pictures) = (vec![1; cards.len()], vec![None; cards.len()]);
+    app.add_plugins(EguiPlugin::default())
+        .insert_resource(ClearColor(Color::from(palette::NIGHT.solid())))
+        .insert_resource(Cards { cards, levels, pictures, lit: 0, columns: 1, seek: false })
+        .insert_resource(choice)
+        .init_resource::<ButtonInput<KeyCode>>()
+        .add_systems(Startup, |mut commands: Commands| _ = commands.spawn((Camera2d, Msaa::Off)))
+        .add_systems(Update, steer)
+        .add_systems(EguiPrimaryContextPass, (theme::apply, hang_pictures, show).chain());
+}
+
+fn hang_pictures(
+    mut contexts: EguiContexts,
+    mut images: ResMut<Assets<Image>>,
+    mut cards: ResMut<Cards>,
+    mut hung: Local<bool>,
+) {
+    if std::mem::replace(&mut *hung, true) {
+        return;
+    }
+    let Cards { cards, pictures, .. } = &mut *cards;
+    for (card, picture) in cards.iter().zip(pictures) {
+        let image = Image::from_buffer(
+            card.picture,
+            ImageType::Extension("png"),
+            CompressedImageFormats::NONE,
+            true,
+            ImageSampler::linear(),
+            RenderAssetUsages::RENDER_WORLD,
+        );
+        *picture = image.ok().map(|image| contexts.add_image(EguiTextureHandle::Strong(images.add(image))));
+    }
+}
+
+/// Arrows light a card, digits turn to a level, Enter begins.
+fn steer(
+    keyboard: Res<ButtonInput<KeyCode>>,
+    mut cards: ResMut<Cards>,
+    choice: Res<Choice>,
+    mut exit: MessageWriter<AppExit>,
+) {
+    let struck = |keys: &[KeyCode]| keyboard.any_just_pressed(keys.iter().copied());
+    let (lit, count, columns) = (cards.lit, cards.cards.len(), cards.columns);
+    let next = if struck(&[KeyCode::ArrowRight, KeyCode::KeyD]) {
+        lit + 1
+    } else if struck(&[KeyCode::ArrowLeft, KeyCode::KeyA]) {
+        lit.saturating_sub(1)
+    } else if struck(&[KeyCode::ArrowDown, KeyCode::KeyS]) {
+        if lit + columns < count { lit + columns } else { lit }
+    } else if struck(&[KeyCode::ArrowUp, KeyCode::KeyW]) {
+        lit.checked_sub(columns).unwrap_or(lit)
+    } else {
+        lit
+    };
+    if next != lit && next < count {
+        (cards.lit, cards.seek) = (next, true);
+    }
+    const DIGITS: [KeyCode; 9] = [
+        KeyCode::Digit1,
+        KeyCode::Digit2,
+        KeyCode::Digit3,
+        KeyCode::Digit4,
+        KeyCode::Digit5,
+        KeyCode::Digit6,
+        KeyCode::Digit7,
+        KeyCode::Digit8,
+        KeyCode::Digit9,
+    ];
+    let lit = cards.lit;
+    for (index, key) in DIGITS.into_iter().enumerate() {
+        if struck(&[key]) && cards.cards.get(lit).is_some_and(|card| index < card.levels) {
+            cards.levels[lit] = index + 1;
+        }
+    }
+    if struck(&[KeyCode::Enter, KeyCode::NumpadEnter, KeyCode::Space]) {
+        choose(&cards, lit, false, &choice, &mut exit);
+    } else if struck(&[KeyCode::KeyG]) {
+        choose(&cards, lit, true, &choice, &mut exit);
+    } else if struck(&[KeyCode::Escape]) {
+        exit.write(AppExit::Success);
+    }
+}
+
+/// Ends the app with the world of a card, begun anew or gone on with (`again`).
+fn choose(cards: &Cards, index: usize, again: bool, choice: &Choice, exit: &mut MessageWriter<AppExit>) {
+    let Some(card) = cards.cards.get(index) else { return };
+    let session = card.session.clone().filter(|_| again);
+    if again && session.is_none() {
+        return;
+    }
+    let level = (card.levels > 0).then(|| cards.levels[index]);
+    if let Ok(mut chosen) = choice.0.lock() {
+        *chosen = Some(Chosen { env: card.spec.name.clone(), level, session });
+    }
+    exit.write(AppExit::Success);
+}
+
+fn show(
+    mut contexts: EguiContexts,
+    mut cards: ResMut<Cards>,
+    choice: Res<Choice>,
+    mut exit: MessageWriter<AppExit>,
+) -> Result {
+    let context = contexts.ctx_mut()?;
+    let area = egui::UiBuilder::new().layer_id(egui::LayerId::background()).max_rect(context.viewport_rect());
+    let mut root = egui::Ui::new(context.clone(), "title".into(), area);
+    let frame = egui::Frame::new().fill(tone(palette::NIGHT)).inner_margin(egui::Margin::symmetric(28, 20));
+    let mut begun = None;
+    frame.show(&mut root, |ui| {
+        ui.label(RichText::new("Entropy Arcade").size(34.0).strong().color(tone(palette::INK)));
+        ui.label(
+            RichText::new("Choose a world: an agent learns it before your eyes, and you may play along.")
+                .size(14.0)
+                .color(tone(palette::MUTED)),
+        );
+        ui.add_space(10.0);
+        let keys = 30.0;
+        let height = ui.available_height() - keys;
+        egui::ScrollArea::vertical().auto_shrink(false).max_height(height).show(ui, |ui| {
+            begun = grid(ui, &mut cards);
+        });
+        ui.add_space(6.0);
+        ui.horizontal(|ui| {
+            let again = cards.cards.get(cards.lit).is_some_and(|card| card.session.is_some());
+            let levels = cards.cards.get(cards.lit).is_some_and(|card| card.levels > 0);
+            for (key, meaning) in [
+                Some(("⬅ ⬆ ⬇ ➡", "look around")),
+                levels.then_some(("1 2 3", "level")),
+                Some(("Enter", "begin")),
+                again.then_some(("G", "go on with the last session")),
+                Some(("Esc", "leave")),
+            ]
+            .into_iter()
+            .flatten()
+            {
+                super::widgets::key(ui, key);
+                ui.label(RichText::new(meaning).small().color(tone(palette::MUTED)));
+            }
+        });
+    });
+    if let Some(index) = begun {
+        choose(&cards, index, false, &choice, &mut exit);
+    }
+    Ok(())
+}
+
+/// The cards; the number of the one that was clicked.
+fn grid(ui: &mut Ui, cards: &mut Cards) -> Option<usize> {
+    // The scroll bar has its own room at the right.
+    let room = ui.available_width() - 14.0;
+    let columns = ((room + GAP) / (LEAST_WIDTH + GAP)).floor().max(1.0) as usize;
+    let width = (room + GAP) / columns as f32 - GAP;
+    cards.columns = columns;
+    let mut begun = None;
+    ui.spacing_mut().item_spacing = egui::Vec2::splat(GAP);
+    for row in 0..cards.cards.len().div_ceil(columns) {
+        ui.horizontal(|ui| {
+            for index in row * columns..((row + 1) * columns).min(cards.cards.len()) {
+                if draw(ui, cards, index, width) {
+                    begun = Some(index);
+                }
+            }
+        });
+    }
+    cards.seek = false;
+    begun
+}
+
+/// Draws one card; whether it was clicked.
+fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
+    let Cards { cards: all, levels, pictures, lit, seek, .. } = cards;
+    let Card { spec, levels: count, .. } = &all[index];
+    let (rect, response) = ui.allocate_exact_size(vec2(width, SHAPE * width + TEXT), Sense::click());
+    if response.hovered() && ui.input(|input| input.pointer.is_moving()) {
+        *lit = index;
+    }
+    if *seek && *lit == index {
+        response.scroll_to_me(None);
+    }
+    let bright = *lit == index;
+    let radius = CornerRadius::same(10);
+    let painter = ui.painter();
+    painter.rect_filled(rect, radius, card());
+    let picture = egui::Rect::from_min_size(rect.min, vec2(width, SHAPE * width));
+    if let Some(texture) = pictures[index] {
+        let whole = egui::Rect::from_min_max(egui::pos2(0.0, 0.0), egui::pos2(1.0, 1.0));
+        let tint = if bright { egui::Color32::WHITE } else { egui::Color32::from_gray(190) };
+        painter.image(texture, picture, whole, tint);
+    }
+    if bright {
+        let line = Stroke::new(2.0, tone(palette::MINT));
+        painter.rect_stroke(rect, radius, line, StrokeKind::Outside);
+        painter.rect_stroke(
+            rect.expand(3.0),
+            radius,
+            Stroke::new(3.0, faded(palette::MINT, 0.2)),
+            StrokeKind::Outside,
+        );
+    }
+    let text = egui::Rect::from_min_max(picture.left_bottom() + vec2(10.0, 6.0), rect.max - vec2(10.0, 6.0));
+    let mut inner =
+        ui.new_child(egui::UiBuilder::new().max_rect(text).layout(egui::Layout::top_down(egui::Align::Min)));
+    inner.spacing_mut().item_spacing = vec2(4.0, 2.0);
+    inner.horizontal(|ui| {
+        ui.label(RichText::new(&spec.name).size(15.0).strong().color(tone(palette::INK)));
+        ui.label(RichText::new(players(spec)).small().color(tone(palette::SKY)));
+    });
+    if *count > 0 && bright {
+        inner.horizontal(|ui| {
+            ui.spacing_mut().button_padding = vec2(5.0, 2.0);
+            ui.spacing_mut().item_spacing.x = 3.0;
+            ui.label(RichText::new("level").small().color(tone(palette::MUTED)));
+            for level in 1..=*count {
+                let chosen = levels[index] == level;
+                let ink = if chosen { palette::NIGHT } else { palette::INK };
+                let fill =
+                    if chosen { tone(palette::MINT) } else { tone(palette::SLATE.mix(palette::WALL, 0.5)) };
+                let text = RichText::new(level.to_string()).small().color(tone(ink));
+                if ui.add(egui::Button::new(text).fill(fill).min_size(vec2(16.0, 16.0))).clicked() {
+                    levels[index] = level;
+                }
+            }
+        });
+    } else {
+        let summary = RichText::new(&spec.summary).size(12.0).color(tone(palette::MUTED));
+        inner.add(egui::Label::new(summary).wrap());
+    }
+    response.clicked()
+}
+
+/// Who plays, in two words.
+fn players(spec: &EnvironmentSpec) -> String {
+    let sides = spec.teams.iter().collect::<std::collections::BTreeSet<_>>().len();
+    match (spec.slots(), sides) {
+        (1, _) => "one player".into(),
+        (2, 1) => "two together".into(),
+        (2, _) => "one on one".into(),
+        (slots, 2) => format!("{0} on {0}", slots / 2),
+        (slots, _) => format!("{slots} players"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::worlds::WorldChoice;
+
+    fn app() -> App {
+        let card = |name: &str, levels| Card {
+            spec: WorldChoice::new(name, None).unwrap().spec(),
+            levels,
+            picture: &[],
+            session: (name == "paddle-duel").then(|| PathBuf::from("kept")),
+        };
+        let cards = vec![card("lava-room", 8), card("paddle-duel", 0), card("two-plates", 3)];
+        let mut app = App::new();
+        app.insert_resource(Cards {
+            pictures: vec![None; 3],
+            levels: vec![1; 3],
+            cards,
+            lit: 0,
+            columns: 2,
+            seek: false,
+        })
+        .init_resource::<Choice>()
+        .init_resource::<ButtonInput<KeyCode>>()
+        .add_message::<AppExit>()
+        .add_systems(Update, steer);
+        app
+    }
+
+    fn chosen(keys: &[KeyCode]) -> Option<Chosen> {
+        let mut app = app();
+        for &key in keys {
+            app.world_mut().resource_mut::<ButtonInput<KeyCode>>().press(key);
+            app.update();
+            let mut keyboard = app.world_mut().resource_mut::<ButtonInput<KeyCode>>();
+            keyboard.release(key);
+            keyboard.clear();
+        }
+        app.world().resource::<Choice>().0.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn keys_choose_a_world_and_its_level() {
+        let choice = |env: &str, level| Some(Chosen { env: env.into(), level, session: None });
+        assert_eq!(chosen(&[KeyCode::Enter]), choice("lava-room", Some(1)));
+        assert_eq!(chosen(&[KeyCode::Digit8, KeyCode::Enter]), choice("lava-room", Some(8)));
+        assert_eq!(chosen(&[KeyCode::Digit9, KeyCode::Enter]), choice("lava-room", Some(1)));
+        assert_eq!(
+            chosen(&[KeyCode::ArrowRight, KeyCode::Digit2, KeyCode::Enter]),
+            choice("paddle-duel", None)
+        );
+        assert_eq!(
+            chosen(&[KeyCode::ArrowDown, KeyCode::ArrowDown, KeyCode::Enter]),
+            choice("two-plates", Some(1))
+        );
+        assert_eq!(chosen(&[KeyCode::ArrowLeft, KeyCode::ArrowUp, KeyCode::Escape]), None);
+        // Only where there is a session one can go on.
+        assert_eq!(chosen(&[KeyCode::KeyG]), None);
+        let session = chosen(&[KeyCode::ArrowRight, KeyCode::KeyG]).unwrap().session;
+        assert_eq!(session, Some(PathBuf::from("kept")));
+    }
+
+    #[test]
+    fn players_are_told_by_sides() {
+        let of = |name: &str| players(&WorldChoice::new(name, None).unwrap().spec());
+        assert_eq!(
+            ["lander", "two-plates", "paddle-duel", "puck-2v2"].map(of),
+            ["one player", "two together", "one on one", "2 on 2"]
+        );
+    }
+}

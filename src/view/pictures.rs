@@ -1,0 +1,40 @@
+//! Pictures of the worlds, as the title screen shows them. What draws them is left to whoever shows them.
+
+/// Bytes of the .png picture of `world`; empty for a world without.
+pub fn of(world: &str) -> &'static [u8] {
+    PICTURES.iter().find(|(name, _)| *name == world).map_or(&[], |(_, bytes)| bytes)
+}
+
+const PICTURES: &[(&str, &[u8])] = &[
+    ("lava-room", include_bytes!("../../assets/thumbnails/lava-room.png")),
+    ("crate-yard", include_bytes!("../../assets/thumbnails/crate-yard.png")),
+    ("key-door", include_bytes!("../../assets/thumbnails/key-door.png")),
+    ("memory-corridor", include_bytes!("../../assets/thumbnails/memory-corridor.png")),
+    ("two-plates", include_bytes!("../../assets/thumbnails/two-plates.png")),
+    ("tag", include_bytes!("../../assets/thumbnails/tag.png")),
+    ("paddle-duel", include_bytes!("../../assets/thumbnails/paddle-duel.png")),
+    ("brick-breaker", include_bytes!("../../assets/thumbnails/brick-breaker.png")),
+    ("volley", include_bytes!("../../assets/thumbnails/volley.png")),
+    ("meteor-field", include_bytes!("../../assets/thumbnails/meteor-field.png")),
+    ("beam-carry", include_bytes!("../../assets/thumbnails/beam-carry.png")),
+    ("lander", include_bytes!("../../assets/thumbnails/lander.png")),
+    ("puck", include_bytes!("../../assets/thumbnails/puck.png")),
+    ("puck-2v2", include_bytes!("../../assets/thumbnails/puck-2v2.png")),
+    ("cartpole", include_bytes!("../../assets/thumbnails/cartpole.png")),
+    ("cart-pole", include_bytes!("../../assets/thumbnails/cart-pole.png")),
+    ("acrobot", include_bytes!("../../assets/thumbnails/acrobot.png")),
+    ("mountain-car", include_bytes!("../../assets/thumbnails/mountain-car.png")),
+];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_world_has_a_picture() {
+        for world in crate::sim::worlds::names() {
+            assert!(
+                super::of(world).starts_with(b"\x89PNG"),
+                "{world}: assets/thumbnails/{world}.png is missing"
+            );
+        }
+    }
+}
