@@ -217,6 +217,8 @@ fn grid(ui: &mut Ui, cards: &mut Cards) -> Option<usize> {
     let width = (room + GAP) / columns as f32 - GAP;
     cards.columns = columns;
     let mut begun = None;
+    // Room for the frame of a lit card in the first row.
+    ui.add_space(6.0);
     ui.spacing_mut().item_spacing = egui::Vec2::splat(GAP);
     for row in 0..cards.cards.len().div_ceil(columns) {
         ui.horizontal(|ui| {
