@@ -27,12 +27,32 @@ pub struct LiveLearner {
     setup: LearnerSetup,
     training: bool,
     reveals: bool,
+    changes: Vec<Change>,
 }
+
+/// A change of the settings while it learned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Environment steps made by then.
+    pub env_steps: u64,
+    /// Keys with their old and new values.
+    pub what: String,
+    before: LearnerConfig,
+}
+
+/// Changes that can be undone.
+const MOST_CHANGES: usize = 64;
 
 impl LiveLearner {
     /// Starts a learner.
     pub fn start(setup: LearnerSetup) -> Self {
-        Self { handle: LearnerHandle::start(setup.clone()), setup, training: true, reveals: false }
+        Self {
+            handle: LearnerHandle::start(setup.clone()),
+            setup,
+            training: true,
+            reveals: false,
+            changes: Vec::new(),
+        }
     }
 
     /// Starts a learner that opens its device only when `go` is closed or speaks: two graphics
@@ -48,6 +68,7 @@ impl LiveLearner {
             setup,
             training: true,
             reveals: false,
+            changes: Vec::new(),
         }
     }
 
@@ -68,10 +89,28 @@ impl LiveLearner {
 
     /// Changes the configuration; one out of range is refused with a status message.
     pub fn set_config(&mut self, config: LearnerConfig) {
-        if config.validate().is_ok() {
-            self.setup.config = config.clone();
+        let what = differences(&self.setup.config, &config);
+        if config.validate().is_ok() && !what.is_empty() {
+            let env_steps = self.status().env_steps;
+            let before = std::mem::replace(&mut self.setup.config, config.clone());
+            self.changes.push(Change { env_steps, what, before });
+            let surplus = self.changes.len().saturating_sub(MOST_CHANGES);
+            self.changes.drain(..surplus);
         }
         self.handle.set_config(config);
+    }
+
+    /// What was changed since the agent began, oldest first.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Takes the last change back.
+    pub fn undo(&mut self) {
+        if let Some(change) = self.changes.pop() {
+            self.setup.config = change.before.clone();
+            self.handle.set_config(change.before);
+        }
     }
 
     /// Whether gradient steps are switched on.
@@ -124,7 +163,8 @@ impl LiveLearner {
     }
 
     /// Begins again with fresh networks.
-    pub fn reset(&self) {
+    pub fn reset(&mut self) {
+        self.changes.clear();
         self.handle.reset(self.setup.config.clone());
     }
 
@@ -133,6 +173,7 @@ impl LiveLearner {
     pub fn begin_anew(&mut self, config: LearnerConfig) {
         if config.validate().is_ok() {
             self.setup.config = config.clone();
+            self.changes.clear();
         }
         self.handle.reset(config);
     }
@@ -147,6 +188,31 @@ impl LiveLearner {
         self.handle.set_training(self.training);
         self.handle.set_reveal(self.reveals);
     }
+}
+
+/// Keys of `after` that differ from `before`, with both values.
+fn differences(before: &LearnerConfig, after: &LearnerConfig) -> String {
+    fn leaves(value: &serde_json::Value, path: &str, all: &mut Vec<(String, String)>) {
+        match value {
+            serde_json::Value::Object(fields) => fields.iter().for_each(|(key, value)| {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                leaves(value, &path, all);
+            }),
+            value => all.push((path.to_owned(), value.to_string())),
+        }
+    }
+    let of = |config: &LearnerConfig| {
+        let mut all = Vec::new();
+        leaves(&serde_json::to_value(config).unwrap_or_default(), "", &mut all);
+        leaves(&serde_json::to_value(&config.sac).unwrap_or_default(), "sac", &mut all);
+        all
+    };
+    let old: std::collections::BTreeMap<_, _> = of(before).into_iter().collect();
+    let changed = of(after).into_iter().filter_map(|(key, new)| {
+        let old = old.get(&key).map_or("none", String::as_str);
+        (old != new).then(|| format!("{key} {old} → {new}"))
+    });
+    changed.collect::<Vec<_>>().join(", ")
 }
 
 /// `[x, y]` points over time, thinned as they grow.
@@ -195,8 +261,8 @@ pub struct History {
     pub latest: Vec<EpisodeSummary>,
     /// The last episode of the watched arena's slots.
     pub watched: Option<EpisodeSummary>,
-    gradient_steps: u64,
-    failed: bool,
+    pub(crate) gradient_steps: u64,
+    pub(crate) failed: bool,
 }
 
 /// Feeds a [`LiveLearner`], which must be there, and keeps its [`History`].
@@ -263,5 +329,24 @@ pub fn remember(
         history.temperature.push(x, report.temperature);
         history.entropy.push(x, report.entropy);
         history.target_entropy.push(x, report.target_entropy);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_named_by_their_keys() {
+        let before = LearnerConfig::default();
+        let mut after = before.clone();
+        after.sac.gamma = 0.5;
+        after.batch_size = 7;
+        let named = differences(&before, &after);
+        assert!(
+            named.contains("batch_size 128 → 7") && named.contains("sac.gamma") && named.contains("→ 0.5"),
+            "{named}"
+        );
+        assert_eq!(differences(&before, &before), "");
     }
 }

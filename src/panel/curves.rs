@@ -1,11 +1,11 @@
 //! Curves: what the learner and its episodes have measured so far, as small plots.
 
 use bevy_egui::egui::{RichText, Ui, Vec2b, vec2};
-use egui_plot::{HoverPosition, Line, Plot, PlotPoints};
+use egui_plot::{HoverPosition, Line, Plot, PlotPoints, VLine};
 
 use super::theme::{faded, tone};
 use super::widgets::measure;
-use crate::agent::live::{History, Series};
+use crate::agent::live::{Change, History, Series};
 use crate::view::palette::{self, Tone};
 
 /// Points a curve is drawn with: about one for every pixel, no more.
@@ -27,7 +27,7 @@ impl Curve {
 }
 
 /// All plots.
-pub fn show(ui: &mut Ui, history: &History) {
+pub fn show(ui: &mut Ui, history: &History, changes: &[Change]) {
     let returns: Vec<[f64; 2]> = history.episode_return.0.iter().copied().collect();
     // A tenth of what there is: long enough to be calm, short enough to follow.
     let window = (returns.len() / 10).clamp(5, 100);
@@ -43,18 +43,21 @@ pub fn show(ui: &mut Ui, history: &History) {
         "Episode return",
         "Sum of rewards of one episode of a learning seat, without discount; bright: mean of recent episodes.",
         vec![raw, smooth],
+        changes,
     );
     plot(
         ui,
         "Critic loss",
         "Sum of both critics' squared errors against their soft targets, in squared reward; it need not fall.",
         vec![Curve::new("critic loss", &history.critic_loss, palette::ROSE)],
+        changes,
     );
     plot(
         ui,
         "Temperature",
         "Weight of entropy against reward, in reward per nat; learned so that entropy meets its target.",
         vec![Curve::new("temperature", &history.temperature, palette::AMBER)],
+        changes,
     );
     plot(
         ui,
@@ -64,18 +67,21 @@ pub fn show(ui: &mut Ui, history: &History) {
             Curve { faint: true, ..Curve::new("target", &history.target_entropy, palette::INK) },
             Curve::new("entropy", &history.entropy, palette::VIOLET),
         ],
+        changes,
     );
     plot(
         ui,
         "Gradient steps/s",
         "Updates of the networks per second of real time.",
         vec![Curve::new("gradient steps/s", &history.gradient_steps_per_second, palette::SKY)],
+        changes,
     );
     plot(
         ui,
         "Environment steps/s",
         "Agent steps recorded per second of real time, over all arenas.",
         vec![Curve::new("env steps/s", &history.env_steps_per_second, palette::SKY)],
+        changes,
     );
 }
 
@@ -96,11 +102,12 @@ pub fn expected(ui: &mut Ui, slot: usize, expected: &[f32], happened: &[f32]) {
                 curve("happened", happened, palette::INK, true),
                 curve("expected", expected, palette::AMBER, false),
             ],
+            &[],
         );
     });
 }
 
-fn plot(ui: &mut Ui, title: &str, explanation: &str, curves: Vec<Curve>) {
+fn plot(ui: &mut Ui, title: &str, explanation: &str, curves: Vec<Curve>, changes: &[Change]) {
     let main = curves.last();
     let last =
         main.and_then(|curve| curve.points.last()).map_or_else(|| "–".into(), |point| measure(point[1]));
@@ -143,6 +150,10 @@ fn plot(ui: &mut Ui, title: &str, explanation: &str, curves: Vec<Curve>) {
         .allow_axis_zoom_drag(false)
         .label_formatter(hover)
         .show(ui, |plot| {
+            for change in changes {
+                let line = VLine::new(change.what.as_str(), change.env_steps as f64);
+                plot.vline(line.color(faded(palette::AMBER, 0.5)).width(1.0));
+            }
             for curve in curves {
                 let stroke = if curve.faint { faded(curve.color, 0.3) } else { tone(curve.color) };
                 let width = if curve.faint { 1.0 } else { 1.6 };

@@ -6,11 +6,11 @@ use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
 
-use super::curves;
 use super::settings;
 use super::theme::tone;
 use super::tuning::{Edit, sliders};
 use super::widgets::{bar, chip, count, figure, folding, measure, row, section, toggle};
+use super::{curves, doctor};
 use crate::agent::live::{History, LiveLearner};
 use crate::learner::{DeviceChoice, Health, LearnerConfig, LearnerStatus};
 use crate::view::palette;
@@ -57,10 +57,20 @@ impl Learning<'_> {
         });
     }
 
+    /// What looks wrong, and what may help.
+    pub fn doctor(&mut self, ui: &mut Ui) {
+        let (Some(learner), Some(history)) = (&mut self.learner, &self.history) else { return };
+        let findings = doctor::examine(history, &learner.status(), learner.config());
+        if let Some(config) = doctor::show(ui, &findings) {
+            learner.set_config(config);
+        }
+    }
+
     /// Plots.
     pub fn curves(&mut self, ui: &mut Ui) {
         let Some(history) = &self.history else { return };
-        folding(ui, "Curves", true, |ui| curves::show(ui, history));
+        let changes = self.learner.as_deref().map_or(&[][..], LiveLearner::changes);
+        folding(ui, "Curves", true, |ui| curves::show(ui, history, changes));
     }
 
     /// The few values that are safe to change while it learns.
@@ -69,6 +79,14 @@ impl Learning<'_> {
         folding(ui, "Tuning", false, |ui| {
             let mut config = drafts.config.clone().unwrap_or_else(|| learner.config().clone());
             let measured = learner.status().measured().map(|report| report.temperature);
+            if let Some(change) = learner.changes().last() {
+                let explanation = format!("Takes back the last change: {}", change.what);
+                if ui.button("Undo").on_hover_text(explanation).clicked() {
+                    learner.undo();
+                    drafts.config = None;
+                    return;
+                }
+            }
             match sliders(ui, &mut config, measured) {
                 Edit::None => {}
                 // While a slider moves nothing is sent: the learner would only be kept busy.

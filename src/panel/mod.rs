@@ -3,6 +3,7 @@
 //! What is drawn in the worlds and what keys do is left to `view`; every section is a file.
 
 mod curves;
+mod doctor;
 mod hud;
 mod learning;
 mod mind;
@@ -90,6 +91,7 @@ fn show(
             egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
                 ui.set_max_width(WIDTH - 28.0);
                 learning.status(ui);
+                learning.doctor(ui);
                 playing.time(ui);
                 playing.thoughts(ui);
                 playing.players(ui);
