@@ -24,6 +24,8 @@ use crate::sim::worlds;
 use crate::sim::worlds::ball_box::{BallBox, Balls};
 use crate::sim::worlds::{WorldChoice, WorldError};
 use crate::sim::{self, SimConfig, SimPool};
+#[cfg(feature = "arcade")]
+pub use crate::view::screenshot::{ScreenshotRequest, Stroke};
 
 /// Arenas of an evaluation.
 const EVAL_ARENAS: usize = 20;
@@ -400,13 +402,24 @@ pub fn screenshot(
     config: RunConfig,
     world: &WorldChoice,
     resume: Option<PathBuf>,
-    path: PathBuf,
-    after: f32,
+    request: ScreenshotRequest,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    use crate::view::screenshot;
+    shoot(arcade_app(&config, world, None, resume)?, request)
+}
 
-    let mut app = arcade_app(&config, world, None, resume)?;
-    screenshot::plugin(&mut app, screenshot::ScreenshotRequest { path: path.clone(), after });
+/// Opens the title screen, saves what it shows after a while as a .png file and closes it.
+///
+/// # Errors
+/// As [`screenshot`].
+#[cfg(feature = "arcade")]
+pub fn title_screenshot(request: ScreenshotRequest) -> Result<(), Box<dyn std::error::Error>> {
+    shoot(title_app(title::Choice::default())?, request)
+}
+
+#[cfg(feature = "arcade")]
+fn shoot(mut app: App, request: ScreenshotRequest) -> Result<(), Box<dyn std::error::Error>> {
+    let path = request.path.clone();
+    crate::view::screenshot::plugin(&mut app, request);
     app.run();
     if std::fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
         Ok(())

@@ -181,17 +181,17 @@ impl RunArgs {
 fn play(args: &RunArgs) -> Result<(), Failure> {
     #[cfg(feature = "arcade")]
     if args.asks_for_the_title() {
-        return title::visit();
+        return match args.picture()? {
+            Some(request) => app::title_screenshot(request),
+            None => title::visit(),
+        };
     }
     let config = args.resolve()?;
     let world = app::world(&config)?;
     let out = args.resume.clone().or_else(|| args.out.clone());
     #[cfg(feature = "arcade")]
-    if let Some(path) = &args.screenshot {
-        if path.extension().is_none_or(|extension| extension != "png") {
-            return Err(format!("--screenshot {}: give a file that ends in .png", path.display()).into());
-        }
-        return app::screenshot(config, &world, args.resume.clone(), path.clone(), args.after);
+    if let Some(request) = args.picture()? {
+        return app::screenshot(config, &world, args.resume.clone(), request);
     }
     if !args.no_render {
         return match app::arcade(config, &world, out, args.resume.clone())? {

@@ -40,19 +40,21 @@ impl Drop for Display {
     }
 }
 
-fn shoot(display: &Display, env: &str) -> std::path::PathBuf {
+/// What the window shows that `arguments` open, as `name`.png.
+fn shoot(display: &Display, name: &str, arguments: &[&str]) -> std::path::PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("screenshots");
     std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join(format!("{env}.png"));
+    let path = folder.join(format!("{name}.png"));
     _ = std::fs::remove_file(&path);
     let output = Command::new(program())
-        .args(["--env", env, "--device", "cpu", "--after", "8", "--screenshot"])
+        .args(arguments)
+        .args(["--device", "cpu", "--screenshot"])
         .arg(&path)
         .env("DISPLAY", &display.name)
         .env_remove("WAYLAND_DISPLAY")
         .output()
         .unwrap();
-    assert!(output.status.success(), "{env}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     path
 }
 
@@ -67,15 +69,44 @@ fn pixels(path: &Path) -> (Vec<[u8; 3]>, usize) {
     (pixels, info.width as usize)
 }
 
+/// A display, or a line that says why there is none.
+fn display(number: u32) -> Option<Display> {
+    let driver = std::fs::read_dir("/usr/share/vulkan/icd.d").is_ok_and(|folder| folder.count() > 0);
+    let display = driver.then(|| Display::open(number)).flatten();
+    if display.is_none() {
+        println!("skipped: no Xvfb or no Vulkan driver here (Debian: xvfb, mesa-vulkan-drivers)");
+    }
+    display
+}
+
+/// Share of the pixels in the left `columns` that two pictures show differently.
+fn difference(a: &Path, b: &Path, columns: usize) -> f64 {
+    let ((a, width), (b, _)) = (pixels(a), pixels(b));
+    let seen = |index: &usize| index % width < columns;
+    let differ = (0..a.len()).filter(seen).filter(|&index| a[index] != b[index]).count();
+    differ as f64 / (0..a.len()).filter(seen).count() as f64
+}
+
+#[test]
+fn keys_turn_the_title_screen_and_the_map_of_values() {
+    let Some(display) = display(4918) else { return };
+    let title = shoot(&display, "title", &["--after", "3"]);
+    let turned = shoot(&display, "title-turned", &["--after", "3", "--press", "Right@1,Down@1.5"]);
+    let share = difference(&title, &turned, 1280);
+    assert!((0.002..0.3).contains(&share), "another card is lit: {share}");
+    // Paused from the start and never trained, two windows of one seed show the same; all that differs is the map.
+    let room = ["--env", "lava-room", "--arenas", "1", "--after", "6", "--press"];
+    let plain = shoot(&display, "room", &[&room[..], &["Space@0.2"]].concat());
+    let mapped = shoot(&display, "room-mapped", &[&room[..], &["Space@0.2,V@2"]].concat());
+    let share = difference(&plain, &mapped, 900);
+    assert!(share > 0.05, "no map is drawn: {share}");
+}
+
 #[test]
 fn every_world_and_the_panel_are_drawn() {
-    let driver = std::fs::read_dir("/usr/share/vulkan/icd.d").is_ok_and(|folder| folder.count() > 0);
-    let Some(display) = driver.then(|| Display::open(4917)).flatten() else {
-        println!("skipped: no Xvfb or no Vulkan driver here (Debian: xvfb, mesa-vulkan-drivers)");
-        return;
-    };
+    let Some(display) = display(4917) else { return };
     for env in names() {
-        let path = shoot(&display, env);
+        let path = shoot(&display, env, &["--env", env, "--after", "8"]);
         let (pixels, width) = pixels(&path);
         let height = pixels.len() / width;
         assert!(width >= 1000 && height >= 600, "{width} × {height}");

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+#[cfg(feature = "arcade")]
+use crate::app::{ScreenshotRequest, Stroke};
 use crate::learner::DeviceChoice;
 
 /// Physics worlds whose agents learn while you play.
@@ -57,6 +59,10 @@ pub(super) struct RunArgs {
     #[cfg(feature = "arcade")]
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, requires = "screenshot")]
     pub after: f32,
+    /// Keys to strike before the screenshot, e.g. V@20 for V after 20 seconds.
+    #[cfg(feature = "arcade")]
+    #[arg(long, value_name = "KEY@SECONDS", value_delimiter = ',', requires = "screenshot")]
+    pub press: Vec<Stroke>,
     /// Run folder to go on with.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "out"])]
     pub resume: Option<PathBuf>,
@@ -68,7 +74,16 @@ impl RunArgs {
     pub fn asks_for_the_title(&self) -> bool {
         let said =
             self.env.is_some() || self.level.is_some() || self.config.is_some() || self.resume.is_some();
-        !said && !self.no_render && self.screenshot.is_none()
+        !said && !self.no_render
+    }
+
+    /// The picture that is asked for.
+    pub fn picture(&self) -> Result<Option<ScreenshotRequest>, String> {
+        let Some(path) = self.screenshot.clone() else { return Ok(None) };
+        if path.extension().is_none_or(|extension| extension != "png") {
+            return Err(format!("--screenshot {}: give a file that ends in .png", path.display()));
+        }
+        Ok(Some(ScreenshotRequest { path, after: self.after, keys: self.press.clone() }))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Screenshots: saves what the window shows after a while and closes it. For documents and tests.
+//! Screenshots: saves what the window shows after a while and closes it; on the way it strikes keys as somebody would
+//! who sat before it. For documents and tests.
 
 use std::path::PathBuf;
 
@@ -12,11 +13,79 @@ pub struct ScreenshotRequest {
     pub path: PathBuf,
     /// Seconds after the first frame.
     pub after: f32,
+    /// Keys struck before that.
+    pub keys: Vec<Stroke>,
+}
+
+/// A key, and when it is struck.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stroke {
+    /// The key.
+    pub key: KeyCode,
+    /// Seconds after the first frame.
+    pub after: f32,
+}
+
+impl std::str::FromStr for Stroke {
+    type Err = String;
+
+    /// `KEY@SECONDS`, such as `V@20` or `Enter@1.5`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text}: give a key and seconds, such as V@20 or Enter@1.5");
+        let (key, after) = text.split_once('@').ok_or_else(wrong)?;
+        let after =
+            after.parse().ok().filter(|after: &f32| (0.0..=3600.0).contains(after)).ok_or_else(wrong)?;
+        let named = [
+            ("Enter", KeyCode::Enter),
+            ("Escape", KeyCode::Escape),
+            ("Space", KeyCode::Space),
+            ("Tab", KeyCode::Tab),
+            ("Up", KeyCode::ArrowUp),
+            ("Down", KeyCode::ArrowDown),
+            ("Left", KeyCode::ArrowLeft),
+            ("Right", KeyCode::ArrowRight),
+            ("M", KeyCode::KeyM),
+            ("Q", KeyCode::KeyQ),
+            ("T", KeyCode::KeyT),
+            ("V", KeyCode::KeyV),
+            ("Y", KeyCode::KeyY),
+            ("Z", KeyCode::KeyZ),
+            ("1", KeyCode::Digit1),
+            ("2", KeyCode::Digit2),
+            ("3", KeyCode::Digit3),
+        ];
+        let key = named.iter().find(|(name, _)| *name == key).ok_or_else(|| {
+            let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
+            format!("{text}: no such key here; there are {}", names.join(", "))
+        })?;
+        Ok(Self { key: key.1, after })
+    }
 }
 
 /// Takes one screenshot of the window and ends the program.
 pub fn plugin(app: &mut App, request: ScreenshotRequest) {
-    app.insert_resource(request).add_systems(Update, (take, leave));
+    app.insert_resource(request)
+        .init_resource::<ButtonInput<KeyCode>>()
+        .add_systems(PreUpdate, strike.after(bevy::input::InputSystems))
+        .add_systems(Update, (take, leave));
+}
+
+/// Presses what is due, and lets go of it a frame later.
+fn strike(
+    mut request: ResMut<ScreenshotRequest>,
+    mut keyboard: ResMut<ButtonInput<KeyCode>>,
+    time: Res<Time<Real>>,
+    mut held: Local<Vec<KeyCode>>,
+) {
+    held.drain(..).for_each(|key| keyboard.release(key));
+    let now = time.elapsed_secs();
+    request.keys.retain(|stroke| {
+        if stroke.after <= now {
+            keyboard.press(stroke.key);
+            held.push(stroke.key);
+        }
+        stroke.after > now
+    });
 }
 
 fn take(
@@ -42,5 +111,19 @@ struct Captured;
 fn leave(captured: Option<Res<Captured>>, mut exit: MessageWriter<AppExit>) {
     if captured.is_some() {
         exit.write(AppExit::Success);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strokes_are_read_and_wrong_ones_explained() {
+        assert_eq!("V@20".parse(), Ok(Stroke { key: KeyCode::KeyV, after: 20.0 }));
+        for wrong in ["V", "V@soon", "Hyper@3", "V@-1"] {
+            let error = wrong.parse::<Stroke>().unwrap_err();
+            assert!(error.starts_with(wrong) && error.lines().count() == 1, "{error}");
+        }
     }
 }
