@@ -144,6 +144,9 @@ pub fn sweep(
         let made = || -> Result<Summary, Box<dyn std::error::Error>> {
             let world = world(&job.config)?;
             let resume = job.resume.then(|| job.out.clone());
+            if resume.is_none() {
+                job.begin_anew();
+            }
             Ok(train(job.config.clone(), &world, Some(job.out.clone()), resume, stop.clone(), true)?)
         };
         made().map_err(|error| error.to_string())

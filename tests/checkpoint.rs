@@ -102,3 +102,23 @@ fn a_bad_checkpoint_is_one_clear_line_and_changes_nothing() {
     let text = Checkpoint::open(folder.path()).unwrap_err().to_string();
     assert!(text.contains("no checkpoint there"), "{text}");
 }
+
+#[test]
+fn a_sweep_makes_a_run_anew_that_was_cut_off_before_its_first_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sweep.toml");
+    let text = "env = \"cartpole\"\nseeds = [1]\nset = [\"steps=600\", \"run.eval_episodes=0\", \"device=cpu\"]\n\
+                [[variant]]\nname = \"short\"\n";
+    std::fs::write(&file, text).unwrap();
+    let sweep = entropy_arcade::run::sweep::Sweep::load(&file).unwrap();
+    let out = folder.path().join("out");
+    let job = sweep.jobs(&out).unwrap().remove(0);
+    std::fs::create_dir_all(&job.out).unwrap();
+    std::fs::write(job.out.join("config.toml"), job.config.to_toml()).unwrap();
+    std::fs::write(job.out.join("metrics.jsonl"), "{\"env_steps\":1}\n").unwrap();
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    entropy_arcade::app::sweep(&sweep, &out, 1, &stop).unwrap();
+    let metrics = std::fs::read_to_string(job.out.join("metrics.jsonl")).unwrap();
+    assert!(!metrics.starts_with("{\"env_steps\":1}"), "{metrics}");
+    assert!(sweep.jobs(&out).unwrap()[0].finished.is_some());
+}

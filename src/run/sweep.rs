@@ -90,6 +90,15 @@ pub struct Job {
     pub finished: Option<Summary>,
 }
 
+impl Job {
+    /// Forgets what a run has written that was cut off before its first checkpoint, so that it can begin anew.
+    pub fn begin_anew(&self) {
+        for lines in ["metrics.jsonl", "episodes.jsonl"] {
+            _ = std::fs::remove_file(self.out.join(lines));
+        }
+    }
+}
+
 /// A line of `results.jsonl`.
 #[derive(Serialize)]
 struct Line<'a> {
