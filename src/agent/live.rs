@@ -270,7 +270,7 @@ pub struct LivePlugin;
 
 impl Plugin for LivePlugin {
     fn build(&self, app: &mut App) {
-        app.add_plugins(super::mind::plugin)
+        app.add_plugins((super::mind::plugin, super::sight::plugin))
             .init_resource::<History>()
             .add_systems(SimTick, feed.in_set(SimSystems::Last))
             .add_systems(Update, remember);

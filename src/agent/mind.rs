@@ -21,6 +21,8 @@ pub struct Insight {
     pub values: bool,
     /// What it expects of every place.
     pub map: bool,
+    /// What it sees, and what of that matters.
+    pub sight: bool,
 }
 
 /// What the watched agent expects. Everything is empty until asked for by [`Insight`].

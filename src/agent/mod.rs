@@ -11,6 +11,7 @@ pub mod mind;
 mod record;
 mod roster;
 mod select;
+pub mod sight;
 
 use bevy::prelude::*;
 

@@ -1,7 +1,6 @@
 //! From the title screen to a world and back. A process can open one window system connection, so every screen is a
 //! process of its own: this one becomes the next.
 
-use std::ffi::OsString;
 use std::process::Command;
 
 use super::Failure;
@@ -13,7 +12,7 @@ const GIVEN: &str = "ENTROPY_ARCADE_ARGUMENTS";
 #[cfg(feature = "arcade")]
 pub(super) fn visit() -> Result<(), Failure> {
     let Some(chosen) = crate::app::title()? else { return Ok(()) };
-    let given: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let given: Vec<_> = std::env::args_os().skip(1).collect();
     let mut command = Command::new(std::env::current_exe()?);
     command.env(GIVEN, given.len().to_string()).args(given);
     if let Some(session) = chosen.session {

@@ -33,6 +33,10 @@ pub(super) fn show(
                     "Paints what the agent expects of every place it might stand at, brighter is better, and draws \
                      what it would do there. Where there are cells. Key: V",
                 );
+                ui.checkbox(&mut insight.sight, "sight").on_hover_text(
+                    "Adds what the agent sees, number by number and plane by plane, and how much each part of it \
+                     matters to what it does now.",
+                );
             });
         }
         for (slot, thought) in thoughts.iter().enumerate() {

@@ -9,6 +9,7 @@ mod learning;
 mod mind;
 mod playing;
 mod settings;
+mod sight;
 mod theme;
 pub mod title;
 mod tuning;

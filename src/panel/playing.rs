@@ -6,10 +6,11 @@ use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
 
-use super::mind;
 use super::theme::tone;
 use super::widgets::{row, section};
+use super::{mind, sight};
 use crate::agent::mind::{Insight, Mind};
+use crate::agent::sight::Sights;
 use crate::agent::{Casting, Controller, FrozenPolicies, Thoughts};
 use crate::sim::SimConfig;
 use crate::sim::arena::{EnvironmentHooks, Spec};
@@ -39,6 +40,7 @@ pub(super) struct Playing<'w, 's> {
     thoughts: Option<Res<'w, Thoughts>>,
     mind: Option<Res<'w, Mind>>,
     insight: Option<ResMut<'w, Insight>>,
+    sights: Option<Res<'w, Sights>>,
     drafts: ResMut<'w, Drafts>,
 }
 
@@ -128,6 +130,9 @@ impl Playing<'_, '_> {
         let (Some(thoughts), Some(casting)) = (&self.thoughts, &self.casting) else { return };
         let mut insight = self.insight.as_deref().copied();
         mind::show(ui, &self.spec, thoughts, casting, self.mind.as_deref(), insight.as_mut());
+        if let Some(sights) = &self.sights {
+            sight::show(ui, &self.spec, sights);
+        }
         // Written only on change: the learner is told of every news.
         if let (Some(kept), Some(insight)) = (&mut self.insight, insight) {
             kept.set_if_neq(insight);
