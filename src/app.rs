@@ -319,10 +319,10 @@ pub fn title() -> Result<Option<title::Chosen>, Box<dyn std::error::Error>> {
     }
 }
 
-/// The title screen's app, for [`title`] and for tests that drive it themselves.
+/// The title screen's app, for [`title()`] and for tests that drive it themselves.
 ///
 /// # Errors
-/// As [`title`].
+/// As [`title()`].
 #[cfg(feature = "arcade")]
 pub fn title_app(choice: title::Choice) -> Result<App, Box<dyn std::error::Error>> {
     crate::view::display::check()?;
