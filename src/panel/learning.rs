@@ -209,14 +209,17 @@ fn figures(ui: &mut Ui, status: &LearnerStatus, history: Option<&History>) {
         figure(ui, &count(status.replay_len as f64), &replay);
         bar(ui, 90.0, share, palette::SKY).on_hover_text(&replay);
     });
-    let Some(report) = status.measured() else { return };
+    // Lines that are there from the start do not push others away from under the mouse.
+    let report = status.measured();
     row(ui, "gradient norm", "Length of the gradient before clipping; it should not keep growing.", |ui| {
+        let Some(report) = &report else { return figure(ui, "–", "Nothing has been measured yet.") };
         figure(ui, &format!("{} critic", measure(report.critic_gradient_norm.into())), "Mean over critics.");
         figure(ui, &format!("{} actor", measure(report.actor_gradient_norm.into())), "Of the actor.");
     });
     let explanation = "Mean difference of both critics about the actions taken: what they do not know yet.";
     row(ui, "twins apart", explanation, |ui| {
-        figure(ui, &measure(report.twin_disagreement.into()), explanation);
+        let apart = report.as_ref().map_or("–".into(), |report| measure(report.twin_disagreement.into()));
+        figure(ui, &apart, explanation);
     });
 }
 
