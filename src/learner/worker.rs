@@ -139,8 +139,9 @@ impl Worker {
                 self.tell(None, None);
             }
             Command::Reveal(on) => {
-                self.reveals = on;
-                self.publish()?;
+                if std::mem::replace(&mut self.reveals, on) != on {
+                    self.publish()?;
+                }
             }
             Command::Configure(config) => {
                 let message = match self.learner.set_config((*config).clone()) {

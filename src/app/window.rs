@@ -1,0 +1,190 @@
+//! What has a window: the title screen, the arcade, its pictures and its frame benchmark.
+
+use std::path::PathBuf;
+
+use bevy::prelude::*;
+
+use super::{Left, casting, learner_setup, simulation};
+use crate::config::RunConfig;
+use crate::mdp::Stream;
+use crate::panel::title;
+use crate::sim::worlds::{self, WorldChoice, WorldError};
+use crate::sim::{self, SimConfig};
+use crate::view::screenshot::ScreenshotRequest;
+
+/// Opens the title screen; what was chosen there, if anything was.
+///
+/// # Errors
+/// One line when nothing can be drawn on.
+pub fn title() -> Result<Option<title::Chosen>, Box<dyn std::error::Error>> {
+    let choice = title::Choice::default();
+    let mut app = title_app(choice.clone())?;
+    match app.run() {
+        AppExit::Success => Ok(choice.0.lock().map_or(None, |mut chosen| chosen.take())),
+        AppExit::Error(code) => Err(format!("the window closed with code {code}").into()),
+    }
+}
+
+/// The title screen's app, for [`title()`] and for tests that drive it themselves.
+///
+/// # Errors
+/// As [`title()`].
+pub fn title_app(choice: title::Choice) -> Result<App, Box<dyn std::error::Error>> {
+    crate::view::display::check()?;
+    let cards = worlds::names().map(|name| {
+        let kept = crate::run::live::sessions(name).into_iter().rev();
+        let session = kept.into_iter().find(|session| session.join("checkpoint/latest").is_file());
+        let picture = crate::view::pictures::of(name);
+        let levels = crate::sim::level::shipped_levels(name);
+        Ok(title::Card { spec: WorldChoice::new(name, None)?.spec(), levels, picture, session })
+    });
+    let cards = cards.collect::<Result<_, WorldError>>()?;
+    let mut app = App::new();
+    app.add_plugins(crate::view::window_plugins("worlds"));
+    title::plugin(&mut app, cards, choice);
+    Ok(app)
+}
+
+/// Opens the arcade: a window in which an agent learns while people watch and play.
+///
+/// # Errors
+/// One line when the run's folder cannot be made or nothing can be drawn on.
+pub fn arcade(
+    config: RunConfig,
+    world: &WorldChoice,
+    out: Option<PathBuf>,
+    resume: Option<PathBuf>,
+) -> Result<Left, Box<dyn std::error::Error>> {
+    // Without a folder of its own a session is kept in the user's data folder.
+    let out = out.or_else(|| crate::run::live::session_folder(&config.env));
+    // Bevy's own handler gives way to signals that whoever started the program had ignored, as shells do for
+    // what runs in the background; a session is saved however it is ended.
+    ctrlc::set_handler(bevy::app::TerminalCtrlCHandlerPlugin::gracefully_exit)?;
+    let mut app = arcade_app(&config, world, out, resume)?;
+    match app.run() {
+        AppExit::Success => Ok(Left::Closed),
+        AppExit::Error(code) if code.get() == crate::view::input::HOME => Ok(Left::Home),
+        // Ctrl-C: asked for, and everything has been saved.
+        AppExit::Error(code) if code.get() == 130 => Ok(Left::Closed),
+        AppExit::Error(code) => Err(format!("the window closed with code {code}").into()),
+    }
+}
+
+/// Opens the arcade, measures its frames with training on and off, prints JSON lines and closes it.
+///
+/// # Errors
+/// As [`arcade`].
+pub fn bench_frames(
+    config: RunConfig,
+    world: &WorldChoice,
+    rounds: usize,
+    stretch: f32,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut app = arcade_app(&config, world, None, None)?;
+    let work = format!("{}, {} arenas, window", config.env, config.arenas);
+    crate::run::frames::plugin(
+        &mut app,
+        crate::run::frames::FrameBench { work, warm_up: 15.0, stretch, rounds },
+    );
+    app.run();
+    Ok(())
+}
+
+/// Opens the arcade, saves what it shows after a while as a .png file and closes it.
+///
+/// # Errors
+/// As [`arcade`], and when the file was not written.
+pub fn screenshot(
+    config: RunConfig,
+    world: &WorldChoice,
+    resume: Option<PathBuf>,
+    request: ScreenshotRequest,
+) -> Result<(), Box<dyn std::error::Error>> {
+    shoot(arcade_app(&config, world, None, resume)?, request)
+}
+
+/// Opens the title screen, saves what it shows after a while as a .png file and closes it.
+///
+/// # Errors
+/// As [`screenshot`].
+pub fn title_screenshot(request: ScreenshotRequest) -> Result<(), Box<dyn std::error::Error>> {
+    shoot(title_app(title::Choice::default())?, request)
+}
+
+fn shoot(mut app: App, request: ScreenshotRequest) -> Result<(), Box<dyn std::error::Error>> {
+    let path = request.path.clone();
+    crate::view::screenshot::plugin(&mut app, request);
+    app.run();
+    if std::fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
+        Ok(())
+    } else {
+        Err(format!("{}: not written; check the folder", path.display()).into())
+    }
+}
+
+/// The arcade's app, for [`arcade`] and for tests that drive it themselves.
+///
+/// # Errors
+/// As [`arcade`].
+pub fn arcade_app(
+    config: &RunConfig,
+    world: &WorldChoice,
+    out: Option<PathBuf>,
+    resume: Option<PathBuf>,
+) -> Result<App, Box<dyn std::error::Error>> {
+    use crate::agent::Replay;
+    use crate::agent::{LiveLearner, LivePlugin};
+    use crate::learner::checkpoint::Checkpoint;
+    use crate::run::RunFolder;
+    use crate::run::live::{self, LiveRun};
+    use crate::{panel, view};
+    use bevy::ecs::schedule::{ScheduleLabel as _, SingleThreadedExecutor};
+
+    view::display::check()?;
+    let spec = world.spec();
+    let folder = match &out {
+        Some(out) if resume.as_ref() == Some(out) => Some(RunFolder::resume(out, &config.to_toml(), None)?),
+        Some(out) => Some(RunFolder::create(out, &config.to_toml())?),
+        None => None,
+    };
+    let checkpoints = out.map(|out| out.join("checkpoint"));
+    // Read here as well, so that a bad checkpoint is an error at the start and not a failed learner.
+    let resumed = resume.as_deref().map(Checkpoint::open).transpose()?;
+    if let Some(checkpoint) = &resumed {
+        checkpoint.check_spec(&spec)?;
+    }
+    let (window_is_up, go) = crossbeam_channel::bounded::<()>(1);
+    let mut setup = learner_setup(config, world, checkpoints, resume);
+    setup.config.gradient_steps_per_env_step = config.learner.live_gradient_steps_per_env_step;
+    let learner = LiveLearner::start_after(setup, go);
+    let mut app = App::new();
+    app.add_plugins(view::window_plugins(&spec.name));
+    let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
+    // A watched simulation is a small part of a frame: the other cores are for the learner and the renderer.
+    let threads = config.run.sim_threads.max(1);
+    simulation(&mut app, world, sim, casting(config, &spec), learner.policy(), threads);
+    app.insert_resource(learner)
+        .init_resource::<sim::pace::Pace>()
+        .add_plugins(LivePlugin)
+        .add_systems(Startup, move || _ = window_is_up.try_send(()))
+        .add_systems(Update, sim::pace::drive)
+        .add_plugins((view::plugin, panel::plugin));
+    if let Some(checkpoint) = resumed {
+        app.world_mut().resource_mut::<Replay>().env_steps = checkpoint.manifest.counters.env_steps;
+    }
+    // A level that is a file of its own can be edited while it is played.
+    if let Some(path) = config.level.as_ref().filter(|path| path.is_file()) {
+        sim::worlds::rooms::reload::plugin(&mut app, path.clone());
+    }
+    if let Some(folder) = folder {
+        live::plugin(&mut app, LiveRun::new(folder, &config.env, config.seed));
+    }
+    // On few cores, handing a frame's small systems to other threads costs more than they do.
+    for schedule in [First.intern(), PreUpdate.intern(), Update.intern(), PostUpdate.intern(), Last.intern()]
+    {
+        app.edit_schedule(schedule, |schedule| {
+            schedule.set_executor(SingleThreadedExecutor::new());
+        });
+    }
+    Ok(app)
+}
