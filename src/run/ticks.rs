@@ -15,13 +15,14 @@ use crate::sim::{Arena, Shown, SimPool, SimSystems, SimTick, TickClock, run_agen
 
 /// Microseconds an arena's tick takes when an app is as `undo` leaves it, one line a way, measured in turn.
 pub fn savings(make: &dyn Fn() -> App, runs: usize, seconds: f64, name: &str) -> Vec<Line> {
-    let ways: [(&str, fn(&mut App)); 6] = [
+    let ways: [(&str, fn(&mut App)); 7] = [
         ("as shipped", |_| {}),
         ("on one thread", |app| _ = app.insert_resource(SimPool::new(1))),
         ("one tick at a time", |_| {}),
         ("systems handed to threads", hand_out_systems),
         ("transforms of every arena, propagated", show_everything),
-        ("ticks made in which nothing moves", never_rest),
+        ("ticks made in which nothing moves", |app| set_rest(app, Rest::new(false))),
+        ("every tick in full", |app| set_rest(app, Rest::never())),
     ];
     let mut apps = ways.map(|(way, undo)| {
         let mut app = make();
@@ -85,7 +86,8 @@ fn show_everything(app: &mut App) {
     );
 }
 
-fn never_rest(app: &mut App) {
+/// Decides which ticks of all arenas are left out.
+pub(super) fn set_rest(app: &mut App, wanted: Rest) {
     let mut rests = app.world_mut().query::<&mut Rest>();
-    rests.iter_mut(app.world_mut()).for_each(|mut rest| *rest = Rest::new(false));
+    rests.iter_mut(app.world_mut()).for_each(|mut rest| *rest = wanted);
 }

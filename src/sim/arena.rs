@@ -42,6 +42,10 @@ pub struct Spec(pub EnvironmentSpec);
 #[derive(Resource, Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caption(pub Option<String>);
 
+/// While it is there, episodes of all arenas begin alike: who is first waits for the others.
+#[derive(Resource, Debug, Clone, Copy, Default)]
+pub struct SameStart;
+
 /// One arena: its bodies, its luck and the open episode.
 #[derive(Component)]
 pub struct Arena {
@@ -55,9 +59,15 @@ pub struct Arena {
     log: Vec<u16>,
     steps: u32,
     overridden: bool,
+    waits: bool,
 }
 
 impl Arena {
+    /// Whether its episode has ended and the next one waits for other arenas, see [`SameStart`].
+    pub fn waits(&self) -> bool {
+        self.waits
+    }
+
     /// Agent steps made in the open episode.
     pub fn steps(&self) -> u32 {
         self.steps
@@ -182,7 +192,8 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             }
             entities.push(entity.id());
         }
-        let rng = rng(config.seed, config.stream, index as u64);
+        let number = if world.contains_resource::<SameStart>() { 0 } else { index as u64 };
+        let rng = rng(config.seed, config.stream, number);
         let arena = Arena {
             index,
             entities,
@@ -192,6 +203,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             log: Vec::new(),
             steps: 0,
             overridden: false,
+            waits: false,
         };
         world.entity_mut(context).insert((state, Seats::new(index, &spec), arena));
     }
@@ -257,6 +269,7 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
         arena.log.clear();
         arena.steps = 0;
         arena.overridden = false;
+        arena.waits = false;
         if let Some((context, pristine)) = &mut self.physics {
             pristine.restore(context, &mut self.bodies);
         }
@@ -268,6 +281,9 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
     /// arena stands still until the step is over.
     fn play(&mut self, layout: &E::Layout, spec: &EnvironmentSpec, phases: Range<u32>) {
         let (arena, seats) = (&mut *self.arena, &mut *self.seats);
+        if arena.waits {
+            return;
+        }
         if phases.start == 0 {
             arena.steps += 1;
             arena.log.extend(seats.actions.iter().map(|action| action.index() as u16));
@@ -278,8 +294,9 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
             }
             let mut parts = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
             self.state.apply(layout, &mut parts, &seats.actions, phase);
+            let unhindered = self.state.unhindered(layout, &parts);
             if let Some((context, _)) = &mut self.physics {
-                context.step(&mut self.bodies, spec.tick_seconds);
+                context.step(&mut self.bodies, &arena.handles, unhindered, spec.tick_seconds);
             }
             let mut parts = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
             let Seats { rewards, end, outcomes, .. } = &mut *seats;
@@ -339,7 +356,31 @@ fn play<E: Environment>(
     }
 }
 
-fn reset<E: Environment>(layout: Res<E::Layout>, pool: Res<SimPool>, mut arenas: Query<ArenaParts<E>>) {
+fn reset<E: Environment>(
+    layout: Res<E::Layout>,
+    pool: Res<SimPool>,
+    same: Option<Res<SameStart>>,
+    mut arenas: Query<ArenaParts<E>>,
+) {
+    if same.is_some() {
+        for mut parts in &mut arenas {
+            parts.arena.waits |= parts.seats.end.is_some();
+        }
+        let Some(rng) =
+            arenas.iter().find(|parts| parts.arena.index == 0).map(|parts| parts.arena.rng.clone())
+        else {
+            return;
+        };
+        if arenas.iter().all(|parts| parts.arena.waits) {
+            for mut parts in &mut arenas {
+                parts.arena.rng = rng.clone();
+                parts.seats.begins = true;
+                parts.begin_episode(&layout);
+                parts.write_observations(&layout);
+            }
+        }
+        return;
+    }
     let ended = arenas.iter_mut().filter(|parts| parts.seats.end.is_some());
     pool.for_each(ended, |mut parts| {
         parts.begin_episode(&layout);

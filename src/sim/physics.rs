@@ -13,9 +13,10 @@ use bevy_rapier2d::plugin::context::{
 };
 use bevy_rapier2d::prelude::{RapierConfiguration, TimestepMode};
 use bevy_rapier2d::rapier::dynamics::{
-    ImpulseJointSet, IslandManager, MultibodyJointSet, RigidBody, RigidBodySet,
+    ImpulseJointSet, IslandManager, MultibodyJointSet, RigidBody, RigidBodyHandle, RigidBodySet,
 };
 use bevy_rapier2d::rapier::geometry::{ColliderSet, DefaultBroadPhase, NarrowPhase};
+use bevy_rapier2d::rapier::math::Rotation;
 use bevy_rapier2d::rapier::pipeline::PhysicsPipeline;
 
 /// Below this many arenas, handing work to other threads costs more than it brings.
@@ -105,9 +106,20 @@ pub struct Context {
 }
 
 impl ContextItem<'_, '_> {
-    /// Steps this context and its `bodies` by `dt` seconds, unless they are at rest and may be left there.
-    pub fn step(&mut self, bodies: &mut RapierRigidBodySet, dt: f32) {
+    /// Steps this context and its `bodies` by `dt` seconds, unless they are at rest and may be left there. Where
+    /// they are `unhindered`, nothing is to be searched or solved: `handles` go on as their velocities say.
+    pub fn step(
+        &mut self,
+        bodies: &mut RapierRigidBodySet,
+        handles: &[RigidBodyHandle],
+        unhindered: bool,
+        dt: f32,
+    ) {
         if self.rest.lasts(&bodies.bodies) {
+            return;
+        }
+        if unhindered && !self.rest.in_full && self.configuration.gravity == Vec2::ZERO {
+            go_on(&mut bodies.bodies, handles, dt);
             return;
         }
         self.simulation.step_simulation(
@@ -125,14 +137,41 @@ impl ContextItem<'_, '_> {
     }
 }
 
+/// Moves bodies as rapier does where no contact, joint or force acts.
+fn go_on(bodies: &mut RigidBodySet, handles: &[RigidBodyHandle], dt: f32) {
+    for &handle in handles {
+        let moves = |body: &&RigidBody| {
+            !body.is_fixed() && body.is_enabled() && (body.linvel() != Vec2::ZERO || body.angvel() != 0.0)
+        };
+        let Some(body) = bodies.get(handle).filter(moves) else { continue };
+        let (linear, angular) = (body.linvel(), body.angvel());
+        let position = body.translation() + linear * dt;
+        let rotation = *body.rotation() * Rotation::from_angle(angular * dt);
+        let slower =
+            [body.linear_damping(), body.angular_damping()].map(|damping| 1.0 / (1.0 + dt * damping));
+        let body = &mut bodies[handle];
+        body.set_translation(position, true);
+        if angular != 0.0 {
+            body.set_rotation(rotation, true);
+            body.set_angvel(angular * slower[1], true);
+        }
+        if !body.is_kinematic() {
+            body.set_linvel(linear * slower[0], true);
+        }
+    }
+}
+
 /// Units/s and rad/s below which a body stands still.
 const STILL: f32 = 1e-3;
 
-/// Whether an arena's bodies are at rest: where nothing pulls on them, a tick of such an arena changes nothing.
+/// Which ticks of an arena need not be made in full: those in which its bodies are at rest, where nothing pulls on
+/// them, and those in which they cannot touch.
 #[derive(Component, Debug, Clone, Copy)]
 pub struct Rest {
     /// Whether ticks at rest are left out at all.
     leaves_out: bool,
+    /// Whether ticks without contacts are made in full all the same.
+    in_full: bool,
     /// Whether everything stood still in the tick before, whose contacts have settled since.
     settled: bool,
 }
@@ -140,7 +179,12 @@ pub struct Rest {
 impl Rest {
     /// Ticks at rest are left out (`true`) or made like all others.
     pub fn new(leaves_out: bool) -> Self {
-        Self { leaves_out, settled: false }
+        Self { leaves_out, in_full: false, settled: false }
+    }
+
+    /// Every tick is made in full: to measure what is saved, and to hold worlds to what they say of their ticks.
+    pub fn never() -> Self {
+        Self { leaves_out: false, in_full: true, settled: false }
     }
 
     fn lasts(&mut self, bodies: &RigidBodySet) -> bool {

@@ -181,6 +181,16 @@ impl Environment for BrickBreaker {
         self.before = bodies.velocity(BALL);
     }
 
+    fn unhindered(&self, _rules: &Rules, bodies: &Bodies) -> bool {
+        let lowest = self.standing.iter().rposition(|standing| *standing);
+        let lowest = lowest.map_or(COURT.y, |index| brick(index).y - BRICK_HALF.y);
+        let clear = BALL_RADIUS + TOUCHING;
+        let ball = bodies.position(BALL);
+        [ball, ball + bodies.velocity(BALL) * TICK_SECONDS].into_iter().all(|ball| {
+            ball.x.abs() < COURT.x - clear && ball.y > PADDLE_Y + clear && ball.y < lowest - clear
+        })
+    }
+
     fn judge(
         &mut self,
         _rules: &Rules,

@@ -25,6 +25,8 @@ const SPEED_UP: f32 = 1.05;
 const POINT: f32 = 1.0;
 const TOUCH: f32 = 0.1;
 const TICK_SECONDS: f32 = 1.0 / 30.0;
+/// Farther from everything than this the ball touches nothing: what the solver leaves between two bodies.
+const TOUCHING: f32 = 0.08;
 
 const BALL: usize = 0;
 const PADDLES: [usize; 2] = [1, 2];
@@ -166,6 +168,12 @@ impl Environment for PaddleDuel {
             bodies.set_velocity(paddle, Vec2::new(0.0, speed));
         }
         self.heading = bodies.velocity(BALL).x.signum();
+    }
+
+    fn unhindered(&self, _court: &Court, bodies: &Bodies) -> bool {
+        let clear = Vec2::new(PADDLE_X, COURT.y) - BALL_RADIUS - TOUCHING;
+        let ball = bodies.position(BALL);
+        [ball, ball + bodies.velocity(BALL) * TICK_SECONDS].iter().all(|ball| ball.abs().cmplt(clear).all())
     }
 
     fn judge(

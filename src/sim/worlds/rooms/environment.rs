@@ -152,6 +152,32 @@ impl Environment for Room {
         }
     }
 
+    fn unhindered(&self, rooms: &Rooms, bodies: &Bodies) -> bool {
+        let crates = (0..self.sunk.len()).filter(|&index| !self.sunk[index]);
+        let mut crates = crates.map(|index| rooms.crate_body(index));
+        let players = 0..rooms.players();
+        // Whoever keeps to the middle of the cells it was let into meets no wall.
+        let kept = players.clone().all(|slot| {
+            let way = self.walkers[slot].target - bodies.position(slot);
+            way.abs().min_element() < OFF_THE_MIDDLE
+        });
+        let after = |slot: usize| bodies.position(slot) + bodies.velocity(slot) * TICK_SECONDS;
+        let apart = |slot: usize, body: usize, reach: f32| {
+            let place = bodies.position(body);
+            let gap = |from: Vec2| (from - place).abs().max_element();
+            gap(bodies.position(slot)).min(gap(after(slot))) > reach + SOLVERS_GAP
+        };
+        let pace = WALK_SPEED * TICK_SECONDS;
+        let meets = |slot: usize| {
+            players.clone().any(|other| other < slot && !apart(slot, other, 2.0 * WALKER_RADIUS + pace))
+        };
+        kept && !players.clone().any(meets)
+            && crates.all(|body| {
+                bodies.coasts(body) < SOLVERS_GAP
+                    && players.clone().all(|slot| apart(slot, body, WALKER_RADIUS + CRATE_HALF))
+            })
+    }
+
     fn judge(
         &mut self,
         rooms: &Rooms,

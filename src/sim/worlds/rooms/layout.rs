@@ -40,6 +40,12 @@ pub struct RoomPlan {
     pub patrols: Vec<Patrol>,
     /// Whether there is ice.
     pub icy: bool,
+    /// Whether there are gates.
+    pub gated: bool,
+    /// Goals, row by row.
+    pub goals: Vec<Place>,
+    /// Number of marks.
+    pub marks: usize,
     /// What an observation holds before anything moves: `[planes, height, width]`.
     pub still: Vec<u8>,
     /// Made when it is first asked for: few runs need it.
@@ -164,8 +170,18 @@ impl RoomPlan {
             }
         }
         let patrols = level.hazards.iter().map(|&(ahead, place)| Patrol::new(&level, ahead, place)).collect();
-        let icy = level.cells.contains(&Cell::Ice);
-        Self { walls: walls(&level), barriers, patrols, icy, still, level, guide: OnceLock::new() }
+        Self {
+            walls: walls(&level),
+            barriers,
+            patrols,
+            icy: level.cells.contains(&Cell::Ice),
+            gated: level.cells.contains(&Cell::Gate),
+            goals: level.places(|cell| cell == Cell::Goal).collect(),
+            marks: level.places(|cell| cell == Cell::Mark).count(),
+            still,
+            level,
+            guide: OnceLock::new(),
+        }
     }
 
     /// What to push next, where crates answer pushes like this; `None` for levels that are not searched.

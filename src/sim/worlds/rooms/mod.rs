@@ -50,6 +50,10 @@ pub(super) const STANDS: f32 = 0.35;
 pub const SETTLED: f32 = 0.3;
 /// How near somebody must be to an open gate, in cells in x and in y, to hold it open.
 const IN_THE_WAY: f32 = 0.95;
+/// How far from the line between the middles of two cells a walker may be and still graze no wall, in cells.
+const OFF_THE_MIDDLE: f32 = 0.1;
+/// What the solver leaves between two bodies at most, in cells.
+const SOLVERS_GAP: f32 = 0.01;
 /// Where what is out of play waits: far from everything.
 const NOWHERE: f32 = 1000.0;
 
@@ -234,6 +238,9 @@ impl Room {
     /// Gates are open while anything stands on a plate or in them.
     fn move_gates(&mut self, rooms: &Rooms, bodies: &mut Bodies) {
         let plan = self.plan(rooms);
+        if !plan.gated {
+            return;
+        }
         let crates = (0..plan.level.crates.len()).filter(|&index| !self.sunk[index]);
         let movers = (0..rooms.players()).chain(crates.map(|index| rooms.crate_body(index)));
         let places: Vec<Vec2> = movers.map(|body| bodies.position(body)).collect();
@@ -295,11 +302,10 @@ impl Room {
         match rooms.rules.win {
             Win::Goal => on(Cell::Goal).then_some(true),
             Win::Cue => {
-                let mut goals = level.places(|cell| cell == Cell::Goal);
-                let named = goals.position(|goal| stands.contains(&Some(goal)));
+                let named = self.plan(rooms).goals.iter().position(|goal| stands.contains(&Some(*goal)));
                 named.map(|goal| goal == self.cue)
             }
-            Win::Marks => (self.marked == level.places(|cell| cell == Cell::Mark).count()).then_some(true),
+            Win::Marks => (self.marked == self.plan(rooms).marks).then_some(true),
             Win::Plates => {
                 let held = |place: &Option<Place>| {
                     place.is_some_and(|(column, row)| level.cell(column, row) == Cell::Plate)

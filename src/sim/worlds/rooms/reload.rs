@@ -68,20 +68,29 @@ fn take(world: &mut World, path: &Path) -> Result<String, String> {
     let rules = world.resource::<Rooms>().rules;
     let level = Level::load(rules.name, path).map_err(|error| error.to_string())?;
     let name = level.name.clone();
-    let rooms = Rooms::single(rules, level);
+    if exchange(world, level) {
+        return Ok(name);
+    }
+    Err(format!(
+        "{}: its size or kinds of cells are new, and so is what an agent sees; start anew to play it",
+        path.display()
+    ))
+}
+
+/// Plays `level` from now on in all arenas; `false`, and nothing changes, where agents would see other things on it
+/// than what they have learned to see.
+pub fn exchange(world: &mut World, level: Level) -> bool {
+    let rooms = Rooms::single(world.resource::<Rooms>().rules, level);
     let (old, new) = (world.resource::<Spec>().0.clone(), Room::spec(&rooms));
     if old.observation != new.observation {
-        return Err(format!(
-            "{}: its size or kinds of cells are new, and so is what an agent sees; start anew to play it",
-            path.display()
-        ));
+        return false;
     }
     let arenas = world.resource::<SimConfig>().arenas;
     let populate = world.resource::<EnvironmentHooks>().populate;
     world.insert_resource(rooms);
     world.insert_resource(Spec(new));
     populate(world, arenas);
-    Ok(name)
+    true
 }
 
 #[cfg(test)]
