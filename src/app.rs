@@ -230,12 +230,14 @@ pub fn fingerprint(world: &WorldChoice) -> u64 {
 }
 
 /// How a visit to the arcade ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Left {
     /// The window was closed.
     Closed,
     /// Somebody wants to see the other worlds.
     Home,
+    /// Somebody has drawn a level of the same world and wants a new agent to learn it.
+    Level(PathBuf),
 }
 
 /// Says that this build has no window.

@@ -194,9 +194,11 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
         return app::screenshot(config, &world, args.resume.clone(), request);
     }
     if !args.no_render {
+        let env = config.env.clone();
         return match app::arcade(config, &world, out, args.resume.clone())? {
             Left::Closed => Ok(()),
             Left::Home => title::open_again(),
+            Left::Level(path) => title::play_level(&env, &path),
         };
     }
     let summary = app::train(config, &world, out, args.resume.clone(), stop_on_interrupt()?, false)?;

@@ -58,12 +58,14 @@ pub struct Casting {
     pub watched: Vec<Controller>,
     /// The rest.
     pub others: Vec<Controller>,
+    /// Of single arenas, by number, in place of both.
+    pub each: BTreeMap<usize, Vec<Controller>>,
 }
 
 impl Casting {
     /// The same controllers everywhere.
     pub fn all(controllers: Vec<Controller>) -> Self {
-        Self { watched: controllers.clone(), others: controllers }
+        Self { watched: controllers.clone(), others: controllers, each: BTreeMap::new() }
     }
 
     /// The learning policy on slot 0's side, scripts on every other.
@@ -85,7 +87,8 @@ pub(super) fn cast(
     mut seats: Query<(Entity, &Seats, Option<&mut Controllers>)>,
 ) {
     for (entity, seats, controllers) in &mut seats {
-        let wanted = if seats.arena == 0 { &casting.watched } else { &casting.others };
+        let usual = if seats.arena == 0 { &casting.watched } else { &casting.others };
+        let wanted = casting.each.get(&seats.arena).unwrap_or(usual);
         match controllers {
             None => _ = commands.entity(entity).insert(Controllers(wanted.clone())),
             Some(mut controllers) if casting.is_changed() && controllers.0 != *wanted => {

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 
+use super::controllers::FrozenPolicies;
 use super::record::{Episodes, Replay};
 use super::{Controller, LearningPolicy};
 use crate::learner::{
     DeviceChoice, Health, Learner, LearnerConfig, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus,
-    untrained,
+    Mark, untrained,
 };
-use crate::mdp::EpisodeSummary;
+use crate::mdp::{EpisodeSummary, Policy};
 use crate::sim::{SimSystems, SimTick};
 
 /// Points a [`Series`] keeps; a full one is thinned to half.
@@ -35,9 +36,10 @@ pub struct LiveLearner {
 pub struct Change {
     /// Environment steps made by then.
     pub env_steps: u64,
-    /// Keys with their old and new values.
+    /// Keys with their old and new values, or what else was done to it.
     pub what: String,
-    before: LearnerConfig,
+    /// The configuration before, where that was changed.
+    before: Option<LearnerConfig>,
 }
 
 /// Changes that can be undone.
@@ -91,13 +93,22 @@ impl LiveLearner {
     pub fn set_config(&mut self, config: LearnerConfig) {
         let what = differences(&self.setup.config, &config);
         if config.validate().is_ok() && !what.is_empty() {
-            let env_steps = self.status().env_steps;
             let before = std::mem::replace(&mut self.setup.config, config.clone());
-            self.changes.push(Change { env_steps, what, before });
-            let surplus = self.changes.len().saturating_sub(MOST_CHANGES);
-            self.changes.drain(..surplus);
+            self.note(what, Some(before));
         }
         self.handle.set_config(config);
+    }
+
+    fn note(&mut self, what: String, before: Option<LearnerConfig>) {
+        self.changes.push(Change { env_steps: self.status().env_steps, what, before });
+        let surplus = self.changes.len().saturating_sub(MOST_CHANGES);
+        self.changes.drain(..surplus);
+    }
+
+    /// Goes back to how the agent was at `mark`.
+    pub fn rewind(&mut self, mark: &Arc<Mark>) {
+        self.note(format!("back at {}", mark.name()), None);
+        self.handle.rewind(mark.clone());
     }
 
     /// What was changed since the agent began, oldest first.
@@ -105,11 +116,17 @@ impl LiveLearner {
         &self.changes
     }
 
-    /// Takes the last change back.
+    /// What [`LiveLearner::undo`] would take back.
+    pub fn undoable(&self) -> Option<&Change> {
+        self.changes.iter().rfind(|change| change.before.is_some())
+    }
+
+    /// Takes the last change of the configuration back.
     pub fn undo(&mut self) {
-        if let Some(change) = self.changes.pop() {
-            self.setup.config = change.before.clone();
-            self.handle.set_config(change.before);
+        let Some(last) = self.changes.iter().rposition(|change| change.before.is_some()) else { return };
+        if let Some(before) = self.changes.remove(last).before {
+            self.setup.config = before.clone();
+            self.handle.set_config(before);
         }
     }
 
@@ -270,16 +287,28 @@ pub struct LivePlugin;
 
 impl Plugin for LivePlugin {
     fn build(&self, app: &mut App) {
-        app.add_plugins((super::mind::plugin, super::sight::plugin))
+        app.add_plugins((super::mind::plugin, super::sight::plugin, super::compare::plugin))
             .init_resource::<History>()
             .add_systems(SimTick, feed.in_set(SimSystems::Last))
-            .add_systems(Update, remember);
+            .add_systems(Update, (remember, keep_marks));
     }
 }
 
 fn feed(learner: Res<LiveLearner>, mut replay: ResMut<Replay>) {
     if !replay.staged.is_empty() {
         learner.handle.send(std::mem::take(&mut replay.staged));
+    }
+}
+
+/// Lets earlier states of the agent be chosen as players, by their age.
+fn keep_marks(learner: Res<LiveLearner>, frozen: Option<ResMut<FrozenPolicies>>) {
+    let Some(mut frozen) = frozen else { return };
+    let status = learner.status();
+    for mark in status.marks.all() {
+        let there = |policy: &Arc<dyn Policy>| Arc::ptr_eq(policy, &mark.policy);
+        if !frozen.0.get(&mark.name()).is_some_and(there) {
+            frozen.0.insert(mark.name(), mark.policy.clone());
+        }
     }
 }
 
@@ -292,7 +321,7 @@ pub fn remember(
     mut last: Local<Option<(std::time::Instant, u64, u64)>>,
 ) {
     let status = learner.status();
-    if status.gradient_steps < history.gradient_steps {
+    if status.env_steps < history.env_steps {
         // Another agent from here on: its curves are its own.
         *history = History::default();
     }

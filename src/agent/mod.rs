@@ -5,7 +5,9 @@
 //! the plugin fills the seats, batches every policy's observations into one forward pass and records
 //! transitions. How the worlds work is left to `sim`, how learning works to `learner`.
 
+pub mod compare;
 pub mod controllers;
+pub mod hints;
 pub mod live;
 pub mod mind;
 mod record;
@@ -53,6 +55,7 @@ impl Plugin for AgentPlugin {
             .init_resource::<FrozenPolicies>()
             .init_resource::<Replay>()
             .init_resource::<Episodes>()
+            .init_resource::<hints::Hints>()
             .init_resource::<Thoughts>()
             .add_systems(
                 SimTick,

@@ -3,6 +3,7 @@
 use bevy::prelude::*;
 
 use super::controllers::Controllers;
+use super::hints::Hints;
 use super::roster::{MOST_SLOTS, Roster};
 use crate::mdp::{EpisodeSummary, StepBatch};
 use crate::sim::Seats;
@@ -25,6 +26,7 @@ pub(super) fn record(
     mut roster: ResMut<Roster>,
     mut replay: ResMut<Replay>,
     mut episodes: ResMut<Episodes>,
+    mut hints: ResMut<Hints>,
 ) {
     let roster = &mut *roster;
     let rows = roster.pending.len();
@@ -61,7 +63,8 @@ pub(super) fn record(
             }
             if let Some(row) = row {
                 found += 1;
-                roster.pending.rewards[row] = seats.rewards[slot];
+                let said = hints.give(seats.arena, slot, controllers.get(slot), replay.env_steps);
+                roster.pending.rewards[row] = seats.rewards[slot] + said;
                 roster.pending.ends[row] = seats.end;
                 if seats.end.is_some() {
                     finals.push((row, seats, slot));

@@ -61,9 +61,14 @@ pub fn arcade(
     // what runs in the background; a session is saved however it is ended.
     ctrlc::set_handler(bevy::app::TerminalCtrlCHandlerPlugin::gracefully_exit)?;
     let mut app = arcade_app(&config, world, out, resume)?;
+    let next = crate::panel::editor::NextLevel::default();
+    app.insert_resource(next.clone());
     match app.run() {
         AppExit::Success => Ok(Left::Closed),
         AppExit::Error(code) if code.get() == crate::view::input::HOME => Ok(Left::Home),
+        AppExit::Error(code) if code.get() == crate::view::input::LEVEL => {
+            Ok(next.0.lock().map_or(None, |mut next| next.take()).map_or(Left::Closed, Left::Level))
+        }
         // Ctrl-C: asked for, and everything has been saved.
         AppExit::Error(code) if code.get() == 130 => Ok(Left::Closed),
         AppExit::Error(code) => Err(format!("the window closed with code {code}").into()),

@@ -34,6 +34,13 @@ pub(super) fn open_again() -> Result<(), Failure> {
     become_it(command)
 }
 
+/// Becomes the world `env` on a level that was drawn in it.
+pub(super) fn play_level(env: &str, level: &std::path::Path) -> Result<(), Failure> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("--env").arg(env).arg("--level").arg(level);
+    become_it(command)
+}
+
 #[cfg(unix)]
 fn become_it(mut command: Command) -> Result<(), Failure> {
     use std::os::unix::process::CommandExt as _;

@@ -27,6 +27,10 @@ pub struct LearnerConfig {
     pub publish_every: u64,
     /// Threads of a CPU update, 0 for as many as there are cores.
     pub threads: usize,
+    /// Share of a batch that is drawn from what a person played, 0 to 1; as it falls without it. Not with
+    /// prioritized replay, which has its own order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub human_share: Option<f32>,
     /// Seconds between two checkpoints, 0 for none but the last.
     pub checkpoint_seconds: f32,
     /// Prioritized replay; uniform without the table.
@@ -114,6 +118,7 @@ impl Default for LearnerConfig {
             n_step: 1,
             publish_every: 20,
             threads: 0,
+            human_share: None,
             checkpoint_seconds: 60.0,
             prioritized: None,
             sac: SacConfig::default(),
@@ -165,6 +170,19 @@ impl LearnerConfig {
         ] {
             if !ok {
                 return Err(LearnerError::Config { key, value, allowed });
+            }
+        }
+        if let Some(share) = self.human_share {
+            let (key, value) = ("learner.human_share", share.to_string());
+            if !(0.0..=1.0).contains(&share) {
+                return Err(LearnerError::Config { key, value, allowed: "0 to 1" });
+            }
+            if self.prioritized.is_some() {
+                return Err(LearnerError::Config {
+                    key,
+                    value,
+                    allowed: "a share without learner.prioritized",
+                });
             }
         }
         if let Some(prioritized) = &self.prioritized {

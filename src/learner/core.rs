@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{self, Checkpoint, CheckpointError, Manifest};
+use super::marks::Mark;
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
 use crate::mdp::{
     ActionSpace, ActionValues, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch,
@@ -159,7 +160,10 @@ impl Learner {
                         let exponent = config.importance_exponent(counters.gradient_steps);
                         replay.sample_prioritized(size, exponent, rng, batch)
                     }
-                    None => replay.sample(size, rng, batch),
+                    None => match setup.config.human_share {
+                        Some(share) => replay.sample_shared(size, share, rng, batch),
+                        None => replay.sample(size, rng, batch),
+                    },
                 };
                 if !drawn {
                     break;
@@ -201,6 +205,30 @@ impl Learner {
     pub fn critic(&self) -> Result<Critic, LearnerError> {
         let EnvironmentSpec { observation, action, .. } = &self.setup.spec;
         Ok(Critic::from_tensors(self.sac.config(), observation, action.len(), &self.sac.export_critics()?)?)
+    }
+
+    /// Itself as it stands, at an age of `seconds`.
+    ///
+    /// # Errors
+    /// [`LearnerError::Sac`] when it cannot be read from the device.
+    pub fn mark(&self, seconds: u64) -> Result<Mark, LearnerError> {
+        let EnvironmentSpec { observation, action, .. } = &self.setup.spec;
+        let tensors = self.sac.export()?;
+        let policy = CategoricalPolicy::from_tensors(self.sac.config(), observation, action.len(), &tensors)?;
+        let Counters { env_steps, gradient_steps, .. } = self.counters;
+        Ok(Mark { seconds, env_steps, gradient_steps, policy: Arc::new(policy), tensors })
+    }
+
+    /// Goes back to the networks of `mark`. What was lived through since stays in replay, and environment steps go
+    /// on being counted.
+    ///
+    /// # Errors
+    /// [`LearnerError::Sac`] when it is of other networks; nothing has changed then.
+    pub fn rewind(&mut self, mark: &Mark) -> Result<(), LearnerError> {
+        self.sac.import(&mark.tensors, mark.gradient_steps)?;
+        self.counters.gradient_steps = mark.gradient_steps;
+        self.counters.credit = 0;
+        Ok(())
     }
 
     /// Counters so far.

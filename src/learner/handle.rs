@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::core::{Counters, Learner, LearnerSetup};
+use super::marks::{Mark, Marks};
 use super::worker::{Command, Worker};
 use super::{DeviceChoice, LearnerConfig, LearnerError, untrained};
 use crate::mdp::{PolicySnapshot, StepBatch};
@@ -62,6 +63,8 @@ pub struct LearnerStatus {
     pub policy_lag: Option<f32>,
     /// Gradient steps per second, lately.
     pub gradient_steps_per_second: f32,
+    /// How it was at certain ages; only while somebody watches.
+    pub marks: Marks,
     /// The last thing worth telling; may be empty.
     pub message: String,
 }
@@ -129,6 +132,7 @@ impl LearnerHandle {
             effective_sample_size: None,
             policy_lag: None,
             gradient_steps_per_second: 0.0,
+            marks: Marks::default(),
             message: String::new(),
         }));
         let shared = (policy.clone(), status.clone());
@@ -199,6 +203,11 @@ impl LearnerHandle {
     /// Asks to go on from a checkpoint; the status message tells how it went.
     pub fn load(&self, folder: PathBuf) {
         self.tell(Command::Load(folder));
+    }
+
+    /// Asks to go back to a mark; a mark of now is set first, so that there is a way back.
+    pub fn rewind(&self, mark: Arc<Mark>) {
+        self.tell(Command::Rewind(mark));
     }
 
     /// Asks to go on with the same networks on another device.

@@ -8,6 +8,7 @@ mod config;
 mod core;
 pub mod device;
 mod handle;
+pub mod marks;
 mod worker;
 
 pub use checkpoint::CheckpointError;
@@ -15,6 +16,7 @@ pub use config::{LearnerConfig, PrioritizedConfig};
 pub use core::{Learner, LearnerSetup};
 pub use device::DeviceChoice;
 pub use handle::{Health, LearnerHandle, LearnerStatus, PeriodReport};
+pub use marks::{Mark, Marks};
 
 use std::sync::Arc;
 

@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::core::Learner;
 use super::handle::{Health, LearnerStatus, PeriodReport};
+use super::marks::{Mark, Marks};
 use super::{DeviceChoice, LearnerConfig, LearnerError};
 use crate::mdp::{PolicySnapshot, StepBatch};
 use crate::sac::UpdateReport;
@@ -25,6 +26,7 @@ pub(super) enum Command {
     Configure(Box<LearnerConfig>),
     Save(Option<PathBuf>, Vec<(String, Vec<u8>)>, Option<Sender<Result<PathBuf, LearnerError>>>),
     Load(PathBuf),
+    Rewind(Arc<Mark>),
     Device(DeviceChoice),
     Reset(Box<LearnerConfig>),
 }
@@ -45,9 +47,14 @@ pub(super) struct Worker {
     status: Arc<ArcSwap<LearnerStatus>>,
     training: bool,
     reveals: bool,
+    /// Whether it was ever asked for a period: then nobody watches.
+    in_periods: bool,
     published_at: u64,
     reported: (Instant, u64),
     saved: (Instant, u64),
+    /// Since when it has lived, and how it was.
+    born: Instant,
+    marks: Marks,
 }
 
 impl Worker {
@@ -68,9 +75,12 @@ impl Worker {
             status,
             training: true,
             reveals: false,
+            in_periods: false,
             published_at: steps,
             reported: (now, steps),
             saved: (now, steps),
+            born: now,
+            marks: Marks::default(),
         }
     }
 
@@ -105,6 +115,10 @@ impl Worker {
             self.publish()?;
         }
         if due {
+            let age = self.born.elapsed().as_secs();
+            if !self.in_periods && age >= self.marks.due() {
+                self.marks.push(self.learner.mark(self.marks.due())?);
+            }
             self.tell(report, None);
         }
         let every = self.config.checkpoint_seconds;
@@ -126,6 +140,7 @@ impl Worker {
                 self.learner.limit_credit(MOST_DEBT);
             }
             Command::Period(steps, reply) => {
+                self.in_periods = true;
                 self.learner.push(&steps, true);
                 let result = self.period();
                 let failed = result.as_ref().err().map(ToString::to_string);
@@ -156,7 +171,23 @@ impl Worker {
             Command::Save(folder, extra, reply) => self.save(folder, extra, reply),
             Command::Load(folder) => {
                 let message = match self.learner.load(&folder) {
-                    Ok(()) => format!("loaded {}", folder.display()),
+                    Ok(()) => {
+                        (self.born, self.marks) = (Instant::now(), Marks::default());
+                        format!("loaded {}", folder.display())
+                    }
+                    Err(error) => error.to_string(),
+                };
+                self.publish()?;
+                self.tell(None, Some(message));
+            }
+            Command::Rewind(mark) => {
+                let age = self.born.elapsed().as_secs();
+                let message = match self.learner.mark(age).and_then(|now| {
+                    self.learner.rewind(&mark)?;
+                    self.marks.push(now);
+                    Ok(())
+                }) {
+                    Ok(()) => format!("back at {}", mark.name()),
                     Err(error) => error.to_string(),
                 };
                 self.publish()?;
@@ -173,6 +204,7 @@ impl Worker {
                 Ok(()) => {
                     self.config = self.learner.config().clone();
                     self.saved = (Instant::now(), 0);
+                    (self.born, self.marks) = (Instant::now(), Marks::default());
                     self.publish()?;
                     self.tell(None, Some("fresh networks".into()));
                 }
@@ -259,6 +291,7 @@ impl Worker {
             effective_sample_size: self.learner.effective_sample_size(),
             policy_lag: self.learner.policy_lag(),
             gradient_steps_per_second: rate,
+            marks: self.marks.clone(),
             message: message.unwrap_or_else(|| last.message.clone()),
         }));
     }

@@ -8,10 +8,12 @@ use egui::RichText;
 use super::playing::{side, title};
 use super::theme::tone;
 use super::widgets::{chip, key};
+use crate::agent::compare::Comparison;
 use crate::agent::live::History;
 use crate::agent::{Casting, Controller};
 use crate::sim::arena::{Caption, Spec};
 use crate::sim::pace::Pace;
+use crate::sim::worlds::rooms::Rooms;
 use crate::sim::worlds::rooms::reload::LevelNotice;
 use crate::sim::{Arena, Seats, SimConfig, SimSystems, SimTick};
 use crate::view::{Screen, input, palette};
@@ -49,11 +51,14 @@ pub(super) struct Facts<'w, 's> {
     tally: Res<'w, Tally>,
     caption: Res<'w, Caption>,
     notice: Option<Res<'w, LevelNotice>>,
+    rooms: Option<Res<'w, Rooms>>,
+    comparison: Option<Res<'w, Comparison>>,
     arenas: Query<'w, 's, &'static Arena>,
 }
 
 pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts: Facts) -> Result {
-    let Facts { spec, sim, pace, casting, history, tally, caption, notice, arenas } = facts;
+    let Facts { spec, sim, pace, casting, history, tally, caption, notice, rooms, comparison, arenas } =
+        facts;
     let context = contexts.ctx_mut()?;
     let watched = arenas.iter().find(|arena| arena.index == 0);
     let area = egui::Area::new("hud".into())
@@ -84,7 +89,9 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
             ui.label(RichText::new(notice).small().color(tone(palette::AMBER)));
         }
         ui.horizontal_wrapped(|ui| {
-            for (keys, meaning) in commands(&spec, casting.as_deref(), &screen) {
+            for (keys, meaning) in
+                commands(&spec, casting.as_deref(), &screen, [rooms.is_some(), comparison.is_some()])
+            {
                 for name in keys {
                     key(ui, name);
                 }
@@ -130,7 +137,12 @@ fn time(pace: Option<&Pace>, sim: Option<&SimConfig>) -> String {
 }
 
 /// Keys and what they do now.
-fn commands(spec: &Spec, casting: Option<&Casting>, screen: &Screen) -> Vec<(Vec<&'static str>, String)> {
+fn commands(
+    spec: &Spec,
+    casting: Option<&Casting>,
+    screen: &Screen,
+    [rooms, compared]: [bool; 2],
+) -> Vec<(Vec<&'static str>, String)> {
     let mut lines = Vec::new();
     if let Some(casting) = casting {
         let human = |slot: usize| casting.watched.get(slot) == Some(&Controller::Human);
@@ -159,11 +171,18 @@ fn commands(spec: &Spec, casting: Option<&Casting>, screen: &Screen) -> Vec<(Vec
         (vec!["+", "−"], "speed"),
         (vec!["M"], "max"),
         (vec!["R"], "restart"),
+        (vec!["P", "B"], "praise, blame"),
+        (vec!["N"], if compared { "back" } else { "then and now" }),
+        (vec!["Q"], "values"),
+        (if rooms { vec!["E"] } else { Vec::new() }, "edit the map"),
+        (if rooms { vec!["V"] } else { Vec::new() }, "values on the map"),
         (vec!["Z"], zoom),
         (vec!["Tab"], "panel"),
         (vec!["Esc"], "worlds"),
     ] {
-        lines.push((keys, meaning.to_owned()));
+        if !keys.is_empty() {
+            lines.push((keys, meaning.to_owned()));
+        }
     }
     lines
 }

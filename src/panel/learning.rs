@@ -79,7 +79,7 @@ impl Learning<'_> {
         folding(ui, "Tuning", false, |ui| {
             let mut config = drafts.config.clone().unwrap_or_else(|| learner.config().clone());
             let measured = learner.status().measured().map(|report| report.temperature);
-            if let Some(change) = learner.changes().last() {
+            if let Some(change) = learner.undoable() {
                 let explanation = format!("Takes back the last change: {}", change.what);
                 if ui.button("Undo").on_hover_text(explanation).clicked() {
                     learner.undo();
@@ -126,6 +126,23 @@ impl Learning<'_> {
                 } else {
                     let reset = ui.button("Reset agent");
                     drafts.resetting = reset.on_hover_text("Begins again with fresh networks.").clicked();
+                }
+            });
+            let marks = learner.status().marks.clone();
+            let explanation = "Goes back to the networks of that age. What was lived through since stays in replay, and                                where you are now is kept as a mark of its own.";
+            row(ui, "rewind", explanation, |ui| {
+                let chosen = egui::ComboBox::from_id_salt("rewind").selected_text("to …").width(124.0);
+                let chosen = chosen.show_ui(ui, |ui| {
+                    let all = marks.all().iter();
+                    all.filter(|mark| {
+                        let steps = count(mark.env_steps as f64);
+                        ui.selectable_label(false, format!("{}, {steps} env steps", mark.name())).clicked()
+                    })
+                    .last()
+                });
+                chosen.response.on_hover_text(explanation);
+                if let Some(mark) = chosen.inner.flatten() {
+                    learner.rewind(mark);
                 }
             });
             ui.horizontal(|ui| {

@@ -2,8 +2,10 @@
 //!
 //! What is drawn in the worlds and what keys do is left to `view`; every section is a file.
 
+mod compare;
 mod curves;
 mod doctor;
+pub mod editor;
 mod hud;
 mod learning;
 mod mind;
@@ -31,13 +33,16 @@ pub fn plugin(app: &mut App) {
         .init_resource::<learning::Drafts>()
         .init_resource::<playing::Drafts>()
         .init_resource::<settings::Draft>()
+        .init_resource::<editor::Drafts>()
         .add_systems(
             PreUpdate,
             keep_tab.after(EguiPreUpdateSet::ProcessInput).before(EguiPreUpdateSet::BeginPass),
         )
         .add_systems(
             EguiPrimaryContextPass,
-            (theme::apply, show, hud::show, watch_typing).chain().run_if(resource_exists::<Spec>),
+            (theme::apply, show, hud::show, compare::show, watch_typing)
+                .chain()
+                .run_if(resource_exists::<Spec>),
         );
 }
 
@@ -72,6 +77,7 @@ fn show(
     spec: Res<Spec>,
     mut learning: learning::Learning,
     mut playing: playing::Playing,
+    mut editing: editor::Editing,
 ) -> Result {
     let context = contexts.ctx_mut()?;
     // A window too narrow for both shows the worlds alone.
@@ -91,6 +97,7 @@ fn show(
             widgets::title(ui, &spec.name, &spec.summary);
             egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
                 ui.set_max_width(WIDTH - 28.0);
+                editing.show(ui);
                 learning.status(ui);
                 learning.doctor(ui);
                 playing.time(ui);

@@ -7,8 +7,9 @@ use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
 
 use super::theme::tone;
-use super::widgets::{row, section};
+use super::widgets::{figure, row, section};
 use super::{mind, sight};
+use crate::agent::hints::{HINT_RANGE, Hints};
 use crate::agent::mind::{Insight, Mind};
 use crate::agent::sight::Sights;
 use crate::agent::{Casting, Controller, FrozenPolicies, Thoughts};
@@ -41,6 +42,7 @@ pub(super) struct Playing<'w, 's> {
     mind: Option<Res<'w, Mind>>,
     insight: Option<ResMut<'w, Insight>>,
     sights: Option<Res<'w, Sights>>,
+    hints: Option<ResMut<'w, Hints>>,
     drafts: ResMut<'w, Drafts>,
 }
 
@@ -100,6 +102,19 @@ impl Playing<'_, '_> {
                         seats[slot] = chosen;
                     }
                 }
+            }
+            if let Some(hints) = &mut self.hints {
+                let explanation = "Reward of a step in which you hold P (praise), and loss of one in which you hold B                                    (blame). Only the learner hears of it: returns stay the world's own.";
+                row(ui, "a hint is worth", explanation, |ui| {
+                    let mut size = hints.size;
+                    ui.spacing_mut().slider_width = 74.0;
+                    let slider = egui::Slider::new(&mut size, HINT_RANGE).logarithmic(true).max_decimals(2);
+                    if ui.add(slider).on_hover_text(explanation).changed() {
+                        hints.size = size;
+                    }
+                    let [praised, blamed] = hints.counts;
+                    figure(ui, &format!("+{praised} −{blamed}"), "Steps praised, and steps blamed.");
+                });
             }
             let Some(frozen) = &mut self.frozen else { return };
             ui.horizontal(|ui| {

@@ -90,6 +90,31 @@ pub(super) fn sliders(ui: &mut Ui, config: &mut LearnerConfig, temperature: Opti
             note(ui.add(slider).on_hover_text(explanation));
         });
     }
+    if config.prioritized.is_none() {
+        let explanation =
+            "Share of each batch that is drawn from what people played; off, it falls as it falls.";
+        row(ui, "human share", explanation, |ui| {
+            let mut on = config.human_share.is_some();
+            let mut share = config.human_share.unwrap_or(0.25);
+            ui.spacing_mut().slider_width = 74.0;
+            let slider = egui::Slider::new(&mut share, 0.0..=1.0).fixed_decimals(2);
+            let slid = ui.add_enabled(on, slider).on_hover_text(explanation);
+            let ticked = ui.checkbox(&mut on, "").on_hover_text(explanation);
+            if slid.changed() || ticked.changed() {
+                config.human_share = on.then_some(share);
+            }
+            note(slid);
+            note(ticked);
+        });
+    }
+    if let Some(prioritized) = &mut config.prioritized {
+        let explanation = "How much a transition's TD error decides how often it is drawn; 0 is uniform.";
+        row(ui, "priority exponent", explanation, |ui| {
+            ui.spacing_mut().slider_width = 96.0;
+            let slider = egui::Slider::new(&mut prioritized.priority_exponent, 0.0..=1.0).fixed_decimals(2);
+            note(ui.add(slider).on_hover_text(explanation));
+        });
+    }
     let explanation =
         "Most gradient steps made per environment step; more learns from less play and costs more time.";
     row(ui, "gradient/env steps", explanation, |ui| {

@@ -10,6 +10,7 @@ mod tests;
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
+use super::people::People;
 use super::{Priorities, PriorityConfig};
 use crate::mdp::{
     Action, EpisodeEnd, ObservationSpace, Origin, Rng, StepBatch, TransitionBatch, push_features,
@@ -78,6 +79,8 @@ pub struct ReplayBuffer {
     pub(super) valid: usize,
     /// By entry; `None` for uniform replay.
     pub(super) priorities: Option<Priorities>,
+    /// What a person played.
+    pub(super) people: People,
 }
 
 impl ReplayBuffer {
@@ -100,6 +103,7 @@ impl ReplayBuffer {
             begun: 0,
             valid: 0,
             priorities: None,
+            people: People::default(),
             segments,
             space,
             config,
@@ -154,8 +158,7 @@ impl ReplayBuffer {
 
     /// Share of sampleable transitions that a person played, [0, 1].
     pub fn human_share(&self) -> f32 {
-        let human = self.flags.iter().filter(|&&flags| flags & (VALID | HUMAN) == VALID | HUMAN).count();
-        human as f32 / self.valid.max(1) as f32
+        self.people.len() as f32 / self.valid.max(1) as f32
     }
 
     /// Adds steps in order.
@@ -232,6 +235,9 @@ impl ReplayBuffer {
     fn mark_valid(&mut self, entry: usize) {
         self.flags[entry] |= VALID;
         self.valid += 1;
+        if self.flags[entry] & HUMAN != 0 {
+            self.people.insert(entry);
+        }
         if let Some(priorities) = &mut self.priorities {
             priorities.insert(entry);
         }
@@ -252,6 +258,7 @@ impl ReplayBuffer {
         if let Some(priorities) = &mut self.priorities {
             priorities.clear(entries.clone());
         }
+        self.people.forget(&entries);
         for flags in &mut self.flags[entries] {
             self.valid -= usize::from(*flags & VALID);
             *flags = 0;
@@ -275,6 +282,37 @@ impl ReplayBuffer {
         let entries = (self.begun.min(self.segments as u64) as usize) * SEGMENT_ENTRIES;
         while batch.batch < count {
             let entry = self.draw(entries, rng);
+            self.gather(entry, batch);
+        }
+        true
+    }
+
+    /// As [`ReplayBuffer::sample`], but the given `share` of the batch, [0, 1], is drawn from what a person played
+    /// and the rest from what was not. Where either is missing, the other fills its place.
+    pub fn sample_shared(
+        &self,
+        count: usize,
+        share: f32,
+        rng: &mut Rng,
+        batch: &mut TransitionBatch,
+    ) -> bool {
+        let human = self.people.len();
+        if human == 0 || human == self.valid {
+            return self.sample(count, rng, batch);
+        }
+        batch.clear(self.space.features());
+        let wanted = (count as f32 * share).round() as usize;
+        let entries = (self.begun.min(self.segments as u64) as usize) * SEGMENT_ENTRIES;
+        while batch.batch < count {
+            let entry = if batch.batch < wanted { self.people.draw(rng) } else { None };
+            let mut entry = entry.unwrap_or_else(|| self.draw(entries, rng));
+            // Few tries are needed while a person has played the lesser part.
+            for _ in 0..256 {
+                if batch.batch < wanted || self.flags[entry] & HUMAN == 0 {
+                    break;
+                }
+                entry = self.draw(entries, rng);
+            }
             self.gather(entry, batch);
         }
         true

@@ -3,6 +3,7 @@
 //! It stores and samples, uniformly or by priority; when and why is the learner's business.
 
 mod buffer;
+mod people;
 mod priorities;
 mod storage;
 mod sum_tree;

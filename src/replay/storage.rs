@@ -4,7 +4,7 @@
 
 use std::io::{Read, Write};
 
-use super::buffer::{Cursor, SEGMENT_ENTRIES, VALID};
+use super::buffer::{Cursor, HUMAN, SEGMENT_ENTRIES, VALID};
 use super::{Priorities, ReplayBuffer};
 
 const MAGIC: &[u8; 8] = b"EAreplay";
@@ -146,6 +146,9 @@ impl ReplayBuffer {
             return Err(unfit("a step has no next observation".into()));
         }
         let valid = buffer.flags.iter().filter(|&&flags| flags & VALID != 0).count();
+        for entry in (0..entries).filter(|&entry| buffer.flags[entry] & (VALID | HUMAN) == VALID | HUMAN) {
+            buffer.people.insert(entry);
+        }
         if valid != buffer.valid {
             return Err(unfit(format!("{valid} transitions where {} were saved", buffer.valid)));
         }

@@ -108,6 +108,20 @@ impl RunFolder {
         write_line(&mut self.episodes, line).map_err(|error| folder_error(&self.path, error))
     }
 
+    /// Appends a line to `hints.jsonl`, which is there once somebody has praised or blamed the agent.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] when the disk refuses.
+    pub fn hint(&mut self, line: &impl Serialize) -> Result<(), RunError> {
+        let path = self.path.join("hints.jsonl");
+        let write = || {
+            let mut file = BufWriter::new(OpenOptions::new().create(true).append(true).open(&path)?);
+            write_line(&mut file, line)?;
+            file.flush()
+        };
+        write().map_err(|error: std::io::Error| folder_error(&path, error))
+    }
+
     /// Flushes both line files and tells their lengths.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use bevy::prelude::*;
 use super::folder::RunFolder;
 use super::headless::Summary;
 use super::metrics::Window;
+use crate::agent::hints::Hints;
 use crate::agent::live::{History, remember};
 use crate::agent::{Controller, LiveLearner};
 
@@ -43,7 +44,12 @@ pub fn plugin(app: &mut App, run: LiveRun) {
     app.insert_resource(run).add_systems(Update, write.after(remember)).add_systems(Last, close);
 }
 
-fn write(mut run: ResMut<LiveRun>, learner: Res<LiveLearner>, history: Res<History>) {
+fn write(
+    mut run: ResMut<LiveRun>,
+    learner: Res<LiveLearner>,
+    history: Res<History>,
+    mut hints: ResMut<Hints>,
+) {
     let run = &mut *run;
     if run.failed {
         return;
@@ -55,6 +61,9 @@ fn write(mut run: ResMut<LiveRun>, learner: Res<LiveLearner>, history: Res<Histo
             if episode.controller == Controller::Learning.name() {
                 run.window.add(episode.clone());
             }
+        }
+        for hint in &std::mem::take(&mut hints.given) {
+            run.folder.hint(hint)?;
         }
         if run.line_at.elapsed().as_secs_f32() < LINE_SECONDS {
             return Ok(());

@@ -3,6 +3,7 @@
 //! What the cells do is left to the world that plays them.
 
 pub mod check;
+pub mod draft;
 pub mod generate;
 pub mod kinds;
 mod parse;

@@ -2,7 +2,9 @@
 
 use bevy::prelude::*;
 
-use super::Screen;
+use super::{Screen, editor};
+use crate::agent::compare::{self, Comparison};
+use crate::agent::hints::{Hint, Hints};
 use crate::agent::mind::Insight;
 use crate::agent::{Casting, Controller, HumanInput};
 use crate::mdp::Action;
@@ -17,11 +19,14 @@ struct Relieved(Vec<Option<Controller>>);
 /// Exit code of an arcade that was left for the title screen.
 pub const HOME: u8 = 64;
 
+/// Exit code of an arcade that was left for a level that was drawn in it.
+pub const LEVEL: u8 = 65;
+
 /// Adds the keyboard.
 pub(super) fn plugin(app: &mut App) {
     app.init_resource::<ButtonInput<KeyCode>>().init_resource::<Relieved>().add_systems(
         PreUpdate,
-        (play, take_over, steer_time, steer_screen)
+        (play, take_over, say, steer_time, steer_screen)
             .after(bevy::input::InputSystems)
             .run_if(resource_exists::<Spec>),
     );
@@ -125,7 +130,8 @@ fn take_over(
     mut relieved: ResMut<Relieved>,
     casting: Option<ResMut<Casting>>,
 ) {
-    let Some(mut casting) = casting.filter(|_| !screen.typing) else { return };
+    let chord = keyboard.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
+    let Some(mut casting) = casting.filter(|_| !screen.typing && !chord) else { return };
     for (slot, key) in [KeyCode::KeyT, KeyCode::KeyY].into_iter().enumerate() {
         if !keyboard.just_pressed(key) || slot >= casting.watched.len() {
             continue;
@@ -138,6 +144,19 @@ fn take_over(
             relieved.0[slot] = Some(casting.watched[slot].clone());
             Controller::Human
         };
+    }
+}
+
+/// Praise and blame, while their keys are held.
+fn say(keyboard: Res<ButtonInput<KeyCode>>, screen: Res<Screen>, hints: Option<ResMut<Hints>>) {
+    let Some(mut hints) = hints else { return };
+    let held = match (keyboard.pressed(KeyCode::KeyP), keyboard.pressed(KeyCode::KeyB)) {
+        (true, false) if !screen.typing => Some(Hint::Praise),
+        (false, true) if !screen.typing => Some(Hint::Blame),
+        _ => None,
+    };
+    if hints.held != held {
+        hints.held = held;
     }
 }
 
@@ -180,7 +199,9 @@ fn steer_time(
 }
 
 fn steer_screen(
+    mut commands: Commands,
     keyboard: Res<ButtonInput<KeyCode>>,
+    comparison: Option<Res<Comparison>>,
     mut screen: ResMut<Screen>,
     insight: Option<ResMut<Insight>>,
     mut exit: MessageWriter<AppExit>,
@@ -200,10 +221,20 @@ fn steer_screen(
             insight.values = !insight.values;
         }
     }
+    if keyboard.just_pressed(KeyCode::KeyE) {
+        commands.queue(editor::toggle);
+    }
+    if keyboard.just_pressed(KeyCode::KeyN) {
+        // Side by side while it lasts.
+        screen.zoomed_out = comparison.is_none();
+        commands.queue(compare::toggle);
+    }
     if keyboard.just_pressed(KeyCode::Tab) {
         screen.panel = !screen.panel;
     }
-    if keyboard.just_pressed(KeyCode::KeyZ) {
+    // Held with Ctrl they are an editor's.
+    let alone = !keyboard.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
+    if alone && keyboard.just_pressed(KeyCode::KeyZ) {
         screen.zoomed_out = !screen.zoomed_out;
     }
 }

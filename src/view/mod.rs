@@ -11,6 +11,7 @@ mod court;
 mod digits;
 pub mod display;
 mod drift;
+pub mod editor;
 mod effects;
 mod follow;
 pub mod input;
@@ -86,7 +87,7 @@ pub fn plugin(app: &mut App) {
             stage::plugin,
             follow::plugin,
             effects::plugin,
-            (rooms::plugin, landscape::plugin),
+            (rooms::plugin, landscape::plugin, editor::plugin),
             court::plugin,
             paddle_duel::plugin,
             brick_breaker::plugin,

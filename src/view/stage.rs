@@ -7,6 +7,7 @@ use bevy::prelude::*;
 use bevy::render::renderer::RenderAdapterInfo;
 use bevy::window::PrimaryWindow;
 
+use super::editor::Editor;
 use super::{Screen, ViewSystems};
 use crate::sim::{Arena, Shown};
 
@@ -62,6 +63,14 @@ pub struct Stage {
     place: Place,
 }
 
+impl Stage {
+    /// A stage of `arena` in large, for tests of what is on it.
+    #[cfg(test)]
+    pub fn at(arena: Entity, index: usize) -> Self {
+        Self { arena, index, detail: Detail::Large, place: Place::default() }
+    }
+}
+
 /// Centre and pixels per unit.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Place {
@@ -91,6 +100,7 @@ fn arrange(
     size: Res<StageSize>,
     time: Res<Time<Real>>,
     window: Query<&Window, With<PrimaryWindow>>,
+    editor: Option<Res<Editor>>,
     arenas: Query<(Entity, &Arena, Has<Shown>)>,
     mut stages: Query<(Entity, &mut Stage, &mut Transform)>,
 ) {
@@ -134,7 +144,8 @@ fn arrange(
     for (position, &(index, arena)) in wanted.iter().enumerate() {
         if !there[position] {
             let place = places[position];
-            let scale = place.scale * 0.92;
+            // What is being drawn on does not move.
+            let scale = place.scale * if editor.is_some() { 1.0 } else { 0.92 };
             commands.spawn((
                 Stage { arena, index, detail: detail(index), place },
                 Transform::from_translation(place.center.extend(0.0))

@@ -61,6 +61,35 @@ fn only_termination_stops_bootstrapping() {
 }
 
 #[test]
+fn a_batch_holds_the_wanted_share_of_what_a_person_played() {
+    let mut buffer = ReplayBuffer::new(space(), config(640, 1));
+    for time in 0..2000 {
+        let mut one = step(0, time, time == 0, None);
+        // A person plays every tenth step.
+        one.origins[0] = if time % 10 == 0 { Origin::Human } else { Origin::Policy };
+        buffer.push(&one);
+    }
+    let held = buffer.human_share();
+    assert!((0.08..0.12).contains(&held), "{held}");
+    let mut rng = rng(1, Stream::Replay, 0);
+    let mut human = |buffer: &ReplayBuffer, share| {
+        let mut batch = TransitionBatch::default();
+        assert!(buffer.sample_shared(64, share, &mut rng, &mut batch));
+        assert_eq!(batch.batch, 64);
+        batch.observations.chunks(2).filter(|row| (row[1] as u32).is_multiple_of(10)).count()
+    };
+    assert_eq!([0.0, 0.25, 0.5, 1.0].map(|share| human(&buffer, share)), [0, 16, 32, 64]);
+    // Saved and loaded, it draws the same.
+    let mut bytes = Vec::new();
+    buffer.save(&mut bytes).unwrap();
+    assert_eq!(buffer.load(&mut bytes.as_slice()).unwrap(), buffer);
+    // Where nobody played, nothing is missing.
+    let mut alone = ReplayBuffer::new(space(), config(640, 1));
+    (0..100).for_each(|time| alone.push(&step(0, time * 10 + 1, time == 0, None)));
+    assert_eq!(human(&alone, 0.5), 0);
+}
+
+#[test]
 fn a_gap_in_a_stream_is_never_bridged() {
     let mut buffer = ReplayBuffer::new(space(), config(128, 1));
     buffer.push(&step(0, 1, true, None));

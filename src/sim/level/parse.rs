@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::draft::Draft;
 use super::kinds::{self, Kind};
 use super::{CELLS, Cell, Colour, Direction, LARGEST_SIDE, Level, LevelError, Place, VERSION};
 
@@ -106,6 +107,11 @@ impl Level {
 
     /// The text of its file.
     pub fn text(&self) -> String {
+        Draft::of(self).text()
+    }
+
+    /// The symbols of its map.
+    pub(super) fn rows(&self) -> Vec<Vec<char>> {
         let mut rows = vec![vec!['.'; self.width]; self.height];
         for (index, cell) in self.cells.iter().enumerate() {
             if let Some((symbol, _)) = CELLS.iter().find(|(_, known)| known == cell) {
@@ -120,13 +126,7 @@ impl Level {
         for (ahead, place) in &self.hazards {
             begin(if *ahead == Direction::Right { '-' } else { '|' }, place);
         }
-        let map: String =
-            rows.iter().map(|row| format!("        \"{}\",\n", row.iter().collect::<String>())).collect();
-        let Self { world, name, episode_limit, .. } = self;
-        format!(
-            "(\n    version: {VERSION},\n    world: {world:?},\n    name: {name:?},\n    \
-             episode_limit: {episode_limit},\n    map: [\n{map}    ],\n)\n"
-        )
+        rows
     }
 
     /// Adds the next cell of the map, and what begins there.
