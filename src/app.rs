@@ -24,7 +24,9 @@ use crate::sim::worlds::{WorldChoice, WorldError};
 use crate::sim::{self, SimConfig, SimPool};
 pub use bench::{bench_act, bench_bodies, bench_env, bench_learner, bench_replay, bench_tick};
 #[cfg(feature = "arcade")]
-pub use window::{arcade, arcade_app, bench_frames, screenshot, title, title_app, title_screenshot};
+pub use window::{
+    arcade, arcade_app, bench_frames, bench_minute, screenshot, title, title_app, title_screenshot,
+};
 
 #[cfg(feature = "arcade")]
 pub use crate::view::screenshot::{ScreenshotRequest, Stroke};
@@ -250,6 +252,7 @@ pub fn arcade(
     _world: &WorldChoice,
     _out: Option<PathBuf>,
     _resume: Option<PathBuf>,
+    _player: Option<Arc<dyn Policy>>,
 ) -> Result<Left, Box<dyn std::error::Error>> {
     Err("this build has no window; add --no-render to train, or build with the feature `arcade`".into())
 }

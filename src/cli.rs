@@ -1,6 +1,9 @@
 //! The command line: calls `app` for what was asked, and puts every failure into one line. `args` reads it.
 
+mod agents;
 mod args;
+#[cfg(feature = "arcade")]
+mod pictures;
 mod title;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -9,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use args::{Bench, Cli, Command, Levels, RunArgs, SimplePlayer};
+use args::{Agents, Bench, Cli, Command, Levels, RunArgs, SimplePlayer};
 use clap::Parser as _;
 
 use crate::agent::Controller;
@@ -40,6 +43,7 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Runs the program: 0 when all went well, 1 after a failure, 2 for a command line that cannot be read.
 pub fn main() -> ExitCode {
+    crate::run::minute::began();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| "warn,wgpu_hal=off,wgpu_core=error".into());
     tracing_subscriber::fmt()
@@ -76,9 +80,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
             // The grammar asks for one of both, and for a world beside a player.
             let summary = match (checkpoint, player.zip(env)) {
                 (Some(checkpoint), _) => {
-                    let checkpoint = Checkpoint::open(&checkpoint)?;
-                    let world = choose(world_of(&checkpoint, level)?)?;
-                    app::evaluate(&world, checkpoint.policy()?, episodes, seed)
+                    let (world, policy) = agents::evaluated(&checkpoint, level)?;
+                    app::evaluate(&choose(world)?, policy, episodes, seed)
                 }
                 (None, Some((player, env))) => {
                     let world = choose(WorldChoice::new(&env, level)?)?;
@@ -96,6 +99,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
             }
             Ok(())
         }
+        Some(Command::Agents { what: Agents::List }) => {
+            agents::list();
+            Ok(())
+        }
+        Some(Command::Agents { what: Agents::Export { run, file } }) => agents::export(&run, &file),
         Some(Command::Levels { what: Levels::Check { files } }) => check_levels(&files),
         Some(Command::Levels { what: Levels::Make { world, difficulty, seed, count, out } }) => {
             let seeds = (0..u64::from(count)).map(|number| seed.wrapping_add(number));
@@ -110,6 +118,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
             say(app::scores(&Sweep::load(&file)?, &out, episodes as usize)?.trim_end());
             Ok(())
         }
+        #[cfg(feature = "arcade")]
+        Some(Command::Pictures { out, only }) => pictures::take(&out, only.as_deref()),
         Some(Command::Bench { what: Bench::Env { env, arenas, runs, seconds, threads } }) => {
             bench_env(env.as_deref(), &arenas, runs as usize, seconds, threads)
         }
@@ -123,10 +133,16 @@ fn run(cli: Cli) -> Result<(), Failure> {
             app::bench_bodies(runs as usize, seconds).iter().try_for_each(print)
         }
         #[cfg(feature = "arcade")]
-        Some(Command::Bench { what: Bench::Frames { env, rounds, seconds } }) => {
+        Some(Command::Bench { what: Bench::Frames { env, rounds, seconds, overlays } }) => {
             let config = RunConfig::resolve(Some(&env), None, &[])?;
             let world = app::world(&config)?;
-            app::bench_frames(config, &world, rounds as usize, seconds as f32)
+            app::bench_frames(config, &world, rounds as usize, seconds as f32, overlays)
+        }
+        #[cfg(feature = "arcade")]
+        Some(Command::Bench { what: Bench::Minute { env, seed, seconds } }) => {
+            let config = RunConfig { seed, ..RunConfig::resolve(Some(&env), None, &[])? };
+            let world = app::world(&config)?;
+            app::bench_minute(config, &world, seconds as f32)
         }
         Some(Command::Bench { what: Bench::Act { runs, seconds } }) => {
             app::bench_act(runs as usize, seconds).try_for_each(|line| print(&line?))
@@ -190,12 +206,19 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
     let world = app::world(&config)?;
     let out = args.resume.clone().or_else(|| args.out.clone());
     #[cfg(feature = "arcade")]
+    let player = match &args.agent {
+        Some(agent) => Some(agents::player(agent, &world.spec(), config.level.as_deref())?),
+        None => None,
+    };
+    #[cfg(not(feature = "arcade"))]
+    let player = None;
+    #[cfg(feature = "arcade")]
     if let Some(request) = args.picture()? {
-        return app::screenshot(config, &world, args.resume.clone(), request);
+        return app::screenshot(config, &world, args.resume.clone(), player, request);
     }
     if !args.no_render {
         let env = config.env.clone();
-        return match app::arcade(config, &world, out, args.resume.clone())? {
+        return match app::arcade(config, &world, out, args.resume.clone(), player)? {
             Left::Closed => Ok(()),
             Left::Home => title::open_again(),
             Left::Level(path) => title::play_level(&env, &path),

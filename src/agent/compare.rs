@@ -7,6 +7,7 @@ use bevy::prelude::*;
 use super::{Casting, Controller, FrozenPolicies, LiveLearner};
 use crate::mdp::EnvironmentSpec;
 use crate::sim::arena::{EnvironmentHooks, SameStart, Spec};
+use crate::sim::pace::Pace;
 use crate::sim::{Arena, Seats, SimConfig, SimSystems, SimTick};
 
 /// Ages in seconds that are shown beside the present, where there are marks of them.
@@ -26,7 +27,7 @@ pub struct Comparison {
     /// By arena: how the round ended for its first slot; `None` while it goes on.
     pub outcomes: Vec<Option<bool>>,
     /// What to go back to.
-    before: Option<(Casting, usize)>,
+    before: Option<(Casting, usize, Option<Pace>)>,
 }
 
 /// Adds the tallies of comparisons.
@@ -42,8 +43,11 @@ pub fn toggle(world: &mut World) {
     let Some(populate) = world.get_resource::<EnvironmentHooks>().map(|hooks| hooks.populate) else { return };
     if let Some(comparison) = world.remove_resource::<Comparison>() {
         world.remove_resource::<SameStart>();
-        if let Some((casting, arenas)) = comparison.before {
+        if let Some((casting, arenas, pace)) = comparison.before {
             world.insert_resource(casting);
+            if let (Some(before), Some(mut pace)) = (pace, world.get_resource_mut::<Pace>()) {
+                *pace = before;
+            }
             populate(world, arenas);
         }
         return;
@@ -67,13 +71,19 @@ pub fn toggle(world: &mut World) {
         each: shown.iter().enumerate().map(|(arena, name)| (arena, seats(name))).collect(),
     });
     let count = shown.len();
+    // At a speed at which eyes can compare.
+    let pace = world.get_resource_mut::<Pace>().map(|mut pace| {
+        let before = *pace;
+        (pace.speed, pace.unlimited) = (pace.speed.min(1.0), false);
+        before
+    });
     world.insert_resource(SameStart);
     world.insert_resource(Comparison {
         names: shown,
         returns: vec![0.0; count],
         steps: vec![0; count],
         outcomes: vec![None; count],
-        before: Some((casting, arenas)),
+        before: Some((casting, arenas, pace)),
     });
     populate(world, count);
 }

@@ -25,6 +25,13 @@ pub struct Insight {
     pub sight: bool,
 }
 
+impl Insight {
+    /// All there is.
+    pub fn all() -> Self {
+        Self { values: true, map: true, sight: true }
+    }
+}
+
 /// What the watched agent expects. Everything is empty until asked for by [`Insight`].
 #[derive(Resource, Default)]
 pub struct Mind {

@@ -1,15 +1,20 @@
 //! What has a window: the title screen, the arcade, its pictures and its frame benchmark.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bevy::prelude::*;
 
 use super::{Left, casting, learner_setup, simulation};
+use crate::agent::mind::Insight;
+use crate::agent::{Casting, Controller, FrozenPolicies, LiveLearner, gallery};
 use crate::config::RunConfig;
-use crate::mdp::Stream;
+use crate::mdp::{Policy, Stream};
 use crate::panel::title;
+use crate::run::minute;
 use crate::sim::worlds::{self, WorldChoice, WorldError};
 use crate::sim::{self, SimConfig};
+use crate::view::preferences::{self, Preferences};
 use crate::view::screenshot::ScreenshotRequest;
 
 /// Opens the title screen; what was chosen there, if anything was.
@@ -36,11 +41,16 @@ pub fn title_app(choice: title::Choice) -> Result<App, Box<dyn std::error::Error
         let session = kept.into_iter().find(|session| session.join("checkpoint/latest").is_file());
         let picture = crate::view::pictures::of(name);
         let levels = crate::sim::level::shipped_levels(name);
-        Ok(title::Card { spec: WorldChoice::new(name, None)?.spec(), levels, picture, session })
+        let trained = match levels {
+            0 => vec![gallery::has(name, None)],
+            levels => (1..=levels).map(|level| gallery::has(name, Some(level))).collect(),
+        };
+        Ok(title::Card { spec: WorldChoice::new(name, None)?.spec(), levels, picture, session, trained })
     });
     let cards = cards.collect::<Result<_, WorldError>>()?;
     let mut app = App::new();
     app.add_plugins(crate::view::window_plugins("worlds"));
+    preferences::plugin(&mut app, Preferences::kept());
     title::plugin(&mut app, cards, choice);
     Ok(app)
 }
@@ -54,13 +64,16 @@ pub fn arcade(
     world: &WorldChoice,
     out: Option<PathBuf>,
     resume: Option<PathBuf>,
+    player: Option<Arc<dyn Policy>>,
 ) -> Result<Left, Box<dyn std::error::Error>> {
-    // Without a folder of its own a session is kept in the user's data folder.
-    let out = out.or_else(|| crate::run::live::session_folder(&config.env));
+    // Without a folder of its own a session is kept in the user's data folder, where anything is learned.
+    let out =
+        out.or_else(|| player.is_none().then(|| crate::run::live::session_folder(&config.env)).flatten());
     // Bevy's own handler gives way to signals that whoever started the program had ignored, as shells do for
     // what runs in the background; a session is saved however it is ended.
     ctrlc::set_handler(bevy::app::TerminalCtrlCHandlerPlugin::gracefully_exit)?;
     let mut app = arcade_app(&config, world, out, resume)?;
+    player.into_iter().for_each(|player| let_play(&mut app, player));
     let next = crate::panel::editor::NextLevel::default();
     app.insert_resource(next.clone());
     match app.run() {
@@ -84,13 +97,34 @@ pub fn bench_frames(
     world: &WorldChoice,
     rounds: usize,
     stretch: f32,
+    overlays: bool,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let mut app = arcade_app(&config, world, None, None)?;
-    let work = format!("{}, {} arenas, window", config.env, config.arenas);
+    let shown = if overlays { "all overlays" } else { "no overlays" };
+    let work = format!("{}, {} arenas, window, {shown}", config.env, config.arenas);
+    if overlays {
+        app.insert_resource(Insight::all());
+    }
     crate::run::frames::plugin(
         &mut app,
         crate::run::frames::FrameBench { work, warm_up: 15.0, stretch, rounds },
     );
+    app.run();
+    Ok(())
+}
+
+/// Opens the arcade, watches an agent for `seconds`, prints what was seen as a JSON line and closes it.
+///
+/// # Errors
+/// As [`arcade`].
+pub fn bench_minute(
+    config: RunConfig,
+    world: &WorldChoice,
+    seconds: f32,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut app = arcade_app(&config, world, None, None)?;
+    let bench = minute::MinuteBench { env: config.env.clone(), seed: config.seed, seconds };
+    minute::plugin(&mut app, bench);
     app.run();
     Ok(())
 }
@@ -103,9 +137,27 @@ pub fn screenshot(
     config: RunConfig,
     world: &WorldChoice,
     resume: Option<PathBuf>,
+    player: Option<Arc<dyn Policy>>,
     request: ScreenshotRequest,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    shoot(arcade_app(&config, world, None, resume)?, request)
+    let mut app = arcade_app(&config, world, None, resume)?;
+    player.into_iter().for_each(|player| let_play(&mut app, player));
+    shoot(app, request)
+}
+
+/// Name of a trained agent among the players.
+const TRAINED: &str = "trained";
+
+/// Lets `player` play wherever the learner would, and nothing be learned.
+fn let_play(app: &mut App, player: Arc<dyn Policy>) {
+    let world = app.world_mut();
+    world.resource_mut::<FrozenPolicies>().0.insert(TRAINED.into(), player);
+    let mut casting = world.resource_mut::<Casting>();
+    let Casting { watched, others, .. } = &mut *casting;
+    for seat in watched.iter_mut().chain(others).filter(|seat| **seat == Controller::Learning) {
+        *seat = Controller::Frozen(TRAINED.into());
+    }
+    world.resource_mut::<LiveLearner>().set_training(false);
 }
 
 /// Opens the title screen, saves what it shows after a while as a .png file and closes it.
@@ -137,8 +189,7 @@ pub fn arcade_app(
     out: Option<PathBuf>,
     resume: Option<PathBuf>,
 ) -> Result<App, Box<dyn std::error::Error>> {
-    use crate::agent::Replay;
-    use crate::agent::{LiveLearner, LivePlugin};
+    use crate::agent::{LivePlugin, Replay};
     use crate::learner::checkpoint::Checkpoint;
     use crate::run::RunFolder;
     use crate::run::live::{self, LiveRun};
@@ -152,6 +203,7 @@ pub fn arcade_app(
         Some(out) => Some(RunFolder::create(out, &config.to_toml())?),
         None => None,
     };
+    let pictures = out.as_ref().map(|out| out.join("pictures"));
     let checkpoints = out.map(|out| out.join("checkpoint"));
     // Read here as well, so that a bad checkpoint is an error at the start and not a failed learner.
     let resumed = resume.as_deref().map(Checkpoint::open).transpose()?;
@@ -161,9 +213,11 @@ pub fn arcade_app(
     let (window_is_up, go) = crossbeam_channel::bounded::<()>(1);
     let mut setup = learner_setup(config, world, checkpoints, resume);
     setup.config.gradient_steps_per_env_step = config.learner.live_gradient_steps_per_env_step;
+    setup.config.learning_starts = config.learner.learning_starts.min(config.learner.live_learning_starts);
     let learner = LiveLearner::start_after(setup, go);
     let mut app = App::new();
     app.add_plugins(view::window_plugins(&spec.name));
+    preferences::plugin(&mut app, Preferences::kept());
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
     // A watched simulation is a small part of a frame: the other cores are for the learner and the renderer.
     let threads = config.run.sim_threads.max(1);
@@ -174,8 +228,16 @@ pub fn arcade_app(
         .add_systems(Startup, move || _ = window_is_up.try_send(()))
         .add_systems(Update, sim::pace::drive)
         .add_plugins((view::plugin, panel::plugin));
+    if let Some(folder) = pictures {
+        app.insert_resource(view::record::Pictures(folder));
+    }
     if let Some(checkpoint) = resumed {
         app.world_mut().resource_mut::<Replay>().env_steps = checkpoint.manifest.counters.env_steps;
+    }
+    // A trained agent to play against or with, where one comes with the arcade.
+    let level = config.level.as_ref().map(|level| level.display().to_string());
+    if let Some(policy) = gallery::fitting(&spec, level.as_deref()).and_then(|agent| agent.policy().ok()) {
+        app.world_mut().resource_mut::<FrozenPolicies>().0.insert(TRAINED.into(), policy);
     }
     // A level that is a file of its own can be edited while it is played.
     if let Some(path) = config.level.as_ref().filter(|path| path.is_file()) {

@@ -51,7 +51,7 @@ pub(super) struct RunArgs {
     /// Folder for configuration, metrics, episodes, summary and checkpoints.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Save what the window shows into a .png file and close it.
+    /// Save what the window shows into a .png file, or what the watched arena does into a .gif file, and close it.
     #[cfg(feature = "arcade")]
     #[arg(long, value_name = "FILE", conflicts_with = "no_render")]
     pub screenshot: Option<PathBuf>,
@@ -59,10 +59,19 @@ pub(super) struct RunArgs {
     #[cfg(feature = "arcade")]
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, requires = "screenshot")]
     pub after: f32,
+    /// Seconds a .gif file lasts.
+    #[cfg(feature = "arcade")]
+    #[arg(long = "for", value_name = "SECONDS", default_value_t = 6.0, requires = "screenshot")]
+    pub lasts: f32,
     /// Keys to strike before the screenshot, e.g. V@20 for V after 20 seconds.
     #[cfg(feature = "arcade")]
     #[arg(long, value_name = "KEY@SECONDS", value_delimiter = ',', requires = "screenshot")]
     pub press: Vec<Stroke>,
+    /// Let a trained agent play and learn nothing: `shipped` for the one that comes with the arcade, an .agent file, or a
+    /// run folder.
+    #[cfg(feature = "arcade")]
+    #[arg(long, value_name = "AGENT", conflicts_with_all = ["no_render", "resume"])]
+    pub agent: Option<PathBuf>,
     /// Run folder to go on with.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "out"])]
     pub resume: Option<PathBuf>,
@@ -80,10 +89,13 @@ impl RunArgs {
     /// The picture that is asked for.
     pub fn picture(&self) -> Result<Option<ScreenshotRequest>, String> {
         let Some(path) = self.screenshot.clone() else { return Ok(None) };
-        if path.extension().is_none_or(|extension| extension != "png") {
-            return Err(format!("--screenshot {}: give a file that ends in .png", path.display()));
+        if path.extension().is_none_or(|extension| extension != "png" && extension != "gif") {
+            return Err(format!("--screenshot {}: give a file that ends in .png or .gif", path.display()));
         }
-        Ok(Some(ScreenshotRequest { path, after: self.after, keys: self.press.clone() }))
+        if !(0.5..=30.0).contains(&self.lasts) {
+            return Err(format!("--for {}: allowed is 0.5 to 30 seconds", self.lasts));
+        }
+        Ok(Some(ScreenshotRequest { path, after: self.after, keys: self.press.clone(), seconds: self.lasts }))
     }
 }
 
@@ -97,7 +109,7 @@ pub(super) enum Command {
     },
     /// Play greedy episodes with a trained policy, or with a simple player, and print one JSON line.
     Eval {
-        /// Run or checkpoint folder.
+        /// Run or checkpoint folder, .agent file, or the name of one that comes with the arcade.
         #[arg(long, value_name = "DIR", required_unless_present = "player")]
         checkpoint: Option<PathBuf>,
         /// Who plays in place of a trained policy, to compare with.
@@ -128,6 +140,12 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE", requires = "env")]
         level: Option<PathBuf>,
     },
+    /// Look after trained agents.
+    Agents {
+        /// What to do.
+        #[command(subcommand)]
+        what: Agents,
+    },
     /// Look after level files.
     Levels {
         /// What to do.
@@ -155,6 +173,16 @@ pub(super) enum Command {
         /// Episodes of random and scripted players.
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         episodes: u32,
+    },
+    /// Take the pictures that the README shows anew; opens one window after the other.
+    #[cfg(feature = "arcade")]
+    Pictures {
+        /// Folder for them.
+        #[arg(long, value_name = "DIR", default_value = "assets/screenshots")]
+        out: PathBuf,
+        /// One of them only, e.g. mind.png.
+        #[arg(long, value_name = "FILE")]
+        only: Option<String>,
     },
     /// Measure speed and print JSON lines.
     Bench {
@@ -210,6 +238,22 @@ pub(super) enum Bench {
         /// Seconds a stretch.
         #[arg(long, default_value_t = 10.0, value_parser = seconds)]
         seconds: f64,
+        /// With everything shown that the agent thinks.
+        #[arg(long)]
+        overlays: bool,
+    },
+    /// How soon a window shows a world, and what its agent learns before a person's eyes; opens a window.
+    #[cfg(feature = "arcade")]
+    Minute {
+        /// World.
+        #[arg(long, default_value = "lava-room")]
+        env: String,
+        /// Seed of everything random.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Seconds after the first frame.
+        #[arg(long, default_value_t = 60.0, value_parser = seconds)]
+        seconds: f64,
     },
     /// How long a policy takes to act for 1, 64 and 1024 observations.
     Act {
@@ -262,6 +306,20 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// A number of threads.
 fn threads(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|threads| *threads <= 256).ok_or_else(|| "allowed is 0 to 256".to_owned())
+}
+
+/// What can be done with trained agents.
+#[derive(Debug, Subcommand)]
+pub(super) enum Agents {
+    /// List those that come with the arcade, with the record of their training.
+    List,
+    /// Write the policy of a finished headless run, with its record, into one small file.
+    Export {
+        /// Run folder.
+        run: PathBuf,
+        /// File, ending in .agent.
+        file: PathBuf,
+    },
 }
 
 /// What can be done with levels.

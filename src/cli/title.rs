@@ -22,6 +22,9 @@ pub(super) fn visit() -> Result<(), Failure> {
         if let Some(level) = chosen.level {
             command.arg("--level").arg(level.to_string());
         }
+        if chosen.trained {
+            command.arg("--agent").arg("shipped");
+        }
     }
     become_it(command)
 }

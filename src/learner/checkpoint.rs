@@ -192,20 +192,10 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Unfit`] names the first difference.
     pub fn check_spec(&self, spec: &EnvironmentSpec) -> Result<(), CheckpointError> {
-        let theirs = &self.manifest.environment;
-        let problem = if theirs.name != spec.name {
-            format!("it was trained on {}, this is {}", theirs.name, spec.name)
-        } else if theirs.observation.vector != spec.observation.vector {
-            let [theirs, ours] = [theirs, spec].map(|spec| spec.observation.vector.join(", "));
-            format!("its observations are [{theirs}], here they are [{ours}]")
-        } else if theirs.observation != spec.observation {
-            "its observations have another shape".to_owned()
-        } else if theirs.action != spec.action {
-            "its actions are others".to_owned()
-        } else {
-            return Ok(());
-        };
-        Err(CheckpointError::Unfit { path: self.path(), problem })
+        match difference(&self.manifest.environment, spec) {
+            Some(problem) => Err(CheckpointError::Unfit { path: self.path(), problem }),
+            None => Ok(()),
+        }
     }
 
     /// Its policy alone.
@@ -221,6 +211,22 @@ impl Checkpoint {
         let policy = CategoricalPolicy::from_tensors(sac, observation, actions, &tensors)
             .map_err(|error| damaged(error.to_string()))?;
         Ok(Arc::new(policy))
+    }
+}
+
+/// What keeps a policy that was trained on `theirs` from playing `spec`; `None` where nothing does.
+pub(super) fn difference(theirs: &EnvironmentSpec, spec: &EnvironmentSpec) -> Option<String> {
+    if theirs.name != spec.name {
+        Some(format!("it was trained on {}, this is {}", theirs.name, spec.name))
+    } else if theirs.observation.vector != spec.observation.vector {
+        let [theirs, ours] = [theirs, spec].map(|spec| spec.observation.vector.join(", "));
+        Some(format!("its observations are [{theirs}], here they are [{ours}]"))
+    } else if theirs.observation != spec.observation {
+        Some("its observations have another shape".to_owned())
+    } else if theirs.action != spec.action {
+        Some("its actions are others".to_owned())
+    } else {
+        None
     }
 }
 

@@ -16,6 +16,8 @@ pub struct LearnerConfig {
     pub replay_capacity: usize,
     /// Environment steps collected before the first gradient step.
     pub learning_starts: u64,
+    /// At most as many while somebody watches, who wants to see it begin.
+    pub live_learning_starts: u64,
     /// Upper bound of gradient steps per environment step, 0.001 to 64. Higher learns from fewer
     /// steps and takes longer for each.
     pub gradient_steps_per_env_step: f32,
@@ -113,6 +115,7 @@ impl Default for LearnerConfig {
             batch_size: 128,
             replay_capacity: 200_000,
             learning_starts: 1_000,
+            live_learning_starts: 2_000,
             gradient_steps_per_env_step: 0.25,
             live_gradient_steps_per_env_step: 1.0,
             n_step: 1,

@@ -9,6 +9,7 @@ mod core;
 pub mod device;
 mod handle;
 pub mod marks;
+pub mod trained;
 mod worker;
 
 pub use checkpoint::CheckpointError;

@@ -16,7 +16,8 @@ use crate::sim::pace::Pace;
 use crate::sim::worlds::rooms::Rooms;
 use crate::sim::worlds::rooms::reload::LevelNotice;
 use crate::sim::{Arena, Seats, SimConfig, SimSystems, SimTick};
-use crate::view::{Screen, input, palette};
+use crate::view::bindings::{Bindings, Command};
+use crate::view::{Notice, Screen, input, palette};
 
 /// Episodes the success rate is taken over.
 const RECENT: usize = 100;
@@ -51,14 +52,29 @@ pub(super) struct Facts<'w, 's> {
     tally: Res<'w, Tally>,
     caption: Res<'w, Caption>,
     notice: Option<Res<'w, LevelNotice>>,
+    told: Res<'w, Notice>,
+    bindings: Res<'w, Bindings>,
     rooms: Option<Res<'w, Rooms>>,
     comparison: Option<Res<'w, Comparison>>,
     arenas: Query<'w, 's, &'static Arena>,
 }
 
 pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts: Facts) -> Result {
-    let Facts { spec, sim, pace, casting, history, tally, caption, notice, rooms, comparison, arenas } =
-        facts;
+    let Facts {
+        spec,
+        sim,
+        pace,
+        casting,
+        history,
+        tally,
+        caption,
+        notice,
+        told,
+        bindings,
+        rooms,
+        comparison,
+        arenas,
+    } = facts;
     let context = contexts.ctx_mut()?;
     let watched = arenas.iter().find(|arena| arena.index == 0);
     let area = egui::Area::new("hud".into())
@@ -89,9 +105,8 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
             ui.label(RichText::new(notice).small().color(tone(palette::AMBER)));
         }
         ui.horizontal_wrapped(|ui| {
-            for (keys, meaning) in
-                commands(&spec, casting.as_deref(), &screen, [rooms.is_some(), comparison.is_some()])
-            {
+            let there = [rooms.is_some(), comparison.is_some()];
+            for (keys, meaning) in commands(&spec, casting.as_deref(), &screen, &bindings, there) {
                 for name in keys {
                     key(ui, name);
                 }
@@ -100,6 +115,19 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
             }
         });
     });
+    // Over the worlds, so that nothing moves to make room for it.
+    if let Some(text) = told.text() {
+        egui::Area::new("notice".into())
+            .anchor(egui::Align2::CENTER_TOP, [-screen.right / 2.0, 12.0])
+            .interactable(false)
+            .order(egui::Order::Foreground)
+            .show(context, |ui| {
+                let plate = egui::Frame::new().fill(tone(palette::SLATE)).corner_radius(8.0);
+                plate.inner_margin(egui::Margin::symmetric(12, 6)).show(ui, |ui| {
+                    ui.label(RichText::new(text).color(tone(palette::AMBER)));
+                });
+            });
+    }
     let bottom = (shown.response.rect.height() + 6.0).ceil();
     if screen.bottom != bottom {
         screen.bottom = bottom;
@@ -141,6 +169,7 @@ fn commands(
     spec: &Spec,
     casting: Option<&Casting>,
     screen: &Screen,
+    bindings: &Bindings,
     [rooms, compared]: [bool; 2],
 ) -> Vec<(Vec<&'static str>, String)> {
     let mut lines = Vec::new();
@@ -149,12 +178,15 @@ fn commands(
         for slot in (0..spec.slots()).filter(|&slot| human(slot)) {
             let hands = input::hands(casting, slot);
             let actions = spec.action.names();
-            let keys =
-                (0..2).filter(|&hand| hands[hand]).flat_map(|hand| input::labels(actions, hand)).collect();
+            let keys = (0..2)
+                .filter(|&hand| hands[hand])
+                .flat_map(|hand| input::labels(actions, hand, bindings))
+                .collect();
             let alone = hands == [true, true];
             lines.push((keys, if alone { "move".into() } else { side(&spec.teams, slot) }));
         }
-        for (slot, key) in ["T", "Y"].into_iter().enumerate().take(spec.slots()) {
+        let takes = [Command::TakeFirst, Command::TakeSecond].map(|command| bindings.label(command));
+        for (slot, key) in takes.into_iter().enumerate().take(spec.slots()) {
             let action = if human(slot) { "give back" } else { "take over" };
             let name = if spec.slots() > 1 {
                 format!("{action} {}", side(&spec.teams, slot))
@@ -165,19 +197,22 @@ fn commands(
         }
     }
     let zoom = if screen.zoomed_out { "one arena" } else { "many arenas" };
+    let name = |command| bindings.label(command);
     for (keys, meaning) in [
-        (vec!["Space"], "pause"),
-        (vec!["."], "step"),
-        (vec!["+", "−"], "speed"),
-        (vec!["M"], "max"),
-        (vec!["R"], "restart"),
-        (vec!["P", "B"], "praise, blame"),
-        (vec!["N"], if compared { "back" } else { "then and now" }),
-        (vec!["Q"], "values"),
-        (if rooms { vec!["E"] } else { Vec::new() }, "edit the map"),
-        (if rooms { vec!["V"] } else { Vec::new() }, "values on the map"),
-        (vec!["Z"], zoom),
-        (vec!["Tab"], "panel"),
+        (vec![name(Command::Pause)], "pause"),
+        (vec![name(Command::Step)], "step"),
+        (vec![name(Command::Faster), name(Command::Slower)], "speed"),
+        (vec![name(Command::Max)], "max"),
+        (vec![name(Command::Restart)], "restart"),
+        (vec![name(Command::Praise), name(Command::Blame)], "praise, blame"),
+        (vec![name(Command::Compare)], if compared { "back" } else { "then and now" }),
+        (vec![name(Command::Values)], "values"),
+        (if rooms { vec![name(Command::Map)] } else { Vec::new() }, "values on the map"),
+        (if rooms { vec![name(Command::Edit)] } else { Vec::new() }, "edit the map"),
+        (vec![name(Command::Zoom)], zoom),
+        (vec![name(Command::Picture)], "picture"),
+        (vec![name(Command::Record)], "record"),
+        (vec![name(Command::Panel)], "panel"),
         (vec!["Esc"], "worlds"),
     ] {
         if !keys.is_empty() {

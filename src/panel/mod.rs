@@ -10,6 +10,7 @@ mod hud;
 mod learning;
 mod mind;
 mod playing;
+mod preferences;
 mod settings;
 mod sight;
 mod theme;

@@ -7,12 +7,14 @@ use egui::{Color32, CornerRadius, FontFamily, FontId, Stroke, TextStyle};
 use crate::view::palette::{self, Tone};
 
 /// A tone of the palette for egui.
-pub fn tone(Tone(red, green, blue): Tone) -> Color32 {
+pub fn tone(tone: Tone) -> Color32 {
+    let Tone(red, green, blue) = tone.seen();
     Color32::from_rgb(red, green, blue)
 }
 
 /// The same, more or less opaque.
-pub fn faded(Tone(red, green, blue): Tone, alpha: f32) -> Color32 {
+pub fn faded(tone: Tone, alpha: f32) -> Color32 {
+    let Tone(red, green, blue) = tone.seen();
     Color32::from_rgba_unmultiplied(red, green, blue, (alpha * 255.0) as u8)
 }
 

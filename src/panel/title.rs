@@ -9,9 +9,12 @@ use bevy::prelude::*;
 use bevy_egui::egui::{self, CornerRadius, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
 use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass, EguiTextureHandle};
 
+use super::preferences;
 use super::theme::{self, card, faded, tone};
 use crate::mdp::EnvironmentSpec;
+use crate::view::bindings::Bindings;
 use crate::view::palette;
+use crate::view::preferences::Preferences;
 
 /// Least width of a card in logical pixels; wider ones fill their row.
 const LEAST_WIDTH: f32 = 208.0;
@@ -32,6 +35,8 @@ pub struct Card {
     pub picture: &'static [u8],
     /// The last session that was kept, to go on with.
     pub session: Option<PathBuf>,
+    /// By level, or once for a world without: whether a trained agent comes with the arcade.
+    pub trained: Vec<bool>,
 }
 
 /// What was chosen.
@@ -43,6 +48,8 @@ pub struct Chosen {
     pub level: Option<usize>,
     /// The session to go on with, on whatever level that was.
     pub session: Option<PathBuf>,
+    /// Whether the trained agent that comes with the arcade shall play.
+    pub trained: bool,
 }
 
 /// Where the choice is put before the app ends; stays empty when the window is closed.
@@ -70,7 +77,17 @@ pub fn plugin(app: &mut App, cards: Vec<Card>, choice: Choice) {
         .insert_resource(choice)
         .init_resource::<ButtonInput<KeyCode>>()
         .add_systems(Startup, |mut commands: Commands| _ = commands.spawn((Camera2d, Msaa::Off)))
-        .add_systems(Update, steer)
+        .init_resource::<preferences::Open>()
+        .add_systems(
+            Update,
+            (
+                steer.run_if(|open: Res<preferences::Open>| !open.shown),
+                // Afterwards: the Esc that closes the preferences must not leave the arcade as well.
+                preferences::strike.run_if(|open: Res<preferences::Open>| open.shown),
+                preferences::keep,
+            )
+                .chain(),
+        )
         .add_systems(EguiPrimaryContextPass, (theme::apply, hang_pictures, show).chain());
 }
 
@@ -102,6 +119,7 @@ fn steer(
     keyboard: Res<ButtonInput<KeyCode>>,
     mut cards: ResMut<Cards>,
     choice: Res<Choice>,
+    mut open: ResMut<preferences::Open>,
     mut exit: MessageWriter<AppExit>,
 ) {
     let struck = |keys: &[KeyCode]| keyboard.any_just_pressed(keys.iter().copied());
@@ -138,24 +156,48 @@ fn steer(
         }
     }
     if struck(&[KeyCode::Enter, KeyCode::NumpadEnter, KeyCode::Space]) {
-        choose(&cards, lit, false, &choice, &mut exit);
+        choose(&cards, lit, Visit::Anew, &choice, &mut exit);
     } else if struck(&[KeyCode::KeyG]) {
-        choose(&cards, lit, true, &choice, &mut exit);
+        choose(&cards, lit, Visit::Again, &choice, &mut exit);
+    } else if struck(&[KeyCode::KeyX]) {
+        choose(&cards, lit, Visit::Trained, &choice, &mut exit);
+    } else if struck(&[KeyCode::KeyO]) {
+        open.shown = true;
     } else if struck(&[KeyCode::Escape]) {
         exit.write(AppExit::Success);
     }
 }
 
-/// Ends the app with the world of a card, begun anew or gone on with (`again`).
-fn choose(cards: &Cards, index: usize, again: bool, choice: &Choice, exit: &mut MessageWriter<AppExit>) {
+/// How somebody wants to visit a world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    /// With a new agent.
+    Anew,
+    /// With the last session.
+    Again,
+    /// To see the trained agent play.
+    Trained,
+}
+
+impl Cards {
+    /// Whether a trained agent comes with the arcade for the level that is looked at.
+    fn trained(&self, index: usize) -> bool {
+        let level = self.levels.get(index).map_or(0, |level| level - 1);
+        self.cards.get(index).is_some_and(|card| card.trained.get(level).is_some_and(|there| *there))
+    }
+}
+
+/// Ends the app with the world of a card.
+fn choose(cards: &Cards, index: usize, visit: Visit, choice: &Choice, exit: &mut MessageWriter<AppExit>) {
     let Some(card) = cards.cards.get(index) else { return };
-    let session = card.session.clone().filter(|_| again);
-    if again && session.is_none() {
+    let session = card.session.clone().filter(|_| visit == Visit::Again);
+    let trained = visit == Visit::Trained && cards.trained(index);
+    if (visit == Visit::Again && session.is_none()) || (visit == Visit::Trained && !trained) {
         return;
     }
     let level = (card.levels > 0).then(|| cards.levels[index]);
     if let Ok(mut chosen) = choice.0.lock() {
-        *chosen = Some(Chosen { env: card.spec.name.clone(), level, session });
+        *chosen = Some(Chosen { env: card.spec.name.clone(), level, session, trained });
     }
     exit.write(AppExit::Success);
 }
@@ -164,6 +206,9 @@ fn show(
     mut contexts: EguiContexts,
     mut cards: ResMut<Cards>,
     choice: Res<Choice>,
+    mut open: ResMut<preferences::Open>,
+    mut bindings: ResMut<Bindings>,
+    mut wanted: ResMut<Preferences>,
     mut exit: MessageWriter<AppExit>,
 ) -> Result {
     let context = contexts.ctx_mut()?;
@@ -182,17 +227,29 @@ fn show(
         let keys = 30.0;
         let height = ui.available_height() - keys;
         egui::ScrollArea::vertical().auto_shrink(false).max_height(height).show(ui, |ui| {
-            begun = grid(ui, &mut cards);
+            if open.shown {
+                preferences::show(ui, &mut open, &mut bindings, &mut wanted);
+            } else {
+                begun = grid(ui, &mut cards);
+            }
         });
         ui.add_space(6.0);
         ui.horizontal(|ui| {
             let again = cards.cards.get(cards.lit).is_some_and(|card| card.session.is_some());
+            let trained = cards.trained(cards.lit);
             let levels = cards.cards.get(cards.lit).is_some_and(|card| card.levels > 0);
+            if open.shown {
+                super::widgets::key(ui, "Esc");
+                ui.label(RichText::new("back to the worlds").small().color(tone(palette::MUTED)));
+                return;
+            }
             for (key, meaning) in [
                 Some(("⬅ ⬆ ⬇ ➡", "look around")),
                 levels.then_some(("1 2 3", "level")),
                 Some(("Enter", "begin")),
                 again.then_some(("G", "go on with the last session")),
+                trained.then_some(("X", "watch the trained agent")),
+                Some(("O", "preferences")),
                 Some(("Esc", "leave")),
             ]
             .into_iter()
@@ -201,10 +258,15 @@ fn show(
                 super::widgets::key(ui, key);
                 ui.label(RichText::new(meaning).small().color(tone(palette::MUTED)));
             }
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.button("Preferences").clicked() {
+                    open.shown = true;
+                }
+            });
         });
     });
     if let Some(index) = begun {
-        choose(&cards, index, false, &choice, &mut exit);
+        choose(&cards, index, Visit::Anew, &choice, &mut exit);
     }
     Ok(())
 }
@@ -318,6 +380,7 @@ mod tests {
             levels,
             picture: &[],
             session: (name == "paddle-duel").then(|| PathBuf::from("kept")),
+            trained: vec![false, name == "lava-room"],
         };
         let cards = vec![card("lava-room", 8), card("paddle-duel", 0), card("two-plates", 3)];
         let mut app = App::new();
@@ -330,6 +393,7 @@ mod tests {
             seek: false,
         })
         .init_resource::<Choice>()
+        .init_resource::<preferences::Open>()
         .init_resource::<ButtonInput<KeyCode>>()
         .add_message::<AppExit>()
         .add_systems(Update, steer);
@@ -350,7 +414,8 @@ mod tests {
 
     #[test]
     fn keys_choose_a_world_and_its_level() {
-        let choice = |env: &str, level| Some(Chosen { env: env.into(), level, session: None });
+        let choice =
+            |env: &str, level| Some(Chosen { env: env.into(), level, session: None, trained: false });
         assert_eq!(chosen(&[KeyCode::Enter]), choice("lava-room", Some(1)));
         assert_eq!(chosen(&[KeyCode::Digit8, KeyCode::Enter]), choice("lava-room", Some(8)));
         assert_eq!(chosen(&[KeyCode::Digit9, KeyCode::Enter]), choice("lava-room", Some(1)));
@@ -363,6 +428,9 @@ mod tests {
             choice("two-plates", Some(1))
         );
         assert_eq!(chosen(&[KeyCode::ArrowLeft, KeyCode::ArrowUp, KeyCode::Escape]), None);
+        // Only where a trained agent comes along one can watch it.
+        assert_eq!(chosen(&[KeyCode::KeyX]), None);
+        assert!(chosen(&[KeyCode::Digit2, KeyCode::KeyX]).unwrap().trained);
         // Only where there is a session one can go on.
         assert_eq!(chosen(&[KeyCode::KeyG]), None);
         let session = chosen(&[KeyCode::ArrowRight, KeyCode::KeyG]).unwrap().session;

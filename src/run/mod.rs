@@ -10,6 +10,7 @@ pub mod frames;
 pub mod headless;
 pub mod live;
 mod metrics;
+pub mod minute;
 pub mod peers;
 mod progress;
 pub mod scores;

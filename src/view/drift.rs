@@ -3,6 +3,7 @@
 use bevy::prelude::*;
 
 use super::ViewSystems;
+use super::preferences::lively;
 
 /// A shape that flies through its stage. Lengths in world units.
 #[derive(Component, Debug, Clone, Copy, Default)]
@@ -19,7 +20,7 @@ pub struct Drift {
 
 /// Adds the system.
 pub(super) fn plugin(app: &mut App) {
-    app.add_systems(PostUpdate, drift.in_set(ViewSystems::Animate));
+    app.add_systems(PostUpdate, drift.run_if(lively).in_set(ViewSystems::Animate));
 }
 
 fn drift(time: Res<Time<Real>>, mut all: Query<(&mut Drift, &mut Transform)>) {

@@ -8,6 +8,7 @@ use bevy::sprite_render::AlphaMode2d;
 
 use super::ViewSystems;
 use super::paint::Paint;
+use super::preferences::{self, Preferences};
 use super::stage::Detail;
 
 /// Steps of opacity. Few, so that shapes that fade share materials and are drawn together.
@@ -122,7 +123,10 @@ pub struct Shimmer {
 
 /// Adds materials and motions.
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<Inks>().add_systems(PostUpdate, (burst, pulse, shimmer).in_set(ViewSystems::Animate));
+    app.init_resource::<Inks>().add_systems(
+        PostUpdate,
+        (burst, (pulse, shimmer).run_if(preferences::lively)).in_set(ViewSystems::Animate),
+    );
 }
 
 /// `from` … `to` and back in one period, beginning at `from`.
@@ -139,8 +143,10 @@ fn burst(
     mut commands: Commands,
     time: Res<Time<Real>>,
     inks: Res<Inks>,
+    preferences: Option<Res<Preferences>>,
     mut bursts: Query<(Entity, &mut Burst, &mut Transform, &mut MeshMaterial2d<ColorMaterial>)>,
 ) {
+    let calm = preferences.is_some_and(|preferences| preferences.reduced_motion);
     for (entity, mut burst, mut transform, mut material) in &mut bursts {
         burst.age += time.delta_secs();
         let share = burst.age / burst.life;
@@ -148,8 +154,8 @@ fn burst(
             commands.entity(entity).despawn();
             continue;
         }
-        // Fast at first, then slowing down.
-        let eased = 1.0 - (1.0 - share).powi(3);
+        // Fast at first, then slowing down; or there at once, and only fading.
+        let eased = if calm { 0.5 } else { 1.0 - (1.0 - share).powi(3) };
         transform.scale = Vec3::splat(burst.scale[0] + (burst.scale[1] - burst.scale[0]) * eased);
         material.set_if_neq(inks.fade(1.0 - share));
     }

@@ -2,6 +2,7 @@
 
 use bevy::prelude::*;
 
+use super::bindings::{Bindings, Command};
 use super::{Screen, editor};
 use crate::agent::compare::{self, Comparison};
 use crate::agent::hints::{Hint, Hints};
@@ -24,21 +25,24 @@ pub const LEVEL: u8 = 65;
 
 /// Adds the keyboard.
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<ButtonInput<KeyCode>>().init_resource::<Relieved>().add_systems(
-        PreUpdate,
-        (play, take_over, say, steer_time, steer_screen)
-            .after(bevy::input::InputSystems)
-            .run_if(resource_exists::<Spec>),
-    );
+    app.init_resource::<ButtonInput<KeyCode>>()
+        .init_resource::<Bindings>()
+        .init_resource::<Relieved>()
+        .add_systems(
+            PreUpdate,
+            (play, take_over, say, steer_time, steer_screen)
+                .after(bevy::input::InputSystems)
+                .run_if(resource_exists::<Spec>),
+        );
 }
 
-/// Keys by what they stand for: the left hand's and the right one's, with what is printed on them.
-const KEYS: [(&str, [(KeyCode, &str); 2]); 5] = [
-    ("up", [(KeyCode::KeyW, "W"), (KeyCode::ArrowUp, "⬆")]),
-    ("left", [(KeyCode::KeyA, "A"), (KeyCode::ArrowLeft, "⬅")]),
-    ("down", [(KeyCode::KeyS, "S"), (KeyCode::ArrowDown, "⬇")]),
-    ("right", [(KeyCode::KeyD, "D"), (KeyCode::ArrowRight, "➡")]),
-    ("fire", [(KeyCode::KeyF, "F"), (KeyCode::Enter, "Enter")]),
+/// What actions are made of, and the commands of the left hand and of the right one that stand for it.
+const KEYS: [(&str, [Command; 2]); 5] = [
+    ("up", [Command::LeftUp, Command::RightUp]),
+    ("left", [Command::LeftLeft, Command::RightLeft]),
+    ("down", [Command::LeftDown, Command::RightDown]),
+    ("right", [Command::LeftRight, Command::RightRight]),
+    ("fire", [Command::LeftFire, Command::RightFire]),
 ];
 
 /// The keys of an action by their places in [`KEYS`]: `up` has one, `up+left` two that are held together;
@@ -57,10 +61,10 @@ fn keys(action: &str, other: bool) -> Option<Vec<usize>> {
 }
 
 /// What is printed on the keys of `hand` (0 left, 1 right) that do something in this world.
-pub fn labels(actions: &[String], hand: usize) -> impl Iterator<Item = &'static str> {
+pub fn labels(actions: &[String], hand: usize, bindings: &Bindings) -> impl Iterator<Item = &'static str> {
     let used: Vec<usize> = actions.iter().filter_map(|action| keys(action, false)).flatten().collect();
     let known = KEYS.iter().enumerate().filter(move |(index, _)| used.contains(index));
-    known.map(move |(_, (_, keys))| keys[hand].1)
+    known.map(move |(_, (_, commands))| bindings.label(commands[hand]))
 }
 
 /// What a person does without touching a key: the first action that has none. Where every action has
@@ -81,6 +85,7 @@ pub fn hands(casting: &Casting, slot: usize) -> [bool; 2] {
 
 fn play(
     keyboard: Res<ButtonInput<KeyCode>>,
+    bindings: Res<Bindings>,
     screen: Res<Screen>,
     spec: Res<Spec>,
     casting: Option<Res<Casting>>,
@@ -95,7 +100,11 @@ fn play(
         let hands = hands(&casting, slot);
         let reads = human && !screen.typing;
         let is = |key: usize, state: &dyn Fn(KeyCode) -> bool| {
-            KEYS[key].1.iter().zip(hands).any(|((code, _), hand)| reads && hand && state(*code))
+            KEYS[key]
+                .1
+                .iter()
+                .zip(hands)
+                .any(|(command, hand)| reads && hand && state(bindings.key(*command)))
         };
         // Of the actions whose keys are all down the one with most keys counts, then the key struck last.
         let best = spec
@@ -126,14 +135,15 @@ fn play(
 
 fn take_over(
     keyboard: Res<ButtonInput<KeyCode>>,
+    bindings: Res<Bindings>,
     screen: Res<Screen>,
     mut relieved: ResMut<Relieved>,
     casting: Option<ResMut<Casting>>,
 ) {
     let chord = keyboard.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
     let Some(mut casting) = casting.filter(|_| !screen.typing && !chord) else { return };
-    for (slot, key) in [KeyCode::KeyT, KeyCode::KeyY].into_iter().enumerate() {
-        if !keyboard.just_pressed(key) || slot >= casting.watched.len() {
+    for (slot, command) in [Command::TakeFirst, Command::TakeSecond].into_iter().enumerate() {
+        if !keyboard.just_pressed(bindings.key(command)) || slot >= casting.watched.len() {
             continue;
         }
         let slots = casting.watched.len().max(relieved.0.len());
@@ -148,9 +158,15 @@ fn take_over(
 }
 
 /// Praise and blame, while their keys are held.
-fn say(keyboard: Res<ButtonInput<KeyCode>>, screen: Res<Screen>, hints: Option<ResMut<Hints>>) {
+fn say(
+    keyboard: Res<ButtonInput<KeyCode>>,
+    bindings: Res<Bindings>,
+    screen: Res<Screen>,
+    hints: Option<ResMut<Hints>>,
+) {
     let Some(mut hints) = hints else { return };
-    let held = match (keyboard.pressed(KeyCode::KeyP), keyboard.pressed(KeyCode::KeyB)) {
+    let pressed = |command| keyboard.pressed(bindings.key(command));
+    let held = match (pressed(Command::Praise), pressed(Command::Blame)) {
         (true, false) if !screen.typing => Some(Hint::Praise),
         (false, true) if !screen.typing => Some(Hint::Blame),
         _ => None,
@@ -162,16 +178,17 @@ fn say(keyboard: Res<ButtonInput<KeyCode>>, screen: Res<Screen>, hints: Option<R
 
 fn steer_time(
     keyboard: Res<ButtonInput<KeyCode>>,
+    bindings: Res<Bindings>,
     screen: Res<Screen>,
     pace: Option<ResMut<Pace>>,
     mut arenas: Query<&mut Arena>,
 ) {
     let Some(mut pace) = pace.filter(|_| !screen.typing) else { return };
-    let struck = |keys: &[KeyCode]| keyboard.any_just_pressed(keys.iter().copied());
-    if struck(&[KeyCode::Space]) {
+    let struck = |command| keyboard.just_pressed(bindings.key(command));
+    if struck(Command::Pause) {
         pace.paused = !pace.paused;
     }
-    if struck(&[KeyCode::Period, KeyCode::NumpadDecimal]) {
+    if struck(Command::Step) {
         // A single step means nothing while time runs.
         if pace.paused {
             pace.single_steps += 1;
@@ -179,18 +196,18 @@ fn steer_time(
             pace.paused = true;
         }
     }
-    for (keys, factor) in
-        [([KeyCode::Equal, KeyCode::NumpadAdd], 2.0), ([KeyCode::Minus, KeyCode::NumpadSubtract], 0.5)]
+    for (command, key, factor) in
+        [(Command::Faster, KeyCode::NumpadAdd, 2.0), (Command::Slower, KeyCode::NumpadSubtract, 0.5)]
     {
-        if struck(&keys) {
+        if struck(command) || keyboard.just_pressed(key) {
             pace.unlimited = false;
             pace.speed = (pace.speed * factor).clamp(SPEED_RANGE[0], SPEED_RANGE[1]);
         }
     }
-    if struck(&[KeyCode::KeyM]) {
+    if struck(Command::Max) {
         pace.unlimited = !pace.unlimited;
     }
-    if struck(&[KeyCode::KeyR]) {
+    if struck(Command::Restart) {
         arenas.iter_mut().filter(|arena| arena.index == 0).for_each(|mut arena| arena.cut_episode());
         if pace.paused {
             pace.single_steps += 1;
@@ -201,6 +218,7 @@ fn steer_time(
 fn steer_screen(
     mut commands: Commands,
     keyboard: Res<ButtonInput<KeyCode>>,
+    bindings: Res<Bindings>,
     comparison: Option<Res<Comparison>>,
     mut screen: ResMut<Screen>,
     insight: Option<ResMut<Insight>>,
@@ -209,32 +227,33 @@ fn steer_screen(
     if screen.typing {
         return;
     }
+    // Held with Ctrl they are an editor's.
+    let alone = !keyboard.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
+    let struck = |command| alone && keyboard.just_pressed(bindings.key(command));
     // Whoever keeps files keeps them on every exit.
     if keyboard.just_pressed(KeyCode::Escape) {
         exit.write(AppExit::from_code(HOME));
     }
     if let Some(mut insight) = insight {
-        if keyboard.just_pressed(KeyCode::KeyV) {
+        if struck(Command::Map) {
             insight.map = !insight.map;
         }
-        if keyboard.just_pressed(KeyCode::KeyQ) {
+        if struck(Command::Values) {
             insight.values = !insight.values;
         }
     }
-    if keyboard.just_pressed(KeyCode::KeyE) {
+    if struck(Command::Edit) {
         commands.queue(editor::toggle);
     }
-    if keyboard.just_pressed(KeyCode::KeyN) {
+    if struck(Command::Compare) {
         // Side by side while it lasts.
         screen.zoomed_out = comparison.is_none();
         commands.queue(compare::toggle);
     }
-    if keyboard.just_pressed(KeyCode::Tab) {
+    if struck(Command::Panel) {
         screen.panel = !screen.panel;
     }
-    // Held with Ctrl they are an editor's.
-    let alone = !keyboard.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
-    if alone && keyboard.just_pressed(KeyCode::KeyZ) {
+    if struck(Command::Zoom) {
         screen.zoomed_out = !screen.zoomed_out;
     }
 }
@@ -302,7 +321,7 @@ mod tests {
         assert_eq!(app.world().resource::<HumanInput>().tapped[0], Some(Action::Discrete(3)));
         app.update();
         assert_eq!(app.world().resource::<HumanInput>().held[0], Some(Action::Discrete(1)));
-        assert_eq!(labels(&names.map(String::from), 0).collect::<String>(), "WAF");
+        assert_eq!(labels(&names.map(String::from), 0, &Bindings::default()).collect::<String>(), "WAF");
     }
 
     #[test]
@@ -328,6 +347,16 @@ mod tests {
             app.update();
             assert_eq!(app.world().resource::<HumanInput>().idle, expected, "{world}");
         }
+    }
+
+    #[test]
+    fn keys_do_what_they_were_bound_to() {
+        let mut app = app("lava-room").unwrap();
+        app.world_mut().resource_mut::<Bindings>().bind(Command::Pause, KeyCode::KeyK);
+        strike(&mut app, KeyCode::Space);
+        assert!(!app.world().resource::<Pace>().paused);
+        strike(&mut app, KeyCode::KeyK);
+        assert!(app.world().resource::<Pace>().paused);
     }
 
     #[test]

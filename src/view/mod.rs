@@ -5,6 +5,7 @@
 //! left to `panel`.
 
 mod beam_carry;
+pub mod bindings;
 mod brick_breaker;
 mod classic_control;
 mod court;
@@ -22,7 +23,9 @@ mod paddle_duel;
 pub mod paint;
 pub mod palette;
 pub mod pictures;
+pub mod preferences;
 mod puck;
+pub mod record;
 mod rooms;
 pub mod screenshot;
 pub mod stage;
@@ -57,6 +60,26 @@ impl Default for Screen {
     }
 }
 
+/// The last thing worth telling whoever watches, for some seconds.
+#[derive(Resource, Debug, Clone, Default)]
+pub struct Notice(Option<(String, std::time::Instant)>);
+
+impl Notice {
+    /// Seconds for which it is shown.
+    const LASTS: f32 = 6.0;
+
+    /// Tells something.
+    pub fn say(&mut self, text: String) {
+        self.0 = Some((text, std::time::Instant::now()));
+    }
+
+    /// What is to be shown now.
+    pub fn text(&self) -> Option<&str> {
+        let told = self.0.as_ref().filter(|(_, since)| since.elapsed().as_secs_f32() < Self::LASTS);
+        told.map(|(text, _)| text.as_str())
+    }
+}
+
 /// What a drawn frame does, in order, before transforms are propagated.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ViewSystems {
@@ -73,6 +96,7 @@ pub enum ViewSystems {
 /// Draws whichever world runs. Add after `DefaultPlugins` and the environment.
 pub fn plugin(app: &mut App) {
     app.init_resource::<Screen>()
+        .init_resource::<Notice>()
         .insert_resource(ClearColor(Color::from(palette::NIGHT.solid())))
         .configure_sets(
             PostUpdate,
@@ -87,7 +111,7 @@ pub fn plugin(app: &mut App) {
             stage::plugin,
             follow::plugin,
             effects::plugin,
-            (rooms::plugin, landscape::plugin, editor::plugin),
+            (rooms::plugin, landscape::plugin, editor::plugin, record::plugin),
             court::plugin,
             paddle_duel::plugin,
             brick_breaker::plugin,

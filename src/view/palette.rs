@@ -1,5 +1,7 @@
 //! Palette: every colour of the arcade. The panel borrows them; shapes are left to `paint`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bevy::prelude::*;
 
 use crate::agent::Controller;
@@ -12,7 +14,16 @@ pub struct Tone(pub u8, pub u8, pub u8);
 impl Tone {
     /// As a linear colour with the given opacity, the form vertices carry.
     pub fn alpha(self, alpha: f32) -> LinearRgba {
-        LinearRgba::from(Srgba::rgb_u8(self.0, self.1, self.2)).with_alpha(alpha)
+        let Tone(red, green, blue) = self.seen();
+        LinearRgba::from(Srgba::rgb_u8(red, green, blue)).with_alpha(alpha)
+    }
+
+    /// The tone that is shown for it: another one where colours must be told apart by everybody.
+    pub fn seen(self) -> Self {
+        if !COLOUR_BLIND.load(Ordering::Relaxed) {
+            return self;
+        }
+        SAFE.iter().find(|(tone, _)| *tone == self).map_or(self, |(_, safe)| *safe)
     }
 
     /// Opaque, as vertices carry it.
@@ -26,6 +37,32 @@ impl Tone {
         Self(blend(self.0, other.0), blend(self.1, other.1), blend(self.2, other.2))
     }
 }
+
+/// Whether tones are shown in colours that everybody tells apart.
+static COLOUR_BLIND: AtomicBool = AtomicBool::new(false);
+
+/// Shows tones from now on in colours that everybody tells apart, or in the arcade's own. What has been painted stays
+/// as it is.
+pub fn set_colour_blind(on: bool) {
+    COLOUR_BLIND.store(on, Ordering::Relaxed);
+}
+
+/// Tones that meaning hangs on, and what stands for them where hues may be confused: the colours of Okabe and Ito (2008),
+/// "Color Universal Design".
+const SAFE: [(Tone, Tone); 12] = [
+    (MINT, Tone(0x00, 0xb4, 0x83)),
+    (SKY, Tone(0x56, 0xb4, 0xe9)),
+    (VIOLET, Tone(0xcc, 0x79, 0xa7)),
+    (ROSE, Tone(0xe6, 0x9f, 0x00)),
+    (AMBER, Tone(0xf0, 0xe4, 0x42)),
+    (EMBER, Tone(0xd5, 0x5e, 0x00)),
+    (EMBER_DEEP, Tone(0x7a, 0x33, 0x00)),
+    (CRIMSON, Tone(0xff, 0xff, 0xff)),
+    (LIME, Tone(0x00, 0x9e, 0x73)),
+    (RUBY, Tone(0xd5, 0x5e, 0x00)),
+    (CITRINE, Tone(0xf0, 0xe4, 0x42)),
+    (COBALT, Tone(0x00, 0x72, 0xb2)),
+];
 
 /// Shadows.
 pub const BLACK: Tone = Tone(0, 0, 0);

@@ -1,20 +1,24 @@
-//! Screenshots: saves what the window shows after a while and closes it; on the way it strikes keys as somebody would
-//! who sat before it. For documents and tests.
+//! Screenshots: saves what the window shows after a while, still or moving, and closes it; on the way it strikes keys as
+//! somebody would who sat before it. For documents and tests.
 
 use std::path::PathBuf;
 
 use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured, save_to_disk};
 
+use super::record;
+
 /// What to save, and when.
 #[derive(Resource, Debug, Clone)]
 pub struct ScreenshotRequest {
-    /// A .png file.
+    /// A .png file, or a .gif file for moving pictures of the watched arena.
     pub path: PathBuf,
     /// Seconds after the first frame.
     pub after: f32,
     /// Keys struck before that.
     pub keys: Vec<Stroke>,
+    /// Seconds a moving picture lasts.
+    pub seconds: f32,
 }
 
 /// A key, and when it is struck.
@@ -69,7 +73,8 @@ pub fn plugin(app: &mut App, request: ScreenshotRequest) {
     app.insert_resource(request)
         .init_resource::<ButtonInput<KeyCode>>()
         .add_systems(PreUpdate, strike.after(bevy::input::InputSystems))
-        .add_systems(Update, (take, leave));
+        .add_systems(Update, (take, leave))
+        .add_systems(Update, shut.run_if(resource_exists::<Moving>.and_then(record::idle)));
 }
 
 /// Presses what is due, and lets go of it a frame later.
@@ -100,6 +105,12 @@ fn take(
         return;
     }
     *taken = true;
+    if request.path.extension().is_some_and(|extension| extension == "gif") {
+        let (path, seconds) = (request.path.clone(), request.seconds);
+        commands.queue(move |world: &mut World| record::begin(world, path, seconds));
+        commands.insert_resource(Moving);
+        return;
+    }
     commands
         .spawn(Screenshot::primary_window())
         .observe(save_to_disk(request.path.clone()))
@@ -110,10 +121,18 @@ fn take(
 #[derive(Resource)]
 struct Captured;
 
+/// A moving picture has been begun.
+#[derive(Resource)]
+struct Moving;
+
 fn leave(captured: Option<Res<Captured>>, mut exit: MessageWriter<AppExit>) {
     if captured.is_some() {
         exit.write(AppExit::Success);
     }
+}
+
+fn shut(mut exit: MessageWriter<AppExit>) {
+    exit.write(AppExit::Success);
 }
 
 #[cfg(test)]

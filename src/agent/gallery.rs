@@ -1,0 +1,56 @@
+//! Gallery: the trained agents that come with the arcade, one for each world and level that has one.
+
+use crate::learner::trained::{EXTENSION, TrainedAgent};
+use crate::mdp::EnvironmentSpec;
+
+/// Names and bytes of all files.
+pub const FILES: &[(&str, &[u8])] = &[];
+
+/// All of them, in the order of the worlds.
+pub fn all() -> impl Iterator<Item = TrainedAgent> {
+    // A test reads every file, so none is left out here.
+    FILES.iter().filter_map(|(name, bytes)| TrainedAgent::read(name, bytes).ok())
+}
+
+/// Whether there is one for `world`, on its level number `level` where it has levels.
+pub fn has(world: &str, level: Option<usize>) -> bool {
+    let name = match level {
+        Some(level) => format!("{world}-{level}.{EXTENSION}"),
+        None => format!("{world}.{EXTENSION}"),
+    };
+    FILES.iter().any(|(known, _)| *known == name)
+}
+
+/// The one that plays `spec`, trained on `level` if there is one of that level; worlds begin on their first.
+pub fn fitting(spec: &EnvironmentSpec, level: Option<&str>) -> Option<TrainedAgent> {
+    let prefix = format!("{}.", spec.name);
+    let numbered = format!("{}-", spec.name);
+    let of_world = |name: &str| name.starts_with(&prefix) || name.starts_with(&numbered);
+    let of_world = FILES.iter().filter(|(name, _)| of_world(name));
+    let mut fit: Vec<TrainedAgent> = of_world
+        .filter_map(|(name, bytes)| TrainedAgent::read(name, bytes).ok())
+        .filter(|agent| agent.check_spec(spec).is_ok())
+        .collect();
+    let same = fit.iter().position(|agent| agent.record.level.as_deref() == level.or(Some("1"))).unwrap_or(0);
+    (!fit.is_empty()).then(|| fit.swap_remove(same))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::sim::worlds::WorldChoice;
+
+    #[test]
+    fn every_agent_can_be_read_and_plays_its_world() {
+        assert_eq!(all().count(), FILES.len());
+        for agent in all() {
+            let level = agent.record.level.clone().map(PathBuf::from);
+            let spec = WorldChoice::new(&agent.environment.name, level.as_deref()).unwrap().spec();
+            agent.check_spec(&spec).unwrap_or_else(|error| panic!("{error}"));
+            let chosen = fitting(&spec, agent.record.level.as_deref()).unwrap();
+            assert_eq!(chosen.name, agent.name);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The pictures of the README, each taken by a process of its own, as anybody could by hand.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::{Failure, say};
+
+/// Files, and how each is taken.
+const PICTURES: [(&str, &str); 7] = [
+    ("title.png", "--after 4"),
+    ("paddle-duel.png", "--env paddle-duel --seed 1 --press M@1,M@40,Y@44 --after 46"),
+    ("mind.png", "--env lava-room --seed 1 --press V@26,Q@26 --after 34"),
+    ("compare.png", "--env lander --seed 1 --press M@1,N@66 --after 71"),
+    ("editor.png", "--env lava-room --level 8 --seed 1 --press E@10,V@10 --after 13"),
+    ("lander.gif", "--env lander --seed 1 --press M@1,M@60 --after 62 --for 7"),
+    ("crate-yard.gif", "--env crate-yard --seed 1 --press M@1,M@80,V@80 --after 82 --for 6"),
+];
+
+/// Takes all of them, or the one called `only`, into `folder`.
+pub(super) fn take(folder: &Path, only: Option<&str>) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| format!("--out {}: {error}", folder.display()))?;
+    let wanted = |name: &str| only.is_none_or(|only| only == name);
+    if !PICTURES.iter().any(|(name, _)| wanted(name)) {
+        let names: Vec<&str> = PICTURES.iter().map(|(name, _)| *name).collect();
+        return Err(format!("--only {}: choose one of {}", only.unwrap_or(""), names.join(", ")).into());
+    }
+    for (name, arguments) in PICTURES.into_iter().filter(|(name, _)| wanted(name)) {
+        let path = folder.join(name);
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("--screenshot").arg(&path).args(arguments.split_whitespace()).stdout(Stdio::null());
+        let status = command.status()?;
+        if !status.success() {
+            return Err(format!("{}: the picture was not taken", path.display()).into());
+        }
+        say(&format!("{}: entropy-arcade {arguments}", path.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Trained agents: one small file each, a policy alone with the record of how it came to be. Runs that can be gone on with
+//! are left to `checkpoint`.
+//!
+//! The file is in the safetensors format; what it says of itself stands in its metadata.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::{Checkpoint, CheckpointError, difference};
+use crate::mdp::{EnvironmentSpec, Policy};
+use crate::sac::{CategoricalPolicy, SacConfig, TensorMap, weights};
+
+const FORMAT: &str = "entropy-arcade-agent";
+const VERSION: u32 = 1;
+/// What the names of files end in.
+pub const EXTENSION: &str = "agent";
+
+/// How an agent came to be, and how well it plays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainingRecord {
+    /// The level, where its world has levels.
+    pub level: Option<String>,
+    /// Seed of everything random in its training.
+    pub seed: u64,
+    /// Environment steps it learned from.
+    pub env_steps: u64,
+    /// Gradient steps made.
+    pub gradient_steps: u64,
+    /// Seconds its training took.
+    pub seconds: f64,
+    /// Greedy episodes of the evaluation at its end.
+    pub episodes: usize,
+    /// Their mean return.
+    pub mean_return: f64,
+    /// Share of them that succeeded.
+    pub success: f64,
+}
+
+/// A policy with its record.
+#[derive(Debug, Clone)]
+pub struct TrainedAgent {
+    /// Where it comes from, for messages.
+    pub name: String,
+    /// How it came to be.
+    pub record: TrainingRecord,
+    /// What it plays.
+    pub environment: EnvironmentSpec,
+    sac: SacConfig,
+    tensors: TensorMap,
+}
+
+impl TrainedAgent {
+    /// The policy of `checkpoint`, which has the weights, with its `record`.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Damaged`] when its weights are no actor.
+    pub fn of(checkpoint: &Checkpoint, record: TrainingRecord) -> Result<Self, CheckpointError> {
+        // Says what is wrong with them, if anything is.
+        checkpoint.policy()?;
+        let damaged = |problem: String| CheckpointError::Damaged { path: checkpoint.path(), problem };
+        let (mut tensors, _) = weights::from_bytes(checkpoint.file("weights.safetensors")?)
+            .map_err(|error| damaged(error.to_string()))?;
+        tensors.retain(|name, _| name.starts_with("actor."));
+        let manifest = &checkpoint.manifest;
+        let (environment, sac) = (manifest.environment.clone(), manifest.sac.clone());
+        Ok(Self { name: checkpoint.path(), record, environment, sac, tensors })
+    }
+
+    /// The bytes of its file.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Damaged`] when its tensors do not fill their shapes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+        let damaged = |problem: String| CheckpointError::Damaged { path: self.name.clone(), problem };
+        let said = [
+            ("environment", serde_json::to_string(&self.environment)),
+            ("sac", serde_json::to_string(&self.sac)),
+            ("record", serde_json::to_string(&self.record)),
+        ];
+        let mut metadata = BTreeMap::from([
+            ("format".to_owned(), FORMAT.to_owned()),
+            ("version".to_owned(), VERSION.to_string()),
+        ]);
+        for (key, text) in said {
+            metadata.insert(key.to_owned(), text.map_err(|error| damaged(error.to_string()))?);
+        }
+        weights::to_bytes(&self.tensors, &metadata).map_err(|error| damaged(error.to_string()))
+    }
+
+    /// Reads what [`TrainedAgent::to_bytes`] wrote; `name` is for messages.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] in one line for bytes of another kind, a newer version, or weights that are no actor.
+    pub fn read(name: &str, bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let damaged = |problem: String| CheckpointError::Damaged { path: name.to_owned(), problem };
+        let (tensors, said) = weights::from_bytes(bytes).map_err(|error| damaged(error.to_string()))?;
+        let field = |key: &str| said.get(key).ok_or_else(|| damaged(format!("it says no {key}")));
+        if field("format")? != FORMAT {
+            return Err(damaged(format!("its format is {:?}, not {FORMAT:?}", field("format")?)));
+        }
+        let version = field("version")?.parse().unwrap_or(u32::MAX);
+        if version > VERSION {
+            return Err(CheckpointError::Newer { path: name.to_owned(), found: version });
+        }
+        fn said_as<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+            serde_json::from_str(text).map_err(|error| error.to_string())
+        }
+        let agent = Self {
+            name: name.to_owned(),
+            record: said_as(field("record")?).map_err(damaged)?,
+            environment: said_as(field("environment")?).map_err(damaged)?,
+            sac: said_as(field("sac")?).map_err(damaged)?,
+            tensors,
+        };
+        agent.policy().map(|_| agent)
+    }
+
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// As [`TrainedAgent::read`], and when it cannot be read at all.
+    pub fn load(path: &Path) -> Result<Self, CheckpointError> {
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path)
+            .map_err(|error| CheckpointError::Io { path: name.clone(), reason: error.to_string() })?;
+        Self::read(&name, &bytes)
+    }
+
+    /// Its policy.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Damaged`] when its weights are no actor.
+    pub fn policy(&self) -> Result<Arc<dyn Policy>, CheckpointError> {
+        let EnvironmentSpec { observation, action, .. } = &self.environment;
+        let policy = CategoricalPolicy::from_tensors(&self.sac, observation, action.len(), &self.tensors);
+        let policy = policy.map_err(|error| CheckpointError::Damaged {
+            path: self.name.clone(),
+            problem: error.to_string(),
+        })?;
+        Ok(Arc::new(policy))
+    }
+
+    /// Whether it can play `spec`.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Unfit`] names the first difference.
+    pub fn check_spec(&self, spec: &EnvironmentSpec) -> Result<(), CheckpointError> {
+        match difference(&self.environment, spec) {
+            Some(problem) => Err(CheckpointError::Unfit { path: self.name.clone(), problem }),
+            None => Ok(()),
+        }
+    }
+}

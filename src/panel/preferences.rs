@@ -1,0 +1,158 @@
+//! Preferences: where people choose colours, sizes, motion and keys, on the title screen. What they mean is left to `view`.
+
+use bevy::prelude::*;
+use bevy_egui::egui::{self, RichText, Ui};
+
+use super::theme::tone;
+use super::widgets::{row, section};
+use crate::learner::checkpoint::replace_file;
+use crate::view::bindings::{self, Bindings, COMMANDS, Command};
+use crate::view::palette;
+use crate::view::preferences::{Preferences, SCALE_RANGE};
+
+/// The screen's own state.
+#[derive(Resource, Debug, Clone, Default)]
+pub(super) struct Open {
+    /// Whether it is shown.
+    pub shown: bool,
+    /// The command that waits for its key.
+    pub waits: Option<Command>,
+    /// The size that is being chosen.
+    scale: Option<f32>,
+    /// What went wrong with the file.
+    problem: Option<String>,
+}
+
+/// Keys while it is shown: the next one for the command that waits; `Esc` gives up, or closes.
+pub(super) fn strike(
+    keyboard: Res<ButtonInput<KeyCode>>,
+    mut open: ResMut<Open>,
+    mut bindings: ResMut<Bindings>,
+    mut preferences: ResMut<Preferences>,
+) {
+    let escape = keyboard.just_pressed(KeyCode::Escape);
+    let Some(command) = open.waits else {
+        if escape {
+            open.shown = false;
+        }
+        return;
+    };
+    if escape {
+        open.waits = None;
+        return;
+    }
+    let struck = keyboard.get_just_pressed().copied().find(|key| bindings::is_allowed(*key));
+    if let Some(key) = struck {
+        bindings.bind(command, key);
+        preferences.keys = bindings.changed();
+        open.waits = None;
+    }
+}
+
+/// Keeps what was chosen, as soon as it is.
+pub(super) fn keep(preferences: Res<Preferences>, mut open: ResMut<Open>) {
+    if !preferences.is_changed() || preferences.is_added() {
+        return;
+    }
+    let Some(path) = Preferences::path() else { return };
+    let write = || {
+        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        replace_file(&path, preferences.text().as_bytes())
+    };
+    open.problem =
+        write().err().map(|error: std::io::Error| format!("{}: {error}; nothing is kept", path.display()));
+}
+
+/// The whole screen.
+pub(super) fn show(
+    ui: &mut Ui,
+    open: &mut Open,
+    bindings: &mut ResMut<Bindings>,
+    preferences: &mut ResMut<Preferences>,
+) {
+    ui.set_max_width(620.0);
+    section(ui, "What is seen", |ui| {
+        let mut wanted = (**preferences).clone();
+        let explanation =
+            "Colours that are told apart whatever colours one sees. Worlds are painted so from the next on.";
+        row(ui, "colours for everybody", explanation, |ui| {
+            ui.checkbox(&mut wanted.colour_blind, "").on_hover_text(explanation);
+        });
+        let explanation = "Nothing pulses, flies about or grows that need not.";
+        row(ui, "less motion", explanation, |ui| {
+            ui.checkbox(&mut wanted.reduced_motion, "").on_hover_text(explanation);
+        });
+        let explanation = "Size of everything, as a multiple of the system's.";
+        row(ui, "size", explanation, |ui| {
+            let mut scale = open.scale.unwrap_or(wanted.scale);
+            let slider = ui.add(egui::Slider::new(&mut scale, SCALE_RANGE).step_by(0.05).fixed_decimals(2));
+            // What moves under the pointer while its size changes cannot be held.
+            if slider.dragged() {
+                open.scale = Some(scale);
+            } else if slider.drag_stopped() || slider.changed() {
+                wanted.scale = scale;
+                open.scale = None;
+            }
+        });
+        if wanted != **preferences {
+            palette::set_colour_blind(wanted.colour_blind);
+            **preferences = wanted;
+        }
+    });
+    section(ui, "Keys", |ui| {
+        egui::Grid::new("keys").num_columns(4).spacing([22.0, 5.0]).show(ui, |ui| {
+            for (index, (command, _, meaning, _)) in COMMANDS.into_iter().enumerate() {
+                ui.label(RichText::new(meaning).color(tone(palette::INK.mix(palette::MUTED, 0.45))));
+                let waits = open.waits == Some(command);
+                let text = if waits { "press a key" } else { bindings.label(command) };
+                let ink = if waits { palette::AMBER } else { palette::INK };
+                let button = egui::Button::new(RichText::new(text).small().strong().color(tone(ink)));
+                let explanation =
+                    "Click, then press the new key. A key that is taken is exchanged; Esc gives up.";
+                if ui.add(button.min_size(egui::vec2(92.0, 0.0))).on_hover_text(explanation).clicked() {
+                    open.waits = (!waits).then_some(command);
+                }
+                if index % 2 == 1 {
+                    ui.end_row();
+                }
+            }
+        });
+        let changed = !preferences.keys.is_empty();
+        let back = ui.add_enabled(changed, egui::Button::new("All keys as they were"));
+        if back.clicked() {
+            **bindings = Bindings::default();
+            preferences.keys.clear();
+        }
+    });
+    if let Some(problem) = &open.problem {
+        ui.label(RichText::new(problem).small().color(tone(palette::ROSE)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_key_is_the_waiting_commands_and_esc_gives_up() {
+        let mut app = App::new();
+        app.init_resource::<ButtonInput<KeyCode>>()
+            .init_resource::<Bindings>()
+            .init_resource::<Preferences>()
+            .insert_resource(Open { shown: true, ..Open::default() })
+            .add_systems(Update, strike);
+        let mut strike = |waits: Option<Command>, key: KeyCode| {
+            app.world_mut().resource_mut::<Open>().waits = waits;
+            app.world_mut().resource_mut::<ButtonInput<KeyCode>>().press(key);
+            app.update();
+            app.world_mut().resource_mut::<ButtonInput<KeyCode>>().reset_all();
+            let open = app.world().resource::<Open>();
+            (app.world().resource::<Bindings>().label(Command::Pause), open.waits, open.shown)
+        };
+        assert_eq!(strike(None, KeyCode::KeyK), ("Space", None, true));
+        assert_eq!(strike(Some(Command::Pause), KeyCode::Escape), ("Space", None, true));
+        assert_eq!(strike(Some(Command::Pause), KeyCode::KeyK), ("K", None, true));
+        assert_eq!(strike(None, KeyCode::Escape), ("K", None, false));
+        assert_eq!(app.world().resource::<Preferences>().keys["pause"], "K");
+    }
+}

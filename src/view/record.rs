@@ -1,0 +1,304 @@
+//! Record: pictures of the window and moving pictures of the watched arena, written by a thread of their own.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use bevy::prelude::*;
+use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured, save_to_disk};
+use bevy::window::PrimaryWindow;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use gif::{Encoder, Frame, Repeat};
+
+use super::Notice;
+use super::bindings::{Bindings, Command};
+use super::stage::{Stage, StageSize};
+use crate::sim::arena::Spec;
+
+/// Frames a second of a recording.
+const RATE: f32 = 12.5;
+/// Longest recording in seconds; it ends by itself then.
+const LONGEST: f32 = 30.0;
+/// Widest recording in pixels; larger arenas are drawn smaller.
+const WIDEST: u32 = 480;
+
+/// Where pictures go.
+#[derive(Resource, Debug, Clone)]
+pub struct Pictures(pub PathBuf);
+
+impl Default for Pictures {
+    fn default() -> Self {
+        Self(PathBuf::from("."))
+    }
+}
+
+/// A recording that is being made. Not there otherwise.
+#[derive(Resource, Debug)]
+pub struct Recording {
+    path: PathBuf,
+    began: Instant,
+    /// Seconds after which it ends.
+    seconds: f32,
+    taken: u32,
+    frames: Sender<Shot>,
+    writer: JoinHandle<Result<(), String>>,
+}
+
+/// One frame, as it comes from the screen.
+#[derive(Debug)]
+struct Shot {
+    image: Image,
+    /// What of it is wanted: left, top, width and height in pixels.
+    part: [u32; 4],
+    /// Hundredths of a second until the next one.
+    delay: u16,
+}
+
+/// Recordings whose last frames are still being written.
+#[derive(Resource, Debug, Default)]
+pub(super) struct Finishing(Vec<(PathBuf, JoinHandle<Result<(), String>>)>);
+
+/// Adds the keys and what they do.
+pub(super) fn plugin(app: &mut App) {
+    app.init_resource::<Pictures>()
+        .init_resource::<Finishing>()
+        .add_systems(Update, (strike, take.run_if(resource_exists::<Recording>), finish));
+}
+
+fn strike(
+    mut commands: Commands,
+    keyboard: Res<ButtonInput<KeyCode>>,
+    bindings: Res<Bindings>,
+    screen: Res<super::Screen>,
+    pictures: Res<Pictures>,
+    spec: Res<Spec>,
+    recording: Option<Res<Recording>>,
+    mut notice: ResMut<Notice>,
+) {
+    if screen.typing {
+        return;
+    }
+    if keyboard.just_pressed(bindings.key(Command::Picture)) {
+        match fresh(&pictures.0, &spec.name, "png") {
+            Ok(path) => {
+                notice.say(format!("saved {}", path.display()));
+                commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
+            }
+            Err(problem) => notice.say(problem),
+        }
+    }
+    if keyboard.just_pressed(bindings.key(Command::Record)) {
+        if recording.is_some() {
+            commands.queue(end);
+            return;
+        }
+        match fresh(&pictures.0, &spec.name, "gif") {
+            Ok(path) => {
+                notice.say(format!("recording, at most {LONGEST} s"));
+                commands.queue(move |world: &mut World| begin(world, path, LONGEST));
+            }
+            Err(problem) => notice.say(problem),
+        }
+    }
+}
+
+/// A file in `folder` that is not there yet.
+fn fresh(folder: &Path, world: &str, extension: &str) -> Result<PathBuf, String> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| format!("{}: {error}; choose another folder", folder.display()))?;
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let name = |again: usize| folder.join(format!("{world}-{seconds}-{again}.{extension}"));
+    (0..1000).map(name).find(|path| !path.exists()).ok_or_else(|| "too many pictures at once".to_owned())
+}
+
+/// Begins to record the watched arena into the .gif file at `path`, for at most `seconds`.
+pub fn begin(world: &mut World, path: PathBuf, seconds: f32) {
+    // A writer that falls behind loses frames; it does not hold up the game.
+    let (frames, shots) = bounded(8);
+    let place = path.clone();
+    let writer = std::thread::Builder::new().name("recorder".into()).spawn(move || write(&place, &shots));
+    let Ok(writer) = writer else { return };
+    let began = Instant::now();
+    world.insert_resource(Recording { path, began, seconds, taken: 0, frames, writer });
+}
+
+/// Ends the recording; its file is there once it is written whole.
+pub fn end(world: &mut World) {
+    let Some(recording) = world.remove_resource::<Recording>() else { return };
+    // Frames on their way from the renderer find nobody any more.
+    let Recording { path, frames, writer, .. } = recording;
+    drop(frames);
+    world.resource_mut::<Finishing>().0.push((path, writer));
+}
+
+/// Whether no recording is being made or written.
+pub(super) fn idle(recording: Option<Res<Recording>>, finishing: Option<Res<Finishing>>) -> bool {
+    recording.is_none() && finishing.is_none_or(|finishing| finishing.0.is_empty())
+}
+
+fn take(
+    mut commands: Commands,
+    mut recording: ResMut<Recording>,
+    size: Option<Res<StageSize>>,
+    window: Query<&Window, With<PrimaryWindow>>,
+    stages: Query<(&Stage, &Transform)>,
+) {
+    let elapsed = recording.began.elapsed().as_secs_f32();
+    if elapsed >= recording.seconds {
+        commands.queue(end);
+        return;
+    }
+    if elapsed < recording.taken as f32 / RATE {
+        return;
+    }
+    let watched = stages.iter().find(|(stage, _)| stage.index == 0);
+    let (Some(size), Ok(window), Some((_, place))) = (size, window.single(), watched) else { return };
+    // Frames that were missed are not made up for.
+    recording.taken = (elapsed * RATE) as u32 + 1;
+    let middle = Vec2::new(window.width(), window.height()) / 2.0;
+    let center = middle + place.translation.truncate() * Vec2::new(1.0, -1.0);
+    let rect = Rect::from_center_half_size(center, size.0 * place.scale.x);
+    let rect = rect.intersect(Rect::from_corners(Vec2::ZERO, 2.0 * middle));
+    let part = [rect.min.x, rect.min.y, rect.width(), rect.height()];
+    let part = part.map(|length| (length * window.scale_factor()).round().max(0.0) as u32);
+    commands.spawn(Screenshot::primary_window()).observe(
+        move |captured: On<ScreenshotCaptured>, recording: Option<Res<Recording>>| {
+            let Some(recording) = recording else { return };
+            let shot = Shot { image: captured.image.clone(), part, delay: (100.0 / RATE) as u16 };
+            _ = recording.frames.try_send(shot);
+        },
+    );
+}
+
+fn finish(mut finishing: ResMut<Finishing>, mut notice: ResMut<Notice>) {
+    if finishing.0.is_empty() {
+        return;
+    }
+    let (done, left): (Vec<_>, Vec<_>) = finishing.0.drain(..).partition(|(_, writer)| writer.is_finished());
+    finishing.0 = left;
+    for (path, writer) in done {
+        notice.say(match writer.join() {
+            Ok(Ok(())) => format!("saved {}", path.display()),
+            Ok(Err(problem)) => problem,
+            Err(_) => format!("{}: the recorder failed", path.display()),
+        });
+    }
+}
+
+/// Writes all shots into a .gif file, which has its name only when it is whole.
+fn write(path: &Path, shots: &Receiver<Shot>) -> Result<(), String> {
+    let problem =
+        |reason: String| format!("{}: {reason}; check the folder and the free space", path.display());
+    let aside = path.with_extension("gif.new");
+    let mut encoder: Option<(Encoder<BufWriter<File>>, [u32; 2])> = None;
+    for shot in shots {
+        let Some((mut pixels, size)) = cut(shot.image, shot.part) else { continue };
+        let (encoder, first) = match &mut encoder {
+            Some(open) => (&mut open.0, open.1),
+            None => {
+                let file = File::create(&aside).map_err(|error| problem(error.to_string()))?;
+                let [width, height] = size.map(|side| side as u16);
+                let mut new = Encoder::new(BufWriter::new(file), width, height, &[])
+                    .map_err(|error| problem(error.to_string()))?;
+                new.set_repeat(Repeat::Infinite).map_err(|error| problem(error.to_string()))?;
+                let open = encoder.insert((new, size));
+                (&mut open.0, open.1)
+            }
+        };
+        // A window that changes its size while it is recorded would give frames of two sizes.
+        if size != first {
+            continue;
+        }
+        let mut frame = Frame::from_rgba_speed(size[0] as u16, size[1] as u16, &mut pixels, 10);
+        frame.delay = shot.delay;
+        encoder.write_frame(&frame).map_err(|error| problem(error.to_string()))?;
+    }
+    let Some((encoder, _)) = encoder else { return Err(problem("nothing was recorded".into())) };
+    let whole = |mut file: BufWriter<File>| {
+        file.flush()?;
+        file.get_ref().sync_all()?;
+        std::fs::rename(&aside, path)
+    };
+    let file = encoder.into_inner().map_err(|error| problem(error.to_string()))?;
+    whole(file).map_err(|error| problem(error.to_string()))
+}
+
+/// The wanted part of a screen as RGBA bytes, made smaller where it is wider than a recording may be.
+fn cut(image: Image, [left, top, width, height]: [u32; 4]) -> Option<(Vec<u8>, [u32; 2])> {
+    let screen = image.try_into_dynamic().ok()?.to_rgba8();
+    let (width, height) =
+        (width.min(screen.width().checked_sub(left)?), height.min(screen.height().checked_sub(top)?));
+    if width == 0 || height == 0 {
+        return None;
+    }
+    let shrink = f64::from(width.max(WIDEST)) / f64::from(WIDEST);
+    let size = [width, height].map(|side| ((f64::from(side) / shrink) as u32).max(1));
+    let mut pixels = Vec::with_capacity(4 * size[0] as usize * size[1] as usize);
+    for y in 0..size[1] {
+        for x in 0..size[0] {
+            // Mean over the square that this pixel stands for.
+            let range = |at: u32, start: u32, side: u32| {
+                let from = start + (f64::from(at) * shrink) as u32;
+                let to = start + (f64::from(at + 1) * shrink).ceil() as u32;
+                from..to.clamp(from + 1, (start + side).max(from + 1))
+            };
+            let (mut sum, mut count) = ([0u32; 3], 0);
+            for py in range(y, top, height) {
+                for px in range(x, left, width) {
+                    let Some(pixel) = screen.get_pixel_checked(px, py) else { continue };
+                    sum.iter_mut().zip(pixel.0).for_each(|(sum, part)| *sum += u32::from(part));
+                    count += 1;
+                }
+            }
+            pixels.extend(sum.map(|sum| (sum / count.max(1)) as u8));
+            pixels.push(u8::MAX);
+        }
+    }
+    Some((pixels, size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bevy::asset::RenderAssetUsages;
+    use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
+
+    fn screen(red: u8) -> Image {
+        let size = Extent3d { width: 1000, height: 20, depth_or_array_layers: 1 };
+        let format = TextureFormat::Rgba8UnormSrgb;
+        Image::new_fill(size, TextureDimension::D2, &[red, 0, 0, 255], format, RenderAssetUsages::all())
+    }
+
+    #[test]
+    fn the_wanted_part_is_cut_out_and_made_small_enough() {
+        let (pixels, size) = cut(screen(200), [10, 0, 960, 20]).unwrap();
+        assert_eq!((size, pixels.len()), ([480, 10], 4 * 480 * 10));
+        assert!(pixels.chunks(4).all(|pixel| pixel == [200, 0, 0, 255]));
+        assert_eq!(cut(screen(1), [900, 5, 400, 400]).unwrap().1, [100, 15]);
+        assert!(cut(screen(1), [1200, 0, 10, 10]).is_none() && cut(screen(1), [0, 0, 0, 10]).is_none());
+    }
+
+    #[test]
+    fn a_recording_has_its_name_only_when_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.gif");
+        let (frames, shots) = bounded(8);
+        for red in [0, 120, 240] {
+            frames.send(Shot { image: screen(red), part: [0, 0, 100, 20], delay: 8 }).unwrap();
+        }
+        drop(frames);
+        write(&path, &shots).unwrap();
+        let mut decoder = gif::DecodeOptions::new().read_info(File::open(&path).unwrap()).unwrap();
+        assert_eq!((decoder.width(), decoder.height()), (100, 20));
+        let mut count = 0;
+        while decoder.read_next_frame().unwrap().is_some() {
+            count += 1;
+        }
+        assert_eq!(count, 3);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let error = write(&folder.path().join("b.gif"), &bounded(1).1).unwrap_err();
+        assert!(error.contains("nothing was recorded") && error.lines().count() == 1, "{error}");
+    }
+}
