@@ -4,7 +4,34 @@ use crate::learner::trained::{EXTENSION, TrainedAgent};
 use crate::mdp::EnvironmentSpec;
 
 /// Names and bytes of all files.
-pub const FILES: &[(&str, &[u8])] = &[];
+pub const FILES: &[(&str, &[u8])] = &[
+    ("lava-room-1.agent", include_bytes!("../../assets/agents/lava-room-1.agent")),
+    ("lava-room-2.agent", include_bytes!("../../assets/agents/lava-room-2.agent")),
+    ("lava-room-3.agent", include_bytes!("../../assets/agents/lava-room-3.agent")),
+    ("lava-room-4.agent", include_bytes!("../../assets/agents/lava-room-4.agent")),
+    ("lava-room-5.agent", include_bytes!("../../assets/agents/lava-room-5.agent")),
+    ("lava-room-6.agent", include_bytes!("../../assets/agents/lava-room-6.agent")),
+    ("lava-room-7.agent", include_bytes!("../../assets/agents/lava-room-7.agent")),
+    ("lava-room-8.agent", include_bytes!("../../assets/agents/lava-room-8.agent")),
+    ("crate-yard-1.agent", include_bytes!("../../assets/agents/crate-yard-1.agent")),
+    ("crate-yard-2.agent", include_bytes!("../../assets/agents/crate-yard-2.agent")),
+    ("key-door-1.agent", include_bytes!("../../assets/agents/key-door-1.agent")),
+    ("key-door-2.agent", include_bytes!("../../assets/agents/key-door-2.agent")),
+    ("two-plates-1.agent", include_bytes!("../../assets/agents/two-plates-1.agent")),
+    ("two-plates-2.agent", include_bytes!("../../assets/agents/two-plates-2.agent")),
+    ("tag-1.agent", include_bytes!("../../assets/agents/tag-1.agent")),
+    ("paddle-duel.agent", include_bytes!("../../assets/agents/paddle-duel.agent")),
+    ("brick-breaker.agent", include_bytes!("../../assets/agents/brick-breaker.agent")),
+    ("volley.agent", include_bytes!("../../assets/agents/volley.agent")),
+    ("meteor-field.agent", include_bytes!("../../assets/agents/meteor-field.agent")),
+    ("beam-carry.agent", include_bytes!("../../assets/agents/beam-carry.agent")),
+    ("lander.agent", include_bytes!("../../assets/agents/lander.agent")),
+    ("puck.agent", include_bytes!("../../assets/agents/puck.agent")),
+    ("cartpole.agent", include_bytes!("../../assets/agents/cartpole.agent")),
+    ("cart-pole.agent", include_bytes!("../../assets/agents/cart-pole.agent")),
+    ("acrobot.agent", include_bytes!("../../assets/agents/acrobot.agent")),
+    ("mountain-car.agent", include_bytes!("../../assets/agents/mountain-car.agent")),
+];
 
 /// All of them, in the order of the worlds.
 pub fn all() -> impl Iterator<Item = TrainedAgent> {

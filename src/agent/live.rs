@@ -18,6 +18,8 @@ use crate::learner::{
 use crate::mdp::{EpisodeSummary, Policy};
 use crate::sim::{SimSystems, SimTick};
 
+pub use crate::learner::Survey;
+
 /// Points a [`Series`] keeps; a full one is thinned to half.
 const MOST_POINTS: usize = 2000;
 
@@ -28,6 +30,7 @@ pub struct LiveLearner {
     setup: LearnerSetup,
     training: bool,
     reveals: bool,
+    surveys: bool,
     changes: Vec<Change>,
 }
 
@@ -53,6 +56,7 @@ impl LiveLearner {
             setup,
             training: true,
             reveals: false,
+            surveys: false,
             changes: Vec::new(),
         }
     }
@@ -70,6 +74,7 @@ impl LiveLearner {
             setup,
             training: true,
             reveals: false,
+            surveys: false,
             changes: Vec::new(),
         }
     }
@@ -147,6 +152,14 @@ impl LiveLearner {
         self.handle.set_reveal(on);
     }
 
+    /// Has replay looked at, for whoever shows what it holds.
+    pub fn set_survey(&mut self, on: bool) {
+        if self.surveys != on {
+            self.surveys = on;
+            self.handle.set_survey(on);
+        }
+    }
+
     /// Writes a checkpoint into the run's folder.
     pub fn save(&self) {
         self.handle.save();
@@ -204,6 +217,7 @@ impl LiveLearner {
         self.handle = LearnerHandle::start_with(setup, self.handle.policy(), Learner::new);
         self.handle.set_training(self.training);
         self.handle.set_reveal(self.reveals);
+        self.handle.set_survey(self.surveys);
     }
 }
 
@@ -270,6 +284,18 @@ pub struct History {
     pub env_steps_per_second: Series,
     /// 1 for an episode that succeeded, else 0.
     pub success: Series,
+    /// Agent steps of episodes.
+    pub episode_length: Series,
+    /// Actor loss.
+    pub actor_loss: Series,
+    /// Mean action value of the batch.
+    pub q: Series,
+    /// Standard deviation of action values over the batch.
+    pub q_std: Series,
+    /// Mean absolute TD error.
+    pub td_error: Series,
+    /// Mean difference of the critics.
+    pub twin_disagreement: Series,
     /// Recorded environment steps per second, lately.
     pub env_step_rate: f32,
     /// Environment steps the learner has received; falls back when it is reset or loads a checkpoint.
@@ -280,6 +306,28 @@ pub struct History {
     pub watched: Option<EpisodeSummary>,
     pub(crate) gradient_steps: u64,
     pub(crate) failed: bool,
+}
+
+impl History {
+    /// All curves under the names that `metrics.jsonl` uses.
+    pub fn series(&self) -> [(&'static str, &Series); 14] {
+        [
+            ("rollout/episode_return", &self.episode_return),
+            ("rollout/success", &self.success),
+            ("rollout/episode_length", &self.episode_length),
+            ("train/critic_loss", &self.critic_loss),
+            ("train/actor_loss", &self.actor_loss),
+            ("train/temperature", &self.temperature),
+            ("train/entropy", &self.entropy),
+            ("train/target_entropy", &self.target_entropy),
+            ("train/q", &self.q),
+            ("train/q_std", &self.q_std),
+            ("train/td_error", &self.td_error),
+            ("train/twin_disagreement", &self.twin_disagreement),
+            ("time/env_steps_per_second", &self.env_steps_per_second),
+            ("time/gradient_steps_per_second", &self.gradient_steps_per_second),
+        ]
+    }
 }
 
 /// Feeds a [`LiveLearner`], which must be there, and keeps its [`History`].
@@ -336,6 +384,7 @@ pub fn remember(
         if episode.controller == Controller::Learning.name() {
             history.episode_return.push(x, episode.episode_return);
             history.success.push(x, f32::from(u8::from(episode.success)));
+            history.episode_length.push(x, episode.episode_length as f32);
         }
         if episode.arena == 0 {
             history.watched = Some(episode.clone());
@@ -358,6 +407,11 @@ pub fn remember(
         history.temperature.push(x, report.temperature);
         history.entropy.push(x, report.entropy);
         history.target_entropy.push(x, report.target_entropy);
+        history.actor_loss.push(x, report.actor_loss);
+        history.q.push(x, report.q_mean);
+        history.q_std.push(x, report.q_std);
+        history.td_error.push(x, report.td_error_abs);
+        history.twin_disagreement.push(x, report.twin_disagreement);
     }
 }
 

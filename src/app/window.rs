@@ -203,6 +203,7 @@ pub fn arcade_app(
         Some(out) => Some(RunFolder::create(out, &config.to_toml())?),
         None => None,
     };
+    let session = out.clone();
     let pictures = out.as_ref().map(|out| out.join("pictures"));
     let checkpoints = out.map(|out| out.join("checkpoint"));
     // Read here as well, so that a bad checkpoint is an error at the start and not a failed learner.
@@ -228,6 +229,9 @@ pub fn arcade_app(
         .add_systems(Startup, move || _ = window_is_up.try_send(()))
         .add_systems(Update, sim::pace::drive)
         .add_plugins((view::plugin, panel::plugin));
+    let own = session.as_deref();
+    let earlier = live::sessions(&config.env).into_iter().filter(|session| Some(session.as_path()) != own);
+    app.insert_resource(panel::plots::EarlierRuns(earlier.collect()));
     if let Some(folder) = pictures {
         app.insert_resource(view::record::Pictures(folder));
     }

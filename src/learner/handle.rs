@@ -17,6 +17,7 @@ use super::marks::{Mark, Marks};
 use super::worker::{Command, Worker};
 use super::{DeviceChoice, LearnerConfig, LearnerError, untrained};
 use crate::mdp::{PolicySnapshot, StepBatch};
+use crate::replay::Survey;
 use crate::sac::UpdateReport;
 
 /// How a learner is doing.
@@ -65,6 +66,8 @@ pub struct LearnerStatus {
     pub gradient_steps_per_second: f32,
     /// How it was at certain ages; only while somebody watches.
     pub marks: Marks,
+    /// What replay holds, while somebody looks.
+    pub survey: Option<Arc<Survey>>,
     /// The last thing worth telling; may be empty.
     pub message: String,
 }
@@ -133,6 +136,7 @@ impl LearnerHandle {
             policy_lag: None,
             gradient_steps_per_second: 0.0,
             marks: Marks::default(),
+            survey: None,
             message: String::new(),
         }));
         let shared = (policy.clone(), status.clone());
@@ -188,6 +192,11 @@ impl LearnerHandle {
     /// Publishes critics beside policies from now on, or no longer.
     pub fn set_reveal(&self, on: bool) {
         self.tell(Command::Reveal(on));
+    }
+
+    /// Looks at all of replay now and then, from now on or no longer.
+    pub fn set_survey(&self, on: bool) {
+        self.tell(Command::Survey(on));
     }
 
     /// Changes the configuration; a value out of range is reported in the status message.

@@ -12,6 +12,7 @@ pub mod marks;
 pub mod trained;
 mod worker;
 
+pub use crate::replay::Survey;
 pub use checkpoint::CheckpointError;
 pub use config::{LearnerConfig, PrioritizedConfig};
 pub use core::{Learner, LearnerSetup};

@@ -15,6 +15,7 @@ use super::handle::{Health, LearnerStatus, PeriodReport};
 use super::marks::{Mark, Marks};
 use super::{DeviceChoice, LearnerConfig, LearnerError};
 use crate::mdp::{PolicySnapshot, StepBatch};
+use crate::replay::Survey;
 use crate::sac::UpdateReport;
 
 /// What the handle can ask for.
@@ -23,6 +24,7 @@ pub(super) enum Command {
     Period(StepBatch, Sender<Result<PeriodReport, LearnerError>>),
     Train(bool),
     Reveal(bool),
+    Survey(bool),
     Configure(Box<LearnerConfig>),
     Save(Option<PathBuf>, Vec<(String, Vec<u8>)>, Option<Sender<Result<PathBuf, LearnerError>>>),
     Load(PathBuf),
@@ -37,6 +39,8 @@ const MOST_DEBT: u64 = 2_000;
 const STEPS_A_ROUND: u64 = 4;
 /// Time between two measured gradient steps, and between two status updates.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
+/// Time between two looks at all of replay.
+const SURVEY_EVERY: Duration = Duration::from_secs(2);
 
 /// The learner with everything it shares with its handle.
 pub(super) struct Worker {
@@ -52,6 +56,9 @@ pub(super) struct Worker {
     published_at: u64,
     reported: (Instant, u64),
     saved: (Instant, u64),
+    /// Whether somebody looks at what replay holds, and what was seen when.
+    surveys: bool,
+    surveyed: Option<(Instant, Arc<Survey>)>,
     /// Since when it has lived, and how it was.
     born: Instant,
     marks: Marks,
@@ -79,6 +86,8 @@ impl Worker {
             published_at: steps,
             reported: (now, steps),
             saved: (now, steps),
+            surveys: false,
+            surveyed: None,
             born: now,
             marks: Marks::default(),
         }
@@ -119,6 +128,10 @@ impl Worker {
             if !self.in_periods && age >= self.marks.due() {
                 self.marks.push(self.learner.mark(self.marks.due())?);
             }
+            let fresh = self.surveyed.as_ref().is_some_and(|(at, _)| at.elapsed() < SURVEY_EVERY);
+            if self.surveys && !fresh {
+                self.surveyed = Some((Instant::now(), Arc::new(self.learner.replay().survey())));
+            }
             self.tell(report, None);
         }
         let every = self.config.checkpoint_seconds;
@@ -157,6 +170,10 @@ impl Worker {
                 if std::mem::replace(&mut self.reveals, on) != on {
                     self.publish()?;
                 }
+            }
+            Command::Survey(on) => {
+                self.surveys = on;
+                self.surveyed = None;
             }
             Command::Configure(config) => {
                 let message = match self.learner.set_config((*config).clone()) {
@@ -292,6 +309,7 @@ impl Worker {
             policy_lag: self.learner.policy_lag(),
             gradient_steps_per_second: rate,
             marks: self.marks.clone(),
+            survey: self.surveyed.as_ref().map(|(_, survey)| survey.clone()),
             message: message.unwrap_or_else(|| last.message.clone()),
         }));
     }

@@ -182,7 +182,7 @@ fn thin(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
 }
 
 /// The mean of every point and up to `window − 1` before it.
-fn running_mean(points: &[[f64; 2]], window: usize) -> Vec<[f64; 2]> {
+pub(super) fn running_mean(points: &[[f64; 2]], window: usize) -> Vec<[f64; 2]> {
     let mut sum = 0.0;
     points
         .iter()
@@ -197,6 +197,14 @@ fn running_mean(points: &[[f64; 2]], window: usize) -> Vec<[f64; 2]> {
         .collect()
 }
 
+/// The standard deviation of every point and up to `window − 1` before it.
+pub(super) fn running_std(points: &[[f64; 2]], window: usize) -> Vec<f64> {
+    let squares: Vec<[f64; 2]> = points.iter().map(|[x, y]| [*x, y * y]).collect();
+    let means = running_mean(points, window);
+    let of = |(mean, square): (&[f64; 2], &[f64; 2])| (square[1] - mean[1] * mean[1]).max(0.0).sqrt();
+    means.iter().zip(&running_mean(&squares, window)).map(of).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,6 +216,7 @@ mod tests {
         assert!(thin.len() <= POINTS && thin.iter().all(|point| point[1] == 2.0));
         let mean = running_mean(&[[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]], 2);
         assert_eq!(mean, [[0.0, 1.0], [1.0, 2.0], [2.0, 4.0]]);
+        assert_eq!(running_std(&[[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]], 2), [0.0, 1.0, 1.0]);
     }
 
     #[test]

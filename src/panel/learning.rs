@@ -6,6 +6,7 @@ use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
 
+use super::plots::Plots;
 use super::settings;
 use super::theme::tone;
 use super::tuning::{Edit, sliders};
@@ -31,6 +32,7 @@ pub(super) struct Learning<'w> {
     history: Option<Res<'w, History>>,
     drafts: ResMut<'w, Drafts>,
     settings: ResMut<'w, settings::Draft>,
+    plots: ResMut<'w, Plots>,
 }
 
 impl Learning<'_> {
@@ -70,7 +72,14 @@ impl Learning<'_> {
     pub fn curves(&mut self, ui: &mut Ui) {
         let Some(history) = &self.history else { return };
         let changes = self.learner.as_deref().map_or(&[][..], LiveLearner::changes);
-        folding(ui, "Curves", true, |ui| curves::show(ui, history, changes));
+        let plots = &mut self.plots;
+        folding(ui, "Curves", true, |ui| {
+            let explanation = "Every curve in large: pan, zoom, compare with an earlier run, save.";
+            if ui.button("Look closer").on_hover_text(explanation).clicked() {
+                plots.open = true;
+            }
+            curves::show(ui, history, changes);
+        });
     }
 
     /// The few values that are safe to change while it learns.

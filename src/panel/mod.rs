@@ -10,6 +10,7 @@ mod hud;
 mod learning;
 mod mind;
 mod playing;
+pub mod plots;
 mod preferences;
 mod settings;
 mod sight;
@@ -34,6 +35,7 @@ pub fn plugin(app: &mut App) {
         .init_resource::<learning::Drafts>()
         .init_resource::<playing::Drafts>()
         .init_resource::<settings::Draft>()
+        .init_resource::<plots::Plots>()
         .init_resource::<editor::Drafts>()
         .add_systems(
             PreUpdate,
@@ -41,7 +43,7 @@ pub fn plugin(app: &mut App) {
         )
         .add_systems(
             EguiPrimaryContextPass,
-            (theme::apply, show, hud::show, compare::show, watch_typing)
+            (theme::apply, show, hud::show, compare::show, plots::show, watch_typing)
                 .chain()
                 .run_if(resource_exists::<Spec>),
         );

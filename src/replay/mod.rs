@@ -7,8 +7,10 @@ mod people;
 mod priorities;
 mod storage;
 mod sum_tree;
+mod survey;
 
 pub use buffer::{ReplayBuffer, ReplayConfig};
 pub use priorities::{Priorities, PriorityConfig, effective_sample_size};
 pub use storage::ReplayError;
 pub use sum_tree::SumTree;
+pub use survey::Survey;

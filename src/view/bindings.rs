@@ -177,6 +177,19 @@ pub fn label(key: KeyCode) -> &'static str {
     KEYS.iter().find(|(known, _)| *known == key).map_or("?", |(_, label)| label)
 }
 
+/// The key that is called `name`: what is printed on it, or in words.
+pub fn named(name: &str) -> Option<KeyCode> {
+    let words = [
+        ("Escape", KeyCode::Escape),
+        ("Up", KeyCode::ArrowUp),
+        ("Left", KeyCode::ArrowLeft),
+        ("Down", KeyCode::ArrowDown),
+        ("Right", KeyCode::ArrowRight),
+    ];
+    let printed = KEYS.iter().map(|(key, label)| (*label, *key));
+    words.into_iter().chain(printed).find(|(known, _)| *known == name).map(|(_, key)| key)
+}
+
 /// Whether a command may have `key`.
 pub fn is_allowed(key: KeyCode) -> bool {
     KEYS.iter().any(|(known, _)| *known == key)

@@ -10,7 +10,7 @@ use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured, save_to_disk};
 use bevy::window::PrimaryWindow;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use gif::{Encoder, Frame, Repeat};
+use gif::{DisposalMethod, Encoder, Frame, Repeat};
 
 use super::Notice;
 use super::bindings::{Bindings, Command};
@@ -22,7 +22,7 @@ const RATE: f32 = 12.5;
 /// Longest recording in seconds; it ends by itself then.
 const LONGEST: f32 = 30.0;
 /// Widest recording in pixels; larger arenas are drawn smaller.
-const WIDEST: u32 = 480;
+const WIDEST: u32 = 400;
 
 /// Where pictures go.
 #[derive(Resource, Debug, Clone)]
@@ -31,6 +31,16 @@ pub struct Pictures(pub PathBuf);
 impl Default for Pictures {
     fn default() -> Self {
         Self(PathBuf::from("."))
+    }
+}
+
+impl Pictures {
+    /// A file of `name` that is not there yet; its folder is.
+    ///
+    /// # Errors
+    /// One line when the folder cannot be made.
+    pub fn file(&self, name: &str, extension: &str) -> Result<PathBuf, String> {
+        fresh(&self.0, name, extension)
     }
 }
 
@@ -81,7 +91,7 @@ fn strike(
         return;
     }
     if keyboard.just_pressed(bindings.key(Command::Picture)) {
-        match fresh(&pictures.0, &spec.name, "png") {
+        match pictures.file(&spec.name, "png") {
             Ok(path) => {
                 notice.say(format!("saved {}", path.display()));
                 commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
@@ -94,7 +104,7 @@ fn strike(
             commands.queue(end);
             return;
         }
-        match fresh(&pictures.0, &spec.name, "gif") {
+        match pictures.file(&spec.name, "gif") {
             Ok(path) => {
                 notice.say(format!("recording, at most {LONGEST} s"));
                 commands.queue(move |world: &mut World| begin(world, path, LONGEST));
@@ -193,6 +203,8 @@ fn write(path: &Path, shots: &Receiver<Shot>) -> Result<(), String> {
         |reason: String| format!("{}: {reason}; check the folder and the free space", path.display());
     let aside = path.with_extension("gif.new");
     let mut encoder: Option<(Encoder<BufWriter<File>>, [u32; 2])> = None;
+    // What is on show so far: only what differs from it is written.
+    let mut shown = Vec::new();
     for shot in shots {
         let Some((mut pixels, size)) = cut(shot.image, shot.part) else { continue };
         let (encoder, first) = match &mut encoder {
@@ -211,8 +223,9 @@ fn write(path: &Path, shots: &Receiver<Shot>) -> Result<(), String> {
         if size != first {
             continue;
         }
+        keep_still(&mut pixels, &mut shown);
         let mut frame = Frame::from_rgba_speed(size[0] as u16, size[1] as u16, &mut pixels, 10);
-        frame.delay = shot.delay;
+        (frame.delay, frame.dispose) = (shot.delay, DisposalMethod::Keep);
         encoder.write_frame(&frame).map_err(|error| problem(error.to_string()))?;
     }
     let Some((encoder, _)) = encoder else { return Err(problem("nothing was recorded".into())) };
@@ -223,6 +236,24 @@ fn write(path: &Path, shots: &Receiver<Shot>) -> Result<(), String> {
     };
     let file = encoder.into_inner().map_err(|error| problem(error.to_string()))?;
     whole(file).map_err(|error| problem(error.to_string()))
+}
+
+/// Differences of a channel, of 255, that nobody sees in a moving picture.
+const UNSEEN: u8 = 5;
+
+/// Makes transparent what looks as it is `shown` already, and takes the rest into what is shown.
+fn keep_still(pixels: &mut [u8], shown: &mut Vec<u8>) {
+    if shown.len() != pixels.len() {
+        *shown = pixels.to_vec();
+        return;
+    }
+    for (new, old) in pixels.as_chunks_mut::<4>().0.iter_mut().zip(shown.as_chunks_mut::<4>().0) {
+        if new.iter().zip(old.iter()).all(|(new, old)| new.abs_diff(*old) <= UNSEEN) {
+            *new = [0; 4];
+        } else {
+            *old = *new;
+        }
+    }
 }
 
 /// The wanted part of a screen as RGBA bytes, made smaller where it is wider than a recording may be.
@@ -273,11 +304,23 @@ mod tests {
 
     #[test]
     fn the_wanted_part_is_cut_out_and_made_small_enough() {
-        let (pixels, size) = cut(screen(200), [10, 0, 960, 20]).unwrap();
-        assert_eq!((size, pixels.len()), ([480, 10], 4 * 480 * 10));
+        let (pixels, size) = cut(screen(200), [10, 0, 800, 20]).unwrap();
+        assert_eq!((size, pixels.len()), ([400, 10], 4 * 400 * 10));
         assert!(pixels.chunks(4).all(|pixel| pixel == [200, 0, 0, 255]));
         assert_eq!(cut(screen(1), [900, 5, 400, 400]).unwrap().1, [100, 15]);
         assert!(cut(screen(1), [1200, 0, 10, 10]).is_none() && cut(screen(1), [0, 0, 0, 10]).is_none());
+    }
+
+    #[test]
+    fn what_stands_still_is_written_once() {
+        let mut shown = Vec::new();
+        let mut first = vec![10, 20, 30, 255, 40, 50, 60, 255];
+        keep_still(&mut first, &mut shown);
+        assert_eq!(first, [10, 20, 30, 255, 40, 50, 60, 255]);
+        let mut second = vec![12, 20, 30, 255, 90, 50, 60, 255];
+        keep_still(&mut second, &mut shown);
+        assert_eq!(second, [0, 0, 0, 0, 90, 50, 60, 255]);
+        assert_eq!(shown, [10, 20, 30, 255, 90, 50, 60, 255]);
     }
 
     #[test]
@@ -298,7 +341,9 @@ mod tests {
         }
         assert_eq!(count, 3);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        let error = write(&folder.path().join("b.gif"), &bounded(1).1).unwrap_err();
+        let (frames, shots) = bounded(1);
+        drop(frames);
+        let error = write(&folder.path().join("b.gif"), &shots).unwrap_err();
         assert!(error.contains("nothing was recorded") && error.lines().count() == 1, "{error}");
     }
 }

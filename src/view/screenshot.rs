@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured, save_to_disk};
 
-use super::record;
+use super::{bindings, record};
 
 /// What to save, and when.
 #[derive(Resource, Debug, Clone)]
@@ -39,32 +39,8 @@ impl std::str::FromStr for Stroke {
         let (key, after) = text.split_once('@').ok_or_else(wrong)?;
         let after =
             after.parse().ok().filter(|after: &f32| (0.0..=3600.0).contains(after)).ok_or_else(wrong)?;
-        let named = [
-            ("Enter", KeyCode::Enter),
-            ("Escape", KeyCode::Escape),
-            ("Space", KeyCode::Space),
-            ("Tab", KeyCode::Tab),
-            ("Up", KeyCode::ArrowUp),
-            ("Down", KeyCode::ArrowDown),
-            ("Left", KeyCode::ArrowLeft),
-            ("Right", KeyCode::ArrowRight),
-            ("E", KeyCode::KeyE),
-            ("M", KeyCode::KeyM),
-            ("N", KeyCode::KeyN),
-            ("Q", KeyCode::KeyQ),
-            ("T", KeyCode::KeyT),
-            ("V", KeyCode::KeyV),
-            ("Y", KeyCode::KeyY),
-            ("Z", KeyCode::KeyZ),
-            ("1", KeyCode::Digit1),
-            ("2", KeyCode::Digit2),
-            ("3", KeyCode::Digit3),
-        ];
-        let key = named.iter().find(|(name, _)| *name == key).ok_or_else(|| {
-            let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
-            format!("{text}: no such key here; there are {}", names.join(", "))
-        })?;
-        Ok(Self { key: key.1, after })
+        let key = bindings::named(key).ok_or_else(|| format!("{text}: there is no such key"))?;
+        Ok(Self { key, after })
     }
 }
 
@@ -142,6 +118,8 @@ mod tests {
     #[test]
     fn strokes_are_read_and_wrong_ones_explained() {
         assert_eq!("V@20".parse(), Ok(Stroke { key: KeyCode::KeyV, after: 20.0 }));
+        assert_eq!("Escape@1.5".parse(), Ok(Stroke { key: KeyCode::Escape, after: 1.5 }));
+        assert_eq!("Down@0".parse(), Ok(Stroke { key: KeyCode::ArrowDown, after: 0.0 }));
         for wrong in ["V", "V@soon", "Hyper@3", "V@-1"] {
             let error = wrong.parse::<Stroke>().unwrap_err();
             assert!(error.starts_with(wrong) && error.lines().count() == 1, "{error}");
