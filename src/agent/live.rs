@@ -335,10 +335,16 @@ pub struct LivePlugin;
 
 impl Plugin for LivePlugin {
     fn build(&self, app: &mut App) {
-        app.add_plugins((super::mind::plugin, super::sight::plugin, super::compare::plugin))
-            .init_resource::<History>()
-            .add_systems(SimTick, feed.in_set(SimSystems::Last))
-            .add_systems(Update, (remember, keep_marks));
+        app.add_plugins((
+            super::mind::plugin,
+            super::sight::plugin,
+            super::compare::plugin,
+            super::lookback::plugin,
+            super::rounds::plugin,
+        ))
+        .init_resource::<History>()
+        .add_systems(SimTick, feed.in_set(SimSystems::Last))
+        .add_systems(Update, (remember, keep_marks));
     }
 }
 

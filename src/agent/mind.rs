@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 
-use super::{Controller, Controllers, LearningPolicy, LiveLearner, Thoughts, select};
+use super::{Controller, Controllers, LearningPolicy, LiveLearner, Thoughts, select, terrain};
 use crate::mdp::{ActionValues, Decisions, EpisodeEnd, ObservationBatch, PolicySnapshot};
 use crate::sim::arena::{EnvironmentHooks, Imagined};
 use crate::sim::{Seats, SimSystems, SimTick};
@@ -19,16 +19,52 @@ const MAP_EVERY: Duration = Duration::from_millis(100);
 pub struct Insight {
     /// Action values, and what came of them.
     pub values: bool,
-    /// What it expects of every place.
-    pub map: bool,
+    /// What is painted on the map, if anything is.
+    pub map: Option<Layer>,
     /// What it sees, and what of that matters.
     pub sight: bool,
+}
+
+/// What a map can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layer {
+    /// What the agent expects of every place, and what it would do there.
+    #[default]
+    Expected,
+    /// How often players stood there lately, over all arenas, and what the agent would do there.
+    Visits,
+    /// What the exact solution says of it, where a world is small enough to have one.
+    Exact,
+}
+
+impl Layer {
+    /// All of them, in the order in which one key goes through them.
+    pub const ALL: [Self; 3] = [Self::Expected, Self::Visits, Self::Exact];
+
+    /// What comes after `shown`: the first layer after none, none after the last.
+    pub fn after(shown: Option<Self>) -> Option<Self> {
+        match shown {
+            None => Some(Self::Expected),
+            Some(Self::Expected) => Some(Self::Visits),
+            Some(Self::Visits) => Some(Self::Exact),
+            Some(Self::Exact) => None,
+        }
+    }
+
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Expected => "expected",
+            Self::Visits => "visits",
+            Self::Exact => "exact",
+        }
+    }
 }
 
 impl Insight {
     /// All there is.
     pub fn all() -> Self {
-        Self { values: true, map: true, sight: true }
+        Self { values: true, map: Some(Layer::Expected), sight: true }
     }
 }
 
@@ -105,16 +141,23 @@ impl Following {
 pub struct Landscape {
     /// `[n]`: the places, in the arena's coordinates.
     pub places: Vec<Vec2>,
-    /// `[n]`: Σ π(a) Q(a) there, mean over critics.
+    /// What `values` tell.
+    pub layer: Layer,
+    /// `[n]`: Σ π(a) Q(a) there, mean over critics; or what another layer shows in its place.
     pub values: Vec<f32>,
     /// `[n, A]`: the policy there.
     pub policy: Vec<f32>,
+    /// Where the watched player would go from where it is on.
+    pub path: Vec<Vec2>,
+    /// Of the exact layer: mean absolute difference to what was learned.
+    pub error: Option<f32>,
     /// Counts maps, so that nothing is drawn twice.
     pub version: u64,
 }
 
 /// Keeps the [`Mind`] that [`Insight`] asks for. Add with a [`LiveLearner`].
 pub(super) fn plugin(app: &mut App) {
+    terrain::plugin(app);
     app.init_resource::<Insight>()
         .init_resource::<Mind>()
         .add_systems(
@@ -125,7 +168,7 @@ pub(super) fn plugin(app: &mut App) {
             )
                 .run_if(|insight: Res<Insight>| insight.values),
         )
-        .add_systems(Update, (ask, map.run_if(|insight: Res<Insight>| insight.map)).chain());
+        .add_systems(Update, (ask, map.run_if(|insight: Res<Insight>| insight.map.is_some())).chain());
 }
 
 /// Has the learner publish critics while somebody wants them, and forgets what nobody looks at.
@@ -133,11 +176,11 @@ fn ask(insight: Res<Insight>, mut learner: ResMut<LiveLearner>, mut mind: ResMut
     if !insight.is_changed() {
         return;
     }
-    learner.set_reveal(insight.values || insight.map);
+    learner.set_reveal(insight.values || insight.map.is_some());
     if !insight.values {
         (mind.seats, mind.told, mind.following) = default();
     }
-    if !insight.map {
+    if insight.map.is_none() {
         mind.landscape = Landscape { version: mind.landscape.version + 1, ..default() };
     }
 }
@@ -200,7 +243,9 @@ fn map(world: &mut World, mut at: Local<Option<Instant>>, mut imagined: Local<Im
     *at = Some(Instant::now());
     (hooks.imagine)(world, 0, &mut imagined);
     let snapshot = world.resource::<LearningPolicy>().0.load_full();
-    let Some(landscape) = survey(&snapshot, &imagined) else { return };
+    let Some(mut landscape) = survey(&snapshot, &imagined) else { return };
+    let layer = world.resource::<Insight>().map.unwrap_or_default();
+    terrain::turn(world, &imagined, layer, &mut landscape);
     let mut mind = world.resource_mut::<Mind>();
     mind.landscape = Landscape { version: mind.landscape.version + 1, ..landscape };
 }
@@ -229,7 +274,7 @@ fn survey(snapshot: &PolicySnapshot, imagined: &Imagined) -> Option<Landscape> {
         }
     }
     let Decisions { probabilities: policy, .. } = decisions;
-    Some(Landscape { places: imagined.places.clone(), values: expected, policy, version: 0 })
+    Some(Landscape { places: imagined.places.clone(), values: expected, policy, ..default() })
 }
 
 /// Which way an action leads, by its name, for arrows; `None` for one that leads nowhere.

@@ -10,11 +10,14 @@ pub mod controllers;
 pub mod gallery;
 pub mod hints;
 pub mod live;
+pub mod lookback;
 pub mod mind;
 mod record;
 mod roster;
+pub mod rounds;
 mod select;
 pub mod sight;
+mod terrain;
 
 use bevy::prelude::*;
 
@@ -58,6 +61,7 @@ impl Plugin for AgentPlugin {
             .init_resource::<Episodes>()
             .init_resource::<hints::Hints>()
             .init_resource::<Thoughts>()
+            .init_resource::<rounds::Reaction>()
             .add_systems(
                 SimTick,
                 (

@@ -1,9 +1,11 @@
 //! The roster: what the agent layer remembers of every seat between steps.
 
+use std::collections::VecDeque;
+
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::mdp::{Decisions, EnvironmentSpec, ObservationBatch, PolicyState, Rng, Stream, rng};
+use crate::mdp::{Action, Decisions, EnvironmentSpec, ObservationBatch, PolicyState, Rng, Stream, rng};
 
 /// Slots an arena may have; stream numbers are `arena · MOST_SLOTS + slot`.
 pub const MOST_SLOTS: usize = 8;
@@ -19,6 +21,8 @@ pub(super) struct SeatMemory {
     pub(super) episode_length: u32,
     /// Who played the episode so far; `mixed` when seats changed hands.
     pub(super) played: &'static str,
+    /// What was decided and is still to be done, where somebody reacts late.
+    pub(super) late: VecDeque<Action>,
     /// Row of the pending step, when this step is recorded.
     pub(super) row: Option<usize>,
 }
@@ -81,6 +85,7 @@ impl Roster {
                 episode_return: 0.0,
                 episode_length: 0,
                 played: "",
+                late: VecDeque::new(),
                 row: None,
             });
         }

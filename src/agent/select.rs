@@ -5,6 +5,7 @@ use rand::RngExt as _;
 
 use super::controllers::{Controller, Controllers, FrozenPolicies, HumanInput};
 use super::roster::{MOST_SLOTS, PolicyBatch, Roster, Thought, Thoughts};
+use super::rounds::Reaction;
 use super::{Greedy, LearningPolicy};
 use crate::mdp::{Action, Origin, Policy, PolicyState};
 use crate::sim::Seats;
@@ -18,6 +19,7 @@ pub(super) fn select_actions(
     learning: Res<LearningPolicy>,
     frozen: Res<FrozenPolicies>,
     greedy: Res<Greedy>,
+    reaction: Res<Reaction>,
 ) {
     let roster = &mut *roster;
     let policy = learning.0.load();
@@ -69,6 +71,7 @@ pub(super) fn select_actions(
     let mut next_frozen = std::collections::BTreeMap::<&str, usize>::new();
     for (mut seats, controllers) in &mut all {
         let seats = &mut *seats;
+        let played = controllers.contains(&Controller::Human);
         for (slot, controller) in controllers.iter().enumerate() {
             let stream = seats.arena * MOST_SLOTS + slot;
             let looked = match controller {
@@ -107,6 +110,17 @@ pub(super) fn select_actions(
                 Controller::Scripted => chosen = seats.script[slot],
                 Controller::Random => {
                     chosen = Action::Discrete(memory.rng.random_range(0..roster.actions as u16));
+                }
+            }
+            if seats.begins {
+                memory.late.clear();
+            }
+            // Against a person nobody acts on what has only just been seen.
+            if reaction.steps > 0 && seats.arena == 0 && *controller != Controller::Human && played {
+                memory.late.push_back(chosen);
+                chosen = human.idle.first().copied().unwrap_or(Action::Discrete(0));
+                while memory.late.len() > reaction.steps {
+                    chosen = memory.late.pop_front().unwrap_or(chosen);
                 }
             }
             seats.actions[slot] = chosen;

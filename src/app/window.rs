@@ -7,6 +7,7 @@ use bevy::prelude::*;
 
 use super::{Left, casting, learner_setup, simulation};
 use crate::agent::mind::Insight;
+use crate::agent::rounds::Reaction;
 use crate::agent::{Casting, Controller, FrozenPolicies, LiveLearner, gallery};
 use crate::config::RunConfig;
 use crate::mdp::{Policy, Stream};
@@ -223,6 +224,7 @@ pub fn arcade_app(
     // A watched simulation is a small part of a frame: the other cores are for the learner and the renderer.
     let threads = config.run.sim_threads.max(1);
     simulation(&mut app, world, sim, casting(config, &spec), learner.policy(), threads);
+    app.insert_resource(Reaction::fair(&spec));
     app.insert_resource(learner)
         .init_resource::<sim::pace::Pace>()
         .add_plugins(LivePlugin)

@@ -7,6 +7,7 @@ pub mod checkpoint;
 mod config;
 mod core;
 pub mod device;
+pub mod exact;
 mod handle;
 pub mod marks;
 pub mod trained;

@@ -10,6 +10,8 @@ use super::theme::tone;
 use super::widgets::{chip, key};
 use crate::agent::compare::Comparison;
 use crate::agent::live::History;
+use crate::agent::lookback::LookBack;
+use crate::agent::rounds::Rounds;
 use crate::agent::{Casting, Controller};
 use crate::sim::arena::{Caption, Spec};
 use crate::sim::pace::Pace;
@@ -56,25 +58,14 @@ pub(super) struct Facts<'w, 's> {
     bindings: Res<'w, Bindings>,
     rooms: Option<Res<'w, Rooms>>,
     comparison: Option<Res<'w, Comparison>>,
+    looking: Option<Res<'w, LookBack>>,
+    rounds: Option<Res<'w, Rounds>>,
     arenas: Query<'w, 's, &'static Arena>,
 }
 
 pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts: Facts) -> Result {
-    let Facts {
-        spec,
-        sim,
-        pace,
-        casting,
-        history,
-        tally,
-        caption,
-        notice,
-        told,
-        bindings,
-        rooms,
-        comparison,
-        arenas,
-    } = facts;
+    let Facts { spec, sim, pace, casting, history, tally, caption, notice, told, bindings, .. } = &facts;
+    let Facts { rooms, comparison, looking, rounds, arenas, .. } = &facts;
     let context = contexts.ctx_mut()?;
     let watched = arenas.iter().find(|arena| arena.index == 0);
     let area = egui::Area::new("hud".into())
@@ -93,8 +84,12 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
                     if spec.slots() > 1 { format!("{}: {name}", side(&spec.teams, slot)) } else { name };
                 chip(ui, &name, palette::of(controller));
             }
-            let score = score(&spec, watched, &caption, &tally);
-            for part in [score, lately(history.as_deref()), time(pace.as_deref(), sim.as_deref())] {
+            let score = score(spec, watched, caption, tally);
+            let back = looking
+                .as_ref()
+                .map_or(String::new(), |looking| format!("looking back, step {}", looking.step));
+            let parts = [back, score, played(rounds.as_deref()), lately(history.as_deref())];
+            for part in parts.into_iter().chain([time(pace.as_deref(), sim.as_deref())]) {
                 if !part.is_empty() {
                     ui.label(RichText::new(part).color(tone(palette::INK)));
                     ui.add_space(6.0);
@@ -105,8 +100,8 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
             ui.label(RichText::new(notice).small().color(tone(palette::AMBER)));
         }
         ui.horizontal_wrapped(|ui| {
-            let there = [rooms.is_some(), comparison.is_some()];
-            for (keys, meaning) in commands(&spec, casting.as_deref(), &screen, &bindings, there) {
+            let there = [rooms.is_some(), comparison.is_some(), looking.is_some()];
+            for (keys, meaning) in commands(spec, casting.as_deref(), &screen, bindings, there) {
                 for name in keys {
                     key(ui, name);
                 }
@@ -128,6 +123,9 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
                 });
             });
     }
+    if let Some(won) = rounds.as_ref().and_then(|rounds| rounds.won) {
+        banner(context, &screen, spec, casting.as_deref(), won, bindings.label(Command::Pause));
+    }
     let bottom = (shown.response.rect.height() + 6.0).ceil();
     if screen.bottom != bottom {
         screen.bottom = bottom;
@@ -135,11 +133,53 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
     Ok(())
 }
 
+/// Who won a round, and how the next one begins.
+fn banner(
+    context: &egui::Context,
+    screen: &Screen,
+    spec: &Spec,
+    casting: Option<&Casting>,
+    won: Option<usize>,
+    pause: &str,
+) {
+    let slot =
+        won.and_then(|winner| (0..spec.slots()).find(|&slot| spec.on_first_side(slot) == (winner == 0)));
+    let winner = slot.and_then(|slot| Some((side(&spec.teams, slot), casting?.watched.get(slot)?)));
+    let (text, color) = match winner {
+        Some((_, Controller::Human)) => ("You win this round".to_owned(), palette::SKY),
+        Some((side, controller)) => {
+            (format!("{} wins this round ({side})", title(controller)), palette::of(controller))
+        }
+        None => ("Nobody wins this round".to_owned(), palette::INK),
+    };
+    egui::Area::new("round".into())
+        .anchor(egui::Align2::CENTER_CENTER, [-screen.right / 2.0, -screen.bottom])
+        .interactable(false)
+        .order(egui::Order::Foreground)
+        .show(context, |ui| {
+            let plate = egui::Frame::new().fill(tone(palette::NIGHT).gamma_multiply(0.9)).corner_radius(12.0);
+            plate.inner_margin(egui::Margin::symmetric(28, 16)).show(ui, |ui| {
+                ui.vertical_centered(|ui| {
+                    ui.label(RichText::new(text).size(24.0).strong().color(tone(color)));
+                    ui.label(RichText::new(format!("{pause}: rematch")).color(tone(palette::MUTED)));
+                });
+            });
+        });
+}
+
 fn score(spec: &Spec, watched: Option<&Arena>, caption: &Caption, tally: &Tally) -> String {
     let Some(arena) = watched else { return String::new() };
     caption.0.clone().unwrap_or_else(|| {
         let left = spec.episode_limit.saturating_sub(arena.steps());
         format!("return {:+.2}   {left} steps left", tally.0.first().copied().unwrap_or(0.0))
+    })
+}
+
+/// Rounds won by either side.
+fn played(rounds: Option<&Rounds>) -> String {
+    rounds.filter(|rounds| rounds.wins != [0, 0]).map_or(String::new(), |rounds| {
+        let [left, right] = rounds.wins;
+        format!("rounds {left} : {right}")
     })
 }
 
@@ -170,7 +210,7 @@ fn commands(
     casting: Option<&Casting>,
     screen: &Screen,
     bindings: &Bindings,
-    [rooms, compared]: [bool; 2],
+    [rooms, compared, looking]: [bool; 3],
 ) -> Vec<(Vec<&'static str>, String)> {
     let mut lines = Vec::new();
     if let Some(casting) = casting {
@@ -206,6 +246,7 @@ fn commands(
         (vec![name(Command::Restart)], "restart"),
         (vec![name(Command::Praise), name(Command::Blame)], "praise, blame"),
         (vec![name(Command::Compare)], if compared { "back" } else { "then and now" }),
+        (vec![name(Command::LookBack)], if looking { "back to now" } else { "look back" }),
         (vec![name(Command::Values)], "values"),
         (if rooms { vec![name(Command::Map)] } else { Vec::new() }, "values on the map"),
         (if rooms { vec![name(Command::Edit)] } else { Vec::new() }, "edit the map"),

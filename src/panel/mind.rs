@@ -1,11 +1,11 @@
 //! Mind: probabilities and values of the watched agent's actions, and what came of what it expected.
 
-use bevy_egui::egui::{RichText, Ui};
+use bevy_egui::egui::{self, RichText, Ui};
 
 use super::curves;
 use super::theme::tone;
 use super::widgets::{bar, number, row, section};
-use crate::agent::mind::{Expectation, Insight, Mind};
+use crate::agent::mind::{Expectation, Insight, Layer, Mind};
 use crate::agent::{Casting, Thought, Thoughts};
 use crate::mdp::EnvironmentSpec;
 use crate::view::palette::{self, Tone};
@@ -29,15 +29,44 @@ pub(super) fn show(
                 ui.checkbox(&mut insight.values, "values").on_hover_text(
                     "Adds what both critics expect of every action, and what then came of it. Key: Q",
                 );
-                ui.checkbox(&mut insight.map, "map").on_hover_text(
-                    "Paints what the agent expects of every place it might stand at, brighter is better, and draws \
-                     what it would do there. Where there are cells. Key: V",
+                let chosen = insight.map.map_or("no map", Layer::name);
+                let map = egui::ComboBox::from_id_salt("map").selected_text(chosen).width(78.0);
+                let map = map.show_ui(ui, |ui| {
+                    ui.selectable_value(&mut insight.map, None, "no map");
+                    for layer in Layer::ALL {
+                        let explanation = match layer {
+                            Layer::Expected => "What the agent expects of every place it might stand at.",
+                            Layer::Visits => "How often players stood there lately, over all arenas.",
+                            Layer::Exact => {
+                                "What the exact solution says: in lava-room without crates, hazards, gates and ice."
+                            }
+                        };
+                        let name = layer.name();
+                        ui.selectable_value(&mut insight.map, Some(layer), name).on_hover_text(explanation);
+                    }
+                });
+                map.response.on_hover_text(
+                    "Paints every place it might stand at, brighter is more, draws what it would do there as arrows, \
+                     and dots its way from where it is on. Where there are cells. Key: V",
                 );
                 ui.checkbox(&mut insight.sight, "sight").on_hover_text(
                     "Adds what the agent sees, number by number and plane by plane, and how much each part of it \
                      matters to what it does now.",
                 );
             });
+        }
+        if let Some(landscape) = mind.map(|mind| &mind.landscape).filter(|map| map.layer == Layer::Exact) {
+            match landscape.error {
+                Some(error) => {
+                    let explanation = "Mean difference over all places between what the agent expects and the exact \
+                                       solution, in reward.";
+                    number(ui, "off the exact value", format!("{error:.3}"), explanation);
+                }
+                None => {
+                    let text = "There is no exact solution here: more than the cell of one walker matters.";
+                    ui.label(RichText::new(text).small().color(tone(palette::MUTED)));
+                }
+            }
         }
         for (slot, thought) in thoughts.iter().enumerate() {
             if thought.probabilities.len() != actions.len() {

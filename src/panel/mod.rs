@@ -104,6 +104,7 @@ fn show(
                 learning.status(ui);
                 learning.doctor(ui);
                 playing.time(ui);
+                playing.looking_back(ui);
                 playing.thoughts(ui);
                 playing.players(ui);
                 learning.curves(ui);

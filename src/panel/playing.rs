@@ -10,7 +10,9 @@ use super::theme::tone;
 use super::widgets::{figure, row, section};
 use super::{mind, sight};
 use crate::agent::hints::{HINT_RANGE, Hints};
+use crate::agent::lookback::{self, LookBack, Past};
 use crate::agent::mind::{Insight, Mind};
+use crate::agent::rounds::Reaction;
 use crate::agent::sight::Sights;
 use crate::agent::{Casting, Controller, FrozenPolicies, Thoughts};
 use crate::sim::SimConfig;
@@ -43,6 +45,9 @@ pub(super) struct Playing<'w, 's> {
     insight: Option<ResMut<'w, Insight>>,
     sights: Option<Res<'w, Sights>>,
     hints: Option<ResMut<'w, Hints>>,
+    reaction: Option<ResMut<'w, Reaction>>,
+    past: Option<Res<'w, Past>>,
+    looking: Option<ResMut<'w, LookBack>>,
     drafts: ResMut<'w, Drafts>,
 }
 
@@ -77,6 +82,54 @@ impl Playing<'_, '_> {
         });
     }
 
+    /// The last episodes, step by step.
+    pub fn looking_back(&mut self, ui: &mut Ui) {
+        let Some(past) = self.past.as_ref().filter(|past| !past.episodes.is_empty()) else { return };
+        let (episodes, commands, looking) = (&past.episodes, &mut self.commands, &mut self.looking);
+        section(ui, "Look back", |ui| {
+            let name = |index: usize| {
+                let episode = &episodes[index];
+                let end = if episode.success { ", success" } else { "" };
+                let ago = episodes.len() - 1 - index;
+                format!("{ago} ago: {:+.2} in {} steps{end}", episode.episode_return, episode.steps())
+            };
+            let shown =
+                looking.as_ref().map(|looking| looking.episode).filter(|index| *index < episodes.len());
+            let chosen = shown.map_or_else(|| "an episode …".to_owned(), name);
+            let width = ui.available_width() - 8.0;
+            let list = egui::ComboBox::from_id_salt("past").selected_text(chosen).width(width);
+            list.show_ui(ui, |ui| {
+                for index in (0..episodes.len()).rev() {
+                    if ui.selectable_label(shown == Some(index), name(index)).clicked() {
+                        commands.queue(move |world: &mut World| lookback::look(world, index, 0));
+                    }
+                }
+            })
+            .response
+            .on_hover_text(
+                "The last episodes of the watched arena, as they were, with what was thought then. Key: L",
+            );
+            let (Some(looking), Some(index)) = (looking, shown) else { return };
+            ui.horizontal(|ui| {
+                let mut step = looking.step;
+                ui.spacing_mut().slider_width = 116.0;
+                if ui.add(egui::Slider::new(&mut step, 0..=episodes[index].steps())).changed() {
+                    looking.playing = false;
+                    commands.queue(move |world: &mut World| lookback::look(world, index, step));
+                }
+                if ui.button(if looking.playing { "Stop" } else { "Play" }).clicked() {
+                    looking.playing = !looking.playing;
+                    if looking.step >= episodes[index].steps() {
+                        commands.queue(move |world: &mut World| lookback::look(world, index, 0));
+                    }
+                }
+                if ui.button("Now").on_hover_text("Back to the present.").clicked() {
+                    commands.queue(lookback::toggle);
+                }
+            });
+        });
+    }
+
     /// Controllers of the watched arena and of the others.
     pub fn players(&mut self, ui: &mut Ui) {
         let (Some(casting), drafts) = (&mut self.casting, &mut *self.drafts) else { return };
@@ -102,6 +155,22 @@ impl Playing<'_, '_> {
                         seats[slot] = chosen;
                     }
                 }
+            }
+            if let Some(reaction) = &mut self.reaction
+                && slots > 1
+            {
+                let explanation = "Agent steps by which others act late while you play in the watched arena: what is fair \
+                                   against a person.";
+                row(ui, "others react after", explanation, |ui| {
+                    let step = self.spec.tick_seconds * self.spec.ticks_per_step as f32;
+                    let mut steps = reaction.steps;
+                    ui.spacing_mut().slider_width = 74.0;
+                    let slider = egui::Slider::new(&mut steps, 0..=Reaction::MOST);
+                    let slider = slider.custom_formatter(|steps, _| format!("{:.2} s", steps as f32 * step));
+                    if ui.add(slider).on_hover_text(explanation).changed() {
+                        reaction.steps = steps;
+                    }
+                });
             }
             if let Some(hints) = &mut self.hints {
                 let explanation = "Reward of a step in which you hold P (praise), and loss of one in which you hold B                                    (blame). Only the learner hears of it: returns stay the world's own.";

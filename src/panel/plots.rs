@@ -218,6 +218,7 @@ fn curve(ui: &mut Ui, plots: &Plots, name: &str, history: &History, changes: &[C
         .x_axis_formatter(|mark, _| count(mark.value))
         .y_axis_formatter(|mark, _| measure(mark.value))
         .show_background(false)
+        .grid_color(faded(palette::INK, 0.14))
         .show(ui, |plot| {
             for change in changes {
                 let line = VLine::new(change.what.as_str(), change.env_steps as f64);

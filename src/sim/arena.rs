@@ -93,6 +93,12 @@ pub struct ArenaSnapshot {
 }
 
 impl ArenaSnapshot {
+    /// The same episode after its first `steps` agent steps of `slots` actions each.
+    pub fn until(&self, steps: usize, slots: usize) -> Self {
+        let log = self.log[..self.log.len().min(steps * slots)].to_vec();
+        Self { episode_rng: self.episode_rng.clone(), log }
+    }
+
     /// Whether its actions are whole steps of actions that `spec` knows.
     pub fn fits(&self, spec: &EnvironmentSpec) -> bool {
         self.log.len().is_multiple_of(spec.slots().max(1))
@@ -419,6 +425,7 @@ pub fn restore<E: Environment>(world: &mut World, snapshots: &[ArenaSnapshot]) {
     for mut parts in query.iter_mut(world) {
         let Some(snapshot) = snapshots.get(parts.arena.index) else { continue };
         parts.arena.rng = snapshot.episode_rng.clone();
+        (parts.seats.end, parts.seats.begins) = (None, true);
         parts.begin_episode(&layout);
         for actions in snapshot.log.chunks(spec.slots()) {
             parts.seats.actions = actions.iter().map(|&action| Action::Discrete(action)).collect();

@@ -49,6 +49,8 @@ pub enum Command {
     Blame,
     /// Earlier ages of the agent beside the present.
     Compare,
+    /// The last episode of the watched arena, step by step.
+    LookBack,
     /// Action values.
     Values,
     /// Values painted on the map.
@@ -66,7 +68,7 @@ pub enum Command {
 }
 
 /// Every command: its name in files, what it does, and its key at first.
-pub const COMMANDS: [(Command, &str, &str, KeyCode); 28] = [
+pub const COMMANDS: [(Command, &str, &str, KeyCode); 29] = [
     (Command::LeftUp, "left_up", "left hand, up", KeyCode::KeyW),
     (Command::LeftLeft, "left_left", "left hand, left", KeyCode::KeyA),
     (Command::LeftDown, "left_down", "left hand, down", KeyCode::KeyS),
@@ -88,6 +90,7 @@ pub const COMMANDS: [(Command, &str, &str, KeyCode); 28] = [
     (Command::Praise, "praise", "praise, while held", KeyCode::KeyP),
     (Command::Blame, "blame", "blame, while held", KeyCode::KeyB),
     (Command::Compare, "compare", "then and now", KeyCode::KeyN),
+    (Command::LookBack, "look_back", "look back", KeyCode::KeyL),
     (Command::Values, "values", "action values", KeyCode::KeyQ),
     (Command::Map, "map", "values on the map", KeyCode::KeyV),
     (Command::Edit, "edit", "edit the map", KeyCode::KeyE),

@@ -6,7 +6,8 @@ use super::bindings::{Bindings, Command};
 use super::{Screen, editor};
 use crate::agent::compare::{self, Comparison};
 use crate::agent::hints::{Hint, Hints};
-use crate::agent::mind::Insight;
+use crate::agent::lookback;
+use crate::agent::mind::{Insight, Layer};
 use crate::agent::{Casting, Controller, HumanInput};
 use crate::mdp::Action;
 use crate::sim::Arena;
@@ -236,7 +237,7 @@ fn steer_screen(
     }
     if let Some(mut insight) = insight {
         if struck(Command::Map) {
-            insight.map = !insight.map;
+            insight.map = Layer::after(insight.map);
         }
         if struck(Command::Values) {
             insight.values = !insight.values;
@@ -244,6 +245,9 @@ fn steer_screen(
     }
     if struck(Command::Edit) {
         commands.queue(editor::toggle);
+    }
+    if struck(Command::LookBack) {
+        commands.queue(lookback::toggle);
     }
     if struck(Command::Compare) {
         // Side by side while it lasts.

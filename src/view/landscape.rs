@@ -67,6 +67,10 @@ fn paint(landscape: &Landscape, ways: &[Option<Vec2>]) -> Paint {
             };
         }
     }
+    let dot = |index: usize| 0.05 + 0.05 * (1.0 - index as f32 / landscape.path.len() as f32);
+    for (index, place) in landscape.path.iter().enumerate().skip(1) {
+        paint.fill(&circle(*place, dot(index)), AMBER.alpha(0.95));
+    }
     paint
 }
 
