@@ -214,7 +214,7 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
     let player = None;
     #[cfg(feature = "arcade")]
     if let Some(request) = args.picture()? {
-        return app::screenshot(config, &world, args.resume.clone(), player, request);
+        return app::screenshot(config, &world, out, args.resume.clone(), player, request);
     }
     if !args.no_render {
         let env = config.env.clone();

@@ -42,6 +42,11 @@ impl Drop for Display {
 
 /// What the window shows that `arguments` open, as `name`.png.
 fn shoot(display: &Display, name: &str, arguments: &[&str]) -> std::path::PathBuf {
+    shoot_in(display, name, arguments, Path::new(env!("CARGO_TARGET_TMPDIR")))
+}
+
+/// The same of a person whose files are in `home`.
+fn shoot_in(display: &Display, name: &str, arguments: &[&str], home: &Path) -> std::path::PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("screenshots");
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join(format!("{name}.png"));
@@ -50,7 +55,10 @@ fn shoot(display: &Display, name: &str, arguments: &[&str]) -> std::path::PathBu
         .args(arguments)
         .args(["--device", "cpu", "--screenshot"])
         .arg(&path)
+        .current_dir(home)
         .env("DISPLAY", &display.name)
+        .env("XDG_CONFIG_HOME", home.join("config"))
+        .env("XDG_DATA_HOME", home.join("data"))
         .env_remove("WAYLAND_DISPLAY")
         .output()
         .unwrap();
@@ -100,6 +108,65 @@ fn keys_turn_the_title_screen_and_the_map_of_values() {
     let mapped = shoot(&display, "room-mapped", &[&room[..], &["Space@0.2,V@2"]].concat());
     let share = difference(&plain, &mapped, 900);
     assert!(share > 0.05, "no map is drawn: {share}");
+}
+
+#[test]
+fn a_level_is_drawn_with_the_mouse_played_and_saved() {
+    let Some(display) = display(4919) else { return };
+    let home = tempfile::tempdir().unwrap();
+    let arguments = ["--env", "lava-room", "--arenas", "1", "--after", "9", "--press"];
+    // The wall brush is the first; the cell lies in the middle of the room, the button in the panel.
+    let strokes = "Space@0.2,E@3,308:400@4,988:374@6";
+    shoot_in(&display, "editor", &[&arguments[..], &[strokes]].concat(), home.path());
+    let path = home.path().join("my-lava-room.ron");
+    let saved = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    // The fourth row of level 1 is `#a..~...#`.
+    assert!(saved.contains("\"#a#.~...#\""), "{saved}");
+    let check = Command::new(program()).args(["levels", "check"]).arg(&path).output().unwrap();
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
+}
+
+#[test]
+fn what_is_preferred_is_kept_for_the_next_visit() {
+    let Some(display) = display(4920) else { return };
+    let home = tempfile::tempdir().unwrap();
+    let arguments = ["--after", "5", "--press"];
+    // O opens the preferences; the first switch is for colours, the key of `pause` waits for another.
+    let strokes = "O@1,625:128@2,238:394@3,K@4";
+    shoot_in(&display, "preferences", &[&arguments[..], &[strokes]].concat(), home.path());
+    let path = home.path().join("config/entropy-arcade/preferences.toml");
+    let kept = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert!(kept.contains("colour_blind = true") && kept.contains("pause = \"K\""), "{kept}");
+    // K pauses now, and the agent has another colour.
+    let room = ["--env", "lava-room", "--arenas", "1", "--after", "6", "--press", "K@0.2"];
+    let mine = shoot_in(&display, "preferred", &room, home.path());
+    let paused = ["--env", "lava-room", "--arenas", "1", "--after", "6", "--press", "Space@0.2"];
+    let usual = shoot(&display, "usual", &paused);
+    let share = difference(&mine, &usual, 900);
+    assert!((0.002..0.4).contains(&share), "{share}");
+}
+
+#[test]
+fn training_is_switched_off_and_a_round_is_played_to_its_end() {
+    let Some(display) = display(4921) else { return };
+    let home = tempfile::tempdir().unwrap();
+    let arguments = ["--env", "lava-room", "--arenas", "4", "--after", "6", "--out", "off", "--press"];
+    shoot_in(&display, "off", &[&arguments[..], &["1110:98@2"]].concat(), home.path());
+    let summary = std::fs::read_to_string(home.path().join("off/summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    assert_eq!(summary["gradient_steps"], 0, "{summary}");
+    assert!(summary["env_steps"].as_u64().unwrap() > 50, "{summary}");
+    // A person who has taken over and does nothing loses the round; then everybody rests.
+    let arguments = ["--env", "paddle-duel", "--arenas", "1", "--after", "25", "--out", "round", "--press"];
+    shoot_in(&display, "round", &[&arguments[..], &["M@1,T@1.5"]].concat(), home.path());
+    let episodes = std::fs::read_to_string(home.path().join("round/episodes.jsonl")).unwrap();
+    let of_people: Vec<serde_json::Value> = episodes
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|episode: &serde_json::Value| episode["slot"] == 0 && episode["controller"] != "learning")
+        .collect();
+    assert_eq!(of_people.len(), 1, "{episodes}");
+    assert_eq!(of_people[0]["success"], false);
 }
 
 #[test]

@@ -137,11 +137,12 @@ pub fn bench_minute(
 pub fn screenshot(
     config: RunConfig,
     world: &WorldChoice,
+    out: Option<PathBuf>,
     resume: Option<PathBuf>,
     player: Option<Arc<dyn Policy>>,
     request: ScreenshotRequest,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let mut app = arcade_app(&config, world, None, resume)?;
+    let mut app = arcade_app(&config, world, out, resume)?;
     player.into_iter().for_each(|player| let_play(&mut app, player));
     shoot(app, request)
 }

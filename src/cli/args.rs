@@ -63,9 +63,10 @@ pub(super) struct RunArgs {
     #[cfg(feature = "arcade")]
     #[arg(long = "for", value_name = "SECONDS", default_value_t = 6.0, requires = "screenshot")]
     pub lasts: f32,
-    /// Keys to strike before the screenshot, e.g. V@20 for V after 20 seconds.
+    /// What to do with keyboard and mouse before: V@20 strikes V after 20 seconds, P@3-5 holds P from 3 to 5 seconds,
+    /// 640:400@2 clicks there.
     #[cfg(feature = "arcade")]
-    #[arg(long, value_name = "KEY@SECONDS", value_delimiter = ',', requires = "screenshot")]
+    #[arg(long, value_name = "STROKE", value_delimiter = ',', requires = "screenshot")]
     pub press: Vec<Stroke>,
     /// Let a trained agent play and learn nothing: `shipped` for the one that comes with the arcade, an .agent file, or a
     /// run folder.

@@ -70,7 +70,9 @@ pub fn drive(world: &mut World) {
         clock.stride = if due >= clock.left() { clock.left() } else { 1 };
         due -= clock.stride;
         world.run_schedule(SimTick);
-        if start.elapsed() >= pace.frame_budget {
+        // A round that ends may have everybody rest.
+        let rests = world.resource::<Pace>().paused && !pace.paused;
+        if rests || start.elapsed() >= pace.frame_budget {
             break;
         }
     }
