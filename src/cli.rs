@@ -119,7 +119,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         #[cfg(feature = "arcade")]
-        Some(Command::Pictures { out, only }) => pictures::take(&out, only.as_deref()),
+        Some(Command::Pictures { thumbnails: true, .. }) => pictures::take_thumbnails(),
+        #[cfg(feature = "arcade")]
+        Some(Command::Pictures { out, only, .. }) => pictures::take(&out, only.as_deref()),
         Some(Command::Bench { what: Bench::Env { env, arenas, runs, seconds, threads } }) => {
             bench_env(env.as_deref(), &arenas, runs as usize, seconds, threads)
         }

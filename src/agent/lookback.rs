@@ -9,7 +9,7 @@ use bevy::prelude::*;
 
 use super::mind::{Expectation, Mind};
 use super::{Thought, Thoughts};
-use crate::sim::arena::EnvironmentHooks;
+use crate::sim::arena::{EnvironmentHooks, show_bodies};
 use crate::sim::pace::Pace;
 use crate::sim::worlds::rooms::Rooms;
 use crate::sim::{Arena, ArenaSnapshot, Seats, SimSystems, SimTick, TickClock};
@@ -132,6 +132,7 @@ pub fn look(world: &mut World, episode: usize, step: usize) {
     let (start, moment) = (shown.whole.until(step, slots), shown.moments.get(step).cloned());
     let restore = world.resource::<EnvironmentHooks>().restore;
     restore(world, &[start]);
+    show_bodies(world);
     if let Some(Moment { thoughts, expected }) = moment {
         world.resource_mut::<Thoughts>().0 = thoughts;
         if let Some(mut mind) = world.get_resource_mut::<Mind>() {
@@ -145,6 +146,7 @@ pub fn end(world: &mut World) -> bool {
     let Some(looking) = world.remove_resource::<LookBack>() else { return false };
     let restore = world.resource::<EnvironmentHooks>().restore;
     restore(world, &[looking.before]);
+    show_bodies(world);
     world.resource_mut::<Pace>().paused = looking.was_paused;
     true
 }

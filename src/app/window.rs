@@ -40,13 +40,20 @@ pub fn title_app(choice: title::Choice) -> Result<App, Box<dyn std::error::Error
     let cards = worlds::names().map(|name| {
         let kept = crate::run::live::sessions(name).into_iter().rev();
         let session = kept.into_iter().find(|session| session.join("checkpoint/latest").is_file());
-        let picture = crate::view::pictures::of(name);
+        let (picture, moving) = (crate::view::pictures::of(name), crate::view::pictures::moving(name));
         let levels = crate::sim::level::shipped_levels(name);
         let trained = match levels {
             0 => vec![gallery::has(name, None)],
             levels => (1..=levels).map(|level| gallery::has(name, Some(level))).collect(),
         };
-        Ok(title::Card { spec: WorldChoice::new(name, None)?.spec(), levels, picture, session, trained })
+        Ok(title::Card {
+            spec: WorldChoice::new(name, None)?.spec(),
+            levels,
+            picture,
+            moving,
+            session,
+            trained,
+        })
     });
     let cards = cards.collect::<Result<_, WorldError>>()?;
     let mut app = App::new();

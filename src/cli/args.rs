@@ -63,6 +63,10 @@ pub(super) struct RunArgs {
     #[cfg(feature = "arcade")]
     #[arg(long = "for", value_name = "SECONDS", default_value_t = 6.0, requires = "screenshot")]
     pub lasts: f32,
+    /// Pixels a .gif file is wide at most.
+    #[cfg(feature = "arcade")]
+    #[arg(long, value_name = "PIXELS", default_value_t = 400, requires = "screenshot", value_parser = clap::value_parser!(u32).range(32..=2000))]
+    pub width: u32,
     /// What to do with keyboard and mouse before: V@20 strikes V after 20 seconds, P@3-5 holds P from 3 to 5 seconds,
     /// 640:400@2 clicks there.
     #[cfg(feature = "arcade")]
@@ -96,7 +100,13 @@ impl RunArgs {
         if !(0.5..=30.0).contains(&self.lasts) {
             return Err(format!("--for {}: allowed is 0.5 to 30 seconds", self.lasts));
         }
-        Ok(Some(ScreenshotRequest { path, after: self.after, keys: self.press.clone(), seconds: self.lasts }))
+        Ok(Some(ScreenshotRequest {
+            path,
+            after: self.after,
+            keys: self.press.clone(),
+            seconds: self.lasts,
+            widest: self.width,
+        }))
     }
 }
 
@@ -181,6 +191,9 @@ pub(super) enum Command {
         /// Folder for them.
         #[arg(long, value_name = "DIR", default_value = "assets/screenshots")]
         out: PathBuf,
+        /// The moving pictures of the title screen instead, into assets/thumbnails.
+        #[arg(long, conflicts_with = "only")]
+        thumbnails: bool,
         /// One of them only, e.g. mind.png.
         #[arg(long, value_name = "FILE")]
         only: Option<String>,

@@ -4,6 +4,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{Failure, say};
+use crate::agent::gallery;
+use crate::sim::level::shipped_levels;
+use crate::sim::worlds::names;
 
 /// Files, and how each is taken.
 const PICTURES: [(&str, &str); 7] = [
@@ -25,14 +28,37 @@ pub(super) fn take(folder: &Path, only: Option<&str>) -> Result<(), Failure> {
         return Err(format!("--only {}: choose one of {}", only.unwrap_or(""), names.join(", ")).into());
     }
     for (name, arguments) in PICTURES.into_iter().filter(|(name, _)| wanted(name)) {
-        let path = folder.join(name);
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("--screenshot").arg(&path).args(arguments.split_whitespace()).stdout(Stdio::null());
-        let status = command.status()?;
-        if !status.success() {
-            return Err(format!("{}: the picture was not taken", path.display()).into());
-        }
-        say(&format!("{}: entropy-arcade {arguments}", path.display()));
+        shoot(&folder.join(name), arguments)?;
     }
+    Ok(())
+}
+
+/// Levels that the title screen shows, where it is not the first.
+const LEVELS: [(&str, usize); 4] = [("lava-room", 8), ("crate-yard", 2), ("key-door", 2), ("two-plates", 2)];
+
+/// Takes moving pictures of all worlds for which a trained agent comes with the arcade.
+pub(super) fn take_thumbnails() -> Result<(), Failure> {
+    for world in names() {
+        let level = LEVELS.iter().find(|(known, _)| *known == world).map(|(_, level)| *level);
+        let level = level.or((shipped_levels(world) > 0).then_some(1));
+        if !gallery::has(world, level) {
+            continue;
+        }
+        let level = level.map_or(String::new(), |level| format!("--level {level}"));
+        let arguments = format!(
+            "--env {world} {level} --agent shipped --arenas 1 --press Tab@0.5 --after 4 --for 4 --width 230"
+        );
+        shoot(Path::new(&format!("assets/thumbnails/{world}.gif")), &arguments)?;
+    }
+    Ok(())
+}
+
+fn shoot(path: &Path, arguments: &str) -> Result<(), Failure> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("--screenshot").arg(path).args(arguments.split_whitespace()).stdout(Stdio::null());
+    if !command.status()?.success() {
+        return Err(format!("{}: the picture was not taken", path.display()).into());
+    }
+    say(&format!("{}: entropy-arcade {arguments}", path.display()));
     Ok(())
 }

@@ -6,6 +6,7 @@ mod compare;
 mod curves;
 mod doctor;
 pub mod editor;
+mod film;
 mod hud;
 mod learning;
 mod mind;

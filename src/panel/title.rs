@@ -9,6 +9,7 @@ use bevy::prelude::*;
 use bevy_egui::egui::{self, CornerRadius, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
 use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass, EguiTextureHandle};
 
+use super::film::Film;
 use super::preferences;
 use super::theme::{self, card, faded, tone};
 use crate::mdp::EnvironmentSpec;
@@ -33,6 +34,8 @@ pub struct Card {
     pub levels: usize,
     /// A picture as the bytes of a .png file.
     pub picture: &'static [u8],
+    /// A moving one as the bytes of a .gif file; empty where there is none.
+    pub moving: &'static [u8],
     /// The last session that was kept, to go on with.
     pub session: Option<PathBuf>,
     /// By level, or once for a world without: whether a trained agent comes with the arcade.
@@ -66,6 +69,8 @@ struct Cards {
     columns: usize,
     /// Whether the lit card shall be scrolled to.
     seek: bool,
+    /// The frames of the lit card.
+    film: Option<(usize, Film)>,
 }
 
 /// Shows `cards` and puts what is chosen into `choice`.
@@ -73,7 +78,7 @@ pub fn plugin(app: &mut App, cards: Vec<Card>, choice: Choice) {
     let (levels, pictures) = (vec![1; cards.len()], vec![None; cards.len()]);
     app.add_plugins(EguiPlugin::default())
         .insert_resource(ClearColor(Color::from(palette::NIGHT.solid())))
-        .insert_resource(Cards { cards, levels, pictures, lit: 0, columns: 1, seek: false })
+        .insert_resource(Cards { cards, levels, pictures, lit: 0, columns: 1, seek: false, film: None })
         .insert_resource(choice)
         .init_resource::<ButtonInput<KeyCode>>()
         .add_systems(Startup, |mut commands: Commands| _ = commands.spawn((Camera2d, Msaa::Off)))
@@ -216,6 +221,11 @@ fn show(
     let mut root = egui::Ui::new(context.clone(), "title".into(), area);
     let frame = egui::Frame::new().fill(tone(palette::NIGHT)).inner_margin(egui::Margin::symmetric(28, 20));
     let mut begun = None;
+    let lit = cards.lit;
+    if !wanted.reduced_motion && cards.film.as_ref().is_none_or(|(card, _)| *card != lit) {
+        let film = cards.cards.get(lit).and_then(|card| Film::read(context, card.moving));
+        cards.film = film.map(|film| (lit, film));
+    }
     frame.show(&mut root, |ui| {
         ui.label(RichText::new("Entropy Arcade").size(34.0).strong().color(tone(palette::INK)));
         ui.label(
@@ -297,7 +307,7 @@ fn grid(ui: &mut Ui, cards: &mut Cards) -> Option<usize> {
 
 /// Draws one card; whether it was clicked.
 fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
-    let Cards { cards: all, levels, pictures, lit, seek, .. } = cards;
+    let Cards { cards: all, levels, pictures, lit, seek, film, .. } = cards;
     let Card { spec, levels: count, .. } = &all[index];
     let (rect, response) = ui.allocate_exact_size(vec2(width, SHAPE * width + TEXT), Sense::click());
     if response.hovered() && ui.input(|input| input.pointer.is_moving()) {
@@ -316,6 +326,10 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
         let tint = if bright { egui::Color32::WHITE } else { egui::Color32::from_gray(190) };
         painter.image(texture, picture, whole, tint);
     }
+    if let Some((_, film)) = film.as_ref().filter(|(card, _)| *card == index) {
+        film.paint(ui, picture);
+    }
+    let painter = ui.painter();
     if bright {
         let line = Stroke::new(2.0, tone(palette::MINT));
         painter.rect_stroke(rect, radius, line, StrokeKind::Outside);
@@ -379,6 +393,7 @@ mod tests {
             spec: WorldChoice::new(name, None).unwrap().spec(),
             levels,
             picture: &[],
+            moving: &[],
             session: (name == "paddle-duel").then(|| PathBuf::from("kept")),
             trained: vec![false, name == "lava-room"],
         };
@@ -391,6 +406,7 @@ mod tests {
             lit: 0,
             columns: 2,
             seek: false,
+            film: None,
         })
         .init_resource::<Choice>()
         .init_resource::<preferences::Open>()

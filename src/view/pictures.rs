@@ -5,6 +5,31 @@ pub fn of(world: &str) -> &'static [u8] {
     PICTURES.iter().find(|(name, _)| *name == world).map_or(&[], |(_, bytes)| bytes)
 }
 
+/// Bytes of the .gif of `world`, in which a trained agent plays it; empty for a world without one.
+pub fn moving(world: &str) -> &'static [u8] {
+    FILMS.iter().find(|(name, _)| *name == world).map_or(&[], |(_, bytes)| bytes)
+}
+
+/// `entropy-arcade pictures --thumbnails` takes them anew.
+const FILMS: &[(&str, &[u8])] = &[
+    ("lava-room", include_bytes!("../../assets/thumbnails/lava-room.gif")),
+    ("crate-yard", include_bytes!("../../assets/thumbnails/crate-yard.gif")),
+    ("key-door", include_bytes!("../../assets/thumbnails/key-door.gif")),
+    ("two-plates", include_bytes!("../../assets/thumbnails/two-plates.gif")),
+    ("tag", include_bytes!("../../assets/thumbnails/tag.gif")),
+    ("paddle-duel", include_bytes!("../../assets/thumbnails/paddle-duel.gif")),
+    ("brick-breaker", include_bytes!("../../assets/thumbnails/brick-breaker.gif")),
+    ("volley", include_bytes!("../../assets/thumbnails/volley.gif")),
+    ("meteor-field", include_bytes!("../../assets/thumbnails/meteor-field.gif")),
+    ("beam-carry", include_bytes!("../../assets/thumbnails/beam-carry.gif")),
+    ("lander", include_bytes!("../../assets/thumbnails/lander.gif")),
+    ("puck", include_bytes!("../../assets/thumbnails/puck.gif")),
+    ("cartpole", include_bytes!("../../assets/thumbnails/cartpole.gif")),
+    ("cart-pole", include_bytes!("../../assets/thumbnails/cart-pole.gif")),
+    ("acrobot", include_bytes!("../../assets/thumbnails/acrobot.gif")),
+    ("mountain-car", include_bytes!("../../assets/thumbnails/mountain-car.gif")),
+];
+
 const PICTURES: &[(&str, &[u8])] = &[
     ("lava-room", include_bytes!("../../assets/thumbnails/lava-room.png")),
     ("crate-yard", include_bytes!("../../assets/thumbnails/crate-yard.png")),
@@ -35,6 +60,8 @@ mod tests {
                 super::of(world).starts_with(b"\x89PNG"),
                 "{world}: assets/thumbnails/{world}.png is missing"
             );
+            let moving = super::moving(world);
+            assert!(moving.is_empty() || moving.starts_with(b"GIF89a"), "{world}");
         }
     }
 }

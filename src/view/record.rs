@@ -22,7 +22,7 @@ const RATE: f32 = 12.5;
 /// Longest recording in seconds; it ends by itself then.
 const LONGEST: f32 = 30.0;
 /// Widest recording in pixels; larger arenas are drawn smaller.
-const WIDEST: u32 = 400;
+pub const WIDEST: u32 = 400;
 
 /// Where pictures go.
 #[derive(Resource, Debug, Clone)]
@@ -107,7 +107,7 @@ fn strike(
         match pictures.file(&spec.name, "gif") {
             Ok(path) => {
                 notice.say(format!("recording, at most {LONGEST} s"));
-                commands.queue(move |world: &mut World| begin(world, path, LONGEST));
+                commands.queue(move |world: &mut World| begin(world, path, LONGEST, WIDEST));
             }
             Err(problem) => notice.say(problem),
         }
@@ -123,12 +123,13 @@ fn fresh(folder: &Path, world: &str, extension: &str) -> Result<PathBuf, String>
     (0..1000).map(name).find(|path| !path.exists()).ok_or_else(|| "too many pictures at once".to_owned())
 }
 
-/// Begins to record the watched arena into the .gif file at `path`, for at most `seconds`.
-pub fn begin(world: &mut World, path: PathBuf, seconds: f32) {
+/// Begins to record the watched arena into the .gif file at `path`, for at most `seconds` and `widest` pixels wide.
+pub fn begin(world: &mut World, path: PathBuf, seconds: f32, widest: u32) {
     // A writer that falls behind loses frames; it does not hold up the game.
     let (frames, shots) = bounded(8);
     let place = path.clone();
-    let writer = std::thread::Builder::new().name("recorder".into()).spawn(move || write(&place, &shots));
+    let writer =
+        std::thread::Builder::new().name("recorder".into()).spawn(move || write(&place, &shots, widest));
     let Ok(writer) = writer else { return };
     let began = Instant::now();
     world.insert_resource(Recording { path, began, seconds, taken: 0, frames, writer });
@@ -198,7 +199,7 @@ fn finish(mut finishing: ResMut<Finishing>, mut notice: ResMut<Notice>) {
 }
 
 /// Writes all shots into a .gif file, which has its name only when it is whole.
-fn write(path: &Path, shots: &Receiver<Shot>) -> Result<(), String> {
+fn write(path: &Path, shots: &Receiver<Shot>, widest: u32) -> Result<(), String> {
     let problem =
         |reason: String| format!("{}: {reason}; check the folder and the free space", path.display());
     let aside = path.with_extension("gif.new");
@@ -206,7 +207,7 @@ fn write(path: &Path, shots: &Receiver<Shot>) -> Result<(), String> {
     // What is on show so far: only what differs from it is written.
     let mut shown = Vec::new();
     for shot in shots {
-        let Some((mut pixels, size)) = cut(shot.image, shot.part) else { continue };
+        let Some((mut pixels, size)) = cut(shot.image, shot.part, widest) else { continue };
         let (encoder, first) = match &mut encoder {
             Some(open) => (&mut open.0, open.1),
             None => {
@@ -257,14 +258,14 @@ fn keep_still(pixels: &mut [u8], shown: &mut Vec<u8>) {
 }
 
 /// The wanted part of a screen as RGBA bytes, made smaller where it is wider than a recording may be.
-fn cut(image: Image, [left, top, width, height]: [u32; 4]) -> Option<(Vec<u8>, [u32; 2])> {
+fn cut(image: Image, [left, top, width, height]: [u32; 4], widest: u32) -> Option<(Vec<u8>, [u32; 2])> {
     let screen = image.try_into_dynamic().ok()?.to_rgba8();
     let (width, height) =
         (width.min(screen.width().checked_sub(left)?), height.min(screen.height().checked_sub(top)?));
     if width == 0 || height == 0 {
         return None;
     }
-    let shrink = f64::from(width.max(WIDEST)) / f64::from(WIDEST);
+    let shrink = f64::from(width.max(widest)) / f64::from(widest.max(1));
     let size = [width, height].map(|side| ((f64::from(side) / shrink) as u32).max(1));
     let mut pixels = Vec::with_capacity(4 * size[0] as usize * size[1] as usize);
     for y in 0..size[1] {
@@ -304,11 +305,13 @@ mod tests {
 
     #[test]
     fn the_wanted_part_is_cut_out_and_made_small_enough() {
-        let (pixels, size) = cut(screen(200), [10, 0, 800, 20]).unwrap();
+        let (pixels, size) = cut(screen(200), [10, 0, 800, 20], 400).unwrap();
         assert_eq!((size, pixels.len()), ([400, 10], 4 * 400 * 10));
         assert!(pixels.chunks(4).all(|pixel| pixel == [200, 0, 0, 255]));
-        assert_eq!(cut(screen(1), [900, 5, 400, 400]).unwrap().1, [100, 15]);
-        assert!(cut(screen(1), [1200, 0, 10, 10]).is_none() && cut(screen(1), [0, 0, 0, 10]).is_none());
+        assert_eq!(cut(screen(1), [900, 5, 400, 400], 400).unwrap().1, [100, 15]);
+        assert!(
+            cut(screen(1), [1200, 0, 10, 10], 400).is_none() && cut(screen(1), [0, 0, 0, 10], 400).is_none()
+        );
     }
 
     #[test]
@@ -332,7 +335,7 @@ mod tests {
             frames.send(Shot { image: screen(red), part: [0, 0, 100, 20], delay: 8 }).unwrap();
         }
         drop(frames);
-        write(&path, &shots).unwrap();
+        write(&path, &shots, 400).unwrap();
         let mut decoder = gif::DecodeOptions::new().read_info(File::open(&path).unwrap()).unwrap();
         assert_eq!((decoder.width(), decoder.height()), (100, 20));
         let mut count = 0;
@@ -343,7 +346,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         let (frames, shots) = bounded(1);
         drop(frames);
-        let error = write(&folder.path().join("b.gif"), &shots).unwrap_err();
+        let error = write(&folder.path().join("b.gif"), &shots, 400).unwrap_err();
         assert!(error.contains("nothing was recorded") && error.lines().count() == 1, "{error}");
     }
 }

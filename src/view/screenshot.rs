@@ -22,6 +22,8 @@ pub struct ScreenshotRequest {
     pub keys: Vec<Stroke>,
     /// Seconds a moving picture lasts.
     pub seconds: f32,
+    /// Pixels it is wide at most.
+    pub widest: u32,
 }
 
 /// What somebody does with keyboard or mouse, and when.
@@ -153,8 +155,8 @@ fn take(
     }
     *taken = true;
     if request.path.extension().is_some_and(|extension| extension == "gif") {
-        let (path, seconds) = (request.path.clone(), request.seconds);
-        commands.queue(move |world: &mut World| record::begin(world, path, seconds));
+        let (path, seconds, widest) = (request.path.clone(), request.seconds, request.widest);
+        commands.queue(move |world: &mut World| record::begin(world, path, seconds, widest));
         commands.insert_resource(Moving);
         return;
     }

@@ -9,6 +9,7 @@ use bevy::window::PrimaryWindow;
 
 use super::editor::Editor;
 use super::{Screen, ViewSystems};
+use crate::sim::arena::show_bodies;
 use crate::sim::{Arena, Shown};
 
 /// Thumbnails below the watched arena.
@@ -107,16 +108,22 @@ fn arrange(
     let Ok(window) = window.single() else { return };
     let most = if screen.zoomed_out { GRID } else { STRIP + 1 };
     let mut wanted: Vec<(usize, Entity)> = Vec::new();
+    let mut fresh = false;
     for (entity, arena, shown) in &arenas {
         let show = arena.index < most;
         if show {
             wanted.push((arena.index, entity));
         }
         if show && !shown {
+            fresh = true;
             commands.entity(entity).try_insert(Shown);
         } else if !show && shown {
             commands.entity(entity).try_remove::<Shown>();
         }
+    }
+    if fresh {
+        // Where time stands still no tick tells where their bodies are.
+        commands.queue(show_bodies);
     }
     wanted.sort_unstable();
     let places = places(&screen, Vec2::new(window.width(), window.height()), size.0, wanted.len());

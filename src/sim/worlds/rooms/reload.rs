@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use bevy::prelude::*;
 
 use super::{Room, Rooms};
-use crate::sim::arena::{EnvironmentHooks, Spec};
+use crate::sim::arena::{EnvironmentHooks, Spec, show_bodies};
 use crate::sim::level::Level;
 use crate::sim::{Environment as _, SimConfig};
 
@@ -90,6 +90,7 @@ pub fn exchange(world: &mut World, level: Level) -> bool {
     world.insert_resource(rooms);
     world.insert_resource(Spec(new));
     populate(world, arenas);
+    show_bodies(world);
     true
 }
 
