@@ -3,7 +3,7 @@
 //! `cargo run --example catch` trains it live for half a minute, without a window.
 
 use bevy::prelude::*;
-use entropy_arcade::agent::{AgentPlugin, Casting, Controller, LiveLearner, LivePlugin, live::History};
+use entropy_arcade::agent::{AgentPlugin, Casting, Controller, LiveLearner, LivePlugin, history::History};
 use entropy_arcade::learner::{LearnerConfig, LearnerSetup};
 use entropy_arcade::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm};
 use entropy_arcade::sim::{self, Seats, SimSystems, SimTick, run_agent_step};

@@ -9,6 +9,7 @@ pub mod compare;
 pub mod controllers;
 pub mod gallery;
 pub mod hints;
+pub mod history;
 pub mod live;
 pub mod lookback;
 pub mod mind;

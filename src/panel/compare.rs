@@ -43,7 +43,8 @@ pub(super) fn show(
                         "return {:+.2}   step {}   {state}",
                         comparison.returns[stage.index], comparison.steps[stage.index]
                     );
-                    ui.label(RichText::new(figures).small().color(tone(color)));
+                    // In one line, however narrow the arena.
+                    ui.add(egui::Label::new(RichText::new(figures).small().color(tone(color))).extend());
                 });
             });
     }

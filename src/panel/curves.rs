@@ -5,7 +5,8 @@ use egui_plot::{HoverPosition, Line, Plot, PlotPoints, VLine};
 
 use super::theme::{faded, tone};
 use super::widgets::measure;
-use crate::agent::live::{Change, History, Series};
+use crate::agent::history::{History, Series};
+use crate::agent::live::Change;
 use crate::view::palette::{self, Tone};
 
 /// Points a curve is drawn with: about one for every pixel, no more.

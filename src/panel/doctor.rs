@@ -4,7 +4,7 @@ use bevy_egui::egui::{RichText, Ui};
 
 use super::theme::tone;
 use super::widgets::section;
-use crate::agent::live::{History, Series};
+use crate::agent::history::{History, Series};
 use crate::learner::{Health, LearnerConfig, LearnerStatus};
 use crate::sac::Temperature;
 use crate::view::palette;

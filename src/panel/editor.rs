@@ -44,7 +44,10 @@ impl Editing<'_, '_> {
     pub fn show(&mut self, ui: &mut Ui) {
         let (Some(editor), drafts) = (&mut self.editor, &mut *self.drafts) else { return };
         section(ui, "Map", |ui| {
-            brushes(ui, editor);
+            // Written only on change: what is drawn of it is painted anew then.
+            if let Some(brush) = brushes(ui, editor) {
+                editor.brush = brush;
+            }
             ui.horizontal(|ui| {
                 let undo = ui.button("Undo").on_hover_text("Takes the last stroke back. Ctrl+Z");
                 let redo = ui.button("Redo").on_hover_text("Makes it again. Ctrl+Y");
@@ -79,13 +82,15 @@ impl Editing<'_, '_> {
     }
 }
 
-fn brushes(ui: &mut Ui, editor: &mut editor::Editor) {
+/// The brush that was chosen just now.
+fn brushes(ui: &mut Ui, editor: &editor::Editor) -> Option<char> {
     ui.label(
         RichText::new("Left button paints, right one clears. What is drawn is played at once.")
             .small()
             .color(tone(palette::MUTED)),
     );
     let all: Vec<(char, &str)> = editor.draft.brushes().collect();
+    let mut chosen = None;
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = egui::vec2(4.0, 4.0);
         for (symbol, meaning) in all {
@@ -97,10 +102,11 @@ fn brushes(ui: &mut Ui, editor: &mut editor::Editor) {
                 .fill(if lit { tone(palette::MINT) } else { tone(palette::SLATE.mix(palette::WALL, 0.4)) })
                 .stroke(egui::Stroke::new(2.0, fill));
             if ui.add(button).on_hover_text(format!("`{symbol}` in the file")).clicked() {
-                editor.brush = symbol;
+                chosen = Some(symbol);
             }
         }
     });
+    chosen
 }
 
 /// Saves where somebody wants it; the file to begin anew on, if that is wanted.

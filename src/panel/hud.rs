@@ -9,7 +9,7 @@ use super::playing::{side, title};
 use super::theme::tone;
 use super::widgets::{chip, key};
 use crate::agent::compare::Comparison;
-use crate::agent::live::History;
+use crate::agent::history::History;
 use crate::agent::lookback::LookBack;
 use crate::agent::rounds::Rounds;
 use crate::agent::{Casting, Controller};

@@ -12,7 +12,8 @@ use super::theme::tone;
 use super::tuning::{Edit, sliders};
 use super::widgets::{bar, chip, count, figure, folding, measure, row, section, toggle};
 use super::{curves, doctor};
-use crate::agent::live::{History, LiveLearner};
+use crate::agent::history::History;
+use crate::agent::live::LiveLearner;
 use crate::learner::{DeviceChoice, Health, LearnerConfig, LearnerStatus};
 use crate::view::palette;
 

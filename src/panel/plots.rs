@@ -12,7 +12,8 @@ use egui_plot::{Bar, BarChart, FilledArea, Legend, Line, Plot, PlotPoints, VLine
 use super::curves::{running_mean, running_std};
 use super::theme::{faded, tone};
 use super::widgets::{count, measure};
-use crate::agent::live::{Change, History, LiveLearner};
+use crate::agent::history::History;
+use crate::agent::live::{Change, LiveLearner};
 use crate::learner::checkpoint::replace_file;
 use crate::view::palette;
 use crate::view::record::Pictures;

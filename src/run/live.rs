@@ -12,7 +12,7 @@ use super::folder::RunFolder;
 use super::headless::Summary;
 use super::metrics::Window;
 use crate::agent::hints::Hints;
-use crate::agent::live::{History, remember};
+use crate::agent::history::{History, remember};
 use crate::agent::{Controller, LiveLearner};
 
 /// Seconds between two lines in `metrics.jsonl`.

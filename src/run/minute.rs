@@ -7,7 +7,7 @@ use bevy::prelude::*;
 use serde::Serialize;
 
 use crate::agent::Controller;
-use crate::agent::live::{History, remember};
+use crate::agent::history::{History, remember};
 
 /// When the program began; the first call tells.
 pub fn began() -> Instant {

@@ -2,6 +2,8 @@
 //!
 //! What the phases mean to a particular world is left to its [`Environment`]; who acts, to `agent`.
 
+mod outside;
+
 use std::ops::Range;
 
 use bevy::ecs::schedule::SingleThreadedExecutor;
@@ -17,7 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use super::physics::{Context, ContextItem, PristineContext, Rest, SimPool};
 use super::{Bodies, Environment, Seats, SimSystems, SimTick, TickClock};
-use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, ObservationBatch, Rng, Stream, rng};
+use crate::mdp::{EnvironmentSpec, EpisodeEnd, Rng, Stream, rng};
+
+pub use outside::{EnvironmentHooks, Imagined, imagine, restore, snapshots};
 
 /// How many arenas run, and from which seed.
 #[derive(Resource, Debug, Clone, PartialEq, Eq)]
@@ -413,75 +417,4 @@ pub fn write_transforms(
 pub fn show_bodies(world: &mut World) {
     // It cannot fail: all it asks for are queries.
     _ = world.run_system_cached(write_transforms);
-}
-
-/// Snapshots of all arenas by index.
-pub fn snapshots(world: &mut World) -> Vec<ArenaSnapshot> {
-    let mut all: Vec<(usize, ArenaSnapshot)> =
-        world.query::<&Arena>().iter(world).map(|arena| (arena.index, arena.snapshot())).collect();
-    all.sort_by_key(|(index, _)| *index);
-    all.into_iter().map(|(_, snapshot)| snapshot).collect()
-}
-
-/// Brings every arena back to its snapshot by playing its open episode again.
-pub fn restore<E: Environment>(world: &mut World, snapshots: &[ArenaSnapshot]) {
-    let layout = world.resource::<E::Layout>().clone();
-    let spec = world.resource::<Spec>().0.clone();
-    let mut query = world.query::<ArenaParts<E>>();
-    for mut parts in query.iter_mut(world) {
-        let Some(snapshot) = snapshots.get(parts.arena.index) else { continue };
-        parts.arena.rng = snapshot.episode_rng.clone();
-        (parts.seats.end, parts.seats.begins) = (None, true);
-        parts.begin_episode(&layout);
-        for actions in snapshot.log.chunks(spec.slots()) {
-            parts.seats.actions = actions.iter().map(|&action| Action::Discrete(action)).collect();
-            parts.seats.begins = false;
-            parts.play(&layout, &spec, 0..spec.ticks_per_step);
-        }
-        parts.write_observations(&layout);
-    }
-}
-
-/// What a player would see from everywhere.
-#[derive(Debug, Clone, Default)]
-pub struct Imagined {
-    /// `[n]`: the places, in the arena's coordinates.
-    pub places: Vec<Vec2>,
-    /// `[n]`: what is seen from there.
-    pub observations: ObservationBatch,
-}
-
-/// Fills `imagined` with what `slot` of the watched arena would see from each of its places.
-pub fn imagine<E: Environment>(world: &mut World, slot: usize, imagined: &mut Imagined) {
-    imagined.places.clear();
-    imagined.observations.clear();
-    let layout = world.resource::<E::Layout>().clone();
-    let space = world.resource::<Spec>().observation.clone();
-    let (mut vector, mut grid) = (vec![0.0; space.vector_len()], vec![0; space.grid_len()]);
-    let mut query = world.query::<ArenaParts<E>>();
-    let Some(mut parts) = query.iter_mut(world).find(|parts| parts.arena.index == 0) else { return };
-    let bodies = bodies(&mut parts.bodies, &parts.arena.handles, &mut parts.physics);
-    for place in parts.state.places(&layout) {
-        parts.state.imagine(&layout, &bodies, slot, place, &mut vector, &mut grid);
-        imagined.places.push(place);
-        imagined.observations.push(&vector, &grid);
-    }
-}
-
-/// Type-erased entry points of the running environment, for those who do not know its type.
-#[derive(Resource, Clone, Copy)]
-pub struct EnvironmentHooks {
-    /// See [`populate`].
-    pub populate: fn(&mut World, usize),
-    /// See [`restore`].
-    pub restore: fn(&mut World, &[ArenaSnapshot]),
-    /// See [`imagine`].
-    pub imagine: fn(&mut World, usize, &mut Imagined),
-}
-
-impl EnvironmentHooks {
-    /// Hooks of `E`.
-    pub fn of<E: Environment>() -> Self {
-        Self { populate: populate::<E>, restore: restore::<E>, imagine: imagine::<E> }
-    }
 }

@@ -188,7 +188,7 @@ fn draw(
     if !editor.is_changed() && old.iter().any(|(_, on)| on.0 == stage) {
         return;
     }
-    old.iter().for_each(|(entity, _)| commands.entity(entity).despawn());
+    old.iter().for_each(|(entity, ..)| commands.entity(entity).despawn());
     let mut paint = Paint::new(0.02);
     let [width, height] = editor.draft.size();
     let center = |(column, row): Place| {
@@ -206,9 +206,12 @@ fn draw(
         paint.fill(&rounded(center(place), Vec2::splat(0.3), 0.12), color.alpha(0.55));
         paint.line(&rounded(center(place), Vec2::splat(0.47), 0.1), 0.06, INK.alpha(0.9));
     }
-    let mesh = meshes.add(paint.mesh());
+    // A sketch of nothing keeps its place in the scene, without a mesh: an empty one cannot be drawn.
     let place = Transform::from_xyz(0.0, 0.0, DEPTH);
-    commands.spawn((Sketch, Mesh2d(mesh), inks.plain(), place, ChildOf(stage)));
+    let mut sketch = commands.spawn((Sketch, place, Visibility::default(), ChildOf(stage)));
+    if !paint.is_empty() {
+        sketch.insert((Mesh2d(meshes.add(paint.mesh())), inks.plain()));
+    }
 }
 
 fn wipe(mut commands: Commands, old: Query<Entity, With<Sketch>>) {

@@ -25,6 +25,11 @@ impl Paint {
         Self { positions: Vec::new(), colors: Vec::new(), indices: Vec::new(), feather }
     }
 
+    /// Whether nothing has been painted.
+    pub fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+
     /// Fills a convex outline, given counter-clockwise.
     pub fn fill(&mut self, outline: &[Vec2], color: LinearRgba) -> &mut Self {
         self.layers(outline, true, &[(0.0, color), (self.feather, color.with_alpha(0.0))])
