@@ -7,7 +7,9 @@ use super::{Failure, say, world_of};
 use crate::agent::gallery;
 use crate::learner::checkpoint::{Checkpoint, replace_file};
 use crate::learner::trained::{EXTENSION, TrainedAgent, TrainingRecord};
-use crate::mdp::{EnvironmentSpec, Policy};
+#[cfg(feature = "arcade")]
+use crate::mdp::EnvironmentSpec;
+use crate::mdp::Policy;
 use crate::run::Summary;
 use crate::sim::worlds::WorldChoice;
 
@@ -73,6 +75,7 @@ pub(super) fn evaluated(
 }
 
 /// A policy that plays `spec`, by what somebody calls it, or `shipped` for the one that comes with the arcade.
+#[cfg(feature = "arcade")]
 pub(super) fn player(
     path: &Path,
     spec: &EnvironmentSpec,
