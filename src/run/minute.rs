@@ -61,7 +61,8 @@ impl Part {
     fn of(episodes: &[(f32, f32, bool)], from: f32) -> Self {
         let within = |time: f32| (from..from + PART).contains(&time);
         let part: Vec<_> = episodes.iter().filter(|(time, ..)| within(*time)).collect();
-        let count = part.len().max(1) as f32;
+        // Of no episode there is no mean: not a number here, null in the line.
+        let count = part.len() as f32;
         let mean = part.iter().map(|(_, value, _)| value).sum::<f32>() / count;
         let variance = part.iter().map(|(_, value, _)| (value - mean).powi(2)).sum::<f32>() / count;
         let success = part.iter().filter(|(.., success)| *success).count() as f32 / count;
