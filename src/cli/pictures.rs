@@ -9,14 +9,13 @@ use crate::sim::level::shipped_levels;
 use crate::sim::worlds::names;
 
 /// Files, and how each is taken.
-const PICTURES: [(&str, &str); 7] = [
+const PICTURES: [(&str, &str); 6] = [
     ("title.png", "--after 4"),
     ("paddle-duel.png", "--env paddle-duel --seed 1 --press M@1,M@40,Y@44 --after 46"),
     ("mind.png", "--env lava-room --seed 1 --press V@26,Q@26 --after 34"),
     ("compare.png", "--env lander --seed 1 --press M@1,N@66 --after 71"),
     ("editor.png", "--env lava-room --level 8 --seed 1 --press E@10,V@10 --after 13"),
     ("lander.gif", "--env lander --seed 1 --press M@1,M@60 --after 62 --for 7"),
-    ("crate-yard.gif", "--env crate-yard --seed 1 --press M@1,M@80,V@80 --after 82 --for 6"),
 ];
 
 /// Takes all of them, or the one called `only`, into `folder`.
