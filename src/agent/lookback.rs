@@ -86,6 +86,10 @@ fn remember(
         *past = Past::default();
     }
     let Some((arena, seats)) = arenas.iter().find(|(arena, _)| arena.index == 0) else { return };
+    // Nothing happens in an arena that waits for others.
+    if arena.waits() {
+        return;
+    }
     let past = &mut *past;
     if arena.steps() <= 1 {
         past.open.clear();

@@ -4,9 +4,10 @@ use bevy::prelude::*;
 
 use super::LiveLearner;
 use super::mind::{Insight, Landscape, Layer, Mind};
-use crate::learner::exact;
+use crate::learner::exact::{self, ExactValues, SacConfig};
 use crate::sim::Seats;
 use crate::sim::arena::Imagined;
+use crate::sim::level::{Level, Place};
 use crate::sim::worlds::lava_room::CellModel;
 use crate::sim::worlds::rooms::Rooms;
 
@@ -83,16 +84,54 @@ pub(super) fn turn(world: &mut World, imagined: &Imagined, layer: Layer, landsca
     }
 }
 
-/// The exact values and policy at `places`; `None` where the world is no small table.
-fn solved(world: &World, places: &[Vec2]) -> Option<(Vec<f32>, Vec<f32>)> {
-    let rooms = world.get_resource::<Rooms>().filter(|rooms| rooms.rules.name == "lava-room")?;
+/// The last problem that was solved, and its solution: a large level takes longer than a frame may.
+#[derive(Resource, Debug, Clone)]
+pub(super) struct Solved {
+    level: Level,
+    gamma: f32,
+    entropy_in_target: bool,
+    temperature: f32,
+    cells: Vec<Place>,
+    exact: ExactValues,
+}
+
+impl Solved {
+    /// Share by which the temperature may move before it is solved again.
+    const SLACK: f32 = 0.05;
+
+    /// Whether it is still what `config` learns on `level` at `temperature`, nearly.
+    fn holds(&self, level: &Level, config: &SacConfig, temperature: f32) -> bool {
+        let near = (self.temperature - temperature).abs() <= Self::SLACK * temperature;
+        self.level == *level
+            && self.gamma == config.gamma
+            && self.entropy_in_target == config.entropy_in_target
+            && (near || !config.entropy_in_target)
+    }
+}
+
+/// The exact values, `[n]`, and policy, `[n, A]`, at `places`; `None` where the world is no small table.
+fn solved(world: &mut World, places: &[Vec2]) -> Option<(Vec<f32>, Vec<f32>)> {
+    let rooms = world.get_resource::<Rooms>().filter(|rooms| rooms.rules.name == "lava-room")?.clone();
     let level = rooms.first();
-    let CellModel { cells, model } = CellModel::new(level).ok()?;
     let learner = world.get_resource::<LiveLearner>()?;
-    let config = &learner.config().sac;
+    let config = learner.config().sac.clone();
     let temperature = learner.status().measured().map_or(config.initial_temperature, |seen| seen.temperature);
-    let solved = exact::solve(&model, config, temperature)?;
-    let actions = model.actions();
+    let known = world.get_resource::<Solved>();
+    if !known.is_some_and(|known| known.holds(level, &config, temperature)) {
+        let CellModel { cells, model } = CellModel::new(level).ok()?;
+        let exact = exact::solve(&model, &config, temperature)?;
+        let SacConfig { gamma, entropy_in_target, .. } = config;
+        world.insert_resource(Solved {
+            level: level.clone(),
+            gamma,
+            entropy_in_target,
+            temperature,
+            cells,
+            exact,
+        });
+    }
+    let Solved { cells, exact: solved, .. } = world.get_resource::<Solved>()?;
+    let actions = solved.policy.len() / cells.len().max(1);
     let (mut values, mut policy) = (Vec::new(), Vec::new());
     for place in places {
         let state = cells.iter().position(|cell| *cell == level.locate(*place))?;

@@ -2,7 +2,7 @@
 //! `sac::tabular`.
 
 use crate::mdp::TabularModel;
-use crate::sac::SacConfig;
+pub use crate::sac::SacConfig;
 use crate::sac::tabular::TabularMdp;
 
 /// What an optimal policy does and expects.

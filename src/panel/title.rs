@@ -15,7 +15,7 @@ use super::film::Film;
 use super::preferences;
 use super::theme::{self, tone};
 use crate::mdp::EnvironmentSpec;
-use crate::view::bindings::Bindings;
+use crate::view::bindings::{Bindings, DIGITS};
 use crate::view::palette;
 use crate::view::preferences::Preferences;
 
@@ -137,17 +137,6 @@ fn steer(
     if next != lit && next < count {
         (cards.lit, cards.seek) = (next, true);
     }
-    const DIGITS: [KeyCode; 9] = [
-        KeyCode::Digit1,
-        KeyCode::Digit2,
-        KeyCode::Digit3,
-        KeyCode::Digit4,
-        KeyCode::Digit5,
-        KeyCode::Digit6,
-        KeyCode::Digit7,
-        KeyCode::Digit8,
-        KeyCode::Digit9,
-    ];
     let lit = cards.lit;
     for (index, key) in DIGITS.into_iter().enumerate() {
         if struck(&[key]) && cards.cards.get(lit).is_some_and(|card| index < card.levels) {

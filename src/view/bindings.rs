@@ -175,6 +175,19 @@ const KEYS: [(KeyCode, &str); 71] = [
     (KeyCode::F12, "F12"),
 ];
 
+/// The digits from 1 on, which choose among what a screen offers and cannot be bound anew there.
+pub const DIGITS: [KeyCode; 9] = [
+    KeyCode::Digit1,
+    KeyCode::Digit2,
+    KeyCode::Digit3,
+    KeyCode::Digit4,
+    KeyCode::Digit5,
+    KeyCode::Digit6,
+    KeyCode::Digit7,
+    KeyCode::Digit8,
+    KeyCode::Digit9,
+];
+
 /// What is printed on a key.
 pub fn label(key: KeyCode) -> &'static str {
     KEYS.iter().find(|(known, _)| *known == key).map_or("?", |(_, label)| label)

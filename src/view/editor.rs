@@ -4,6 +4,7 @@
 use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
 
+use super::bindings::DIGITS;
 use super::effects::Inks;
 use super::paint::{Paint, rounded};
 use super::palette::{self, INK, Tone};
@@ -152,17 +153,6 @@ fn strike(
         }
         return;
     }
-    const DIGITS: [KeyCode; 9] = [
-        KeyCode::Digit1,
-        KeyCode::Digit2,
-        KeyCode::Digit3,
-        KeyCode::Digit4,
-        KeyCode::Digit5,
-        KeyCode::Digit6,
-        KeyCode::Digit7,
-        KeyCode::Digit8,
-        KeyCode::Digit9,
-    ];
     let struck = DIGITS.iter().position(|key| keyboard.just_pressed(*key));
     let brush = struck.and_then(|number| editor.draft.brushes().nth(number));
     if let Some((symbol, _)) = brush {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::mdp::{ObservationBatch, Stream, rng};
+use crate::mdp::{ObservationBatch, Stream, TransitionBatch, rng};
 
 fn space() -> ObservationSpace {
     ObservationSpace { vector: vec!["x".into(), "y".into()], grid: None }
