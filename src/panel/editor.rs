@@ -10,7 +10,7 @@ use bevy_egui::egui::{self, RichText, Ui};
 use super::theme::tone;
 use super::widgets::{row, section};
 use crate::learner::checkpoint::replace_file;
-use crate::sim::level::{LARGEST_SIDE, check};
+use crate::sim::level::{LARGEST_REWARD, LARGEST_SIDE, check};
 use crate::view::input::LEVEL;
 use crate::view::{editor, palette};
 
@@ -48,6 +48,20 @@ impl Editing<'_, '_> {
             if let Some(brush) = brushes(ui, editor) {
                 editor.brush = brush;
             }
+            let explanation = "What a player is paid every time it walks onto a cell, beside what the world pays. Choose \
+                               it and paint; the right button clears. The agent meets it at once, and so does the map.";
+            row(ui, "reward of cells", explanation, |ui| {
+                let lit = editor.brush == editor::REWARD;
+                if ui.selectable_label(lit, "Paint").on_hover_text(explanation).clicked() {
+                    editor.brush = editor::REWARD;
+                }
+                let mut reward = editor.reward;
+                let range = -LARGEST_REWARD..=LARGEST_REWARD;
+                let slider = egui::Slider::new(&mut reward, range).step_by(0.05).fixed_decimals(2);
+                if ui.add(slider).on_hover_text(explanation).changed() {
+                    (editor.reward, editor.brush) = (reward, editor::REWARD);
+                }
+            });
             ui.horizontal(|ui| {
                 let undo = ui.button("Undo").on_hover_text("Takes the last stroke back. Ctrl+Z");
                 let redo = ui.button("Redo").on_hover_text("Makes it again. Ctrl+Y");

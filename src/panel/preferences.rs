@@ -6,7 +6,9 @@ use bevy_egui::egui::{self, RichText, Ui};
 use super::theme::tone;
 use super::widgets::{row, section};
 use crate::learner::checkpoint::replace_file;
-use crate::view::bindings::{self, Bindings, COMMANDS, Command};
+use crate::view::bindings::{Bindings, COMMANDS, Command};
+use crate::view::controls::{self, Controls};
+use crate::view::keys;
 use crate::view::palette;
 use crate::view::preferences::{Preferences, SCALE_RANGE};
 
@@ -26,11 +28,12 @@ pub(super) struct Open {
 /// Keys while it is shown: the next one for the command that waits; `Esc` gives up, or closes.
 pub(super) fn strike(
     keyboard: Res<ButtonInput<KeyCode>>,
+    controls: Res<Controls>,
     mut open: ResMut<Open>,
     mut bindings: ResMut<Bindings>,
     mut preferences: ResMut<Preferences>,
 ) {
-    let escape = keyboard.just_pressed(KeyCode::Escape);
+    let escape = controls.struck(Command::Leave);
     let Some(command) = open.waits else {
         if escape {
             open.shown = false;
@@ -41,7 +44,7 @@ pub(super) fn strike(
         open.waits = None;
         return;
     }
-    let struck = keyboard.get_just_pressed().copied().find(|key| bindings::is_allowed(*key));
+    let struck = keyboard.get_just_pressed().copied().find(|key| keys::is_allowed(*key));
     if let Some(key) = struck {
         bindings.bind(command, key);
         preferences.keys = bindings.changed();
@@ -99,6 +102,19 @@ pub(super) fn show(
             **preferences = wanted;
         }
     });
+    if cfg!(feature = "audio") {
+        section(ui, "What is heard", |ui| {
+            let explanation =
+                "Loudness of sounds; 0 is silence. Play at more than four times the usual speed is silent.";
+            row(ui, "volume", explanation, |ui| {
+                let mut volume = preferences.volume;
+                let slider = egui::Slider::new(&mut volume, 0.0..=1.0).step_by(0.05).fixed_decimals(2);
+                if ui.add(slider).on_hover_text(explanation).changed() {
+                    preferences.volume = volume;
+                }
+            });
+        });
+    }
     section(ui, "Keys", |ui| {
         egui::Grid::new("keys").num_columns(4).spacing([22.0, 5.0]).show(ui, |ui| {
             for (index, (command, _, meaning, _)) in COMMANDS.into_iter().enumerate() {
@@ -124,6 +140,28 @@ pub(super) fn show(
             preferences.keys.clear();
         }
     });
+    if cfg!(feature = "gamepad") {
+        section(ui, "Gamepads", |ui| {
+            ui.label(
+                RichText::new(
+                    "The first one moves what the left hand's keys move, the second one the right hand's.",
+                )
+                .small()
+                .color(tone(palette::MUTED)),
+            );
+            egui::Grid::new("gamepads").num_columns(4).spacing([22.0, 5.0]).show(ui, |ui| {
+                for (index, (command, _, name)) in controls::buttons(0).into_iter().enumerate() {
+                    let known = COMMANDS.iter().find(|(known, ..)| *known == command);
+                    let meaning = known.map_or("back to the worlds", |(_, _, meaning, _)| *meaning);
+                    ui.label(RichText::new(meaning).color(tone(palette::INK.mix(palette::MUTED, 0.45))));
+                    ui.label(RichText::new(name).small().strong().color(tone(palette::INK)));
+                    if index % 2 == 1 {
+                        ui.end_row();
+                    }
+                }
+            });
+        });
+    }
     if let Some(problem) = &open.problem {
         ui.label(RichText::new(problem).small().color(tone(palette::ROSE)));
     }
@@ -136,16 +174,18 @@ mod tests {
     #[test]
     fn the_next_key_is_the_waiting_commands_and_esc_gives_up() {
         let mut app = App::new();
-        app.init_resource::<ButtonInput<KeyCode>>()
-            .init_resource::<Bindings>()
+        app.add_plugins(controls::plugin)
             .init_resource::<Preferences>()
             .insert_resource(Open { shown: true, ..Open::default() })
             .add_systems(Update, strike);
+        app.finish();
+        app.update();
         let mut strike = |waits: Option<Command>, key: KeyCode| {
             app.world_mut().resource_mut::<Open>().waits = waits;
             app.world_mut().resource_mut::<ButtonInput<KeyCode>>().press(key);
             app.update();
             app.world_mut().resource_mut::<ButtonInput<KeyCode>>().reset_all();
+            app.update();
             let open = app.world().resource::<Open>();
             (app.world().resource::<Bindings>().label(Command::Pause), open.waits, open.shown)
         };

@@ -15,9 +15,11 @@ use super::film::Film;
 use super::preferences;
 use super::theme::{self, tone};
 use crate::mdp::EnvironmentSpec;
-use crate::view::bindings::{Bindings, DIGITS};
+use crate::view::bindings::{Bindings, Command};
+use crate::view::controls::{self, Controls};
 use crate::view::palette;
 use crate::view::preferences::Preferences;
+use crate::view::sound::{self, Cue, Heard};
 
 /// One world to choose.
 #[derive(Debug, Clone)]
@@ -70,11 +72,10 @@ struct Cards {
 /// Shows `cards` and puts what is chosen into `choice`.
 pub fn plugin(app: &mut App, cards: Vec<Card>, choice: Choice) {
     let (levels, pictures) = (vec![1; cards.len()], vec![None; cards.len()]);
-    app.add_plugins(EguiPlugin::default())
+    app.add_plugins((EguiPlugin::default(), controls::plugin, sound::plugin))
         .insert_resource(ClearColor(Color::from(palette::NIGHT.solid())))
         .insert_resource(Cards { cards, levels, pictures, lit: 0, columns: 1, seek: false, film: None })
         .insert_resource(choice)
-        .init_resource::<ButtonInput<KeyCode>>()
         .add_systems(Startup, |mut commands: Commands| _ = commands.spawn((Camera2d, Msaa::Off)))
         .init_resource::<preferences::Open>()
         .add_systems(
@@ -115,43 +116,47 @@ fn hang_pictures(
 
 /// Arrows light a card, digits turn to a level, Enter begins.
 fn steer(
-    keyboard: Res<ButtonInput<KeyCode>>,
+    controls: Res<Controls>,
     mut cards: ResMut<Cards>,
     choice: Res<Choice>,
     mut open: ResMut<preferences::Open>,
+    mut heard: MessageWriter<Heard>,
     mut exit: MessageWriter<AppExit>,
 ) {
-    let struck = |keys: &[KeyCode]| keyboard.any_just_pressed(keys.iter().copied());
+    let struck = |command| controls.struck(command);
     let (lit, count, columns) = (cards.lit, cards.cards.len(), cards.columns);
-    let next = if struck(&[KeyCode::ArrowRight, KeyCode::KeyD]) {
+    let next = if struck(Command::After) {
         lit + 1
-    } else if struck(&[KeyCode::ArrowLeft, KeyCode::KeyA]) {
+    } else if struck(Command::Before) {
         lit.saturating_sub(1)
-    } else if struck(&[KeyCode::ArrowDown, KeyCode::KeyS]) {
+    } else if struck(Command::Below) {
         if lit + columns < count { lit + columns } else { lit }
-    } else if struck(&[KeyCode::ArrowUp, KeyCode::KeyW]) {
+    } else if struck(Command::Above) {
         lit.checked_sub(columns).unwrap_or(lit)
     } else {
         lit
     };
     if next != lit && next < count {
         (cards.lit, cards.seek) = (next, true);
+        heard.write(Heard { stage: None, cue: Cue::Tick, pitch: 1.0 });
     }
     let lit = cards.lit;
-    for (index, key) in DIGITS.into_iter().enumerate() {
-        if struck(&[key]) && cards.cards.get(lit).is_some_and(|card| index < card.levels) {
-            cards.levels[lit] = index + 1;
-        }
+    let levels = cards.cards.get(lit).map_or(0, |card| card.levels);
+    if let Some(level) = controls.choice().filter(|level| *level < levels) {
+        cards.levels[lit] = level + 1;
     }
-    if struck(&[KeyCode::Enter, KeyCode::NumpadEnter, KeyCode::Space]) {
+    if struck(Command::NextLevel) && levels > 0 {
+        cards.levels[lit] = cards.levels[lit] % levels + 1;
+    }
+    if struck(Command::Begin) {
         choose(&cards, lit, Visit::Anew, &choice, &mut exit);
-    } else if struck(&[KeyCode::KeyG]) {
+    } else if struck(Command::GoOn) {
         choose(&cards, lit, Visit::Again, &choice, &mut exit);
-    } else if struck(&[KeyCode::KeyX]) {
+    } else if struck(Command::Watch) {
         choose(&cards, lit, Visit::Trained, &choice, &mut exit);
-    } else if struck(&[KeyCode::KeyO]) {
+    } else if struck(Command::Preferences) {
         open.shown = true;
-    } else if struck(&[KeyCode::Escape]) {
+    } else if struck(Command::Leave) {
         exit.write(AppExit::Success);
     }
 }
@@ -291,9 +296,12 @@ mod tests {
         })
         .init_resource::<Choice>()
         .init_resource::<preferences::Open>()
-        .init_resource::<ButtonInput<KeyCode>>()
         .add_message::<AppExit>()
+        .add_message::<Heard>()
+        .add_plugins(controls::plugin)
         .add_systems(Update, steer);
+        app.finish();
+        app.update();
         app
     }
 
@@ -305,6 +313,7 @@ mod tests {
             let mut keyboard = app.world_mut().resource_mut::<ButtonInput<KeyCode>>();
             keyboard.release(key);
             keyboard.clear();
+            app.update();
         }
         app.world().resource::<Choice>().0.lock().unwrap().clone()
     }

@@ -22,6 +22,8 @@ pub use shipped::{SHIPPED, count as shipped_levels};
 pub const LARGEST_SIDE: usize = 24;
 /// Largest level file, in bytes.
 pub const LARGEST_FILE: u64 = 64 * 1024;
+/// Reward that entering a single cell may pay, in size.
+pub const LARGEST_REWARD: f32 = 1.0;
 /// Version of the format.
 pub const VERSION: u32 = 1;
 
@@ -165,7 +167,7 @@ const CELLS: [(char, Cell); 14] = [
 ];
 
 /// A parsed level. Row 0 is the top row of the map; `y` grows upwards in the world.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Level {
     /// The world it belongs to.
     pub world: &'static str,
@@ -187,6 +189,8 @@ pub struct Level {
     pub keys: Vec<(Colour, Place)>,
     /// Hazards: the direction each sets out in, and where it begins.
     pub hazards: Vec<(Direction, Place)>,
+    /// Rewards of single cells, -1 to 1: what a player is paid every time it walks onto one.
+    pub rewards: Vec<(Place, f32)>,
     /// Agent steps until an episode is truncated.
     pub episode_limit: u32,
 }
@@ -217,6 +221,11 @@ impl Level {
     pub fn places(&self, wanted: impl Fn(Cell) -> bool) -> impl Iterator<Item = Place> {
         let found = self.cells.iter().enumerate().filter(move |(_, cell)| wanted(**cell));
         found.map(|(index, _)| (index % self.width, index / self.width))
+    }
+
+    /// What walking onto `place` pays beside what the world's rules say.
+    pub fn reward(&self, place: Place) -> f32 {
+        self.rewards.iter().find(|(own, _)| *own == place).map_or(0.0, |(_, reward)| *reward)
     }
 
     /// Number of a place among the cells.

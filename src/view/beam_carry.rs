@@ -12,6 +12,7 @@ use super::stage::{Detail, Stage};
 use crate::agent::Controllers;
 use crate::sim::Arena;
 use crate::sim::worlds::beam_carry::{BEAM, BeamCarry, GAP_HALF, HALL, Hall, PLAYERS, WALL_HALF, ZONE_HALF};
+use crate::view::sound::Cue;
 use art::HallArt;
 
 /// Seconds from one puff of dust behind a player to the next.
@@ -140,6 +141,7 @@ fn arrange(
         let zone = it.stations[2];
         let inside = |at: &Vec2| (*at - zone).abs().cmple(Vec2::splat(ZONE_HALF + SLACK)).all();
         if arena.steps() < it.steps && it.at.iter().all(inside) {
+            studio.sound(entity, Cue::Goal);
             studio.burst(entity, art.cheer.at(stage.detail), zone.extend(6.0), [0.6, 1.25], 0.9);
             for at in it.at {
                 studio.burst(entity, art.sparks.at(stage.detail), at.extend(6.0), [0.3, 1.8], 0.8);

@@ -13,6 +13,7 @@ use super::stage::Stage;
 use crate::agent::Controllers;
 use crate::sim::Arena;
 use crate::sim::worlds::brick_breaker::{BALLS, BrickBreaker, COURT, Rules, WALL, brick};
+use crate::view::sound::Cue;
 use art::{BEYOND, WallArt};
 
 /// The moving shapes of one stage.
@@ -106,6 +107,7 @@ fn break_bricks(
             let wanted = if standing { Visibility::Inherited } else { Visibility::Hidden };
             if visibility.set_if_neq(wanted) && !standing {
                 let burst = art.bursts[index / WALL[1]].at(stage.detail);
+                studio.sound_at(entity, Cue::Break, 1.3 - 0.1 * (index / WALL[1]) as f32);
                 studio.burst(entity, burst, brick(index).extend(5.0), [0.9, 1.6], 0.4);
             }
         }
@@ -116,6 +118,7 @@ fn break_bricks(
         }
         if game.balls() < shapes.balls {
             let place = Vec3::new(0.0, -COURT.y - 0.5 * BEYOND, 2.5);
+            studio.sound(entity, Cue::Lost);
             studio.burst(entity, art.lost.at(stage.detail), place, [1.0, 1.0], 0.7);
         }
         shapes.balls = game.balls();

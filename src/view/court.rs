@@ -15,6 +15,7 @@ use super::palette::{self, BLACK, Tone};
 use super::stage::{Detail, Stage};
 use super::tail::{Ghost, Tail};
 use crate::agent::Controllers;
+use crate::view::sound::Cue;
 
 /// Ghosts in the tail of a large and of a small ball.
 const TAIL: [usize; 2] = [12, 5];
@@ -128,12 +129,13 @@ impl BallArt {
         ));
         let length = TAIL[detail.index()];
         let tail = Tail::spawn(commands, inks, self.ghost.at(detail), stage, length, 2.0);
-        commands.entity(stage).insert(Flight { node, tail });
+        commands.entity(stage).insert(Flight { node, tail, heading: Vec2::ZERO });
         node
     }
 
     /// A ring where the ball was hit.
     pub fn hit(&self, studio: &mut Studio, stage: Entity, detail: Detail, position: Vec2) {
+        studio.sound(stage, Cue::Hit);
         studio.burst(stage, self.hit.at(detail), position.extend(5.0), [0.4, 1.9], 0.35);
     }
 }
@@ -143,16 +145,29 @@ impl BallArt {
 struct Flight {
     node: Entity,
     tail: Tail,
+    /// Direction in which the ball last moved.
+    heading: Vec2,
 }
 
+/// A ball whose direction agrees less than this with the one before has come back from something.
+const BOUNCE: f32 = 0.95;
+
 fn drag_tails(
+    mut studio: Studio,
     art: Res<BallArt>,
-    mut stages: Query<(&Stage, &mut Flight)>,
+    mut stages: Query<(Entity, &Stage, &mut Flight)>,
     followers: Query<(&Follows, &Transform), Without<Ghost>>,
     mut ghosts: Query<&mut Transform, With<Ghost>>,
 ) {
-    for (stage, mut flight) in &mut stages {
+    for (entity, stage, mut flight) in &mut stages {
         let Ok(ball) = followers.get(flight.node) else { continue };
+        let (moved, heading) = (ball.0.moved, ball.0.moved.normalize_or_zero());
+        if heading != Vec2::ZERO && moved.length() < JUMP {
+            if flight.heading != Vec2::ZERO && heading.dot(flight.heading) < BOUNCE {
+                studio.sound(entity, Cue::Bounce);
+            }
+            flight.heading = heading;
+        }
         let gap = GAP[stage.detail.index()] * art.radius;
         flight.tail.follow(ball, gap, JUMP, &mut ghosts);
     }
@@ -272,6 +287,7 @@ fn animate_ends(
                 // The light goes up where the ball went out.
                 let loser = 1 - end;
                 let place = Vec3::new(sign(loser) * art.edge, 0.0, 2.5);
+                studio.sound_at(entity, Cue::Point, if end == 0 { 1.0 } else { 0.75 });
                 studio.burst(entity, art.points[loser].at(stage.detail), place, [1.0, 1.0], 0.7);
             }
             ends.shown[end] = score;

@@ -4,16 +4,21 @@
 use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
 
-use super::bindings::DIGITS;
+use super::bindings::Command;
+use super::controls::Controls;
 use super::effects::Inks;
 use super::paint::{Paint, rounded};
 use super::palette::{self, INK, Tone};
+use super::rooms::paint_reward;
 use super::stage::{Detail, Stage};
 use super::{Screen, ViewSystems};
 use crate::sim::Arena;
 use crate::sim::level::Place;
 use crate::sim::level::draft::Draft;
 use crate::sim::worlds::rooms::{Room, Rooms, reload};
+
+/// The brush that changes what a cell pays; the right button lets it pay nothing.
+pub const REWARD: char = '+';
 
 /// Above whatever lies on the board.
 const DEPTH: f32 = 8.0;
@@ -23,29 +28,36 @@ const DEPTH: f32 = 8.0;
 pub struct Editor {
     /// The map.
     pub draft: Draft,
-    /// The symbol that the left button paints.
+    /// The symbol that the left button paints, or [`REWARD`].
     pub brush: char,
+    /// What the left button lets cells pay with that brush, -1 to 1.
+    pub reward: f32,
     /// What keeps the draft from being played, in one line.
     pub problem: Option<String>,
     /// Whether the draft is a level, but one whose agents would see other things than those that learn here.
     pub foreign: bool,
     /// The cell under the pointer.
     pointed: Option<Place>,
-    /// What the held button paints.
-    stroke: Option<char>,
+    /// What the held button does.
+    stroke: Option<Stroke>,
     /// The map as it is played, to tell what is only drawn.
     played: Draft,
 }
 
+/// What a held button does to the cells it passes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Stroke {
+    Paint(char),
+    Pay(f32),
+}
+
 /// Adds the editor; it waits for [`toggle`].
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<ButtonInput<MouseButton>>()
-        .add_systems(Update, (point, strike).chain().run_if(resource_exists::<Editor>))
-        .add_systems(
-            PostUpdate,
-            (draw.run_if(resource_exists::<Editor>), wipe.run_if(not(resource_exists::<Editor>)))
-                .in_set(ViewSystems::Animate),
-        );
+    app.add_systems(Update, (point, strike).chain().run_if(resource_exists::<Editor>)).add_systems(
+        PostUpdate,
+        (draw.run_if(resource_exists::<Editor>), wipe.run_if(not(resource_exists::<Editor>)))
+            .in_set(ViewSystems::Animate),
+    );
 }
 
 /// Begins to edit the level that the watched arena plays, or stops. Worlds without levels have nothing to edit.
@@ -63,6 +75,7 @@ pub fn toggle(world: &mut World) {
         played: draft.clone(),
         draft,
         brush: '#',
+        reward: -0.1,
         problem: None,
         foreign: false,
         pointed: None,
@@ -103,7 +116,7 @@ fn cell([width, height]: [usize; 2], point: Vec2) -> Option<Place> {
 fn point(
     mut commands: Commands,
     mut editor: ResMut<Editor>,
-    mouse: Res<ButtonInput<MouseButton>>,
+    controls: Res<Controls>,
     screen: Res<Screen>,
     window: Query<&Window, With<PrimaryWindow>>,
     stages: Query<(&Stage, &Transform)>,
@@ -119,42 +132,38 @@ fn point(
     if editor.pointed != pointed {
         editor.pointed = pointed;
     }
-    for (button, symbol) in [(MouseButton::Left, editor.brush), (MouseButton::Right, '.')] {
-        if mouse.just_pressed(button) && pointed.is_some() {
+    let pays = editor.brush == REWARD;
+    let strokes = match pays {
+        true => [Stroke::Pay(editor.reward), Stroke::Pay(0.0)],
+        false => [Stroke::Paint(editor.brush), Stroke::Paint('.')],
+    };
+    for (command, stroke) in [Command::Draw, Command::Erase].into_iter().zip(strokes) {
+        if controls.struck(command) && pointed.is_some() {
             editor.draft.begin_stroke();
-            editor.stroke = Some(symbol);
+            editor.stroke = Some(stroke);
         }
     }
-    let Some(symbol) = editor.stroke else { return };
+    let Some(stroke) = editor.stroke else { return };
     if let Some(place) = pointed {
-        editor.draft.paint(place, symbol);
+        match stroke {
+            Stroke::Paint(symbol) => editor.draft.paint(place, symbol),
+            Stroke::Pay(reward) => editor.draft.pay(place, reward),
+        };
     }
-    if !mouse.any_pressed([MouseButton::Left, MouseButton::Right]) {
+    if !controls.held(Command::Draw) && !controls.held(Command::Erase) {
         editor.stroke = None;
         commands.queue(play);
     }
 }
 
-/// Ctrl+Z takes back, Ctrl+Y makes again; digits choose brushes.
-fn strike(
-    mut commands: Commands,
-    mut editor: ResMut<Editor>,
-    keyboard: Res<ButtonInput<KeyCode>>,
-    screen: Res<Screen>,
-) {
-    if screen.typing {
-        return;
+/// Takes back, makes again, and chooses brushes by their numbers.
+fn strike(mut commands: Commands, mut editor: ResMut<Editor>, controls: Res<Controls>) {
+    let undone = controls.struck(Command::Undo) && editor.draft.undo();
+    let redone = controls.struck(Command::Redo) && editor.draft.redo();
+    if undone || redone {
+        commands.queue(play);
     }
-    if keyboard.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]) {
-        let undone = keyboard.just_pressed(KeyCode::KeyZ) && editor.draft.undo();
-        let redone = keyboard.just_pressed(KeyCode::KeyY) && editor.draft.redo();
-        if undone || redone {
-            commands.queue(play);
-        }
-        return;
-    }
-    let struck = DIGITS.iter().position(|key| keyboard.just_pressed(*key));
-    let brush = struck.and_then(|number| editor.draft.brushes().nth(number));
+    let brush = controls.choice().and_then(|number| editor.draft.brushes().nth(number));
     if let Some((symbol, _)) = brush {
         editor.brush = symbol;
     }
@@ -190,9 +199,18 @@ fn draw(
         if !same_size || symbol != editor.played.symbol(place) {
             paint.fill(&rounded(center(place), Vec2::splat(0.46), 0.1), tone(symbol).solid());
         }
+        let reward = editor.draft.reward(place);
+        if reward != 0.0 && reward != editor.played.reward(place) {
+            paint_reward(&mut paint, center(place), reward);
+        }
     }
     if let Some(place) = editor.pointed {
-        let color = tone(editor.stroke.unwrap_or(editor.brush));
+        let color = match editor.stroke {
+            Some(Stroke::Paint(symbol)) => tone(symbol),
+            Some(Stroke::Pay(reward)) => sign(reward),
+            None if editor.brush == REWARD => sign(editor.reward),
+            None => tone(editor.brush),
+        };
         paint.fill(&rounded(center(place), Vec2::splat(0.3), 0.12), color.alpha(0.55));
         paint.line(&rounded(center(place), Vec2::splat(0.47), 0.1), 0.06, INK.alpha(0.9));
     }
@@ -206,6 +224,11 @@ fn draw(
 
 fn wipe(mut commands: Commands, old: Query<Entity, With<Sketch>>) {
     old.iter().for_each(|entity| commands.entity(entity).despawn());
+}
+
+/// The colour that stands for a reward.
+pub fn sign(reward: f32) -> Tone {
+    if reward > 0.0 { palette::LIME } else { palette::ROSE }
 }
 
 /// The colour that stands for a symbol of a map.
@@ -254,9 +277,9 @@ mod tests {
         let mut app = App::new();
         app.add_plugins(crate::sim::plugin).add_plugins(EnvironmentPlugin::<Room> { layout, config });
         app.init_resource::<Screen>()
-            .init_resource::<ButtonInput<KeyCode>>()
             .init_resource::<Assets<Mesh>>()
-            .add_plugins(plugin);
+            .add_plugins((plugin, crate::view::controls::plugin));
+        crate::view::controls::tests::ready(&mut app);
         let window = Window { resolution: (900, 700).into(), ..default() };
         app.world_mut().spawn((window, PrimaryWindow));
         let mut arenas = app.world_mut().query::<(Entity, &Arena)>();

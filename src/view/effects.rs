@@ -9,6 +9,7 @@ use bevy::sprite_render::AlphaMode2d;
 use super::ViewSystems;
 use super::paint::Paint;
 use super::preferences::{self, Preferences};
+use super::sound::{Cue, Heard};
 use super::stage::Detail;
 
 /// Steps of opacity. Few, so that shapes that fade share materials and are drawn together.
@@ -68,6 +69,7 @@ impl Art {
 pub struct Studio<'w, 's> {
     commands: Commands<'w, 's>,
     inks: Res<'w, Inks>,
+    heard: MessageWriter<'w, Heard>,
     /// Real time: shapes move while the simulation is paused.
     pub time: Res<'w, Time<Real>>,
 }
@@ -90,6 +92,16 @@ impl Studio<'_, '_> {
             Transform::from_translation(place).with_scale(Vec3::splat(scale[0])),
             ChildOf(stage),
         ))
+    }
+
+    /// Lets `cue` be heard, if `stage` is the one that people listen to.
+    pub fn sound(&mut self, stage: Entity, cue: Cue) {
+        self.sound_at(stage, cue, 1.0);
+    }
+
+    /// As [`Studio::sound`], at another pitch.
+    pub fn sound_at(&mut self, stage: Entity, cue: Cue, pitch: f32) {
+        self.heard.write(Heard { stage: Some(stage), cue, pitch });
     }
 }
 

@@ -1,8 +1,9 @@
-//! Input: the keyboard as a player and as a remote control. What keys there are, the panel shows.
+//! Input: commands as a player's and as a remote control's. What gives them is left to `controls`; the panel shows it.
 
 use bevy::prelude::*;
 
 use super::bindings::{Bindings, Command};
+use super::controls::{Controls, ReadControls};
 use super::{Screen, editor};
 use crate::agent::compare::{self, Comparison};
 use crate::agent::hints::{Hint, Hints};
@@ -24,17 +25,12 @@ pub const HOME: u8 = 64;
 /// Exit code of an arcade that was left for a level that was drawn in it.
 pub const LEVEL: u8 = 65;
 
-/// Adds the keyboard.
+/// Adds what commands do in a world.
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<ButtonInput<KeyCode>>()
-        .init_resource::<Bindings>()
-        .init_resource::<Relieved>()
-        .add_systems(
-            PreUpdate,
-            (play, take_over, say, steer_time, steer_screen)
-                .after(bevy::input::InputSystems)
-                .run_if(resource_exists::<Spec>),
-        );
+    app.init_resource::<Relieved>().add_plugins(super::controls::plugin).add_systems(
+        PreUpdate,
+        (play, take_over, say, steer_time, steer_screen).after(ReadControls).run_if(resource_exists::<Spec>),
+    );
 }
 
 /// What actions are made of, and the commands of the left hand and of the right one that stand for it.
@@ -85,9 +81,7 @@ pub fn hands(casting: &Casting, slot: usize) -> [bool; 2] {
 }
 
 fn play(
-    keyboard: Res<ButtonInput<KeyCode>>,
-    bindings: Res<Bindings>,
-    screen: Res<Screen>,
+    controls: Res<Controls>,
     spec: Res<Spec>,
     casting: Option<Res<Casting>>,
     input: Option<ResMut<HumanInput>>,
@@ -99,13 +93,8 @@ fn play(
     for slot in 0..spec.slots() {
         let human = casting.watched.get(slot) == Some(&Controller::Human);
         let hands = hands(&casting, slot);
-        let reads = human && !screen.typing;
-        let is = |key: usize, state: &dyn Fn(KeyCode) -> bool| {
-            KEYS[key]
-                .1
-                .iter()
-                .zip(hands)
-                .any(|(command, hand)| reads && hand && state(bindings.key(*command)))
+        let is = |key: usize, state: &dyn Fn(Command) -> bool| {
+            KEYS[key].1.iter().zip(hands).any(|(command, hand)| human && hand && state(*command))
         };
         // Of the actions whose keys are all down the one with most keys counts, then the key struck last.
         let best = spec
@@ -114,9 +103,9 @@ fn play(
             .iter()
             .enumerate()
             .filter_map(|(index, name)| Some((index, keys(name, !spec.on_first_side(slot))?)))
-            .filter(|(_, keys)| keys.iter().all(|&key| is(key, &|code| keyboard.pressed(code))))
+            .filter(|(_, keys)| keys.iter().all(|&key| is(key, &|command| controls.held(command))))
             .map(|(index, keys)| {
-                let struck = keys.iter().any(|&key| is(key, &|code| keyboard.just_pressed(code)));
+                let struck = keys.iter().any(|&key| is(key, &|command| controls.struck(command)));
                 (keys.len(), struck, std::cmp::Reverse(index))
             })
             .max();
@@ -134,17 +123,10 @@ fn play(
     }
 }
 
-fn take_over(
-    keyboard: Res<ButtonInput<KeyCode>>,
-    bindings: Res<Bindings>,
-    screen: Res<Screen>,
-    mut relieved: ResMut<Relieved>,
-    casting: Option<ResMut<Casting>>,
-) {
-    let chord = keyboard.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
-    let Some(mut casting) = casting.filter(|_| !screen.typing && !chord) else { return };
+fn take_over(controls: Res<Controls>, mut relieved: ResMut<Relieved>, casting: Option<ResMut<Casting>>) {
+    let Some(mut casting) = casting else { return };
     for (slot, command) in [Command::TakeFirst, Command::TakeSecond].into_iter().enumerate() {
-        if !keyboard.just_pressed(bindings.key(command)) || slot >= casting.watched.len() {
+        if !controls.struck(command) || slot >= casting.watched.len() {
             continue;
         }
         let slots = casting.watched.len().max(relieved.0.len());
@@ -159,17 +141,11 @@ fn take_over(
 }
 
 /// Praise and blame, while their keys are held.
-fn say(
-    keyboard: Res<ButtonInput<KeyCode>>,
-    bindings: Res<Bindings>,
-    screen: Res<Screen>,
-    hints: Option<ResMut<Hints>>,
-) {
+fn say(controls: Res<Controls>, hints: Option<ResMut<Hints>>) {
     let Some(mut hints) = hints else { return };
-    let pressed = |command| keyboard.pressed(bindings.key(command));
-    let held = match (pressed(Command::Praise), pressed(Command::Blame)) {
-        (true, false) if !screen.typing => Some(Hint::Praise),
-        (false, true) if !screen.typing => Some(Hint::Blame),
+    let held = match (controls.held(Command::Praise), controls.held(Command::Blame)) {
+        (true, false) => Some(Hint::Praise),
+        (false, true) => Some(Hint::Blame),
         _ => None,
     };
     if hints.held != held {
@@ -177,15 +153,9 @@ fn say(
     }
 }
 
-fn steer_time(
-    keyboard: Res<ButtonInput<KeyCode>>,
-    bindings: Res<Bindings>,
-    screen: Res<Screen>,
-    pace: Option<ResMut<Pace>>,
-    mut arenas: Query<&mut Arena>,
-) {
-    let Some(mut pace) = pace.filter(|_| !screen.typing) else { return };
-    let struck = |command| keyboard.just_pressed(bindings.key(command));
+fn steer_time(controls: Res<Controls>, pace: Option<ResMut<Pace>>, mut arenas: Query<&mut Arena>) {
+    let Some(mut pace) = pace else { return };
+    let struck = |command| controls.struck(command);
     if struck(Command::Pause) {
         pace.paused = !pace.paused;
     }
@@ -197,10 +167,8 @@ fn steer_time(
             pace.paused = true;
         }
     }
-    for (command, key, factor) in
-        [(Command::Faster, KeyCode::NumpadAdd, 2.0), (Command::Slower, KeyCode::NumpadSubtract, 0.5)]
-    {
-        if struck(command) || keyboard.just_pressed(key) {
+    for (command, factor) in [(Command::Faster, 2.0), (Command::Slower, 0.5)] {
+        if struck(command) {
             pace.unlimited = false;
             pace.speed = (pace.speed * factor).clamp(SPEED_RANGE[0], SPEED_RANGE[1]);
         }
@@ -218,21 +186,15 @@ fn steer_time(
 
 fn steer_screen(
     mut commands: Commands,
-    keyboard: Res<ButtonInput<KeyCode>>,
-    bindings: Res<Bindings>,
+    controls: Res<Controls>,
     comparison: Option<Res<Comparison>>,
     mut screen: ResMut<Screen>,
     insight: Option<ResMut<Insight>>,
     mut exit: MessageWriter<AppExit>,
 ) {
-    if screen.typing {
-        return;
-    }
-    // Held with Ctrl they are an editor's.
-    let alone = !keyboard.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
-    let struck = |command| alone && keyboard.just_pressed(bindings.key(command));
+    let struck = |command| controls.struck(command);
     // Whoever keeps files keeps them on every exit.
-    if keyboard.just_pressed(KeyCode::Escape) {
+    if struck(Command::Leave) {
         exit.write(AppExit::from_code(HOME));
     }
     if let Some(mut insight) = insight {
@@ -278,6 +240,7 @@ mod tests {
             .init_resource::<Pace>()
             .add_message::<AppExit>()
             .add_plugins(plugin);
+        crate::view::controls::tests::ready(&mut app);
         Some(app)
     }
 
@@ -287,6 +250,7 @@ mod tests {
         let mut keyboard = app.world_mut().resource_mut::<ButtonInput<KeyCode>>();
         keyboard.release(key);
         keyboard.clear();
+        app.update();
     }
 
     #[test]

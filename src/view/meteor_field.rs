@@ -16,6 +16,7 @@ use crate::sim::Arena;
 use crate::sim::worlds::meteor_field::{
     FIELD, FIRST_ROCK, FIRST_SHOT, MeteorField, ROCK_RADII, SHIP_NOSE, SHIPS, SHOTS, Space,
 };
+use crate::view::sound::Cue;
 use art::{BEYOND, SHAPES, SpaceArt};
 
 /// Seconds from one puff of the engine to the next.
@@ -189,6 +190,7 @@ fn fly(
             // The last ship is lost when the next episode begins.
             let lost = field.ships() < it.ships || it.ships == 1;
             if lost {
+                studio.sound(entity, Cue::Blast);
                 studio.burst(entity, art.wrecks[player].at(stage.detail), place, [0.3, 2.0], 0.9);
             }
             it.ships = field.ships();
@@ -202,6 +204,7 @@ fn fly(
             mesh.set_if_neq(art.shots[player].at(stage.detail));
             if flies && !it.flew[shot] {
                 let place = transform.translation.truncate().extend(5.0);
+                studio.sound(entity, Cue::Shot);
                 studio.burst(entity, art.flash.at(stage.detail), place, [0.5, 1.0], 0.15);
             }
             it.flew[shot] = flies;
@@ -229,6 +232,7 @@ fn drift(
                 if let Some((size, _)) = drifter.rock.filter(|_| !begins) {
                     let life = 0.35 + 0.15 * size as f32;
                     let burst = art.bursts[size].at(stage.detail);
+                    studio.sound_at(entity, Cue::Break, 1.2 - 0.3 * size as f32);
                     studio.burst(entity, burst, drifter.at.extend(5.0), [0.35, 1.5], life);
                 }
                 (drifter.rock, drifter.fresh) = (now, 1.0);
@@ -261,6 +265,7 @@ fn burn(
             let Ok((ship, _, _)) = shapes.get(it.ship.node) else { continue };
             let behind = (ship.rotation * Vec3::NEG_X * 0.7).truncate();
             let place = (ship.translation.truncate() + behind).extend(3.5);
+            studio.sound(entity, Cue::Thrust);
             studio.burst(entity, art.puff.at(stage.detail), place, [0.9, 0.3], 0.4);
             it.puffed = 0.0;
         }

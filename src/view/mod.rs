@@ -1,4 +1,4 @@
-//! View: draws the running worlds and reads the keyboard. Nothing here changes a trajectory.
+//! View: draws the running worlds and reads keys, mouse and gamepads. Nothing here changes a trajectory.
 //!
 //! Every drawn arena gets a [`Stage`](stage::Stage); the running world's module furnishes it with
 //! shapes, lets them follow the bodies and moves what only the eye needs. Numbers and buttons are
@@ -8,6 +8,7 @@ mod beam_carry;
 pub mod bindings;
 mod brick_breaker;
 mod classic_control;
+pub mod controls;
 mod court;
 mod digits;
 pub mod display;
@@ -16,6 +17,7 @@ pub mod editor;
 mod effects;
 mod follow;
 pub mod input;
+pub mod keys;
 mod lander;
 mod landscape;
 mod meteor_field;
@@ -28,6 +30,7 @@ mod puck;
 pub mod record;
 mod rooms;
 pub mod screenshot;
+pub mod sound;
 pub mod stage;
 mod tail;
 mod volley;
@@ -122,7 +125,7 @@ pub fn plugin(app: &mut App) {
             lander::plugin,
             puck::plugin,
             classic_control::plugin,
-            input::plugin,
+            (input::plugin, sound::plugin),
         ));
 }
 

@@ -21,6 +21,8 @@ pub struct Preferences {
     pub scale: f32,
     /// Colours that are told apart whatever colours one sees (Okabe and Ito 2008).
     pub colour_blind: bool,
+    /// Loudness of sounds, 0 to 1. Heard where the feature `audio` is built in.
+    pub volume: f32,
     /// Nothing pulses, flies or grows that need not.
     pub reduced_motion: bool,
     /// Keys that were changed, by the names of commands.
@@ -29,7 +31,7 @@ pub struct Preferences {
 
 impl Default for Preferences {
     fn default() -> Self {
-        Self { scale: 1.0, colour_blind: false, reduced_motion: false, keys: BTreeMap::new() }
+        Self { scale: 1.0, colour_blind: false, volume: 0.6, reduced_motion: false, keys: BTreeMap::new() }
     }
 }
 
@@ -58,6 +60,9 @@ impl Preferences {
         let read: Self = toml::from_str(&text).map_err(|error| wrong(error.message().replace('\n', " ")))?;
         if !SCALE_RANGE.contains(&read.scale) {
             return Err(wrong(format!("scale = {}: allowed is 0.75 to 2.5", read.scale)));
+        }
+        if !(0.0..=1.0).contains(&read.volume) {
+            return Err(wrong(format!("volume = {}: allowed is 0 to 1", read.volume)));
         }
         Bindings::with(&read.keys).map_err(wrong)?;
         Ok(read)
@@ -113,6 +118,7 @@ mod tests {
         let mine = Preferences {
             scale: 1.5,
             colour_blind: true,
+            volume: 0.25,
             reduced_motion: true,
             keys: BTreeMap::from([("pause".into(), "K".into())]),
         };

@@ -13,7 +13,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use gif::{DisposalMethod, Encoder, Frame, Repeat};
 
 use super::Notice;
-use super::bindings::{Bindings, Command};
+use super::bindings::Command;
+use super::controls::Controls;
 use super::stage::{Stage, StageSize};
 use crate::sim::arena::Spec;
 
@@ -79,27 +80,29 @@ pub(super) fn plugin(app: &mut App) {
 
 fn strike(
     mut commands: Commands,
-    keyboard: Res<ButtonInput<KeyCode>>,
-    bindings: Res<Bindings>,
-    screen: Res<super::Screen>,
+    controls: Res<Controls>,
     pictures: Res<Pictures>,
     spec: Res<Spec>,
     recording: Option<Res<Recording>>,
     mut notice: ResMut<Notice>,
 ) {
-    if screen.typing {
-        return;
-    }
-    if keyboard.just_pressed(bindings.key(Command::Picture)) {
+    if controls.struck(Command::Picture) {
         match pictures.file(&spec.name, "png") {
             Ok(path) => {
-                notice.say(format!("saved {}", path.display()));
-                commands.spawn(Screenshot::primary_window()).observe(save_to_disk(path));
+                let mut save = save_to_disk(path.clone());
+                let told = move |captured: On<ScreenshotCaptured>, mut notice: ResMut<Notice>| {
+                    save(captured);
+                    notice.say(match path.is_file() {
+                        true => format!("saved {}", path.display()),
+                        false => format!("{}: not written; is there room, and the right to?", path.display()),
+                    });
+                };
+                commands.spawn(Screenshot::primary_window()).observe(told);
             }
             Err(problem) => notice.say(problem),
         }
     }
-    if keyboard.just_pressed(bindings.key(Command::Record)) {
+    if controls.struck(Command::Record) {
         if recording.is_some() {
             commands.queue(end);
             return;

@@ -22,6 +22,7 @@ use super::follow::Follows;
 use super::stage::{Detail, Stage};
 use crate::sim::Arena;
 use crate::sim::worlds::rooms::{Room, Rooms, Win};
+pub use art::paint_reward;
 use art::{Boards, RoomArt};
 
 /// What a stage showed of its room in the last frame.

@@ -9,7 +9,7 @@ use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured, save_to_disk};
 use bevy::window::{CursorMoved, PrimaryWindow, WindowEvent};
 
-use super::{bindings, record};
+use super::{controls, keys, record};
 
 /// What to save, and when.
 #[derive(Resource, Debug, Clone)]
@@ -62,7 +62,7 @@ impl std::str::FromStr for Stroke {
                 let [x, y] = [x, y].map(|side| side.parse().ok().filter(|side: &f32| side.is_finite()));
                 Touch::Click(Vec2::new(x.ok_or_else(wrong)?, y.ok_or_else(wrong)?))
             }
-            None => Touch::Key(bindings::named(what).ok_or_else(|| format!("{text}: there is no such key"))?),
+            None => Touch::Key(keys::named(what).ok_or_else(|| format!("{text}: there is no such key"))?),
         };
         Ok(Self { what, after, until })
     }
@@ -73,7 +73,7 @@ pub fn plugin(app: &mut App, request: ScreenshotRequest) {
     app.insert_resource(request)
         .init_resource::<ButtonInput<KeyCode>>()
         .add_systems(First, click)
-        .add_systems(PreUpdate, strike.after(bevy::input::InputSystems))
+        .add_systems(PreUpdate, strike.after(bevy::input::InputSystems).before(controls::keep_taps))
         .add_systems(Update, (take, leave))
         .add_systems(Update, shut.run_if(resource_exists::<Moving>.and_then(record::idle)));
 }

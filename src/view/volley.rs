@@ -16,6 +16,7 @@ use crate::sim::Arena;
 use crate::sim::worlds::volley::{
     BALL_RADIUS, Beach, COURT, MOST_TOUCHES, NET_HEIGHT, PLAYER_RADIUS, Volley,
 };
+use crate::view::sound::Cue;
 use art::{BEYOND, BeachArt, EYES};
 
 /// Height from which a shadow is as good as gone.
@@ -160,6 +161,7 @@ fn animate_ball(
         shapes.touches = game.touches();
         if game.scores() != shapes.scores {
             let place = Vec2::new(shapes.last_ball.x, -COURT.y);
+            studio.sound(entity, Cue::Land);
             studio.burst(entity, art.splash.at(stage.detail), place.extend(5.0), [0.3, 1.5], 0.5);
             shapes.scores = game.scores();
         }

@@ -1,12 +1,21 @@
 //! Drafts: a level while it is being drawn, symbol by symbol, with a way back. Drawing tools are left to `view`.
 
-use super::{Kind, LARGEST_SIDE, Level, LevelError, Place, VERSION, kinds};
+use std::collections::BTreeMap;
+
+use super::{Kind, LARGEST_REWARD, LARGEST_SIDE, Level, LevelError, Place, VERSION, kinds};
 
 /// Strokes that can be undone.
 const MOST: usize = 200;
 
-/// A map being drawn. Every row is equally long.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is drawn. Every row is equally long.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Map {
+    rows: Vec<Vec<char>>,
+    rewards: BTreeMap<Place, f32>,
+}
+
+/// A map being drawn.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
     /// The world it is for.
     pub world: &'static str,
@@ -14,9 +23,9 @@ pub struct Draft {
     pub name: String,
     /// Agent steps until an episode is truncated.
     pub episode_limit: u32,
-    rows: Vec<Vec<char>>,
-    past: Vec<Vec<Vec<char>>>,
-    future: Vec<Vec<Vec<char>>>,
+    map: Map,
+    past: Vec<Map>,
+    future: Vec<Map>,
 }
 
 impl Draft {
@@ -26,7 +35,7 @@ impl Draft {
             world: level.world,
             name: level.name.clone(),
             episode_limit: level.episode_limit,
-            rows: level.rows(),
+            map: Map { rows: level.rows(), rewards: level.rewards.iter().copied().collect() },
             past: Vec::new(),
             future: Vec::new(),
         }
@@ -39,7 +48,7 @@ impl Draft {
         self.begin_stroke();
         let edge = |at: usize, last: usize| at == 0 || at + 1 == last;
         let row = |y| (0..width).map(move |x| if edge(x, width) || edge(y, height) { '#' } else { '.' });
-        self.rows = (0..height).map(|y| row(y).collect()).collect();
+        self.map = Map { rows: (0..height).map(|y| row(y).collect()).collect(), ..Map::default() };
         let free = |number: usize| (1 + number % (width - 2), 1 + number / (width - 2));
         let (mut first, mut last) = (0, (width - 2) * (height - 2) - 1);
         for &(symbol, least, _) in Kind::of(self.world).map_or(&[][..], |kind| kind.needs) {
@@ -53,18 +62,35 @@ impl Draft {
 
     /// Cells a row, and rows.
     pub fn size(&self) -> [usize; 2] {
-        [self.rows.first().map_or(0, Vec::len), self.rows.len()]
+        [self.map.rows.first().map_or(0, Vec::len), self.map.rows.len()]
     }
 
     /// The symbol of a cell; wall beyond the map.
     pub fn symbol(&self, (column, row): Place) -> char {
-        self.rows.get(row).and_then(|row| row.get(column)).copied().unwrap_or('#')
+        self.map.rows.get(row).and_then(|row| row.get(column)).copied().unwrap_or('#')
+    }
+
+    /// What walking onto a cell pays beside what the world's rules say.
+    pub fn reward(&self, place: Place) -> f32 {
+        self.map.rewards.get(&place).copied().unwrap_or(0.0)
+    }
+
+    /// Lets walking onto a cell pay `reward`, -1 to 1, or nothing with 0; whether that changed it. Walls pay nothing.
+    pub fn pay(&mut self, place: Place, reward: f32) -> bool {
+        let before = self.reward(place);
+        let reward = reward.clamp(-LARGEST_REWARD, LARGEST_REWARD);
+        if reward == 0.0 || reward.is_nan() || self.symbol(place) == '#' {
+            self.map.rewards.remove(&place);
+        } else {
+            self.map.rewards.insert(place, reward);
+        }
+        self.reward(place) != before
     }
 
     /// Begins what [`Draft::undo`] takes back as one.
     pub fn begin_stroke(&mut self) {
-        if self.past.last() != Some(&self.rows) {
-            self.past.push(self.rows.clone());
+        if self.past.last() != Some(&self.map) {
+            self.past.push(self.map.clone());
         }
         let surplus = self.past.len().saturating_sub(MOST);
         self.past.drain(..surplus);
@@ -75,15 +101,18 @@ impl Draft {
     /// nothing.
     pub fn paint(&mut self, (column, row): Place, symbol: char) -> bool {
         let known = Kind::of(self.world).is_some_and(|kind| kind.allows(symbol));
-        let cell = self.rows.get_mut(row).and_then(|row| row.get_mut(column)).filter(|_| known);
+        let cell = self.map.rows.get_mut(row).and_then(|row| row.get_mut(column)).filter(|_| known);
+        if symbol == '#' && cell.is_some() {
+            self.map.rewards.remove(&(column, row));
+        }
         cell.is_some_and(|cell| std::mem::replace(cell, symbol) != symbol)
     }
 
     /// Takes the last stroke back; whether there was one.
     pub fn undo(&mut self) -> bool {
         while let Some(before) = self.past.pop() {
-            if before != self.rows {
-                self.future.push(std::mem::replace(&mut self.rows, before));
+            if before != self.map {
+                self.future.push(std::mem::replace(&mut self.map, before));
                 return true;
             }
         }
@@ -93,7 +122,7 @@ impl Draft {
     /// Makes the stroke again that was last undone; whether there was one.
     pub fn redo(&mut self) -> bool {
         let Some(after) = self.future.pop() else { return false };
-        self.past.push(std::mem::replace(&mut self.rows, after));
+        self.past.push(std::mem::replace(&mut self.map, after));
         true
     }
 
@@ -106,11 +135,15 @@ impl Draft {
     /// The text of its file, whether or not it can be played.
     pub fn text(&self) -> String {
         let row = |row: &Vec<char>| format!("        \"{}\",\n", row.iter().collect::<String>());
-        let map: String = self.rows.iter().map(row).collect();
+        let map: String = self.map.rows.iter().map(row).collect();
+        let reward =
+            |(place, reward): (&Place, &f32)| format!("        ({}, {}, {reward:?}),\n", place.0, place.1);
+        let rewards: String = self.map.rewards.iter().map(reward).collect();
+        let rewards = if rewards.is_empty() { rewards } else { format!("    rewards: [\n{rewards}    ],\n") };
         let Self { world, name, episode_limit, .. } = self;
         format!(
             "(\n    version: {VERSION},\n    world: {world:?},\n    name: {name:?},\n    \
-             episode_limit: {episode_limit},\n    map: [\n{map}    ],\n)\n"
+             episode_limit: {episode_limit},\n    map: [\n{map}    ],\n{rewards})\n"
         )
     }
 
@@ -146,6 +179,21 @@ mod tests {
         draft.begin_stroke();
         draft.paint((1, 1), '.');
         assert!(!draft.redo());
+    }
+
+    #[test]
+    fn rewards_are_drawn_taken_back_and_come_back_from_the_file() {
+        let mut draft = Draft::of(&Level::shipped("lava-room", 1).unwrap());
+        draft.begin_stroke();
+        assert!(draft.pay((2, 1), -0.25) && !draft.pay((2, 1), -0.25) && !draft.pay((0, 0), 0.5));
+        draft.begin_stroke();
+        assert!(draft.pay((3, 1), 7.0));
+        let level = draft.level().unwrap();
+        assert_eq!((level.reward((2, 1)), level.reward((3, 1)), level.reward((1, 1))), (-0.25, 1.0, 0.0));
+        assert_eq!(Draft::of(&level).level(), Ok(level));
+        assert!(draft.undo() && draft.reward((3, 1)) == 0.0 && draft.reward((2, 1)) == -0.25);
+        // A wall takes the place of whatever was paid there.
+        assert!(draft.paint((2, 1), '#') && draft.reward((2, 1)) == 0.0 && draft.level().is_ok());
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Asked {
 }
 
 /// Levels to train on, and others to test on; no map is in both, none twice in either.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Split {
     /// As many as were asked for.
     pub training: Vec<Level>,

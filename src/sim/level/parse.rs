@@ -4,7 +4,9 @@ use serde::Deserialize;
 
 use super::draft::Draft;
 use super::kinds::{self, Kind};
-use super::{CELLS, Cell, Colour, Direction, LARGEST_SIDE, Level, LevelError, Place, VERSION};
+use super::{
+    CELLS, Cell, Colour, Direction, LARGEST_REWARD, LARGEST_SIDE, Level, LevelError, Place, VERSION,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,6 +18,8 @@ struct File {
     #[serde(default = "default_limit")]
     episode_limit: u32,
     map: Vec<String>,
+    #[serde(default)]
+    rewards: Vec<(usize, usize, f32)>,
 }
 
 fn default_world() -> String {
@@ -74,6 +78,25 @@ impl Level {
                 level.put((column, row), symbol);
             }
         }
+        for &(column, row, reward) in &parsed.rewards {
+            let problem = |what: String| {
+                wrong(
+                    "rewards",
+                    format!("({column}, {row}, {reward}): {what}"),
+                    "give columns and rows from 0, and rewards from -1 to 1 but 0",
+                )
+            };
+            if !reward.is_finite() || reward == 0.0 || reward.abs() > LARGEST_REWARD {
+                return Err(problem("no such reward".into()));
+            }
+            if column >= width || row >= height || level.cell(column, row) == Cell::Wall {
+                return Err(problem("nobody can walk there".into()));
+            }
+            if level.reward((column, row)) != 0.0 {
+                return Err(problem("a second reward of that cell".into()));
+            }
+            level.rewards.push(((column, row), reward));
+        }
         for &(symbol, least, what) in kind.needs {
             if parsed.map.iter().flat_map(|row| row.chars()).filter(|cell| *cell == symbol).count() < least {
                 let remedy = format!("put at least {least} `{symbol}` into the map");
@@ -101,6 +124,7 @@ impl Level {
             crates: Vec::new(),
             keys: Vec::new(),
             hazards: Vec::new(),
+            rewards: Vec::new(),
             episode_limit,
         }
     }
@@ -249,6 +273,21 @@ mod tests {
         );
         let marked = unknown.replace("?", "x");
         assert!(problem(&marked).contains("unknown cell 'x' for lava-room"), "{}", problem(&marked));
+        let pays = |rewards: &str| {
+            problem(&format!(
+                "(version: 1, name: \"n\", map: [\"a.g\", \"..#\", \"...\"],\n rewards: [{rewards}])"
+            ))
+        };
+        for (rewards, said) in [
+            ("(1, 0, 2.0)", "no such reward"),
+            ("(1, 0, 0.0)", "no such reward"),
+            ("(2, 1, 0.5)", "nobody can walk there"),
+            ("(0, 3, 0.5)", "nobody can walk there"),
+            ("(1, 0, 0.5), (1, 0, -0.5)", "a second reward"),
+        ] {
+            let error = pays(rewards);
+            assert!(error.starts_with("x.ron:2:2: (") && error.contains(said), "{error}");
+        }
         assert!(
             problem("(version: 1,\n nam: 3)").starts_with("x.ron:2:"),
             "{}",

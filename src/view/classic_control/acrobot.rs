@@ -10,6 +10,7 @@ use crate::view::ViewSystems;
 use crate::view::effects::{Art, Inks, Shimmer, Studio};
 use crate::view::paint::{Paint, circle, polygon, rounded};
 use crate::view::palette::{self, BLACK, Tone};
+use crate::view::sound::Cue;
 use crate::view::stage::{Detail, Stage, StageSize};
 use crate::view::tail::{Ghost, Tail};
 
@@ -103,6 +104,7 @@ fn animate(
         if let Some(angles) = it.state.go(world.angles(), 2, arena.steps(), beat) {
             if succeeded(seats) {
                 let place = tip(angles).extend(5.0);
+                studio.sound(entity, Cue::Goal);
                 studio.burst(entity, art.done.at(stage.detail), place, [0.5, 3.0], 0.8);
             }
             it.tail.cut();

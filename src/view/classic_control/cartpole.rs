@@ -13,6 +13,7 @@ use crate::view::ViewSystems;
 use crate::view::effects::{Art, Inks, Studio, decay};
 use crate::view::paint::{Paint, circle, rounded};
 use crate::view::palette::{self, BLACK, Tone};
+use crate::view::sound::Cue;
 use crate::view::stage::{Stage, StageSize};
 
 /// Half the picture, m.
@@ -111,6 +112,7 @@ fn animate<W: Balancing>(
         if let Some([angle, x]) = it.state.go([world.angle(), world.x()], 0, arena.steps(), beat) {
             let tip = Vec2::new(x, HINGE) + Vec2::new(angle.sin(), angle.cos()) * POLE;
             let ring = if succeeded(seats) { &art.done } else { &art.fallen };
+            studio.sound(entity, if succeeded(seats) { Cue::Goal } else { Cue::Lost });
             studio.burst(entity, ring.at(stage.detail), tip.extend(5.0), [0.5, 1.5], 0.4);
             it.pop = 1.0;
         }

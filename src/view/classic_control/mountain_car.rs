@@ -12,6 +12,7 @@ use crate::view::ViewSystems;
 use crate::view::effects::{Art, Inks, Pulse, Studio, decay, swing};
 use crate::view::paint::{Paint, circle, rounded};
 use crate::view::palette::{self, BLACK, Tone};
+use crate::view::sound::Cue;
 use crate::view::stage::{Detail, Stage, StageSize};
 
 /// Half the picture, in the road's units.
@@ -114,6 +115,7 @@ fn animate(
         if it.state.go([world.position()], 0, arena.steps(), beat).is_some() {
             if succeeded(seats) {
                 let place = (road(FLAG as f32).0 + Vec2::Y * 0.1).extend(5.0);
+                studio.sound(entity, Cue::Goal);
                 studio.burst(entity, art.done.at(stage.detail), place, [0.5, 2.6], 0.8);
             }
             it.pop = 1.0;
@@ -128,6 +130,7 @@ fn animate(
         if push != 0.0 && before != it.state.to && it.quiet > PUFF && stage.detail == Detail::Large {
             it.quiet = 0.0;
             let behind = place + Vec2::from_angle(slope).rotate(Vec2::new(-push * 0.085, 0.03));
+            studio.sound(entity, Cue::Thrust);
             studio.burst(entity, art.puff.at(stage.detail), behind.extend(2.5), [0.5, 1.7], 0.6);
         }
         shapes.place(it.car, place, slope);

@@ -13,6 +13,7 @@ use crate::sim::{Arena, Seats};
 use crate::view::drift::{Drift, scatter};
 use crate::view::effects::{Art, Inks, Studio};
 use crate::view::follow::Follows;
+use crate::view::sound::Cue;
 use crate::view::stage::{Detail, Stage};
 
 /// Seconds between two puffs of exhaust.
@@ -70,12 +71,14 @@ pub(super) fn mark_events(
             let landed = seats.outcomes.first().is_some_and(|outcome| outcome.success);
             if landed {
                 let ring = fireworks.art.ring.at(stage.detail);
+                fireworks.studio.sound(entity, Cue::Goal);
                 fireworks.studio.burst(entity, ring.clone(), place.extend(5.0), [0.5, 3.0], 0.9);
                 fireworks.studio.burst(entity, ring, place.extend(5.0), [0.3, 1.7], 0.7);
                 let ember = fireworks.art.ember.clone();
                 fireworks.scatter(on, &ember, place, 26, 5.5);
             } else if shapes.standing != [true, true] {
                 let blast = fireworks.art.blast.at(stage.detail);
+                fireworks.studio.sound(entity, Cue::Blast);
                 fireworks.studio.burst(entity, blast, place.extend(5.3), [0.5, 2.2], 0.7);
                 let (ember, splinter) = (fireworks.art.ember.clone(), fireworks.art.splinter.clone());
                 fireworks.scatter(on, &ember, place, 24, 6.5);
@@ -137,6 +140,7 @@ pub(super) fn blow(
         let velocity = Vec2::from_angle(0.25 * scatter(key)).rotate(down) * (4.5 + 1.5 * scatter(key + 1));
         let ember = fireworks.art.ember.at(stage.detail);
         let start = (nozzle + down * 0.35).extend(3.5);
+        fireworks.studio.sound(entity, Cue::Thrust);
         fireworks.studio.burst(entity, ember, start, [0.9, 0.25], 0.35).insert(Drift {
             velocity,
             drag: 1.5,

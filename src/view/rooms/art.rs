@@ -14,6 +14,7 @@ use crate::view::effects::{Art, Shimmer};
 use crate::view::paint::{Paint, circle, rounded};
 use crate::view::palette::{self, BLACK};
 use crate::view::stage::{Detail, StageSize};
+pub use board::paint_reward;
 use board::{ARROWS, RISE};
 pub use figures::Mood;
 

@@ -10,6 +10,7 @@ use crate::sim::level::{Cell, Level};
 use crate::sim::worlds::rooms::{Room, Rooms, SETTLED};
 use crate::view::effects::{Studio, decay};
 use crate::view::follow::Follows;
+use crate::view::sound::Cue;
 use crate::view::stage::Stage;
 
 /// Seconds that sinking takes.
@@ -87,6 +88,7 @@ pub fn animate(
             shape.sunk = found.map(|place| (place, 0.0));
             taken.extend(found.map(|place| (shape.stage, place)));
             if let Some(place) = found {
+                studio.sound(shape.stage, Cue::Sink);
                 studio.burst(shape.stage, art.ember.at(stage.detail), place.extend(2.4), [0.8, 1.5], 0.5);
             }
         }
@@ -94,6 +96,7 @@ pub fn animate(
         if marked && !shape.marked && !watch.begins {
             shape.lit = 1.0;
             let place = shape.last_position.extend(2.9);
+            studio.sound(shape.stage, Cue::Take);
             studio.burst(shape.stage, art.gold.at(stage.detail), place, [0.8, 1.8], 0.5);
         }
         shape.marked = marked;

@@ -8,6 +8,7 @@ use crate::sim::level::{Cell, Level};
 use crate::sim::worlds::rooms::{Rooms, Win};
 use crate::sim::{Arena, Seats};
 use crate::view::effects::{Art, Studio};
+use crate::view::sound::Cue;
 use crate::view::stage::Stage;
 
 /// How far from what ended the episode a player may have been when last seen, in cells.
@@ -28,7 +29,11 @@ pub fn celebrate(
         watch.steps = arena.steps();
         let Some((index, _)) = watch.scene.filter(|_| watch.begins) else { continue };
         let won = |slot: usize| seats.outcomes.get(slot).is_some_and(|outcome| outcome.success);
-        for (place, burst) in bursts(&art, &rooms, &rooms.levels[index].level, &watch, won) {
+        let bursts = bursts(&art, &rooms, &rooms.levels[index].level, &watch, won);
+        if !bursts.is_empty() {
+            studio.sound(entity, if won(0) { Cue::Goal } else { Cue::Lost });
+        }
+        for (place, burst) in bursts {
             studio.burst(entity, burst.at(stage.detail), place.extend(5.0), [0.5, 2.4], 0.6);
         }
     }

@@ -7,6 +7,7 @@ use super::{Hand, Watch};
 use crate::sim::level::{Cell, Colour, Place};
 use crate::sim::worlds::rooms::{Room, Rooms};
 use crate::view::effects::{Inks, Studio, swing};
+use crate::view::sound::Cue;
 use crate::view::stage::Stage;
 
 /// How much of the way barriers and plates go in a second is `1 − e^−this`.
@@ -93,6 +94,7 @@ pub fn move_barriers(
             && let Some(colour) = shape.colour
         {
             let burst = art.opened[colour as usize].at(stage.detail);
+            studio.sound(shape.stage, Cue::Open);
             studio.burst(shape.stage, burst, center.extend(5.0), [0.6, 2.0], 0.5);
         }
         shape.open += (f32::from(u8::from(open)) - shape.open) * ease;
@@ -130,6 +132,7 @@ pub fn press_plates(
         let pressed = watch.standing().any(|position| level.locate(position) == shape.place);
         if pressed && !shape.pressed && !watch.begins {
             let place = transform.translation.truncate().extend(2.4);
+            studio.sound(shape.stage, Cue::Press);
             studio.burst(shape.stage, art.lime.at(stage.detail), place, [0.7, 1.4], 0.4);
         }
         shape.pressed = pressed;

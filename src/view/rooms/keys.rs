@@ -10,6 +10,7 @@ use crate::sim::level::Colour;
 use crate::sim::worlds::rooms::Room;
 use crate::view::effects::{Pulse, Studio};
 use crate::view::follow::Follows;
+use crate::view::sound::Cue;
 use crate::view::stage::Stage;
 
 /// Depth of keys on the floor and of keys that are carried.
@@ -77,6 +78,7 @@ pub fn animate(
             let near = |slot: &usize| watch.walkers[*slot].distance(shape.home);
             shape.carrier = (0..watch.walkers.len()).min_by(|a, b| near(a).total_cmp(&near(b)));
             let burst = art.opened[shape.colour as usize].at(stage.detail);
+            studio.sound(shape.stage, Cue::Take);
             studio.burst(shape.stage, burst, shape.home.extend(5.0), [0.4, 1.5], 0.45);
         }
         let node = shape.carrier.and_then(|slot| watch.nodes[0].get(slot));

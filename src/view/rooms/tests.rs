@@ -34,6 +34,7 @@ fn app(levels: Vec<Level>) -> App {
         .init_resource::<Pace>();
     world.add_to(&mut app, SimConfig { arenas: 8, seed: 3, stream: Stream::Environment });
     app.add_plugins(crate::view::plugin);
+    app.finish();
     app.world_mut().spawn((Window::default(), PrimaryWindow));
     app
 }

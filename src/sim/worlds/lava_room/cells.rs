@@ -59,10 +59,11 @@ impl CellModel {
         let last = step * ticks / f64::from(TICKS_PER_STEP);
         let model = TabularModel::new(cells.len(), 1 + Direction::ALL.len(), |state, action| {
             let next = destination(level, cells[state], action);
+            let own = if next == cells[state] { 0.0 } else { f64::from(level.reward(next)) };
             match level.cell(next.0, next.1) {
-                Cell::Lava => (last + f64::from(RULES.loss), TabularOutcome::certain(None)),
-                Cell::Goal => (last + f64::from(RULES.goal), TabularOutcome::certain(None)),
-                _ => (step, TabularOutcome::certain(cells.iter().position(|&cell| cell == next))),
+                Cell::Lava => (last + f64::from(RULES.loss) + own, TabularOutcome::certain(None)),
+                Cell::Goal => (last + f64::from(RULES.goal) + own, TabularOutcome::certain(None)),
+                _ => (step + own, TabularOutcome::certain(cells.iter().position(|&cell| cell == next))),
             }
         })?;
         Ok(Self { cells, model })

@@ -23,7 +23,7 @@ impl Environment for Room {
             tick_seconds: TICK_SECONDS,
             episode_limit: rooms.levels.iter().map(|plan| plan.level.episode_limit).max().unwrap_or(1),
             teams: rules.teams.to_vec(),
-            rewards: reward_terms(rules),
+            rewards: reward_terms(rooms),
         }
     }
 
@@ -90,7 +90,7 @@ impl Environment for Room {
             let last = spawns[rng.random_range(0..spawns.len())];
             let target = level.center(last.0, last.1);
             bodies.place(slot, target);
-            self.walkers.push(Walker { target, last, heading: None });
+            self.walkers.push(Walker { target, last, heading: None, stood: last });
         }
         for index in 0..rooms.most.crates {
             match level.crates.get(index) {
@@ -208,6 +208,7 @@ impl Environment for Room {
             Some(false) => rooms.rules.loss,
             None => 0.0,
         };
+        self.pay_cells(rooms, bodies, rewards);
         for (slot, paid) in rewards.iter_mut().enumerate() {
             // What the chaser gains the runner loses.
             let against = rooms.rules.win == Win::Catch && slot != self.chaser;
@@ -266,8 +267,9 @@ impl Environment for Room {
     }
 }
 
-/// The terms of `rules` that pay anything.
-fn reward_terms(rules: &Rules) -> Vec<RewardTerm> {
+/// The terms of the rules that pay anything, and of the levels.
+fn reward_terms(rooms: &Rooms) -> Vec<RewardTerm> {
+    let rules = rooms.rules;
     let (won, lost) = match rules.win {
         Win::Goal => {
             ("the walker stands on the goal; terminates", "the walker is in lava or struck; terminates")
@@ -277,6 +279,7 @@ fn reward_terms(rules: &Rules) -> Vec<RewardTerm> {
         Win::Plates => ("every player on a plate of its own; terminates", "a player is in lava; terminates"),
         Win::Catch => ("the chaser touches the runner, who loses as much; terminates", ""),
     };
+    let paying = rooms.levels.iter().any(|plan| !plan.level.rewards.is_empty());
     let nearer = if rules.win == Win::Catch { NEARER } else { 0.0 };
     let terms = [
         ("goal", rules.goal, won),
@@ -285,6 +288,11 @@ fn reward_terms(rules: &Rules) -> Vec<RewardTerm> {
         ("key", rules.key, "a key is picked up"),
         ("nearer", nearer, "a cell by which the chaser comes nearer; taken back, and the runner's loss"),
         ("step", rules.step, "every agent step"),
+        (
+            "cell",
+            f32::from(u8::from(paying)),
+            "as much as the level says, whenever a player walks onto such a cell",
+        ),
     ];
     let pays = terms.into_iter().filter(|(_, weight, _)| *weight != 0.0);
     pays.map(|(name, weight, when)| RewardTerm::new(name, weight, when)).collect()

@@ -94,6 +94,8 @@ struct Walker {
     /// The cell of the last decision, and the direction taken there: what ice goes on with.
     last: Place,
     heading: Option<Direction>,
+    /// The cell it last stood in.
+    stood: Place,
 }
 
 impl Room {
@@ -184,7 +186,7 @@ impl Room {
     fn decide(&mut self, rooms: &Rooms, bodies: &mut Bodies, slot: usize, action: Action) {
         let level = self.level(rooms);
         let here = level.locate(bodies.position(slot));
-        let Walker { last, heading, .. } = self.walkers[slot];
+        let Walker { last, heading, stood, .. } = self.walkers[slot];
         // On ice the last step goes on by itself, until something stops it.
         let slides = heading.filter(|_| level.cell(here.0, here.1) == Cell::Ice && here != last);
         let wish = slides.or_else(|| Direction::ALL.get(action.index().checked_sub(1)?).copied());
@@ -206,7 +208,8 @@ impl Room {
         }
         let place = way.map_or(here, |(place, _)| place);
         let target = level.center(place.0, place.1);
-        self.walkers[slot] = Walker { target, last: here, heading: way.map(|(_, direction)| direction) };
+        let heading = way.map(|(_, direction)| direction);
+        self.walkers[slot] = Walker { target, last: here, heading, stood };
     }
 
     fn set_open(&mut self, rooms: &Rooms, bodies: &mut Bodies, barrier: usize, open: bool) {
@@ -270,6 +273,21 @@ impl Room {
             }
         }
         reward
+    }
+
+    /// What cells with rewards of their own pay those who have just walked onto them.
+    fn pay_cells(&mut self, rooms: &Rooms, bodies: &Bodies, rewards: &mut [f32]) {
+        let level = self.level(rooms);
+        if level.rewards.is_empty() {
+            return;
+        }
+        for (slot, paid) in rewards.iter_mut().enumerate() {
+            if let Some(place) = settled(level, bodies, slot, STANDS)
+                && std::mem::replace(&mut self.walkers[slot].stood, place) != place
+            {
+                *paid += level.reward(place);
+            }
+        }
     }
 
     /// Marks with a crate on them.

@@ -56,10 +56,27 @@ pub fn paint_board(canvas: &mut Paint, plan: &RoomPlan) {
             Cell::Floor | Cell::Wall | Cell::Lava | Cell::Ice | Cell::OneWay(_) => {}
         }
     }
+    for &((column, row), reward) in &level.rewards {
+        paint_reward(canvas, level.center(column, row), reward);
+    }
     for patrol in &plan.patrols {
         paint_lane(canvas, patrol.ends());
     }
     paint_walls(canvas, level);
+}
+
+/// What a cell pays whoever walks onto it: a coin or a bill, larger for more.
+pub fn paint_reward(canvas: &mut Paint, center: Vec2, reward: f32) {
+    let tone = crate::view::editor::sign(reward);
+    let (place, radius) = (center, 0.12 + 0.2 * reward.abs().sqrt());
+    canvas.fill(&rounded(place, Vec2::splat(0.46), 0.12), tone.alpha(0.14));
+    canvas.fill(&circle(place, radius), tone.alpha(0.35));
+    canvas.line(&circle(place, radius), 0.04, tone.alpha(0.9));
+    let arm = radius * 0.55;
+    canvas.stroke(&[place - Vec2::X * arm, place + Vec2::X * arm], 0.06, palette::INK.solid());
+    if reward > 0.0 {
+        canvas.stroke(&[place - Vec2::Y * arm, place + Vec2::Y * arm], 0.06, palette::INK.solid());
+    }
 }
 
 /// All places, row by row.
