@@ -29,7 +29,7 @@ const SKATER: usize = 0;
 struct Rink;
 
 /// What one arena must remember beside its bodies.
-#[derive(Component)]
+#[derive(Component, Clone)]
 struct Skate {
     flag: Vec2,
     reached: bool,

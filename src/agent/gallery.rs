@@ -41,13 +41,15 @@ pub fn all() -> impl Iterator<Item = TrainedAgent> {
     FILES.iter().filter_map(|(name, bytes)| TrainedAgent::read(name, bytes).ok())
 }
 
-/// Whether there is one for `world`, on its level number `level` where it has levels.
-pub fn has(world: &str, level: Option<usize>) -> bool {
+/// Environment steps that the one for `world`, on its level number `level` where it has levels, learned from; `None`
+/// where there is none.
+pub fn learned_from(world: &str, level: Option<usize>) -> Option<u64> {
     let name = match level {
         Some(level) => format!("{world}-{level}.{EXTENSION}"),
         None => format!("{world}.{EXTENSION}"),
     };
-    FILES.iter().any(|(known, _)| *known == name)
+    let (name, bytes) = FILES.iter().find(|(known, _)| *known == name)?;
+    TrainedAgent::read(name, bytes).ok().map(|agent| agent.record.env_steps)
 }
 
 /// The one that plays `spec`, trained on `level` if there is one of that level; worlds begin on their first.

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bevy::prelude::*;
 
@@ -205,17 +206,47 @@ impl LiveLearner {
         self.handle.reset(config);
     }
 
-    /// After a failure: a new thread, from the last good checkpoint if there is one.
-    pub fn restart(&mut self) {
+    /// What can be gone on from after a failure, the youngest first.
+    pub fn rescues(&self) -> Vec<Rescue> {
+        let mut all: Vec<(Duration, Rescue)> = Vec::new();
+        let latest = self.setup.checkpoints.as_ref().map(|folder| folder.join("latest"));
+        let written = latest.and_then(|latest| std::fs::metadata(latest).ok()?.modified().ok());
+        if let Some(age) = written.and_then(|written| written.elapsed().ok()) {
+            all.push((age, Rescue::Checkpoint(age.as_secs())));
+        }
+        let status = self.status();
+        if let Some(mark) = status.marks.all().last().filter(|mark| mark.gradient_steps > 0) {
+            all.push((mark.born.elapsed(), Rescue::Mark(mark.clone())));
+        }
+        all.sort_by_key(|(age, _)| *age);
+        all.into_iter().map(|(_, rescue)| rescue).chain([Rescue::Fresh]).collect()
+    }
+
+    /// After a failure: a new thread, which goes on from `rescue`.
+    pub fn rescue(&mut self, rescue: &Rescue) {
         let checkpoints = self.setup.checkpoints.clone();
-        let resume = checkpoints.filter(|folder| folder.join("latest").is_file());
+        let resume = checkpoints.filter(|_| matches!(rescue, Rescue::Checkpoint(_)));
         let setup = LearnerSetup { resume, ..self.setup.clone() };
         // The same swap, so that seats need not be told.
         self.handle = LearnerHandle::start_with(setup, self.handle.policy(), Learner::new);
         self.handle.set_training(self.training);
         self.handle.set_reveal(self.reveals);
         self.handle.set_survey(self.surveys);
+        if let Rescue::Mark(mark) = rescue {
+            self.handle.rewind(mark.clone());
+        }
     }
+}
+
+/// A state that a learner that has failed can go on from.
+#[derive(Debug, Clone)]
+pub enum Rescue {
+    /// The last checkpoint, written this many seconds ago.
+    Checkpoint(u64),
+    /// How the agent was at a certain age. What replay held is lost.
+    Mark(Arc<Mark>),
+    /// Fresh networks.
+    Fresh,
 }
 
 /// Keys of `after` that differ from `before`, with both values.
@@ -250,6 +281,7 @@ impl Plugin for LivePlugin {
     fn build(&self, app: &mut App) {
         app.add_plugins((
             super::mind::plugin,
+            super::foresight::plugin,
             super::sight::plugin,
             super::compare::plugin,
             super::lookback::plugin,
@@ -282,6 +314,31 @@ fn keep_marks(learner: Res<LiveLearner>, frozen: Option<ResMut<FrozenPolicies>>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::worlds::WorldChoice;
+
+    #[test]
+    fn a_learner_that_failed_goes_on_from_its_last_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = WorldChoice::new("cartpole", None).unwrap().spec();
+        let mut setup = LearnerSetup::new(spec, LearnerConfig::default());
+        (setup.device, setup.checkpoints) = (DeviceChoice::Cpu, Some(folder.path().into()));
+        let mut live = LiveLearner::start(setup.clone());
+        live.handle.save_with(folder.path().into(), Vec::new()).unwrap();
+        let broken = |_| Err(LearnerError::Period("broken".into()));
+        live.handle = LearnerHandle::start_with(setup, live.handle.policy(), broken);
+        let wait = |live: &LiveLearner, done: fn(&Health) -> bool| {
+            let before = std::time::Instant::now();
+            while !done(&live.status().health) {
+                assert!(before.elapsed().as_secs() < 60, "{:?}", live.status().health);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        wait(&live, |health| matches!(health, Health::Failed(reason) if reason.contains("broken")));
+        let rescues = live.rescues();
+        assert!(matches!(rescues[..], [Rescue::Checkpoint(_), Rescue::Fresh]), "{rescues:?}");
+        live.rescue(&rescues[0]);
+        wait(&live, |health| *health == Health::Collecting);
+    }
 
     #[test]
     fn changes_are_named_by_their_keys() {

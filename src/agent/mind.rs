@@ -23,6 +23,8 @@ pub struct Insight {
     pub map: Option<Layer>,
     /// What it sees, and what of that matters.
     pub sight: bool,
+    /// Where bodies would go if everybody went on as they think best.
+    pub ways: bool,
 }
 
 /// What a map can show.
@@ -64,7 +66,7 @@ impl Layer {
 impl Insight {
     /// All there is.
     pub fn all() -> Self {
-        Self { values: true, map: Some(Layer::Expected), sight: true }
+        Self { values: true, map: Some(Layer::Expected), sight: true, ways: true }
     }
 }
 

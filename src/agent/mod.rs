@@ -7,6 +7,7 @@
 
 pub mod compare;
 pub mod controllers;
+pub mod foresight;
 pub mod gallery;
 pub mod hints;
 pub mod history;

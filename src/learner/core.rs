@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -216,7 +217,14 @@ impl Learner {
         let tensors = self.sac.export()?;
         let policy = CategoricalPolicy::from_tensors(self.sac.config(), observation, action.len(), &tensors)?;
         let Counters { env_steps, gradient_steps, .. } = self.counters;
-        Ok(Mark { seconds, env_steps, gradient_steps, policy: Arc::new(policy), tensors })
+        Ok(Mark {
+            born: Instant::now(),
+            seconds,
+            env_steps,
+            gradient_steps,
+            policy: Arc::new(policy),
+            tensors,
+        })
     }
 
     /// Goes back to the networks of `mark`. What was lived through since stays in replay, and environment steps go

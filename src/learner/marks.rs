@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::mdp::Policy;
 use crate::sac::TensorMap;
@@ -16,6 +17,8 @@ const FIRST: [u64; 3] = [0, 60, 300];
 /// An agent as it was.
 #[derive(Clone)]
 pub struct Mark {
+    /// When it was set.
+    pub born: Instant,
     /// Seconds since it began, or since it was read from a checkpoint.
     pub seconds: u64,
     /// Environment steps the learner had received.
@@ -90,7 +93,14 @@ mod tests {
             let seconds = marks.due();
             let policy = Arc::new(UniformPolicy { actions: 2 });
             let tensors = TensorMap::new();
-            marks.push(Mark { seconds, env_steps: seconds, gradient_steps: 0, policy, tensors });
+            marks.push(Mark {
+                born: Instant::now(),
+                seconds,
+                env_steps: seconds,
+                gradient_steps: 0,
+                policy,
+                tensors,
+            });
             assert!(marks.all().len() <= MOST);
         }
         let names: Vec<String> = marks.all().iter().map(|mark| mark.name()).collect();

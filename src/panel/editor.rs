@@ -50,12 +50,13 @@ impl Editing<'_, '_> {
             }
             let explanation = "What a player is paid every time it walks onto a cell, beside what the world pays. Choose \
                                it and paint; the right button clears. The agent meets it at once, and so does the map.";
-            row(ui, "reward of cells", explanation, |ui| {
+            row(ui, "cells pay", explanation, |ui| {
                 let lit = editor.brush == editor::REWARD;
                 if ui.selectable_label(lit, "Paint").on_hover_text(explanation).clicked() {
                     editor.brush = editor::REWARD;
                 }
                 let mut reward = editor.reward;
+                ui.spacing_mut().slider_width = 84.0;
                 let range = -LARGEST_REWARD..=LARGEST_REWARD;
                 let slider = egui::Slider::new(&mut reward, range).step_by(0.05).fixed_decimals(2);
                 if ui.add(slider).on_hover_text(explanation).changed() {

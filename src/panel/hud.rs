@@ -248,6 +248,7 @@ fn commands(
         (vec![name(Command::Compare)], if compared { "back" } else { "then and now" }),
         (vec![name(Command::LookBack)], if looking { "back to now" } else { "look back" }),
         (vec![name(Command::Values)], "values"),
+        (vec![name(Command::Ways)], "way ahead"),
         (if rooms { vec![name(Command::Map)] } else { Vec::new() }, "values on the map"),
         (if rooms { vec![name(Command::Edit)] } else { Vec::new() }, "edit the map"),
         (vec![name(Command::Zoom)], zoom),

@@ -13,9 +13,9 @@ use super::tuning::{Edit, sliders};
 use super::widgets::{bar, chip, count, figure, folding, measure, row, section, toggle};
 use super::{curves, doctor};
 use crate::agent::history::History;
-use crate::agent::live::LiveLearner;
+use crate::agent::live::{LiveLearner, Rescue};
 use crate::learner::{DeviceChoice, Health, LearnerConfig, LearnerStatus};
-use crate::view::palette;
+use crate::view::{Notice, Screen, palette};
 
 /// What is being edited and not yet in force.
 #[derive(Resource, Debug, Clone, Default)]
@@ -50,10 +50,8 @@ impl Learning<'_> {
             }
             ui.add_space(2.0);
             health(ui, &status);
-            if matches!(status.health, Health::Failed(_))
-                && ui.button("Restart from last good checkpoint").clicked()
-            {
-                learner.restart();
+            if matches!(status.health, Health::Failed(_)) {
+                rescues(ui, learner);
             }
             figures(ui, &status, self.history.as_deref());
             device(ui, learner, &status);
@@ -198,6 +196,51 @@ fn health(ui: &mut Ui, status: &LearnerStatus) {
     });
     if let Health::Failed(reason) = &status.health {
         ui.label(RichText::new(reason).small().color(tone(palette::ROSE)));
+    }
+}
+
+/// Says so, and shows the ways on, when the learner fails.
+pub(super) fn alarm(
+    learner: Option<Res<LiveLearner>>,
+    mut screen: ResMut<Screen>,
+    mut notice: ResMut<Notice>,
+    mut failed: Local<bool>,
+) {
+    let fails = learner.is_some_and(|learner| matches!(learner.status().health, Health::Failed(_)));
+    if std::mem::replace(&mut *failed, fails) != fails && fails {
+        screen.panel = true;
+        notice.say("learning has stopped; the panel says why and offers ways on".into());
+    }
+}
+
+/// Ways on for a learner that has failed, the best first.
+fn rescues(ui: &mut Ui, learner: &mut LiveLearner) {
+    let mut chosen = None;
+    for rescue in learner.rescues() {
+        let (text, explanation) = match &rescue {
+            Rescue::Checkpoint(seconds) => (
+                format!("Go on from the checkpoint of {seconds} s ago"),
+                "Networks, optimiser and replay as they were written then.",
+            ),
+            Rescue::Mark(mark) => (
+                format!("Go on as it was at {}", mark.name()),
+                "Networks and optimiser as they were then; replay begins empty.",
+            ),
+            Rescue::Fresh => ("Begin anew".to_owned(), "Fresh networks and an empty replay."),
+        };
+        if ui.button(text).on_hover_text(explanation).clicked() {
+            chosen = Some(rescue);
+        }
+    }
+    if let Some(change) = learner.undoable() {
+        let text = format!("Take back: {}", change.what);
+        let explanation = "What was changed last, and may be the cause. Take it back, then go on.";
+        if ui.button(text).on_hover_text(explanation).clicked() {
+            learner.undo();
+        }
+    }
+    if let Some(rescue) = chosen {
+        learner.rescue(&rescue);
     }
 }
 

@@ -49,6 +49,10 @@ pub(super) fn show(
                     "Paints every place it might stand at, brighter is more, draws what it would do there as arrows, \
                      and dots its way from where it is on. Where there are cells. Key: V",
                 );
+                ui.checkbox(&mut insight.ways, "ways").on_hover_text(
+                    "Draws where players and balls would go in the next two seconds if everybody went on as they think \
+                     best. Key: G",
+                );
                 ui.checkbox(&mut insight.sight, "sight").on_hover_text(
                     "Adds what the agent sees, number by number and plane by plane, and how much each part of it \
                      matters to what it does now.",

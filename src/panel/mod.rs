@@ -38,6 +38,7 @@ pub fn plugin(app: &mut App) {
         .init_resource::<settings::Draft>()
         .init_resource::<plots::Plots>()
         .init_resource::<editor::Drafts>()
+        .add_systems(Update, learning::alarm)
         .add_systems(
             PreUpdate,
             keep_tab.after(EguiPreUpdateSet::ProcessInput).before(EguiPreUpdateSet::BeginPass),

@@ -1,4 +1,4 @@
-//! Plots: every curve in large, beside those of an earlier run, to be looked into and taken along.
+//! Plots: every curve in large, beside those of earlier runs, to be looked into and taken along.
 
 use std::path::{Path, PathBuf};
 
@@ -15,12 +15,15 @@ use super::widgets::{count, measure};
 use crate::agent::history::History;
 use crate::agent::live::{Change, LiveLearner};
 use crate::learner::checkpoint::replace_file;
-use crate::view::palette;
+use crate::view::palette::{self, Tone};
 use crate::view::record::Pictures;
 use crate::view::{Notice, Screen};
 
 /// Names of two pictures that are no curves.
 const HISTOGRAMS: [&str; 2] = ["replay/age", "replay/priority"];
+
+/// Earlier runs that are shown at once, each in a colour of its own.
+const COLOURS: [Tone; 5] = [palette::VIOLET, palette::SKY, palette::AMBER, palette::ROSE, palette::LIME];
 
 /// Runs of the same world that were kept, oldest first.
 #[derive(Resource, Debug, Clone, Default)]
@@ -34,7 +37,7 @@ pub(super) struct Plots {
     shown: &'static str,
     smooth: usize,
     folder: String,
-    earlier: Option<Earlier>,
+    earlier: Vec<Earlier>,
     problem: Option<String>,
 }
 
@@ -45,7 +48,7 @@ impl Default for Plots {
             shown: "rollout/episode_return",
             smooth: 20,
             folder: String::new(),
-            earlier: None,
+            earlier: Vec::new(),
             problem: None,
         }
     }
@@ -54,6 +57,7 @@ impl Default for Plots {
 /// Lines of another run's metrics.
 #[derive(Debug, Clone)]
 struct Earlier {
+    folder: PathBuf,
     name: String,
     lines: Vec<serde_json::Map<String, serde_json::Value>>,
 }
@@ -70,7 +74,7 @@ impl Earlier {
             return Err(wrong("it holds no measurements".into()));
         }
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { name, lines })
+        Ok(Self { folder: folder.to_owned(), name, lines })
     }
 
     /// The curve called `key`.
@@ -161,12 +165,12 @@ impl Desk<'_, '_> {
                     let scale = ui.ctx().pixels_per_point();
                     let part = [drawn.min.x, drawn.min.y, drawn.width(), drawn.height()];
                     let part = part.map(|length| (length * scale).round().max(0.0) as u32);
-                    self.notice.say(format!("saved {}", path.display()));
                     self.commands.spawn(Screenshot::primary_window()).observe(
                         move |captured: On<ScreenshotCaptured>, mut notice: ResMut<Notice>| {
-                            if let Err(problem) = save_part(&captured.image, part, &path) {
-                                notice.say(problem);
-                            }
+                            let said = save_part(&captured.image, part, &path);
+                            notice.say(
+                                said.map_or_else(|problem| problem, |()| format!("saved {}", path.display())),
+                            );
                         },
                     );
                 }
@@ -176,18 +180,24 @@ impl Desk<'_, '_> {
     }
 }
 
-/// Which run to compare with.
+/// Which runs to compare with.
 fn compare(ui: &mut Ui, plots: &mut Plots, earlier: Option<&EarlierRuns>) {
-    let name = plots.earlier.as_ref().map_or("compare with …", |earlier| earlier.name.as_str());
+    let text = match &plots.earlier[..] {
+        [] => "compare with …".to_owned(),
+        [one] => one.name.clone(),
+        several => format!("{} runs", several.len()),
+    };
     let mut chosen = None;
-    egui::ComboBox::from_id_salt("earlier").selected_text(name).width(150.0).show_ui(ui, |ui| {
-        if ui.selectable_label(plots.earlier.is_none(), "nothing").clicked() {
-            plots.earlier = None;
+    egui::ComboBox::from_id_salt("earlier").selected_text(text).width(150.0).show_ui(ui, |ui| {
+        if ui.selectable_label(plots.earlier.is_empty(), "nothing").clicked() {
+            plots.earlier.clear();
         }
         for folder in earlier.iter().flat_map(|earlier| earlier.0.iter().rev()) {
             let name = folder.file_name().unwrap_or_default().to_string_lossy();
-            if ui.selectable_label(false, name).clicked() {
-                chosen = Some(folder.clone());
+            let shown = plots.earlier.iter().any(|earlier| earlier.folder == *folder);
+            if ui.selectable_label(shown, name).clicked() {
+                plots.earlier.retain(|earlier| earlier.folder != *folder);
+                chosen = Some(folder.clone()).filter(|_| !shown);
             }
         }
     });
@@ -197,7 +207,13 @@ fn compare(ui: &mut Ui, plots: &mut Plots, earlier: Option<&EarlierRuns>) {
     }
     if let Some(folder) = chosen {
         match Earlier::load(&folder) {
-            Ok(earlier) => (plots.earlier, plots.problem) = (Some(earlier), None),
+            Ok(earlier) => {
+                plots.earlier.retain(|known| known.folder != earlier.folder);
+                plots.earlier.push(earlier);
+                let surplus = plots.earlier.len().saturating_sub(COLOURS.len());
+                plots.earlier.drain(..surplus);
+                plots.problem = None;
+            }
             Err(problem) => plots.problem = Some(problem),
         }
     }
@@ -225,9 +241,9 @@ fn curve(ui: &mut Ui, plots: &Plots, name: &str, history: &History, changes: &[C
                 let line = VLine::new(change.what.as_str(), change.env_steps as f64);
                 plot.vline(line.color(faded(palette::AMBER, 0.5)).width(1.0));
             }
-            if let Some(earlier) = &plots.earlier {
+            for (earlier, colour) in plots.earlier.iter().zip(COLOURS) {
                 let line = Line::new(earlier.name.clone(), PlotPoints::from(earlier.curve(name)));
-                plot.line(line.color(tone(palette::VIOLET)).width(1.6));
+                plot.line(line.color(tone(colour)).width(1.6));
             }
             if xs.len() > 1 {
                 let band = FilledArea::new("± one standard deviation", &xs, &low, &high);

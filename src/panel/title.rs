@@ -1,6 +1,7 @@
 //! Title: all worlds as cards. Whoever chooses one ends this app; what happens then is left to the caller.
 
 mod cards;
+mod kept;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -20,6 +21,7 @@ use crate::view::controls::{self, Controls};
 use crate::view::palette;
 use crate::view::preferences::Preferences;
 use crate::view::sound::{self, Cue, Heard};
+pub use kept::Kept;
 
 /// One world to choose.
 #[derive(Debug, Clone)]
@@ -34,8 +36,9 @@ pub struct Card {
     pub moving: &'static [u8],
     /// The last session that was kept, to go on with.
     pub session: Option<PathBuf>,
-    /// By level, or once for a world without: whether a trained agent comes with the arcade.
-    pub trained: Vec<bool>,
+    /// By level, or once for a world without: environment steps from which the trained agent that comes with the
+    /// arcade learned it; `None` where there is none.
+    pub trained: Vec<Option<u64>>,
 }
 
 /// What was chosen.
@@ -78,6 +81,7 @@ pub fn plugin(app: &mut App, cards: Vec<Card>, choice: Choice) {
         .insert_resource(choice)
         .add_systems(Startup, |mut commands: Commands| _ = commands.spawn((Camera2d, Msaa::Off)))
         .init_resource::<preferences::Open>()
+        .init_resource::<Kept>()
         .add_systems(
             Update,
             (
@@ -176,7 +180,7 @@ impl Cards {
     /// Whether a trained agent comes with the arcade for the level that is looked at.
     fn trained(&self, index: usize) -> bool {
         let level = self.levels.get(index).map_or(0, |level| level - 1);
-        self.cards.get(index).is_some_and(|card| card.trained.get(level).is_some_and(|there| *there))
+        self.cards.get(index).is_some_and(|card| card.trained.get(level).is_some_and(Option::is_some))
     }
 }
 
@@ -202,6 +206,7 @@ fn show(
     mut open: ResMut<preferences::Open>,
     mut bindings: ResMut<Bindings>,
     mut wanted: ResMut<Preferences>,
+    mut kept: ResMut<Kept>,
     mut exit: MessageWriter<AppExit>,
 ) -> Result {
     let context = contexts.ctx_mut()?;
@@ -227,6 +232,7 @@ fn show(
         egui::ScrollArea::vertical().auto_shrink(false).max_height(height).show(ui, |ui| {
             if open.shown {
                 preferences::show(ui, &mut open, &mut bindings, &mut wanted);
+                kept.bypass_change_detection().show(ui);
             } else {
                 begun = cards::grid(ui, &mut cards);
             }
@@ -260,6 +266,11 @@ fn show(
                 if ui.button("Preferences").clicked() {
                     open.shown = true;
                 }
+                if kept.bytes() > kept::MUCH {
+                    let text =
+                        format!("kept sessions take {}: see the preferences", kept::words(kept.bytes()));
+                    ui.label(RichText::new(text).small().color(tone(palette::AMBER)));
+                }
             });
         });
     });
@@ -281,7 +292,7 @@ mod tests {
             picture: &[],
             moving: &[],
             session: (name == "paddle-duel").then(|| PathBuf::from("kept")),
-            trained: vec![false, name == "lava-room"],
+            trained: vec![None, (name == "lava-room").then_some(40_000)],
         };
         let cards = vec![card("lava-room", 8), card("paddle-duel", 0), card("two-plates", 3)];
         let mut app = App::new();
@@ -341,6 +352,12 @@ mod tests {
         assert_eq!(chosen(&[KeyCode::KeyG]), None);
         let session = chosen(&[KeyCode::ArrowRight, KeyCode::KeyG]).unwrap().session;
         assert_eq!(session, Some(PathBuf::from("kept")));
+    }
+
+    #[test]
+    fn what_takes_longer_to_learn_is_harder() {
+        let names = [Some(5_000), Some(120_064), Some(600_000), None].map(|steps| cards::difficulty(steps).0);
+        assert_eq!(names, ["easy", "medium", "hard", "unsolved"]);
     }
 
     #[test]

@@ -113,9 +113,6 @@ fn close(mut exits: MessageReader<AppExit>, mut run: ResMut<LiveRun>, learner: R
     }
 }
 
-/// Sessions without `--out` that are kept, of each world.
-const KEPT_SESSIONS: usize = 8;
-
 /// Where sessions without `--out` are kept: `<user data>/entropy-arcade/sessions`. `None` where the system names no
 /// place for user data.
 fn data() -> Option<PathBuf> {
@@ -141,14 +138,11 @@ pub fn sessions(env: &str) -> Vec<PathBuf> {
     old
 }
 
-/// A new folder for a session without `--out`: `<env>-<seconds>` where sessions are kept. The oldest sessions of the
-/// same world go. `None` where the system names no place for user data.
+/// A new folder for a session without `--out`: `<env>-<seconds>` where sessions are kept. Old ones stay until somebody
+/// deletes them. `None` where the system names no place for user data.
 pub fn session_folder(env: &str) -> Option<PathBuf> {
     let kept = data()?;
     std::fs::create_dir_all(&kept).ok()?;
-    let old = sessions(env);
-    let surplus = old.len().saturating_sub(KEPT_SESSIONS - 1);
-    old.iter().take(surplus).for_each(|path| _ = std::fs::remove_dir_all(path));
     let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
     // Two windows opened within a second must not share a folder either.
     (0..10)

@@ -2,6 +2,7 @@
 //!
 //! What the phases mean to a particular world is left to its [`Environment`]; who acts, to `agent`.
 
+mod foresee;
 mod outside;
 
 use std::ops::Range;
@@ -21,6 +22,7 @@ use super::physics::{Context, ContextItem, PristineContext, Rest, SimPool};
 use super::{Bodies, Environment, Seats, SimSystems, SimTick, TickClock};
 use crate::mdp::{EnvironmentSpec, EpisodeEnd, Rng, Stream, rng};
 
+pub use foresee::{Choose, Foreseen, foresee};
 pub use outside::{EnvironmentHooks, Imagined, imagine, restore, snapshots};
 
 /// How many arenas run, and from which seed.

@@ -221,7 +221,7 @@ impl Outcome {
 /// A world: rules and bodies of one arena. Everything random comes from the generator of `reset`
 /// and `judge`; everything that outlives a tick is in `self` or in the bodies, so that arenas never
 /// share state and an episode can be played again from its start and its actions.
-pub trait Environment: Component<Mutability = Mutable> + Sized {
+pub trait Environment: Component<Mutability = Mutable> + Clone + Sized {
     /// What all arenas share and nobody changes: a level, a rule set.
     type Layout: Resource + Clone;
 
@@ -254,6 +254,12 @@ pub trait Environment: Component<Mutability = Mutable> + Sized {
     /// that tick, and has neither gravity nor joints. `false` is always right.
     fn unhindered(&self, _layout: &Self::Layout, _bodies: &Bodies) -> bool {
         false
+    }
+
+    /// Bodies whose way is worth foreseeing, by number, with the slot that moves each where one does; none in worlds
+    /// where nothing goes far.
+    fn leads(_layout: &Self::Layout) -> Vec<(usize, Option<usize>)> {
+        Vec::new()
     }
 
     /// Places at which a player may be thought to stand, for maps of what an agent makes of a world; none in most.

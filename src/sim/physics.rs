@@ -106,6 +106,16 @@ pub struct Context {
 }
 
 impl ContextItem<'_, '_> {
+    /// Which of its ticks need not be made in full, as it stands.
+    pub fn rest(&self) -> Rest {
+        *self.rest
+    }
+
+    /// Puts that back.
+    pub fn set_rest(&mut self, rest: Rest) {
+        *self.rest = rest;
+    }
+
     /// Steps this context and its `bodies` by `dt` seconds, unless they are at rest and may be left there. Where
     /// they are `unhindered`, nothing is to be searched or solved: `handles` go on as their velocities say.
     pub fn step(

@@ -58,6 +58,8 @@ pub enum Command {
     Values,
     /// Values painted on the map.
     Map,
+    /// Where bodies would go.
+    Ways,
     /// The map can be drawn on.
     Edit,
     /// One arena or many.
@@ -101,7 +103,7 @@ pub enum Command {
 }
 
 /// Every command whose key can be chosen: its name in files, what it does, and its key at first.
-pub const COMMANDS: [(Command, &str, &str, KeyCode); 29] = [
+pub const COMMANDS: [(Command, &str, &str, KeyCode); 30] = [
     (Command::LeftUp, "left_up", "left hand, up", KeyCode::KeyW),
     (Command::LeftLeft, "left_left", "left hand, left", KeyCode::KeyA),
     (Command::LeftDown, "left_down", "left hand, down", KeyCode::KeyS),
@@ -126,6 +128,7 @@ pub const COMMANDS: [(Command, &str, &str, KeyCode); 29] = [
     (Command::LookBack, "look_back", "look back", KeyCode::KeyL),
     (Command::Values, "values", "action values", KeyCode::KeyQ),
     (Command::Map, "map", "values on the map", KeyCode::KeyV),
+    (Command::Ways, "ways", "the way ahead", KeyCode::KeyG),
     (Command::Edit, "edit", "edit the map", KeyCode::KeyE),
     (Command::Zoom, "zoom", "one arena or many", KeyCode::KeyZ),
     (Command::Picture, "picture", "save a picture", KeyCode::F12),

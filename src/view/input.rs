@@ -204,6 +204,9 @@ fn steer_screen(
         if struck(Command::Values) {
             insight.values = !insight.values;
         }
+        if struck(Command::Ways) {
+            insight.ways = !insight.ways;
+        }
     }
     if struck(Command::Edit) {
         commands.queue(editor::toggle);

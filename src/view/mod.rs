@@ -16,6 +16,7 @@ mod drift;
 pub mod editor;
 mod effects;
 mod follow;
+mod foresight;
 pub mod input;
 pub mod keys;
 mod lander;
@@ -114,7 +115,7 @@ pub fn plugin(app: &mut App) {
             stage::plugin,
             follow::plugin,
             effects::plugin,
-            (rooms::plugin, landscape::plugin, editor::plugin, record::plugin),
+            (rooms::plugin, landscape::plugin, foresight::plugin, editor::plugin, record::plugin),
             court::plugin,
             paddle_duel::plugin,
             brick_breaker::plugin,

@@ -5,7 +5,7 @@ use bevy_egui::egui::{self, CornerRadius, RichText, Sense, Stroke, StrokeKind, U
 use super::{Card, Cards};
 use crate::mdp::EnvironmentSpec;
 use crate::panel::theme::{card, faded, tone};
-use crate::view::palette;
+use crate::view::palette::{self, Tone};
 
 /// Least width of a card in logical pixels; wider ones fill their row.
 const LEAST_WIDTH: f32 = 208.0;
@@ -42,7 +42,7 @@ pub(super) fn grid(ui: &mut Ui, cards: &mut Cards) -> Option<usize> {
 /// Draws one card; whether it was clicked.
 fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
     let Cards { cards: all, levels, pictures, lit, seek, film, .. } = cards;
-    let Card { spec, levels: count, .. } = &all[index];
+    let Card { spec, levels: count, trained, .. } = &all[index];
     let (rect, response) = ui.allocate_exact_size(vec2(width, SHAPE * width + TEXT), Sense::click());
     if response.hovered() && ui.input(|input| input.pointer.is_moving()) {
         *lit = index;
@@ -81,6 +81,9 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
     inner.horizontal(|ui| {
         ui.label(RichText::new(&spec.name).size(15.0).strong().color(tone(palette::INK)));
         ui.label(RichText::new(players(spec)).small().color(tone(palette::SKY)));
+        let steps = trained.get(levels[index] - 1).copied().flatten();
+        let (name, color, explanation) = difficulty(steps);
+        ui.label(RichText::new(name).small().color(tone(color))).on_hover_text(explanation);
     });
     if *count > 0 && bright {
         inner.horizontal(|ui| {
@@ -103,6 +106,29 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
         inner.add(egui::Label::new(summary).wrap());
     }
     response.clicked()
+}
+
+/// How hard a world is to learn, measured by the agent that comes with the arcade: in a word, a colour and a sentence.
+pub(super) fn difficulty(env_steps: Option<u64>) -> (&'static str, Tone, String) {
+    /// Up to these many environment steps.
+    const EASY: u64 = 65_000;
+    const MEDIUM: u64 = 450_000;
+    let Some(steps) = env_steps else {
+        return ("unsolved", palette::VIOLET, "No agent that has learned it comes with the arcade.".into());
+    };
+    let (name, color) = if steps <= EASY {
+        ("easy", palette::MINT)
+    } else if steps <= MEDIUM {
+        ("medium", palette::AMBER)
+    } else {
+        ("hard", palette::ROSE)
+    };
+    let steps = steps / 1000;
+    (
+        name,
+        color,
+        format!("The agent that comes with the arcade learned it from {steps} k environment steps."),
+    )
 }
 
 /// Who plays, in two words.

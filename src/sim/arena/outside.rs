@@ -3,7 +3,7 @@
 
 use bevy::prelude::*;
 
-use super::{Arena, ArenaParts, ArenaSnapshot, Spec, bodies, populate};
+use super::{Arena, ArenaParts, ArenaSnapshot, Choose, Foreseen, Spec, bodies, foresee, populate};
 use crate::mdp::{Action, ObservationBatch};
 use crate::sim::Environment;
 
@@ -69,11 +69,13 @@ pub struct EnvironmentHooks {
     pub restore: fn(&mut World, &[ArenaSnapshot]),
     /// See [`imagine`].
     pub imagine: fn(&mut World, usize, &mut Imagined),
+    /// See [`foresee`].
+    pub foresee: fn(&mut World, usize, &mut Choose) -> Foreseen,
 }
 
 impl EnvironmentHooks {
     /// Hooks of `E`.
     pub fn of<E: Environment>() -> Self {
-        Self { populate: populate::<E>, restore: restore::<E>, imagine: imagine::<E> }
+        Self { populate: populate::<E>, restore: restore::<E>, imagine: imagine::<E>, foresee: foresee::<E> }
     }
 }

@@ -16,7 +16,7 @@ const SPEED: f32 = 8.0;
 pub struct Balls(pub usize);
 
 /// One box, which has nothing to remember.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone)]
 pub struct BallBox;
 
 impl Environment for BallBox {

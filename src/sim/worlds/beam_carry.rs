@@ -164,6 +164,10 @@ impl Environment for BeamCarry {
         (hall, bodies)
     }
 
+    fn leads(_hall: &Hall) -> Vec<(usize, Option<usize>)> {
+        PLAYERS.into_iter().enumerate().map(|(slot, body)| (body, Some(slot))).collect()
+    }
+
     fn reset(&mut self, _hall: &Hall, bodies: &mut Bodies, rng: &mut Rng) {
         let gap_reach = HALL.y - GAP_HALF - 0.9;
         for (gap, wall) in WALLS.into_iter().enumerate() {

@@ -165,6 +165,10 @@ impl Environment for BrickBreaker {
         1
     }
 
+    fn leads(_rules: &Rules) -> Vec<(usize, Option<usize>)> {
+        vec![(BALL, None)]
+    }
+
     fn reset(&mut self, _rules: &Rules, bodies: &mut Bodies, rng: &mut Rng) {
         (self.standing, self.balls) = ([true; BRICKS], BALLS);
         self.serve(bodies, rng);

@@ -189,6 +189,10 @@ impl Environment for Lander {
         Vec2::Y * GRAVITY
     }
 
+    fn leads(_moon: &Moon) -> Vec<(usize, Option<usize>)> {
+        vec![(HULL, Some(0))]
+    }
+
     fn reset(&mut self, _moon: &Moon, bodies: &mut Bodies, rng: &mut Rng) {
         self.ground = ground(rng);
         self.jitter = jitter(rng);

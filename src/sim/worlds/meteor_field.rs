@@ -125,6 +125,10 @@ impl Environment for MeteorField {
         (field, bodies)
     }
 
+    fn leads(_space: &Space) -> Vec<(usize, Option<usize>)> {
+        vec![(SHIP, Some(0))]
+    }
+
     fn reset(&mut self, space: &Space, bodies: &mut Bodies, rng: &mut Rng) {
         (*self, _) = Self::build(space);
         for body in FIRST_ROCK..FIRST_SHOT + SHOTS {

@@ -150,6 +150,10 @@ impl Environment for PaddleDuel {
         1
     }
 
+    fn leads(_court: &Court) -> Vec<(usize, Option<usize>)> {
+        vec![(BALL, None)]
+    }
+
     fn reset(&mut self, _court: &Court, bodies: &mut Bodies, rng: &mut Rng) {
         self.scores = [0, 0];
         let towards = if rng.random_bool(0.5) { 1.0 } else { -1.0 };

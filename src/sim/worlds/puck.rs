@@ -180,6 +180,11 @@ impl Environment for Puck {
         (game, bodies)
     }
 
+    fn leads(sides: &Sides) -> Vec<(usize, Option<usize>)> {
+        let mallets = (0..Self::spec(sides).slots()).map(|slot| (FIRST_MALLET + slot, Some(slot)));
+        [(PUCK, None)].into_iter().chain(mallets).collect()
+    }
+
     fn reset(&mut self, _sides: &Sides, bodies: &mut Bodies, rng: &mut Rng) {
         self.scores = [0; 2];
         let towards = usize::from(rng.random_bool(0.5));

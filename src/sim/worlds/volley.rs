@@ -196,6 +196,10 @@ impl Environment for Volley {
         Vec2::NEG_Y * GRAVITY
     }
 
+    fn leads(_beach: &Beach) -> Vec<(usize, Option<usize>)> {
+        vec![(BALL, None), (BALL + 1, Some(0)), (BALL + 2, Some(1))]
+    }
+
     fn reset(&mut self, _beach: &Beach, bodies: &mut Bodies, rng: &mut Rng) {
         self.lives = [LIVES; 2];
         let receiver = usize::from(rng.random_bool(0.5));

@@ -78,6 +78,10 @@ impl Environment for Room {
         true
     }
 
+    fn leads(rooms: &Rooms) -> Vec<(usize, Option<usize>)> {
+        (0..rooms.players()).map(|slot| (slot, Some(slot))).collect()
+    }
+
     fn reset(&mut self, rooms: &Rooms, bodies: &mut Bodies, rng: &mut Rng) {
         if rooms.levels.len() > 1 {
             self.plan = rng.random_range(0..rooms.levels.len());

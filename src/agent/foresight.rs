@@ -1,0 +1,183 @@
+//! Foresight: where the watched players would go, and whatever they play with, if they went on as their policies think
+//! best. Worked out only while somebody looks, on a copy: play goes on as if nobody had.
+
+use std::time::{Duration, Instant};
+
+use bevy::prelude::*;
+
+use super::mind::Insight;
+use super::{Casting, Controller, FrozenPolicies, LearningPolicy};
+use crate::mdp::{Action, Decisions, ObservationBatch, Policy, PolicyState};
+use crate::sim::arena::{EnvironmentHooks, Foreseen, Spec};
+
+/// Seconds of play that are looked ahead.
+const AHEAD: f32 = 2.0;
+/// Time between two looks.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// Where the watched bodies would go. Empty until asked for by [`Insight::ways`].
+#[derive(Resource, Debug, Clone, Default)]
+pub struct Foresight {
+    /// What was last foreseen.
+    pub foreseen: Foreseen,
+    /// Counts looks, so that nothing is drawn twice.
+    pub version: u64,
+}
+
+/// Keeps the [`Foresight`] that is asked for.
+pub(super) fn plugin(app: &mut App) {
+    app.init_resource::<Foresight>().add_systems(Update, look);
+}
+
+fn look(world: &mut World, mut looked: Local<Option<Instant>>) {
+    let wanted = world.get_resource::<Insight>().is_some_and(|insight| insight.ways);
+    if !wanted {
+        if world.resource::<Foresight>().foreseen != Foreseen::default() {
+            show(world, Foreseen::default());
+        }
+        return;
+    }
+    let hooks = world.get_resource::<EnvironmentHooks>().map(|hooks| hooks.foresee);
+    let Some(foresee) = hooks.filter(|_| looked.is_none_or(|at| at.elapsed() >= EVERY)) else { return };
+    *looked = Some(Instant::now());
+    let spec = world.resource::<Spec>();
+    let step = spec.ticks_per_step as f32 * spec.tick_seconds;
+    let mut players = players(world);
+    let mut choose = |observations: &ObservationBatch, scripts: &[Action], actions: &mut [Action]| {
+        for (slot, action) in actions.iter_mut().enumerate() {
+            *action = players[slot].choose(observations, slot, scripts[slot]);
+        }
+    };
+    let foreseen = foresee(world, (AHEAD / step).ceil() as usize, &mut choose);
+    show(world, foreseen);
+}
+
+fn show(world: &mut World, foreseen: Foreseen) {
+    let mut foresight = world.resource_mut::<Foresight>();
+    foresight.foreseen = foreseen;
+    foresight.version += 1;
+}
+
+/// Somebody who is thought to go on.
+enum Player {
+    /// Asks a policy, with what it remembers on the way.
+    Policy(std::sync::Arc<dyn Policy>, Vec<PolicyState>),
+    Script,
+    /// Does what it did last.
+    Holds,
+}
+
+impl Player {
+    fn choose(&mut self, observations: &ObservationBatch, slot: usize, script: Action) -> Action {
+        match self {
+            Self::Policy(policy, states) => {
+                let (vector, grid) = observations.row(slot);
+                let mut own = ObservationBatch::default();
+                own.push(vector, grid);
+                let mut decisions = Decisions::default();
+                // Greedy choices draw nothing, so whose luck it is does not matter.
+                let mut rngs = [crate::mdp::rng(0, crate::mdp::Stream::Evaluation, 0)];
+                policy.act(&own, states, &mut rngs, true, &mut decisions);
+                decisions.actions.first().copied().unwrap_or(Action::Discrete(0))
+            }
+            Self::Script => script,
+            Self::Holds => Action::Discrete(0),
+        }
+    }
+}
+
+/// Who sits in the watched seats. For a person the learning policy answers.
+fn players(world: &World) -> Vec<Player> {
+    let learning = world.resource::<LearningPolicy>().0.load_full().policy.clone();
+    let frozen = world.resource::<FrozenPolicies>();
+    let watched = &world.resource::<Casting>().watched;
+    let asks = |policy: &std::sync::Arc<dyn Policy>| {
+        Player::Policy(policy.clone(), vec![PolicyState(vec![0.0; policy.state_len()])])
+    };
+    let player = |slot: usize| match watched.get(slot) {
+        Some(Controller::Learning | Controller::Human) | None => asks(&learning),
+        Some(Controller::Frozen(name)) => frozen.0.get(name).map_or(Player::Holds, asks),
+        Some(Controller::Scripted) => Player::Script,
+        Some(Controller::Random) => Player::Holds,
+    };
+    (0..world.resource::<Spec>().slots()).map(player).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::AgentPlugin;
+    use crate::learner::untrained;
+    use crate::mdp::Stream;
+    use crate::sim::worlds::{self, WorldChoice};
+    use crate::sim::{SimConfig, SimTick, arena};
+
+    fn app(name: &str) -> App {
+        let choice = WorldChoice::new(name, None).unwrap();
+        let spec = choice.spec();
+        let mut app = App::new();
+        app.add_plugins(crate::sim::plugin);
+        choice.add_to(&mut app, SimConfig { arenas: 1, seed: 3, stream: Stream::Environment });
+        let casting = Casting::all(vec![Controller::Scripted; spec.slots()]);
+        let policy = LearningPolicy(untrained(spec.action.len()));
+        app.add_plugins(AgentPlugin { spec, seed: 3, casting, policy });
+        app.init_resource::<Insight>().init_resource::<Foresight>().add_systems(Update, look);
+        app.finish();
+        app.cleanup();
+        app
+    }
+
+    /// Where the bodies of the first arena are, tick by tick.
+    fn play(app: &mut App, ticks: usize, foresees: bool) -> Vec<String> {
+        let mut told = Vec::new();
+        for _ in 0..ticks {
+            app.world_mut().run_schedule(SimTick);
+            if foresees {
+                let hooks = *app.world().resource::<EnvironmentHooks>();
+                let mut players = players(app.world());
+                let mut choose =
+                    |observations: &ObservationBatch, scripts: &[Action], actions: &mut [Action]| {
+                        for (slot, action) in actions.iter_mut().enumerate() {
+                            *action = players[slot].choose(observations, slot, scripts[slot]);
+                        }
+                    };
+                (hooks.foresee)(app.world_mut(), 12, &mut choose);
+            }
+            let world = app.world_mut();
+            let seats = world.query::<&crate::sim::Seats>().iter(world).next().unwrap().clone();
+            told.push(format!("{:?} {:?}", seats, arena::snapshots(world)));
+        }
+        told
+    }
+
+    #[test]
+    fn looking_ahead_changes_nothing() {
+        for name in worlds::names() {
+            let [without, with] = [false, true].map(|foresees| play(&mut app(name), 150, foresees));
+            let first = without.iter().zip(&with).position(|(a, b)| a != b);
+            assert_eq!(first, None, "{name}: another course from this tick on");
+        }
+    }
+
+    #[test]
+    fn what_is_foreseen_happens_where_nobody_changes_their_mind() {
+        // Scripts of paddle-duel draw nothing at random.
+        let mut app = app("paddle-duel");
+        play(&mut app, 40, false);
+        let hooks = *app.world().resource::<EnvironmentHooks>();
+        let mut script = |_: &ObservationBatch, scripts: &[Action], actions: &mut [Action]| {
+            actions.copy_from_slice(scripts);
+        };
+        let Foreseen { ways } = (hooks.foresee)(app.world_mut(), 10, &mut script);
+        let ticks = ways[0].1.len();
+        let ball = |app: &mut App| {
+            app.world_mut().resource_mut::<Insight>().ways = false;
+            let hooks = *app.world().resource::<EnvironmentHooks>();
+            let still = &mut |_: &ObservationBatch, _: &[Action], _: &mut [Action]| {};
+            (hooks.foresee)(app.world_mut(), 1, still).ways[0].1[0]
+        };
+        // The first tick that is foreseen now is the last but one of what was foreseen then.
+        play(&mut app, ticks - 1, false);
+        assert_eq!(ball(&mut app), ways[0].1[ticks - 1]);
+    }
+}

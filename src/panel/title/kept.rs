@@ -1,0 +1,158 @@
+//! Kept: the sessions of all worlds that are on disk, and a way to be rid of old ones. Nothing goes without being asked
+//! about.
+
+use std::path::{Path, PathBuf};
+
+use bevy::prelude::*;
+use bevy_egui::egui::{RichText, Ui};
+
+use crate::panel::theme::tone;
+use crate::panel::widgets::{row, section};
+use crate::view::palette;
+
+/// Bytes from which on the title screen says how much is kept.
+pub(super) const MUCH: u64 = 2 << 30;
+
+/// All sessions that are kept.
+#[derive(Resource, Debug, Clone, Default)]
+pub struct Kept {
+    worlds: Vec<OfWorld>,
+    /// The world whose old sessions somebody was asked about.
+    asked: Option<usize>,
+    problem: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct OfWorld {
+    name: String,
+    /// Folders with their bytes, oldest first.
+    sessions: Vec<(PathBuf, u64)>,
+}
+
+impl OfWorld {
+    /// Bytes of its first `count` sessions.
+    fn bytes(&self, count: usize) -> u64 {
+        self.sessions.iter().take(count).map(|(_, bytes)| bytes).sum()
+    }
+}
+
+impl Kept {
+    /// Of worlds by their names, folders oldest first.
+    pub fn new(worlds: impl IntoIterator<Item = (String, Vec<PathBuf>)>) -> Self {
+        let measured = |path: PathBuf| {
+            let bytes = size(&path);
+            (path, bytes)
+        };
+        let world = |(name, folders): (String, Vec<PathBuf>)| OfWorld {
+            name,
+            sessions: folders.into_iter().map(measured).collect(),
+        };
+        let there = worlds.into_iter().map(world).filter(|world| !world.sessions.is_empty());
+        Self { worlds: there.collect(), ..Self::default() }
+    }
+
+    /// Bytes of all of them.
+    pub(super) fn bytes(&self) -> u64 {
+        self.worlds.iter().map(|world| world.bytes(usize::MAX)).sum()
+    }
+
+    /// Deletes all sessions of world number `index` but the last.
+    fn delete_old(&mut self, index: usize) {
+        let Some(world) = self.worlds.get_mut(index) else { return };
+        while world.sessions.len() > 1 {
+            let path = &world.sessions[0].0;
+            if let Err(error) = std::fs::remove_dir_all(path) {
+                self.problem = Some(format!("{}: {error}; delete it by hand", path.display()));
+                return;
+            }
+            world.sessions.remove(0);
+        }
+        self.problem = None;
+    }
+
+    /// The section of the preferences.
+    pub(super) fn show(&mut self, ui: &mut Ui) {
+        if self.worlds.is_empty() {
+            return;
+        }
+        let mut deleted = None;
+        section(ui, "Kept sessions", |ui| {
+            let all =
+                format!("{} in all. `G` on a world's card goes on with its last one.", words(self.bytes()));
+            ui.label(RichText::new(all).small().color(tone(palette::MUTED)));
+            for (index, world) in self.worlds.iter().enumerate() {
+                let count = world.sessions.len();
+                row(ui, &world.name, "Sessions of this world, and the room they take.", |ui| {
+                    let old = count - 1;
+                    if self.asked == Some(index) {
+                        if ui.button("Keep them").clicked() {
+                            self.asked = None;
+                        }
+                        let text = format!("Delete {old}, {}, for good", words(world.bytes(old)));
+                        if ui.button(RichText::new(text).color(tone(palette::ROSE))).clicked() {
+                            deleted = Some(index);
+                        }
+                    } else if old > 0 && ui.button("Delete all but the last …").clicked() {
+                        self.asked = Some(index);
+                    }
+                    let sessions = if count == 1 { "session" } else { "sessions" };
+                    let text = format!("{count} {sessions}, {}", words(world.bytes(count)));
+                    ui.label(RichText::new(text).small().color(tone(palette::INK)));
+                });
+            }
+            if let Some(problem) = &self.problem {
+                ui.label(RichText::new(problem).small().color(tone(palette::ROSE)));
+            }
+        });
+        if let Some(index) = deleted {
+            self.asked = None;
+            self.delete_old(index);
+        }
+    }
+}
+
+/// Bytes of all files below `folder`.
+fn size(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let of = |entry: std::fs::DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => size(&entry.path()),
+        Ok(kind) if kind.is_file() => entry.metadata().map_or(0, |file| file.len()),
+        _ => 0,
+    };
+    entries.map(of).sum()
+}
+
+/// `1.2 GB`, `34 MB`, `5 kB`.
+pub(super) fn words(bytes: u64) -> String {
+    match bytes as f64 {
+        bytes if bytes >= 1e9 => format!("{:.1} GB", bytes / 1e9),
+        bytes if bytes >= 1e6 => format!("{:.0} MB", bytes / 1e6),
+        bytes => format!("{:.0} kB", (bytes / 1e3).ceil()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_but_the_last_go_and_what_cannot_go_is_said() {
+        let place = tempfile::tempdir().unwrap();
+        let folders: Vec<PathBuf> =
+            (1..=3).map(|number| place.path().join(format!("tag-{number}"))).collect();
+        for folder in &folders {
+            std::fs::create_dir_all(folder.join("checkpoint")).unwrap();
+            std::fs::write(folder.join("checkpoint/weights"), [0; 1500]).unwrap();
+        }
+        let mut kept = Kept::new([("tag".into(), folders.clone()), ("puck".into(), vec![])]);
+        assert_eq!((kept.worlds.len(), kept.bytes(), words(kept.bytes()).as_str()), (1, 4500, "5 kB"));
+        kept.delete_old(0);
+        assert_eq!(folders.iter().map(|folder| folder.exists()).collect::<Vec<_>>(), [false, false, true]);
+        assert!(kept.problem.is_none() && kept.bytes() == 1500);
+        kept.worlds[0].sessions.insert(0, (folders[0].clone(), 0));
+        kept.delete_old(0);
+        let problem = kept.problem.unwrap();
+        assert!(problem.contains("tag-1: ") && problem.lines().count() == 1, "{problem}");
+        assert_eq!([words(2_340_000_000), words(34_000_000)], ["2.3 GB", "34 MB"]);
+    }
+}
