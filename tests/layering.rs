@@ -23,12 +23,13 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
 }
 
 /// Crates that belong to some modules only.
-const OWNED: [(&str, &[&str]); 5] = [
+const OWNED: [(&str, &[&str]); 6] = [
     ("bevy", &["sim", "agent", "view", "panel", "run", "app"]),
     ("bevy_rapier2d", &["sim"]),
     ("burn", &["sac", "learner"]),
     ("bevy_egui", &["panel"]),
     ("egui_plot", &["panel"]),
+    ("bevy_enhanced_input", &["view"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -1,6 +1,6 @@
 //! Gallery: the trained agents that come with the arcade, one for each world and level that has one.
 
-use crate::learner::trained::{EXTENSION, TrainedAgent};
+use crate::learner::trained::{EXTENSION, TrainedAgent, TrainingRecord};
 use crate::mdp::EnvironmentSpec;
 
 /// Names and bytes of all files.
@@ -41,15 +41,14 @@ pub fn all() -> impl Iterator<Item = TrainedAgent> {
     FILES.iter().filter_map(|(name, bytes)| TrainedAgent::read(name, bytes).ok())
 }
 
-/// Environment steps that the one for `world`, on its level number `level` where it has levels, learned from; `None`
-/// where there is none.
-pub fn learned_from(world: &str, level: Option<usize>) -> Option<u64> {
+/// How the one for `world`, on its level number `level` where it has levels, came to be; `None` where there is none.
+pub fn record(world: &str, level: Option<usize>) -> Option<TrainingRecord> {
     let name = match level {
         Some(level) => format!("{world}-{level}.{EXTENSION}"),
         None => format!("{world}.{EXTENSION}"),
     };
     let (name, bytes) = FILES.iter().find(|(known, _)| *known == name)?;
-    TrainedAgent::read(name, bytes).ok().map(|agent| agent.record.env_steps)
+    TrainedAgent::read(name, bytes).ok().map(|agent| agent.record)
 }
 
 /// The one that plays `spec`, trained on `level` if there is one of that level; worlds begin on their first.

@@ -43,8 +43,8 @@ pub fn title_app(choice: title::Choice) -> Result<App, Box<dyn std::error::Error
         let (picture, moving) = (crate::view::pictures::of(name), crate::view::pictures::moving(name));
         let levels = crate::sim::level::shipped_levels(name);
         let trained = match levels {
-            0 => vec![gallery::learned_from(name, None)],
-            levels => (1..=levels).map(|level| gallery::learned_from(name, Some(level))).collect(),
+            0 => vec![gallery::record(name, None)],
+            levels => (1..=levels).map(|level| gallery::record(name, Some(level))).collect(),
         };
         Ok(title::Card {
             spec: WorldChoice::new(name, None)?.spec(),

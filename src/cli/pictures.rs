@@ -40,7 +40,7 @@ pub(super) fn take_thumbnails() -> Result<(), Failure> {
     for world in names() {
         let level = LEVELS.iter().find(|(known, _)| *known == world).map(|(_, level)| *level);
         let level = level.or((shipped_levels(world) > 0).then_some(1));
-        if gallery::learned_from(world, level).is_none() {
+        if gallery::record(world, level).is_none() {
             continue;
         }
         let level = level.map_or(String::new(), |level| format!("--level {level}"));

@@ -4,7 +4,7 @@ use bevy_egui::egui::{self, RichText, Ui};
 
 use super::curves;
 use super::theme::tone;
-use super::widgets::{bar, number, row, section};
+use super::widgets::{bar, check, number, row, section};
 use crate::agent::mind::{Expectation, Insight, Layer, Mind};
 use crate::agent::{Casting, Thought, Thoughts};
 use crate::mdp::EnvironmentSpec;
@@ -26,7 +26,7 @@ pub(super) fn show(
     section(ui, "What the agent thinks", |ui| {
         if let Some(insight) = insight {
             ui.horizontal(|ui| {
-                ui.checkbox(&mut insight.values, "values").on_hover_text(
+                check(ui, &mut insight.values, "values").on_hover_text(
                     "Adds what both critics expect of every action, and what then came of it. Key: Q",
                 );
                 let chosen = insight.map.map_or("no map", Layer::name);
@@ -49,11 +49,11 @@ pub(super) fn show(
                     "Paints every place it might stand at, brighter is more, draws what it would do there as arrows, \
                      and dots its way from where it is on. Where there are cells. Key: V",
                 );
-                ui.checkbox(&mut insight.ways, "ways").on_hover_text(
+                check(ui, &mut insight.ways, "ways").on_hover_text(
                     "Draws where players and balls would go in the next two seconds if everybody went on as they think \
                      best. Key: G",
                 );
-                ui.checkbox(&mut insight.sight, "sight").on_hover_text(
+                check(ui, &mut insight.sight, "sight").on_hover_text(
                     "Adds what the agent sees, number by number and plane by plane, and how much each part of it \
                      matters to what it does now.",
                 );

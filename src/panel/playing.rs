@@ -7,7 +7,7 @@ use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
 
 use super::theme::tone;
-use super::widgets::{figure, row, section};
+use super::widgets::{check, figure, row, section};
 use super::{mind, sight};
 use crate::agent::hints::{HINT_RANGE, Hints};
 use crate::agent::lookback::{self, LookBack, Past};
@@ -236,7 +236,7 @@ fn steer(ui: &mut Ui, pace: &mut ResMut<Pace>) {
         }
         let mut unlimited = pace.unlimited;
         let explanation = "As fast as the frame's budget allows, whatever the speed says. Key: M";
-        if ui.checkbox(&mut unlimited, "max").on_hover_text(explanation).changed() {
+        if check(ui, &mut unlimited, "max").on_hover_text(explanation).changed() {
             pace.unlimited = unlimited;
         }
     });

@@ -4,7 +4,7 @@ use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
 
 use super::theme::tone;
-use super::widgets::{row, section};
+use super::widgets::{check, row, section};
 use crate::learner::checkpoint::replace_file;
 use crate::view::bindings::{Bindings, COMMANDS, Command};
 use crate::view::controls::{self, Controls};
@@ -79,11 +79,11 @@ pub(super) fn show(
         let explanation =
             "Colours that are told apart whatever colours one sees. Worlds are painted so from the next on.";
         row(ui, "colours for everybody", explanation, |ui| {
-            ui.checkbox(&mut wanted.colour_blind, "").on_hover_text(explanation);
+            check(ui, &mut wanted.colour_blind, "").on_hover_text(explanation);
         });
         let explanation = "Nothing pulses, flies about or grows that need not.";
         row(ui, "less motion", explanation, |ui| {
-            ui.checkbox(&mut wanted.reduced_motion, "").on_hover_text(explanation);
+            check(ui, &mut wanted.reduced_motion, "").on_hover_text(explanation);
         });
         let explanation = "Size of everything, as a multiple of the system's.";
         row(ui, "size", explanation, |ui| {

@@ -15,6 +15,7 @@ use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass, EguiTextureHan
 use super::film::Film;
 use super::preferences;
 use super::theme::{self, tone};
+use crate::learner::trained::TrainingRecord;
 use crate::mdp::EnvironmentSpec;
 use crate::view::bindings::{Bindings, Command};
 use crate::view::controls::{self, Controls};
@@ -36,9 +37,9 @@ pub struct Card {
     pub moving: &'static [u8],
     /// The last session that was kept, to go on with.
     pub session: Option<PathBuf>,
-    /// By level, or once for a world without: environment steps from which the trained agent that comes with the
-    /// arcade learned it; `None` where there is none.
-    pub trained: Vec<Option<u64>>,
+    /// By level, or once for a world without: how the trained agent that comes with the arcade came to be; `None` where
+    /// there is none.
+    pub trained: Vec<Option<TrainingRecord>>,
 }
 
 /// What was chosen.
@@ -285,6 +286,19 @@ mod tests {
     use super::*;
     use crate::sim::worlds::WorldChoice;
 
+    fn record(env_steps: u64) -> TrainingRecord {
+        TrainingRecord {
+            level: None,
+            seed: 1,
+            env_steps,
+            gradient_steps: 7,
+            seconds: 61.0,
+            episodes: 100,
+            mean_return: 0.5,
+            success: 0.98,
+        }
+    }
+
     fn app() -> App {
         let card = |name: &str, levels| Card {
             spec: WorldChoice::new(name, None).unwrap().spec(),
@@ -292,7 +306,7 @@ mod tests {
             picture: &[],
             moving: &[],
             session: (name == "paddle-duel").then(|| PathBuf::from("kept")),
-            trained: vec![None, (name == "lava-room").then_some(40_000)],
+            trained: vec![None, (name == "lava-room").then(|| record(40_000))],
         };
         let cards = vec![card("lava-room", 8), card("paddle-duel", 0), card("two-plates", 3)];
         let mut app = App::new();
@@ -356,8 +370,10 @@ mod tests {
 
     #[test]
     fn what_takes_longer_to_learn_is_harder() {
-        let names = [Some(5_000), Some(120_064), Some(600_000), None].map(|steps| cards::difficulty(steps).0);
-        assert_eq!(names, ["easy", "medium", "hard", "unsolved"]);
+        let names = [5_000, 120_064, 600_000].map(|steps| cards::difficulty(Some(&record(steps))).0);
+        assert_eq!((names, cards::difficulty(None).0), (["easy", "medium", "hard"], "unsolved"));
+        let told = cards::difficulty(Some(&record(120_064))).2;
+        assert!(told.contains("120 k environment steps in 61 s") && told.contains("98 %"), "{told}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use bevy_egui::egui::{self, Ui};
 
-use super::widgets::row;
+use super::widgets::{check, row};
 use crate::learner::LearnerConfig;
 use crate::sac::{SacConfig, Temperature};
 
@@ -62,7 +62,7 @@ pub(super) fn sliders(ui: &mut Ui, config: &mut LearnerConfig, temperature: Opti
         "On: the temperature is learned so that entropy meets its target. Off: it stays as it is.";
     row(ui, "temperature auto", explanation, |ui| {
         let mut learned = sac.temperature != Temperature::Fixed;
-        let response = ui.checkbox(&mut learned, "").on_hover_text(explanation);
+        let response = check(ui, &mut learned, "").on_hover_text(explanation);
         if response.changed() {
             sac.temperature = if learned { SacConfig::default().temperature } else { Temperature::Fixed };
             if !learned {
@@ -99,7 +99,7 @@ pub(super) fn sliders(ui: &mut Ui, config: &mut LearnerConfig, temperature: Opti
             ui.spacing_mut().slider_width = 74.0;
             let slider = egui::Slider::new(&mut share, 0.0..=1.0).fixed_decimals(2);
             let slid = ui.add_enabled(on, slider).on_hover_text(explanation);
-            let ticked = ui.checkbox(&mut on, "").on_hover_text(explanation);
+            let ticked = check(ui, &mut on, "").on_hover_text(explanation);
             if slid.changed() || ticked.changed() {
                 config.human_share = on.then_some(share);
             }

@@ -116,6 +116,21 @@ pub fn toggle(ui: &mut Ui, on: bool, [when_on, when_off]: [&str; 2], explanation
     ui.add_sized(vec2(ui.available_width(), 32.0), button).on_hover_text(explanation).clicked()
 }
 
+/// A box to tick, seen whether or not it is.
+pub fn check(ui: &mut Ui, on: &mut bool, text: &str) -> Response {
+    ui.scope(|ui| {
+        let states = &mut ui.visuals_mut().widgets;
+        for state in [&mut states.inactive, &mut states.hovered, &mut states.active] {
+            (state.corner_radius, state.bg_stroke) =
+                (CornerRadius::same(4), egui::Stroke::new(1.0, tone(palette::MUTED)));
+            state.fg_stroke = egui::Stroke::new(2.0, tone(palette::MINT));
+        }
+        // Ink of its text, which the state's foreground would colour as well.
+        ui.checkbox(on, RichText::new(text).color(tone(palette::INK)))
+    })
+    .inner
+}
+
 /// A count in few characters: `950`, `12.3k`, `4.56M`.
 pub fn count(value: f64) -> String {
     match value.abs() {

@@ -3,6 +3,7 @@
 use bevy_egui::egui::{self, CornerRadius, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
 
 use super::{Card, Cards};
+use crate::learner::trained::TrainingRecord;
 use crate::mdp::EnvironmentSpec;
 use crate::panel::theme::{card, faded, tone};
 use crate::view::palette::{self, Tone};
@@ -81,8 +82,8 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
     inner.horizontal(|ui| {
         ui.label(RichText::new(&spec.name).size(15.0).strong().color(tone(palette::INK)));
         ui.label(RichText::new(players(spec)).small().color(tone(palette::SKY)));
-        let steps = trained.get(levels[index] - 1).copied().flatten();
-        let (name, color, explanation) = difficulty(steps);
+        let record = trained.get(levels[index] - 1).and_then(Option::as_ref);
+        let (name, color, explanation) = difficulty(record);
         ui.label(RichText::new(name).small().color(tone(color))).on_hover_text(explanation);
     });
     if *count > 0 && bright {
@@ -109,13 +110,14 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
 }
 
 /// How hard a world is to learn, measured by the agent that comes with the arcade: in a word, a colour and a sentence.
-pub(super) fn difficulty(env_steps: Option<u64>) -> (&'static str, Tone, String) {
+pub(super) fn difficulty(record: Option<&TrainingRecord>) -> (&'static str, Tone, String) {
     /// Up to these many environment steps.
     const EASY: u64 = 65_000;
     const MEDIUM: u64 = 450_000;
-    let Some(steps) = env_steps else {
+    let Some(record) = record else {
         return ("unsolved", palette::VIOLET, "No agent that has learned it comes with the arcade.".into());
     };
+    let steps = record.env_steps;
     let (name, color) = if steps <= EASY {
         ("easy", palette::MINT)
     } else if steps <= MEDIUM {
@@ -123,12 +125,14 @@ pub(super) fn difficulty(env_steps: Option<u64>) -> (&'static str, Tone, String)
     } else {
         ("hard", palette::ROSE)
     };
-    let steps = steps / 1000;
-    (
-        name,
-        color,
-        format!("The agent that comes with the arcade learned it from {steps} k environment steps."),
-    )
+    let TrainingRecord { episodes, mean_return, success, seconds, seed, .. } = record;
+    let told = format!(
+        "The agent that comes with the arcade learned this from {} k environment steps in {seconds:.0} s with seed {seed}. \
+         In {episodes} greedy episodes its mean return is {mean_return:.2}, and it succeeds in {:.0} %.",
+        steps / 1000,
+        success * 100.0
+    );
+    (name, color, told)
 }
 
 /// Who plays, in two words.
