@@ -219,10 +219,10 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
         return app::screenshot(config, &world, out, args.resume.clone(), player, request);
     }
     if !args.no_render {
-        let env = config.env.clone();
+        let (env, level) = (config.env.clone(), config.level.clone());
         return match app::arcade(config, &world, out, args.resume.clone(), player)? {
             Left::Closed => Ok(()),
-            Left::Home => title::open_again(),
+            Left::Home => title::open_again(&env, level.as_deref()),
             Left::Level(path) => title::play_level(&env, &path),
         };
     }

@@ -114,14 +114,14 @@ fn keys_turn_the_title_screen_and_the_map_of_values() {
 fn a_level_is_drawn_with_the_mouse_played_and_saved() {
     let Some(display) = display(4919) else { return };
     let home = tempfile::tempdir().unwrap();
-    let arguments = ["--env", "lava-room", "--arenas", "1", "--after", "9", "--press"];
-    // The wall brush is the first; the cell lies in the middle of the room, the button in the panel.
-    let strokes = "Space@0.2,E@3,308:400@4,988:374@6";
+    let arguments = ["--env", "lava-room", "--arenas", "1", "--after", "11", "--press"];
+    // A wall, the first brush; then a cell above it that costs 0.1, by the panel's "Paint"; then "Save".
+    let strokes = "Space@0.2,E@3,308:400@4,1228:295@5,308:300@6,988:391@8";
     shoot_in(&display, "editor", &[&arguments[..], &[strokes]].concat(), home.path());
     let path = home.path().join("my-lava-room.ron");
     let saved = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     // The fourth row of level 1 is `#a..~...#`.
-    assert!(saved.contains("\"#a#.~...#\""), "{saved}");
+    assert!(saved.contains("\"#a#.~...#\"") && saved.contains("(2, 2, -0.1)"), "{saved}");
     let check = Command::new(program()).args(["levels", "check"]).arg(&path).output().unwrap();
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
 }

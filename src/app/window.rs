@@ -18,13 +18,19 @@ use crate::sim::{self, SimConfig};
 use crate::view::preferences::{self, Preferences};
 use crate::view::screenshot::ScreenshotRequest;
 
-/// Opens the title screen; what was chosen there, if anything was.
+/// Opens the title screen; what was chosen there, if anything was. Whoever comes `from` a world, and a level of it, finds
+/// that card lit.
 ///
 /// # Errors
 /// One line when nothing can be drawn on.
-pub fn title() -> Result<Option<title::Chosen>, Box<dyn std::error::Error>> {
+pub fn title(
+    from: Option<(String, Option<usize>)>,
+) -> Result<Option<title::Chosen>, Box<dyn std::error::Error>> {
     let choice = title::Choice::default();
     let mut app = title_app(choice.clone())?;
+    if let Some((world, level)) = from {
+        title::light(&mut app, &world, level);
+    }
     match app.run() {
         AppExit::Success => Ok(choice.0.lock().map_or(None, |mut chosen| chosen.take())),
         AppExit::Error(code) => Err(format!("the window closed with code {code}").into()),

@@ -8,13 +8,20 @@ use super::Failure;
 /// How many arguments the title screen was opened with: what comes after them it has chosen.
 const GIVEN: &str = "ENTROPY_ARCADE_ARGUMENTS";
 
+/// The world that somebody comes back from, and its level where it has a number: the card to light.
+const FROM: &str = "ENTROPY_ARCADE_FROM";
+
 /// Shows the title screen and becomes the world that is chosen there.
 #[cfg(feature = "arcade")]
 pub(super) fn visit() -> Result<(), Failure> {
-    let Some(chosen) = crate::app::title()? else { return Ok(()) };
+    let from = std::env::var(FROM).ok().map(|from| match from.split_once(':') {
+        Some((world, level)) => (world.to_owned(), level.parse().ok()),
+        None => (from, None),
+    });
+    let Some(chosen) = crate::app::title(from)? else { return Ok(()) };
     let given: Vec<_> = std::env::args_os().skip(1).collect();
     let mut command = Command::new(std::env::current_exe()?);
-    command.env(GIVEN, given.len().to_string()).args(given);
+    command.env_remove(FROM).env(GIVEN, given.len().to_string()).args(given);
     if let Some(session) = chosen.session {
         command.arg("--resume").arg(session);
     } else {
@@ -29,11 +36,15 @@ pub(super) fn visit() -> Result<(), Failure> {
     become_it(command)
 }
 
-/// Goes back to the title screen, with the arguments it had.
-pub(super) fn open_again() -> Result<(), Failure> {
+/// Goes back to the title screen, with the arguments it had, from the world `env` on `level`.
+pub(super) fn open_again(env: &str, level: Option<&std::path::Path>) -> Result<(), Failure> {
+    let level = level.map_or(String::new(), |level| format!(":{}", level.display()));
     let count = std::env::var(GIVEN).ok().and_then(|count| count.parse().ok()).unwrap_or(0);
     let mut command = Command::new(std::env::current_exe()?);
-    command.env_remove(GIVEN).args(std::env::args_os().skip(1).take(count));
+    command
+        .env_remove(GIVEN)
+        .env(FROM, format!("{env}{level}"))
+        .args(std::env::args_os().skip(1).take(count));
     become_it(command)
 }
 

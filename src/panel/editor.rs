@@ -52,7 +52,7 @@ impl Editing<'_, '_> {
                                it and paint; the right button clears. The agent meets it at once, and so does the map.";
             row(ui, "cells pay", explanation, |ui| {
                 let lit = editor.brush == editor::REWARD;
-                if ui.selectable_label(lit, "Paint").on_hover_text(explanation).clicked() {
+                if ui.add(egui::Button::new("Paint").selected(lit)).on_hover_text(explanation).clicked() {
                     editor.brush = editor::REWARD;
                 }
                 let mut reward = editor.reward;

@@ -25,7 +25,9 @@ pub(super) fn show(
     }
     section(ui, "What the agent thinks", |ui| {
         if let Some(insight) = insight {
-            ui.horizontal(|ui| {
+            // As high as its highest part, so that all stand on one level.
+            let size = egui::vec2(ui.available_width(), 24.0);
+            ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Center), |ui| {
                 check(ui, &mut insight.values, "values").on_hover_text(
                     "Adds what both critics expect of every action, and what then came of it. Key: Q",
                 );

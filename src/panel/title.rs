@@ -96,6 +96,16 @@ pub fn plugin(app: &mut App, cards: Vec<Card>, choice: Choice) {
         .add_systems(EguiPrimaryContextPass, (theme::apply, hang_pictures, show).chain());
 }
 
+/// Lights the card of `world`, turned to `level`, where there are such.
+pub fn light(app: &mut App, world: &str, level: Option<usize>) {
+    let mut cards = app.world_mut().resource_mut::<Cards>();
+    let Some(lit) = cards.cards.iter().position(|card| card.spec.name == world) else { return };
+    (cards.lit, cards.seek) = (lit, true);
+    if let Some(level) = level.filter(|level| (1..=cards.cards[lit].levels).contains(level)) {
+        cards.levels[lit] = level;
+    }
+}
+
 fn hang_pictures(
     mut contexts: EguiContexts,
     mut images: ResMut<Assets<Image>>,
@@ -374,6 +384,19 @@ mod tests {
         assert_eq!((names, cards::difficulty(None).0), (["easy", "medium", "hard"], "unsolved"));
         let told = cards::difficulty(Some(&record(120_064))).2;
         assert!(told.contains("120 k environment steps in 61 s") && told.contains("98 %"), "{told}");
+    }
+
+    #[test]
+    fn whoever_comes_back_finds_the_world_lit() {
+        let mut app = app();
+        let mut lit = |world: &str, level| {
+            light(&mut app, world, level);
+            let cards = app.world().resource::<Cards>();
+            (cards.lit, cards.levels.clone())
+        };
+        assert_eq!(lit("two-plates", Some(3)), (2, vec![1, 1, 3]));
+        assert_eq!(lit("lava-room", Some(99)), (0, vec![1, 1, 3]));
+        assert_eq!(lit("nowhere", None), (0, vec![1, 1, 3]));
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub fn row(ui: &mut Ui, name: &str, explanation: &str, content: impl FnOnce(&mut
     ui.horizontal(|ui| {
         ui.label(RichText::new(name).color(tone(palette::INK.mix(palette::MUTED, 0.45))))
             .on_hover_text(explanation);
+        // As high as the line, so that boxes and words stand on one level.
+        ui.spacing_mut().button_padding.y = 1.0;
         ui.with_layout(Layout::right_to_left(Align::Center), content);
     });
 }

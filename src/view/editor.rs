@@ -129,6 +129,8 @@ fn point(
         let point = (at - size / 2.0) * Vec2::new(1.0, -1.0) - place.translation.truncate();
         cell(editor.draft.size(), point / place.scale.x)
     });
+    // Frames can be longer than the way from cell to cell.
+    let passed = editor.pointed.zip(pointed).map_or_else(Vec::new, |(from, to)| between(from, to));
     if editor.pointed != pointed {
         editor.pointed = pointed;
     }
@@ -144,7 +146,8 @@ fn point(
         }
     }
     let Some(stroke) = editor.stroke else { return };
-    if let Some(place) = pointed {
+    let begins = controls.struck(Command::Draw) || controls.struck(Command::Erase);
+    for place in passed.into_iter().filter(|_| !begins).chain(pointed) {
         match stroke {
             Stroke::Paint(symbol) => editor.draft.paint(place, symbol),
             Stroke::Pay(reward) => editor.draft.pay(place, reward),
@@ -154,6 +157,17 @@ fn point(
         editor.stroke = None;
         commands.queue(play);
     }
+}
+
+/// The cells on the straight way between two.
+fn between(from: Place, to: Place) -> Vec<Place> {
+    let [a, b] = [from, to].map(|(column, row)| Vec2::new(column as f32, row as f32));
+    let steps = (b - a).abs().max_element() as usize;
+    let cell = |step: usize| {
+        let at = a.lerp(b, step as f32 / steps as f32).round();
+        (at.x as usize, at.y as usize)
+    };
+    (1..steps).map(cell).collect()
 }
 
 /// Takes back, makes again, and chooses brushes by their numbers.
@@ -268,6 +282,13 @@ mod tests {
         }
         assert_eq!(cell(size, Vec2::new(-0.51 * level.width as f32, 0.0)), None);
         assert_eq!(cell(size, Vec2::new(0.0, 0.51 * level.height as f32)), None);
+    }
+
+    #[test]
+    fn a_fast_stroke_leaves_no_gaps() {
+        assert_eq!(between((1, 1), (1, 2)), []);
+        assert_eq!(between((1, 1), (4, 1)), [(2, 1), (3, 1)]);
+        assert_eq!(between((5, 4), (1, 2)), [(4, 4), (3, 3), (2, 3)]);
     }
 
     /// An arcade's simulation with a window of 900 × 700 and the first level of lava-room on its stage.
