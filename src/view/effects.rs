@@ -2,9 +2,12 @@
 
 use std::f32::consts::TAU;
 
+use bevy::asset::{AssetPath, embedded_asset, embedded_path};
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
-use bevy::sprite_render::AlphaMode2d;
+use bevy::render::render_resource::AsBindGroup;
+use bevy::shader::ShaderRef;
+use bevy::sprite_render::{AlphaMode2d, Material2d, Material2dPlugin};
 
 use super::ViewSystems;
 use super::paint::Paint;
@@ -15,18 +18,37 @@ use super::stage::Detail;
 /// Steps of opacity. Few, so that shapes that fade share materials and are drawn together.
 const STEPS: usize = 24;
 
-/// White materials; all colour is in the meshes.
+/// What everything is drawn with: the colours of the mesh, at one opacity. Unlike [`ColorMaterial`] it looks up no
+/// texture, which takes lavapipe longer than all the rest of a pixel.
+#[derive(Asset, TypePath, AsBindGroup, Debug, Clone)]
+pub struct Ink {
+    /// Only its last part counts; uniforms come in fours.
+    #[uniform(0)]
+    opacity: Vec4,
+}
+
+impl Material2d for Ink {
+    fn fragment_shader() -> ShaderRef {
+        ShaderRef::Path(AssetPath::from_path_buf(embedded_path!("ink.wgsl")).with_source("embedded"))
+    }
+
+    fn alpha_mode(&self) -> AlphaMode2d {
+        AlphaMode2d::Blend
+    }
+}
+
+/// Inks of all opacities; all colour is in the meshes.
 #[derive(Resource, Debug)]
-pub struct Inks(Vec<Handle<ColorMaterial>>);
+pub struct Inks(Vec<Handle<Ink>>);
 
 impl Inks {
     /// Full opacity.
-    pub fn plain(&self) -> MeshMaterial2d<ColorMaterial> {
+    pub fn plain(&self) -> MeshMaterial2d<Ink> {
         self.fade(1.0)
     }
 
     /// An opacity from 0 to 1, rounded to a step.
-    pub fn fade(&self, opacity: f32) -> MeshMaterial2d<ColorMaterial> {
+    pub fn fade(&self, opacity: f32) -> MeshMaterial2d<Ink> {
         let step = (opacity.clamp(0.0, 1.0) * STEPS as f32).round() as usize;
         MeshMaterial2d(self.0[step.min(STEPS)].clone())
     }
@@ -34,12 +56,8 @@ impl Inks {
 
 impl FromWorld for Inks {
     fn from_world(world: &mut World) -> Self {
-        let mut materials = world.resource_mut::<Assets<ColorMaterial>>();
-        let ink = |step| ColorMaterial {
-            color: Color::linear_rgba(1.0, 1.0, 1.0, step as f32 / STEPS as f32),
-            alpha_mode: AlphaMode2d::Blend,
-            ..default()
-        };
+        let mut materials = world.resource_mut::<Assets<Ink>>();
+        let ink = |step| Ink { opacity: Vec4::new(1.0, 1.0, 1.0, step as f32 / STEPS as f32) };
         Self((0..=STEPS).map(|step| materials.add(ink(step))).collect())
     }
 }
@@ -135,7 +153,8 @@ pub struct Shimmer {
 
 /// Adds materials and motions.
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<Inks>().add_systems(
+    embedded_asset!(app, "ink.wgsl");
+    app.add_plugins(Material2dPlugin::<Ink>::default()).init_resource::<Inks>().add_systems(
         PostUpdate,
         (burst, (pulse, shimmer).run_if(preferences::lively)).in_set(ViewSystems::Animate),
     );
@@ -156,7 +175,7 @@ fn burst(
     time: Res<Time<Real>>,
     inks: Res<Inks>,
     preferences: Option<Res<Preferences>>,
-    mut bursts: Query<(Entity, &mut Burst, &mut Transform, &mut MeshMaterial2d<ColorMaterial>)>,
+    mut bursts: Query<(Entity, &mut Burst, &mut Transform, &mut MeshMaterial2d<Ink>)>,
 ) {
     let calm = preferences.is_some_and(|preferences| preferences.reduced_motion);
     for (entity, mut burst, mut transform, mut material) in &mut bursts {
@@ -182,7 +201,7 @@ fn pulse(time: Res<Time<Real>>, mut pulses: Query<(&Pulse, &mut Transform)>) {
 fn shimmer(
     time: Res<Time<Real>>,
     inks: Res<Inks>,
-    mut shimmers: Query<(&Shimmer, &mut MeshMaterial2d<ColorMaterial>)>,
+    mut shimmers: Query<(&Shimmer, &mut MeshMaterial2d<Ink>)>,
 ) {
     for (shimmer, mut material) in &mut shimmers {
         let seconds = time.elapsed_secs() + shimmer.offset * shimmer.period;

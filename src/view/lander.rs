@@ -217,7 +217,7 @@ fn hide_beyond(
     followers: Query<&Transform, With<Follows>>,
     stages: Query<&MoonShapes>,
     mut visibilities: Query<&mut Visibility>,
-    mut marks: Query<(&mut Transform, &mut MeshMaterial2d<ColorMaterial>), Without<Follows>>,
+    mut marks: Query<(&mut Transform, &mut MeshMaterial2d<crate::view::effects::Ink>), Without<Follows>>,
 ) {
     for shapes in &stages {
         let Ok(hull) = followers.get(shapes.hull) else { continue };

@@ -127,7 +127,7 @@ fn animate_puck(
     games: Query<&Puck>,
     followers: Query<&Follows>,
     mut stages: Query<(Entity, &Stage, &mut RinkShapes, &mut Ends)>,
-    mut materials: Query<&mut MeshMaterial2d<ColorMaterial>>,
+    mut materials: Query<&mut MeshMaterial2d<crate::view::effects::Ink>>,
 ) {
     for (entity, stage, mut shapes, mut ends) in &mut stages {
         let (Ok(game), Ok(puck)) = (games.get(stage.arena), followers.get(shapes.puck)) else { continue };

@@ -109,7 +109,7 @@ struct Shapes<'w, 's> {
     inks: Res<'w, Inks>,
 }
 
-type Ink = MeshMaterial2d<ColorMaterial>;
+type Ink = MeshMaterial2d<crate::view::effects::Ink>;
 
 impl Shapes<'_, '_> {
     fn place(&mut self, shape: Entity, position: Vec2, angle: f32) {

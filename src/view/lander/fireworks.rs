@@ -111,7 +111,7 @@ pub(super) fn blow(
     followers: Query<(&Follows, &Transform)>,
     mut stages: Query<(Entity, &Stage, &mut MoonShapes)>,
     mut lights: Query<
-        (&mut Transform, &mut MeshMaterial2d<ColorMaterial>),
+        (&mut Transform, &mut MeshMaterial2d<crate::view::effects::Ink>),
         (Without<Follows>, Without<Stage>),
     >,
 ) {

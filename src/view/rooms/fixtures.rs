@@ -77,7 +77,7 @@ pub fn move_barriers(
     states: Query<&Room>,
     stages: Query<(&Stage, &Watch)>,
     mut barriers: Query<&mut BarrierShape>,
-    mut parts: Query<(&mut Transform, &mut MeshMaterial2d<ColorMaterial>), Without<Stage>>,
+    mut parts: Query<(&mut Transform, &mut MeshMaterial2d<crate::view::effects::Ink>), Without<Stage>>,
 ) {
     let ease = 1.0 - (-HASTE * studio.time.delta_secs()).exp();
     for mut shape in &mut barriers {
@@ -121,7 +121,7 @@ pub fn press_plates(
     states: Query<&Room>,
     stages: Query<(&Stage, &Watch)>,
     mut plates: Query<(&mut PlateShape, &Transform, &mut Mesh2d)>,
-    mut glows: Query<&mut MeshMaterial2d<ColorMaterial>>,
+    mut glows: Query<&mut MeshMaterial2d<crate::view::effects::Ink>>,
 ) {
     let now = studio.time.elapsed_secs();
     let ease = 1.0 - (-HASTE * studio.time.delta_secs()).exp();

@@ -81,7 +81,7 @@ pub fn hang_signs(
     walkers: Query<&Transform, With<Follows>>,
     mut signs: Query<(&mut SignShape, &mut Transform), Without<Follows>>,
     mut parts: Query<
-        (&mut Transform, &mut MeshMaterial2d<ColorMaterial>),
+        (&mut Transform, &mut MeshMaterial2d<crate::view::effects::Ink>),
         (Without<Follows>, Without<SignShape>),
     >,
 ) {
