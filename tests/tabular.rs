@@ -10,7 +10,7 @@ use entropy_arcade::learner::{DeviceChoice, Learner, LearnerConfig, LearnerSetup
 use entropy_arcade::mdp::{Decisions, EpisodeEnd, StepBatch, Stream, TabularModel};
 use entropy_arcade::sac::tabular::TabularMdp;
 use entropy_arcade::sac::{ActorGradient, Backup, SacConfig, TargetUpdate, Temperature};
-use entropy_arcade::sim::level::Level;
+use entropy_arcade::sim::level::{Cell, Level};
 use entropy_arcade::sim::worlds::WorldChoice;
 use entropy_arcade::sim::worlds::lava_room::{self, CellModel};
 use entropy_arcade::sim::worlds::rooms::{Room, Rooms};
@@ -61,7 +61,13 @@ fn next(model: &TabularModel, state: usize, action: usize) -> Option<usize> {
 #[test]
 fn the_simulated_world_keeps_to_its_tables() {
     let levels = [ROOM, OPEN].map(|text| Level::parse("level", text).unwrap());
-    for level in levels.into_iter().chain([1, 2].map(|number| Level::shipped("lava-room", number).unwrap())) {
+    let shipped = [1, 2].map(|number| Level::shipped("lava-room", number).unwrap());
+    // A cell that pays, one that costs, and what ends the episode and does both.
+    let mut paying = shipped[0].clone();
+    let lava = paying.places(|cell| cell == Cell::Lava).next().unwrap();
+    let goal = paying.places(|cell| cell == Cell::Goal).next().unwrap();
+    paying.rewards = vec![((2, 1), 0.5), ((2, 3), -0.25), (lava, 0.125), (goal, -0.0625)];
+    for level in levels.into_iter().chain(shipped).chain([paying]) {
         let (level, CellModel { cells, model }) = anywhere(level);
         let steps = experience(&level, 1, 1500);
         let mut finals = 0;

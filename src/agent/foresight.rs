@@ -45,7 +45,7 @@ fn look(world: &mut World, mut looked: Local<Option<Instant>>) {
     let mut players = players(world);
     let mut choose = |observations: &ObservationBatch, scripts: &[Action], actions: &mut [Action]| {
         for (slot, action) in actions.iter_mut().enumerate() {
-            *action = players[slot].choose(observations, slot, scripts[slot]);
+            *action = players[slot].choose(observations, slot, scripts[slot], *action);
         }
     };
     let foreseen = foresee(world, (AHEAD / step).ceil() as usize, &mut choose);
@@ -68,7 +68,13 @@ enum Player {
 }
 
 impl Player {
-    fn choose(&mut self, observations: &ObservationBatch, slot: usize, script: Action) -> Action {
+    fn choose(
+        &mut self,
+        observations: &ObservationBatch,
+        slot: usize,
+        script: Action,
+        last: Action,
+    ) -> Action {
         match self {
             Self::Policy(policy, states) => {
                 let (vector, grid) = observations.row(slot);
@@ -81,7 +87,7 @@ impl Player {
                 decisions.actions.first().copied().unwrap_or(Action::Discrete(0))
             }
             Self::Script => script,
-            Self::Holds => Action::Discrete(0),
+            Self::Holds => last,
         }
     }
 }
@@ -138,7 +144,7 @@ mod tests {
                 let mut choose =
                     |observations: &ObservationBatch, scripts: &[Action], actions: &mut [Action]| {
                         for (slot, action) in actions.iter_mut().enumerate() {
-                            *action = players[slot].choose(observations, slot, scripts[slot]);
+                            *action = players[slot].choose(observations, slot, scripts[slot], *action);
                         }
                     };
                 (hooks.foresee)(app.world_mut(), 12, &mut choose);

@@ -53,6 +53,15 @@ impl Layer {
         }
     }
 
+    /// What it shows, in a few words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Expected => "what the agent expects of every place, brighter is more",
+            Self::Visits => "where players have been lately, brighter is more often",
+            Self::Exact => "what the exact solution says of every place",
+        }
+    }
+
     /// Its name for people.
     pub fn name(self) -> &'static str {
         match self {

@@ -45,7 +45,7 @@ pub fn title_app(choice: title::Choice) -> Result<App, Box<dyn std::error::Error
     crate::view::display::check()?;
     let cards = worlds::names().map(|name| {
         let kept = crate::run::live::sessions(name).into_iter().rev();
-        let session = kept.into_iter().find(|session| session.join("checkpoint/latest").is_file());
+        let session = kept.into_iter().find(|session| title::goes_on(session));
         let (picture, moving) = (crate::view::pictures::of(name), crate::view::pictures::moving(name));
         let levels = crate::sim::level::shipped_levels(name);
         let trained = match levels {

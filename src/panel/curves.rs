@@ -27,8 +27,8 @@ impl Curve {
     }
 }
 
-/// All plots.
-pub fn show(ui: &mut Ui, history: &History, changes: &[Change]) {
+/// Whether it gets better: the returns of episodes.
+pub fn returns(ui: &mut Ui, history: &History, changes: &[Change]) {
     let returns: Vec<[f64; 2]> = history.episode_return.0.iter().copied().collect();
     // A tenth of what there is: long enough to be calm, short enough to follow.
     let window = (returns.len() / 10).clamp(5, 100);
@@ -46,6 +46,10 @@ pub fn show(ui: &mut Ui, history: &History, changes: &[Change]) {
         vec![raw, smooth],
         changes,
     );
+}
+
+/// All other plots.
+pub fn show(ui: &mut Ui, history: &History, changes: &[Change]) {
     plot(
         ui,
         "Critic loss",

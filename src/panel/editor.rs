@@ -64,8 +64,11 @@ impl Editing<'_, '_> {
                 }
             });
             ui.horizontal(|ui| {
-                let undo = ui.button("Undo").on_hover_text("Takes the last stroke back. Ctrl+Z");
-                let redo = ui.button("Redo").on_hover_text("Makes it again. Ctrl+Y");
+                let [back, again] = editor.draft.changes();
+                let undo = ui.add_enabled(back, egui::Button::new("Undo"));
+                let undo = undo.on_hover_text("Takes the last stroke back. Ctrl+Z");
+                let redo = ui.add_enabled(again, egui::Button::new("Redo"));
+                let redo = redo.on_hover_text("Makes it again. Ctrl+Y");
                 if (undo.clicked() && editor.draft.undo()) || (redo.clicked() && editor.draft.redo()) {
                     self.commands.queue(editor::play);
                 }
@@ -112,16 +115,31 @@ fn brushes(ui: &mut Ui, editor: &editor::Editor) -> Option<char> {
             let lit = editor.brush == symbol;
             let fill = tone(editor::tone(symbol));
             let ink = if lit { palette::NIGHT } else { palette::INK };
-            let text = RichText::new(meaning).small().color(tone(ink));
+            let text = RichText::new(short(symbol, meaning)).small().color(tone(ink));
             let button = egui::Button::new(text)
                 .fill(if lit { tone(palette::MINT) } else { tone(palette::SLATE.mix(palette::WALL, 0.4)) })
                 .stroke(egui::Stroke::new(2.0, fill));
-            if ui.add(button).on_hover_text(format!("`{symbol}` in the file")).clicked() {
+            if ui.add(button).on_hover_text(format!("{meaning}: `{symbol}` in the file")).clicked() {
                 chosen = Some(symbol);
             }
         }
     });
     chosen
+}
+
+/// What stands on the brush of `symbol`, which means `meaning`.
+fn short(symbol: char, meaning: &'static str) -> &'static str {
+    match symbol {
+        'b' => "start 2",
+        '<' => "⬅",
+        '>' => "➡",
+        '^' => "⬆",
+        'v' => "⬇",
+        '-' => "hazard ⬌",
+        '|' => "hazard ⬍",
+        '_' => "plate",
+        _ => meaning,
+    }
 }
 
 /// Saves where somebody wants it; the file to begin anew on, if that is wanted.
@@ -138,7 +156,7 @@ fn file(ui: &mut Ui, editor: &editor::Editor, drafts: &mut Drafts) -> Option<Pat
         let whole = editor.draft.level().is_ok();
         let asked = drafts.replaces.as_ref() == Some(&path);
         let save = ui.add_enabled(whole, egui::Button::new(if asked { "Replace it" } else { "Save" }));
-        let anew = ui.add_enabled(whole, egui::Button::new("Save and start anew"));
+        let anew = ui.add_enabled(whole, egui::Button::new("Save and train from zero"));
         let explanation = "Saves it and begins with a new agent on it: for maps of another size, or with other kinds of \
                            cells.";
         wanted = [save.clicked(), anew.on_hover_text(explanation).clicked()];

@@ -10,15 +10,16 @@ use super::theme::tone;
 use super::widgets::{chip, key};
 use crate::agent::compare::Comparison;
 use crate::agent::history::History;
-use crate::agent::lookback::LookBack;
+use crate::agent::lookback::{LookBack, Past};
 use crate::agent::rounds::Rounds;
 use crate::agent::{Casting, Controller};
-use crate::sim::arena::{Caption, Spec};
+use crate::sim::arena::{Caption, EnvironmentHooks, Spec};
 use crate::sim::pace::Pace;
 use crate::sim::worlds::rooms::Rooms;
 use crate::sim::worlds::rooms::reload::LevelNotice;
 use crate::sim::{Arena, Seats, SimConfig, SimSystems, SimTick};
 use crate::view::bindings::{Bindings, Command};
+use crate::view::editor::Editor;
 use crate::view::{Notice, Screen, input, palette};
 
 /// Episodes the success rate is taken over.
@@ -59,13 +60,16 @@ pub(super) struct Facts<'w, 's> {
     rooms: Option<Res<'w, Rooms>>,
     comparison: Option<Res<'w, Comparison>>,
     looking: Option<Res<'w, LookBack>>,
+    past: Option<Res<'w, Past>>,
     rounds: Option<Res<'w, Rounds>>,
+    hooks: Option<Res<'w, EnvironmentHooks>>,
+    editor: Option<Res<'w, Editor>>,
     arenas: Query<'w, 's, &'static Arena>,
 }
 
 pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts: Facts) -> Result {
     let Facts { spec, sim, pace, casting, history, tally, caption, notice, told, bindings, .. } = &facts;
-    let Facts { rooms, comparison, looking, rounds, arenas, .. } = &facts;
+    let Facts { rooms, comparison, looking, rounds, arenas, hooks, editor, past, .. } = &facts;
     let context = contexts.ctx_mut()?;
     let watched = arenas.iter().find(|arena| arena.index == 0);
     let area = egui::Area::new("hud".into())
@@ -84,11 +88,19 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
                     if spec.slots() > 1 { format!("{}: {name}", side(&spec.teams, slot)) } else { name };
                 chip(ui, &name, palette::of(controller));
             }
-            let score = score(spec, watched, caption, tally);
-            let back = looking
+            let episode = looking
                 .as_ref()
-                .map_or(String::new(), |looking| format!("looking back, step {}", looking.step));
-            let parts = [back, score, played(rounds.as_deref()), lately(history.as_deref())];
+                .and_then(|looking| Some((looking, past.as_ref()?.episodes.get(looking.episode)?)));
+            let score = match episode {
+                Some((looking, episode)) => format!(
+                    "looking back: step {} of {}, return {:+.2} in the end",
+                    looking.step,
+                    episode.steps(),
+                    episode.episode_return
+                ),
+                None => score(spec, watched, caption, tally),
+            };
+            let parts = [score, played(rounds.as_deref()), lately(history.as_deref())];
             for part in parts.into_iter().chain([time(pace.as_deref(), sim.as_deref())]) {
                 if !part.is_empty() {
                     ui.label(RichText::new(part).color(tone(palette::INK)));
@@ -100,8 +112,10 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
             ui.label(RichText::new(notice).small().color(tone(palette::AMBER)));
         }
         ui.horizontal_wrapped(|ui| {
-            let there = [rooms.is_some(), comparison.is_some(), looking.is_some()];
+            let leads = hooks.as_ref().is_some_and(|hooks| hooks.leads);
+            let there = [rooms.is_some(), comparison.is_some(), looking.is_some(), editor.is_some(), leads];
             for (keys, meaning) in commands(spec, casting.as_deref(), &screen, bindings, there) {
+                stay_together(ui, &keys, &meaning);
                 for name in keys {
                     key(ui, name);
                 }
@@ -204,13 +218,28 @@ fn time(pace: Option<&Pace>, sim: Option<&SimConfig>) -> String {
     if arenas > 1 { format!("{arenas} arenas run, {speed}") } else { speed }
 }
 
+/// Begins a new line where `keys` and their `meaning` would not fit into what is left of this one.
+fn stay_together(ui: &mut egui::Ui, keys: &[&str], meaning: &str) {
+    let font = egui::TextStyle::Small.resolve(ui.style());
+    let width = |text: &str| {
+        let text = text.to_owned();
+        ui.fonts_mut(|fonts| fonts.layout_no_wrap(text, font.clone(), egui::Color32::WHITE).size().x)
+    };
+    let gap = ui.spacing().item_spacing.x;
+    // A key has five units of rim on both sides.
+    let keys: f32 = keys.iter().map(|key| width(key) + 10.0 + gap).sum();
+    if keys + width(meaning) > ui.available_size_before_wrap().x {
+        ui.end_row();
+    }
+}
+
 /// Keys and what they do now.
 fn commands(
     spec: &Spec,
     casting: Option<&Casting>,
     screen: &Screen,
     bindings: &Bindings,
-    [rooms, compared, looking]: [bool; 3],
+    [rooms, compared, looking, editing, leads]: [bool; 5],
 ) -> Vec<(Vec<&'static str>, String)> {
     let mut lines = Vec::new();
     if let Some(casting) = casting {
@@ -248,9 +277,12 @@ fn commands(
         (vec![name(Command::Compare)], if compared { "back" } else { "then and now" }),
         (vec![name(Command::LookBack)], if looking { "back to now" } else { "look back" }),
         (vec![name(Command::Values)], "values"),
-        (vec![name(Command::Ways)], "way ahead"),
+        (if leads { vec![name(Command::Ways)] } else { Vec::new() }, "way ahead"),
         (if rooms { vec![name(Command::Map)] } else { Vec::new() }, "values on the map"),
-        (if rooms { vec![name(Command::Edit)] } else { Vec::new() }, "edit the map"),
+        (
+            if rooms { vec![name(Command::Edit)] } else { Vec::new() },
+            if editing { "done with the map" } else { "edit the map" },
+        ),
         (vec![name(Command::Zoom)], zoom),
         (vec![name(Command::Picture)], "picture"),
         (vec![name(Command::Record)], "record"),

@@ -53,8 +53,14 @@ impl Learning<'_> {
             if matches!(status.health, Health::Failed(_)) {
                 rescues(ui, learner);
             }
-            figures(ui, &status, self.history.as_deref());
-            device(ui, learner, &status);
+            if let Some(history) = &self.history {
+                curves::returns(ui, history, learner.changes());
+            }
+            let title = RichText::new("How it learns").small().color(tone(palette::MUTED));
+            egui::CollapsingHeader::new(title).show_unindented(ui, |ui| {
+                figures(ui, &status, self.history.as_deref());
+                device(ui, learner, &status);
+            });
         });
     }
 

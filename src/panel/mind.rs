@@ -10,6 +10,15 @@ use crate::agent::{Casting, Thought, Thoughts};
 use crate::mdp::EnvironmentSpec;
 use crate::view::palette::{self, Tone};
 
+/// Which of the overlays make sense in a world.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Offered {
+    /// Maps of places.
+    pub maps: bool,
+    /// Ways of bodies.
+    pub ways: bool,
+}
+
 /// What the watched seats think.
 pub(super) fn show(
     ui: &mut Ui,
@@ -18,6 +27,7 @@ pub(super) fn show(
     casting: &Casting,
     mind: Option<&Mind>,
     insight: Option<&mut Insight>,
+    offered: Offered,
 ) {
     let actions = spec.action.names();
     if thoughts.iter().all(|thought| thought.probabilities.is_empty()) {
@@ -25,41 +35,7 @@ pub(super) fn show(
     }
     section(ui, "What the agent thinks", |ui| {
         if let Some(insight) = insight {
-            // As high as its highest part, so that all stand on one level.
-            let size = egui::vec2(ui.available_width(), 24.0);
-            ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                check(ui, &mut insight.values, "values").on_hover_text(
-                    "Adds what both critics expect of every action, and what then came of it. Key: Q",
-                );
-                let chosen = insight.map.map_or("no map", Layer::name);
-                let map = egui::ComboBox::from_id_salt("map").selected_text(chosen).width(78.0);
-                let map = map.show_ui(ui, |ui| {
-                    ui.selectable_value(&mut insight.map, None, "no map");
-                    for layer in Layer::ALL {
-                        let explanation = match layer {
-                            Layer::Expected => "What the agent expects of every place it might stand at.",
-                            Layer::Visits => "How often players stood there lately, over all arenas.",
-                            Layer::Exact => {
-                                "What the exact solution says: in lava-room without crates, hazards, gates and ice."
-                            }
-                        };
-                        let name = layer.name();
-                        ui.selectable_value(&mut insight.map, Some(layer), name).on_hover_text(explanation);
-                    }
-                });
-                map.response.on_hover_text(
-                    "Paints every place it might stand at, brighter is more, draws what it would do there as arrows, \
-                     and dots its way from where it is on. Where there are cells. Key: V",
-                );
-                check(ui, &mut insight.ways, "ways").on_hover_text(
-                    "Draws where players and balls would go in the next two seconds if everybody went on as they think \
-                     best. Key: G",
-                );
-                check(ui, &mut insight.sight, "sight").on_hover_text(
-                    "Adds what the agent sees, number by number and plane by plane, and how much each part of it \
-                     matters to what it does now.",
-                );
-            });
+            switches(ui, insight, offered);
         }
         if let Some(landscape) = mind.map(|mind| &mind.landscape).filter(|map| map.layer == Layer::Exact) {
             match landscape.error {
@@ -101,6 +77,41 @@ pub(super) fn show(
     });
 }
 
+/// What is to be seen beside probabilities.
+fn switches(ui: &mut Ui, insight: &mut Insight, offered: Offered) {
+    // As high as its highest part, so that all stand on one level.
+    let size = egui::vec2(ui.available_width(), 24.0);
+    ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Center), |ui| {
+        check(ui, &mut insight.values, "values")
+            .on_hover_text("Adds what both critics expect of every action, and what then came of it. Key: Q");
+        if offered.maps {
+            let chosen = insight.map.map_or("no map", Layer::name);
+            let map = egui::ComboBox::from_id_salt("map").selected_text(chosen).width(78.0);
+            let map = map.show_ui(ui, |ui| {
+                ui.selectable_value(&mut insight.map, None, "no map");
+                for layer in Layer::ALL {
+                    let name = layer.name();
+                    ui.selectable_value(&mut insight.map, Some(layer), name).on_hover_text(layer.meaning());
+                }
+            });
+            map.response.on_hover_text(
+                "Paints every place it might stand at, brighter is more, draws what it would do there as arrows, and \
+                 dots its way from where it is on. Key: V",
+            );
+        }
+        if offered.ways {
+            check(ui, &mut insight.ways, "ways").on_hover_text(
+                "Draws where players and balls would go in the next two seconds if everybody went on as they think \
+                 best. Key: G",
+            );
+        }
+        check(ui, &mut insight.sight, "sight").on_hover_text(
+            "Adds what the agent sees, number by number and plane by plane, and how much each part of it matters to \
+             what it does now.",
+        );
+    });
+}
+
 fn options(ui: &mut Ui, actions: &[String], thought: &Thought, mind: Option<&Expectation>, color: Tone) {
     for (index, (name, probability)) in actions.iter().zip(&thought.probabilities).enumerate() {
         let taken = index == thought.action;
@@ -112,17 +123,26 @@ fn options(ui: &mut Ui, actions: &[String], thought: &Thought, mind: Option<&Exp
             explanation += &format!("\nCritic {} expects {value:+.3}.", critic + 1);
         }
         row(ui, name, &explanation, |ui| {
-            let figure = RichText::new(format!("{:>3.0} %", probability * 100.0)).monospace();
-            ui.label(figure).on_hover_text(&explanation);
+            // Room for the longest figure, so that bars begin and end where all others do.
+            let room = egui::vec2(38.0, ui.available_height());
+            let right = egui::Layout::right_to_left(egui::Align::Center);
+            ui.allocate_ui_with_layout(room, right, |ui| {
+                ui.set_min_width(room.x);
+                let figure = RichText::new(format!("{:.0} %", probability * 100.0)).monospace();
+                ui.label(figure).on_hover_text(&explanation);
+            });
             let shade = if taken { color } else { color.mix(palette::SLATE, 0.55) };
-            let width = if said.is_empty() { 128.0 } else { 56.0 };
+            let width = if said.is_empty() { 128.0 } else { 74.0 };
             bar(ui, width, *probability, shade).on_hover_text(&explanation);
             if let [first, ..] = said[..] {
                 let (least, most) = said
                     .iter()
                     .fold((first, first), |(least, most), &value| (least.min(value), most.max(value)));
-                let text = format!("{:+.2} ±{:.2}", (least + most) / 2.0, (most - least) / 2.0);
+                let text = format!("{:+.2}", (least + most) / 2.0);
                 ui.label(RichText::new(text).small().monospace()).on_hover_text(&explanation);
+                let apart = format!("±{:.2}", (most - least) / 2.0);
+                ui.label(RichText::new(apart).small().monospace().color(tone(palette::MUTED)))
+                    .on_hover_text("Half of what both critics differ by.");
             }
         });
     }

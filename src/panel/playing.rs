@@ -18,6 +18,7 @@ use crate::agent::{Casting, Controller, FrozenPolicies, Thoughts};
 use crate::sim::SimConfig;
 use crate::sim::arena::{EnvironmentHooks, Spec};
 use crate::sim::pace::{Pace, SPEED_RANGE};
+use crate::sim::worlds::rooms::Rooms;
 use crate::view::palette;
 
 /// Most arenas the panel offers.
@@ -48,6 +49,8 @@ pub(super) struct Playing<'w, 's> {
     reaction: Option<ResMut<'w, Reaction>>,
     past: Option<Res<'w, Past>>,
     looking: Option<ResMut<'w, LookBack>>,
+    rooms: Option<Res<'w, Rooms>>,
+    hooks: Option<Res<'w, EnvironmentHooks>>,
     drafts: ResMut<'w, Drafts>,
 }
 
@@ -90,8 +93,11 @@ impl Playing<'_, '_> {
             let name = |index: usize| {
                 let episode = &episodes[index];
                 let end = if episode.success { ", success" } else { "" };
-                let ago = episodes.len() - 1 - index;
-                format!("{ago} ago: {:+.2} in {} steps{end}", episode.episode_return, episode.steps())
+                let which = match episodes.len() - 1 - index {
+                    0 => "last one".to_owned(),
+                    ago => format!("{} before", ago),
+                };
+                format!("{which}: {:+.2}, {} steps{end}", episode.episode_return, episode.steps())
             };
             let shown =
                 looking.as_ref().map(|looking| looking.episode).filter(|index| *index < episodes.len());
@@ -174,7 +180,7 @@ impl Playing<'_, '_> {
             }
             if let Some(hints) = &mut self.hints {
                 let explanation = "Reward of a step in which you hold P (praise), and loss of one in which you hold B                                    (blame). Only the learner hears of it: returns stay the world's own.";
-                row(ui, "a hint is worth", explanation, |ui| {
+                row(ui, "a hint counts", explanation, |ui| {
                     let mut size = hints.size;
                     ui.spacing_mut().slider_width = 74.0;
                     let slider = egui::Slider::new(&mut size, HINT_RANGE).logarithmic(true).max_decimals(2);
@@ -213,7 +219,11 @@ impl Playing<'_, '_> {
     pub fn thoughts(&mut self, ui: &mut Ui) {
         let (Some(thoughts), Some(casting)) = (&self.thoughts, &self.casting) else { return };
         let mut insight = self.insight.as_deref().copied();
-        mind::show(ui, &self.spec, thoughts, casting, self.mind.as_deref(), insight.as_mut());
+        let offered = mind::Offered {
+            maps: self.rooms.is_some(),
+            ways: self.hooks.as_ref().is_some_and(|hooks| hooks.leads),
+        };
+        mind::show(ui, &self.spec, thoughts, casting, self.mind.as_deref(), insight.as_mut(), offered);
         if let Some(sights) = &self.sights {
             sight::show(ui, &self.spec, sights);
         }
@@ -290,8 +300,12 @@ pub(super) fn title(controller: &Controller) -> String {
     }
 }
 
-/// The name for people of a slot whose side `teams` tells: left or right, numbered where a side has several.
+/// The name for people of a slot whose side `teams` tells: left or right, numbered where a side has several; only a number
+/// where all are on one side.
 pub(super) fn side(teams: &[usize], slot: usize) -> String {
+    if teams.iter().all(|team| Some(team) == teams.first()) {
+        return format!("player {}", slot + 1);
+    }
     let name = if teams.get(slot) == teams.first() { "left" } else { "right" };
     let mates = |slots: &[usize]| slots.iter().filter(|&team| teams.get(slot) == Some(team)).count();
     if mates(teams) > 1 { format!("{name} {}", mates(&teams[..=slot])) } else { name.into() }

@@ -33,7 +33,7 @@ pub(super) fn strike(
     mut bindings: ResMut<Bindings>,
     mut preferences: ResMut<Preferences>,
 ) {
-    let escape = controls.struck(Command::Leave);
+    let escape = controls.struck(Command::Back);
     let Some(command) = open.waits else {
         if escape {
             open.shown = false;
@@ -73,12 +73,12 @@ pub(super) fn show(
     bindings: &mut ResMut<Bindings>,
     preferences: &mut ResMut<Preferences>,
 ) {
-    ui.set_max_width(620.0);
+    ui.set_max_width(980.0);
     section(ui, "What is seen", |ui| {
         let mut wanted = (**preferences).clone();
         let explanation =
             "Colours that are told apart whatever colours one sees. Worlds are painted so from the next on.";
-        row(ui, "colours for everybody", explanation, |ui| {
+        row(ui, "colour-blind safe colours", explanation, |ui| {
             check(ui, &mut wanted.colour_blind, "").on_hover_text(explanation);
         });
         let explanation = "Nothing pulses, flies about or grows that need not.";
@@ -86,7 +86,7 @@ pub(super) fn show(
             check(ui, &mut wanted.reduced_motion, "").on_hover_text(explanation);
         });
         let explanation = "Size of everything, as a multiple of the system's.";
-        row(ui, "size", explanation, |ui| {
+        row(ui, "interface size", explanation, |ui| {
             let mut scale = open.scale.unwrap_or(wanted.scale);
             let slider = ui.add(egui::Slider::new(&mut scale, SCALE_RANGE).step_by(0.05).fixed_decimals(2));
             // What moves under the pointer while its size changes cannot be held.
@@ -116,20 +116,22 @@ pub(super) fn show(
         });
     }
     section(ui, "Keys", |ui| {
-        egui::Grid::new("keys").num_columns(4).spacing([22.0, 5.0]).show(ui, |ui| {
-            for (index, (command, _, meaning, _)) in COMMANDS.into_iter().enumerate() {
-                ui.label(RichText::new(meaning).color(tone(palette::INK.mix(palette::MUTED, 0.45))));
-                let waits = open.waits == Some(command);
-                let text = if waits { "press a key" } else { bindings.label(command) };
-                let ink = if waits { palette::AMBER } else { palette::INK };
-                let button = egui::Button::new(RichText::new(text).small().strong().color(tone(ink)));
-                let explanation =
-                    "Click, then press the new key. A key that is taken is exchanged; Esc gives up.";
-                if ui.add(button.min_size(egui::vec2(92.0, 0.0))).on_hover_text(explanation).clicked() {
-                    open.waits = (!waits).then_some(command);
-                }
-                if index % 2 == 1 {
-                    ui.end_row();
+        ui.columns(3, |columns| {
+            // Both hands, then what is done to time and players, then what is to be seen.
+            for (ui, commands) in columns.iter_mut().zip(COMMANDS.chunks(COMMANDS.len().div_ceil(3))) {
+                for &(command, _, meaning, _) in commands {
+                    let explanation =
+                        "Click, then press the new key. A key that is taken is exchanged; Esc gives up.";
+                    row(ui, meaning, explanation, |ui| {
+                        let waits = open.waits == Some(command);
+                        let text = if waits { "press a key" } else { bindings.label(command) };
+                        let ink = if waits { palette::AMBER } else { palette::INK };
+                        let button = egui::Button::new(RichText::new(text).small().strong().color(tone(ink)));
+                        let button = ui.add(button.min_size(egui::vec2(78.0, 0.0)));
+                        if button.on_hover_text(explanation).clicked() {
+                            open.waits = (!waits).then_some(command);
+                        }
+                    });
                 }
             }
         });

@@ -22,7 +22,7 @@ use crate::view::controls::{self, Controls};
 use crate::view::palette;
 use crate::view::preferences::Preferences;
 use crate::view::sound::{self, Cue, Heard};
-pub use kept::Kept;
+pub use kept::{Kept, goes_on};
 
 /// One world to choose.
 #[derive(Debug, Clone)]
@@ -171,7 +171,7 @@ fn steer(
         choose(&cards, lit, Visit::Trained, &choice, &mut exit);
     } else if struck(Command::Preferences) {
         open.shown = true;
-    } else if struck(Command::Leave) {
+    } else if struck(Command::Back) {
         exit.write(AppExit::Success);
     }
 }
@@ -232,11 +232,11 @@ fn show(
     }
     frame.show(&mut root, |ui| {
         ui.label(RichText::new("Entropy Arcade").size(34.0).strong().color(tone(palette::INK)));
-        ui.label(
-            RichText::new("Choose a world: an agent learns it before your eyes, and you may play along.")
-                .size(14.0)
-                .color(tone(palette::MUTED)),
-        );
+        let about = match open.shown {
+            true => "Preferences, kept for all worlds.",
+            false => "Choose a world: an agent learns it before your eyes, and you may play along.",
+        };
+        ui.label(RichText::new(about).size(14.0).color(tone(palette::MUTED)));
         ui.add_space(10.0);
         let keys = 30.0;
         let height = ui.available_height() - keys;

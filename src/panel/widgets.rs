@@ -78,7 +78,7 @@ pub fn bar(ui: &mut Ui, width: f32, share: f32, color: Tone) -> Response {
     let filled = rect.width() * share.clamp(0.0, 1.0);
     if filled > 0.5 {
         let mut part = rect;
-        part.set_width(filled.max(6.0).min(rect.width()));
+        part.set_width(filled.max(2.0).min(rect.width()));
         ui.painter().rect_filled(part, radius, tone(color));
     }
     response

@@ -142,7 +142,7 @@ impl<E: Environment> Plugin for EnvironmentPlugin<E> {
             .insert_resource(Spec(spec))
             .insert_resource(self.layout.clone())
             .insert_resource(self.config.clone())
-            .insert_resource(EnvironmentHooks::of::<E>())
+            .insert_resource(EnvironmentHooks::of::<E>(&self.layout))
             .add_systems(
                 SimTick,
                 (

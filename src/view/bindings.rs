@@ -100,6 +100,8 @@ pub enum Command {
     Watch,
     /// Opens the preferences.
     Preferences,
+    /// Out of the title screen, or of its preferences. `Esc` gives this beside [`Command::Leave`].
+    Back,
 }
 
 /// Every command whose key can be chosen: its name in files, what it does, and its key at first.
@@ -128,7 +130,7 @@ pub const COMMANDS: [(Command, &str, &str, KeyCode); 30] = [
     (Command::LookBack, "look_back", "look back", KeyCode::KeyL),
     (Command::Values, "values", "action values", KeyCode::KeyQ),
     (Command::Map, "map", "values on the map", KeyCode::KeyV),
-    (Command::Ways, "ways", "the way ahead", KeyCode::KeyG),
+    (Command::Ways, "ways", "way ahead", KeyCode::KeyG),
     (Command::Edit, "edit", "edit the map", KeyCode::KeyE),
     (Command::Zoom, "zoom", "one arena or many", KeyCode::KeyZ),
     (Command::Picture, "picture", "save a picture", KeyCode::F12),
@@ -185,6 +187,21 @@ impl Bindings {
             let key = key.ok_or_else(|| format!("keys.{name} = {label:?}: no such key; choose another"))?.0;
             all.0.insert(command, key);
         }
+        // Who chose a key before something else began with it keeps it.
+        for (command, name, _, key) in COMMANDS {
+            let taken =
+                |key: KeyCode, all: &Self| all.0.iter().any(|(own, at)| *own != command && *at == key);
+            if !changed.contains_key(name) && taken(key, &all) {
+                // The key that the other one has left, if it is free.
+                let left = COMMANDS
+                    .iter()
+                    .find(|(own, ..)| *own != command && all.key(*own) == key)
+                    .map(|(.., key)| *key);
+                let others = KEYS.iter().map(|(key, _)| *key);
+                let free = left.into_iter().chain(others).find(|key| !taken(*key, &all));
+                all.0.insert(command, free.unwrap_or(key));
+            }
+        }
         let mut keys: Vec<&KeyCode> = all.0.values().collect();
         keys.sort_unstable();
         match keys.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -218,9 +235,13 @@ mod tests {
         let changed = bindings.changed();
         assert_eq!(changed.len(), 3);
         assert_eq!(Bindings::with(&changed), Ok(bindings));
-        for (name, key) in [("dance", "A"), ("pause", "Hyper"), ("pause", "W")] {
-            let error = Bindings::with(&BTreeMap::from([(name.into(), key.into())])).unwrap_err();
+        for wrong in [&[("dance", "A")][..], &[("pause", "Hyper")], &[("pause", "W"), ("step", "W")]] {
+            let chosen = wrong.iter().map(|(name, key)| (name.to_string(), key.to_string())).collect();
+            let error = Bindings::with(&chosen).unwrap_err();
             assert!(error.starts_with("keys") && error.lines().count() == 1, "{error}");
         }
+        // What began with the key later finds another.
+        let bindings = Bindings::with(&BTreeMap::from([("pause".into(), "G".into())])).unwrap();
+        assert_eq!([Command::Pause, Command::Ways].map(|command| bindings.label(command)), ["G", "Space"]);
     }
 }

@@ -3,6 +3,8 @@
 
 use bevy::ecs::spawn::SpawnIter;
 use bevy::input::InputSystems;
+use bevy::input::keyboard::KeyboardInput;
+use bevy::input::mouse::MouseButtonInput;
 use bevy::prelude::*;
 use bevy_enhanced_input::prelude::{
     Action, ActionEvents, ActionSettings, Actions, Binding, Bindings as BoundTo, Clamp, Down,
@@ -12,6 +14,7 @@ use bevy_enhanced_input::prelude::{
 
 use super::bindings::{Bindings, COMMANDS, Command};
 use super::keys::DIGITS;
+use super::taps::keep_taps;
 use super::{Notice, Screen};
 
 /// How far a stick or trigger must be moved to count, 0 to 1.
@@ -72,6 +75,8 @@ pub struct ReadControls;
 pub fn plugin(app: &mut App) {
     app.init_resource::<ButtonInput<KeyCode>>()
         .init_resource::<ButtonInput<MouseButton>>()
+        .add_message::<KeyboardInput>()
+        .add_message::<MouseButtonInput>()
         .init_resource::<Time>()
         .init_resource::<Time<Real>>()
         .init_resource::<Bindings>()
@@ -93,6 +98,7 @@ fn fixed() -> impl Iterator<Item = (Command, Binding)> {
     let control = |key: KeyCode| key.with_mod_keys(ModKeys::CONTROL);
     let keys = [
         (Command::Leave, KeyCode::Escape),
+        (Command::Back, KeyCode::Escape),
         (Command::Faster, KeyCode::NumpadAdd),
         (Command::Slower, KeyCode::NumpadSubtract),
         (Command::Above, KeyCode::ArrowUp),
@@ -152,7 +158,7 @@ const TITLE_BUTTONS: [(Command, GamepadButton); 10] = [
     (Command::Begin, GamepadButton::Start),
     (Command::GoOn, GamepadButton::West),
     (Command::Watch, GamepadButton::North),
-    (Command::Leave, GamepadButton::East),
+    (Command::Back, GamepadButton::East),
 ];
 
 /// Both ends of the left stick's axes, in the order of `up`, `left`, `down` and `right`.
@@ -178,7 +184,9 @@ fn lay_out(
     old.iter().for_each(|device| commands.entity(device).despawn());
     let chosen = COMMANDS.map(|(command, ..)| (command, Binding::from(bindings.key(command))));
     let keys = chosen.into_iter().chain(fixed()).map(|(command, binding)| (command, (binding,)));
-    commands.spawn((Device, GamepadDevice::None, actions(keys.collect())));
+    // A key that is held while keys are laid out anew gives no command.
+    let settings = ActionSettings { require_reset: true, ..default() };
+    commands.spawn((Device, GamepadDevice::None, actions(keys.collect(), settings)));
 }
 
 /// Gives gamepads that were plugged in to a hand, and forgets those that were pulled out.
@@ -202,7 +210,8 @@ fn adopt(
     let moved = stick(hand).map(|(command, axis, end)| (command, Binding::from(axis), end));
     let all =
         pressed.chain(moved).map(|(command, binding, end)| (command, (binding, end, Down::new(ACTUATION))));
-    let actions = actions(all.collect());
+    // Sticks that rest a little off their middle are never quite let go.
+    let actions = actions(all.collect(), ActionSettings::default());
     commands.spawn((Device, Pad { gamepad, hand }, GamepadDevice::Single(gamepad), actions));
     if let Some(mut notice) = notice {
         notice.say(format!("a gamepad moves what the {} hand's keys move", ["left", "right"][hand]));
@@ -210,35 +219,18 @@ fn adopt(
 }
 
 /// An action for every command, each with all that gives it.
-fn actions<B: Bundle>(given: Vec<(Command, B)>) -> impl Bundle {
+fn actions<B: Bundle>(given: Vec<(Command, B)>, settings: ActionSettings) -> impl Bundle {
     let mut by_command = std::collections::BTreeMap::<Command, Vec<B>>::new();
     for (command, bundle) in given {
         by_command.entry(command).or_default().push(bundle);
     }
-    let settings = ActionSettings {
-        // A key that is held while keys are laid out anew gives no command.
-        require_reset: true,
-        ..default()
-    };
     Actions::<Device>::spawn(SpawnIter(by_command.into_iter().map(move |(command, bundles)| {
         let bound = BoundTo::spawn(SpawnIter(bundles.into_iter()));
         (Action::<Given>::new(), settings, Means(command), bound)
     })))
 }
 
-/// A key that was let go in the frame in which it was pressed stays down until the next one: frames can be longer than
-/// taps.
-pub(super) fn keep_taps(mut keyboard: ResMut<ButtonInput<KeyCode>>, mut kept: Local<Vec<KeyCode>>) {
-    for key in kept.drain(..) {
-        keyboard.release(key);
-    }
-    kept.extend(keyboard.get_just_pressed().filter(|key| !keyboard.pressed(**key)));
-    for key in kept.iter() {
-        keyboard.press(*key);
-    }
-}
-
-/// Collects what is given, unless somebody types. With Ctrl keys mean something else.
+/// Collects what is given; keys mean something else while somebody types, and with Ctrl.
 fn read(
     mut controls: ResMut<Controls>,
     keyboard: Res<ButtonInput<KeyCode>>,
@@ -248,13 +240,16 @@ fn read(
     let mut now = Controls::default();
     let typing = screen.is_some_and(|screen| screen.typing);
     let chord = keyboard.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
-    for (Means(command), state, events) in actions.iter().filter(|_| !typing) {
+    for (Means(command), state, events) in &actions {
+        let mouse = matches!(command, Command::Draw | Command::Erase);
+        if typing && !mouse {
+            continue;
+        }
         if *state == TriggerState::Fired {
             now.held.push(*command);
         }
-        if events.contains(ActionEvents::START)
-            && (!chord || matches!(command, Command::Undo | Command::Redo | Command::Draw | Command::Erase))
-        {
+        let chorded = mouse || matches!(command, Command::Undo | Command::Redo);
+        if events.contains(ActionEvents::START) && (!chord || chorded) {
             now.struck.push(*command);
         }
     }
@@ -264,7 +259,7 @@ fn read(
 #[cfg(test)]
 pub(crate) mod tests {
     use bevy::input::ButtonState;
-    use bevy::input::keyboard::{Key, KeyboardInput, NativeKey};
+    use bevy::input::keyboard::{Key, NativeKey};
 
     use super::*;
 
@@ -288,7 +283,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_tap_within_one_frame_is_struck_once() {
+    fn taps_within_one_frame_are_struck_once_each() {
         let mut app = app();
         let event = |state| KeyboardInput {
             key_code: KeyCode::KeyM,
@@ -298,13 +293,23 @@ pub(crate) mod tests {
             repeat: false,
             window: Entity::PLACEHOLDER,
         };
-        for state in [ButtonState::Pressed, ButtonState::Released] {
-            app.world_mut().write_message(event(state));
-        }
-        app.update();
-        assert_eq!(given(&app), (vec![Command::Max], vec![Command::Max]));
-        app.update();
-        assert_eq!(given(&app), (vec![], vec![]));
+        let mut frame = |states: &[ButtonState]| {
+            states.iter().for_each(|state| _ = app.world_mut().write_message(event(*state)));
+            app.update();
+            let (held, struck) = given(&app);
+            [held, struck].map(|commands| commands.contains(&Command::Max))
+        };
+        let (down, up) = (ButtonState::Pressed, ButtonState::Released);
+        assert_eq!(frame(&[down, up]), [true, true]);
+        assert_eq!(frame(&[]), [false, false]);
+        // A second tap right after the first, and one that goes on.
+        assert_eq!(frame(&[down, up]), [true, true]);
+        assert_eq!(frame(&[down, up]), [false, false]);
+        assert_eq!(frame(&[]), [true, true]);
+        assert_eq!(frame(&[down]), [false, false]);
+        assert_eq!(frame(&[]), [true, true]);
+        assert_eq!(frame(&[]), [true, false]);
+        assert_eq!(frame(&[up]), [false, false]);
     }
 
     #[test]
@@ -338,6 +343,12 @@ pub(crate) mod tests {
             given(app).1
         };
         assert_eq!(fire(&mut app, second), [Command::RightFire, Command::Begin]);
+        // Where cards are looked at the right button leads back; in a world it does not.
+        let mut gamepad = app.world_mut().get_mut::<Gamepad>(first).unwrap();
+        gamepad.analog_mut().set(GamepadButton::East, 1.0);
+        app.update();
+        assert_eq!(given(&app).1, [Command::Compare, Command::Back]);
+        app.world_mut().get_mut::<Gamepad>(first).unwrap().analog_mut().set(GamepadButton::East, 0.0);
         app.world_mut().despawn(second);
         app.update();
         app.update();

@@ -149,6 +149,8 @@ struct Flight {
     heading: Vec2,
 }
 
+/// Ball radii a frame below which a ball is slow.
+const SLOW: f32 = 0.35;
 /// A ball whose direction agrees less than this with the one before has come back from something.
 const BOUNCE: f32 = 0.95;
 
@@ -162,7 +164,11 @@ fn drag_tails(
     for (entity, stage, mut flight) in &mut stages {
         let Ok(ball) = followers.get(flight.node) else { continue };
         let (moved, heading) = (ball.0.moved, ball.0.moved.normalize_or_zero());
-        if heading != Vec2::ZERO && moved.length() < JUMP {
+        // At the top of a throw a ball turns, too, but slowly.
+        let fast = moved.length() > SLOW * art.radius && moved.length() < JUMP;
+        if heading != Vec2::ZERO && !fast {
+            flight.heading = Vec2::ZERO;
+        } else if fast {
             if flight.heading != Vec2::ZERO && heading.dot(flight.heading) < BOUNCE {
                 studio.sound(entity, Cue::Bounce);
             }

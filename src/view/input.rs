@@ -4,7 +4,7 @@ use bevy::prelude::*;
 
 use super::bindings::{Bindings, Command};
 use super::controls::{Controls, ReadControls};
-use super::{Screen, editor};
+use super::{Notice, Screen, editor};
 use crate::agent::compare::{self, Comparison};
 use crate::agent::hints::{Hint, Hints};
 use crate::agent::lookback;
@@ -12,8 +12,9 @@ use crate::agent::mind::{Insight, Layer};
 use crate::agent::{Casting, Controller, HumanInput};
 use crate::mdp::Action;
 use crate::sim::Arena;
-use crate::sim::arena::Spec;
+use crate::sim::arena::{EnvironmentHooks, Spec};
 use crate::sim::pace::{Pace, SPEED_RANGE};
+use crate::sim::worlds::rooms::Rooms;
 
 /// Who sat in the watched arena's slots before a person took over.
 #[derive(Resource, Debug, Clone, Default)]
@@ -190,6 +191,9 @@ fn steer_screen(
     comparison: Option<Res<Comparison>>,
     mut screen: ResMut<Screen>,
     insight: Option<ResMut<Insight>>,
+    mut notice: Option<ResMut<Notice>>,
+    rooms: Option<Res<Rooms>>,
+    hooks: Option<Res<EnvironmentHooks>>,
     mut exit: MessageWriter<AppExit>,
 ) {
     let struck = |command| controls.struck(command);
@@ -198,14 +202,30 @@ fn steer_screen(
         exit.write(AppExit::from_code(HOME));
     }
     if let Some(mut insight) = insight {
-        if struck(Command::Map) {
+        let mut say = |text: String| notice.iter_mut().for_each(|notice| notice.say(text.clone()));
+        if struck(Command::Map) && rooms.is_some() {
             insight.map = Layer::after(insight.map);
+            let number = insight.map.and_then(|layer| Layer::ALL.iter().position(|known| *known == layer));
+            say(match (insight.map, number) {
+                (Some(layer), Some(number)) => {
+                    format!("map {} of {}: {}", number + 1, Layer::ALL.len(), layer.meaning())
+                }
+                _ => "no map".into(),
+            });
         }
         if struck(Command::Values) {
             insight.values = !insight.values;
+            if insight.values {
+                // They stand in the panel.
+                screen.panel = true;
+                say("in the panel: what both critics expect of every action".into());
+            }
         }
-        if struck(Command::Ways) {
+        if struck(Command::Ways) && hooks.is_some_and(|hooks| hooks.leads) {
             insight.ways = !insight.ways;
+            if insight.ways {
+                say("dots: the way ahead, if everybody goes on as they think best".into());
+            }
         }
     }
     if struck(Command::Edit) {

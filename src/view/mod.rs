@@ -34,6 +34,7 @@ pub mod screenshot;
 pub mod sound;
 pub mod stage;
 mod tail;
+mod taps;
 mod volley;
 
 use bevy::app::PluginGroupBuilder;

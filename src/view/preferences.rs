@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bevy::prelude::*;
-use bevy::window::PrimaryWindow;
+use bevy::window::{Monitor, PrimaryMonitor, PrimaryWindow};
 use serde::{Deserialize, Serialize};
 
 use super::bindings::Bindings;
@@ -88,7 +88,21 @@ pub fn plugin(app: &mut App, preferences: Preferences) {
     palette::set_colour_blind(preferences.colour_blind);
     app.insert_resource(Bindings::with(&preferences.keys).unwrap_or_default())
         .insert_resource(preferences)
-        .add_systems(PreUpdate, scale.run_if(resource_exists_and_changed::<Preferences>));
+        .add_systems(PreUpdate, (fit, scale.run_if(resource_exists_and_changed::<Preferences>)).chain());
+}
+
+/// Makes the window no larger than its screen, where nobody else does.
+fn fit(
+    screens: Query<&Monitor, Added<PrimaryMonitor>>,
+    mut windows: Query<&mut Window, With<PrimaryWindow>>,
+) {
+    let (Ok(screen), Ok(mut window)) = (screens.single(), windows.single_mut()) else { return };
+    let room = screen.physical_size();
+    let size = window.resolution.physical_size();
+    if room.x > 0 && room.y > 0 && size.cmpgt(room).any() {
+        let size = size.min(room);
+        window.resolution.set_physical_resolution(size.x, size.y);
+    }
 }
 
 /// Whether things may move for the eye alone.
@@ -124,7 +138,8 @@ mod tests {
         };
         std::fs::write(&path, mine.text()).unwrap();
         assert_eq!(Preferences::load(&path), Ok(mine));
-        for wrong in ["scale = 9", "scale = 'big'", "volume = 3", "[keys]\npause = 'W'", "\u{0}"] {
+        for wrong in ["scale = 9", "scale = 'big'", "volume = 3", "[keys]\npause = 'W'\nstep = 'W'", "\u{0}"]
+        {
             std::fs::write(&path, wrong).unwrap();
             let error = Preferences::load(&path).unwrap_err();
             assert!(error.contains("preferences.toml: ") && error.lines().count() == 1, "{error}");

@@ -9,7 +9,7 @@ use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured, save_to_disk};
 use bevy::window::{CursorMoved, PrimaryWindow, WindowEvent};
 
-use super::{controls, keys, record};
+use super::{keys, record, taps};
 
 /// What to save, and when.
 #[derive(Resource, Debug, Clone)]
@@ -73,7 +73,7 @@ pub fn plugin(app: &mut App, request: ScreenshotRequest) {
     app.insert_resource(request)
         .init_resource::<ButtonInput<KeyCode>>()
         .add_systems(First, click)
-        .add_systems(PreUpdate, strike.after(bevy::input::InputSystems).before(controls::keep_taps))
+        .add_systems(PreUpdate, strike.after(bevy::input::InputSystems).before(taps::keep_taps))
         .add_systems(Update, (take, leave))
         .add_systems(Update, shut.run_if(resource_exists::<Moving>.and_then(record::idle)));
 }

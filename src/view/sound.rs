@@ -41,13 +41,11 @@ pub enum Cue {
     Sink,
     /// A card is lit.
     Tick,
-    /// A card is chosen.
-    Chosen,
 }
 
 impl Cue {
     /// All there are.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 15] = [
         Self::Hit,
         Self::Bounce,
         Self::Point,
@@ -63,7 +61,6 @@ impl Cue {
         Self::Thrust,
         Self::Sink,
         Self::Tick,
-        Self::Chosen,
     ];
 }
 

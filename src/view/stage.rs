@@ -8,6 +8,9 @@ use bevy::render::renderer::RenderAdapterInfo;
 use bevy::window::PrimaryWindow;
 
 use super::editor::Editor;
+use super::effects::Inks;
+use super::paint::{Paint, rounded};
+use super::palette::MINT;
 use super::{Screen, ViewSystems};
 use crate::sim::arena::show_bodies;
 use crate::sim::{Arena, Shown};
@@ -16,6 +19,8 @@ use crate::sim::{Arena, Shown};
 const STRIP: usize = 8;
 /// Arenas in the zoomed-out grid.
 const GRID: usize = 64;
+/// Arenas of a grid that are looked at closely, all of them.
+const FEW: usize = 4;
 /// Empty pixels around everything, and between two stages.
 const MARGIN: f32 = 22.0;
 const GAP: f32 = 14.0;
@@ -85,8 +90,31 @@ pub struct StageSize(pub Vec2);
 
 /// Adds camera and stages.
 pub(super) fn plugin(app: &mut App) {
-    app.add_systems(Startup, spawn_camera)
-        .add_systems(PostUpdate, arrange.run_if(resource_exists::<StageSize>).in_set(ViewSystems::Arrange));
+    app.add_systems(Startup, spawn_camera).add_systems(
+        PostUpdate,
+        (
+            arrange.in_set(ViewSystems::Arrange),
+            frame.run_if(resource_exists::<Inks>).in_set(ViewSystems::Furnish),
+        )
+            .run_if(resource_exists::<StageSize>),
+    );
+}
+
+/// A frame around the watched arena where it is one of many: it is what keys and panel speak of.
+fn frame(
+    mut commands: Commands,
+    stages: Query<(Entity, &Stage), Added<Stage>>,
+    size: Res<StageSize>,
+    inks: Res<Inks>,
+    mut meshes: ResMut<Assets<Mesh>>,
+) {
+    for (entity, _) in stages.iter().filter(|(_, stage)| stage.index == 0 && stage.detail == Detail::Small) {
+        let pixel = Detail::Small.feather(2.0 * size.0.y);
+        let mut paint = Paint::new(pixel);
+        paint.line(&rounded(Vec2::ZERO, size.0, 0.08 * size.0.y), 1.6 * pixel, MINT.solid());
+        let place = Transform::from_xyz(0.0, 0.0, 9.0);
+        commands.spawn((Mesh2d(meshes.add(paint.mesh())), inks.plain(), place, ChildOf(entity)));
+    }
 }
 
 fn spawn_camera(mut commands: Commands, adapter: Option<Res<RenderAdapterInfo>>) {
@@ -128,9 +156,9 @@ fn arrange(
     wanted.sort_unstable();
     let places = places(&screen, Vec2::new(window.width(), window.height()), size.0, wanted.len());
 
-    let detail = |index: usize| {
-        if index == 0 && !screen.zoomed_out { Detail::Large } else { Detail::Small }
-    };
+    // A few are as large as one of many is not.
+    let large = |index: usize| if screen.zoomed_out { wanted.len() <= FEW } else { index == 0 };
+    let detail = |index: usize| if large(index) { Detail::Large } else { Detail::Small };
     // Half way in about 50 ms, whatever the frame rate.
     let ease = 1.0 - (-time.delta_secs() * 14.0).exp();
     let mut there = vec![false; wanted.len()];
@@ -178,7 +206,7 @@ fn places(screen: &Screen, window: Vec2, half: Vec2, count: usize) -> Vec<Place>
     // The strip is as high as its thumbnails can be wide, within reason.
     let thumbs = count - 1;
     let widest = (free.width() - GAP * (STRIP - 1) as f32) / STRIP as f32;
-    let height = (widest * half.y / half.x).min(free.height() * 0.2).max(16.0);
+    let height = (widest * half.y / half.x).min(free.height() * 0.12).max(16.0);
     let scale = height / (2.0 * half.y);
     let width = 2.0 * half.x * scale;
     let main = Rect::from_corners(free.min + Vec2::new(0.0, height + 1.5 * GAP), free.max);

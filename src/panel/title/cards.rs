@@ -13,7 +13,7 @@ const LEAST_WIDTH: f32 = 208.0;
 /// Height of a picture by its width.
 const SHAPE: f32 = 0.625;
 /// Height of a card below its picture.
-const TEXT: f32 = 78.0;
+const TEXT: f32 = 86.0;
 const GAP: f32 = 14.0;
 
 /// The cards; the number of the one that was clicked.
@@ -82,10 +82,20 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
     inner.horizontal(|ui| {
         ui.label(RichText::new(&spec.name).size(15.0).strong().color(tone(palette::INK)));
         ui.label(RichText::new(players(spec)).small().color(tone(palette::SKY)));
-        let record = trained.get(levels[index] - 1).and_then(Option::as_ref);
-        let (name, color, explanation) = difficulty(record);
-        ui.label(RichText::new(name).small().color(tone(color))).on_hover_text(explanation);
     });
+    let record = trained.get(levels[index] - 1).and_then(Option::as_ref);
+    let (name, color, explanation) = difficulty(record);
+    let corner = egui::Rect::from_min_max(picture.min, picture.max).shrink(7.0);
+    let mut pill = ui.new_child(
+        egui::UiBuilder::new().max_rect(corner).layout(egui::Layout::right_to_left(egui::Align::Min)),
+    );
+    let frame = egui::Frame::new().fill(tone(palette::NIGHT).gamma_multiply(0.85)).corner_radius(8.0);
+    let shown = frame.inner_margin(egui::Margin::symmetric(7, 1)).show(&mut pill, |ui| {
+        ui.label(RichText::new(name).small().strong().color(tone(color)));
+    });
+    shown.response.on_hover_text(explanation);
+    let summary = RichText::new(&spec.summary).size(12.0).color(tone(palette::MUTED));
+    inner.add(egui::Label::new(summary).wrap());
     if *count > 0 && bright {
         inner.horizontal(|ui| {
             ui.spacing_mut().button_padding = vec2(5.0, 2.0);
@@ -102,9 +112,6 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
                 }
             }
         });
-    } else {
-        let summary = RichText::new(&spec.summary).size(12.0).color(tone(palette::MUTED));
-        inner.add(egui::Label::new(summary).wrap());
     }
     response.clicked()
 }

@@ -29,10 +29,20 @@ struct OfWorld {
     sessions: Vec<(PathBuf, u64)>,
 }
 
+/// Whether there is something in the session at `path` to go on with.
+pub fn goes_on(path: &Path) -> bool {
+    path.join("checkpoint/latest").is_file()
+}
+
 impl OfWorld {
-    /// Bytes of its first `count` sessions.
-    fn bytes(&self, count: usize) -> u64 {
-        self.sessions.iter().take(count).map(|(_, bytes)| bytes).sum()
+    /// Bytes of all its sessions.
+    fn bytes(&self) -> u64 {
+        self.sessions.iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// The session that stays when old ones go: the last one that can be gone on with.
+    fn stays(&self) -> usize {
+        self.sessions.iter().rposition(|(path, _)| goes_on(path)).unwrap_or(self.sessions.len() - 1)
     }
 }
 
@@ -53,21 +63,22 @@ impl Kept {
 
     /// Bytes of all of them.
     pub(super) fn bytes(&self) -> u64 {
-        self.worlds.iter().map(|world| world.bytes(usize::MAX)).sum()
+        self.worlds.iter().map(OfWorld::bytes).sum()
     }
 
-    /// Deletes all sessions of world number `index` but the last.
+    /// Deletes all sessions of world number `index` but the last that can be gone on with.
     fn delete_old(&mut self, index: usize) {
         let Some(world) = self.worlds.get_mut(index) else { return };
-        while world.sessions.len() > 1 {
-            let path = &world.sessions[0].0;
-            if let Err(error) = std::fs::remove_dir_all(path) {
-                self.problem = Some(format!("{}: {error}; delete it by hand", path.display()));
-                return;
-            }
-            world.sessions.remove(0);
-        }
+        let stays = world.sessions.remove(world.stays());
         self.problem = None;
+        world.sessions.retain(|(path, _)| match std::fs::remove_dir_all(path) {
+            Ok(()) => false,
+            Err(error) => {
+                self.problem = Some(format!("{}: {error}; delete it by hand", path.display()));
+                true
+            }
+        });
+        world.sessions.push(stays);
     }
 
     /// The section of the preferences.
@@ -88,7 +99,8 @@ impl Kept {
                         if ui.button("Keep them").clicked() {
                             self.asked = None;
                         }
-                        let text = format!("Delete {old}, {}, for good", words(world.bytes(old)));
+                        let bytes = world.bytes() - world.sessions[world.stays()].1;
+                        let text = format!("Delete {old}, {}, for good", words(bytes));
                         if ui.button(RichText::new(text).color(tone(palette::ROSE))).clicked() {
                             deleted = Some(index);
                         }
@@ -96,7 +108,7 @@ impl Kept {
                         self.asked = Some(index);
                     }
                     let sessions = if count == 1 { "session" } else { "sessions" };
-                    let text = format!("{count} {sessions}, {}", words(world.bytes(count)));
+                    let text = format!("{count} {sessions}, {}", words(world.bytes()));
                     ui.label(RichText::new(text).small().color(tone(palette::INK)));
                 });
             }
@@ -144,10 +156,12 @@ mod tests {
             std::fs::create_dir_all(folder.join("checkpoint")).unwrap();
             std::fs::write(folder.join("checkpoint/weights"), [0; 1500]).unwrap();
         }
+        // The last one was left before anything was learned.
+        std::fs::write(folders[1].join("checkpoint/latest"), []).unwrap();
         let mut kept = Kept::new([("tag".into(), folders.clone()), ("puck".into(), vec![])]);
         assert_eq!((kept.worlds.len(), kept.bytes(), words(kept.bytes()).as_str()), (1, 4500, "5 kB"));
         kept.delete_old(0);
-        assert_eq!(folders.iter().map(|folder| folder.exists()).collect::<Vec<_>>(), [false, false, true]);
+        assert_eq!(folders.iter().map(|folder| folder.exists()).collect::<Vec<_>>(), [false, true, false]);
         assert!(kept.problem.is_none() && kept.bytes() == 1500);
         kept.worlds[0].sessions.insert(0, (folders[0].clone(), 0));
         kept.delete_old(0);

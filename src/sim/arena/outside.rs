@@ -69,13 +69,22 @@ pub struct EnvironmentHooks {
     pub restore: fn(&mut World, &[ArenaSnapshot]),
     /// See [`imagine`].
     pub imagine: fn(&mut World, usize, &mut Imagined),
+    /// Whether there is anything whose way could be foreseen.
+    pub leads: bool,
     /// See [`foresee`].
     pub foresee: fn(&mut World, usize, &mut Choose) -> Foreseen,
 }
 
 impl EnvironmentHooks {
-    /// Hooks of `E`.
-    pub fn of<E: Environment>() -> Self {
-        Self { populate: populate::<E>, restore: restore::<E>, imagine: imagine::<E>, foresee: foresee::<E> }
+    /// Hooks of `E` with this layout.
+    pub fn of<E: Environment>(layout: &E::Layout) -> Self {
+        let leads = !E::leads(layout).is_empty();
+        Self {
+            leads,
+            populate: populate::<E>,
+            restore: restore::<E>,
+            imagine: imagine::<E>,
+            foresee: foresee::<E>,
+        }
     }
 }

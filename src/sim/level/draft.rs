@@ -108,6 +108,11 @@ impl Draft {
         cell.is_some_and(|cell| std::mem::replace(cell, symbol) != symbol)
     }
 
+    /// Whether there is a stroke to take back, and one to make again.
+    pub fn changes(&self) -> [bool; 2] {
+        [self.past.iter().any(|before| *before != self.map), !self.future.is_empty()]
+    }
+
     /// Takes the last stroke back; whether there was one.
     pub fn undo(&mut self) -> bool {
         while let Some(before) = self.past.pop() {

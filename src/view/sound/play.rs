@@ -18,6 +18,8 @@ use crate::view::stage::{Detail, Stage};
 const MOST: usize = 12;
 /// Seconds between two beginnings of the same sound.
 const APART: f32 = 0.05;
+/// Seconds after a hit in which a ball's turning back is not heard.
+const STRUCK: f32 = 0.12;
 /// Faster play than this many times the usual is not heard: it would be a rattle.
 const FASTEST: f32 = 4.0;
 
@@ -97,17 +99,25 @@ fn play(
     let rattles = pace.is_some_and(|pace| pace.unlimited || pace.speed > FASTEST);
     let mut room = MOST.saturating_sub(playing.iter().count());
     let now = time.elapsed_secs();
-    for Heard { stage, cue, pitch } in heard.read() {
+    // What a ball hits turns it back as well: that is one sound.
+    let mut all: Vec<Heard> = heard.read().copied().collect();
+    all.sort_by_key(|heard| heard.cue == Cue::Bounce);
+    let place = |cue: Cue| Cue::ALL.iter().position(|known| *known == cue);
+    for Heard { stage, cue, pitch } in all {
         let watched = stage.is_none_or(|stage| {
             stages.get(stage).is_ok_and(|stage| stage.index == 0 && stage.detail == Detail::Large) && !rattles
         });
-        let Some(index) = Cue::ALL.iter().position(|known| known == cue) else { continue };
+        let Some(index) = place(cue) else { continue };
+        let just = |cue| place(cue).is_some_and(|index| now - begun[index] < STRUCK);
+        if cue == Cue::Bounce && [Cue::Hit, Cue::Break, Cue::Point].into_iter().any(just) {
+            continue;
+        }
         if !watched || volume <= 0.0 || room == 0 || now - begun[index] < APART {
             continue;
         }
         begun[index] = now;
         room -= 1;
-        let settings = PlaybackSettings::DESPAWN.with_volume(Volume::Linear(volume)).with_speed(*pitch);
+        let settings = PlaybackSettings::DESPAWN.with_volume(Volume::Linear(volume)).with_speed(pitch);
         commands.spawn((AudioPlayer(notes.0[index].clone()), settings));
     }
 }

@@ -87,10 +87,6 @@ fn parts(cue: Cue) -> Vec<Part> {
             vec![part(Noise, [400.0, 2600.0], [0.0, 0.45], 0.35), part(Sine, [165.0, 82.0], [0.0, 0.3], 0.3)]
         }
         Cue::Tick => vec![part(Sine, [880.0, 880.0], [0.0, 0.035], 0.25)],
-        Cue::Chosen => vec![
-            part(Triangle, [440.0, 440.0], [0.0, 0.12], 0.3),
-            part(Triangle, [660.0, 660.0], [0.06, 0.22], 0.3),
-        ],
     }
 }
 
