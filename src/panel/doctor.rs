@@ -175,13 +175,17 @@ fn halves(series: &Series) -> Option<[f64; 2]> {
 
 /// Shows what was found; the configuration that somebody accepted.
 pub(super) fn show(ui: &mut Ui, findings: &[Finding]) -> Option<LearnerConfig> {
-    if findings.is_empty() {
-        return None;
-    }
+    /// Room for one finding, whether or not there is one: what comes and goes must not push others away from under the
+    /// mouse.
+    const ROOM: f32 = 46.0;
     let mut accepted = None;
     section(ui, "Doctor", |ui| {
+        let top = ui.cursor().top();
+        if findings.is_empty() {
+            ui.label(RichText::new("Nothing looks wrong.").small().color(tone(palette::MUTED)));
+        }
         for Finding { text, remedy } in findings {
-            ui.label(RichText::new(text).color(tone(palette::AMBER.mix(palette::INK, 0.4))));
+            ui.label(RichText::new(text).small().color(tone(palette::AMBER.mix(palette::INK, 0.4))));
             if let Some((name, config)) = remedy
                 && ui.button(name).on_hover_text("Undo is under Tuning.").clicked()
             {
@@ -189,6 +193,7 @@ pub(super) fn show(ui: &mut Ui, findings: &[Finding]) -> Option<LearnerConfig> {
             }
             ui.add_space(2.0);
         }
+        ui.add_space((ROOM - (ui.cursor().top() - top)).max(0.0));
     });
     accepted
 }

@@ -123,6 +123,7 @@ fn options(ui: &mut Ui, actions: &[String], thought: &Thought, mind: Option<&Exp
             explanation += &format!("\nCritic {} expects {value:+.3}.", critic + 1);
         }
         row(ui, name, &explanation, |ui| {
+            ui.spacing_mut().item_spacing.x = 5.0;
             // Room for the longest figure, so that bars begin and end where all others do.
             let room = egui::vec2(38.0, ui.available_height());
             let right = egui::Layout::right_to_left(egui::Align::Center);
@@ -132,7 +133,7 @@ fn options(ui: &mut Ui, actions: &[String], thought: &Thought, mind: Option<&Exp
                 ui.label(figure).on_hover_text(&explanation);
             });
             let shade = if taken { color } else { color.mix(palette::SLATE, 0.55) };
-            let width = if said.is_empty() { 128.0 } else { 74.0 };
+            let width = if said.is_empty() { 128.0 } else { 52.0 };
             bar(ui, width, *probability, shade).on_hover_text(&explanation);
             if let [first, ..] = said[..] {
                 let (least, most) = said
