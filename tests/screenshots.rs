@@ -116,7 +116,7 @@ fn a_level_is_drawn_with_the_mouse_played_and_saved() {
     let home = tempfile::tempdir().unwrap();
     let arguments = ["--env", "lava-room", "--arenas", "1", "--after", "11", "--press"];
     // A wall, the first brush; then a cell above it that costs 0.1, by the panel's "Paint"; then "Save".
-    let strokes = "Space@0.2,E@3,308:400@4,1228:295@5,308:300@6,988:391@8";
+    let strokes = "Space@0.2,E@3,308:400@4,1233:208@5,308:300@6,980:304@8";
     shoot_in(&display, "editor", &[&arguments[..], &[strokes]].concat(), home.path());
     let path = home.path().join("my-lava-room.ron");
     let saved = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -132,7 +132,7 @@ fn what_is_preferred_is_kept_for_the_next_visit() {
     let home = tempfile::tempdir().unwrap();
     let arguments = ["--after", "5", "--press"];
     // O opens the preferences; the first switch is for colours, the key of `pause` waits for another.
-    let strokes = "O@1,625:128@2,238:394@3,K@4";
+    let strokes = "O@1,985:128@2,635:276@3,K@4";
     shoot_in(&display, "preferences", &[&arguments[..], &[strokes]].concat(), home.path());
     let path = home.path().join("config/entropy-arcade/preferences.toml");
     let kept = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
