@@ -135,10 +135,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
             app::bench_bodies(runs as usize, seconds).iter().try_for_each(print)
         }
         #[cfg(feature = "arcade")]
-        Some(Command::Bench { what: Bench::Frames { env, rounds, seconds, overlays } }) => {
+        Some(Command::Bench { what: Bench::Frames { env, rounds, seconds, overlays, fps } }) => {
             let config = RunConfig::resolve(Some(&env), None, &[])?;
             let world = app::world(&config)?;
-            app::bench_frames(config, &world, rounds as usize, seconds as f32, overlays)
+            let apart = fps.map_or(0.0, |fps| 1.0 / fps as f32);
+            app::bench_frames(config, &world, rounds as usize, seconds as f32, overlays, apart)
         }
         #[cfg(feature = "arcade")]
         Some(Command::Bench { what: Bench::Minute { env, seed, seconds } }) => {

@@ -114,16 +114,18 @@ pub fn bench_frames(
     rounds: usize,
     stretch: f32,
     overlays: bool,
+    apart: f32,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let mut app = arcade_app(&config, world, None, None)?;
     let shown = if overlays { "all overlays" } else { "no overlays" };
-    let work = format!("{}, {} arenas, window, {shown}", config.env, config.arenas);
+    let pace = if apart > 0.0 { format!(", {:.0} frames/s", 1.0 / apart) } else { String::new() };
+    let work = format!("{}, {} arenas, window, {shown}{pace}", config.env, config.arenas);
     if overlays {
         app.insert_resource(Insight::all());
     }
     crate::run::frames::plugin(
         &mut app,
-        crate::run::frames::FrameBench { work, warm_up: 15.0, stretch, rounds },
+        crate::run::frames::FrameBench { work, warm_up: 15.0, stretch, rounds, apart },
     );
     app.run();
     Ok(())

@@ -255,6 +255,9 @@ pub(super) enum Bench {
         /// With everything shown that the agent thinks.
         #[arg(long)]
         overlays: bool,
+        /// Frames a second at most, as a screen keeps them; as many as come by themselves when absent.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        fps: Option<u32>,
     },
     /// How soon a window shows a world, and what its agent learns before a person's eyes; opens a window.
     #[cfg(feature = "arcade")]

@@ -25,6 +25,9 @@ pub struct FrameBench {
     pub stretch: f32,
     /// Stretches of each kind.
     pub rounds: usize,
+    /// Least seconds from one frame to the next, as a screen keeps them; 0 for frames as fast as they come. Frames that
+    /// take longer have more play to make, so only frames of one length tell what training alone does to them.
+    pub apart: f32,
 }
 
 /// Bound to the frame's thread, whose CPU time it counts.
@@ -32,6 +35,8 @@ struct Measurement {
     began: Instant,
     switched: Instant,
     stretches: usize,
+    /// When the frame before began.
+    last: Instant,
     frame: Option<(ThreadTime, Instant)>,
     /// Milliseconds of CPU and of wall time, by stretch.
     frames: Vec<(Vec<f64>, Vec<f64>)>,
@@ -45,6 +50,7 @@ pub fn plugin(app: &mut App, bench: FrameBench) {
             began: now,
             switched: now,
             stretches: 0,
+            last: now,
             frame: None,
             frames: Vec::new(),
         })
@@ -52,7 +58,9 @@ pub fn plugin(app: &mut App, bench: FrameBench) {
         .add_systems(Last, end_frame);
 }
 
-fn begin_frame(mut measurement: NonSendMut<Measurement>) {
+fn begin_frame(bench: Res<FrameBench>, mut measurement: NonSendMut<Measurement>) {
+    std::thread::sleep(Duration::from_secs_f32(bench.apart).saturating_sub(measurement.last.elapsed()));
+    measurement.last = Instant::now();
     measurement.frame = Some((ThreadTime::now(), Instant::now()));
 }
 
