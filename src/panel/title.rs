@@ -18,11 +18,11 @@ use super::preferences;
 use super::theme::{self, tone};
 use crate::learner::trained::TrainingRecord;
 use crate::mdp::EnvironmentSpec;
-use crate::view::bindings::{Bindings, Command};
-use crate::view::controls::{self, Controls};
+use crate::view::bindings::Bindings;
+use crate::view::controls;
 use crate::view::palette;
 use crate::view::preferences::Preferences;
-use crate::view::sound::{self, Cue, Heard};
+use crate::view::sound;
 pub use kept::{Kept, goes_on};
 use steer::{Visit, choose, steer};
 
@@ -253,7 +253,7 @@ mod tests {
         .init_resource::<Choice>()
         .init_resource::<preferences::Open>()
         .add_message::<AppExit>()
-        .add_message::<Heard>()
+        .add_message::<sound::Heard>()
         .add_plugins(controls::plugin)
         .add_systems(Update, steer);
         app.finish();
