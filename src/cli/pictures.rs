@@ -11,7 +11,7 @@ use crate::sim::worlds::names;
 /// Files, and how each is taken.
 const PICTURES: [(&str, &str); 6] = [
     ("title.png", "--after 4"),
-    ("paddle-duel.png", "--env paddle-duel --seed 1 --press M@1,M@40,Y@44 --after 46"),
+    ("paddle-duel.png", "--env paddle-duel --seed 1 --press M@1,M@40,R@42,Y@42.5,G@43 --after 45"),
     ("mind.png", "--env lava-room --seed 1 --press V@26,Q@26 --after 34"),
     ("compare.png", "--env lander --seed 1 --press M@1,N@66 --after 71"),
     ("editor.png", "--env lava-room --level 8 --seed 1 --press E@10,V@10 --after 13"),
