@@ -5,7 +5,7 @@ use bevy_egui::egui::{self, RichText, Ui};
 use super::curves;
 use super::theme::tone;
 use super::widgets::{bar, check, number, row, section};
-use crate::agent::mind::{Expectation, Insight, Layer, Mind};
+use crate::agent::mind::{Expectation, Insight, Landscape, Layer, Mind};
 use crate::agent::{Casting, Thought, Thoughts};
 use crate::mdp::EnvironmentSpec;
 use crate::view::palette::{self, Tone};
@@ -36,6 +36,9 @@ pub(super) fn show(
     section(ui, "What the agent thinks", |ui| {
         if let Some(insight) = insight {
             switches(ui, insight, offered);
+        }
+        if let Some(landscape) = mind.map(|mind| &mind.landscape).filter(|map| !map.values.is_empty()) {
+            legend(ui, landscape);
         }
         if let Some(landscape) = mind.map(|mind| &mind.landscape).filter(|map| map.layer == Layer::Exact) {
             match landscape.error {
@@ -75,6 +78,19 @@ pub(super) fn show(
             }
         }
     });
+}
+
+/// What the darkest and the brightest place of the map stand for.
+fn legend(ui: &mut Ui, landscape: &Landscape) {
+    let values = || landscape.values.iter().copied().filter(|value| value.is_finite());
+    let (least, most) = (values().fold(f32::INFINITY, f32::min), values().fold(f32::NEG_INFINITY, f32::max));
+    let text = match landscape.layer {
+        Layer::Visits => format!("{:.0} to {:.0} % of steps", least * 100.0, most * 100.0),
+        Layer::Expected | Layer::Exact => format!("{least:+.2} to {most:+.2}"),
+    };
+    let explanation =
+        format!("On the map: {}; the darkest place and the brightest.", landscape.layer.meaning());
+    number(ui, "dark to bright", text, &explanation);
 }
 
 /// What is to be seen beside probabilities.
