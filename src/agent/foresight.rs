@@ -1,13 +1,14 @@
 //! Foresight: where the watched players would go, and whatever they play with, if they went on as their policies think
 //! best. Worked out only while somebody looks, on a copy: play goes on as if nobody had.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 
 use super::mind::Insight;
 use super::{Casting, Controller, FrozenPolicies, LearningPolicy};
-use crate::mdp::{Action, Decisions, ObservationBatch, Policy, PolicyState};
+use crate::mdp::{Action, Decisions, ObservationBatch, Policy, PolicyState, Stream, rng};
 use crate::sim::arena::{EnvironmentHooks, Foreseen, Spec};
 
 /// Seconds of play that are looked ahead.
@@ -42,12 +43,7 @@ fn look(world: &mut World, mut looked: Local<Option<Instant>>) {
     *looked = Some(Instant::now());
     let spec = world.resource::<Spec>();
     let step = spec.ticks_per_step as f32 * spec.tick_seconds;
-    let mut players = players(world);
-    let mut choose = |observations: &ObservationBatch, scripts: &[Action], actions: &mut [Action]| {
-        for (slot, action) in actions.iter_mut().enumerate() {
-            *action = players[slot].choose(observations, slot, scripts[slot], *action);
-        }
-    };
+    let mut choose = choose(world);
     let foreseen = foresee(world, (AHEAD / step).ceil() as usize, &mut choose);
     show(world, foreseen);
 }
@@ -61,7 +57,7 @@ fn show(world: &mut World, foreseen: Foreseen) {
 /// Somebody who is thought to go on.
 enum Player {
     /// Asks a policy, with what it remembers on the way.
-    Policy(std::sync::Arc<dyn Policy>, Vec<PolicyState>),
+    Policy(Arc<dyn Policy>, Vec<PolicyState>),
     Script,
     /// Does what it did last.
     Holds,
@@ -82,7 +78,7 @@ impl Player {
                 own.push(vector, grid);
                 let mut decisions = Decisions::default();
                 // Greedy choices draw nothing, so whose luck it is does not matter.
-                let mut rngs = [crate::mdp::rng(0, crate::mdp::Stream::Evaluation, 0)];
+                let mut rngs = [rng(0, Stream::Evaluation, 0)];
                 policy.act(&own, states, &mut rngs, true, &mut decisions);
                 decisions.actions.first().copied().unwrap_or(Action::Discrete(0))
             }
@@ -97,7 +93,7 @@ fn players(world: &World) -> Vec<Player> {
     let learning = world.resource::<LearningPolicy>().0.load_full().policy.clone();
     let frozen = world.resource::<FrozenPolicies>();
     let watched = &world.resource::<Casting>().watched;
-    let asks = |policy: &std::sync::Arc<dyn Policy>| {
+    let asks = |policy: &Arc<dyn Policy>| {
         Player::Policy(policy.clone(), vec![PolicyState(vec![0.0; policy.state_len()])])
     };
     let player = |slot: usize| match watched.get(slot) {
@@ -109,12 +105,21 @@ fn players(world: &World) -> Vec<Player> {
     (0..world.resource::<Spec>().slots()).map(player).collect()
 }
 
+/// What everybody in the watched seats would do.
+fn choose(world: &World) -> impl FnMut(&ObservationBatch, &[Action], &mut [Action]) + 'static {
+    let mut players = players(world);
+    move |observations, scripts, actions| {
+        for (slot, action) in actions.iter_mut().enumerate() {
+            *action = players[slot].choose(observations, slot, scripts[slot], *action);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::agent::AgentPlugin;
     use crate::learner::untrained;
-    use crate::mdp::Stream;
     use crate::sim::worlds::{self, WorldChoice};
     use crate::sim::{SimConfig, SimTick, arena};
 
@@ -127,7 +132,6 @@ mod tests {
         let casting = Casting::all(vec![Controller::Scripted; spec.slots()]);
         let policy = LearningPolicy(untrained(spec.action.len()));
         app.add_plugins(AgentPlugin { spec, seed: 3, casting, policy });
-        app.init_resource::<Insight>().init_resource::<Foresight>().add_systems(Update, look);
         app.finish();
         app.cleanup();
         app
@@ -140,13 +144,7 @@ mod tests {
             app.world_mut().run_schedule(SimTick);
             if foresees {
                 let hooks = *app.world().resource::<EnvironmentHooks>();
-                let mut players = players(app.world());
-                let mut choose =
-                    |observations: &ObservationBatch, scripts: &[Action], actions: &mut [Action]| {
-                        for (slot, action) in actions.iter_mut().enumerate() {
-                            *action = players[slot].choose(observations, slot, scripts[slot], *action);
-                        }
-                    };
+                let mut choose = choose(app.world());
                 (hooks.foresee)(app.world_mut(), 12, &mut choose);
             }
             let world = app.world_mut();
@@ -177,7 +175,6 @@ mod tests {
         let Foreseen { ways } = (hooks.foresee)(app.world_mut(), 10, &mut script);
         let ticks = ways[0].1.len();
         let ball = |app: &mut App| {
-            app.world_mut().resource_mut::<Insight>().ways = false;
             let hooks = *app.world().resource::<EnvironmentHooks>();
             let still = &mut |_: &ObservationBatch, _: &[Action], _: &mut [Action]| {};
             (hooks.foresee)(app.world_mut(), 1, still).ways[0].1[0]

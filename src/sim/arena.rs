@@ -325,6 +325,16 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
         }
     }
 
+    fn write_scripts(&mut self, layout: &E::Layout) {
+        let bodies = bodies(&mut self.bodies, &self.arena.handles, &mut self.physics);
+        let seats = &mut *self.seats;
+        for slot in 0..seats.script.len() {
+            if seats.wants_script[slot] {
+                seats.script[slot] = self.state.script(layout, &bodies, slot);
+            }
+        }
+    }
+
     fn write_observations(&mut self, layout: &E::Layout) {
         let bodies = bodies(&mut self.bodies, &self.arena.handles, &mut self.physics);
         for slot in 0..self.seats.actions.len() {
@@ -335,15 +345,7 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
 }
 
 fn write_scripts<E: Environment>(layout: Res<E::Layout>, mut arenas: Query<ArenaParts<E>>) {
-    for mut parts in &mut arenas {
-        let bodies = bodies(&mut parts.bodies, &parts.arena.handles, &mut parts.physics);
-        let seats = &mut *parts.seats;
-        for slot in 0..seats.script.len() {
-            if seats.wants_script[slot] {
-                seats.script[slot] = parts.state.script(&layout, &bodies, slot);
-            }
-        }
-    }
+    arenas.iter_mut().for_each(|mut parts| parts.write_scripts(&layout));
 }
 
 fn play<E: Environment>(

@@ -270,6 +270,16 @@ pub(crate) mod tests {
         app.update();
     }
 
+    /// Strikes `key` within one frame.
+    pub(crate) fn strike(app: &mut App, key: KeyCode) {
+        app.world_mut().resource_mut::<ButtonInput<KeyCode>>().press(key);
+        app.update();
+        let mut keyboard = app.world_mut().resource_mut::<ButtonInput<KeyCode>>();
+        keyboard.release(key);
+        keyboard.clear();
+        app.update();
+    }
+
     fn app() -> App {
         let mut app = App::new();
         app.add_plugins((bevy::input::InputPlugin, plugin)).init_resource::<Notice>();

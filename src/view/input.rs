@@ -252,6 +252,7 @@ mod tests {
     use super::*;
     use crate::mdp::ActionSpace;
     use crate::sim::worlds::WorldChoice;
+    use crate::view::controls::tests::{ready, strike};
 
     fn app(world: &str) -> Option<App> {
         let spec = WorldChoice::new(world, None).ok()?.spec();
@@ -263,17 +264,8 @@ mod tests {
             .init_resource::<Pace>()
             .add_message::<AppExit>()
             .add_plugins(plugin);
-        crate::view::controls::tests::ready(&mut app);
+        ready(&mut app);
         Some(app)
-    }
-
-    fn strike(app: &mut App, key: KeyCode) {
-        app.world_mut().resource_mut::<ButtonInput<KeyCode>>().press(key);
-        app.update();
-        let mut keyboard = app.world_mut().resource_mut::<ButtonInput<KeyCode>>();
-        keyboard.release(key);
-        keyboard.clear();
-        app.update();
     }
 
     #[test]

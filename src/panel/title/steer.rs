@@ -100,17 +100,11 @@ mod tests {
 
     use super::super::tests::app;
     use super::*;
+    use crate::view::controls::tests::strike;
 
     fn chosen(keys: &[KeyCode]) -> Option<Chosen> {
         let mut app = app();
-        for &key in keys {
-            app.world_mut().resource_mut::<ButtonInput<KeyCode>>().press(key);
-            app.update();
-            let mut keyboard = app.world_mut().resource_mut::<ButtonInput<KeyCode>>();
-            keyboard.release(key);
-            keyboard.clear();
-            app.update();
-        }
+        keys.iter().for_each(|key| strike(&mut app, *key));
         app.world().resource::<Choice>().0.lock().unwrap().clone()
     }
 

@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use bevy_rapier2d::plugin::context::RapierRigidBodySet;
 
 use super::{Arena, ArenaParts, ArenaPartsItem, Spec, bodies};
-use crate::mdp::{Action, ObservationBatch};
+use crate::mdp::{Action, ObservationBatch, Rng};
 use crate::sim::physics::{PristineContext, Rest};
 use crate::sim::{Environment, Seats, TickClock};
 
@@ -42,7 +42,9 @@ pub fn foresee<E: Environment>(world: &mut World, steps: usize, choose: &mut Cho
     let mut phase = clock.phase;
     for _ in 0..steps {
         if phase == 0 {
-            parts.choose(&layout, choose);
+            parts.write_scripts(&layout);
+            let Seats { observations, script, actions, .. } = &mut *parts.seats;
+            choose(observations, script, actions);
         }
         for tick in phase..spec.ticks_per_step {
             parts.play(&layout, &spec, tick..tick + 1);
@@ -61,24 +63,11 @@ pub fn foresee<E: Environment>(world: &mut World, steps: usize, choose: &mut Cho
     Foreseen { ways }
 }
 
-impl<E: Environment> ArenaPartsItem<'_, '_, E> {
-    fn choose(&mut self, layout: &E::Layout, choose: &mut Choose) {
-        let seats = &mut *self.seats;
-        let bodies = bodies(&mut self.bodies, &self.arena.handles, &mut self.physics);
-        for slot in 0..seats.script.len() {
-            if seats.wants_script[slot] {
-                seats.script[slot] = self.state.script(layout, &bodies, slot);
-            }
-        }
-        choose(&seats.observations, &seats.script, &mut seats.actions);
-    }
-}
-
 /// All of an arena that play changes.
 struct Before<E> {
     state: E,
     seats: Seats,
-    rng: crate::mdp::Rng,
+    rng: Rng,
     steps: u32,
     logged: usize,
     bodies: Option<(PristineContext, Rest)>,
