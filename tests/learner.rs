@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use entropy_arcade::learner::{
     DeviceChoice, Health, Learner, LearnerConfig, LearnerHandle, LearnerSetup, LearnerStatus,
-    PrioritizedConfig, UniformPolicy,
+    PrioritizedConfig, UniformPolicy, untrained,
 };
 use entropy_arcade::mdp::{
     Action, ActionSpace, EnvironmentSpec, ObservationSpace, Origin, PolicySnapshot, StepBatch,
@@ -99,10 +99,43 @@ fn gradient_steps_stay_within_the_ratio() {
 }
 
 #[test]
-fn numbers_that_are_none_stop_the_learner_and_not_the_program() {
+fn values_that_are_not_finite_are_refused_and_counted() {
+    let handle = LearnerHandle::start(setup(None));
+    handle.send(steps(300, f32::NAN));
+    let status = wait_for(&handle, "refusal", |status| status.env_steps == 300);
+    assert_eq!((status.refused, status.replay_len, status.gradient_steps), (300, 0, 0));
+    let mut some = steps(200, 1.0);
+    some.observations.row_mut(50).0[1] = f32::INFINITY;
+    some.behaviour_entropies[120] = f32::NAN;
+    handle.send(some);
+    let status = wait_for(&handle, "training", |status| status.gradient_steps > 0);
+    // Nor is the step before one that is refused known to its end, nor the last.
+    assert_eq!((status.refused, status.replay_len, status.env_steps), (302, 200 - 5, 500));
+    assert_eq!(status.health, Health::Training);
+}
+
+#[test]
+fn a_learner_that_is_far_behind_is_sent_no_more_than_replay_holds() {
+    let (go, wait) = crossbeam_channel::bounded::<()>(1);
+    let mut slow = setup(None);
+    slow.config.replay_capacity = 1_000;
+    let handle = LearnerHandle::start_with(slow, untrained(2), move |setup| {
+        _ = wait.recv();
+        Learner::new(setup)
+    });
+    let taken = (0..20).filter(|_| handle.send(steps(300, 1.0))).count();
+    assert_eq!(taken, 3);
+    drop(go);
+    wait_for(&handle, "what waited", |status| status.env_steps == 900);
+    assert!(handle.send(steps(300, 1.0)));
+    wait_for(&handle, "what came later", |status| status.env_steps == 1200);
+}
+
+#[test]
+fn losses_that_are_not_finite_stop_the_learner_and_not_the_program() {
     let handle = LearnerHandle::start(setup(None));
     let policy = handle.policy();
-    handle.send(steps(300, f32::NAN));
+    handle.send(steps(300, f32::MAX));
     let status = wait_for(&handle, "failure", |status| matches!(status.health, Health::Failed(_)));
     let Health::Failed(reason) = &status.health else { unreachable!() };
     assert!(reason.contains("not finite"), "{reason}");

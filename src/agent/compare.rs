@@ -122,7 +122,7 @@ fn tally(arenas: Query<(&Arena, &Seats)>, mut comparison: ResMut<Comparison>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::{AgentPlugin, LearningPolicy, LivePlugin};
+    use crate::agent::{AgentPlugin, InsightPlugin, LearningPolicy, LivePlugin};
     use crate::learner::{LearnerConfig, LearnerSetup, untrained};
     use crate::mdp::Stream;
     use crate::sim::run_agent_step;
@@ -140,7 +140,7 @@ mod tests {
         world.add_to(&mut app, sim);
         app.add_plugins(AgentPlugin { spec: spec.clone(), seed: 1, casting: casting.clone(), policy })
             .insert_resource(LiveLearner::start(LearnerSetup::new(spec, LearnerConfig::default())))
-            .add_plugins(LivePlugin);
+            .add_plugins((LivePlugin, InsightPlugin));
         // Until the learner has set its first mark.
         while app.world().resource::<LiveLearner>().status().marks.all().is_empty() {
             std::thread::sleep(std::time::Duration::from_millis(20));

@@ -8,7 +8,7 @@ use bevy::prelude::*;
 
 use super::mind::Insight;
 use super::{Casting, Controller, FrozenPolicies, LearningPolicy};
-use crate::mdp::{Action, Decisions, ObservationBatch, Policy, PolicyState, Stream, rng};
+use crate::mdp::{Action, Decisions, Fault, ObservationBatch, Policy, PolicyState, Stream, rng};
 use crate::sim::arena::{EnvironmentHooks, Foreseen, Spec};
 
 /// Seconds of play that are looked ahead.
@@ -71,9 +71,11 @@ impl Player {
         script: Action,
         last: Action,
     ) -> Action {
+        let (vector, grid) = observations.row(slot);
         match self {
+            // A policy acts at random on what is no observation; nobody can foresee that.
+            Self::Policy(..) if Fault::in_observation(vector).is_some() => last,
             Self::Policy(policy, states) => {
-                let (vector, grid) = observations.row(slot);
                 let mut own = ObservationBatch::default();
                 own.push(vector, grid);
                 let mut decisions = Decisions::default();

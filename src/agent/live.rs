@@ -13,6 +13,7 @@ use super::LearningPolicy;
 use super::controllers::FrozenPolicies;
 use super::history::{History, remember};
 use super::record::Replay;
+use super::roster::Roster;
 use crate::learner::{
     DeviceChoice, Health, Learner, LearnerConfig, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus,
     Mark, Marks, untrained,
@@ -238,28 +239,23 @@ fn differences(before: &LearnerConfig, after: &LearnerConfig) -> String {
     changed.collect::<Vec<_>>().join(", ")
 }
 
-/// Feeds a [`LiveLearner`], which must be there, and keeps its [`History`].
+/// Feeds a [`LiveLearner`], which must be there, and keeps its [`History`]. Needs nothing but [`AgentPlugin`](super::AgentPlugin), before
+/// it or after it.
 pub struct LivePlugin;
 
 impl Plugin for LivePlugin {
     fn build(&self, app: &mut App) {
-        app.add_plugins((
-            super::mind::plugin,
-            super::foresight::plugin,
-            super::sight::plugin,
-            super::compare::plugin,
-            super::lookback::plugin,
-            super::rounds::plugin,
-        ))
-        .init_resource::<History>()
-        .add_systems(SimTick, feed.in_set(SimSystems::Last))
-        .add_systems(Update, (remember, keep_marks));
+        app.init_resource::<History>()
+            .add_systems(SimTick, feed.in_set(SimSystems::Last))
+            .add_systems(Update, (remember, keep_marks));
     }
 }
 
-fn feed(learner: Res<LiveLearner>, mut replay: ResMut<Replay>) {
-    if !replay.staged.is_empty() {
-        learner.handle.send(std::mem::take(&mut replay.staged));
+/// Hands recorded steps over. A learner that is behind by all that replay can hold takes no more of them.
+fn feed(learner: Res<LiveLearner>, mut replay: ResMut<Replay>, mut roster: ResMut<Roster>) {
+    let steps = std::mem::take(&mut replay.staged);
+    if (!steps.is_empty() || steps.refused > 0) && !learner.handle.send(steps) {
+        roster.cut_streams();
     }
 }
 

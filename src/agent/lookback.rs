@@ -1,6 +1,6 @@
 //! Looking back: the last episodes of the watched arena, step by step, with what was thought then.
 //!
-//! An episode is its start and its actions; it is played again to the step that is wanted. Time stands still meanwhile,
+//! An episode is its start and its actions; it is played again to the step that is wanted. No tick is made meanwhile,
 //! and goes on afterwards from where it stood.
 
 use std::collections::VecDeque;
@@ -125,6 +125,7 @@ pub fn look(world: &mut World, episode: usize, step: usize) {
         };
         let mut pace = world.resource_mut::<Pace>();
         let was_paused = std::mem::replace(&mut pace.paused, true);
+        (pace.held, pace.single_steps) = (true, 0);
         world.insert_resource(LookBack { episode, step, playing: false, since: 0.0, before, was_paused });
     }
     let step = step.min(steps);
@@ -151,7 +152,8 @@ pub fn end(world: &mut World) -> bool {
     let restore = world.resource::<EnvironmentHooks>().restore;
     restore(world, &[looking.before]);
     show_bodies(world);
-    world.resource_mut::<Pace>().paused = looking.was_paused;
+    let mut pace = world.resource_mut::<Pace>();
+    (pace.paused, pace.held, pace.single_steps) = (looking.was_paused, false, 0);
     true
 }
 
@@ -166,12 +168,21 @@ pub fn toggle(world: &mut World) {
     look(world, last, 0);
 }
 
-/// Goes on by itself, at the pace of play, to the end of the episode; ends when time is let go on.
+/// Makes the single steps that are asked for, and else goes on by itself, at the pace of play, to the end of the episode;
+/// ends when time is let go on.
 fn play(world: &mut World) {
     if !world.resource::<Pace>().paused {
         // Somebody wants time to go on: from the present, not from the past.
         end(world);
         world.resource_mut::<Pace>().paused = false;
+        return;
+    }
+    let asked = std::mem::take(&mut world.resource_mut::<Pace>().single_steps) as usize;
+    if asked > 0 {
+        let mut looking = world.resource_mut::<LookBack>();
+        looking.playing = false;
+        let (episode, step) = (looking.episode, looking.step + asked);
+        look(world, episode, step);
         return;
     }
     let seconds = world.resource::<Time>().delta_secs();

@@ -21,15 +21,17 @@ mod select;
 pub mod sight;
 mod terrain;
 
+use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 
 pub use controllers::{Casting, Controller, Controllers, FrozenPolicies, HumanInput};
 pub use live::{LiveLearner, LivePlugin};
 pub use record::{Episodes, Replay};
-pub use roster::{MOST_SLOTS, Roster, RosterSnapshot, Thought, Thoughts};
+pub use roster::{MOST_SLOTS, Roster, RosterSnapshot, Thought, Thoughts, begin_later, resume};
 
 use crate::mdp::{EnvironmentSpec, PolicySnapshot};
-use crate::sim::{SimSystems, SimTick};
+use crate::sim::arena::Spec;
+use crate::sim::{SimSystems, SimTick, TickClock};
 
 /// The policy that acts in learning seats. Replaced whole; every step reads the latest.
 #[derive(Resource, Clone)]
@@ -39,7 +41,39 @@ pub struct LearningPolicy(pub std::sync::Arc<arc_swap::ArcSwap<PolicySnapshot>>)
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Greedy(pub bool);
 
-/// Fills seats and records what happens in them.
+/// Whether what is played is the present, and so experience: not while ages of the agent are compared or an earlier
+/// episode is looked at.
+#[derive(SystemParam)]
+struct Shown<'w> {
+    comparison: Option<Res<'w, compare::Comparison>>,
+    look_back: Option<Res<'w, lookback::LookBack>>,
+}
+
+impl Shown<'_> {
+    fn is_present(&self) -> bool {
+        self.comparison.is_none() && self.look_back.is_none()
+    }
+}
+
+/// What the arcade shows of its agents beside what learning needs: what they expect, see and would do, their ages side
+/// by side, earlier episodes, rounds. Add with a [`LiveLearner`] to arenas of an
+/// [`EnvironmentPlugin`](crate::sim::EnvironmentPlugin).
+pub struct InsightPlugin;
+
+impl Plugin for InsightPlugin {
+    fn build(&self, app: &mut App) {
+        app.add_plugins((
+            mind::plugin,
+            foresight::plugin,
+            sight::plugin,
+            compare::plugin,
+            lookback::plugin,
+            rounds::plugin,
+        ));
+    }
+}
+
+/// Fills seats and records what happens in them. Declares `spec` as that of the simulation, with its ticks.
 pub struct AgentPlugin {
     /// Spaces and slots of the seats.
     pub spec: EnvironmentSpec,
@@ -54,6 +88,8 @@ pub struct AgentPlugin {
 impl Plugin for AgentPlugin {
     fn build(&self, app: &mut App) {
         app.insert_resource(Roster::new(self.seed, &self.spec))
+            .insert_resource(Spec(self.spec.clone()))
+            .insert_resource(TickClock::new(self.spec.ticks_per_step))
             .insert_resource(self.casting.clone())
             .insert_resource(self.policy.clone())
             .insert_resource(HumanInput::new(self.spec.slots()))

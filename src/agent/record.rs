@@ -4,22 +4,30 @@ use bevy::prelude::*;
 
 use super::controllers::Controllers;
 use super::hints::Hints;
-use super::roster::{MOST_SLOTS, Roster};
-use crate::mdp::{EpisodeSummary, StepBatch};
+use super::roster::{MOST_SLOTS, Roster, SeatFault};
+use crate::mdp::{EpisodeSummary, Fault, Place, StepBatch};
 use crate::sim::Seats;
 
-/// Recorded steps on their way to a learner. Whoever feeds the learner takes them out.
+/// Agent steps for which steps and episodes wait to be taken; what nobody takes in that time is dropped, so that an app
+/// that wants neither does not grow. A headless run takes them after 1024 at the latest.
+pub(super) const WAITS: u32 = 4096;
+
+/// Recorded steps on their way to a learner. Whoever feeds the learner takes them out, at the latest after 4096 agent
+/// steps.
 #[derive(Resource, Debug, Clone, Default)]
 pub struct Replay {
     /// Steps recorded and not yet taken.
     pub staged: StepBatch,
-    /// Steps recorded since the start.
+    /// Steps made in recorded seats since the start.
     pub env_steps: u64,
+    /// Agent steps since the first of those that wait.
+    waited: u32,
 }
 
-/// Episodes finished and not yet taken, of every seat.
+/// Episodes finished and not yet taken, of every seat. Whoever wants them takes them out, at the latest after 4096 agent
+/// steps.
 #[derive(Resource, Debug, Clone, Default)]
-pub struct Episodes(pub Vec<EpisodeSummary>);
+pub struct Episodes(pub Vec<EpisodeSummary>, u32);
 
 pub(super) fn record(
     all: Query<(&Seats, &Controllers)>,
@@ -29,12 +37,22 @@ pub(super) fn record(
     mut hints: ResMut<Hints>,
 ) {
     let roster = &mut *roster;
+    if waits_too_long(replay.staged.is_empty(), &mut replay.waited) {
+        replay.staged.clear();
+        // This step follows none that will ever be taken.
+        roster.pending.starts.fill(true);
+    }
+    let Episodes(finished, waited) = &mut *episodes;
+    if waits_too_long(finished.is_empty(), waited) {
+        finished.clear();
+    }
     let rows = roster.pending.len();
     roster.pending.rewards.resize(rows, 0.0);
     roster.pending.ends.resize(rows, None);
     // Rows in the order of selection may find their seats in another order by now.
     let mut finals: Vec<(usize, &Seats, usize)> = Vec::new();
     let mut found = 0;
+    let mut faults = std::mem::take(&mut roster.faults);
     for (seats, controllers) in &all {
         for slot in 0..seats.slots() {
             let stream = seats.arena * MOST_SLOTS + slot;
@@ -45,12 +63,16 @@ pub(super) fn record(
             } else if memory.played != name {
                 memory.played = "mixed";
             }
-            memory.episode_return += seats.rewards[slot];
+            memory.episode_return = sum(memory.episode_return, seats.rewards[slot]);
             memory.episode_length += 1;
             let row = memory.row.take();
+            if row.is_none() && !seats.rewards[slot].is_finite() {
+                let fault = Fault { place: Place::Reward, value: seats.rewards[slot] };
+                faults.push(SeatFault { stream, fault, recorded: false });
+            }
             if let Some(end) = seats.end {
                 memory.open = false;
-                episodes.0.push(EpisodeSummary {
+                finished.push(EpisodeSummary {
                     arena: seats.arena,
                     slot,
                     controller: memory.played.to_owned(),
@@ -58,7 +80,7 @@ pub(super) fn record(
                     episode_length: memory.episode_length,
                     end,
                     success: seats.outcomes[slot].success,
-                    score: seats.outcomes[slot].score,
+                    score: sum(0.0, seats.outcomes[slot].score),
                 });
             }
             if let Some(row) = row {
@@ -76,7 +98,7 @@ pub(super) fn record(
         // Seats vanished in the middle of a step: what they were doing has no outcome. The others'
         // step is dropped with theirs, so their next one follows nothing that was recorded.
         roster.pending.clear();
-        roster.seats.iter_mut().for_each(|memory| memory.open = false);
+        roster.cut_streams();
         return;
     }
     finals.sort_by_key(|(row, ..)| *row);
@@ -84,7 +106,42 @@ pub(super) fn record(
         let (vector, grid) = seats.observations.row(slot);
         roster.pending.final_observations.push(vector, grid);
     }
-    replay.env_steps += rows as u64;
+    roster.faults = faults;
+    refuse(roster);
+    replay.env_steps += roster.pending.len() as u64 + roster.pending.refused;
     replay.staged.append(&roster.pending);
     roster.pending.clear();
+}
+
+/// Takes out what nothing can be learned from, cuts its streams, and says what is wrong with it: the first time, the tenth,
+/// the hundredth and so on.
+fn refuse(roster: &mut Roster) {
+    let unseen = roster.faults.iter().filter(|found| found.recorded).count() as u64;
+    for (stream, fault) in roster.pending.refuse() {
+        let stream = stream as usize;
+        roster.seats[stream].open = false;
+        roster.faults.push(SeatFault { stream, fault, recorded: true });
+    }
+    roster.pending.refused += unseen;
+    for SeatFault { stream, fault, recorded } in &roster.faults {
+        roster.found += 1;
+        let count = roster.found;
+        if count == 10u64.pow(count.ilog10()) {
+            let (arena, slot) = (stream / MOST_SLOTS, stream % MOST_SLOTS);
+            let what = fault.describe(&roster.entries);
+            let left_out = if *recorded { "; the step is not learned from" } else { "" };
+            tracing::warn!("arena {arena}, slot {slot}: {what}{left_out} ({count} such values so far)");
+        }
+    }
+}
+
+/// Whether what is there has waited for too long; `waited` counts the agent steps.
+fn waits_too_long(is_empty: bool, waited: &mut u32) -> bool {
+    *waited = if is_empty { 0 } else { *waited + 1 };
+    *waited > WAITS
+}
+
+/// A sum that stays finite: what is not finite counts as nothing.
+fn sum(a: f32, b: f32) -> f32 {
+    if b.is_finite() { (a + b).clamp(f32::MIN, f32::MAX) } else { a }
 }

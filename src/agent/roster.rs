@@ -3,9 +3,15 @@
 use std::collections::VecDeque;
 
 use bevy::prelude::*;
+use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
-use crate::mdp::{Action, Decisions, EnvironmentSpec, ObservationBatch, PolicyState, Rng, Stream, rng};
+use crate::mdp::{
+    Action, Decisions, EnvironmentSpec, Fault, ObservationBatch, PolicyState, Rng, StepBatch, Stream,
+    later_seed, rng,
+};
+use crate::sim::arena::EnvironmentHooks;
+use crate::sim::{ArenaSnapshot, Seats, SimConfig};
 
 /// Slots an arena may have; stream numbers are `arena · MOST_SLOTS + slot`.
 pub const MOST_SLOTS: usize = 8;
@@ -23,8 +29,26 @@ pub(super) struct SeatMemory {
     pub(super) played: &'static str,
     /// What was decided and is still to be done, where somebody reacts late.
     pub(super) late: VecDeque<Action>,
+    /// Whether all of its observation is finite, so that policies may look at it.
+    pub(super) sees: bool,
     /// Row of the pending step, when this step is recorded.
     pub(super) row: Option<usize>,
+}
+
+impl SeatMemory {
+    /// One of so many actions, uniformly.
+    pub(super) fn any_action(&mut self, actions: usize) -> Action {
+        Action::Discrete(self.rng.random_range(0..actions as u16))
+    }
+}
+
+/// Something that is not finite where a seat's step has a number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct SeatFault {
+    pub(super) stream: usize,
+    pub(super) fault: Fault,
+    /// Whether the step would have been recorded.
+    pub(super) recorded: bool,
 }
 
 /// Observations that one policy decides on together.
@@ -58,7 +82,13 @@ pub struct Roster {
     /// Frozen policies' batches by name.
     pub(super) frozen: std::collections::BTreeMap<String, PolicyBatch>,
     /// Steps begun and not yet finished.
-    pub(super) pending: crate::mdp::StepBatch,
+    pub(super) pending: StepBatch,
+    /// What was found at fault in this step.
+    pub(super) faults: Vec<SeatFault>,
+    /// Names of an observation's floats.
+    pub(super) entries: Vec<String>,
+    /// Faults found since the start.
+    pub(super) found: u64,
 }
 
 impl Roster {
@@ -70,8 +100,16 @@ impl Roster {
             seats: Vec::new(),
             learning: PolicyBatch::default(),
             frozen: std::collections::BTreeMap::new(),
-            pending: crate::mdp::StepBatch::default(),
+            pending: StepBatch::default(),
+            faults: Vec::new(),
+            entries: spec.observation.vector.clone(),
+            found: 0,
         }
+    }
+
+    /// Lets no stream go on: what comes next follows nothing that was recorded.
+    pub(super) fn cut_streams(&mut self) {
+        self.seats.iter_mut().for_each(|seat| seat.open = false);
     }
 
     /// The memory of a seat, made on first use.
@@ -86,6 +124,7 @@ impl Roster {
                 episode_length: 0,
                 played: "",
                 late: VecDeque::new(),
+                sees: true,
                 row: None,
             });
         }
@@ -112,6 +151,32 @@ impl Roster {
             (seat.episode_return, seat.episode_length) = (*episode_return, *episode_length);
         }
     }
+}
+
+/// Brings arenas and the roster back to where they stood together between two agent steps: streams go on. Arenas beyond
+/// those of the snapshot begin at starts of their own, drawn for a part of the run that begins after `lived` environment
+/// steps.
+pub fn resume(world: &mut World, arenas: &[ArenaSnapshot], roster: &RosterSnapshot, lived: u64) {
+    let hooks = *world.resource::<EnvironmentHooks>();
+    if world.resource::<SimConfig>().arenas > arenas.len() {
+        begin_later(world, lived);
+    }
+    (hooks.restore)(world, arenas);
+    world.resource_mut::<Roster>().restore(roster);
+    let mut seats = world.query::<&mut Seats>();
+    seats.iter_mut(world).for_each(|mut seats| seats.interrupted = false);
+}
+
+/// Begins new episodes that do not repeat those of a run that has lived through `lived` environment steps.
+pub fn begin_later(world: &mut World, lived: u64) {
+    let mut config = world.resource_mut::<SimConfig>();
+    let arenas = config.arenas;
+    config.seed = later_seed(config.seed, lived);
+    let populate = world.resource::<EnvironmentHooks>().populate;
+    populate(world, arenas);
+    let mut roster = world.resource_mut::<Roster>();
+    roster.seed = later_seed(roster.seed, lived);
+    roster.seats.clear();
 }
 
 /// The roster on disk: by stream, random state, whether open, return and length so far.

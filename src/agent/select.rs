@@ -1,13 +1,12 @@
 //! Select: reads all seats' observations, decides in one forward pass a policy, writes actions.
 
 use bevy::prelude::*;
-use rand::RngExt as _;
 
 use super::controllers::{Controller, Controllers, FrozenPolicies, HumanInput};
-use super::roster::{MOST_SLOTS, PolicyBatch, Roster, Thought, Thoughts};
+use super::roster::{MOST_SLOTS, PolicyBatch, Roster, SeatFault, Thought, Thoughts};
 use super::rounds::Reaction;
-use super::{Greedy, LearningPolicy};
-use crate::mdp::{Action, Origin, Policy, PolicyState};
+use super::{Greedy, LearningPolicy, Shown};
+use crate::mdp::{Action, Fault, Origin, Policy, PolicyState};
 use crate::sim::Seats;
 
 /// First collects what every policy has to look at, then lets each look once, then hands out actions.
@@ -20,12 +19,14 @@ pub(super) fn select_actions(
     frozen: Res<FrozenPolicies>,
     greedy: Res<Greedy>,
     reaction: Res<Reaction>,
+    shown: Shown,
 ) {
     let roster = &mut *roster;
     let policy = learning.0.load();
     roster.learning.clear();
     roster.frozen.values_mut().for_each(PolicyBatch::clear);
     roster.pending.clear();
+    roster.faults.clear();
 
     for (seats, controllers) in &all {
         for (slot, controller) in controllers.iter().enumerate() {
@@ -34,7 +35,10 @@ pub(super) fn select_actions(
                 Controller::Frozen(name) => frozen.0.get(name).map_or(0, |policy| policy.state_len()),
                 _ => policy.policy.state_len(),
             };
+            let (vector, grid) = seats.observations.row(slot);
+            let fault = Fault::in_observation(vector);
             let memory = roster.seat(stream);
+            memory.sees = fault.is_none();
             if seats.begins {
                 (memory.open, memory.episode_return, memory.episode_length) = (false, 0.0, 0);
                 memory.state = PolicyState(vec![0.0; state_len]);
@@ -43,6 +47,11 @@ pub(super) fn select_actions(
             if memory.state.0.len() != state_len {
                 memory.state = PolicyState(vec![0.0; state_len]);
             }
+            if let Some(fault) = fault {
+                let recorded = controller.is_recorded() && shown.is_present();
+                roster.faults.push(SeatFault { stream, fault, recorded });
+                continue;
+            }
             let (rng, state) = (memory.rng.clone(), std::mem::take(&mut memory.state));
             let batch = match controller {
                 // A person's observation is looked at too: the panel shows what the agent would do.
@@ -50,7 +59,6 @@ pub(super) fn select_actions(
                 Controller::Frozen(name) => roster.frozen.entry(name.clone()).or_default(),
                 Controller::Scripted | Controller::Random => continue,
             };
-            let (vector, grid) = seats.observations.row(slot);
             batch.observations.push(vector, grid);
             batch.streams.push(stream);
             batch.states.push(state);
@@ -74,7 +82,9 @@ pub(super) fn select_actions(
         let played = controllers.contains(&Controller::Human);
         for (slot, controller) in controllers.iter().enumerate() {
             let stream = seats.arena * MOST_SLOTS + slot;
+            let sees = roster.seats[stream].sees;
             let looked = match controller {
+                _ if !sees => None,
                 Controller::Learning | Controller::Human => {
                     next_learning += 1;
                     Some((&roster.learning, next_learning - 1))
@@ -91,6 +101,7 @@ pub(super) fn select_actions(
             let mut entropy = 0.0;
             let mut thought = Thought::default();
             let mut chosen = Action::Discrete(0);
+            let actions = roster.actions;
             // A frozen policy that is gone leaves its batch undecided: its seats stand still.
             if let Some((batch, row)) = looked.filter(|(batch, row)| *row < batch.decisions.actions.len()) {
                 memory.rng = batch.rngs[row].clone();
@@ -98,25 +109,25 @@ pub(super) fn select_actions(
                 chosen = batch.decisions.actions[row];
                 entropy = batch.decisions.entropies[row];
                 if seats.arena == 0 {
-                    let actions = roster.actions;
                     thought.probabilities =
                         batch.decisions.probabilities[row * actions..(row + 1) * actions].to_vec();
                     thought.entropy = entropy;
                 }
             }
             match controller {
+                // On what is no observation a policy acts at random, and nothing is recorded of it.
+                Controller::Learning | Controller::Frozen(_) if !sees => chosen = memory.any_action(actions),
                 Controller::Learning | Controller::Frozen(_) => {}
                 Controller::Human => chosen = human.take(slot),
                 Controller::Scripted => chosen = seats.script[slot],
-                Controller::Random => {
-                    chosen = Action::Discrete(memory.rng.random_range(0..roster.actions as u16));
-                }
-            }
-            if seats.begins {
-                memory.late.clear();
+                Controller::Random => chosen = memory.any_action(actions),
             }
             // Against a person nobody acts on what has only just been seen.
-            if reaction.steps > 0 && seats.arena == 0 && *controller != Controller::Human && played {
+            let late = reaction.steps > 0 && seats.arena == 0 && *controller != Controller::Human && played;
+            if seats.begins || !late {
+                memory.late.clear();
+            }
+            if late {
                 memory.late.push_back(chosen);
                 chosen = human.idle.first().copied().unwrap_or(Action::Discrete(0));
                 while memory.late.len() > reaction.steps {
@@ -128,11 +139,12 @@ pub(super) fn select_actions(
                 thought.action = chosen.index();
                 thoughts.push(thought);
             }
-            if controller.is_recorded() {
+            let recorded = controller.is_recorded() && shown.is_present() && sees;
+            if recorded {
                 let pending = &mut roster.pending;
                 memory.row = Some(pending.len());
                 pending.streams.push(stream as u32);
-                pending.starts.push(!memory.open);
+                pending.starts.push(!memory.open || seats.interrupted);
                 let (vector, grid) = seats.observations.row(slot);
                 pending.observations.push(vector, grid);
                 pending.actions.push(chosen);
@@ -143,9 +155,9 @@ pub(super) fn select_actions(
                     _ => Origin::Policy,
                 });
             }
-            memory.open = controller.is_recorded();
+            memory.open = recorded;
         }
-        seats.begins = false;
+        (seats.begins, seats.interrupted) = (false, false);
     }
 }
 

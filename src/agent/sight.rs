@@ -7,7 +7,7 @@ use bevy::prelude::*;
 
 use super::mind::Insight;
 use super::{Controller, Controllers, LearningPolicy};
-use crate::mdp::{Decisions, GridShape, ObservationBatch, Policy};
+use crate::mdp::{Decisions, Fault, GridShape, ObservationBatch, Policy};
 use crate::sim::Seats;
 use crate::sim::arena::Spec;
 
@@ -62,7 +62,7 @@ fn see(
         .map(|(slot, controller)| {
             let looks = matches!(controller, Controller::Learning | Controller::Human);
             let (vector, grid) = seats.observations.row(slot);
-            (looks && snapshot.policy.state_len() == 0)
+            (looks && snapshot.policy.state_len() == 0 && Fault::in_observation(vector).is_none())
                 .then(|| look(&*snapshot.policy, vector, grid, spec.observation.grid))
         })
         .collect();

@@ -10,7 +10,7 @@ use crate::agent::mind::Insight;
 use crate::agent::rounds::Reaction;
 use crate::agent::{Casting, Controller, FrozenPolicies, LiveLearner, gallery};
 use crate::config::RunConfig;
-use crate::mdp::{Policy, Stream};
+use crate::mdp::{Policy, Stream, later_seed};
 use crate::panel::title;
 use crate::run::minute;
 use crate::sim::worlds::{self, WorldChoice, WorldError};
@@ -208,7 +208,7 @@ pub fn arcade_app(
     out: Option<PathBuf>,
     resume: Option<PathBuf>,
 ) -> Result<App, Box<dyn std::error::Error>> {
-    use crate::agent::{LivePlugin, Replay};
+    use crate::agent::{InsightPlugin, LivePlugin, Replay};
     use crate::learner::checkpoint::Checkpoint;
     use crate::run::RunFolder;
     use crate::run::live::{self, LiveRun};
@@ -238,14 +238,17 @@ pub fn arcade_app(
     let mut app = App::new();
     app.add_plugins(view::window_plugins(&spec.name));
     preferences::plugin(&mut app, Preferences::kept());
-    let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
+    // The simulation does not go on from where it stood, and must not live through the same starts again.
+    let lived = resumed.as_ref().map_or(0, |checkpoint| checkpoint.manifest.counters.env_steps);
+    let seed = later_seed(config.seed, lived);
+    let sim = SimConfig { arenas: config.arenas, seed, stream: Stream::Environment };
     // A watched simulation is a small part of a frame: the other cores are for the learner and the renderer.
     let threads = config.run.sim_threads.max(1);
     simulation(&mut app, world, sim, casting(config, &spec), learner.policy(), threads);
     app.insert_resource(Reaction::fair(&spec));
     app.insert_resource(learner)
         .init_resource::<sim::pace::Pace>()
-        .add_plugins(LivePlugin)
+        .add_plugins((LivePlugin, InsightPlugin))
         .add_systems(Startup, move || _ = window_is_up.try_send(()))
         .add_systems(Update, sim::pace::drive)
         .add_plugins((view::plugin, panel::plugin));
@@ -255,9 +258,7 @@ pub fn arcade_app(
     if let Some(folder) = pictures {
         app.insert_resource(view::record::Pictures(folder));
     }
-    if let Some(checkpoint) = resumed {
-        app.world_mut().resource_mut::<Replay>().env_steps = checkpoint.manifest.counters.env_steps;
-    }
+    app.world_mut().resource_mut::<Replay>().env_steps = lived;
     // A trained agent to play against or with, where one comes with the arcade.
     let level = config.level.as_ref().map(|level| level.display().to_string());
     if let Some(policy) = gallery::fitting(&spec, level.as_deref()).and_then(|agent| agent.policy().ok()) {

@@ -71,6 +71,9 @@ pub struct Counters {
     pub policy_version: u64,
     /// Gradient steps that may be made now, in millionths.
     pub credit: u64,
+    /// Of the environment steps, those that replay does not take because a value of theirs is not finite.
+    #[serde(default)]
+    pub refused: u64,
 }
 
 /// Replay, algorithm and counters.
@@ -125,12 +128,14 @@ impl Learner {
 
     /// Takes steps into replay and, while `training`, the credit for gradient steps they bring.
     pub fn push(&mut self, steps: &StepBatch, training: bool) {
-        self.replay.push(steps);
+        let refused = self.replay.push(steps);
+        let taken = steps.len() as u64 - refused;
         self.policy_lag = steps.policy_lag(self.counters.gradient_steps).or(self.policy_lag);
-        self.counters.env_steps += steps.len() as u64;
+        self.counters.refused += refused + steps.refused;
+        self.counters.env_steps += steps.len() as u64 + steps.refused;
         if training && self.counters.env_steps > self.setup.config.learning_starts {
             let each = f64::from(self.setup.config.gradient_steps_per_env_step) * CREDIT_UNIT as f64;
-            self.counters.credit += steps.len() as u64 * each.round() as u64;
+            self.counters.credit += taken * each.round() as u64;
         }
     }
 
@@ -347,7 +352,13 @@ impl Learner {
         Ok(checkpoint::write(folder, manifest, files)?)
     }
 
-    /// Goes on from a checkpoint: weights, optimiser, temperature, counters, random state, replay.
+    /// Says that no stream goes on from where it stood: the simulation is not that of the checkpoint.
+    pub fn cut_streams(&mut self) {
+        self.replay.cut_streams();
+    }
+
+    /// Goes on from a checkpoint: weights, optimiser, temperature, counters, random state, replay. Streams go on as well;
+    /// where the simulation does not, [`Learner::cut_streams`].
     ///
     /// # Errors
     /// [`LearnerError::Checkpoint`] when it is truncated, foreign or newer; nothing has changed then.

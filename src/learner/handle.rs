@@ -7,6 +7,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -48,6 +49,8 @@ pub struct LearnerStatus {
     pub gradient_steps: u64,
     /// Environment steps received.
     pub env_steps: u64,
+    /// Of those, the ones that replay does not take because a value of theirs is not finite.
+    pub refused: u64,
     /// Transitions in replay.
     pub replay_len: usize,
     /// Transitions replay can hold.
@@ -104,6 +107,11 @@ pub struct LearnerHandle {
     status: Arc<ArcSwap<LearnerStatus>>,
     period: Option<Receiver<Result<PeriodReport, LearnerError>>>,
     thread: Option<std::thread::JoinHandle<()>>,
+    /// Steps sent and not yet taken into replay, and the most that may be.
+    waiting: Arc<AtomicUsize>,
+    most_waiting: usize,
+    /// Whether there were more.
+    full: AtomicBool,
 }
 
 impl LearnerHandle {
@@ -127,6 +135,7 @@ impl LearnerHandle {
             device_reason: String::new(),
             gradient_steps: 0,
             env_steps: 0,
+            refused: 0,
             replay_len: 0,
             replay_capacity: setup.config.replay_capacity,
             human_share: 0.0,
@@ -140,13 +149,15 @@ impl LearnerHandle {
             message: String::new(),
         }));
         let shared = (policy.clone(), status.clone());
+        let (waiting, most_waiting) = (Arc::new(AtomicUsize::new(0)), setup.config.replay_capacity);
+        let taken = waiting.clone();
         let work = move || {
             let (policy, status) = shared;
             let checkpoints = setup.checkpoints.clone();
             let outcome = catch_unwind(AssertUnwindSafe(|| {
                 let config = setup.config.clone();
                 let learner = make(setup)?;
-                Worker::new(learner, config, checkpoints, policy, status.clone()).run(&inbox)
+                Worker::new(learner, config, checkpoints, policy, status.clone(), taken).run(&inbox)
             }));
             let failure = match outcome {
                 Ok(Ok(())) => return,
@@ -166,7 +177,8 @@ impl LearnerHandle {
             let health = Health::Failed(format!("no thread to run on: {error}"));
             status.store(Arc::new(LearnerStatus { health, ..(*last).clone() }));
         }
-        Self { commands, policy, status, period: None, thread: thread.ok() }
+        let (thread, full) = (thread.ok(), AtomicBool::new(false));
+        Self { commands, policy, status, period: None, thread, waiting, most_waiting, full }
     }
 
     /// Where published policies appear.
@@ -179,9 +191,25 @@ impl LearnerHandle {
         self.status.load_full()
     }
 
-    /// Hands over recorded steps.
-    pub fn send(&self, steps: StepBatch) {
-        self.tell(Command::Steps(steps));
+    /// Hands over recorded steps. As many may wait as replay holds, which could not keep more of them: a learner that saves
+    /// or opens its device for so long is sent no others, and `false` says that these were dropped.
+    pub fn send(&self, steps: StepBatch) -> bool {
+        let most = self.most_waiting;
+        if self.waiting.load(Ordering::Relaxed) + steps.len() > most {
+            if !self.full.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    "the learner is behind by {most} steps; it gets no more until it has caught up"
+                );
+            }
+            return false;
+        }
+        self.full.store(false, Ordering::Relaxed);
+        self.waiting.fetch_add(steps.len(), Ordering::Relaxed);
+        let count = steps.len();
+        if !self.tell(Command::Steps(steps)) {
+            self.waiting.fetch_sub(count, Ordering::Relaxed);
+        }
+        true
     }
 
     /// Switches gradient steps on or off. Steps are taken into replay all the same.
@@ -259,9 +287,9 @@ impl LearnerHandle {
         receiver.recv().map_err(|_| self.stopped())?
     }
 
-    fn tell(&self, command: Command) {
-        // A learner that has stopped says so in its status; there is nothing else to tell it.
-        _ = self.commands.send(command);
+    /// Whether there is somebody to tell. A learner that has stopped says so in its status.
+    fn tell(&self, command: Command) -> bool {
+        self.commands.send(command).is_ok()
     }
 
     fn stopped(&self) -> LearnerError {

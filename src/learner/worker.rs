@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -49,13 +50,16 @@ pub(super) struct Worker {
     checkpoints: Option<PathBuf>,
     policy: Arc<ArcSwap<PolicySnapshot>>,
     status: Arc<ArcSwap<LearnerStatus>>,
+    /// Steps that its handle has sent and that are not yet in replay.
+    waiting: Arc<AtomicUsize>,
     training: bool,
     reveals: bool,
     /// Whether it was ever asked for a period: then nobody watches.
     in_periods: bool,
     published_at: u64,
     reported: (Instant, u64),
-    saved: (Instant, u64),
+    /// When it was last saved, with how many gradient steps and environment steps.
+    saved: (Instant, [u64; 2]),
     /// Whether somebody looks at what replay holds, and what was seen when.
     surveys: bool,
     surveyed: Option<(Instant, Arc<Survey>)>,
@@ -71,8 +75,9 @@ impl Worker {
         checkpoints: Option<PathBuf>,
         policy: Arc<ArcSwap<PolicySnapshot>>,
         status: Arc<ArcSwap<LearnerStatus>>,
+        waiting: Arc<AtomicUsize>,
     ) -> Self {
-        let steps = learner.counters().gradient_steps;
+        let (steps, lived) = (learner.counters().gradient_steps, learner.counters().env_steps);
         let now = Instant::now();
         Self {
             learner,
@@ -80,12 +85,13 @@ impl Worker {
             checkpoints,
             policy,
             status,
+            waiting,
             training: true,
             reveals: false,
             in_periods: false,
             published_at: steps,
             reported: (now, steps),
-            saved: (now, steps),
+            saved: (now, [steps, lived]),
             surveys: false,
             surveyed: None,
             born: now,
@@ -139,17 +145,24 @@ impl Worker {
         if self.checkpoints.is_some()
             && every > 0.0
             && saved.elapsed().as_secs_f32() >= every
-            && self.learner.counters().gradient_steps != at
+            && self.stands() != at
         {
             self.save(None, Vec::new(), None);
         }
         Ok(())
     }
 
+    /// Gradient steps and environment steps: what a checkpoint would add to the one before.
+    fn stands(&self) -> [u64; 2] {
+        let counters = self.learner.counters();
+        [counters.gradient_steps, counters.env_steps]
+    }
+
     fn obey(&mut self, command: Command) -> Result<(), LearnerError> {
         match command {
             Command::Steps(steps) => {
                 self.learner.push(&steps, self.training);
+                self.waiting.fetch_sub(steps.len(), Ordering::Relaxed);
                 self.learner.limit_credit(MOST_DEBT);
             }
             Command::Period(steps, reply) => {
@@ -189,6 +202,8 @@ impl Worker {
             Command::Load(folder) => {
                 let message = match self.learner.load(&folder) {
                     Ok(()) => {
+                        // Play goes on from where it is, not from where the checkpoint was written.
+                        self.learner.cut_streams();
                         (self.born, self.marks) = (Instant::now(), Marks::default());
                         format!("loaded {}", folder.display())
                     }
@@ -220,7 +235,7 @@ impl Worker {
             Command::Reset(config) => match self.learner.reset(*config) {
                 Ok(()) => {
                     self.config = self.learner.config().clone();
-                    self.saved = (Instant::now(), 0);
+                    self.saved = (Instant::now(), [0, 0]);
                     (self.born, self.marks) = (Instant::now(), Marks::default());
                     self.publish()?;
                     self.tell(None, Some("fresh networks".into()));
@@ -267,7 +282,7 @@ impl Worker {
             Ok(place) => format!("saved {}", place.display()),
             Err(error) => error.to_string(),
         };
-        self.saved = (Instant::now(), self.learner.counters().gradient_steps);
+        self.saved = (Instant::now(), self.stands());
         if let Some(reply) = reply {
             _ = reply.send(result);
         }
@@ -300,6 +315,7 @@ impl Worker {
             device_reason,
             gradient_steps: counters.gradient_steps,
             env_steps: counters.env_steps,
+            refused: counters.refused,
             replay_len: self.learner.replay().len(),
             replay_capacity: self.learner.replay().capacity(),
             human_share: self.learner.replay().human_share(),

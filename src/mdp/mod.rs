@@ -11,7 +11,9 @@ mod transition;
 
 pub use episode::{EpisodeEnd, EpisodeSummary, RewardTerm};
 pub use policy::{ActionValues, Decisions, Policy, PolicySnapshot, PolicyState};
-pub use seed::{Rng, Stream, rng};
+pub use seed::{Rng, Stream, later_seed, rng};
 pub use space::{ActionSpace, EnvironmentSpec, GridShape, ObservationSpace, WorldOptions};
 pub use tabular::{TabularError, TabularModel, TabularOutcome};
-pub use transition::{Action, ObservationBatch, Origin, StepBatch, TransitionBatch, push_features};
+pub use transition::{
+    Action, Fault, ObservationBatch, Origin, Place, StepBatch, TransitionBatch, push_features,
+};

@@ -1,5 +1,6 @@
 //! Seeds: one independent random stream for every purpose and place, so that nothing shares luck.
 
+use rand::Rng as _;
 use rand_pcg::Pcg64Mcg;
 
 /// The generator used everywhere: small, fast, serialisable, the same on every machine.
@@ -24,6 +25,8 @@ pub enum Stream {
     ActorGradient = 7,
     /// Generated levels; the seed is the number of the level, the index its difficulty.
     Levels = 8,
+    /// Seeds of the later parts of a run.
+    Part = 9,
 }
 
 /// Generator number `index` of `stream` under the run's `seed`.
@@ -45,9 +48,14 @@ pub fn rng(seed: u64, stream: Stream, index: u64) -> Rng {
     Pcg64Mcg::new((u128::from(next()) << 64) | u128::from(next()))
 }
 
+/// The seed of what follows after `lived` environment steps of a run with `seed` where the simulation is not brought back
+/// to where it stood: drawn from `seed` again, its starts and its exploration would repeat what replay already holds.
+pub fn later_seed(seed: u64, lived: u64) -> u64 {
+    if lived == 0 { seed } else { rng(seed, Stream::Part, lived).next_u64() }
+}
+
 #[cfg(test)]
 mod tests {
-    use rand::Rng as _;
 
     use super::*;
 
@@ -58,5 +66,7 @@ mod tests {
         assert_ne!(draw(1, Stream::Replay, 0), draw(1, Stream::Replay, 1));
         assert_ne!(draw(1, Stream::Replay, 0), draw(2, Stream::Replay, 0));
         assert_ne!(draw(1, Stream::Replay, 0), draw(1, Stream::Weights, 0));
+        assert_eq!(later_seed(7, 0), 7);
+        assert_ne!(later_seed(7, 100), later_seed(7, 101));
     }
 }

@@ -132,9 +132,112 @@ pub struct StepBatch {
     pub ends: Vec<Option<EpisodeEnd>>,
     /// One row for every `Some` in `ends`, in the same order.
     pub final_observations: ObservationBatch,
+    /// Steps that were made and are left out here because a value of theirs was not finite.
+    #[serde(default)]
+    pub refused: u64,
+}
+
+/// Where in a step a value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Float number so many of the observation.
+    Observation(usize),
+    /// The same of an episode's final observation.
+    FinalObservation(usize),
+    /// The reward.
+    Reward,
+    /// The behavior policy's entropy.
+    Entropy,
+}
+
+/// A value that is not finite: nothing can be learned from the step it stands in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fault {
+    /// Where it stands.
+    pub place: Place,
+    /// NaN, or an infinity.
+    pub value: f32,
+}
+
+impl Fault {
+    /// The first of an observation's `values` that is not finite.
+    pub fn in_observation(values: &[f32]) -> Option<Self> {
+        Self::first(values, Place::Observation)
+    }
+
+    fn first(values: &[f32], place: impl Fn(usize) -> Place) -> Option<Self> {
+        let entry = values.iter().position(|value| !value.is_finite())?;
+        Some(Self { place: place(entry), value: values[entry] })
+    }
+
+    /// What is at fault, in words; `entries` are the names of an observation's floats.
+    pub fn describe(&self, entries: &[String]) -> String {
+        let name = |entry: usize| entries.get(entry).map_or("?", String::as_str);
+        let what = match self.place {
+            Place::Observation(entry) => format!("observation `{}`", name(entry)),
+            Place::FinalObservation(entry) => format!("final observation `{}`", name(entry)),
+            Place::Reward => "reward".to_owned(),
+            Place::Entropy => "entropy of the policy".to_owned(),
+        };
+        format!("{what} is {}", self.value)
+    }
 }
 
 impl StepBatch {
+    /// The first value of step `row` that is not finite, where its final observation, if it has one, is row `end` of
+    /// `final_observations`.
+    pub fn fault(&self, row: usize, end: usize) -> Option<Fault> {
+        let (observation, _) = self.observations.row(row);
+        let last = self.ends[row].map(|_| self.final_observations.row(end).0).unwrap_or_default();
+        Fault::in_observation(observation)
+            .or_else(|| Fault::first(last, Place::FinalObservation))
+            .or_else(|| Fault::first(&self.rewards[row..=row], |_| Place::Reward))
+            .or_else(|| Fault::first(&self.behaviour_entropies[row..=row], |_| Place::Entropy))
+    }
+
+    /// Takes out every step with a value that is not finite, and tells their streams and the first fault of each.
+    pub fn refuse(&mut self) -> Vec<(u32, Fault)> {
+        let columns = [
+            &self.observations.vector,
+            &self.rewards,
+            &self.behaviour_entropies,
+            &self.final_observations.vector,
+        ];
+        if columns.into_iter().flatten().all(|value| value.is_finite()) {
+            return Vec::new();
+        }
+        let whole = std::mem::take(self);
+        let (mut faults, mut end) = (Vec::new(), 0);
+        self.refused = whole.refused;
+        for row in 0..whole.len() {
+            match whole.fault(row, end) {
+                Some(fault) => faults.push((whole.streams[row], fault)),
+                None => self.push_row(&whole, row, end),
+            }
+            end += usize::from(whole.ends[row].is_some());
+        }
+        self.refused += faults.len() as u64;
+        faults
+    }
+
+    /// Appends step `row` of `other`, whose final observation, if it has one, is row `end` there.
+    fn push_row(&mut self, other: &Self, row: usize, end: usize) {
+        self.streams.push(other.streams[row]);
+        self.starts.push(other.starts[row]);
+        let (vector, grid) = other.observations.row(row);
+        self.observations.push(vector, grid);
+        self.actions.push(other.actions[row]);
+        self.rewards.push(other.rewards[row]);
+        self.behaviour_entropies.push(other.behaviour_entropies[row]);
+        self.policy_gradient_steps.extend(other.policy_gradient_steps.get(row));
+        self.origins.push(other.origins[row]);
+        self.ends.push(other.ends[row]);
+        if other.ends[row].is_some() {
+            let (vector, grid) = other.final_observations.row(end);
+            self.final_observations.push(vector, grid);
+        }
+    }
+
     /// Number of steps.
     pub fn len(&self) -> usize {
         self.streams.len()
@@ -169,6 +272,7 @@ impl StepBatch {
         self.origins.clear();
         self.ends.clear();
         self.final_observations.clear();
+        self.refused = 0;
     }
 
     /// Appends all steps of `other` after these.
@@ -183,6 +287,7 @@ impl StepBatch {
         self.origins.extend_from_slice(&other.origins);
         self.ends.extend_from_slice(&other.ends);
         self.final_observations.append(&other.final_observations);
+        self.refused += other.refused;
     }
 }
 

@@ -159,10 +159,27 @@ impl ReplayBuffer {
         self.people.len() as f32 / self.valid.max(1) as f32
     }
 
-    /// Adds steps in order.
-    pub fn push(&mut self, steps: &StepBatch) {
-        let mut finals = 0;
+    /// Cuts every stream: what comes next follows nothing that is here, whatever it says of itself.
+    pub fn cut_streams(&mut self) {
+        (0..self.cursors.len()).for_each(|stream| self.cut_stream(stream));
+    }
+
+    fn cut_stream(&mut self, stream: usize) {
+        if let Some(Some(cursor)) = self.cursors.get_mut(stream) {
+            cursor.pending = false;
+        }
+    }
+
+    /// Adds steps in order, but for those with a value that is not finite, which cut their stream; how many those are.
+    pub fn push(&mut self, steps: &StepBatch) -> u64 {
+        let (mut finals, mut refused) = (0, 0);
         for row in 0..steps.len() {
+            if steps.fault(row, finals).is_some() {
+                self.cut_stream(steps.streams[row] as usize);
+                finals += usize::from(steps.ends[row].is_some());
+                refused += 1;
+                continue;
+            }
             let (vector, grid) = steps.observations.row(row);
             let entry = self.append(steps.streams[row] as usize, steps.starts[row], vector, grid);
             let Action::Discrete(action) = steps.actions[row];
@@ -176,6 +193,7 @@ impl ReplayBuffer {
                 self.close(steps.streams[row] as usize, entry, end, vector, grid);
             }
         }
+        refused
     }
 
     /// Writes one observation of `stream`, completes the step before it, and returns its entry.
@@ -275,7 +293,8 @@ impl Cursor {
         self.segment as usize * SEGMENT_ENTRIES + self.used as usize
     }
 
-    fn last(self) -> usize {
+    /// The entry written last; there where `used` is not 0.
+    pub(super) fn last(self) -> usize {
         self.next() - 1
     }
 }

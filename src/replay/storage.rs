@@ -2,9 +2,15 @@
 //!
 //! Where the bytes go, and that they arrive whole, is left to the caller.
 
+mod places;
+#[cfg(test)]
+mod tests;
+
 use std::io::{Read, Write};
 
-use super::buffer::{Cursor, HUMAN, SEGMENT_ENTRIES, VALID};
+use places::Places;
+
+use super::buffer::{Cursor, HUMAN, SEGMENT_ENTRIES, SEGMENT_STEPS, VALID};
 use super::{Priorities, ReplayBuffer};
 
 const MAGIC: &[u8; 8] = b"EAreplay";
@@ -74,13 +80,14 @@ impl ReplayBuffer {
         Ok(())
     }
 
-    /// Reads what [`ReplayBuffer::save`] wrote into a new buffer of the same shape as this one.
+    /// Reads what [`ReplayBuffer::save`] wrote into a new buffer of the same kind as this one.
     ///
-    /// With priorities here and none in the file all transitions get the largest; the other way
-    /// round they are left behind.
+    /// A file of another capacity is carried over, the newest segments where not all fit. Transitions with a value that
+    /// is not finite are left out. With priorities here and none in the file all transitions get the largest; the other
+    /// way round they are left behind.
     ///
     /// # Errors
-    /// [`ReplayError::Unfit`] when the bytes are of another kind, version, observation or capacity;
+    /// [`ReplayError::Unfit`] when the bytes are of another kind, version or observation;
     /// [`ReplayError::Io`] when they end early.
     pub fn load(&self, input: &mut impl Read) -> Result<Self, ReplayError> {
         let unfit = |what: String| ReplayError::Unfit(what);
@@ -93,73 +100,115 @@ impl ReplayBuffer {
         if !(1..=u64::from(VERSION)).contains(&version) {
             return Err(unfit(format!("version {version}, this program reads 1 to {VERSION}")));
         }
-        for (what, have) in [
-            ("vector length", self.space.vector_len()),
-            ("grid length", self.space.grid_len()),
-            ("segments", self.segments),
-        ] {
+        for (what, have) in
+            [("vector length", self.space.vector_len()), ("grid length", self.space.grid_len())]
+        {
             let saved = read_u64(input)?;
             if saved != have as u64 {
                 return Err(unfit(format!("{what} {saved}, this run has {have}")));
             }
         }
-        let mut buffer = Self::new(self.space.clone(), self.config);
-        buffer.begun = read_u64(input)?;
-        buffer.valid = read_u64(input)? as usize;
-        let cursors = read_u64(input)?;
+        let [segments, begun, saved_valid, cursors] =
+            [read_u64(input)?, read_u64(input)?, read_u64(input)?, read_u64(input)?];
         if cursors > 1 << 20 {
             return Err(unfit(format!("{cursors} streams")));
         }
-        let used = buffer.used_segments();
-        let entries = used * SEGMENT_ENTRIES;
+        let places = Places::new([segments, begun], self.segments)
+            .ok_or_else(|| unfit(format!("{segments} segments, {begun} begun")))?;
+        let mut buffer = Self::new(self.space.clone(), self.config);
+        buffer.begun = places.begun;
         let (v, g) = (buffer.space.vector_len(), buffer.space.grid_len());
-        read_f32(input, &mut buffer.vectors[..entries * v])?;
-        input.read_exact(&mut buffer.grids[..entries * g])?;
-        for action in &mut buffer.actions[..entries] {
-            let mut bytes = [0; 2];
-            input.read_exact(&mut bytes)?;
-            *action = u16::from_le_bytes(bytes);
+        places.read(input, &mut buffer.vectors, v, f32::from_le_bytes)?;
+        places.read(input, &mut buffer.grids, g, u8::from_le_bytes)?;
+        places.read(input, &mut buffer.actions, 1, u16::from_le_bytes)?;
+        places.read(input, &mut buffer.rewards, 1, f32::from_le_bytes)?;
+        places.read(input, &mut buffer.entropies, 1, f32::from_le_bytes)?;
+        // Those of all that was saved, carried over or not, to be counted.
+        let mut found = 0;
+        places.read(input, &mut buffer.flags, 1, |bytes: [u8; 1]| {
+            found += u64::from(bytes[0] & VALID);
+            bytes[0]
+        })?;
+        if found != saved_valid {
+            return Err(unfit(format!("{found} transitions where {saved_valid} were saved")));
         }
-        read_f32(input, &mut buffer.rewards[..entries])?;
-        read_f32(input, &mut buffer.entropies[..entries])?;
-        input.read_exact(&mut buffer.flags[..entries])?;
-        for segment in 0..used {
-            buffer.links[segment] = (read_u32(input)?, read_u32(input)?);
-            buffer.generations[segment] = read_u32(input)?;
-            if buffer.links[segment].0 as usize >= buffer.segments {
-                return Err(unfit(format!("segment {segment} goes on nowhere")));
+        for saved in 0..places.saved {
+            let (next, generation, own) = (read_u32(input)?, read_u32(input)?, read_u32(input)?);
+            if u64::from(next) >= segments {
+                return Err(unfit(format!("segment {saved} goes on nowhere")));
             }
+            let Some(place) = places.of(saved) else { continue };
+            buffer.generations[place] = own;
+            buffer.links[place] = places.of(u64::from(next)).map_or((0, 0), |next| (next as u32, generation));
         }
         for _ in 0..cursors {
             let (segment, used, state) = (read_u32(input)?, read_u32(input)?, read_u32(input)?);
-            if segment as usize >= buffer.segments
+            if u64::from(segment) >= segments
                 || used as usize > SEGMENT_ENTRIES
-                || (state == 2 && used == 0)
+                || (state == 2 && !(1..=SEGMENT_STEPS).contains(&(used as usize)))
             {
                 return Err(unfit("a stream lies outside".into()));
             }
-            let cursor = Cursor { segment, used, pending: state == 2 };
-            buffer.cursors.push((state > 0).then_some(cursor));
+            let place = places.of(u64::from(segment)).filter(|_| state > 0);
+            buffer.cursors.push(place.map(|place| Cursor {
+                segment: place as u32,
+                used,
+                pending: state == 2,
+            }));
         }
         let last_entries = buffer.flags.iter().skip(SEGMENT_ENTRIES - 1).step_by(SEGMENT_ENTRIES);
         if last_entries.copied().any(|flags| flags & VALID != 0) {
             return Err(unfit("a step has no next observation".into()));
         }
-        let valid = buffer.flags.iter().filter(|&&flags| flags & VALID != 0).count();
-        for entry in (0..entries).filter(|&entry| buffer.flags[entry] & (VALID | HUMAN) == VALID | HUMAN) {
-            buffer.people.insert(entry);
-        }
-        if valid != buffer.valid {
-            return Err(unfit(format!("{valid} transitions where {} were saved", buffer.valid)));
+        let valid = (0..buffer.flags.len()).filter(|&entry| buffer.flags[entry] & VALID != 0);
+        for entry in valid.collect::<Vec<_>>() {
+            buffer.valid += 1;
+            if buffer.flags[entry] & HUMAN != 0 {
+                buffer.people.insert(entry);
+            }
         }
         if version >= 2 && read_u64(input)? != 0 {
             let largest = read_f64(input)?;
-            let raw = (0..entries).map(|_| read_f64(input)).collect::<Result<Vec<_>, _>>()?;
+            let mut raw = vec![Priorities::NONE; buffer.flags.len()];
+            places.read(input, &mut raw, 1, f64::from_le_bytes)?;
             buffer.priorities = self.priorities_from(largest, &raw, &buffer.flags)?;
         } else {
             buffer.set_priorities(self.priorities.as_ref().map(Priorities::config));
         }
+        buffer.forget_what_is_not_finite();
         Ok(buffer)
+    }
+
+    /// Leaves out what files from before such values were refused may hold.
+    fn forget_what_is_not_finite(&mut self) {
+        let v = self.space.vector_len();
+        let is_finite = |buffer: &Self, entry: usize, observations: usize| {
+            let seen = &buffer.vectors[entry * v..(entry + observations) * v];
+            let paid = [buffer.rewards[entry], buffer.entropies[entry]];
+            seen.iter().chain(&paid).all(|value| value.is_finite())
+        };
+        let before = self.valid;
+        for entry in 0..self.flags.len() {
+            if self.flags[entry] & VALID != 0 && !is_finite(self, entry, 2) {
+                self.flags[entry] &= !VALID;
+                self.valid -= 1;
+                self.people.forget(&(entry..entry + 1));
+                if let Some(priorities) = &mut self.priorities {
+                    priorities.clear(entry..entry + 1);
+                }
+            }
+        }
+        for stream in 0..self.cursors.len() {
+            let Some(cursor) = self.cursors[stream].filter(|cursor| cursor.pending) else { continue };
+            let pending = is_finite(self, cursor.last(), 1);
+            self.cursors[stream] = Some(Cursor { pending, ..cursor });
+        }
+        if self.valid < before {
+            tracing::warn!(
+                "replay: {} transitions with values that are not finite are left out",
+                before - self.valid
+            );
+        }
     }
 
     /// Saved raw priorities under this buffer's configuration: one for each valid entry of `flags`.
@@ -189,15 +238,6 @@ fn write_f32(out: &mut impl Write, values: &[f32]) -> std::io::Result<()> {
     out.write_all(&bytes)
 }
 
-fn read_f32(input: &mut impl Read, values: &mut [f32]) -> std::io::Result<()> {
-    let mut bytes = vec![0; values.len() * 4];
-    input.read_exact(&mut bytes)?;
-    for (value, bytes) in values.iter_mut().zip(bytes.as_chunks::<4>().0) {
-        *value = f32::from_le_bytes(*bytes);
-    }
-    Ok(())
-}
-
 fn read_u64(input: &mut impl Read) -> std::io::Result<u64> {
     let mut bytes = [0; 8];
     input.read_exact(&mut bytes)?;
@@ -212,116 +252,4 @@ fn read_u32(input: &mut impl Read) -> std::io::Result<u32> {
     let mut bytes = [0; 4];
     input.read_exact(&mut bytes)?;
     Ok(u32::from_le_bytes(bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{PriorityConfig, ReplayConfig};
-    use super::*;
-    use crate::mdp::{Action, ObservationSpace, Origin, StepBatch, Stream, TransitionBatch, rng};
-
-    fn filled() -> ReplayBuffer {
-        let space = ObservationSpace { vector: vec!["x".into()], grid: None };
-        let mut buffer =
-            ReplayBuffer::new(space, ReplayConfig { capacity: 200, streams: 2, n_step: 2, gamma: 0.9 });
-        for time in 0..500u32 {
-            let mut steps = StepBatch {
-                streams: vec![time % 2],
-                starts: vec![time < 2],
-                actions: vec![Action::Discrete(1)],
-                rewards: vec![time as f32],
-                behaviour_entropies: vec![0.5],
-                origins: vec![Origin::Policy],
-                ends: vec![None],
-                ..StepBatch::default()
-            };
-            steps.observations.push(&[time as f32], &[]);
-            buffer.push(&steps);
-        }
-        buffer
-    }
-
-    #[test]
-    fn a_saved_buffer_goes_on_the_same() {
-        let buffer = filled();
-        let mut bytes = Vec::new();
-        buffer.save(&mut bytes).unwrap();
-        let loaded = buffer.load(&mut bytes.as_slice()).unwrap();
-        assert_eq!(loaded, buffer);
-        let (mut a, mut b) = (TransitionBatch::default(), TransitionBatch::default());
-        buffer.sample(32, &mut rng(1, Stream::Replay, 0), &mut a);
-        loaded.sample(32, &mut rng(1, Stream::Replay, 0), &mut b);
-        assert_eq!(a, b);
-    }
-
-    const PROPORTIONAL: PriorityConfig = PriorityConfig { exponent: 0.6, epsilon: 1e-3, initial: 1.0 };
-
-    fn prioritized() -> ReplayBuffer {
-        let mut buffer = filled();
-        buffer.set_priorities(Some(PROPORTIONAL));
-        let mut batch = TransitionBatch::default();
-        for seed in 0..20 {
-            buffer.sample_prioritized(16, 0.4, &mut rng(seed, Stream::Replay, 0), &mut batch);
-            let errors: Vec<f32> = batch.indices.iter().map(|&index| 0.1 * (index % 31) as f32).collect();
-            buffer.update_priorities(&batch.indices, &errors);
-        }
-        buffer
-    }
-
-    #[test]
-    fn priorities_go_on_the_same() {
-        let buffer = prioritized();
-        let mut bytes = Vec::new();
-        buffer.save(&mut bytes).unwrap();
-        let mut like = filled();
-        like.set_priorities(Some(PROPORTIONAL));
-        let loaded = like.load(&mut bytes.as_slice()).unwrap();
-        assert_eq!(loaded, buffer);
-        let (mut a, mut b) = (TransitionBatch::default(), TransitionBatch::default());
-        buffer.sample_prioritized(32, 0.7, &mut rng(3, Stream::Replay, 0), &mut a);
-        loaded.sample_prioritized(32, 0.7, &mut rng(3, Stream::Replay, 0), &mut b);
-        assert_eq!(a, b);
-        // A run without priorities leaves them behind.
-        assert_eq!(filled().load(&mut bytes.as_slice()).unwrap(), filled());
-        // Each cut and each damaged byte of the priorities is refused or read, never a panic.
-        for position in bytes.len() - 2000..bytes.len() {
-            assert!(like.load(&mut &bytes[..position]).is_err());
-            let mut damaged = bytes.clone();
-            damaged[position] ^= 0xff;
-            _ = like.load(&mut damaged.as_slice());
-        }
-    }
-
-    #[test]
-    fn files_without_priorities_give_everything_the_largest() {
-        let mut bytes = Vec::new();
-        filled().save(&mut bytes).unwrap();
-        // Version 1 ended where version 2 says whether priorities follow.
-        let mut old = bytes[..bytes.len() - 8].to_vec();
-        old[8] = 1;
-        let mut expected = filled();
-        expected.set_priorities(Some(PROPORTIONAL));
-        for bytes in [bytes, old] {
-            assert_eq!(filled().load(&mut bytes.as_slice()).unwrap(), filled());
-            let loaded = expected.load(&mut bytes.as_slice()).unwrap();
-            assert_eq!(loaded, expected);
-            let priorities = loaded.priorities().unwrap();
-            assert_eq!((priorities.filled(), priorities.total()), (loaded.len(), loaded.len() as f64));
-        }
-    }
-
-    #[test]
-    fn damaged_bytes_are_refused() {
-        let buffer = filled();
-        let mut bytes = Vec::new();
-        buffer.save(&mut bytes).unwrap();
-        assert!(buffer.load(&mut &bytes[..bytes.len() / 2]).is_err());
-        assert!(buffer.load(&mut &b"something else altogether"[..]).is_err());
-        for position in 8..120 {
-            let mut damaged = bytes.clone();
-            damaged[position] ^= 0xff;
-            // Some bytes are only values; the point is that none of them panics.
-            _ = buffer.load(&mut damaged.as_slice());
-        }
-    }
 }

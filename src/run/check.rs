@@ -9,9 +9,9 @@ use bevy::prelude::*;
 use serde::Serialize;
 
 use super::ticks::set_rest;
-use crate::agent::{MOST_SLOTS, Roster};
+use crate::agent::{self, MOST_SLOTS, Roster};
 use crate::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd};
-use crate::sim::arena::{EnvironmentHooks, snapshots};
+use crate::sim::arena::snapshots;
 use crate::sim::physics::Rest;
 use crate::sim::{Arena, Seats, SimSystems, SimTick, TickClock, run_agent_step};
 
@@ -313,9 +313,7 @@ fn returns(make: MakeApp) -> bool {
     let roster = app.world().resource::<Roster>().snapshot();
     let expected = trace(&mut app, 5, 100);
     let mut fresh = make(5, 1234, 1);
-    let restore = fresh.world().resource::<EnvironmentHooks>().restore;
-    restore(fresh.world_mut(), &saved);
-    fresh.world_mut().resource_mut::<Roster>().restore(&roster);
+    agent::resume(fresh.world_mut(), &saved, &roster, 0);
     trace(&mut fresh, 5, 100) == expected
 }
 

@@ -16,13 +16,13 @@ use super::folder::{Lengths, RunFolder};
 use super::metrics::Window;
 use super::progress::Progress;
 use super::{EvalSummary, RunError};
-use crate::agent::{Controller, Episodes, LearningPolicy, Replay, Roster, RosterSnapshot};
+use crate::agent::{self, Controller, Episodes, LearningPolicy, Replay, Roster, RosterSnapshot};
 use crate::config::RunConfig;
 use crate::learner::checkpoint::{Checkpoint, CheckpointError};
 use crate::learner::{LearnerHandle, LearnerSetup, PeriodReport};
 use crate::mdp::{Policy, StepBatch};
 use crate::sim::ArenaSnapshot;
-use crate::sim::arena::{EnvironmentHooks, snapshots};
+use crate::sim::arena::snapshots;
 use crate::sim::run_agent_step;
 
 /// What a headless run needs beside its composed app.
@@ -245,7 +245,12 @@ impl Run {
         while self.next_log <= self.env_steps {
             self.next_log += config.run.log_every;
         }
-        let mut line = self.window.line(self.env_steps, period.counters.gradient_steps, period.replay_len);
+        let mut line = self.window.line(
+            self.env_steps,
+            period.counters.gradient_steps,
+            period.replay_len,
+            period.counters.refused,
+        );
         let (at, env_steps, gradient_steps) = self.rates;
         let seconds = at.elapsed().as_secs_f64().max(1e-9);
         let rate = |now: u64, before: u64| ((now - before) as f64 / seconds).round();
@@ -305,6 +310,7 @@ impl Run {
         self.env_steps = checkpoint.manifest.counters.env_steps;
         world.resource_mut::<Replay>().env_steps = self.env_steps;
         if !checkpoint.has("simulation.json") {
+            agent::begin_later(world, self.env_steps);
             return Ok(None);
         }
         let state: SimulationState =
@@ -319,9 +325,7 @@ impl Run {
             let problem = "simulation.json: actions that do not exist".to_owned();
             return Err(CheckpointError::Damaged { path: checkpoint.path(), problem }.into());
         }
-        let restore = world.resource::<EnvironmentHooks>().restore;
-        restore(world, &state.arenas);
-        world.resource_mut::<Roster>().restore(&state.roster);
+        agent::resume(world, &state.arenas, &state.roster, state.env_steps);
         world.resource_mut::<Replay>().env_steps = state.env_steps;
         self.env_steps = state.env_steps;
         self.next_log = state.next_log;

@@ -70,7 +70,8 @@ fn write(
         }
         run.line_at = Instant::now();
         run.window.measured(status.measured(), status.effective_sample_size, status.policy_lag);
-        let mut line = run.window.line(history.env_steps, status.gradient_steps, status.replay_len);
+        let mut line =
+            run.window.line(history.env_steps, status.gradient_steps, status.replay_len, status.refused);
         line.insert("time/env_steps_per_second".into(), history.env_step_rate.into());
         line.insert("time/gradient_steps_per_second".into(), status.gradient_steps_per_second.into());
         run.folder.metric(&line)

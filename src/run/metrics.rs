@@ -56,7 +56,13 @@ impl Window {
     }
 
     /// Everything of a line but its `time/` keys: the same for the same seed on the same machine.
-    pub fn line(&self, env_steps: u64, gradient_steps: u64, replay_len: usize) -> Map<String, Value> {
+    pub fn line(
+        &self,
+        env_steps: u64,
+        gradient_steps: u64,
+        replay_len: usize,
+        refused: u64,
+    ) -> Map<String, Value> {
         let mut line = Map::new();
         let mut put = |key: &str, value: Value| _ = line.insert(key.to_owned(), value);
         put("env_steps", env_steps.into());
@@ -70,6 +76,10 @@ impl Window {
             put("rollout/policy_lag", lag.into());
         }
         put("train/replay", replay_len.into());
+        // Only runs that had any have it.
+        if refused > 0 {
+            put("rollout/refused_steps", refused.into());
+        }
         if let Some(report) = &self.report {
             for (key, value) in [
                 ("train/critic_loss", report.critic_loss),

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::physics::{Context, ContextItem, PristineContext, Rest, SimPool};
 use super::{Bodies, Environment, Seats, SimSystems, SimTick, TickClock};
-use crate::mdp::{EnvironmentSpec, EpisodeEnd, Rng, Stream, rng};
+use crate::mdp::{EnvironmentSpec, EpisodeEnd, Rng, Stream, later_seed, rng};
 
 pub use foresee::{Choose, Foreseen, foresee};
 pub use outside::{EnvironmentHooks, Imagined, imagine, restore, snapshots};
@@ -162,18 +162,24 @@ fn caption<E: Environment>(arenas: Query<(&Arena, &E)>, mut caption: ResMut<Capt
     caption.set_if_neq(Caption(watched.and_then(|(_, environment)| environment.caption())));
 }
 
-/// Removes all arenas and spawns `count` new ones at the start of their first episode.
+/// Removes all arenas and spawns `count` new ones at the start of their first episode. Where there were arenas before, a
+/// new seed is drawn from theirs: the new ones must not live through the same starts again.
 pub fn populate<E: Environment>(world: &mut World, count: usize) {
     let old: Vec<Entity> = world.query_filtered::<Entity, With<Arena>>().iter(world).collect();
+    let again = !old.is_empty();
     for arena in old {
         let Some(bodies) = world.get::<Arena>(arena).map(|arena| arena.entities.clone()) else { continue };
         bodies.into_iter().for_each(|body| _ = world.despawn(body));
         world.despawn(arena);
     }
     let layout = world.resource::<E::Layout>().clone();
-    let config = world.resource::<SimConfig>().clone();
+    let mut config = world.resource_mut::<SimConfig>();
+    config.arenas = count;
+    if again {
+        config.seed = later_seed(config.seed, 1);
+    }
+    let config = config.clone();
     let spec = world.resource::<Spec>().0.clone();
-    world.resource_mut::<SimConfig>().arenas = count;
     world.insert_resource(TickClock::new(spec.ticks_per_step));
     let mut physical = false;
     for index in 0..count {

@@ -84,8 +84,11 @@ impl TickClock {
 pub fn plugin(app: &mut App) {
     let begins = |clock: Res<TickClock>| clock.phase == 0;
     let ends = |clock: Res<TickClock>| clock.ends_step();
+    // Whoever knows how many ticks a step has may have said so already.
+    if !app.world().contains_resource::<TickClock>() {
+        app.insert_resource(TickClock::new(1));
+    }
     app.init_schedule(SimTick)
-        .insert_resource(TickClock::new(1))
         .init_resource::<SimPool>()
         .edit_schedule(SimTick, |schedule| {
             // A tick of small worlds is short: handing systems to other threads costs more than it brings.

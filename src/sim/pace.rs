@@ -20,6 +20,8 @@ pub struct Pace {
     pub unlimited: bool,
     /// Agent steps to make although paused.
     pub single_steps: u32,
+    /// Whether no tick is made at all, single steps included: the watched arena shows something else than the present.
+    pub held: bool,
     /// Longest time a frame may spend simulating.
     pub frame_budget: Duration,
     /// Simulated seconds not yet stepped.
@@ -33,6 +35,7 @@ impl Default for Pace {
             speed: 1.0,
             unlimited: false,
             single_steps: 0,
+            held: false,
             frame_budget: Duration::from_millis(10),
             backlog: 0.0,
         }
@@ -48,7 +51,11 @@ pub fn drive(world: &mut World) {
     let delta = world.resource::<Time>().delta_secs();
     let mut pace = *world.resource::<Pace>();
     let clock = *world.resource::<TickClock>();
-    let mut due = if pace.paused {
+    let mut due = if pace.held {
+        // Steps that are asked for are made by what holds it, of what that shows.
+        pace.backlog = 0.0;
+        0
+    } else if pace.paused {
         // Finish the step that was begun, then as many whole ones as were asked for.
         let begun = (clock.ticks_per_step - clock.phase) % clock.ticks_per_step;
         let asked = if pace.single_steps > 0 { begun + clock.ticks_per_step * pace.single_steps } else { 0 };
@@ -72,7 +79,8 @@ pub fn drive(world: &mut World) {
         world.run_schedule(SimTick);
         // A round that ends may have everybody rest.
         let rests = world.resource::<Pace>().paused && !pace.paused;
-        if rests || start.elapsed() >= pace.frame_budget {
+        // A step that somebody asked for is made, however long it takes.
+        if rests || (!pace.paused && start.elapsed() >= pace.frame_budget) {
             break;
         }
     }

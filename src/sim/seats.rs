@@ -23,6 +23,8 @@ pub struct Seats {
     pub end: Option<EpisodeEnd>,
     /// Whether the next step is the first of an episode.
     pub begins: bool,
+    /// Whether what is seen now does not follow from the last step: the arena was put elsewhere in between.
+    pub interrupted: bool,
     /// `[slots]`: how the ended episode went.
     pub outcomes: Vec<Outcome>,
     /// `[slots]`: set by a controller that wants the environment's scripted action.
@@ -41,6 +43,7 @@ impl Seats {
             rewards: vec![0.0; spec.slots()],
             end: None,
             begins: true,
+            interrupted: false,
             outcomes: vec![Outcome::default(); spec.slots()],
             wants_script: vec![false; spec.slots()],
             script: vec![Action::Discrete(0); spec.slots()],

@@ -1,6 +1,8 @@
 //! What several test files need: small quick runs, every world.
 #![allow(dead_code)]
 
+pub mod transitions;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

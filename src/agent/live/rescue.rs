@@ -47,8 +47,14 @@ impl LiveLearner {
         let checkpoints = self.setup.checkpoints.clone();
         let resume = checkpoints.filter(|_| matches!(rescue, Rescue::Checkpoint(_)));
         let setup = LearnerSetup { resume, ..self.setup.clone() };
+        // Play goes on from where it is, not from where the checkpoint was written.
+        let make = |setup| {
+            let mut learner = Learner::new(setup)?;
+            learner.cut_streams();
+            Ok(learner)
+        };
         // The same swap, so that seats need not be told.
-        self.handle = LearnerHandle::start_with(setup, self.handle.policy(), Learner::new);
+        self.handle = LearnerHandle::start_with(setup, self.handle.policy(), make);
         self.handle.set_training(self.training);
         self.handle.set_reveal(self.reveals);
         self.handle.set_survey(self.surveys);

@@ -85,7 +85,7 @@ fn a_batch_holds_the_wanted_share_of_what_a_person_played() {
     assert_eq!(buffer.load(&mut bytes.as_slice()).unwrap(), buffer);
     // Where nobody played, nothing is missing.
     let mut alone = ReplayBuffer::new(space(), config(640, 1));
-    (0..100).for_each(|time| alone.push(&step(0, time * 10 + 1, time == 0, None)));
+    (0..100).for_each(|time| _ = alone.push(&step(0, time * 10 + 1, time == 0, None)));
     assert_eq!(human(&alone, 0.5), 0);
 }
 

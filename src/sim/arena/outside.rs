@@ -15,7 +15,8 @@ pub fn snapshots(world: &mut World) -> Vec<ArenaSnapshot> {
     all.into_iter().map(|(_, snapshot)| snapshot).collect()
 }
 
-/// Brings every arena back to its snapshot by playing its open episode again.
+/// Brings every arena back to its snapshot by playing its open episode again. Its streams are interrupted: what was done
+/// last leads elsewhere.
 pub fn restore<E: Environment>(world: &mut World, snapshots: &[ArenaSnapshot]) {
     let layout = world.resource::<E::Layout>().clone();
     let spec = world.resource::<Spec>().0.clone();
@@ -23,7 +24,7 @@ pub fn restore<E: Environment>(world: &mut World, snapshots: &[ArenaSnapshot]) {
     for mut parts in query.iter_mut(world) {
         let Some(snapshot) = snapshots.get(parts.arena.index) else { continue };
         parts.arena.rng = snapshot.episode_rng.clone();
-        (parts.seats.end, parts.seats.begins) = (None, true);
+        (parts.seats.end, parts.seats.begins, parts.seats.interrupted) = (None, true, true);
         parts.begin_episode(&layout);
         for actions in snapshot.log.chunks(spec.slots()) {
             parts.seats.actions = actions.iter().map(|&action| Action::Discrete(action)).collect();

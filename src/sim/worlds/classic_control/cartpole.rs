@@ -22,7 +22,8 @@ pub(in crate::sim::worlds) const POLE_MASS: f64 = 0.1;
 const MASS: f64 = CART_MASS + POLE_MASS;
 const POLE_MASS_LENGTH: f64 = POLE_MASS * HALF_POLE;
 pub(in crate::sim::worlds) const FORCE: f64 = 10.0;
-pub(in crate::sim::worlds) const SECONDS: f64 = 0.02;
+/// Seconds that an action lasts.
+pub const SECONDS: f64 = 0.02;
 pub(in crate::sim::worlds) const LIMIT: u32 = 500;
 const ENTRIES: [Entry; 4] =
     [place("x"), velocity("x velocity"), place("angle"), velocity("angular velocity")];
@@ -65,8 +66,18 @@ pub(in crate::sim::worlds) fn draw_start(rng: &mut Rng) -> [f64; 4] {
     [(); 4].map(|()| rng.random_range(-0.05..0.05))
 }
 
+/// The state [`SECONDS`] after `state` under `action`: 1 pushes to the right, 0 to the left (Florian 2005, Euler's method).
+pub fn step([x, velocity, angle, spin]: [f64; 4], action: Action) -> [f64; 4] {
+    let force = if action.index() == 1 { FORCE } else { -FORCE };
+    let (sin, cos) = angle.sin_cos();
+    let push = (force + POLE_MASS_LENGTH * (spin * spin) * sin) / MASS;
+    let turn = (GRAVITY * sin - cos * push) / (HALF_POLE * (4.0 / 3.0 - POLE_MASS * (cos * cos) / MASS));
+    let acceleration = push - POLE_MASS_LENGTH * turn * cos / MASS;
+    [x + SECONDS * velocity, velocity + SECONDS * acceleration, angle + SECONDS * spin, spin + SECONDS * turn]
+}
+
 /// Whether a state is beyond what the rules allow.
-pub(in crate::sim::worlds) fn out_of_bounds([x, _, angle, _]: &[f64; 4]) -> bool {
+pub fn out_of_bounds([x, _, angle, _]: &[f64; 4]) -> bool {
     x.abs() > FARTHEST || angle.abs() > STEEPEST
 }
 
@@ -101,18 +112,7 @@ impl Environment for CartPole {
     }
 
     fn apply(&mut self, _rules: &Classic, _bodies: &mut Bodies, actions: &[Action], _phase: u32) {
-        let [x, velocity, angle, spin] = self.state;
-        let force = if actions[0].index() == 1 { FORCE } else { -FORCE };
-        let (sin, cos) = angle.sin_cos();
-        let push = (force + POLE_MASS_LENGTH * (spin * spin) * sin) / MASS;
-        let turn = (GRAVITY * sin - cos * push) / (HALF_POLE * (4.0 / 3.0 - POLE_MASS * (cos * cos) / MASS));
-        let acceleration = push - POLE_MASS_LENGTH * turn * cos / MASS;
-        self.state = [
-            x + SECONDS * velocity,
-            velocity + SECONDS * acceleration,
-            angle + SECONDS * spin,
-            spin + SECONDS * turn,
-        ];
+        self.state = step(self.state, actions[0]);
         self.steps += 1;
     }
 
