@@ -2,7 +2,7 @@
 //!
 //! Reading the keyboard is left to `view`; turning controllers into actions, to `select`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -116,8 +116,9 @@ pub(super) fn ask_for_scripts(clock: Res<TickClock>, mut seats: Query<(&mut Seat
 pub struct HumanInput {
     /// `[slots]`: the action of the keys held now; `None` while none is.
     pub held: Vec<Option<Action>>,
-    /// `[slots]`: a key struck since the last agent step, so that no tap between two steps is lost.
-    pub tapped: Vec<Option<Action>>,
+    /// `[slots]`: keys struck and not yet acted on, the oldest first: each is one action, however long frames and agent
+    /// steps are.
+    pub tapped: Vec<VecDeque<Action>>,
     /// What a slot does while no key is held: these in turn. One action that does nothing, or several
     /// that cancel out.
     pub idle: Vec<Action>,
@@ -130,7 +131,7 @@ impl HumanInput {
     pub fn new(slots: usize) -> Self {
         Self {
             held: vec![None; slots],
-            tapped: vec![None; slots],
+            tapped: vec![VecDeque::new(); slots],
             idle: vec![Action::Discrete(0)],
             turns: vec![0; slots],
         }
@@ -138,7 +139,7 @@ impl HumanInput {
 
     /// What `slot` does in this agent step.
     pub(super) fn take(&mut self, slot: usize) -> Action {
-        self.tapped[slot].take().or(self.held[slot]).unwrap_or_else(|| {
+        self.tapped[slot].pop_front().or(self.held[slot]).unwrap_or_else(|| {
             self.turns[slot] += 1;
             let turn = self.turns[slot] % self.idle.len().max(1);
             self.idle.get(turn).copied().unwrap_or(Action::Discrete(0))

@@ -3,6 +3,7 @@
 
 use bevy::ecs::spawn::SpawnIter;
 use bevy::input::InputSystems;
+use bevy::input::gamepad::{GamepadAxisChangedEvent, GamepadButtonStateChangedEvent};
 use bevy::input::keyboard::KeyboardInput;
 use bevy::input::mouse::MouseButtonInput;
 use bevy::prelude::*;
@@ -14,11 +15,11 @@ use bevy_enhanced_input::prelude::{
 
 use super::bindings::{Bindings, COMMANDS, Command};
 use super::keys::DIGITS;
-use super::taps::keep_taps;
+use super::taps::{keep_pad_taps, keep_taps};
 use super::{Notice, Screen};
 
 /// How far a stick or trigger must be moved to count, 0 to 1.
-const ACTUATION: f32 = 0.5;
+pub(super) const ACTUATION: f32 = 0.5;
 
 /// The commands that are given in this frame.
 #[derive(Resource, Debug, Clone, Default, PartialEq)]
@@ -31,6 +32,11 @@ impl Controls {
     /// Whether `command` is being given.
     pub fn held(&self, command: Command) -> bool {
         self.held.contains(&command)
+    }
+
+    /// All commands that are being given.
+    pub(super) fn all_held(&self) -> &[Command] {
+        &self.held
     }
 
     /// Whether `command` was begun with this frame.
@@ -77,6 +83,8 @@ pub fn plugin(app: &mut App) {
         .init_resource::<ButtonInput<MouseButton>>()
         .add_message::<KeyboardInput>()
         .add_message::<MouseButtonInput>()
+        .add_message::<GamepadButtonStateChangedEvent>()
+        .add_message::<GamepadAxisChangedEvent>()
         .init_resource::<Time>()
         .init_resource::<Time<Real>>()
         .init_resource::<Bindings>()
@@ -85,7 +93,7 @@ pub fn plugin(app: &mut App) {
         .add_input_context::<Device>()
         .add_systems(
             PreUpdate,
-            (adopt, lay_out.run_if(resource_changed::<Bindings>), keep_taps)
+            (adopt, lay_out.run_if(resource_changed::<Bindings>), keep_taps, keep_pad_taps)
                 .chain()
                 .after(InputSystems)
                 .before(EnhancedInputSystems::Prepare),

@@ -4,13 +4,14 @@ use bevy::prelude::*;
 
 use super::bindings::{Bindings, Command};
 use super::controls::{Controls, ReadControls};
+use super::taps::{Down, HOLD, tap};
 use super::{Notice, Screen, editor};
 use crate::agent::compare::{self, Comparison};
 use crate::agent::hints::{Hint, Hints};
 use crate::agent::lookback;
 use crate::agent::mind::{Insight, Layer};
 use crate::agent::{Casting, Controller, HumanInput};
-use crate::mdp::Action;
+use crate::mdp::{Action, EnvironmentSpec};
 use crate::sim::Arena;
 use crate::sim::arena::{EnvironmentHooks, Spec};
 use crate::sim::pace::{Pace, SPEED_RANGE};
@@ -81,45 +82,68 @@ pub fn hands(casting: &Casting, slot: usize) -> [bool; 2] {
     if humans < 2 { [true, true] } else { [slot == 0, slot == 1] }
 }
 
+/// Of the actions whose keys `down` tells to be down and that are `wanted` the one with most keys, the first of several.
+fn chosen(
+    spec: &EnvironmentSpec,
+    slot: usize,
+    down: impl Fn(usize) -> bool,
+    wanted: impl Fn(&[usize]) -> bool,
+) -> Option<(Action, Vec<usize>)> {
+    let names = spec.action.names().iter().enumerate();
+    let known = names.filter_map(|(index, name)| Some((index, keys(name, !spec.on_first_side(slot))?)));
+    known
+        .filter(|(_, keys)| keys.iter().all(|&key| down(key)) && wanted(keys))
+        .max_by_key(|(index, keys)| (keys.len(), std::cmp::Reverse(*index)))
+        .map(|(index, keys)| (Action::Discrete(index as u16), keys))
+}
+
+/// A key that is struck is one action; only one that is still down afterwards is held, for as many steps as there are.
 fn play(
     controls: Res<Controls>,
     spec: Res<Spec>,
     casting: Option<Res<Casting>>,
     input: Option<ResMut<HumanInput>>,
+    pace: Option<Res<Pace>>,
+    time: Res<Time>,
+    mut down: Local<Down>,
 ) {
     let (Some(casting), Some(mut input)) = (casting, input) else { return };
     if spec.is_changed() {
         input.idle = idle(spec.action.names());
     }
+    down.follow(&controls, time.delta_secs());
+    let pace = pace.map_or_else(Pace::default, |pace| *pace);
+    let least = if pace.unlimited || pace.speed > 1.0 { HOLD } else { 0.0 };
     for slot in 0..spec.slots() {
-        let human = casting.watched.get(slot) == Some(&Controller::Human);
         let hands = hands(&casting, slot);
-        let is = |key: usize, state: &dyn Fn(Command) -> bool| {
-            KEYS[key].1.iter().zip(hands).any(|(command, hand)| human && hand && state(*command))
+        let given = |key: usize, state: &dyn Fn(Command) -> bool| {
+            KEYS[key].1.iter().zip(hands).any(|(command, hand)| hand && state(*command))
         };
-        // Of the actions whose keys are all down the one with most keys counts, then the key struck last.
-        let best = spec
-            .action
-            .names()
-            .iter()
-            .enumerate()
-            .filter_map(|(index, name)| Some((index, keys(name, !spec.on_first_side(slot))?)))
-            .filter(|(_, keys)| keys.iter().all(|&key| is(key, &|command| controls.held(command))))
-            .map(|(index, keys)| {
-                let struck = keys.iter().any(|&key| is(key, &|command| controls.struck(command)));
-                (keys.len(), struck, std::cmp::Reverse(index))
-            })
-            .max();
-        let held = best.map(|(_, _, std::cmp::Reverse(index))| Action::Discrete(index as u16));
-        let tapped = held.filter(|_| best.is_some_and(|(_, struck, _)| struck));
+        let struck = |key: usize| given(key, &|command| controls.struck(command));
+        let human = casting.watched.get(slot) == Some(&Controller::Human) && !pace.held;
+        let held = chosen(&spec, slot, |key| given(key, &|command| down.holds(command, least)), |_| true);
+        let held = held.filter(|_| human).map(|(action, _)| action);
         // Written only on change: nobody should be told of news that are none.
         if input.held[slot] != held {
             input.held[slot] = held;
         }
-        if tapped.is_some() {
-            input.tapped[slot] = tapped;
-        } else if !human && input.tapped[slot].is_some() {
-            input.tapped[slot] = None;
+        let tapped = chosen(
+            &spec,
+            slot,
+            |key| given(key, &|command| controls.held(command)),
+            |keys| keys.iter().any(|&key| struck(key)),
+        );
+        // While time stands still there is one next step, and the last tap is for it.
+        let forgets = !human || (pace.paused && tapped.is_some());
+        if forgets && !input.tapped[slot].is_empty() {
+            input.tapped[slot].clear();
+        }
+        if let Some((action, keys)) = tapped.filter(|_| human) {
+            let of = |action: Action| {
+                let name = spec.action.names().get(action.index());
+                name.and_then(|name| self::keys(name, !spec.on_first_side(slot))).unwrap_or_default()
+            };
+            tap(&mut input.tapped[slot], action, &keys, of);
         }
     }
 }
@@ -177,7 +201,8 @@ fn steer_time(controls: Res<Controls>, pace: Option<ResMut<Pace>>, mut arenas: Q
     if struck(Command::Max) {
         pace.unlimited = !pace.unlimited;
     }
-    if struck(Command::Restart) {
+    // What is looked back at begins anew by being chosen again.
+    if struck(Command::Restart) && !pace.held {
         arenas.iter_mut().filter(|arena| arena.index == 0).for_each(|mut arena| arena.cut_episode());
         if pace.paused {
             pace.single_steps += 1;
@@ -249,6 +274,8 @@ fn steer_screen(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
     use crate::mdp::ActionSpace;
     use crate::sim::worlds::WorldChoice;
@@ -283,12 +310,12 @@ mod tests {
     fn keys_reach_only_human_slots_and_taps_are_kept() {
         let mut app = app("lava-room").unwrap();
         strike(&mut app, KeyCode::ArrowRight);
-        assert_eq!(app.world().resource::<HumanInput>().tapped[0], None);
+        assert!(app.world().resource::<HumanInput>().tapped[0].is_empty());
         strike(&mut app, KeyCode::KeyT);
         strike(&mut app, KeyCode::ArrowRight);
         app.update();
         let input = app.world().resource::<HumanInput>();
-        assert_eq!((input.tapped[0], input.held[0]), (Some(Action::Discrete(4)), None));
+        assert_eq!((&input.tapped[0], input.held[0]), (&VecDeque::from([Action::Discrete(4)]), None));
     }
 
     #[test]
@@ -299,9 +326,9 @@ mod tests {
         strike(&mut app, KeyCode::KeyT);
         app.world_mut().resource_mut::<ButtonInput<KeyCode>>().press(KeyCode::KeyA);
         app.update();
-        assert_eq!(app.world().resource::<HumanInput>().tapped[0], Some(Action::Discrete(1)));
+        assert_eq!(app.world().resource::<HumanInput>().tapped[0], [Action::Discrete(1)]);
         strike(&mut app, KeyCode::ArrowUp);
-        assert_eq!(app.world().resource::<HumanInput>().tapped[0], Some(Action::Discrete(3)));
+        assert_eq!(app.world().resource::<HumanInput>().tapped[0], [Action::Discrete(3)]);
         app.update();
         assert_eq!(app.world().resource::<HumanInput>().held[0], Some(Action::Discrete(1)));
         assert_eq!(labels(&names.map(String::from), 0, &Bindings::default()).collect::<String>(), "WAF");
@@ -316,7 +343,7 @@ mod tests {
         strike(&mut app, KeyCode::KeyD);
         strike(&mut app, KeyCode::ArrowRight);
         let tapped = &app.world().resource::<HumanInput>().tapped;
-        assert_eq!(tapped[..2], [Some(Action::Discrete(2)), Some(Action::Discrete(1))]);
+        assert_eq!(tapped[..2], [2, 1].map(|action| VecDeque::from([Action::Discrete(action)])));
     }
 
     #[test]
