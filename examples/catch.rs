@@ -1,10 +1,14 @@
 //! A game of your own with a learning agent in it: move left or right to catch what falls.
 //!
-//! `cargo run --example catch` trains it live for half a minute, without a window.
+//! `cargo run --example catch` trains it live for half a minute, without a window. `-- --steps 3000` plays as fast as the
+//! agent learns, until it has made so many gradient steps, and fails where it has not become better.
+
+use std::process::ExitCode;
+use std::time::Duration;
 
 use bevy::prelude::*;
 use entropy_arcade::agent::{AgentPlugin, Casting, Controller, LiveLearner, LivePlugin, history::History};
-use entropy_arcade::learner::{LearnerConfig, LearnerSetup};
+use entropy_arcade::learner::{Health, LearnerConfig, LearnerSetup};
 use entropy_arcade::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm};
 use entropy_arcade::sim::{self, Seats, SimSystems, SimTick, run_agent_step};
 
@@ -54,7 +58,8 @@ fn begin_again(mut games: Query<(&mut Game, &mut Seats)>) {
     }
 }
 
-fn main() {
+/// The game with its agent.
+fn app() -> App {
     let spec = EnvironmentSpec {
         name: "catch".into(),
         summary: "Catch what falls.".into(),
@@ -66,7 +71,7 @@ fn main() {
         teams: vec![0],
         rewards: vec![RewardTerm::new("catch", 1.0, "the fruit lands in the basket, −1 beside it")],
     };
-    let config = LearnerConfig { learning_starts: 200, ..LearnerConfig::default() };
+    let config = LearnerConfig { learning_starts: 1000, ..LearnerConfig::default() };
     let learner = LiveLearner::start(LearnerSetup::new(spec.clone(), config));
     let (casting, policy) = (Casting::all(vec![Controller::Learning]), learner.policy());
     let mut app = App::new();
@@ -82,13 +87,41 @@ fn main() {
         game.show(&mut seats);
         app.world_mut().spawn((game, seats));
     }
-    for second in 1..=30 {
-        for _ in 0..60 {
-            run_agent_step(app.world_mut());
-            std::thread::sleep(std::time::Duration::from_millis(16));
-        }
+    app
+}
+
+/// Shares of the first hundred games and of the last hundred in which the fruit was caught.
+fn caught(games: &[bool]) -> [f32; 2] {
+    let share = |games: &[bool]| games.iter().filter(|caught| **caught).count() as f32 / games.len() as f32;
+    let some = games.len().min(100);
+    [share(&games[..some]), share(&games[games.len() - some..])]
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1).skip_while(|argument| argument != "--steps");
+    let most: Option<u64> = arguments.nth(1).and_then(|number| number.parse().ok());
+    let (mut app, mut games) = (app(), Vec::new());
+    for step in 1_u64.. {
+        run_agent_step(app.world_mut());
+        // What a frame does; in a game of yours, Bevy calls it.
         app.update();
-        let caught = app.world().resource::<History>().success.0.iter().rev().take(100).map(|point| point[1]);
-        println!("{second:2} s: {:.0} % of the last 100 caught", caught.sum::<f64>());
+        let history = app.world().resource::<History>();
+        games.extend(history.latest.iter().map(|episode| episode.success));
+        let status = app.world().resource::<LiveLearner>().status();
+        if let Health::Failed(reason) = &status.health {
+            eprintln!("error: {reason}");
+            return ExitCode::FAILURE;
+        }
+        if step.is_multiple_of(if most.is_some() { 500 } else { 60 }) {
+            let [_, last] = caught(&games).map(|share| 100.0 * share);
+            println!("{} gradient steps: {last:.0} % of the last 100 caught", status.gradient_steps);
+        }
+        if most.map_or(step >= 30 * 60, |most| status.gradient_steps >= most) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(if most.is_some() { 1 } else { 16 }));
     }
+    let [first, last] = caught(&games);
+    println!("caught at first {:.0} %, in the end {:.0} %", 100.0 * first, 100.0 * last);
+    if last > first { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
