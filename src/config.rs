@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::files::{self, portable};
 use crate::learner::{DeviceChoice, LearnerConfig};
 use crate::mdp::WorldOptions;
 use crate::sac::SacConfig;
@@ -145,7 +146,7 @@ impl RunConfig {
         let mut over = toml::Table::new();
         if let Some(path) = file {
             let name = path.display().to_string();
-            let text = std::fs::read_to_string(path)
+            let text = files::read_text(path, files::LARGEST_TEXT)
                 .map_err(|error| ConfigError::Unreadable { file: name.clone(), reason: error.to_string() })?;
             over = parse(&name, &text)?;
             // Unknown keys and wrong types are best explained where they stand, in the file alone.
@@ -206,10 +207,12 @@ impl RunConfig {
         LearnerConfig { sac: self.sac.clone(), ..self.learner.clone() }
     }
 
-    /// As a TOML file that [`RunConfig::resolve`] reads back to the same configuration.
+    /// As a TOML file that [`RunConfig::resolve`] reads back to the same configuration, but for a level elsewhere: of
+    /// that there is the name alone, and a copy in the run's folder.
     pub fn to_toml(&self) -> String {
+        let level = self.level.as_deref().map(|level| portable(level).into());
         // Serialising plain values into a string has nothing to fail on.
-        toml::to_string_pretty(self).unwrap_or_default()
+        toml::to_string_pretty(&Self { level, ..self.clone() }).unwrap_or_default()
     }
 }
 
