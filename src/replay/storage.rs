@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 
 use places::Places;
 
-use super::buffer::{Cursor, HUMAN, SEGMENT_ENTRIES, SEGMENT_STEPS, VALID};
+use super::buffer::{Cursor, HUMAN, SEGMENT_ENTRIES, SEGMENT_STEPS, TERMINATED, TRUNCATED, VALID};
 use super::{Priorities, ReplayBuffer};
 
 const MAGIC: &[u8; 8] = b"EAreplay";
@@ -156,6 +156,7 @@ impl ReplayBuffer {
                 pending: state == 2,
             }));
         }
+        buffer.check_streams().map_err(unfit)?;
         let last_entries = buffer.flags.iter().skip(SEGMENT_ENTRIES - 1).step_by(SEGMENT_ENTRIES);
         if last_entries.copied().any(|flags| flags & VALID != 0) {
             return Err(unfit("a step has no next observation".into()));
@@ -226,6 +227,36 @@ impl ReplayBuffer {
         } else {
             Err(ReplayError::Unfit("its priorities are of other transitions".into()))
         }
+    }
+
+    /// Whether streams and entries are as [`ReplayBuffer::push`] leaves them: each stream in a segment of its own, with
+    /// nothing to sample where its next step goes.
+    fn check_streams(&self) -> Result<(), String> {
+        if self.flags.iter().any(|flags| flags & !(VALID | TERMINATED | TRUNCATED | HUMAN) != 0) {
+            return Err("an entry is of no known kind".into());
+        }
+        let mut taken = vec![false; self.segments];
+        for cursor in self.cursors.iter().flatten() {
+            let segment = cursor.segment as usize;
+            let first = segment * SEGMENT_ENTRIES;
+            if cursor.pending && cursor.used as usize > SEGMENT_STEPS {
+                return Err("a stream has no room for its next observation".into());
+            }
+            let open = cursor.used as usize - usize::from(cursor.pending);
+            let entries = &self.flags[first + open..first + SEGMENT_ENTRIES];
+            if segment >= self.used_segments() || entries.iter().any(|flags| flags & VALID != 0) {
+                return Err("a stream goes on where it cannot".into());
+            }
+            if std::mem::replace(&mut taken[segment], true) {
+                return Err("two streams are in one segment".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The largest action stored.
+    pub fn largest_action(&self) -> u16 {
+        self.actions[..self.used_segments() * SEGMENT_ENTRIES].iter().copied().max().unwrap_or(0)
     }
 
     fn used_segments(&self) -> usize {

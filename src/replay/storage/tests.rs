@@ -229,3 +229,24 @@ fn streams_that_are_cut_are_not_gone_on_with() {
     expected.extend([[700, 1, 700, 702], [701, 1, 701, 703]]);
     assert_eq!(transitions(&buffer), expected);
 }
+
+#[test]
+fn streams_that_push_does_not_leave_are_refused() {
+    let buffer = filled();
+    let mut bytes = Vec::new();
+    buffer.save(&mut bytes).unwrap();
+    // Two cursors of three numbers each, then whether priorities follow.
+    let cursors = bytes.len() - 8 - 2 * 12;
+    let with = |place: usize, number: u32| {
+        let mut changed = bytes.clone();
+        changed[place..place + 4].copy_from_slice(&number.to_le_bytes());
+        buffer.load(&mut changed.as_slice()).map(|_| ()).map_err(|error| error.to_string())
+    };
+    let other = u32::from_le_bytes(*bytes[cursors + 12..].first_chunk().unwrap());
+    assert_eq!(with(cursors + 12, other), Ok(()));
+    for (place, number) in [(cursors + 4, 65), (cursors + 4, 0), (cursors + 4, 1), (cursors, other)] {
+        let error = with(place, number).unwrap_err();
+        assert!(error.contains("a stream") || error.contains("two streams"), "{place} {number}: {error}");
+    }
+    assert_eq!(buffer.largest_action(), 1);
+}
