@@ -18,6 +18,7 @@ use super::progress::Progress;
 use super::{EvalSummary, RunError};
 use crate::agent::{self, Controller, Episodes, LearningPolicy, Replay, Roster, RosterSnapshot};
 use crate::config::RunConfig;
+use crate::files::in_plain_words;
 use crate::learner::checkpoint::{Checkpoint, CheckpointError};
 use crate::learner::{LearnerHandle, LearnerSetup, PeriodReport};
 use crate::mdp::{Policy, StepBatch};
@@ -126,9 +127,12 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         rates: (Instant::now(), 0, 0),
     };
     let mut lengths = None;
+    let level = learner_setup.level.as_ref().and_then(|level| level.text.clone());
+    let mut other_level = false;
     if let Some(from) = &resume {
         let checkpoint = Checkpoint::open(from)?;
         checkpoint.check_spec(&learner_setup.spec)?;
+        other_level = checkpoint.manifest.level.as_ref().is_some_and(|kept| kept.text != level);
         lengths = run.restore(app.world_mut(), &checkpoint)?;
     } else if let Some(path) = &out {
         RunFolder::check_free(path)?;
@@ -146,6 +150,9 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         Some(path) => Some(RunFolder::create(path, &config.to_toml())?),
         None => None,
     };
+    if let (Some(folder), Some(level)) = (&run.folder, &level) {
+        folder.keep_level(level, other_level)?;
+    }
     run.rates = (Instant::now(), run.env_steps, period.counters.gradient_steps);
     if !silent {
         let status = learner.status();
@@ -317,12 +324,12 @@ impl Run {
             serde_json::from_slice(checkpoint.file("simulation.json")?).map_err(|error| {
                 CheckpointError::Damaged {
                     path: checkpoint.path(),
-                    problem: format!("simulation.json: {error}"),
+                    problem: format!("simulation.json: {}", in_plain_words(&error.to_string())),
                 }
             })?;
         let spec = &checkpoint.manifest.environment;
-        if !state.arenas.iter().all(|arena| arena.fits(spec)) {
-            let problem = "simulation.json: actions that do not exist".to_owned();
+        if !state.arenas.iter().all(|arena| arena.fits(spec)) || !state.staged.fits(spec) {
+            let problem = "simulation.json: steps that cannot be".to_owned();
             return Err(CheckpointError::Damaged { path: checkpoint.path(), problem }.into());
         }
         agent::resume(world, &state.arenas, &state.roster, state.env_steps);
