@@ -137,12 +137,13 @@ impl Manifest {
         if let Some(problem) = self.environment.problem() {
             return Err(format!("environment.{problem}"));
         }
-        let Counters { env_steps, gradient_steps, policy_version, credit } = self.counters;
+        let Counters { env_steps, gradient_steps, policy_version, credit, refused } = self.counters;
         for (what, count, most) in [
             ("env_steps", env_steps, MOST_STEPS),
             ("gradient_steps", gradient_steps, MOST_STEPS),
             ("policy_version", policy_version, MOST_STEPS),
             ("credit", credit, MOST_CREDIT),
+            ("refused", refused, MOST_STEPS),
         ] {
             if count > most {
                 return Err(format!("counters.{what} = {count}: allowed is up to {most}"));
