@@ -25,7 +25,8 @@ use crate::sim::{self, SimConfig, SimPool};
 pub use bench::{bench_act, bench_bodies, bench_env, bench_learner, bench_replay, bench_tick};
 #[cfg(feature = "arcade")]
 pub use window::{
-    arcade, arcade_app, bench_frames, bench_minute, leave, screenshot, title, title_app, title_screenshot,
+    arcade, arcade_app, bench_frames, bench_minute, leave, pictured_level, screenshot, title, title_app,
+    title_screenshot,
 };
 
 #[cfg(feature = "arcade")]

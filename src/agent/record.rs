@@ -53,7 +53,7 @@ pub(super) fn record(
     let mut finals: Vec<(usize, &Seats, usize)> = Vec::new();
     let mut found = 0;
     let mut faults = std::mem::take(&mut roster.faults);
-    for (seats, controllers) in &all {
+    for (seats, controllers) in all.iter().filter(|(seats, _)| !seats.rests) {
         for slot in 0..seats.slots() {
             let stream = seats.arena * MOST_SLOTS + slot;
             let memory = roster.seat(stream);

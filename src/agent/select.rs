@@ -28,7 +28,7 @@ pub(super) fn select_actions(
     roster.pending.clear();
     roster.faults.clear();
 
-    for (seats, controllers) in &all {
+    for (seats, controllers) in all.iter().filter(|(seats, _)| !seats.rests) {
         for (slot, controller) in controllers.iter().enumerate() {
             let stream = seats.arena * MOST_SLOTS + slot;
             let state_len = match controller {
@@ -73,11 +73,15 @@ pub(super) fn select_actions(
         }
     }
 
-    thoughts.clear();
+    // Who rests goes on thinking what was thought last.
+    let watched_rests = all.iter().any(|(seats, _)| seats.arena == 0 && seats.rests);
+    if !watched_rests {
+        thoughts.clear();
+    }
     // Batches were filled in this same order, so one cursor a batch finds each seat's row again.
     let mut next_learning = 0;
     let mut next_frozen = std::collections::BTreeMap::<&str, usize>::new();
-    for (mut seats, controllers) in &mut all {
+    for (mut seats, controllers) in all.iter_mut().filter(|(seats, _)| !seats.rests) {
         let seats = &mut *seats;
         let played = controllers.contains(&Controller::Human);
         for (slot, controller) in controllers.iter().enumerate() {

@@ -11,10 +11,11 @@ use crate::agent::rounds::Reaction;
 use crate::agent::{Casting, Controller, FrozenPolicies, LiveLearner, gallery};
 use crate::config::RunConfig;
 use crate::mdp::{Policy, Stream, later_seed};
-use crate::panel::title;
+use crate::panel::{maps, title};
 use crate::run::minute;
 use crate::sim::worlds::{self, WorldChoice, WorldError};
 use crate::sim::{self, SimConfig};
+pub use crate::view::pictures::level_of as pictured_level;
 use crate::view::preferences::{self, Preferences};
 use crate::view::screenshot::ScreenshotRequest;
 
@@ -32,12 +33,12 @@ pub fn leave() {
 /// # Errors
 /// One line when nothing can be drawn on.
 pub fn title(
-    from: Option<(String, Option<usize>)>,
+    from: Option<(String, Option<String>)>,
 ) -> Result<Option<title::Chosen>, Box<dyn std::error::Error>> {
     let choice = title::Choice::default();
     let mut app = title_app(choice.clone())?;
     if let Some((world, level)) = from {
-        title::light(&mut app, &world, level);
+        title::light(&mut app, &world, level.as_deref());
     }
     match app.run() {
         AppExit::Success => Ok(choice.0.lock().map_or(None, |mut chosen| chosen.take())),
@@ -68,6 +69,7 @@ pub fn title_app(choice: title::Choice) -> Result<App, Box<dyn std::error::Error
             moving,
             session,
             trained,
+            own: crate::run::live::maps(name).map_or_else(Vec::new, |folder| maps::list(&folder)),
         })
     });
     let cards = cards.collect::<Result<_, WorldError>>()?;
@@ -270,6 +272,8 @@ pub fn arcade_app(
     if let Some(policy) = gallery::fitting(&spec, level.as_deref()).and_then(|agent| agent.policy().ok()) {
         app.world_mut().resource_mut::<FrozenPolicies>().0.insert(TRAINED.into(), policy);
     }
+    sim::worlds::rooms::winnable::plugin(&mut app);
+    app.insert_resource(maps::MyMaps(live::maps(&config.env)));
     // A level that is a file of its own can be edited while it is played.
     if let Some(path) = config.level.as_ref().filter(|path| path.is_file()) {
         sim::worlds::rooms::reload::plugin(&mut app, path.clone());

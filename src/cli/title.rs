@@ -10,14 +10,14 @@ use super::signals;
 /// How many arguments the title screen was opened with: what comes after them it has chosen.
 const GIVEN: &str = "ENTROPY_ARCADE_ARGUMENTS";
 
-/// The world that somebody comes back from, and its level where it has a number: the card to light.
+/// The world that somebody comes back from, and its level: the card to light.
 const FROM: &str = "ENTROPY_ARCADE_FROM";
 
 /// Shows the title screen and becomes the world that is chosen there.
 #[cfg(feature = "arcade")]
 pub(super) fn visit() -> Result<(), Failure> {
     let from = std::env::var(FROM).ok().map(|from| match from.split_once(':') {
-        Some((world, level)) => (world.to_owned(), level.parse().ok()),
+        Some((world, level)) => (world.to_owned(), Some(level.to_owned())),
         None => (from, None),
     });
     signals::on_stop(signals::LEAVES, crate::app::leave)?;
@@ -30,7 +30,7 @@ pub(super) fn visit() -> Result<(), Failure> {
     } else {
         command.arg("--env").arg(chosen.env);
         if let Some(level) = chosen.level {
-            command.arg("--level").arg(level.to_string());
+            command.arg("--level").arg(level);
         }
         if chosen.trained {
             command.arg("--agent").arg("shipped");

@@ -114,19 +114,28 @@ fn close(mut exits: MessageReader<AppExit>, mut run: ResMut<LiveRun>, learner: R
     }
 }
 
-/// Where sessions without `--out` are kept: `<user data>/entropy-arcade/sessions`. `None` where the system names no
-/// place for user data.
+/// What is kept of sessions and maps: `<user data>/entropy-arcade`. `None` where the system names no place for user data.
 fn data() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = variable("XDG_DATA_HOME")
         .or_else(|| variable("APPDATA"))
         .or_else(|| variable("HOME").map(|home| home.join(".local/share")))?;
-    Some(data.join("entropy-arcade/sessions"))
+    Some(data.join("entropy-arcade"))
+}
+
+/// Where sessions without `--out` are kept.
+fn kept() -> Option<PathBuf> {
+    data().map(|data| data.join("sessions"))
+}
+
+/// Where maps are kept that people draw in the world `env`.
+pub fn maps(env: &str) -> Option<PathBuf> {
+    data().map(|data| data.join("levels").join(env))
 }
 
 /// Folders of all sessions of `env` that are kept, oldest first.
 pub fn sessions(env: &str) -> Vec<PathBuf> {
-    let all = data().and_then(|folder| std::fs::read_dir(folder).ok());
+    let all = kept().and_then(|folder| std::fs::read_dir(folder).ok());
     // puck-2v2 is no session of puck's.
     let own = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -142,7 +151,7 @@ pub fn sessions(env: &str) -> Vec<PathBuf> {
 /// A new folder for a session without `--out`: `<env>-<seconds>` where sessions are kept. Old ones stay until somebody
 /// deletes them. `None` where the system names no place for user data.
 pub fn session_folder(env: &str) -> Option<PathBuf> {
-    let kept = data()?;
+    let kept = kept()?;
     std::fs::create_dir_all(&kept).ok()?;
     let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
     // Two windows opened within a second must not share a folder either.

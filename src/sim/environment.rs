@@ -263,6 +263,11 @@ pub trait Environment: Component<Mutability = Mutable> + Clone + Sized {
         Vec::new()
     }
 
+    /// The body that shows where `slot` is, by number; `None` in a world whose players have none.
+    fn player(layout: &Self::Layout, slot: usize) -> Option<usize> {
+        Self::leads(layout).into_iter().find(|(_, mover)| *mover == Some(slot)).map(|(body, _)| body)
+    }
+
     /// Places at which a player may be thought to stand, for maps of what an agent makes of a world; none in most.
     fn places(&self, _layout: &Self::Layout) -> Vec<Vec2> {
         Vec::new()
@@ -312,6 +317,12 @@ pub trait Environment: Component<Mutability = Mutable> + Clone + Sized {
 
     /// How the open episode stands, for people who watch, in a few words; `None` where its return says it all.
     fn caption(&self) -> Option<String> {
+        None
+    }
+
+    /// Points that both sides have made in the open episode, the first slot's side first; `None` where sides do not
+    /// play for points.
+    fn points(&self) -> Option<[u32; 2]> {
         None
     }
 

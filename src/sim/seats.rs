@@ -31,6 +31,9 @@ pub struct Seats {
     pub wants_script: Vec<bool>,
     /// `[slots]`: the scripted action, where wanted.
     pub script: Vec<Action>,
+    /// Whether this arena rests: nobody acts, nothing moves and nothing is recorded in it while others go on. Set
+    /// it between two agent steps only.
+    pub rests: bool,
 }
 
 impl Seats {
@@ -47,6 +50,7 @@ impl Seats {
             outcomes: vec![Outcome::default(); spec.slots()],
             wants_script: vec![false; spec.slots()],
             script: vec![Action::Discrete(0); spec.slots()],
+            rests: false,
         }
     }
 

@@ -20,7 +20,15 @@ const BOUND: usize = 100_000;
 /// [`LevelError`] with file, line, column and remedy for the first thing that is wrong.
 pub fn check(path: &Path) -> Result<Level, LevelError> {
     let (file, text) = shipped::read("lava-room", path)?;
-    let level = Level::parse(&file, &text)?;
+    examine(&file, &text)
+}
+
+/// Parses the `text` of a level and looks at it as [`check`] does; `file` is only for messages.
+///
+/// # Errors
+/// As [`check`].
+pub fn examine(file: &str, text: &str) -> Result<Level, LevelError> {
+    let level = Level::parse(file, text)?;
     let wanted = |cell| matches!(cell, Cell::Goal | Cell::Mark | Cell::Plate);
     let goals: Vec<Place> = level.places(wanted).chain(level.keys.iter().map(|(_, place)| *place)).collect();
     let starts: Vec<Place> = level.spawns.iter().chain(&level.second_spawns).copied().collect();
@@ -35,17 +43,17 @@ pub fn check(path: &Path) -> Result<Level, LevelError> {
     ];
     for (place, problem) in complaints {
         if let Some(place) = place {
-            let at = position(&text, place);
-            return Err(at.error(&file, problem.to_owned(), "open a way, or leave it out"));
+            let at = position(text, place);
+            return Err(at.error(file, problem.to_owned(), "open a way, or leave it out"));
         }
     }
     if let Some(start) = hopeless(&level)
         && let Some(sought) = level.places(|cell| matches!(cell, Cell::Mark | Cell::Goal)).next()
     {
-        let at = position(&text, start);
+        let at = position(text, start);
         let problem = format!("no way to solve it was found from the start at {}:{}", at.line, at.column);
         let remedy = "give crates more room, or open a way";
-        return Err(position(&text, sought).error(&file, problem, remedy));
+        return Err(position(text, sought).error(file, problem, remedy));
     }
     Ok(level)
 }
