@@ -8,7 +8,7 @@ mod window;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bevy::prelude::*;
 
@@ -25,7 +25,7 @@ use crate::sim::{self, SimConfig, SimPool};
 pub use bench::{bench_act, bench_bodies, bench_env, bench_learner, bench_replay, bench_tick};
 #[cfg(feature = "arcade")]
 pub use window::{
-    arcade, arcade_app, bench_frames, bench_minute, pictured_level, screenshot, title, title_app,
+    arcade, arcade_app, bench_frames, bench_minute, leave, pictured_level, screenshot, title, title_app,
     title_screenshot,
 };
 
@@ -127,7 +127,11 @@ pub fn train(
     let learner = learner_setup(&config, world, None, resume);
     let (episodes, seed, world) = (config.run.eval_episodes, config.seed, world.clone());
     let on = |world: WorldChoice| -> headless::Evaluate {
-        Box::new(move |policy| evaluate(&world, policy, episodes, seed))
+        let stop = stop.clone();
+        Box::new(move |policy| {
+            let summary = evaluate_until(&stop, &world, policy, episodes, seed);
+            (!stop.load(Ordering::Relaxed)).then_some(summary)
+        })
     };
     let (evaluate, evaluate_training) = (on(world.clone()), world.as_trained().map(on));
     let setup = HeadlessSetup { config, learner, out, stop, silent, evaluate, evaluate_training };
@@ -191,15 +195,26 @@ pub fn scores(sweep: &Sweep, out: &Path, episodes: usize) -> Result<String, Box<
 
 /// Plays greedy episodes with `policy` on slot 0's side against scripted players.
 pub fn evaluate(world: &WorldChoice, policy: Arc<dyn Policy>, episodes: usize, seed: u64) -> EvalSummary {
+    evaluate_until(&AtomicBool::new(false), world, policy, episodes, seed)
+}
+
+/// As [`evaluate`], but plays no further once `stop` is set.
+fn evaluate_until(
+    stop: &AtomicBool,
+    world: &WorldChoice,
+    policy: Arc<dyn Policy>,
+    episodes: usize,
+    seed: u64,
+) -> EvalSummary {
     let (mut app, arenas) = evaluation(world, Controller::Frozen("evaluated".into()), episodes, seed);
     app.world_mut().resource_mut::<FrozenPolicies>().0.insert("evaluated".into(), policy);
-    eval::evaluate(&mut app, episodes, arenas)
+    eval::evaluate(&mut app, episodes, arenas, stop)
 }
 
 /// As [`evaluate`], of whoever needs no policy: what trained agents are compared with.
 pub fn evaluate_player(world: &WorldChoice, player: Controller, episodes: usize, seed: u64) -> EvalSummary {
     let (mut app, arenas) = evaluation(world, player, episodes, seed);
-    eval::evaluate(&mut app, episodes, arenas)
+    eval::evaluate(&mut app, episodes, arenas, &AtomicBool::new(false))
 }
 
 /// Arenas on seeds of evaluation, with `player` on slot 0's side and scripts on the others.

@@ -4,6 +4,9 @@ mod agents;
 mod args;
 #[cfg(feature = "arcade")]
 mod pictures;
+#[cfg(target_os = "linux")]
+mod runtime_dir;
+mod signals;
 mod title;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -43,6 +46,8 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Runs the program: 0 when all went well, 1 after a failure, 2 for a command line that cannot be read.
 pub fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    runtime_dir::ensure();
     crate::run::minute::began();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| "warn,wgpu_hal=off,wgpu_core=error".into());
@@ -61,6 +66,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
+    // What has nothing to save ends at once; what has says so itself.
+    if !matches!(cli.command, None | Some(Command::Sweep { .. })) {
+        signals::quit_on_stop()?;
+    }
     match cli.command {
         None => play(&cli.run),
         Some(Command::Envs { json }) => envs(json),
@@ -111,7 +120,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Sweep { file, out, jobs }) => {
             let sweep = Sweep::load(&file)?;
-            say(app::sweep(&sweep, &out, jobs as usize, &stop_on_interrupt()?)?.trim_end());
+            say(app::sweep(&sweep, &out, jobs as usize, &stop_flag(signals::SAVES)?)?.trim_end());
             Ok(())
         }
         Some(Command::Scores { file, out, episodes }) => {
@@ -220,6 +229,11 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
         return app::screenshot(config, &world, out, args.resume.clone(), player, request);
     }
     if !args.no_render {
+        #[cfg(feature = "arcade")]
+        signals::on_stop(
+            if out.is_some() || player.is_none() { signals::SAVES } else { signals::LEAVES },
+            app::leave,
+        )?;
         let (env, level) = (config.env.clone(), config.level.clone());
         return match app::arcade(config, &world, out, args.resume.clone(), player)? {
             Left::Closed => Ok(()),
@@ -227,21 +241,17 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
             Left::Level(path) => title::play_level(&env, &path),
         };
     }
-    let summary = app::train(config, &world, out, args.resume.clone(), stop_on_interrupt()?, false)?;
+    let line = if out.is_some() { signals::SAVES } else { signals::KEEPS_NOTHING };
+    let summary = app::train(config, &world, out, args.resume.clone(), stop_flag(line)?, false)?;
     say(&serde_json::to_string(&summary)?);
     Ok(())
 }
 
-/// A flag that Ctrl-C sets.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>, ctrlc::Error> {
+/// A flag that Ctrl-C sets, after `line` was said.
+fn stop_flag(line: &'static str) -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
-    // A second Ctrl-C finds the default behaviour gone, so it must not find this one waiting either.
-    ctrlc::set_handler(move || {
-        if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })?;
+    signals::on_stop(line, move || asked.store(true, Ordering::Relaxed))?;
     Ok(stop)
 }
 

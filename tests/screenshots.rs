@@ -7,38 +7,11 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
+use common::display::{Display, display};
 use common::program;
 use entropy_arcade::sim::worlds::names;
-
-/// A virtual display that goes away with the value.
-struct Display {
-    server: Child,
-    name: String,
-}
-
-impl Display {
-    fn open(number: u32) -> Option<Self> {
-        let name = format!(":{number}");
-        let server = Command::new("Xvfb")
-            .args([&name, "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        std::thread::sleep(Duration::from_millis(1500));
-        Some(Self { server, name })
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        _ = self.server.kill();
-        _ = self.server.wait();
-    }
-}
 
 /// What the window shows that `arguments` open, as `name`.png.
 fn shoot(display: &Display, name: &str, arguments: &[&str]) -> std::path::PathBuf {
@@ -75,16 +48,6 @@ fn pixels(path: &Path) -> (Vec<[u8; 3]>, usize) {
     let channels = info.color_type.samples();
     let pixels = bytes[..info.buffer_size()].chunks(channels).map(|p| [p[0], p[1], p[2]]).collect();
     (pixels, info.width as usize)
-}
-
-/// A display, or a line that says why there is none.
-fn display(number: u32) -> Option<Display> {
-    let driver = std::fs::read_dir("/usr/share/vulkan/icd.d").is_ok_and(|folder| folder.count() > 0);
-    let display = driver.then(|| Display::open(number)).flatten();
-    if display.is_none() {
-        println!("skipped: no Xvfb or no Vulkan driver here (Debian: xvfb, mesa-vulkan-drivers)");
-    }
-    display
 }
 
 /// Share of the pixels in the left `columns` that two pictures show differently.

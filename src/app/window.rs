@@ -19,6 +19,14 @@ pub use crate::view::pictures::level_of as pictured_level;
 use crate::view::preferences::{self, Preferences};
 use crate::view::screenshot::ScreenshotRequest;
 
+/// Code of an app that was closed by [`leave`].
+const STOPPED: u8 = 130;
+
+/// Closes the open window, as Ctrl-C does.
+pub fn leave() {
+    bevy::app::TerminalCtrlCHandlerPlugin::gracefully_exit();
+}
+
 /// Opens the title screen; what was chosen there, if anything was. Whoever comes `from` a world, and a level of it, finds
 /// that card lit.
 ///
@@ -34,6 +42,7 @@ pub fn title(
     }
     match app.run() {
         AppExit::Success => Ok(choice.0.lock().map_or(None, |mut chosen| chosen.take())),
+        AppExit::Error(code) if code.get() == STOPPED => Ok(None),
         AppExit::Error(code) => Err(format!("the window closed with code {code}").into()),
     }
 }
@@ -87,9 +96,6 @@ pub fn arcade(
     // Without a folder of its own a session is kept in the user's data folder, where anything is learned.
     let out =
         out.or_else(|| player.is_none().then(|| crate::run::live::session_folder(&config.env)).flatten());
-    // Bevy's own handler gives way to signals that whoever started the program had ignored, as shells do for
-    // what runs in the background; a session is saved however it is ended.
-    ctrlc::set_handler(bevy::app::TerminalCtrlCHandlerPlugin::gracefully_exit)?;
     let mut app = arcade_app(&config, world, out, resume)?;
     player.into_iter().for_each(|player| let_play(&mut app, player));
     let next = crate::panel::editor::NextLevel::default();
@@ -100,8 +106,8 @@ pub fn arcade(
         AppExit::Error(code) if code.get() == crate::view::input::LEVEL => {
             Ok(next.0.lock().map_or(None, |mut next| next.take()).map_or(Left::Closed, Left::Level))
         }
-        // Ctrl-C: asked for, and everything has been saved.
-        AppExit::Error(code) if code.get() == 130 => Ok(Left::Closed),
+        // Asked for, and everything has been saved.
+        AppExit::Error(code) if code.get() == STOPPED => Ok(Left::Closed),
         AppExit::Error(code) => Err(format!("the window closed with code {code}").into()),
     }
 }

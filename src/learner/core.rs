@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,7 @@ pub struct Learner {
     batch: TransitionBatch,
     counters: Counters,
     policy_lag: Option<f32>,
+    published: Option<Arc<CategoricalPolicy>>,
     pool: Option<rayon::ThreadPool>,
 }
 
@@ -122,6 +124,7 @@ impl Learner {
             batch: TransitionBatch::default(),
             counters: Counters::default(),
             policy_lag: None,
+            published: None,
             pool: None,
         }
     }
@@ -155,12 +158,28 @@ impl Learner {
     /// # Errors
     /// [`LearnerError::Sac`] when a figure stops being finite or the device fails.
     pub fn train(&mut self, count: u64, report: bool) -> Result<Option<UpdateReport>, LearnerError> {
+        self.train_until(&AtomicBool::new(false), count, report)
+    }
+
+    /// As [`Learner::train`], but makes no further gradient step once `stop` is set: the credit for those is kept.
+    ///
+    /// # Errors
+    /// As [`Learner::train`].
+    pub fn train_until(
+        &mut self,
+        stop: &AtomicBool,
+        count: u64,
+        report: bool,
+    ) -> Result<Option<UpdateReport>, LearnerError> {
         let Self { sac, replay, rng, batch, pool, setup, counters, .. } = self;
         let prioritized = setup.config.prioritized;
         let size = setup.config.batch_size;
         let mut work = || {
             let mut last = None;
             for step in 0..count {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
                 let drawn = match prioritized {
                     Some(config) => {
                         let exponent = config.importance_exponent(counters.gradient_steps);
@@ -198,10 +217,17 @@ impl Learner {
         let EnvironmentSpec { observation, action, .. } = &self.setup.spec;
         let tensors = self.sac.export_actor()?;
         let policy = CategoricalPolicy::from_tensors(self.sac.config(), observation, action.len(), &tensors)?;
+        let policy = Arc::new(policy);
+        self.published = Some(policy.clone());
         let Counters { policy_version: version, gradient_steps, .. } = self.counters;
         let critics: Option<Arc<dyn ActionValues>> =
             if reveals { Some(Arc::new(self.critic()?)) } else { None };
-        Ok(PolicySnapshot { version, gradient_steps, policy: Arc::new(policy), critics })
+        Ok(PolicySnapshot { version, gradient_steps, policy, critics })
+    }
+
+    /// The policy published last, to be written into a file; `None` before the first.
+    pub fn published(&self) -> Option<Arc<CategoricalPolicy>> {
+        self.published.clone()
     }
 
     /// A copy of the critics as they stand, to read action values from.

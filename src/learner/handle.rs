@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use super::core::{Counters, Learner, LearnerSetup};
 use super::marks::{Mark, Marks};
@@ -19,7 +19,7 @@ use super::worker::{Command, Worker};
 use super::{DeviceChoice, LearnerConfig, LearnerError, untrained};
 use crate::mdp::{PolicySnapshot, StepBatch};
 use crate::replay::Survey;
-use crate::sac::UpdateReport;
+use crate::sac::{CategoricalPolicy, UpdateReport};
 
 /// How a learner is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +87,10 @@ impl LearnerStatus {
 pub struct PeriodReport {
     /// The policy that acts in the next period.
     pub policy: PolicySnapshot,
+    /// That policy, to be written into a file.
+    pub actor: Option<Arc<CategoricalPolicy>>,
+    /// Whether all gradient steps of the period were made; those left by a stop are made in the next one.
+    pub finished: bool,
     /// The last gradient step, if there was one.
     pub report: Option<UpdateReport>,
     /// Equally weighted transitions its prioritized batch was worth; `None` for uniform replay.
@@ -122,11 +126,26 @@ impl LearnerHandle {
         Self::start_with(setup, policy, Learner::new)
     }
 
+    /// Starts a learner that trains in periods alone, the open one of which ends early once `stop` is set.
+    pub fn start_in_periods(setup: LearnerSetup, stop: Arc<AtomicBool>) -> Self {
+        let policy = untrained(setup.spec.action.len());
+        Self::spawn(setup, policy, Learner::new, Some(stop))
+    }
+
     /// Starts a learner that publishes into `policy` and is made by `make`.
     pub fn start_with(
         setup: LearnerSetup,
         policy: Arc<ArcSwap<PolicySnapshot>>,
         make: impl FnOnce(LearnerSetup) -> Result<Learner, LearnerError> + Send + 'static,
+    ) -> Self {
+        Self::spawn(setup, policy, make, None)
+    }
+
+    fn spawn(
+        setup: LearnerSetup,
+        policy: Arc<ArcSwap<PolicySnapshot>>,
+        make: impl FnOnce(LearnerSetup) -> Result<Learner, LearnerError> + Send + 'static,
+        periods: Option<Arc<AtomicBool>>,
     ) -> Self {
         let (commands, inbox) = unbounded();
         let status = Arc::new(ArcSwap::from_pointee(LearnerStatus {
@@ -157,7 +176,7 @@ impl LearnerHandle {
             let outcome = catch_unwind(AssertUnwindSafe(|| {
                 let config = setup.config.clone();
                 let learner = make(setup)?;
-                Worker::new(learner, config, checkpoints, policy, status.clone(), taken).run(&inbox)
+                Worker::new(learner, config, checkpoints, policy, status.clone(), taken, periods).run(&inbox)
             }));
             let failure = match outcome {
                 Ok(Ok(())) => return,
@@ -257,6 +276,33 @@ impl LearnerHandle {
         self.tell(Command::Reset(Box::new(config)));
     }
 
+    /// Waits until the device is open and the learner has its first policy; `None` once `stop` is set. A GPU takes
+    /// seconds to open.
+    ///
+    /// # Errors
+    /// What stopped the learner.
+    pub fn open(&mut self, stop: &AtomicBool) -> Result<Option<PeriodReport>, LearnerError> {
+        let (reply, receiver) = crossbeam_channel::bounded(1);
+        self.tell(Command::Open(reply));
+        while !stop.load(Ordering::Relaxed) {
+            match receiver.recv_timeout(Duration::from_millis(50)) {
+                Ok(report) => {
+                    let report = report?;
+                    self.policy.store(Arc::new(report.policy.clone()));
+                    return Ok(Some(report));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(self.stopped()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lets actors play with `policy` until the next period ends.
+    pub fn act_with(&self, policy: PolicySnapshot) {
+        self.policy.store(Arc::new(policy));
+    }
+
     /// Begins a period: the learner takes `steps` and makes the gradient steps they allow.
     pub fn begin_period(&mut self, steps: StepBatch) {
         let (reply, receiver) = crossbeam_channel::bounded(1);
@@ -308,7 +354,9 @@ impl Drop for LearnerHandle {
     fn drop(&mut self) {
         // Closing the channel lets the thread finish its gradient step and go.
         self.commands = unbounded().0;
-        if let Some(thread) = self.thread.take() {
+        // One that is still opening its device has nothing to finish, and drivers take their time.
+        let opening = self.status.load().health == Health::Starting;
+        if let Some(thread) = self.thread.take().filter(|_| !opening) {
             _ = thread.join();
         }
     }

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -22,6 +22,7 @@ use crate::sac::UpdateReport;
 /// What the handle can ask for.
 pub(super) enum Command {
     Steps(StepBatch),
+    Open(Sender<Result<PeriodReport, LearnerError>>),
     Period(StepBatch, Sender<Result<PeriodReport, LearnerError>>),
     Train(bool),
     Reveal(bool),
@@ -54,8 +55,10 @@ pub(super) struct Worker {
     waiting: Arc<AtomicUsize>,
     training: bool,
     reveals: bool,
-    /// Whether it was ever asked for a period: then nobody watches.
+    /// Whether it trains in periods alone: then nobody watches.
     in_periods: bool,
+    /// Ends a period early once it is set.
+    stop: Arc<AtomicBool>,
     published_at: u64,
     reported: (Instant, u64),
     /// When it was last saved, with how many gradient steps and environment steps.
@@ -76,6 +79,7 @@ impl Worker {
         policy: Arc<ArcSwap<PolicySnapshot>>,
         status: Arc<ArcSwap<LearnerStatus>>,
         waiting: Arc<AtomicUsize>,
+        periods: Option<Arc<AtomicBool>>,
     ) -> Self {
         let (steps, lived) = (learner.counters().gradient_steps, learner.counters().env_steps);
         let now = Instant::now();
@@ -88,7 +92,8 @@ impl Worker {
             waiting,
             training: true,
             reveals: false,
-            in_periods: false,
+            in_periods: periods.is_some(),
+            stop: periods.unwrap_or_default(),
             published_at: steps,
             reported: (now, steps),
             saved: (now, [steps, lived]),
@@ -104,7 +109,7 @@ impl Worker {
         self.publish()?;
         self.tell(None, None);
         loop {
-            let ready = self.training && self.learner.credit() > 0;
+            let ready = self.trains_by_itself() && self.learner.credit() > 0;
             // With work at hand, only look; without, sleep until somebody speaks.
             let wait = if ready { Duration::ZERO } else { REPORT_EVERY };
             match inbox.recv_timeout(wait) {
@@ -124,7 +129,7 @@ impl Worker {
     /// One round of live training.
     fn work(&mut self) -> Result<(), LearnerError> {
         let due = self.reported.0.elapsed() >= REPORT_EVERY;
-        let count = if self.training { self.learner.credit().min(STEPS_A_ROUND) } else { 0 };
+        let count = if self.trains_by_itself() { self.learner.credit().min(STEPS_A_ROUND) } else { 0 };
         let report = self.learner.train(count, due)?;
         if self.learner.counters().gradient_steps >= self.published_at + self.config.publish_every {
             self.publish()?;
@@ -158,12 +163,21 @@ impl Worker {
         [counters.gradient_steps, counters.env_steps]
     }
 
+    /// In periods, credit is for the next period: what a period that was stopped has left is made there.
+    fn trains_by_itself(&self) -> bool {
+        self.training && !self.in_periods
+    }
+
     fn obey(&mut self, command: Command) -> Result<(), LearnerError> {
         match command {
             Command::Steps(steps) => {
                 self.learner.push(&steps, self.training);
                 self.waiting.fetch_sub(steps.len(), Ordering::Relaxed);
                 self.learner.limit_credit(MOST_DEBT);
+            }
+            Command::Open(reply) => {
+                self.in_periods = true;
+                _ = reply.send(self.barrier(None));
             }
             Command::Period(steps, reply) => {
                 self.in_periods = true;
@@ -247,12 +261,19 @@ impl Worker {
     }
 
     fn period(&mut self) -> Result<PeriodReport, LearnerError> {
-        let report = self.learner.train(self.learner.credit(), true)?;
+        let report = self.learner.train_until(&self.stop, self.learner.credit(), true)?;
+        self.barrier(report)
+    }
+
+    /// The policy as it stands, and where the learner is.
+    fn barrier(&mut self, report: Option<UpdateReport>) -> Result<PeriodReport, LearnerError> {
         let policy = self.learner.publish(self.reveals)?;
         // The caller publishes it at the barrier, not this thread at once.
         self.published_at = self.learner.counters().gradient_steps;
         Ok(PeriodReport {
             policy,
+            actor: self.learner.published(),
+            finished: !self.stop.load(Ordering::Relaxed) || self.learner.credit() == 0,
             report,
             effective_sample_size: self.learner.effective_sample_size(),
             policy_lag: self.learner.policy_lag(),

@@ -1,5 +1,7 @@
 //! Evaluation: greedy episodes of a frozen policy on seeds that training never sees.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -58,13 +60,14 @@ pub struct EvalSummary {
 
 /// Plays `episodes` greedy episodes in the arenas of `app`, in which slot 0 plays a frozen policy.
 ///
-/// Every arena contributes the same number of first episodes, so short ones are not favoured.
-pub fn evaluate(app: &mut App, episodes: usize, arenas: usize) -> EvalSummary {
+/// Every arena contributes the same number of first episodes, so short ones are not favoured. Once `stop` is
+/// set, the summary is of those played by then.
+pub fn evaluate(app: &mut App, episodes: usize, arenas: usize, stop: &AtomicBool) -> EvalSummary {
     app.insert_resource(Greedy(true));
     let quota = |arena: usize| episodes / arenas + usize::from(arena < episodes % arenas);
     let mut taken = vec![0; arenas];
     let (mut returns, mut lengths, mut scores, mut successes) = (vec![], vec![], vec![], 0);
-    while returns.len() < episodes {
+    while returns.len() < episodes && !stop.load(Ordering::Relaxed) {
         run_agent_step(app.world_mut());
         for episode in std::mem::take(&mut app.world_mut().resource_mut::<Episodes>().0) {
             if episode.slot == 0 && taken[episode.arena] < quota(episode.arena) {
@@ -76,6 +79,7 @@ pub fn evaluate(app: &mut App, episodes: usize, arenas: usize) -> EvalSummary {
             }
         }
     }
+    let episodes = returns.len();
     EvalSummary {
         episodes,
         episode_return: Spread::of(returns),

@@ -166,7 +166,8 @@ impl Bodies<'_> {
         self.body_mut(index).set_enabled(false);
     }
 
-    /// Whether bodies `a` and `b` pressed on each other in the last tick.
+    /// Whether bodies `a` and `b` touched in the last tick, or all but did: from 0.02 units before touch, where the
+    /// solver begins to look at a pair, to where it has come apart again. That they pressed on each other is not said.
     pub fn touching(&self, a: usize, b: usize) -> bool {
         let Some((_, contacts)) = &self.touch else { return false };
         let [a, b] = [a, b].map(|index| self.set[self.handles[index]].colliders());
@@ -175,7 +176,7 @@ impl Bodies<'_> {
         })
     }
 
-    /// Whether body `index` pressed on any other in the last tick.
+    /// Whether body `index` touched any other in the last tick, as [`Bodies::touching`] has it.
     pub fn touches_anything(&self, index: usize) -> bool {
         let Some((_, contacts)) = &self.touch else { return false };
         let colliders = self.set[self.handles[index]].colliders();
