@@ -8,7 +8,7 @@ mod window;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bevy::prelude::*;
 
@@ -21,14 +21,15 @@ use crate::mdp::{EnvironmentSpec, LevelRecord, Policy, Stream, WorldOptions};
 use crate::run::check::{self, CheckReport, Violation};
 use crate::run::scores;
 use crate::run::sweep::{self, Sweep};
-use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, eval, headless};
+use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, eval, headless, resume};
 use crate::sim::level::{self, kept};
 use crate::sim::worlds::{WorldChoice, WorldError};
 use crate::sim::{self, SimConfig, SimPool};
 pub use bench::{bench_act, bench_bodies, bench_env, bench_learner, bench_replay, bench_tick};
 #[cfg(feature = "arcade")]
 pub use window::{
-    arcade, arcade_app, bench_frames, bench_minute, screenshot, title, title_app, title_screenshot,
+    arcade, arcade_app, bench_frames, bench_minute, leave, pictured_level, screenshot, title, title_app,
+    title_screenshot,
 };
 
 #[cfg(feature = "arcade")]
@@ -154,17 +155,17 @@ fn casting(config: &RunConfig, spec: &EnvironmentSpec) -> Casting {
     }
 }
 
-/// What a run's learner is made from.
+/// What a run's learner is made from, with room in replay for `streams` played at once.
 fn learner_setup(
     config: &RunConfig,
     world: &WorldChoice,
+    streams: usize,
     checkpoints: Option<PathBuf>,
     resume: Option<PathBuf>,
 ) -> LearnerSetup {
     LearnerSetup {
         spec: world.spec(),
-        // The panel can ask for more arenas while a person watches.
-        streams: config.arenas.max(256) * world.spec().slots(),
+        streams,
         level: world.level().cloned(),
         world: config.world,
         config: config.learner(),
@@ -188,14 +189,24 @@ pub fn train(
     silent: bool,
 ) -> Result<Summary, RunError> {
     let spec = world.spec();
+    let config = match &resume {
+        Some(folder) => resume::configuration(config, folder, &spec)?,
+        None => config,
+    };
+    let casting = casting(&config, &spec);
+    let streams = config.arenas * casting.others.iter().filter(|player| player.is_recorded()).count();
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
     let policy = LearningPolicy(untrained(spec.action.len()));
-    let mut app = headless_app(world, sim, casting(&config, &spec), policy, config.run.sim_threads);
+    let mut app = headless_app(world, sim, casting, policy, config.run.sim_threads);
     // Checkpoints of a headless run hold its simulation too, so the run writes them, not the learner.
-    let learner = learner_setup(&config, world, None, resume);
+    let learner = learner_setup(&config, world, streams, None, resume);
     let (episodes, seed, world) = (config.run.eval_episodes, config.seed, world.clone());
     let on = |world: WorldChoice| -> headless::Evaluate {
-        Box::new(move |policy| evaluate(&world, policy, episodes, seed))
+        let stop = stop.clone();
+        Box::new(move |policy| {
+            let summary = evaluate_until(&stop, &world, policy, episodes, seed);
+            (!stop.load(Ordering::Relaxed)).then_some(summary)
+        })
     };
     let (evaluate, evaluate_training) = (on(world.clone()), world.as_trained().map(on));
     let setup = HeadlessSetup { config, learner, out, stop, silent, evaluate, evaluate_training };
@@ -262,15 +273,26 @@ pub fn scores(sweep: &Sweep, out: &Path, episodes: usize) -> Result<String, Box<
 
 /// Plays greedy episodes with `policy` on slot 0's side against scripted players.
 pub fn evaluate(world: &WorldChoice, policy: Arc<dyn Policy>, episodes: usize, seed: u64) -> EvalSummary {
+    evaluate_until(&AtomicBool::new(false), world, policy, episodes, seed)
+}
+
+/// As [`evaluate`], but plays no further once `stop` is set.
+fn evaluate_until(
+    stop: &AtomicBool,
+    world: &WorldChoice,
+    policy: Arc<dyn Policy>,
+    episodes: usize,
+    seed: u64,
+) -> EvalSummary {
     let (mut app, arenas) = evaluation(world, Controller::Frozen("evaluated".into()), episodes, seed);
     app.world_mut().resource_mut::<FrozenPolicies>().0.insert("evaluated".into(), policy);
-    eval::evaluate(&mut app, episodes, arenas)
+    eval::evaluate(&mut app, episodes, arenas, stop)
 }
 
 /// As [`evaluate`], of whoever needs no policy: what trained agents are compared with.
 pub fn evaluate_player(world: &WorldChoice, player: Controller, episodes: usize, seed: u64) -> EvalSummary {
     let (mut app, arenas) = evaluation(world, player, episodes, seed);
-    eval::evaluate(&mut app, episodes, arenas)
+    eval::evaluate(&mut app, episodes, arenas, &AtomicBool::new(false))
 }
 
 /// Arenas on seeds of evaluation, with `player` on slot 0's side and scripts on the others.

@@ -4,6 +4,9 @@ mod agents;
 mod args;
 #[cfg(feature = "arcade")]
 mod pictures;
+#[cfg(target_os = "linux")]
+mod runtime_dir;
+mod signals;
 mod title;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -42,9 +45,11 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Runs the program: 0 when all went well, 1 after a failure, 2 for a command line that cannot be read.
 pub fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    runtime_dir::ensure();
     crate::run::minute::began();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| "warn,wgpu_hal=off,wgpu_core=error".into());
+        .unwrap_or_else(|_| "warn,wgpu_hal=off,wgpu_core=error,winit=error,bevy_egui=error".into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -60,6 +65,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
+    // What has nothing to save ends at once; what has says so itself.
+    if !matches!(cli.command, None | Some(Command::Sweep { .. })) {
+        signals::quit_on_stop()?;
+    }
     match cli.command {
         None => play(&cli.run),
         Some(Command::Envs { json }) => envs(json),
@@ -112,7 +121,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Sweep { file, out, jobs }) => {
             let sweep = Sweep::load(&file)?;
-            say(app::sweep(&sweep, &out, jobs as usize, &stop_on_interrupt()?)?.trim_end());
+            say(app::sweep(&sweep, &out, jobs as usize, &stop_flag(signals::SAVES)?)?.trim_end());
             Ok(())
         }
         Some(Command::Scores { file, out, episodes }) => {
@@ -172,19 +181,13 @@ impl From<SimplePlayer> for Controller {
 
 impl RunArgs {
     fn resolve(&self) -> Result<RunConfig, Failure> {
-        if let Some(folder) = self.resume.as_ref().filter(|folder| !folder.join("config.toml").is_file()) {
-            return Err(format!(
-                "--resume {}: no run there; give a folder made with --out",
-                folder.display()
-            )
-            .into());
-        }
-        let file =
-            self.resume.as_ref().map(|folder| folder.join("config.toml")).or_else(|| self.config.clone());
-        let mut config = RunConfig::resolve(self.env.as_deref(), file.as_deref(), &self.set)?;
-        if let Some(level) = &self.level {
-            config.level = Some(level.clone());
-        }
+        let written = self.resume.as_ref().map(|folder| written(folder)).transpose()?;
+        let mut config = match &written {
+            Some(written) => written.with(&self.set)?,
+            None => RunConfig::resolve(self.env.as_deref(), self.config.as_deref(), &self.set)?,
+        };
+        config.env = self.env.clone().unwrap_or(config.env);
+        config.level = self.level.clone().or(config.level);
         config.steps = self.steps.unwrap_or(config.steps);
         config.seed = self.seed.unwrap_or(config.seed);
         config.arenas = self.arenas.unwrap_or(config.arenas);
@@ -192,21 +195,25 @@ impl RunArgs {
         config.validate()?;
         Ok(config)
     }
-}
 
-impl RunArgs {
-    /// The world to play: of a run that is gone on with, on its own level unless another is asked for.
+    /// The world to play: of a run that is gone on with, on its own level.
     fn world(&self, config: &RunConfig) -> Result<WorldChoice, Failure> {
-        let asked = |set: &String| set.split('=').next().is_some_and(|key| key.trim() == "level");
         let world = match &self.resume {
-            Some(run) if self.level.is_none() && !self.set.iter().any(asked) => {
-                app::world_of_run(config, run)?
-            }
-            folder => app::world_in(config, folder.as_deref().or(self.out.as_deref()))?,
+            Some(run) => app::world_of_run(config, run)?,
+            None => app::world_in(config, self.out.as_deref())?,
         };
         app::warn_of_level(&world);
         Ok(world)
     }
+}
+
+/// The configuration of the run in `folder`.
+fn written(folder: &Path) -> Result<RunConfig, Failure> {
+    let path = folder.join("config.toml");
+    if path.is_file() {
+        return Ok(RunConfig::written(&path)?);
+    }
+    Err(format!("--resume {}: no run there; give a folder made with --out", folder.display()).into())
 }
 
 fn play(args: &RunArgs) -> Result<(), Failure> {
@@ -232,6 +239,11 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
         return app::screenshot(config, &world, out, args.resume.clone(), player, request);
     }
     if !args.no_render {
+        #[cfg(feature = "arcade")]
+        signals::on_stop(
+            if out.is_some() || player.is_none() { signals::SAVES } else { signals::LEAVES },
+            app::leave,
+        )?;
         let (env, level) = (config.env.clone(), world.level().map(|level| level.name.clone()));
         return match app::arcade(config, &world, out, args.resume.clone(), player)? {
             Left::Closed => Ok(()),
@@ -239,21 +251,17 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
             Left::Level(path) => title::play_level(&env, &path),
         };
     }
-    let summary = app::train(config, &world, out, args.resume.clone(), stop_on_interrupt()?, false)?;
+    let line = if out.is_some() { signals::SAVES } else { signals::KEEPS_NOTHING };
+    let summary = app::train(config, &world, out, args.resume.clone(), stop_flag(line)?, false)?;
     say(&serde_json::to_string(&summary)?);
     Ok(())
 }
 
-/// A flag that Ctrl-C sets.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>, ctrlc::Error> {
+/// A flag that Ctrl-C sets, after `line` was said.
+fn stop_flag(line: &'static str) -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
-    // A second Ctrl-C finds the default behaviour gone, so it must not find this one waiting either.
-    ctrlc::set_handler(move || {
-        if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })?;
+    signals::on_stop(line, move || asked.store(true, Ordering::Relaxed))?;
     Ok(stop)
 }
 

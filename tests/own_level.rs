@@ -92,11 +92,10 @@ fn a_level_travels_with_run_checkpoint_and_agent() {
     good(folder, &["--no-render", "--resume", "moved", "--steps", "1200"]);
     assert_eq!(kept(folder, "moved"), Level::parse("mine", MINE).unwrap());
 
-    // Another level of the same kind is played where it is asked for, and kept from then on.
-    good(folder, &["--no-render", "--resume", "moved", "--steps", "1500", "--level", "elsewhere.ron"]);
-    let other = Level::load_file("lava-room", &folder.join("elsewhere.ron")).unwrap();
-    assert_eq!(kept(folder, "moved"), other);
-    assert_eq!(Level::load_file("lava-room", &folder.join("moved/level.ron")).unwrap(), other);
+    // A run keeps its level: another one is refused, and changes nothing.
+    let refused = failure(folder, &["--no-render", "--resume", "moved", "--level", "elsewhere.ron"]);
+    assert!(refused.contains("level = elsewhere.ron: it was mine.ron"), "{refused}");
+    assert_eq!(kept(folder, "moved"), Level::parse("mine", MINE).unwrap());
 }
 
 #[test]

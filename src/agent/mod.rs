@@ -17,9 +17,11 @@ pub mod mind;
 mod record;
 mod roster;
 pub mod rounds;
+pub mod seating;
 mod select;
 pub mod sight;
 mod terrain;
+pub mod waiting;
 
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
@@ -69,6 +71,7 @@ impl Plugin for InsightPlugin {
             compare::plugin,
             lookback::plugin,
             rounds::plugin,
+            waiting::plugin,
         ));
     }
 }
@@ -100,6 +103,7 @@ impl Plugin for AgentPlugin {
             .init_resource::<hints::Hints>()
             .init_resource::<Thoughts>()
             .init_resource::<rounds::Reaction>()
+            .init_resource::<seating::Seating>()
             .add_systems(
                 SimTick,
                 (

@@ -254,14 +254,21 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Damaged`] when its weights are no actor.
     pub fn policy(&self) -> Result<Arc<dyn Policy>, CheckpointError> {
+        Ok(Arc::new(self.actor("weights.safetensors")?))
+    }
+
+    /// The policy in file `name`.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Damaged`] when the checkpoint has no such file or it holds no actor.
+    pub fn actor(&self, name: &str) -> Result<CategoricalPolicy, CheckpointError> {
         let damaged = |problem: String| CheckpointError::Damaged { path: self.path(), problem };
         let (tensors, _) =
-            weights::from_bytes(self.file(WEIGHTS)?).map_err(|error| damaged(error.to_string()))?;
+            weights::from_bytes(self.file(name)?).map_err(|error| damaged(error.to_string()))?;
         let Manifest { sac, environment, .. } = &self.manifest;
         let (observation, actions) = (&environment.observation, environment.action.len());
-        let policy = CategoricalPolicy::from_tensors(sac, observation, actions, &tensors)
-            .map_err(|error| damaged(error.to_string()))?;
-        Ok(Arc::new(policy))
+        CategoricalPolicy::from_tensors(sac, observation, actions, &tensors)
+            .map_err(|error| damaged(error.to_string()))
     }
 }
 

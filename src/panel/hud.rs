@@ -5,13 +5,18 @@ use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
 use egui::RichText;
 
+use super::banner::banner;
+use super::layers::Esc;
 use super::playing::{side, title};
 use super::theme::tone;
 use super::widgets::{chip, key};
 use crate::agent::compare::Comparison;
+use crate::agent::hints::Hints;
 use crate::agent::history::History;
 use crate::agent::lookback::{LookBack, Past};
-use crate::agent::rounds::Rounds;
+use crate::agent::rounds::{Rounds, has_sides};
+use crate::agent::seating::{Seat, Seating};
+use crate::agent::waiting::Waiting;
 use crate::agent::{Casting, Controller};
 use crate::sim::arena::{Caption, EnvironmentHooks, Spec};
 use crate::sim::pace::Pace;
@@ -62,6 +67,10 @@ pub(super) struct Facts<'w, 's> {
     looking: Option<Res<'w, LookBack>>,
     past: Option<Res<'w, Past>>,
     rounds: Option<Res<'w, Rounds>>,
+    seating: Option<Res<'w, Seating>>,
+    hints: Option<Res<'w, Hints>>,
+    waiting: Option<Res<'w, Waiting>>,
+    esc: Res<'w, Esc>,
     hooks: Option<Res<'w, EnvironmentHooks>>,
     editor: Option<Res<'w, Editor>>,
     arenas: Query<'w, 's, &'static Arena>,
@@ -69,7 +78,8 @@ pub(super) struct Facts<'w, 's> {
 
 pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts: Facts) -> Result {
     let Facts { spec, sim, pace, casting, history, tally, caption, notice, told, bindings, .. } = &facts;
-    let Facts { rooms, comparison, looking, rounds, arenas, hooks, editor, past, .. } = &facts;
+    let Facts { rooms, comparison, looking, rounds, arenas, hooks, editor, past, seating, .. } = &facts;
+    let waits = facts.waiting.as_ref().and_then(|waiting| waiting.0);
     let context = contexts.ctx_mut()?;
     let watched = arenas.iter().find(|arena| arena.index == 0);
     let area = egui::Area::new("hud".into())
@@ -81,6 +91,9 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
         ui.set_max_width(width);
         ui.spacing_mut().item_spacing = egui::vec2(6.0, 5.0);
         ui.horizontal_wrapped(|ui| {
+            if let Some(reason) = waits {
+                chip(ui, reason, palette::AMBER);
+            }
             let seats = casting.iter().flat_map(|casting| &casting.watched).enumerate();
             for (slot, controller) in seats {
                 let name = title(controller);
@@ -100,7 +113,8 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
                 ),
                 None => score(spec, watched, caption, tally),
             };
-            let parts = [score, played(rounds.as_deref()), lately(history.as_deref())];
+            let said = hinted(facts.hints.as_deref());
+            let parts = [score, played(rounds.as_deref()), lately(history.as_deref()), said];
             for part in parts.into_iter().chain([time(pace.as_deref(), sim.as_deref())]) {
                 if !part.is_empty() {
                     ui.label(RichText::new(part).color(tone(palette::INK)));
@@ -114,7 +128,8 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
         ui.horizontal_wrapped(|ui| {
             let leads = hooks.as_ref().is_some_and(|hooks| hooks.leads);
             let there = [rooms.is_some(), comparison.is_some(), looking.is_some(), editor.is_some(), leads];
-            for (keys, meaning) in commands(spec, casting.as_deref(), &screen, bindings, there) {
+            let people = casting.as_deref().zip(seating.as_deref());
+            for (keys, meaning) in commands(spec, people, &screen, bindings, there, facts.esc.0) {
                 stay_together(ui, &keys, &meaning);
                 for name in keys {
                     key(ui, name);
@@ -137,48 +152,18 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
                 });
             });
     }
-    if let Some(won) = rounds.as_ref().and_then(|rounds| rounds.won) {
-        banner(context, &screen, spec, casting.as_deref(), won, bindings.label(Command::Pause));
+    let ended = rounds.as_ref().and_then(|rounds| rounds.ended.as_ref());
+    if let Some(ended) = ended.filter(|_| comparison.is_none() && looking.is_none()) {
+        let plays = casting.as_ref().is_some_and(|casting| casting.watched.contains(&Controller::Human));
+        let on = if plays { "rematch" } else { "go on" };
+        let on = format!("{}: {on}", bindings.label(Command::Pause));
+        banner(context, &screen, spec, ended, &on);
     }
     let bottom = (shown.response.rect.height() + 6.0).ceil();
     if screen.bottom != bottom {
         screen.bottom = bottom;
     }
     Ok(())
-}
-
-/// Who won a round, and how the next one begins.
-fn banner(
-    context: &egui::Context,
-    screen: &Screen,
-    spec: &Spec,
-    casting: Option<&Casting>,
-    won: Option<usize>,
-    pause: &str,
-) {
-    let slot =
-        won.and_then(|winner| (0..spec.slots()).find(|&slot| spec.on_first_side(slot) == (winner == 0)));
-    let winner = slot.and_then(|slot| Some((side(&spec.teams, slot), casting?.watched.get(slot)?)));
-    let (text, color) = match winner {
-        Some((_, Controller::Human)) => ("You win this round".to_owned(), palette::SKY),
-        Some((side, controller)) => {
-            (format!("{} wins this round ({side})", title(controller)), palette::of(controller))
-        }
-        None => ("Nobody wins this round".to_owned(), palette::INK),
-    };
-    egui::Area::new("round".into())
-        .anchor(egui::Align2::CENTER_CENTER, [-screen.right / 2.0, -screen.bottom])
-        .interactable(false)
-        .order(egui::Order::Foreground)
-        .show(context, |ui| {
-            let plate = egui::Frame::new().fill(tone(palette::NIGHT).gamma_multiply(0.9)).corner_radius(12.0);
-            plate.inner_margin(egui::Margin::symmetric(28, 16)).show(ui, |ui| {
-                ui.vertical_centered(|ui| {
-                    ui.label(RichText::new(text).size(24.0).strong().color(tone(color)));
-                    ui.label(RichText::new(format!("{pause}: rematch")).color(tone(palette::MUTED)));
-                });
-            });
-        });
 }
 
 fn score(spec: &Spec, watched: Option<&Arena>, caption: &Caption, tally: &Tally) -> String {
@@ -197,6 +182,14 @@ fn played(rounds: Option<&Rounds>) -> String {
     })
 }
 
+/// Steps that were praised and blamed.
+fn hinted(hints: Option<&Hints>) -> String {
+    hints.filter(|hints| hints.counts != [0, 0]).map_or(String::new(), |hints| {
+        let [praised, blamed] = hints.counts;
+        format!("praised {praised}, blamed {blamed}")
+    })
+}
+
 fn lately(history: Option<&History>) -> String {
     let Some(history) = history.filter(|history| !history.success.0.is_empty()) else { return String::new() };
     let recent: Vec<f64> = history.success.0.iter().rev().take(RECENT).map(|point| point[1]).collect();
@@ -206,13 +199,7 @@ fn lately(history: Option<&History>) -> String {
 
 fn time(pace: Option<&Pace>, sim: Option<&SimConfig>) -> String {
     let speed = pace.map_or(String::new(), |pace| {
-        if pace.paused {
-            "paused".into()
-        } else if pace.unlimited {
-            "max speed".into()
-        } else {
-            format!("{}×", pace.speed)
-        }
+        if pace.unlimited { "max speed".into() } else { format!("{}×", pace.speed) }
     });
     let arenas = sim.map_or(0, |sim| sim.arenas);
     if arenas > 1 { format!("{arenas} arenas run, {speed}") } else { speed }
@@ -233,16 +220,35 @@ fn stay_together(ui: &mut egui::Ui, keys: &[&str], meaning: &str) {
     }
 }
 
+/// What the key of `seat` does now; `None` where there is no such seat.
+fn sitting(seat: Seat, spec: &Spec, casting: &Casting, seating: &Seating) -> Option<&'static str> {
+    let (alone, sides) = (spec.slots() == 1, has_sides(spec));
+    if seating.taken(seat, spec, casting).is_some() {
+        return Some(if alone { "give back" } else { "stop playing" });
+    }
+    seating.offered(seat, spec, casting)?;
+    let somebody = casting.watched.contains(&Controller::Human);
+    Some(match seat {
+        Seat::Opposite if alone => "take over",
+        _ if somebody => "a second person plays",
+        Seat::Opposite if sides => "play against the agent",
+        Seat::Opposite => "play with the agent",
+        Seat::Agents if sides => "play in the agent's place",
+        Seat::Agents => "play in the second seat",
+    })
+}
+
 /// Keys and what they do now.
 fn commands(
     spec: &Spec,
-    casting: Option<&Casting>,
+    people: Option<(&Casting, &Seating)>,
     screen: &Screen,
     bindings: &Bindings,
     [rooms, compared, looking, editing, leads]: [bool; 5],
+    esc: &str,
 ) -> Vec<(Vec<&'static str>, String)> {
     let mut lines = Vec::new();
-    if let Some(casting) = casting {
+    if let Some((casting, seating)) = people {
         let human = |slot: usize| casting.watched.get(slot) == Some(&Controller::Human);
         for slot in (0..spec.slots()).filter(|&slot| human(slot)) {
             let hands = input::hands(casting, slot);
@@ -254,15 +260,10 @@ fn commands(
             let alone = hands == [true, true];
             lines.push((keys, if alone { "move".into() } else { side(&spec.teams, slot) }));
         }
-        let takes = [Command::TakeFirst, Command::TakeSecond].map(|command| bindings.label(command));
-        for (slot, key) in takes.into_iter().enumerate().take(spec.slots()) {
-            let action = if human(slot) { "give back" } else { "take over" };
-            let name = if spec.slots() > 1 {
-                format!("{action} {}", side(&spec.teams, slot))
-            } else {
-                action.into()
-            };
-            lines.push((vec![key], name));
+        for (seat, command) in Seat::ALL.into_iter().zip(input::SEATS) {
+            if let Some(meaning) = sitting(seat, spec, casting, seating) {
+                lines.push((vec![bindings.label(command)], meaning.to_owned()));
+            }
         }
     }
     let zoom = if screen.zoomed_out { "one arena" } else { "many arenas" };
@@ -287,7 +288,7 @@ fn commands(
         (vec![name(Command::Picture)], "picture"),
         (vec![name(Command::Record)], "record"),
         (vec![name(Command::Panel)], "panel"),
-        (vec!["Esc"], "worlds"),
+        (vec!["Esc"], esc),
     ] {
         if !keys.is_empty() {
             lines.push((keys, meaning.to_owned()));

@@ -6,6 +6,7 @@ use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
 
+use super::playing::capital;
 use super::plots::Plots;
 use super::settings;
 use super::theme::tone;
@@ -14,16 +15,37 @@ use super::widgets::{bar, chip, count, figure, folding, measure, row, section, t
 use super::{curves, doctor};
 use crate::agent::history::History;
 use crate::agent::live::{LiveLearner, Rescue};
-use crate::learner::{DeviceChoice, Health, LearnerConfig, LearnerStatus};
+use crate::agent::waiting::Waiting;
+use crate::learner::{DeviceChoice, Health, LearnerConfig, LearnerError, LearnerStatus};
 use crate::view::{Notice, Screen, palette};
 
 /// What is being edited and not yet in force.
 #[derive(Resource, Debug, Clone, Default)]
 pub(super) struct Drafts {
     config: Option<LearnerConfig>,
+    /// Why the last change was refused; empty where it was not.
+    refused: String,
     folder: String,
     /// Whether "reset" was pressed once.
     resetting: bool,
+}
+
+impl Drafts {
+    /// Asks whether the agent shall be forgotten.
+    #[cfg(test)]
+    pub fn ask(&mut self) {
+        self.resetting = true;
+    }
+}
+
+/// Whether somebody is asked something.
+pub(super) fn asks(world: &mut World) -> bool {
+    world.get_resource::<Drafts>().is_some_and(|drafts| drafts.resetting)
+}
+
+/// Answers with no.
+pub(super) fn say_no(world: &mut World) {
+    world.resource_mut::<Drafts>().resetting = false;
 }
 
 /// What these sections read and write.
@@ -31,6 +53,8 @@ pub(super) struct Drafts {
 pub(super) struct Learning<'w> {
     learner: Option<ResMut<'w, LiveLearner>>,
     history: Option<Res<'w, History>>,
+    waiting: Option<Res<'w, Waiting>>,
+    found: Res<'w, doctor::Doctor>,
     drafts: ResMut<'w, Drafts>,
     settings: ResMut<'w, settings::Draft>,
     plots: ResMut<'w, Plots>,
@@ -45,11 +69,15 @@ impl Learning<'_> {
             let on = learner.training();
             let explanation =
                 "Whether gradient steps are made; the agent goes on acting and recording either way.";
-            if toggle(ui, on, ["Training is on", "Training is off"], explanation) {
+            // No green light while nothing comes in to be learned from.
+            let waits = self.waiting.as_ref().and_then(|waiting| waiting.0).filter(|_| on);
+            let name =
+                waits.map_or_else(|| format!("Training is {}", if on { "on" } else { "off" }), capital);
+            if toggle(ui, on && waits.is_none(), [name.as_str(); 2], explanation) {
                 learner.set_training(!on);
             }
             ui.add_space(2.0);
-            health(ui, &status);
+            health(ui, &status, waits.is_some());
             if matches!(status.health, Health::Failed(_)) {
                 rescues(ui, learner);
             }
@@ -66,10 +94,9 @@ impl Learning<'_> {
 
     /// What looks wrong, and what may help.
     pub fn doctor(&mut self, ui: &mut Ui) {
-        let (Some(learner), Some(history)) = (&mut self.learner, &self.history) else { return };
-        let findings = doctor::examine(history, &learner.status(), learner.config());
-        if let Some(config) = doctor::show(ui, &findings) {
-            learner.set_config(config);
+        let Some(learner) = &mut self.learner else { return };
+        if let Some(config) = doctor::show(ui, &self.found) {
+            self.drafts.refused = refusal(learner.set_config(config));
         }
     }
 
@@ -97,9 +124,12 @@ impl Learning<'_> {
                 let explanation = format!("Takes back the last change: {}", change.what);
                 if ui.button("Undo").on_hover_text(explanation).clicked() {
                     learner.undo();
-                    drafts.config = None;
+                    (drafts.config, drafts.refused) = (None, String::new());
                     return;
                 }
+            }
+            if !drafts.refused.is_empty() {
+                ui.label(RichText::new(&drafts.refused).small().color(tone(palette::ROSE)));
             }
             match sliders(ui, &mut config, measured) {
                 Edit::None => {}
@@ -107,7 +137,7 @@ impl Learning<'_> {
                 Edit::Going => drafts.config = Some(config),
                 Edit::Made => {
                     drafts.config = None;
-                    learner.set_config(config);
+                    drafts.refused = refusal(learner.set_config(config));
                 }
             }
         });
@@ -173,8 +203,15 @@ impl Learning<'_> {
     }
 }
 
-fn health(ui: &mut Ui, status: &LearnerStatus) {
+fn refusal(result: Result<(), LearnerError>) -> String {
+    result.err().map(|error| error.to_string()).unwrap_or_default()
+}
+
+fn health(ui: &mut Ui, status: &LearnerStatus, waits: bool) {
     let (text, color, explanation) = match &status.health {
+        Health::Collecting | Health::Training if waits => {
+            ("waiting", palette::AMBER, "Nothing comes in to be learned from until you go on.")
+        }
         Health::Starting => {
             ("starting", palette::MUTED, "The learner is choosing a device and building its networks.")
         }

@@ -2,13 +2,16 @@
 //!
 //! What is drawn in the worlds and what keys do is left to `view`; every section is a file.
 
+mod banner;
 mod compare;
 mod curves;
 mod doctor;
 pub mod editor;
 mod film;
 mod hud;
+mod layers;
 mod learning;
+pub mod maps;
 mod mind;
 mod playing;
 pub mod plots;
@@ -32,12 +35,11 @@ const WIDTH: f32 = 336.0;
 
 /// Adds the panel and the line of keys. Add after `view`.
 pub fn plugin(app: &mut App) {
-    app.add_plugins((EguiPlugin::default(), hud::plugin))
+    app.add_plugins((EguiPlugin::default(), hud::plugin, layers::plugin, doctor::plugin, editor::plugin))
         .init_resource::<learning::Drafts>()
         .init_resource::<playing::Drafts>()
         .init_resource::<settings::Draft>()
         .init_resource::<plots::Plots>()
-        .init_resource::<editor::Drafts>()
         .add_systems(Update, learning::alarm)
         .add_systems(
             PreUpdate,

@@ -12,7 +12,8 @@ use super::{mind, sight};
 use crate::agent::hints::{HINT_RANGE, Hints};
 use crate::agent::lookback::{self, LookBack, Past};
 use crate::agent::mind::{Insight, Mind};
-use crate::agent::rounds::Reaction;
+use crate::agent::rounds::{Reaction, Rounds, has_sides};
+use crate::agent::seating::Seating;
 use crate::agent::sight::Sights;
 use crate::agent::{Casting, Controller, FrozenPolicies, Thoughts};
 use crate::sim::SimConfig;
@@ -47,6 +48,8 @@ pub(super) struct Playing<'w, 's> {
     sights: Option<Res<'w, Sights>>,
     hints: Option<ResMut<'w, Hints>>,
     reaction: Option<ResMut<'w, Reaction>>,
+    rounds: Option<ResMut<'w, Rounds>>,
+    seating: Option<ResMut<'w, Seating>>,
     past: Option<Res<'w, Past>>,
     looking: Option<ResMut<'w, LookBack>>,
     rooms: Option<Res<'w, Rooms>>,
@@ -59,7 +62,7 @@ impl Playing<'_, '_> {
     pub fn time(&mut self, ui: &mut Ui) {
         section(ui, "Time", |ui| {
             if let Some(pace) = &mut self.pace {
-                steer(ui, pace);
+                steer(ui, pace, self.rounds.as_mut());
             }
             let (Some(sim), drafts) = (&self.sim, &mut self.drafts) else { return };
             let explanation =
@@ -162,6 +165,13 @@ impl Playing<'_, '_> {
                     }
                 }
             }
+            if let Some(seating) = self.seating.as_mut().filter(|_| has_sides(&self.spec)) {
+                let explanation =
+                    "Who plays on the left plays on the right from now on, and the other way round.";
+                if ui.button("Swap sides").on_hover_text(explanation).clicked() {
+                    seating.swap(&self.spec, casting);
+                }
+            }
             if let Some(reaction) = &mut self.reaction
                 && slots > 1
             {
@@ -234,11 +244,19 @@ impl Playing<'_, '_> {
     }
 }
 
-fn steer(ui: &mut Ui, pace: &mut ResMut<Pace>) {
+fn steer(ui: &mut Ui, pace: &mut ResMut<Pace>, rounds: Option<&mut ResMut<Rounds>>) {
     ui.horizontal(|ui| {
-        let text = if pace.paused { "Go on" } else { "Pause" };
+        let rounds = rounds.filter(|rounds| rounds.ended.is_some() && !pace.paused);
+        let text = match &rounds {
+            Some(_) => "Next round",
+            None if pace.paused => "Go on",
+            None => "Pause",
+        };
         if ui.add_sized([84.0, 24.0], egui::Button::new(text)).on_hover_text("Space").clicked() {
-            pace.paused = !pace.paused;
+            match rounds {
+                Some(rounds) => _ = rounds.go_on(),
+                None => pace.paused = !pace.paused,
+            }
         }
         let step = ui.add_enabled(pace.paused, egui::Button::new("Single step"));
         if step.on_hover_text("One agent step of every arena, while paused. Key: .").clicked() {
@@ -290,14 +308,45 @@ fn choose(ui: &mut Ui, (slot, watched): (usize, bool), chosen: &mut Controller, 
 pub(super) fn title(controller: &Controller) -> String {
     match controller {
         Controller::Human => "you".into(),
-        Controller::Learning => "learning".into(),
-        Controller::Scripted => "scripted".into(),
+        Controller::Learning => "the agent (learning)".into(),
+        Controller::Scripted => "built-in bot".into(),
         Controller::Random => "random".into(),
-        Controller::Frozen(name) => {
-            let short = Path::new(name).file_name().map(|short| short.to_string_lossy());
-            format!("frozen {}", short.unwrap_or_else(|| name.into()))
-        }
+        Controller::Frozen(name) => earlier(name),
     }
+}
+
+/// The same within a sentence.
+pub(super) fn brief(controller: &Controller) -> String {
+    match controller {
+        Controller::Learning => "the agent".into(),
+        Controller::Scripted => "the built-in bot".into(),
+        Controller::Random => "the random player".into(),
+        Controller::Frozen(_) => {
+            let title = title(controller);
+            if title.starts_with("the ") { title } else { format!("the {title}") }
+        }
+        Controller::Human => title(controller),
+    }
+}
+
+/// An agent that does not learn: at an earlier age, the one that comes with the arcade, or one from a folder.
+fn earlier(name: &str) -> String {
+    let age = name.strip_prefix("minute ").or_else(|| name.strip_prefix("second "));
+    if age.is_some_and(|age| age.bytes().all(|byte| byte.is_ascii_digit())) {
+        return format!("the agent at {name}");
+    }
+    let short = Path::new(name).file_name().map_or_else(|| name.into(), |short| short.to_string_lossy());
+    match name {
+        "now" => "the agent now".into(),
+        "trained" => "trained agent".into(),
+        _ => format!("agent from {short}"),
+    }
+}
+
+/// With a large first letter.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The name for people of a slot whose side `teams` tells: left or right, numbered where a side has several; only a number

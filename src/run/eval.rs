@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -66,14 +68,15 @@ pub struct EvalSummary {
 
 /// Plays `episodes` greedy episodes in the arenas of `app`, in which slot 0 plays a frozen policy.
 ///
-/// Every arena contributes the same number of first episodes, so short ones are not favoured.
-pub fn evaluate(app: &mut App, episodes: usize, arenas: usize) -> EvalSummary {
+/// Every arena contributes the same number of first episodes, so short ones are not favoured. Once `stop` is
+/// set, the summary is of those played by then.
+pub fn evaluate(app: &mut App, episodes: usize, arenas: usize, stop: &AtomicBool) -> EvalSummary {
     app.insert_resource(Greedy(true));
     let quota = |arena: usize| episodes / arenas + usize::from(arena < episodes % arenas);
     let mut taken = vec![0; arenas];
     let (mut begun, mut starts) = (first_seen(app.world_mut(), arenas), HashSet::new());
     let (mut returns, mut lengths, mut scores, mut successes) = (vec![], vec![], vec![], 0);
-    while returns.len() < episodes {
+    while returns.len() < episodes && !stop.load(Ordering::Relaxed) {
         run_agent_step(app.world_mut());
         for episode in std::mem::take(&mut app.world_mut().resource_mut::<Episodes>().0) {
             if episode.slot == 0 && taken[episode.arena] < quota(episode.arena) {
@@ -89,6 +92,7 @@ pub fn evaluate(app: &mut App, episodes: usize, arenas: usize) -> EvalSummary {
         // Who goes on with an episode sees something else by now than at its start.
         begun.iter_mut().zip(now).filter(|(_, now)| *now != 0).for_each(|(begun, now)| *begun = now);
     }
+    let episodes = returns.len();
     EvalSummary {
         episodes,
         starts: starts.len(),

@@ -8,24 +8,33 @@ use std::time::Instant;
 
 use bevy::prelude::*;
 
+use super::RunError;
 use super::folder::RunFolder;
-use super::headless::Summary;
+use super::headless::{Solved, Summary};
 use super::metrics::Window;
 use crate::agent::hints::Hints;
 use crate::agent::history::{History, remember};
 use crate::agent::{Controller, LiveLearner};
+use crate::config::RunConfig;
+use crate::sim::SimConfig;
 use crate::sim::level::Level;
 use crate::sim::worlds::rooms::Rooms;
 
 /// Seconds between two lines in `metrics.jsonl`.
 const LINE_SECONDS: f32 = 5.0;
+/// Seconds between two replacements of `config.toml` at least: a value that is dragged changes in every frame.
+const CONFIG_SECONDS: f32 = 0.3;
 
 /// The files of the running session.
 #[derive(Resource)]
 pub struct LiveRun {
     folder: RunFolder,
-    env: String,
-    seed: u64,
+    /// As `config.toml` was when the session began.
+    begun: RunConfig,
+    /// As it is now, and since when; `None` before the learner is ready for the first time.
+    written: Option<(Instant, RunConfig)>,
+    /// What the run was before, where this is not its beginning.
+    solved: Option<Solved>,
     began: Instant,
     line_at: Instant,
     window: Window,
@@ -33,20 +42,44 @@ pub struct LiveRun {
 }
 
 impl LiveRun {
-    /// Writes into an open run folder.
-    pub fn new(folder: RunFolder, env: &str, seed: u64) -> Self {
+    /// Writes into an open run folder. Its `config.toml` becomes `begun`, and then what is changed, as soon as the learner
+    /// has accepted that. `solved` is what an earlier part of the run came to.
+    pub fn new(folder: RunFolder, begun: RunConfig, solved: Option<Solved>) -> Self {
         let now = Instant::now();
         let window = Window::default();
-        Self { folder, env: env.to_owned(), seed, began: now, line_at: now, window, failed: false }
+        Self { folder, begun, written: None, solved, began: now, line_at: now, window, failed: false }
+    }
+
+    /// Writes the configuration in force into `config.toml`, if it is another.
+    fn keep(&mut self, learner: &LiveLearner, arenas: usize) -> Result<(), RunError> {
+        let now = RunConfig { arenas, device: learner.device(), ..self.begun.recorded(learner.config()) };
+        if self.written.as_ref().is_some_and(|(_, written)| *written == now) {
+            return Ok(());
+        }
+        self.folder.config(&now.to_toml())?;
+        self.written = Some((Instant::now(), now));
+        Ok(())
     }
 }
 
 /// Keeps the files of `run`.
 pub fn plugin(app: &mut App, run: LiveRun) {
     app.insert_resource(run)
-        .add_systems(Update, write.after(remember))
+        .add_systems(Update, (keep, write.after(remember)))
         .add_systems(PostUpdate, keep_map.run_if(resource_exists_and_changed::<Rooms>))
         .add_systems(Last, close);
+}
+
+/// Keeps `config.toml` what the learner uses.
+fn keep(mut run: ResMut<LiveRun>, learner: Res<LiveLearner>, sim: Res<SimConfig>) {
+    let due = run.written.as_ref().is_none_or(|(at, _)| at.elapsed().as_secs_f32() >= CONFIG_SECONDS);
+    if !due || run.failed || !learner.is_accepted() {
+        return;
+    }
+    if let Err(error) = run.keep(&learner, sim.arenas) {
+        tracing::error!("{error}");
+        run.failed = true;
+    }
 }
 
 fn write(
@@ -104,14 +137,19 @@ fn keep_map(rooms: Res<Rooms>, mut run: ResMut<LiveRun>, mut learner: ResMut<Liv
     learner.set_level_text(text);
 }
 
-fn close(mut exits: MessageReader<AppExit>, mut run: ResMut<LiveRun>, learner: Res<LiveLearner>) {
+fn close(
+    mut exits: MessageReader<AppExit>,
+    mut run: ResMut<LiveRun>,
+    learner: Res<LiveLearner>,
+    sim: Res<SimConfig>,
+) {
     if exits.read().count() == 0 {
         return;
     }
     let status = learner.status();
     let summary = Summary {
-        env: run.env.clone(),
-        seed: run.seed,
+        env: run.begun.env.clone(),
+        seed: run.begun.seed,
         env_steps: status.env_steps,
         gradient_steps: status.gradient_steps,
         episode_return: run.window.mean(|episode| episode.episode_return),
@@ -122,10 +160,12 @@ fn close(mut exits: MessageReader<AppExit>, mut run: ResMut<LiveRun>, learner: R
         seconds: run.began.elapsed().as_secs_f64(),
         eval: None,
         eval_training: None,
-        solved: None,
+        solved: run.solved,
     };
     let checkpoints = run.folder.checkpoints();
+    let kept = if learner.is_accepted() { run.keep(&learner, sim.arenas) } else { Ok(()) };
     for result in [
+        kept.map_err(|error| error.to_string()),
         run.folder.summary(&summary).map_err(|error| error.to_string()),
         learner.save_and_wait(checkpoints).map_err(|error| error.to_string()),
     ] {
@@ -135,19 +175,28 @@ fn close(mut exits: MessageReader<AppExit>, mut run: ResMut<LiveRun>, learner: R
     }
 }
 
-/// Where sessions without `--out` are kept: `<user data>/entropy-arcade/sessions`. `None` where the system names no
-/// place for user data.
+/// What is kept of sessions and maps: `<user data>/entropy-arcade`. `None` where the system names no place for user data.
 fn data() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = variable("XDG_DATA_HOME")
         .or_else(|| variable("APPDATA"))
         .or_else(|| variable("HOME").map(|home| home.join(".local/share")))?;
-    Some(data.join("entropy-arcade/sessions"))
+    Some(data.join("entropy-arcade"))
+}
+
+/// Where sessions without `--out` are kept.
+fn kept() -> Option<PathBuf> {
+    data().map(|data| data.join("sessions"))
+}
+
+/// Where maps are kept that people draw in the world `env`.
+pub fn maps(env: &str) -> Option<PathBuf> {
+    data().map(|data| data.join("levels").join(env))
 }
 
 /// Folders of all sessions of `env` that are kept, oldest first.
 pub fn sessions(env: &str) -> Vec<PathBuf> {
-    let all = data().and_then(|folder| std::fs::read_dir(folder).ok());
+    let all = kept().and_then(|folder| std::fs::read_dir(folder).ok());
     // puck-2v2 is no session of puck's.
     let own = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -163,7 +212,7 @@ pub fn sessions(env: &str) -> Vec<PathBuf> {
 /// A new folder for a session without `--out`: `<env>-<seconds>` where sessions are kept. Old ones stay until somebody
 /// deletes them. `None` where the system names no place for user data.
 pub fn session_folder(env: &str) -> Option<PathBuf> {
-    let kept = data()?;
+    let kept = kept()?;
     std::fs::create_dir_all(&kept).ok()?;
     let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
     // Two windows opened within a second must not share a folder either.

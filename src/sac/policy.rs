@@ -48,6 +48,14 @@ impl CategoricalPolicy {
         Ok(Self { actor })
     }
 
+    /// Its tensors `actor.…`, for [`CategoricalPolicy::from_tensors`].
+    pub fn tensors(&self) -> TensorMap {
+        let mut tensors = TensorMap::new();
+        let actor = &self.actor;
+        actor.tensors(&actor.parameters, |name, tensor| _ = tensors.insert(format!("actor.{name}"), tensor));
+        tensors
+    }
+
     /// Features `D` of an observation.
     pub fn features(&self) -> usize {
         self.actor.inputs()

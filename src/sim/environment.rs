@@ -167,7 +167,8 @@ impl Bodies<'_> {
         self.body_mut(index).set_enabled(false);
     }
 
-    /// Whether bodies `a` and `b` pressed on each other in the last tick.
+    /// Whether bodies `a` and `b` touched in the last tick, or all but did: from 0.02 units before touch, where the
+    /// solver begins to look at a pair, to where it has come apart again. That they pressed on each other is not said.
     pub fn touching(&self, a: usize, b: usize) -> bool {
         let Some((_, contacts)) = &self.touch else { return false };
         let [a, b] = [a, b].map(|index| self.set[self.handles[index]].colliders());
@@ -176,7 +177,7 @@ impl Bodies<'_> {
         })
     }
 
-    /// Whether body `index` pressed on any other in the last tick.
+    /// Whether body `index` touched any other in the last tick, as [`Bodies::touching`] has it.
     pub fn touches_anything(&self, index: usize) -> bool {
         let Some((_, contacts)) = &self.touch else { return false };
         let colliders = self.set[self.handles[index]].colliders();
@@ -263,6 +264,11 @@ pub trait Environment: Component<Mutability = Mutable> + Clone + Sized {
         Vec::new()
     }
 
+    /// The body that shows where `slot` is, by number; `None` in a world whose players have none.
+    fn player(layout: &Self::Layout, slot: usize) -> Option<usize> {
+        Self::leads(layout).into_iter().find(|(_, mover)| *mover == Some(slot)).map(|(body, _)| body)
+    }
+
     /// Places at which a player may be thought to stand, for maps of what an agent makes of a world; none in most.
     fn places(&self, _layout: &Self::Layout) -> Vec<Vec2> {
         Vec::new()
@@ -318,6 +324,12 @@ pub trait Environment: Component<Mutability = Mutable> + Clone + Sized {
 
     /// How the open episode stands, for people who watch, in a few words; `None` where its return says it all.
     fn caption(&self) -> Option<String> {
+        None
+    }
+
+    /// Points that both sides have made in the open episode, the first slot's side first; `None` where sides do not
+    /// play for points.
+    fn points(&self) -> Option<[u32; 2]> {
         None
     }
 

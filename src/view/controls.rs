@@ -117,6 +117,7 @@ fn fixed() -> impl Iterator<Item = (Command, Binding)> {
         (Command::Below, KeyCode::KeyS),
         (Command::After, KeyCode::ArrowRight),
         (Command::After, KeyCode::KeyD),
+        (Command::OwnLevel, KeyCode::KeyM),
         (Command::Begin, KeyCode::Enter),
         (Command::Begin, KeyCode::NumpadEnter),
         (Command::Begin, KeyCode::Space),

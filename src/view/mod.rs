@@ -17,6 +17,7 @@ pub mod editor;
 mod effects;
 mod follow;
 mod foresight;
+mod hints;
 pub mod input;
 pub mod keys;
 mod lander;
@@ -28,6 +29,7 @@ pub mod palette;
 pub mod pictures;
 pub mod preferences;
 mod puck;
+mod raster;
 pub mod record;
 mod rooms;
 pub mod screenshot;
@@ -116,7 +118,14 @@ pub fn plugin(app: &mut App) {
             stage::plugin,
             follow::plugin,
             effects::plugin,
-            (rooms::plugin, landscape::plugin, foresight::plugin, editor::plugin, record::plugin),
+            (
+                rooms::plugin,
+                landscape::plugin,
+                foresight::plugin,
+                hints::plugin,
+                editor::plugin,
+                record::plugin,
+            ),
             court::plugin,
             paddle_duel::plugin,
             brick_breaker::plugin,

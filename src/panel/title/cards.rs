@@ -5,6 +5,7 @@ use bevy_egui::egui::{self, CornerRadius, RichText, Sense, Stroke, StrokeKind, U
 use super::{Card, Cards};
 use crate::learner::trained::TrainingRecord;
 use crate::mdp::EnvironmentSpec;
+use crate::panel::maps::OwnMap;
 use crate::panel::theme::{card, faded, tone};
 use crate::view::palette::{self, Tone};
 
@@ -42,10 +43,13 @@ pub(super) fn grid(ui: &mut Ui, cards: &mut Cards) -> Option<usize> {
 
 /// Draws one card; whether it was clicked.
 fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
-    let Cards { cards: all, levels, pictures, lit, seek, film, .. } = cards;
-    let Card { spec, levels: count, trained, .. } = &all[index];
+    let Cards { cards: all, levels, pictures, maps, problem, lit, seek, film, .. } = cards;
+    let Card { spec, levels: count, trained, own, .. } = &all[index];
     let (rect, response) = ui.allocate_exact_size(vec2(width, SHAPE * width + TEXT), Sense::click());
     if response.hovered() && ui.input(|input| input.pointer.is_moving()) {
+        if *lit != index {
+            *problem = None;
+        }
         *lit = index;
     }
     if *seek && *lit == index {
@@ -56,12 +60,14 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
     let painter = ui.painter();
     painter.rect_filled(rect, radius, card());
     let picture = egui::Rect::from_min_size(rect.min, vec2(width, SHAPE * width));
-    if let Some(texture) = pictures[index] {
+    let map = maps.of(index, levels[index]).map(egui::TextureHandle::id);
+    if let Some(texture) = map.or(pictures[index]) {
         let whole = egui::Rect::from_min_max(egui::pos2(0.0, 0.0), egui::pos2(1.0, 1.0));
         let tint = if bright { egui::Color32::WHITE } else { egui::Color32::from_gray(190) };
         painter.image(texture, picture, whole, tint);
     }
-    if let Some((_, film)) = film.as_ref().filter(|(card, _)| *card == index) {
+    let films = all[index].films(levels[index]);
+    if let Some((_, film)) = film.as_ref().filter(|(card, _)| *card == index && films) {
         film.paint(ui, picture);
     }
     let painter = ui.painter();
@@ -84,7 +90,10 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
         ui.label(RichText::new(players(spec)).small().color(tone(palette::SKY)));
     });
     let record = trained.get(levels[index] - 1).and_then(Option::as_ref);
-    let (name, color, explanation) = difficulty(record);
+    let (name, color, explanation) = match levels[index] > *count && *count > 0 {
+        true => ("yours", palette::SKY, "A map that you have drawn.".to_owned()),
+        false => difficulty(record),
+    };
     let corner = egui::Rect::from_min_max(picture.min, picture.max).shrink(7.0);
     let mut pill = ui.new_child(
         egui::UiBuilder::new().max_rect(corner).layout(egui::Layout::right_to_left(egui::Align::Min)),
@@ -111,9 +120,30 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
                     levels[index] = level;
                 }
             }
+            if !own.is_empty() {
+                my_levels(ui, own, *count, &mut levels[index]);
+            }
         });
     }
     response.clicked()
+}
+
+/// A list of the maps that people have drawn; `level` counts them on from those that come along.
+fn my_levels(ui: &mut Ui, own: &[OwnMap], count: usize, level: &mut usize) {
+    let name = |map: &OwnMap| match &map.level {
+        Some(_) => map.name.clone(),
+        None => format!("{} (unfinished)", map.name),
+    };
+    let chosen = level.checked_sub(count + 1).and_then(|own_level| own.get(own_level));
+    let text = RichText::new(chosen.map_or_else(|| "mine …".into(), name)).small();
+    let text = if chosen.is_some() { text.color(tone(palette::MINT)) } else { text };
+    let list =
+        egui::ComboBox::from_id_salt("my levels").selected_text(text).width(ui.available_width() - 8.0);
+    list.truncate().show_ui(ui, |ui| {
+        for (number, map) in own.iter().enumerate() {
+            ui.selectable_value(level, count + 1 + number, name(map));
+        }
+    });
 }
 
 /// How hard a world is to learn, measured by the agent that comes with the arcade: in a word, a colour and a sentence.

@@ -169,6 +169,10 @@ impl Environment for BrickBreaker {
         vec![(BALL, None)]
     }
 
+    fn player(_rules: &Rules, _slot: usize) -> Option<usize> {
+        Some(PADDLE)
+    }
+
     fn reset(&mut self, _rules: &Rules, bodies: &mut Bodies, rng: &mut Rng) {
         (self.standing, self.balls) = ([true; BRICKS], BALLS);
         self.serve(bodies, rng);

@@ -279,6 +279,10 @@ impl Environment for Puck {
         Some(format!("{left} : {right}, first to {WINNING_SCORE}   {} touches", self.touches))
     }
 
+    fn points(&self) -> Option<[u32; 2]> {
+        Some(self.scores)
+    }
+
     fn script(&self, sides: &Sides, bodies: &Bodies, slot: usize) -> Action {
         script::action(*sides, bodies, slot)
     }

@@ -292,6 +292,10 @@ impl Environment for Volley {
         Some(format!("{left} : {right}, first to {LIVES}   rally {}", self.rally))
     }
 
+    fn points(&self) -> Option<[u32; 2]> {
+        Some(self.scores())
+    }
+
     fn script(&self, _beach: &Beach, bodies: &Bodies, slot: usize) -> Action {
         script::action(bodies, slot)
     }
