@@ -3,6 +3,7 @@
 //! No system here ever waits for the learner.
 
 mod rescue;
+mod unsaved;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::sim::{SimSystems, SimTick};
 
 pub use crate::learner::Survey;
 pub use rescue::Rescue;
+pub use unsaved::Unsaved;
 
 /// The learner that trains while the simulation runs.
 #[derive(Resource)]
@@ -35,7 +37,16 @@ pub struct LiveLearner {
     changes: Vec<Change>,
     /// Marks of the learner before, where that one failed.
     earlier: Marks,
+    /// Whether somebody keeps a record of the run and has checkpoints written with it.
+    recorded: bool,
+    /// Whether such a checkpoint is wished for now.
+    wanted: bool,
+    /// The configuration of a fresh agent that begins once this one is saved.
+    next: Option<LearnerConfig>,
 }
+
+/// A checkpoint on its way to the disk.
+pub type SaveReceiver = crossbeam_channel::Receiver<Result<PathBuf, LearnerError>>;
 
 /// A change of the settings while it learned.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +73,9 @@ impl LiveLearner {
             surveys: false,
             changes: Vec::new(),
             earlier: Marks::default(),
+            recorded: false,
+            wanted: false,
+            next: None,
         }
     }
 
@@ -81,6 +95,9 @@ impl LiveLearner {
             surveys: false,
             changes: Vec::new(),
             earlier: Marks::default(),
+            recorded: false,
+            wanted: false,
+            next: None,
         }
     }
 
@@ -165,20 +182,50 @@ impl LiveLearner {
         }
     }
 
-    /// Writes a checkpoint into the run's folder.
-    pub fn save(&self) {
-        self.handle.save();
+    /// Leaves it to the caller when checkpoints are written, and what of the run goes with them. Call before the first
+    /// step.
+    pub fn record(&mut self) {
+        self.recorded = true;
+        self.handle.leave_saving();
     }
 
-    /// Writes a checkpoint into `folder` and waits for it; a learner that has failed keeps its last one.
+    /// Writes a checkpoint into the run's folder.
+    pub fn save(&mut self) {
+        if self.recorded {
+            self.wanted = true;
+        } else {
+            self.handle.save();
+        }
+    }
+
+    /// Whether a checkpoint was asked for since the last time somebody looked.
+    pub fn take_wish(&mut self) -> bool {
+        std::mem::take(&mut self.wanted)
+    }
+
+    /// Asks for a checkpoint of all that was handed over until now, see [`LearnerHandle::begin_save`].
+    pub fn begin_save(
+        &mut self,
+        folder: PathBuf,
+        extra: Vec<(String, Vec<u8>)>,
+        files: Vec<std::fs::File>,
+    ) -> SaveReceiver {
+        let saving = self.handle.begin_save(folder, extra, files);
+        if let Some(config) = self.next.take() {
+            self.handle.reset(config);
+        }
+        saving
+    }
+
+    /// Waits for a checkpoint that was begun; a learner that has failed keeps its last one.
     ///
     /// # Errors
     /// What went wrong, in one line.
-    pub fn save_and_wait(&self, folder: PathBuf) -> Result<(), LearnerError> {
-        if matches!(self.status().health, Health::Failed(_) | Health::Starting) {
-            return Ok(());
+    pub fn finish_save(&self, saving: &SaveReceiver) -> Result<(), LearnerError> {
+        match self.handle.finish_save(saving) {
+            Err(LearnerError::Stopped(_)) => Ok(()),
+            result => result.map(|_| ()),
         }
-        self.handle.save_with(folder, Vec::new()).map(|_| ())
     }
 
     /// Goes on from the checkpoint or run in `folder`.
@@ -197,10 +244,10 @@ impl LiveLearner {
         self.handle.set_device(choice);
     }
 
-    /// Begins again with fresh networks.
+    /// Begins again with fresh networks. What was learned until now is saved before, and stays.
     pub fn reset(&mut self) {
         self.changes.clear();
-        self.handle.reset(self.setup.config.clone());
+        self.begin_fresh(self.setup.config.clone());
     }
 
     /// Begins again with fresh networks and another configuration; one out of range is refused with a
@@ -209,8 +256,18 @@ impl LiveLearner {
         if config.validate().is_ok() {
             self.setup.config = config.clone();
             self.changes.clear();
+            self.begin_fresh(config);
+        } else {
+            self.handle.reset(config);
         }
-        self.handle.reset(config);
+    }
+
+    fn begin_fresh(&mut self, config: LearnerConfig) {
+        if self.recorded && !matches!(self.status().health, Health::Failed(_)) {
+            (self.wanted, self.next) = (true, Some(config));
+        } else {
+            self.handle.reset(config);
+        }
     }
 }
 
@@ -247,7 +304,8 @@ impl Plugin for LivePlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<History>()
             .add_systems(SimTick, feed.in_set(SimSystems::Last))
-            .add_systems(Update, (remember, keep_marks));
+            // What finished in a frame's ticks is taken in within that frame.
+            .add_systems(Update, (remember.after(crate::sim::pace::drive), keep_marks));
     }
 }
 

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use bevy::prelude::*;
 
 use super::{Left, casting, learner_setup, simulation};
+use crate::agent::live::Unsaved;
 use crate::agent::mind::Insight;
 use crate::agent::rounds::Reaction;
 use crate::agent::{Casting, Controller, FrozenPolicies, LiveLearner, gallery};
 use crate::config::RunConfig;
 use crate::mdp::{Policy, Stream, later_seed};
 use crate::panel::title;
-use crate::run::minute;
+use crate::run::live::{self, LiveRun};
+use crate::run::record::Record;
+use crate::run::{Claim, minute};
 use crate::sim::worlds::{self, WorldChoice, WorldError};
 use crate::sim::{self, SimConfig};
 use crate::view::preferences::{self, Preferences};
@@ -92,7 +95,15 @@ pub fn arcade(
     player.into_iter().for_each(|player| let_play(&mut app, player));
     let next = crate::panel::editor::NextLevel::default();
     app.insert_resource(next.clone());
-    match app.run() {
+    // The folder is let go of only when nothing of the app writes into it any more.
+    let run = app.world().get_resource::<LiveRun>().map(LiveRun::owner);
+    let unsaved = app.world().get_resource::<Unsaved>().cloned();
+    let left = app.run();
+    drop(run);
+    if let Some(reason) = unsaved.and_then(|unsaved| unsaved.reason()) {
+        return Err(format!("what was learned last is not saved: {reason}").into());
+    }
+    match left {
         AppExit::Success => Ok(Left::Closed),
         AppExit::Error(code) if code.get() == crate::view::input::HOME => Ok(Left::Home),
         AppExit::Error(code) if code.get() == crate::view::input::LEVEL => {
@@ -206,22 +217,16 @@ pub fn arcade_app(
     config: &RunConfig,
     world: &WorldChoice,
     out: Option<PathBuf>,
-    resume: Option<PathBuf>,
+    mut resume: Option<PathBuf>,
 ) -> Result<App, Box<dyn std::error::Error>> {
     use crate::agent::{InsightPlugin, LivePlugin, Replay};
     use crate::learner::checkpoint::Checkpoint;
-    use crate::run::RunFolder;
-    use crate::run::live::{self, LiveRun};
     use crate::{panel, view};
     use bevy::ecs::schedule::{ScheduleLabel as _, SingleThreadedExecutor};
 
     view::display::check()?;
     let spec = world.spec();
-    let folder = match &out {
-        Some(out) if resume.as_ref() == Some(out) => Some(RunFolder::resume(out, &config.to_toml(), None)?),
-        Some(out) => Some(RunFolder::create(out, &config.to_toml())?),
-        None => None,
-    };
+    let claim = Claim::for_run(out.as_deref(), &mut resume, &config.to_toml(), "entropy-arcade")?;
     let session = out.clone();
     let pictures = out.as_ref().map(|out| out.join("pictures"));
     let checkpoints = out.map(|out| out.join("checkpoint"));
@@ -230,6 +235,9 @@ pub fn arcade_app(
     if let Some(checkpoint) = &resumed {
         checkpoint.check_spec(&spec)?;
     }
+    let record = resumed.as_ref().map(Record::of).transpose()?;
+    let lengths = record.as_ref().and_then(|record| record.lengths);
+    let folder = claim.map(|claim| claim.open(&config.to_toml(), lengths)).transpose()?;
     let (window_is_up, go) = crossbeam_channel::bounded::<()>(1);
     let mut setup = learner_setup(config, world, checkpoints, resume);
     setup.config.gradient_steps_per_env_step = config.learner.live_gradient_steps_per_env_step;
@@ -239,7 +247,7 @@ pub fn arcade_app(
     app.add_plugins(view::window_plugins(&spec.name));
     preferences::plugin(&mut app, Preferences::kept());
     // The simulation does not go on from where it stood, and must not live through the same starts again.
-    let lived = resumed.as_ref().map_or(0, |checkpoint| checkpoint.manifest.counters.env_steps);
+    let lived = record.as_ref().map_or(0, |record| record.env_steps);
     let seed = later_seed(config.seed, lived);
     let sim = SimConfig { arenas: config.arenas, seed, stream: Stream::Environment };
     // A watched simulation is a small part of a frame: the other cores are for the learner and the renderer.
@@ -269,7 +277,7 @@ pub fn arcade_app(
         sim::worlds::rooms::reload::plugin(&mut app, path.clone());
     }
     if let Some(folder) = folder {
-        live::plugin(&mut app, LiveRun::new(folder, &config.env, config.seed));
+        live::plugin(&mut app, LiveRun::new(folder, config, record));
     }
     // On few cores, handing a frame's small systems to other threads costs more than they do.
     for schedule in [First.intern(), PreUpdate.intern(), Update.intern(), PostUpdate.intern(), Last.intern()]

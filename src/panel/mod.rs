@@ -18,6 +18,7 @@ mod sight;
 mod theme;
 pub mod title;
 mod tuning;
+mod unsaved;
 mod widgets;
 
 use bevy::prelude::*;
@@ -45,7 +46,7 @@ pub fn plugin(app: &mut App) {
         )
         .add_systems(
             EguiPrimaryContextPass,
-            (theme::apply, show, hud::show, compare::show, plots::show, watch_typing)
+            (theme::apply, show, hud::show, compare::show, plots::show, unsaved::show, watch_typing)
                 .chain()
                 .run_if(resource_exists::<Spec>),
         );

@@ -58,6 +58,11 @@ pub(super) fn keep(preferences: Res<Preferences>, mut open: ResMut<Open>) {
         return;
     }
     let Some(path) = Preferences::path() else { return };
+    // A file that could not be read is not theirs to replace: there may be more in it than they know.
+    if let Err(problem) = Preferences::load(&path) {
+        open.problem = Some(format!("{problem}; nothing is kept"));
+        return;
+    }
     let write = || {
         path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
         replace_file(&path, preferences.text().as_bytes())

@@ -7,19 +7,21 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::folder::{Lengths, RunFolder};
+use super::folder::{Claim, RunFolder};
 use super::metrics::Window;
 use super::progress::Progress;
+use super::record::{Lengths, Record};
+use super::saving::Saving;
 use super::{EvalSummary, RunError};
 use crate::agent::{self, Controller, Episodes, LearningPolicy, Replay, Roster, RosterSnapshot};
 use crate::config::RunConfig;
 use crate::learner::checkpoint::{Checkpoint, CheckpointError};
-use crate::learner::{LearnerHandle, LearnerSetup, PeriodReport};
+use crate::learner::{LearnerError, LearnerHandle, LearnerSetup, PeriodReport};
 use crate::mdp::{Policy, StepBatch};
 use crate::sim::ArenaSnapshot;
 use crate::sim::arena::snapshots;
@@ -67,7 +69,7 @@ pub struct Summary {
     pub interrupted: bool,
     /// Where the learner ran, and why there.
     pub device: String,
-    /// Seconds of wall time, earlier parts of a resumed run not counted.
+    /// Seconds of wall time, all parts of a resumed run together.
     pub seconds: f64,
     /// The last greedy evaluation, when one was asked for.
     pub eval: Option<EvalSummary>,
@@ -77,6 +79,19 @@ pub struct Summary {
     /// When the policy reached `run.target_return`, which ends the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solved: Option<Solved>,
+}
+
+impl Summary {
+    /// Keeps what was measured of the same agent in an `earlier` part of the run.
+    pub fn keep(&mut self, earlier: &Self) {
+        if (self.env_steps, self.gradient_steps) != (earlier.env_steps, earlier.gradient_steps) {
+            return;
+        }
+        if self.eval.is_none() {
+            (self.eval, self.eval_training) = (earlier.eval, earlier.eval_training);
+        }
+        self.solved = self.solved.or(earlier.solved);
+    }
 }
 
 /// What it took to reach `run.target_return`.
@@ -98,8 +113,6 @@ struct SimulationState {
     arenas: Vec<ArenaSnapshot>,
     roster: RosterSnapshot,
     staged: StepBatch,
-    window: Window,
-    lengths: Lengths,
 }
 
 /// Trains until the configured number of environment steps, or until stopped.
@@ -108,9 +121,11 @@ struct SimulationState {
 /// [`RunError`] when the learner fails, a checkpoint does not fit or the disk refuses.
 pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
     let start = Instant::now();
-    let HeadlessSetup { config, learner: learner_setup, out, stop, silent, evaluate, evaluate_training } =
+    let HeadlessSetup { config, learner: mut learner_setup, out, stop, silent, evaluate, evaluate_training } =
         setup;
-    let resume = learner_setup.resume.clone();
+    let text = config.to_toml();
+    let program = "entropy-arcade --no-render";
+    let claim = Claim::for_run(out.as_deref(), &mut learner_setup.resume, &text, program)?;
     let mut run = Run {
         window: Window::default(),
         staged: StepBatch::default(),
@@ -119,33 +134,34 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         next_eval: config.run.eval_every,
         eval: None,
         solved: None,
+        target_return: config.run.target_return,
         start,
+        earlier: 0.0,
         folder: None,
         progress: Progress::new(config.steps, silent),
-        checkpoint_at: Instant::now(),
+        saving: Saving::every(config.learner.checkpoint_seconds),
+        told: [None, None],
         rates: (Instant::now(), 0, 0),
     };
     let mut lengths = None;
-    if let Some(from) = &resume {
+    if let Some(from) = &learner_setup.resume {
         let checkpoint = Checkpoint::open(from)?;
         checkpoint.check_spec(&learner_setup.spec)?;
-        lengths = run.restore(app.world_mut(), &checkpoint)?;
-    } else if let Some(path) = &out {
-        RunFolder::check_free(path)?;
+        lengths = run.restore(app.world_mut(), &checkpoint, &config)?;
     }
+    let begins = learner_setup.resume.is_none();
     let mut learner = LearnerHandle::start(learner_setup);
     app.insert_resource(LearningPolicy(learner.policy()));
     // An empty period waits for the device and brings the first policy.
     learner.begin_period(StepBatch::default());
     let mut period = learner.finish_period()?;
     // Only now that the learner has accepted everything does anything change on disk.
-    run.folder = match &out {
-        Some(path) if resume.as_deref() == Some(path) => {
-            Some(RunFolder::resume(path, &config.to_toml(), lengths)?)
-        }
-        Some(path) => Some(RunFolder::create(path, &config.to_toml())?),
-        None => None,
-    };
+    run.folder = claim.map(|claim| claim.open(&text, lengths)).transpose()?;
+    run.earlier = run.folder.as_ref().map_or(run.earlier, |folder| run.earlier.max(folder.seconds()));
+    if begins {
+        // A run that dies in its first minute can be gone on with too.
+        run.checkpoint(app.world_mut(), &learner)?;
+    }
     run.rates = (Instant::now(), run.env_steps, period.counters.gradient_steps);
     if !silent {
         let status = learner.status();
@@ -162,19 +178,18 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         period = learner.finish_period()?;
         run.collect(app.world_mut(), &period)?;
         run.log(&config, &period, &|| evaluate(current()))?;
-        let every = config.learner.checkpoint_seconds;
-        if every > 0.0 && run.checkpoint_at.elapsed().as_secs_f32() >= every {
+        if run.saving.is_due() {
             run.checkpoint(app.world_mut(), &learner)?;
         }
     }
     run.progress.finish();
     run.checkpoint(app.world_mut(), &learner)?;
     let interrupted = run.env_steps < config.steps && run.solved.is_none();
-    let seconds = start.elapsed().as_secs_f64();
+    let seconds = run.seconds();
     if config.run.eval_episodes > 0 && run.solved.is_none() && !interrupted {
         run.eval = Some(evaluate(current()));
     }
-    let summary = Summary {
+    let mut summary = Summary {
         env: config.env.clone(),
         seed: config.seed,
         env_steps: run.env_steps,
@@ -190,9 +205,13 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         solved: run.solved,
     };
     if let Some(folder) = &mut run.folder {
-        folder.summary(&summary)?;
+        folder.summary(&mut summary)?;
     }
-    Ok(summary)
+    // What the disk refused until the end is lost with this process.
+    match run.told.into_iter().flatten().next() {
+        Some(problem) => Err(RunError::Unsaved(problem)),
+        None => Ok(summary),
+    }
 }
 
 struct Run {
@@ -204,10 +223,16 @@ struct Run {
     next_eval: u64,
     eval: Option<EvalSummary>,
     solved: Option<Solved>,
+    /// What it is solved with.
+    target_return: Option<f32>,
     start: Instant,
+    /// Seconds that earlier parts of the run took.
+    earlier: f64,
     folder: Option<RunFolder>,
     progress: Progress,
-    checkpoint_at: Instant,
+    saving: Saving,
+    /// What people were told that the disk refuses: lines, and the last checkpoint.
+    told: [Option<String>; 2],
     /// When, env steps and gradient steps at the last line.
     rates: (Instant, u64, u64),
 }
@@ -219,15 +244,31 @@ impl Run {
         self.staged = std::mem::take(&mut replay.staged);
         self.env_steps = replay.env_steps;
         for episode in std::mem::take(&mut world.resource_mut::<Episodes>().0) {
-            if let Some(folder) = &mut self.folder {
-                folder.episode(&episode)?;
-            }
+            // What is refused waits in memory, and is told of with the next line.
+            _ = self.folder.as_mut().map(|folder| folder.episode(&episode));
             if episode.controller == Controller::Learning.name() {
                 self.window.add(episode);
             }
         }
         self.window.measured(period.report.clone(), period.effective_sample_size, period.policy_lag);
         Ok(())
+    }
+
+    /// Seconds since the run began, all its parts together.
+    fn seconds(&self) -> f64 {
+        self.earlier + self.start.elapsed().as_secs_f64()
+    }
+
+    /// Says what the disk refuses, and when it does so no longer.
+    fn tell(&mut self, what: usize, problem: Option<String>) {
+        match (&self.told[what], &problem) {
+            (before, Some(now)) if before.as_ref() != Some(now) => {
+                self.progress.warn(&format!("{now}; the run goes on, and this is tried again"));
+            }
+            (Some(_), None) => self.progress.warn("what could not be written is written now"),
+            _ => {}
+        }
+        self.told[what] = problem;
     }
 
     /// Writes a line of metrics and evaluates, when either is due.
@@ -257,6 +298,7 @@ impl Run {
         line.insert("time/env_steps_per_second".into(), rate(self.env_steps, env_steps).into());
         let made = rate(period.counters.gradient_steps, gradient_steps);
         line.insert("time/gradient_steps_per_second".into(), made.into());
+        insert_times(&mut line, self.seconds());
         if evaluates {
             self.next_eval = (self.env_steps / eval_every + 1) * eval_every;
             let eval = evaluate();
@@ -270,21 +312,33 @@ impl Run {
             }
             self.eval = Some(eval);
             if config.run.target_return.is_some_and(|target| eval.episode_return.mean >= f64::from(target)) {
-                let seconds = self.start.elapsed().as_secs_f64();
+                let seconds = self.seconds();
                 self.solved = Some(Solved { env_steps: self.env_steps, seconds });
             }
         }
         self.rates = (Instant::now(), self.env_steps, period.counters.gradient_steps);
         if let Some(folder) = &mut self.folder {
-            folder.metric(&line)?;
+            let problem = folder.metric(&line).err();
+            self.tell(0, problem.map(|error| error.to_string()));
         }
         self.progress.show(&line);
         Ok(())
     }
 
-    /// Writes learner and simulation as they stand between two periods.
+    /// Writes learner and simulation as they stand between two periods. A disk that refuses is told of and tried again.
     fn checkpoint(&mut self, world: &mut World, learner: &LearnerHandle) -> Result<(), RunError> {
         let Some(folder) = &mut self.folder else { return Ok(()) };
+        let lines = folder.flush().err().map(|error| error.to_string());
+        let checkpoints = folder.checkpoints();
+        let unwritable =
+            |reason: String| RunError::Folder { path: checkpoints.display().to_string(), reason };
+        let record = Record {
+            lengths: Some(folder.lengths()),
+            env_steps: self.env_steps,
+            seconds: self.earlier + self.start.elapsed().as_secs_f64(),
+            window: self.window.clone(),
+            solved: self.solved.zip(self.target_return),
+        };
         let state = SimulationState {
             env_steps: self.env_steps,
             next_log: self.next_log,
@@ -292,26 +346,43 @@ impl Run {
             arenas: snapshots(world),
             roster: world.resource::<Roster>().snapshot(),
             staged: self.staged.clone(),
-            window: self.window.clone(),
-            lengths: folder.lengths()?,
         };
-        let bytes = serde_json::to_vec(&state).map_err(|error| RunError::Folder {
-            path: folder.checkpoints().display().to_string(),
-            reason: error.to_string(),
-        })?;
-        learner.save_with(folder.checkpoints(), vec![("simulation.json".into(), bytes)])?;
-        self.checkpoint_at = Instant::now();
+        let bytes = serde_json::to_vec(&state).map_err(|error| unwritable(error.to_string()))?;
+        let record = record.to_file().map_err(|error| unwritable(error.to_string()))?;
+        let (files, extra) = (folder.files(), vec![("simulation.json".into(), bytes), record]);
+        let write = || learner.finish_save(&learner.begin_save(checkpoints, extra, files));
+        let saved = match folder.is_there().map(|()| write()) {
+            Ok(Ok(_)) => None,
+            Ok(Err(LearnerError::Checkpoint(error))) => Some(error.to_string()),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(gone) => Some(gone.to_string()),
+        };
+        self.saving.went(saved.is_none());
+        self.tell(0, lines);
+        self.tell(1, saved);
         Ok(())
     }
 
-    /// Brings the simulation back to a checkpoint. One without a simulation (written while somebody
-    /// watched) begins new episodes.
-    fn restore(&mut self, world: &mut World, checkpoint: &Checkpoint) -> Result<Option<Lengths>, RunError> {
-        self.env_steps = checkpoint.manifest.counters.env_steps;
+    /// Brings the run back to a checkpoint, and the simulation where it holds one: one written while somebody watched
+    /// begins new episodes.
+    fn restore(
+        &mut self,
+        world: &mut World,
+        checkpoint: &Checkpoint,
+        config: &RunConfig,
+    ) -> Result<Option<Lengths>, RunError> {
+        let record = Record::of(checkpoint)?;
+        (self.env_steps, self.earlier, self.window) = (record.env_steps, record.seconds, record.window);
+        // A run that was solved stays so, unless more is asked of it now.
+        let asked = |target: f32| config.run.target_return == Some(target);
+        self.solved = record.solved.filter(|(_, target)| asked(*target)).map(|(solved, _)| solved);
+        let lengths = record.lengths;
         world.resource_mut::<Replay>().env_steps = self.env_steps;
         if !checkpoint.has("simulation.json") {
             agent::begin_later(world, self.env_steps);
-            return Ok(None);
+            let next = |every: u64| if every == 0 { 0 } else { (self.env_steps / every + 1) * every };
+            (self.next_log, self.next_eval) = (next(config.run.log_every), next(config.run.eval_every));
+            return Ok(lengths);
         }
         let state: SimulationState =
             serde_json::from_slice(checkpoint.file("simulation.json")?).map_err(|error| {
@@ -331,7 +402,14 @@ impl Run {
         self.next_log = state.next_log;
         self.next_eval = state.next_eval;
         self.staged = state.staged;
-        self.window = state.window;
-        Ok(Some(state.lengths))
+        Ok(lengths)
+    }
+}
+
+/// The `time/` keys that say when a line of metrics was written: `seconds` since the run began, and by the clock.
+pub(super) fn insert_times(line: &mut serde_json::Map<String, serde_json::Value>, seconds: f64) {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+    for (key, value) in [("time/seconds", seconds), ("time/unix_seconds", unix)] {
+        line.insert(key.into(), ((value * 1e3).round() / 1e3).into());
     }
 }

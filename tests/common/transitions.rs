@@ -43,7 +43,8 @@ pub fn replay(folder: &Path) -> Result<ReplayBuffer, Box<dyn std::error::Error>>
         )
         .into());
     }
-    let bytes = checkpoint.file("replay.bin")?;
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut checkpoint.stream()?, &mut bytes)?;
     // Room for all that can lie in so many bytes.
     let config = ReplayConfig { capacity: bytes.len() / 16 + 65, streams: 0, n_step: 1, gamma: 0.5 };
     Ok(ReplayBuffer::new(spec.observation.clone(), config).load(&mut &bytes[..])?)
