@@ -217,6 +217,17 @@ impl LiveLearner {
         saving
     }
 
+    /// Writes a checkpoint into `folder` and waits for it; a learner that has failed keeps its last one.
+    ///
+    /// # Errors
+    /// What went wrong, in one line.
+    pub fn save_and_wait(&self, folder: PathBuf) -> Result<(), LearnerError> {
+        if matches!(self.status().health, Health::Failed(_) | Health::Starting) {
+            return Ok(());
+        }
+        self.finish_save(&self.handle.begin_save(folder, Vec::new(), Vec::new()))
+    }
+
     /// Waits for a checkpoint that was begun; a learner that has failed keeps its last one.
     ///
     /// # Errors
