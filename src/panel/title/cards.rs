@@ -7,6 +7,7 @@ use crate::learner::trained::TrainingRecord;
 use crate::mdp::EnvironmentSpec;
 use crate::panel::maps::OwnMap;
 use crate::panel::theme::{card, faded, tone};
+use crate::panel::widgets::list;
 use crate::view::palette::{self, Tone};
 
 /// Least width of a card in logical pixels; wider ones fill their row.
@@ -137,8 +138,7 @@ fn my_levels(ui: &mut Ui, own: &[OwnMap], count: usize, level: &mut usize) {
     let chosen = level.checked_sub(count + 1).and_then(|own_level| own.get(own_level));
     let text = RichText::new(chosen.map_or_else(|| "mine …".into(), name)).small();
     let text = if chosen.is_some() { text.color(tone(palette::MINT)) } else { text };
-    let list =
-        egui::ComboBox::from_id_salt("my levels").selected_text(text).width(ui.available_width() - 8.0);
+    let list = list("my levels", text, ui.available_width() - 8.0);
     list.truncate().show_ui(ui, |ui| {
         for (number, map) in own.iter().enumerate() {
             ui.selectable_value(level, count + 1 + number, name(map));
