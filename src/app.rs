@@ -14,12 +14,15 @@ use bevy::prelude::*;
 
 use crate::agent::{AgentPlugin, Casting, Controller, FrozenPolicies, LearningPolicy};
 use crate::config::RunConfig;
-use crate::learner::{LearnerSetup, untrained};
-use crate::mdp::{EnvironmentSpec, Policy, Stream};
+use crate::files;
+use crate::learner::checkpoint::Checkpoint;
+use crate::learner::{CheckpointError, LearnerSetup, untrained};
+use crate::mdp::{EnvironmentSpec, LevelRecord, Policy, Stream, WorldOptions};
 use crate::run::check::{self, CheckReport, Violation};
 use crate::run::scores;
 use crate::run::sweep::{self, Sweep};
 use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, eval, headless, resume};
+use crate::sim::level::{self, kept};
 use crate::sim::worlds::{WorldChoice, WorldError};
 use crate::sim::{self, SimConfig, SimPool};
 pub use bench::{bench_act, bench_bodies, bench_env, bench_learner, bench_replay, bench_tick};
@@ -77,6 +80,72 @@ pub fn world(config: &RunConfig) -> Result<WorldChoice, WorldError> {
     WorldChoice::varied(&config.env, config.level.as_deref(), &config.world)
 }
 
+/// The world of a new run in `out`, on the level that `config` names.
+///
+/// # Errors
+/// As [`world`].
+pub fn world_in(config: &RunConfig, out: Option<&Path>) -> Result<WorldChoice, WorldError> {
+    WorldChoice::in_run(&config.env, config.level.as_deref(), &config.world, out)
+}
+
+/// The world of the run in `run`, on the level that it has kept, wherever the file of that is by now.
+///
+/// # Errors
+/// One line when there is no such world, or the run's checkpoint cannot be read.
+pub fn world_of_run(config: &RunConfig, run: &Path) -> Result<WorldChoice, Box<dyn std::error::Error>> {
+    let level = match Checkpoint::open_only(run, |_| false) {
+        Ok(checkpoint) if checkpoint.manifest.environment.name == config.env => checkpoint.manifest.level,
+        // The refusal is left to whoever compares the whole of it.
+        Ok(_) => None,
+        Err(CheckpointError::Missing(_)) => {
+            // Cut off before its first checkpoint.
+            let text = files::read_text(&run.join(kept::FILE), level::LARGEST_FILE).ok();
+            let name = config.level.as_deref().map_or("1".into(), files::portable);
+            text.map(|text| LevelRecord { name, text: Some(text), near: None })
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match level {
+        Some(level) => Ok(kept_world(&config.env, &level, &config.world, Some(run))?),
+        None => Ok(world_in(config, Some(run))?),
+    }
+}
+
+/// The world `env` on a `level` that was kept; says where the level outside, seen from the folder `from`, is another one
+/// by now.
+///
+/// # Errors
+/// As [`world`].
+pub fn kept_world(
+    env: &str,
+    level: &LevelRecord,
+    options: &WorldOptions,
+    from: Option<&Path>,
+) -> Result<WorldChoice, WorldError> {
+    let world = WorldChoice::kept(env, Some(level), options)?;
+    let outside = kept::outside(level, from);
+    let copy = from.map(|run| run.join(kept::FILE)).filter(|copy| copy.is_file());
+    let places = [outside.as_deref(), copy.as_deref()];
+    if let Some(said) = places.iter().find_map(|place| kept::difference(env, level, *place)) {
+        eprintln!("note: {said}");
+    }
+    Ok(world.with_level_file(outside))
+}
+
+/// Says in one line where the level of `world` is one that nobody can solve. Those that come with the game are left out:
+/// they are looked at before they come.
+pub fn warn_of_level(world: &WorldChoice) {
+    if let Some(problem) = level_problem(world) {
+        eprintln!("warning: {problem}; training goes on all the same");
+    }
+}
+
+/// What `levels check` would say of the level of `world`, which is not one that comes with the game.
+pub fn level_problem(world: &WorldChoice) -> Option<String> {
+    let level = world.level().filter(|level| level.name.parse::<usize>().is_err())?;
+    level::check::examine(&level.name, level.text.as_deref()?).err().map(|error| error.to_string())
+}
+
 /// Who plays while a run learns.
 fn casting(config: &RunConfig, spec: &EnvironmentSpec) -> Casting {
     if config.run.self_play {
@@ -97,7 +166,7 @@ fn learner_setup(
     LearnerSetup {
         spec: world.spec(),
         streams,
-        level: config.level.clone(),
+        level: world.level().cloned(),
         world: config.world,
         config: config.learner(),
         device: config.device,
@@ -157,8 +226,11 @@ pub fn sweep(
     let mut jobs = sweep.jobs(out)?;
     let make = |job: &sweep::Job| {
         let made = || -> Result<Summary, Box<dyn std::error::Error>> {
-            let world = world(&job.config)?;
             let resume = job.resume.then(|| job.out.clone());
+            let world = match &resume {
+                Some(run) => world_of_run(&job.config, run)?,
+                None => world_in(&job.config, Some(&job.out))?,
+            };
             if resume.is_none() {
                 job.begin_anew();
             }

@@ -21,7 +21,6 @@ use clap::Parser as _;
 use crate::agent::Controller;
 use crate::app::{self, Left};
 use crate::config::RunConfig;
-use crate::learner::checkpoint::Checkpoint;
 use crate::mdp::WorldOptions;
 use crate::run::bench;
 use crate::run::sweep::Sweep;
@@ -112,7 +111,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             agents::list();
             Ok(())
         }
-        Some(Command::Agents { what: Agents::Export { run, file } }) => agents::export(&run, &file),
+        Some(Command::Agents { what: Agents::Export { run, file, episodes, force } }) => {
+            agents::export(&run, &file, episodes.map(|episodes| episodes as usize), force)
+        }
         Some(Command::Levels { what: Levels::Check { files } }) => check_levels(&files),
         Some(Command::Levels { what: Levels::Make { world, difficulty, seed, count, out } }) => {
             let seeds = (0..u64::from(count)).map(|number| seed.wrapping_add(number));
@@ -187,18 +188,22 @@ impl RunArgs {
         };
         config.env = self.env.clone().unwrap_or(config.env);
         config.level = self.level.clone().or(config.level);
-        // A run must find its level again from anywhere.
-        if written.is_none_or(|written| written.level != config.level)
-            && let Some(path) = config.level.as_ref().and_then(|level| level.canonicalize().ok())
-        {
-            config.level = Some(path);
-        }
         config.steps = self.steps.unwrap_or(config.steps);
         config.seed = self.seed.unwrap_or(config.seed);
         config.arenas = self.arenas.unwrap_or(config.arenas);
         config.device = self.device.unwrap_or(config.device);
         config.validate()?;
         Ok(config)
+    }
+
+    /// The world to play: of a run that is gone on with, on its own level.
+    fn world(&self, config: &RunConfig) -> Result<WorldChoice, Failure> {
+        let world = match &self.resume {
+            Some(run) => app::world_of_run(config, run)?,
+            None => app::world_in(config, self.out.as_deref())?,
+        };
+        app::warn_of_level(&world);
+        Ok(world)
     }
 }
 
@@ -220,11 +225,11 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
         };
     }
     let config = args.resolve()?;
-    let world = app::world(&config)?;
+    let world = args.world(&config)?;
     let out = args.resume.clone().or_else(|| args.out.clone());
     #[cfg(feature = "arcade")]
     let player = match &args.agent {
-        Some(agent) => Some(agents::player(agent, &world.spec(), config.level.as_deref())?),
+        Some(agent) => Some(agents::player(agent, &world)?),
         None => None,
     };
     #[cfg(not(feature = "arcade"))]
@@ -239,7 +244,7 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
             if out.is_some() || player.is_none() { signals::SAVES } else { signals::LEAVES },
             app::leave,
         )?;
-        let (env, level) = (config.env.clone(), config.level.clone());
+        let (env, level) = (config.env.clone(), world.level().map(|level| level.name.clone()));
         return match app::arcade(config, &world, out, args.resume.clone(), player)? {
             Left::Closed => Ok(()),
             Left::Home => title::open_again(&env, level.as_deref()),
@@ -292,15 +297,6 @@ fn envs(json: bool) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// The world that `checkpoint` was trained in, on another `level` if one is named.
-fn world_of(checkpoint: &Checkpoint, level: Option<&Path>) -> Result<WorldChoice, Failure> {
-    let env = checkpoint.manifest.environment.name.clone();
-    let trained_on = checkpoint.manifest.level.clone();
-    let world = WorldChoice::varied(&env, level.or(trained_on.as_deref()), &checkpoint.manifest.world)?;
-    checkpoint.check_spec(&world.spec())?;
-    Ok(world)
 }
 
 /// Prints generated levels, or writes each into a file of `out`.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::files::{self, portable};
 use crate::learner::{DeviceChoice, LearnerConfig};
 use crate::mdp::WorldOptions;
 use crate::sac::SacConfig;
@@ -255,15 +256,17 @@ impl RunConfig {
         Self { sac: learner.sac.clone(), learner, ..self.clone() }
     }
 
-    /// As a TOML file that [`RunConfig::resolve`] reads back to the same configuration.
+    /// As a TOML file that [`RunConfig::resolve`] reads back to the same configuration, but for a level elsewhere: of
+    /// that there is the name alone, and a copy in the run's folder.
     pub fn to_toml(&self) -> String {
-        text::write(self)
+        let level = self.level.as_deref().map(|level| portable(level).into());
+        text::write(&Self { level, ..self.clone() })
     }
 }
 
 fn read_file(path: &Path) -> Result<(String, String), ConfigError> {
     let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
+    match files::read_text(path, files::LARGEST_TEXT) {
         Ok(text) => Ok((name, text)),
         Err(error) => Err(ConfigError::Unreadable { file: name, reason: error.to_string() }),
     }

@@ -5,6 +5,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`files`] | the one reader of texts, for all layers |
 //! | [`mdp`] | the vocabulary: spaces, steps, transitions, policies, seeds |
 //! | [`replay`], [`sac`] | the buffer; the algorithm and its gradient step |
 //! | [`learner`] | replay and algorithm together: a thread, a device, checkpoints |
@@ -20,6 +21,7 @@ pub mod agent;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod files;
 pub mod learner;
 pub mod mdp;
 #[cfg(feature = "arcade")]

@@ -35,7 +35,7 @@ fn train_until(config: &RunConfig, out: &Path, resume: bool, ticks: Option<u64>)
     app.add_systems(SimTick, count.in_set(SimSystems::Last));
     let learner = LearnerSetup {
         streams: config.arenas,
-        level: config.level.clone(),
+        level: world.level().cloned(),
         device: config.device,
         seed: config.seed,
         resume: resume.then(|| out.to_owned()),

@@ -18,7 +18,7 @@ use crate::learner::{
     DeviceChoice, Health, Learner, LearnerConfig, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus,
     Mark, Marks, untrained,
 };
-use crate::mdp::Policy;
+use crate::mdp::{LevelRecord, Policy};
 use crate::sim::{SimSystems, SimTick};
 
 pub use crate::learner::Survey;
@@ -116,6 +116,18 @@ impl LiveLearner {
             self.handle.set_config(config);
         }
         Ok(())
+    }
+
+    /// The level it learns on, where its world has levels.
+    pub fn level(&self) -> Option<&LevelRecord> {
+        self.setup.level.as_ref()
+    }
+
+    /// Says that what is played from now on has the map in `text`: checkpoints keep the map last learned on.
+    pub fn set_level_text(&mut self, text: String) {
+        let Some(level) = &mut self.setup.level else { return };
+        level.text = Some(text);
+        self.handle.set_level(level.clone());
     }
 
     fn note(&mut self, what: String, before: Option<LearnerConfig>) {

@@ -240,6 +240,9 @@ pub fn arcade_app(
         Some(out) => Some(RunFolder::create(out, &config.to_toml())?),
         None => None,
     };
+    if let (Some(folder), Some(text)) = (&folder, world.level().and_then(|level| level.text.as_deref())) {
+        folder.keep_level(text, false)?;
+    }
     let session = out.clone();
     let pictures = out.as_ref().map(|out| out.join("pictures"));
     let checkpoints = out.map(|out| out.join("checkpoint"));
@@ -274,15 +277,15 @@ pub fn arcade_app(
     }
     app.world_mut().resource_mut::<Replay>().env_steps = lived;
     // A trained agent to play against or with, where one comes with the arcade.
-    let level = config.level.as_ref().map(|level| level.display().to_string());
-    if let Some(policy) = gallery::fitting(&spec, level.as_deref()).and_then(|agent| agent.policy().ok()) {
+    let level = world.level().map(|level| level.name.as_str());
+    if let Some(policy) = gallery::fitting(&spec, level).and_then(|agent| agent.policy().ok()) {
         app.world_mut().resource_mut::<FrozenPolicies>().0.insert(TRAINED.into(), policy);
     }
     sim::worlds::rooms::winnable::plugin(&mut app);
     app.insert_resource(maps::MyMaps(live::maps(&config.env)));
     // A level that is a file of its own can be edited while it is played.
-    if let Some(path) = config.level.as_ref().filter(|path| path.is_file()) {
-        sim::worlds::rooms::reload::plugin(&mut app, path.clone());
+    if let Some(path) = world.level_file() {
+        sim::worlds::rooms::reload::plugin(&mut app, path.to_owned());
     }
     if let Some(folder) = folder {
         live::plugin(&mut app, LiveRun::new(folder, config.clone(), solved));

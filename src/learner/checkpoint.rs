@@ -13,11 +13,15 @@ use serde::{Deserialize, Serialize};
 
 use super::LearnerConfig;
 use super::core::Counters;
-use crate::mdp::{EnvironmentSpec, Policy, Rng, WorldOptions};
+use crate::files::{self, in_plain_words, is_plain_name};
+use crate::mdp::{EnvironmentSpec, LevelRecord, Policy, Rng, WorldOptions};
 use crate::sac::{CategoricalPolicy, SacConfig, weights};
 
 const FORMAT: &str = "entropy-arcade-checkpoint";
-const VERSION: u32 = 1;
+/// Version 2 keeps the text of the level beside its name.
+const VERSION: u32 = 2;
+/// The file of the networks: all that playing needs.
+pub const WEIGHTS: &str = "weights.safetensors";
 const MANIFEST: &str = "manifest.json";
 const LATEST: &str = "latest";
 
@@ -27,6 +31,14 @@ pub enum CheckpointError {
     /// The file system refused.
     #[error("{path}: {reason}; check the path and the free space")]
     Io {
+        /// The path.
+        path: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// A file cannot be read.
+    #[error("{path}: cannot be read ({reason}); give an .agent file or a run folder")]
+    Unreadable {
         /// The path.
         path: String,
         /// The system's words.
@@ -69,7 +81,7 @@ pub struct Manifest {
     /// The environment it was trained on.
     pub environment: EnvironmentSpec,
     /// The level, if its world has levels.
-    pub level: Option<PathBuf>,
+    pub level: Option<LevelRecord>,
     /// How its world is varied.
     #[serde(default)]
     pub world: WorldOptions,
@@ -89,7 +101,7 @@ impl Manifest {
     /// A manifest without files.
     pub fn new(
         environment: EnvironmentSpec,
-        level: Option<PathBuf>,
+        level: Option<LevelRecord>,
         world: WorldOptions,
         sac: SacConfig,
         learner: LearnerConfig,
@@ -108,6 +120,36 @@ impl Manifest {
             replay_rng,
             files: BTreeMap::new(),
         }
+    }
+}
+
+/// Steps that no run makes: counters beyond are damage, and would not add up.
+const MOST_STEPS: u64 = 1 << 53;
+/// Millionths of gradient steps that no run owes: learners owe a few thousand at most.
+const MOST_CREDIT: u64 = 10_000_000_000;
+
+impl Manifest {
+    /// What it says that cannot be, whoever wrote it.
+    fn check(&self) -> Result<(), String> {
+        if let Some(name) = self.files.keys().find(|name| !is_plain_name(name)) {
+            return Err(format!("{name:?} is no name of a file"));
+        }
+        if let Some(problem) = self.environment.problem() {
+            return Err(format!("environment.{problem}"));
+        }
+        let Counters { env_steps, gradient_steps, policy_version, credit, refused } = self.counters;
+        for (what, count, most) in [
+            ("env_steps", env_steps, MOST_STEPS),
+            ("gradient_steps", gradient_steps, MOST_STEPS),
+            ("policy_version", policy_version, MOST_STEPS),
+            ("credit", credit, MOST_CREDIT),
+            ("refused", refused, MOST_STEPS),
+        ] {
+            if count > most {
+                return Err(format!("counters.{what} = {count}: allowed is up to {most}"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -137,24 +179,33 @@ impl Checkpoint {
         let folder = locate(folder)?;
         let path = folder.display().to_string();
         let damaged = |problem: String| CheckpointError::Damaged { path: path.clone(), problem };
-        let text = fs::read_to_string(folder.join(MANIFEST)).map_err(|error| damaged(error.to_string()))?;
+        let wrong = |problem: String| damaged(format!("{MANIFEST}: {problem}"));
+        let text = files::read_text(&folder.join(MANIFEST), files::LARGEST_TEXT)
+            .map_err(|error| wrong(error.to_string()))?;
         // Looked at before the rest: a newer manifest may say things unheard of.
         #[derive(Deserialize)]
         struct Head {
             format: String,
             version: u32,
         }
-        let head: Head = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        let unread = |error: serde_json::Error| wrong(in_plain_words(&error.to_string()));
+        let head: Head = serde_json::from_str(&text).map_err(unread)?;
         if head.format != FORMAT {
             return Err(damaged(format!("its format is {:?}, not {FORMAT:?}", head.format)));
         }
         if head.version > VERSION {
             return Err(CheckpointError::Newer { path, found: head.version });
         }
-        let manifest: Manifest = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        let manifest: Manifest = serde_json::from_str(&text).map_err(unread)?;
+        manifest.check().map_err(wrong)?;
         let mut files = BTreeMap::new();
         for (name, &(bytes, sum)) in manifest.files.iter().filter(|(name, _)| wanted(name)) {
-            let content = fs::read(folder.join(name)).map_err(|error| damaged(format!("{name}: {error}")))?;
+            // Never more than it should have, whatever lies there by now.
+            let content = match files::read(&folder.join(name), bytes) {
+                Err(files::ReadError::TooLarge(_)) => Err(format!("{name} has more than its {bytes} bytes")),
+                read => read.map_err(|error| format!("{name}: {error}")),
+            };
+            let content = content.map_err(damaged)?;
             if content.len() as u64 != bytes {
                 return Err(damaged(format!("{name} has {} bytes of {bytes}", content.len())));
             }
@@ -231,7 +282,7 @@ pub(super) fn difference(theirs: &EnvironmentSpec, spec: &EnvironmentSpec) -> Op
     } else if theirs.observation != spec.observation {
         Some("its observations have another shape".to_owned())
     } else if theirs.action != spec.action {
-        Some("its actions are others".to_owned())
+        Some("the action space differs".to_owned())
     } else {
         None
     }
@@ -242,7 +293,7 @@ pub(super) fn difference(theirs: &EnvironmentSpec, spec: &EnvironmentSpec) -> Op
 /// # Errors
 /// As [`Checkpoint::open`], [`Checkpoint::check_spec`] and [`Checkpoint::policy`].
 pub fn load_policy(folder: &Path, spec: &EnvironmentSpec) -> Result<Arc<dyn Policy>, CheckpointError> {
-    let checkpoint = Checkpoint::open_only(folder, |name| name == "weights.safetensors")?;
+    let checkpoint = Checkpoint::open_only(folder, |name| name == WEIGHTS)?;
     checkpoint.check_spec(spec)?;
     checkpoint.policy()
 }
@@ -253,10 +304,10 @@ fn locate(folder: &Path) -> Result<PathBuf, CheckpointError> {
         return Ok(folder.to_owned());
     }
     for base in [folder.join("checkpoint"), folder.to_owned()] {
-        if let Ok(name) = fs::read_to_string(base.join(LATEST)) {
+        if let Ok(name) = files::read_text(&base.join(LATEST), 1024) {
             let name = name.trim();
             // A name, not a path: a foreign file must not lead elsewhere.
-            if !name.is_empty() && !name.contains(['/', '\\']) && base.join(name).join(MANIFEST).is_file() {
+            if is_plain_name(name) && base.join(name).join(MANIFEST).is_file() {
                 return Ok(base.join(name));
             }
             return Err(CheckpointError::Damaged {

@@ -12,8 +12,8 @@ use super::checkpoint::{self, Checkpoint, CheckpointError, Manifest};
 use super::marks::Mark;
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
 use crate::mdp::{
-    ActionSpace, ActionValues, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch,
-    WorldOptions, rng,
+    ActionSpace, ActionValues, EnvironmentSpec, LevelRecord, PolicySnapshot, Rng, StepBatch, Stream,
+    TransitionBatch, WorldOptions, rng,
 };
 use crate::replay::{PriorityConfig, ReplayBuffer, ReplayConfig, effective_sample_size};
 use crate::sac::{
@@ -32,7 +32,7 @@ pub struct LearnerSetup {
     /// Streams recorded at the same time, for replay to make room for: arenas times recorded slots.
     pub streams: usize,
     /// The level it learns on, if its world has levels.
-    pub level: Option<PathBuf>,
+    pub level: Option<LevelRecord>,
     /// How its world is varied.
     pub world: WorldOptions,
     /// How.
@@ -333,6 +333,11 @@ impl Learner {
         Ok(())
     }
 
+    /// Learns on `level` from now on: what checkpoints say of it.
+    pub fn set_level(&mut self, level: LevelRecord) {
+        self.setup.level = Some(level);
+    }
+
     /// Goes on with the same networks and optimiser on another device. A GPU takes seconds to open.
     ///
     /// # Errors
@@ -410,6 +415,10 @@ impl Learner {
         let replay = empty_replay(&self.setup)
             .load(&mut checkpoint.file("replay.bin")?)
             .map_err(|error| unfit(error.to_string()))?;
+        let (action, actions) = (usize::from(replay.largest_action()), self.setup.spec.action.len());
+        if action >= actions {
+            return Err(unfit(format!("replay: action {action}, there are {actions}")).into());
+        }
         self.import(tensors, checkpoint.manifest.counters.gradient_steps)
             .map_err(|error| unfit(error.to_string()))?;
         self.replay = replay;

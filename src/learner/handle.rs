@@ -17,7 +17,7 @@ use super::core::{Counters, Learner, LearnerSetup};
 use super::marks::{Mark, Marks};
 use super::worker::{Command, Worker};
 use super::{DeviceChoice, LearnerConfig, LearnerError, untrained};
-use crate::mdp::{PolicySnapshot, StepBatch};
+use crate::mdp::{LevelRecord, PolicySnapshot, StepBatch};
 use crate::replay::Survey;
 use crate::sac::{CategoricalPolicy, UpdateReport};
 
@@ -268,6 +268,11 @@ impl LearnerHandle {
     pub fn set_config(&mut self, config: LearnerConfig) {
         self.asked += 1;
         self.tell(Command::Configure(Box::new(config)));
+    }
+
+    /// Says that steps sent from now on are of `level`.
+    pub fn set_level(&self, level: LevelRecord) {
+        self.tell(Command::Level(level));
     }
 
     /// Asks for a checkpoint now, into the folder of the set-up.

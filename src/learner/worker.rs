@@ -15,7 +15,7 @@ use super::core::Learner;
 use super::handle::{Health, LearnerStatus, PeriodReport};
 use super::marks::{Mark, Marks};
 use super::{DeviceChoice, LearnerConfig, LearnerError};
-use crate::mdp::{PolicySnapshot, StepBatch};
+use crate::mdp::{LevelRecord, PolicySnapshot, StepBatch};
 use crate::replay::Survey;
 use crate::sac::UpdateReport;
 
@@ -28,6 +28,7 @@ pub(super) enum Command {
     Reveal(bool),
     Survey(bool),
     Configure(Box<LearnerConfig>),
+    Level(LevelRecord),
     Save(Option<PathBuf>, Vec<(String, Vec<u8>)>, Option<Sender<Result<PathBuf, LearnerError>>>),
     Load(PathBuf),
     Rewind(Arc<Mark>),
@@ -207,6 +208,7 @@ impl Worker {
                 self.answered += 1;
                 self.tell(None, Some(result.map_or_else(|error| error.to_string(), |()| String::new())));
             }
+            Command::Level(level) => self.learner.set_level(level),
             Command::Save(folder, extra, reply) => self.save(folder, extra, reply),
             Command::Load(folder) => {
                 let message = match self.learner.load(&folder) {

@@ -2,6 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::files::lines;
+
+/// Lines of another run that are shown at most.
+const MOST_LINES: usize = 1_000_000;
+
 /// Lines of another run's metrics.
 #[derive(Debug, Clone)]
 pub(super) struct Earlier {
@@ -17,9 +22,9 @@ impl Earlier {
     pub fn load(folder: &Path) -> Result<Self, String> {
         let path = folder.join("metrics.jsonl");
         let wrong = |problem: String| format!("{}: {problem}; give a run's folder", path.display());
-        let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        let lines = lines(&path).map_err(|error| wrong(error.to_string()))?.take(MOST_LINES);
         // The last line of a run that goes on may be half written.
-        let lines: Vec<_> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let lines: Vec<_> = lines.filter_map(|line| serde_json::from_str(&line).ok()).collect();
         if lines.is_empty() {
             return Err(wrong("it holds no measurements".into()));
         }

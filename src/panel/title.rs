@@ -261,7 +261,7 @@ mod tests {
             seed: 1,
             env_steps,
             gradient_steps: 7,
-            seconds: 61.0,
+            seconds: Some(61.0),
             episodes: 100,
             mean_return: 0.5,
             success: 0.98,

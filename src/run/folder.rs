@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RunError;
 use crate::learner::checkpoint::replace_file;
+use crate::sim::level::kept;
 
 /// An open run folder. Lines are appended; everything else is replaced whole.
 pub struct RunFolder {
@@ -128,6 +129,19 @@ impl RunFolder {
             file.flush()
         };
         write().map_err(|error: std::io::Error| folder_error(&path, error))
+    }
+
+    /// Keeps the `text` of the run's level in `level.ron`; what lies there already stays, or is replaced where the run
+    /// has another map by now.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] when the disk refuses.
+    pub fn keep_level(&self, text: &str, replaces: bool) -> Result<(), RunError> {
+        let path = self.path.join(kept::FILE);
+        if path.exists() && !replaces {
+            return Ok(());
+        }
+        replace_file(&path, text.as_bytes()).map_err(|error| folder_error(&path, error))
     }
 
     /// Flushes both line files and tells their lengths.

@@ -20,6 +20,7 @@ use super::resume::Earlier;
 use super::{EvalSummary, RunError};
 use crate::agent::{self, Controller, Episodes, LearningPolicy, Replay, Roster, RosterSnapshot};
 use crate::config::RunConfig;
+use crate::files::in_plain_words;
 use crate::learner::checkpoint::{Checkpoint, CheckpointError};
 use crate::learner::{
     CategoricalPolicy, LearnerHandle, LearnerSetup, LearnerStatus, PeriodReport, policy_bytes,
@@ -155,6 +156,7 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         stop: stop.clone(),
     };
     let (mut lengths, mut acting, mut begun_with) = (None, None, 0);
+    let level = learner_setup.level.as_ref().and_then(|level| level.text.clone());
     if let Some(from) = &resume {
         let checkpoint = Checkpoint::open(from)?;
         checkpoint.check_spec(&learner_setup.spec)?;
@@ -188,6 +190,9 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         Some(path) => Some(RunFolder::create(path, &config.to_toml())?),
         None => None,
     };
+    if let (Some(folder), Some(level)) = (&run.folder, &level) {
+        folder.keep_level(level, false)?;
+    }
     run.rates = (Instant::now(), run.env_steps, period.counters.gradient_steps);
     if !silent {
         say_what_begins(&config, &learner.status(), run.solved);
@@ -503,12 +508,12 @@ impl Run {
             serde_json::from_slice(checkpoint.file("simulation.json")?).map_err(|error| {
                 CheckpointError::Damaged {
                     path: checkpoint.path(),
-                    problem: format!("simulation.json: {error}"),
+                    problem: format!("simulation.json: {}", in_plain_words(&error.to_string())),
                 }
             })?;
         let spec = &checkpoint.manifest.environment;
-        if !state.arenas.iter().all(|arena| arena.fits(spec)) {
-            let problem = "simulation.json: actions that do not exist".to_owned();
+        if !state.arenas.iter().all(|arena| arena.fits(spec)) || !state.staged.fits(spec) {
+            let problem = "simulation.json: steps that cannot be".to_owned();
             return Err(CheckpointError::Damaged { path: checkpoint.path(), problem }.into());
         }
         agent::resume(world, &state.arenas, &state.roster, state.env_steps);

@@ -17,6 +17,8 @@ use crate::agent::history::{History, remember};
 use crate::agent::{Controller, LiveLearner};
 use crate::config::RunConfig;
 use crate::sim::SimConfig;
+use crate::sim::level::Level;
+use crate::sim::worlds::rooms::Rooms;
 
 /// Seconds between two lines in `metrics.jsonl`.
 const LINE_SECONDS: f32 = 5.0;
@@ -62,7 +64,10 @@ impl LiveRun {
 
 /// Keeps the files of `run`.
 pub fn plugin(app: &mut App, run: LiveRun) {
-    app.insert_resource(run).add_systems(Update, (keep, write.after(remember))).add_systems(Last, close);
+    app.insert_resource(run)
+        .add_systems(Update, (keep, write.after(remember)))
+        .add_systems(PostUpdate, keep_map.run_if(resource_exists_and_changed::<Rooms>))
+        .add_systems(Last, close);
 }
 
 /// Keeps `config.toml` what the learner uses.
@@ -114,6 +119,22 @@ fn write(
         tracing::error!("{error}");
         run.failed = true;
     }
+}
+
+/// Lets the session keep the map that is played by now, however it was changed: in its folder and in its checkpoints.
+fn keep_map(rooms: Res<Rooms>, mut run: ResMut<LiveRun>, mut learner: ResMut<LiveLearner>) {
+    let level = learner.level().and_then(|level| Some((level.name.clone(), level.text.clone()?)));
+    let Some((name, text)) = level else { return };
+    let map = rooms.first();
+    if Level::parse(&name, &text).as_ref() == Ok(map) {
+        return;
+    }
+    let text = map.text();
+    if let Err(error) = run.folder.keep_level(&text, true) {
+        tracing::error!("{error}");
+        run.failed = true;
+    }
+    learner.set_level_text(text);
 }
 
 fn close(

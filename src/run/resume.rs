@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{RunError, Summary};
 use crate::config::{ConfigError, RunConfig};
+use crate::files::{self, portable};
 use crate::learner::checkpoint::Checkpoint;
 use crate::learner::{LearnerError, check_networks};
 use crate::mdp::EnvironmentSpec;
@@ -27,8 +28,8 @@ impl Earlier {
         if !path.is_file() {
             return Ok(None);
         }
-        let summary = std::fs::read(folder.join("summary.json")).ok();
-        let summary = summary.and_then(|text| serde_json::from_slice(&text).ok());
+        let summary = files::read_text(&folder.join("summary.json"), files::LARGEST_TEXT).ok();
+        let summary = summary.and_then(|text| serde_json::from_str(&text).ok());
         Ok(Some(Self { config: RunConfig::written(&path)?, summary }))
     }
 }
@@ -44,9 +45,7 @@ pub fn configuration(given: RunConfig, folder: &Path, spec: &EnvironmentSpec) ->
     checkpoint.check_spec(spec)?;
     let written = Earlier::read(folder)?.map_or_else(|| given.clone(), |earlier| earlier.config);
     keeps("seed", &given.seed.to_string(), &written.seed.to_string())?;
-    let level = |config: &RunConfig| {
-        config.level.as_ref().map_or_else(|| "none".to_owned(), |level| level.display().to_string())
-    };
+    let level = |config: &RunConfig| config.level.as_deref().map_or_else(|| "none".to_owned(), portable);
     keeps("level", &level(&given), &level(&written))?;
     let begun = &checkpoint.manifest.sac;
     let overridden = given.sac.keeps_networks(&written.sac).is_err();

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bindings::Bindings;
 use super::palette;
+use crate::files;
 
 /// Sizes of everything that may be chosen, as a multiple of the system's.
 pub const SCALE_RANGE: std::ops::RangeInclusive<f32> = 0.75..=2.5;
@@ -57,19 +58,30 @@ impl Preferences {
     /// One line with the file, what is wrong and what to do.
     pub fn load(path: &Path) -> Result<Self, String> {
         let wrong = |problem: String| format!("{}: {problem}; correct it or remove the file", path.display());
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(wrong(error.to_string())),
-        };
-        let read: Self = toml::from_str(&text).map_err(|error| wrong(error.message().replace('\n', " ")))?;
+        match files::read_text(path, files::LARGEST_TEXT) {
+            Ok(text) => Self::read(&text).map_err(wrong),
+            Err(files::ReadError::Missing) => Ok(Self::default()),
+            Err(error) => Err(wrong(error.to_string())),
+        }
+    }
+
+    /// Reads what [`Preferences::text`] wrote.
+    ///
+    /// # Errors
+    /// One line with what is wrong and what is allowed.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let read: Self = toml::from_str(text).map_err(|error| {
+            let line =
+                error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            format!("line {line}: {}", files::in_plain_words(error.message()))
+        })?;
         if !SCALE_RANGE.contains(&read.scale) {
-            return Err(wrong(format!("scale = {}: allowed is 0.75 to 2.5", read.scale)));
+            return Err(format!("scale = {}: allowed is 0.75 to 2.5", read.scale));
         }
         if !(0.0..=1.0).contains(&read.volume) {
-            return Err(wrong(format!("volume = {}: allowed is 0 to 1", read.volume)));
+            return Err(format!("volume = {}: allowed is 0 to 1", read.volume));
         }
-        Bindings::with(&read.keys).map_err(wrong)?;
+        Bindings::with(&read.keys)?;
         Ok(read)
     }
 

@@ -163,8 +163,9 @@ pub(super) fn difficulty(record: Option<&TrainingRecord>) -> (&'static str, Tone
         ("hard", palette::ROSE)
     };
     let TrainingRecord { episodes, mean_return, success, seconds, seed, .. } = record;
+    let took = seconds.map_or(String::new(), |seconds| format!(" in {seconds:.0} s"));
     let told = format!(
-        "The agent that comes with the arcade learned this from {} k environment steps in {seconds:.0} s with seed {seed}. \
+        "The agent that comes with the arcade learned this from {} k environment steps{took} with seed {seed}. \
          In {episodes} greedy episodes its mean return is {mean_return:.2}, and it succeeds in {:.0} %.",
         steps / 1000,
         success * 100.0
