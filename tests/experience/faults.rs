@@ -75,13 +75,13 @@ impl Environment for Failing {
             12 => vector[2] = f32::NAN,
             30 | 31 => vector[0] = f32::INFINITY,
             // Also what episodes end with.
-            _ if self.luck % 5 == 0 && out_of_bounds(&self.state) => vector[1] = f32::NAN,
+            _ if self.luck.is_multiple_of(5) && out_of_bounds(&self.state) => vector[1] = f32::NAN,
             _ => {}
         }
     }
 
     fn outcome(&self, _slot: usize) -> Outcome {
-        let score = if self.luck % 3 == 0 { f32::NAN } else { 1.0 };
+        let score = if self.luck.is_multiple_of(3) { f32::NAN } else { 1.0 };
         Outcome { success: false, score }
     }
 }
