@@ -2,7 +2,7 @@
 
 use bevy_egui::egui::{self, RichText};
 
-use super::playing::{brief, capital, side, title};
+use super::playing::{brief, capital, side};
 use super::theme::tone;
 use crate::agent::Controller;
 use crate::agent::rounds::RoundEnd;
@@ -29,7 +29,7 @@ pub(super) fn banner(
                 ui.vertical_centered(|ui| {
                     ui.label(RichText::new(text).size(26.0).strong().color(tone(color)));
                     if let Some(opponent) = opponent(spec, ended) {
-                        let against = format!("against {}", title(opponent));
+                        let against = format!("against {}", brief(opponent));
                         ui.label(RichText::new(against).color(tone(palette::of(opponent))));
                     }
                     ui.label(RichText::new(on).color(tone(palette::MUTED)));
