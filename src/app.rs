@@ -19,7 +19,7 @@ use crate::mdp::{EnvironmentSpec, Policy, Stream};
 use crate::run::check::{self, CheckReport, Violation};
 use crate::run::scores;
 use crate::run::sweep::{self, Sweep};
-use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, eval, headless};
+use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, eval, headless, resume};
 use crate::sim::worlds::{WorldChoice, WorldError};
 use crate::sim::{self, SimConfig, SimPool};
 pub use bench::{bench_act, bench_bodies, bench_env, bench_learner, bench_replay, bench_tick};
@@ -86,17 +86,17 @@ fn casting(config: &RunConfig, spec: &EnvironmentSpec) -> Casting {
     }
 }
 
-/// What a run's learner is made from.
+/// What a run's learner is made from, with room in replay for `streams` played at once.
 fn learner_setup(
     config: &RunConfig,
     world: &WorldChoice,
+    streams: usize,
     checkpoints: Option<PathBuf>,
     resume: Option<PathBuf>,
 ) -> LearnerSetup {
     LearnerSetup {
         spec: world.spec(),
-        // The panel can ask for more arenas while a person watches.
-        streams: config.arenas.max(256) * world.spec().slots(),
+        streams,
         level: config.level.clone(),
         world: config.world,
         config: config.learner(),
@@ -120,11 +120,17 @@ pub fn train(
     silent: bool,
 ) -> Result<Summary, RunError> {
     let spec = world.spec();
+    let config = match &resume {
+        Some(folder) => resume::configuration(config, folder, &spec)?,
+        None => config,
+    };
+    let casting = casting(&config, &spec);
+    let streams = config.arenas * casting.others.iter().filter(|player| player.is_recorded()).count();
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
     let policy = LearningPolicy(untrained(spec.action.len()));
-    let mut app = headless_app(world, sim, casting(&config, &spec), policy, config.run.sim_threads);
+    let mut app = headless_app(world, sim, casting, policy, config.run.sim_threads);
     // Checkpoints of a headless run hold its simulation too, so the run writes them, not the learner.
-    let learner = learner_setup(&config, world, None, resume);
+    let learner = learner_setup(&config, world, streams, None, resume);
     let (episodes, seed, world) = (config.run.eval_episodes, config.seed, world.clone());
     let on = |world: WorldChoice| -> headless::Evaluate {
         let stop = stop.clone();

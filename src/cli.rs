@@ -50,7 +50,7 @@ pub fn main() -> ExitCode {
     runtime_dir::ensure();
     crate::run::minute::began();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| "warn,wgpu_hal=off,wgpu_core=error".into());
+        .unwrap_or_else(|_| "warn,wgpu_hal=off,wgpu_core=error,winit=error,bevy_egui=error".into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -180,21 +180,17 @@ impl From<SimplePlayer> for Controller {
 
 impl RunArgs {
     fn resolve(&self) -> Result<RunConfig, Failure> {
-        if let Some(folder) = self.resume.as_ref().filter(|folder| !folder.join("config.toml").is_file()) {
-            return Err(format!(
-                "--resume {}: no run there; give a folder made with --out",
-                folder.display()
-            )
-            .into());
-        }
-        let file =
-            self.resume.as_ref().map(|folder| folder.join("config.toml")).or_else(|| self.config.clone());
-        let mut config = RunConfig::resolve(self.env.as_deref(), file.as_deref(), &self.set)?;
-        if let Some(level) = &self.level {
-            config.level = Some(level.clone());
-        }
+        let written = self.resume.as_ref().map(|folder| written(folder)).transpose()?;
+        let mut config = match &written {
+            Some(written) => written.with(&self.set)?,
+            None => RunConfig::resolve(self.env.as_deref(), self.config.as_deref(), &self.set)?,
+        };
+        config.env = self.env.clone().unwrap_or(config.env);
+        config.level = self.level.clone().or(config.level);
         // A run must find its level again from anywhere.
-        if let Some(path) = config.level.as_ref().and_then(|level| level.canonicalize().ok()) {
+        if written.is_none_or(|written| written.level != config.level)
+            && let Some(path) = config.level.as_ref().and_then(|level| level.canonicalize().ok())
+        {
             config.level = Some(path);
         }
         config.steps = self.steps.unwrap_or(config.steps);
@@ -204,6 +200,15 @@ impl RunArgs {
         config.validate()?;
         Ok(config)
     }
+}
+
+/// The configuration of the run in `folder`.
+fn written(folder: &Path) -> Result<RunConfig, Failure> {
+    let path = folder.join("config.toml");
+    if path.is_file() {
+        return Ok(RunConfig::written(&path)?);
+    }
+    Err(format!("--resume {}: no run there; give a folder made with --out", folder.display()).into())
 }
 
 fn play(args: &RunArgs) -> Result<(), Failure> {

@@ -135,10 +135,14 @@ fn refuse(roster: &mut Roster) {
     }
 }
 
-/// Whether what is there has waited for too long; `waited` counts the agent steps.
+/// Whether what is there has waited for too long; `waited` counts the agent steps, and begins anew.
 fn waits_too_long(is_empty: bool, waited: &mut u32) -> bool {
     *waited = if is_empty { 0 } else { *waited + 1 };
-    *waited > WAITS
+    let too_long = *waited > WAITS;
+    if too_long {
+        *waited = 0;
+    }
+    too_long
 }
 
 /// A sum that stays finite: what is not finite counts as nothing.

@@ -220,28 +220,34 @@ pub fn arcade_app(
     use crate::learner::checkpoint::Checkpoint;
     use crate::run::RunFolder;
     use crate::run::live::{self, LiveRun};
+    use crate::run::resume::{self, Earlier};
     use crate::{panel, view};
     use bevy::ecs::schedule::{ScheduleLabel as _, SingleThreadedExecutor};
 
-    view::display::check()?;
     let spec = world.spec();
+    // Everything is looked at before anything of the run is touched.
+    let config = &match &resume {
+        Some(folder) => resume::configuration(config.clone(), folder, &spec)?,
+        None => config.clone(),
+    };
+    // Read here as well, so that a bad checkpoint is an error at the start and not a failed learner.
+    let resumed = resume.as_deref().map(Checkpoint::open).transpose()?;
+    view::display::check()?;
+    let earlier = resume.as_deref().map(Earlier::read).transpose()?.flatten();
+    let solved = earlier.and_then(|earlier| earlier.summary).and_then(|summary| summary.solved);
     let folder = match &out {
-        Some(out) if resume.as_ref() == Some(out) => Some(RunFolder::resume(out, &config.to_toml(), None)?),
+        Some(out) if resume.as_ref() == Some(out) => Some(RunFolder::open(out, None)?),
         Some(out) => Some(RunFolder::create(out, &config.to_toml())?),
         None => None,
     };
     let session = out.clone();
     let pictures = out.as_ref().map(|out| out.join("pictures"));
     let checkpoints = out.map(|out| out.join("checkpoint"));
-    // Read here as well, so that a bad checkpoint is an error at the start and not a failed learner.
-    let resumed = resume.as_deref().map(Checkpoint::open).transpose()?;
-    if let Some(checkpoint) = &resumed {
-        checkpoint.check_spec(&spec)?;
-    }
     let (window_is_up, go) = crossbeam_channel::bounded::<()>(1);
-    let mut setup = learner_setup(config, world, checkpoints, resume);
-    setup.config.gradient_steps_per_env_step = config.learner.live_gradient_steps_per_env_step;
-    setup.config.learning_starts = config.learner.learning_starts.min(config.learner.live_learning_starts);
+    // The panel can ask for more arenas, and people take any seat.
+    let streams = config.arenas.max(256) * spec.slots();
+    let mut setup = learner_setup(config, world, streams, checkpoints, resume);
+    setup.config = setup.config.watched();
     let learner = LiveLearner::start_after(setup, go);
     let mut app = App::new();
     app.add_plugins(view::window_plugins(&spec.name));
@@ -279,7 +285,7 @@ pub fn arcade_app(
         sim::worlds::rooms::reload::plugin(&mut app, path.clone());
     }
     if let Some(folder) = folder {
-        live::plugin(&mut app, LiveRun::new(folder, &config.env, config.seed));
+        live::plugin(&mut app, LiveRun::new(folder, config.clone(), solved));
     }
     // On few cores, handing a frame's small systems to other threads costs more than they do.
     for schedule in [First.intern(), PreUpdate.intern(), Update.intern(), PostUpdate.intern(), Last.intern()]

@@ -15,8 +15,11 @@ use crate::mdp::{
     ActionSpace, ActionValues, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch,
     WorldOptions, rng,
 };
-use crate::replay::{ReplayBuffer, ReplayConfig, effective_sample_size};
-use crate::sac::{CategoricalPolicy, Critic, Inputs, SacError, SacUpdate, UpdateReport, weights};
+use crate::replay::{PriorityConfig, ReplayBuffer, ReplayConfig, effective_sample_size};
+use crate::sac::{
+    CategoricalPolicy, Critic, FusedSac, HostTensor, Inputs, SacConfig, SacError, SacUpdate, TensorMap,
+    UpdateReport, weights,
+};
 
 /// One gradient step of credit. Whole numbers add up the same in any order and on any disk.
 const CREDIT_UNIT: u64 = 1_000_000;
@@ -26,7 +29,7 @@ const CREDIT_UNIT: u64 = 1_000_000;
 pub struct LearnerSetup {
     /// What it learns to play.
     pub spec: EnvironmentSpec,
-    /// Streams recorded at the same time, for replay to make room for: arenas times learning slots.
+    /// Streams recorded at the same time, for replay to make room for: arenas times recorded slots.
     pub streams: usize,
     /// The level it learns on, if its world has levels.
     pub level: Option<PathBuf>,
@@ -264,7 +267,7 @@ impl Learner {
     /// # Errors
     /// [`LearnerError::Sac`] when it is of other networks; nothing has changed then.
     pub fn rewind(&mut self, mark: &Mark) -> Result<(), LearnerError> {
-        self.sac.import(&mark.tensors, mark.gradient_steps)?;
+        self.import(mark.tensors.clone(), mark.gradient_steps)?;
         self.counters.gradient_steps = mark.gradient_steps;
         self.counters.credit = 0;
         Ok(())
@@ -308,16 +311,25 @@ impl Learner {
         &self.setup.config
     }
 
-    /// Changes what can be changed between two gradient steps.
+    /// Where it was asked to learn.
+    pub fn device_choice(&self) -> DeviceChoice {
+        self.setup.device
+    }
+
+    /// Goes on with the same networks and another configuration; replay of another size keeps its youngest transitions.
     ///
     /// # Errors
-    /// [`LearnerError`] for a value out of range; nothing has changed then.
+    /// As [`LearnerConfig::follows`]; nothing has changed then.
     pub fn set_config(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
-        config.validate()?;
+        config.follows(&self.setup.config)?;
+        let sized = replay_config(&config, self.setup.streams);
+        self.replay.resize(sized).map_err(|error| LearnerError::Period(error.to_string()))?;
         self.sac.set_config(config.sac.clone())?;
-        self.replay.set_returns(config.n_step, config.sac.gamma);
-        self.replay.set_priorities(config.prioritized.map(|prioritized| prioritized.priorities()));
-        self.setup.config = LearnerConfig { replay_capacity: self.setup.config.replay_capacity, ..config };
+        self.replay.set_priorities(priorities(&config));
+        if config.threads != self.setup.config.threads {
+            self.pool = pool(config.threads);
+        }
+        self.setup.config = config;
         Ok(())
     }
 
@@ -384,26 +396,53 @@ impl Learner {
     }
 
     /// Goes on from a checkpoint: weights, optimiser, temperature, counters, random state, replay. Streams go on as well;
-    /// where the simulation does not, [`Learner::cut_streams`].
+    /// where the simulation does not, [`Learner::cut_streams`]. A fixed temperature is this learner's own.
     ///
     /// # Errors
-    /// [`LearnerError::Checkpoint`] when it is truncated, foreign or newer; nothing has changed then.
+    /// [`LearnerError::Checkpoint`] when it is truncated, foreign, newer, or of other networks; nothing has changed then.
     pub fn load(&mut self, folder: &Path) -> Result<(), LearnerError> {
         let checkpoint = Checkpoint::open(folder)?;
         let unfit = |problem: String| CheckpointError::Unfit { path: checkpoint.path(), problem };
         checkpoint.check_spec(&self.setup.spec)?;
+        let begun = &checkpoint.manifest.sac;
+        self.setup.config.sac.keeps_networks(begun).map_err(|error| unfit(error.to_string()))?;
         let (tensors, _) = weights::from_bytes(checkpoint.file("weights.safetensors")?)?;
         let replay = empty_replay(&self.setup)
             .load(&mut checkpoint.file("replay.bin")?)
             .map_err(|error| unfit(error.to_string()))?;
-        self.sac
-            .import(&tensors, checkpoint.manifest.counters.gradient_steps)
+        self.import(tensors, checkpoint.manifest.counters.gradient_steps)
             .map_err(|error| unfit(error.to_string()))?;
         self.replay = replay;
         self.rng = checkpoint.manifest.replay_rng.clone();
         self.counters = checkpoint.manifest.counters;
         Ok(())
     }
+
+    fn import(&mut self, mut tensors: TensorMap, gradient_steps: u64) -> Result<(), SacError> {
+        // A fixed temperature is what the configuration says, whatever it was when this was written.
+        if let Some(temperature) = self.setup.config.sac.fixed_temperature() {
+            tensors.insert("log_alpha".into(), HostTensor { shape: vec![1], data: vec![temperature.ln()] });
+        }
+        self.sac.import(&tensors, gradient_steps)
+    }
+}
+
+/// Whether a learner of `spec` under `sac` can take over the networks in `checkpoint`.
+///
+/// # Errors
+/// [`SacError::Begun`] for another choice of networks, [`CheckpointError`] for weights that are not those.
+pub fn check_networks(
+    checkpoint: &Checkpoint,
+    sac: &SacConfig,
+    spec: &EnvironmentSpec,
+) -> Result<(), LearnerError> {
+    sac.keeps_networks(&checkpoint.manifest.sac)?;
+    let unfit =
+        |error: SacError| CheckpointError::Unfit { path: checkpoint.path(), problem: error.to_string() };
+    let (tensors, _) = weights::from_bytes(checkpoint.file("weights.safetensors")?).map_err(unfit)?;
+    let inputs = Inputs::from(&spec.observation);
+    let mut fresh = FusedSac::new(sac.clone(), inputs, spec.action.len(), &mut rng(1, Stream::Weights, 0))?;
+    Ok(fresh.import(&tensors, 0).map_err(unfit)?)
 }
 
 /// Fresh networks on the device that `choice` comes to, and why on that one.
@@ -423,18 +462,19 @@ fn open(
 }
 
 fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
-    let config = &setup.config;
-    let mut replay = ReplayBuffer::new(
-        setup.spec.observation.clone(),
-        ReplayConfig {
-            capacity: config.replay_capacity,
-            streams: setup.streams,
-            n_step: config.n_step,
-            gamma: config.sac.gamma,
-        },
-    );
-    replay.set_priorities(config.prioritized.map(|prioritized| prioritized.priorities()));
+    let mut replay =
+        ReplayBuffer::new(setup.spec.observation.clone(), replay_config(&setup.config, setup.streams));
+    replay.set_priorities(priorities(&setup.config));
     replay
+}
+
+fn replay_config(config: &LearnerConfig, streams: usize) -> ReplayConfig {
+    let LearnerConfig { replay_capacity: capacity, n_step, sac, .. } = config;
+    ReplayConfig { capacity: *capacity, streams, n_step: *n_step, gamma: sac.gamma }
+}
+
+fn priorities(config: &LearnerConfig) -> Option<PriorityConfig> {
+    config.prioritized.map(|prioritized| prioritized.priorities())
 }
 
 /// The errors of the last gradient step, which must be numbers: one that is not would rank for ever.

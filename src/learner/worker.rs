@@ -47,7 +47,6 @@ const SURVEY_EVERY: Duration = Duration::from_secs(2);
 /// The learner with everything it shares with its handle.
 pub(super) struct Worker {
     learner: Learner,
-    config: LearnerConfig,
     checkpoints: Option<PathBuf>,
     policy: Arc<ArcSwap<PolicySnapshot>>,
     status: Arc<ArcSwap<LearnerStatus>>,
@@ -59,6 +58,8 @@ pub(super) struct Worker {
     in_periods: bool,
     /// Ends a period early once it is set.
     stop: Arc<AtomicBool>,
+    /// Changes of configuration, device and networks that were asked for and answered.
+    answered: u64,
     published_at: u64,
     reported: (Instant, u64),
     /// When it was last saved, with how many gradient steps and environment steps.
@@ -74,7 +75,6 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(
         learner: Learner,
-        config: LearnerConfig,
         checkpoints: Option<PathBuf>,
         policy: Arc<ArcSwap<PolicySnapshot>>,
         status: Arc<ArcSwap<LearnerStatus>>,
@@ -85,7 +85,6 @@ impl Worker {
         let now = Instant::now();
         Self {
             learner,
-            config,
             checkpoints,
             policy,
             status,
@@ -94,6 +93,7 @@ impl Worker {
             reveals: false,
             in_periods: periods.is_some(),
             stop: periods.unwrap_or_default(),
+            answered: 0,
             published_at: steps,
             reported: (now, steps),
             saved: (now, [steps, lived]),
@@ -131,7 +131,7 @@ impl Worker {
         let due = self.reported.0.elapsed() >= REPORT_EVERY;
         let count = if self.trains_by_itself() { self.learner.credit().min(STEPS_A_ROUND) } else { 0 };
         let report = self.learner.train(count, due)?;
-        if self.learner.counters().gradient_steps >= self.published_at + self.config.publish_every {
+        if self.learner.counters().gradient_steps >= self.published_at + self.learner.config().publish_every {
             self.publish()?;
         }
         if due {
@@ -145,7 +145,7 @@ impl Worker {
             }
             self.tell(report, None);
         }
-        let every = self.config.checkpoint_seconds;
+        let every = self.learner.config().checkpoint_seconds;
         let (saved, at) = self.saved;
         if self.checkpoints.is_some()
             && every > 0.0
@@ -203,14 +203,9 @@ impl Worker {
                 self.surveyed = None;
             }
             Command::Configure(config) => {
-                let message = match self.learner.set_config((*config).clone()) {
-                    Ok(()) => {
-                        self.config = *config;
-                        String::new()
-                    }
-                    Err(error) => error.to_string(),
-                };
-                self.tell(None, Some(message));
+                let result = self.learner.set_config(*config);
+                self.answered += 1;
+                self.tell(None, Some(result.map_or_else(|error| error.to_string(), |()| String::new())));
             }
             Command::Save(folder, extra, reply) => self.save(folder, extra, reply),
             Command::Load(folder) => {
@@ -244,18 +239,22 @@ impl Worker {
                     Ok(()) => format!("learning on {}", self.learner.device().0),
                     Err(error) => error.to_string(),
                 };
+                self.answered += 1;
                 self.tell(None, Some(message));
             }
-            Command::Reset(config) => match self.learner.reset(*config) {
-                Ok(()) => {
-                    self.config = self.learner.config().clone();
-                    self.saved = (Instant::now(), [0, 0]);
-                    (self.born, self.marks) = (Instant::now(), Marks::default());
-                    self.publish()?;
-                    self.tell(None, Some("fresh networks".into()));
+            Command::Reset(config) => {
+                let result = self.learner.reset(*config);
+                self.answered += 1;
+                match result {
+                    Ok(()) => {
+                        self.saved = (Instant::now(), [0, 0]);
+                        (self.born, self.marks) = (Instant::now(), Marks::default());
+                        self.publish()?;
+                        self.tell(None, Some("fresh networks".into()));
+                    }
+                    Err(error) => self.tell(None, Some(error.to_string())),
                 }
-                Err(error) => self.tell(None, Some(error.to_string())),
-            },
+            }
         }
         Ok(())
     }
@@ -324,7 +323,7 @@ impl Worker {
         };
         let health = if !self.training {
             Health::Paused
-        } else if counters.env_steps <= self.config.learning_starts {
+        } else if counters.env_steps <= self.learner.config().learning_starts {
             Health::Collecting
         } else {
             Health::Training
@@ -339,12 +338,16 @@ impl Worker {
             refused: counters.refused,
             replay_len: self.learner.replay().len(),
             replay_capacity: self.learner.replay().capacity(),
+            replay_bytes: self.learner.replay().bytes(),
             human_share: self.learner.replay().human_share(),
             policy_version: counters.policy_version,
             report: report.unwrap_or_else(|| last.report.clone()),
             effective_sample_size: self.learner.effective_sample_size(),
             policy_lag: self.learner.policy_lag(),
             gradient_steps_per_second: rate,
+            config: Arc::new(self.learner.config().clone()),
+            device_choice: self.learner.device_choice(),
+            answered: self.answered,
             marks: self.marks.clone(),
             survey: self.surveyed.as_ref().map(|(_, survey)| survey.clone()),
             message: message.unwrap_or_else(|| last.message.clone()),

@@ -16,13 +16,15 @@ use super::{curves, doctor};
 use crate::agent::history::History;
 use crate::agent::live::{LiveLearner, Rescue};
 use crate::agent::waiting::Waiting;
-use crate::learner::{DeviceChoice, Health, LearnerConfig, LearnerStatus};
+use crate::learner::{DeviceChoice, Health, LearnerConfig, LearnerError, LearnerStatus};
 use crate::view::{Notice, Screen, palette};
 
 /// What is being edited and not yet in force.
 #[derive(Resource, Debug, Clone, Default)]
 pub(super) struct Drafts {
     config: Option<LearnerConfig>,
+    /// Why the last change was refused; empty where it was not.
+    refused: String,
     folder: String,
     /// Whether "reset" was pressed once.
     resetting: bool,
@@ -94,7 +96,7 @@ impl Learning<'_> {
     pub fn doctor(&mut self, ui: &mut Ui) {
         let Some(learner) = &mut self.learner else { return };
         if let Some(config) = doctor::show(ui, &self.found) {
-            learner.set_config(config);
+            self.drafts.refused = refusal(learner.set_config(config));
         }
     }
 
@@ -122,9 +124,12 @@ impl Learning<'_> {
                 let explanation = format!("Takes back the last change: {}", change.what);
                 if ui.button("Undo").on_hover_text(explanation).clicked() {
                     learner.undo();
-                    drafts.config = None;
+                    (drafts.config, drafts.refused) = (None, String::new());
                     return;
                 }
+            }
+            if !drafts.refused.is_empty() {
+                ui.label(RichText::new(&drafts.refused).small().color(tone(palette::ROSE)));
             }
             match sliders(ui, &mut config, measured) {
                 Edit::None => {}
@@ -132,7 +137,7 @@ impl Learning<'_> {
                 Edit::Going => drafts.config = Some(config),
                 Edit::Made => {
                     drafts.config = None;
-                    learner.set_config(config);
+                    drafts.refused = refusal(learner.set_config(config));
                 }
             }
         });
@@ -196,6 +201,10 @@ impl Learning<'_> {
             });
         });
     }
+}
+
+fn refusal(result: Result<(), LearnerError>) -> String {
+    result.err().map(|error| error.to_string()).unwrap_or_default()
 }
 
 fn health(ui: &mut Ui, status: &LearnerStatus, waits: bool) {

@@ -44,10 +44,13 @@ pub(super) fn show(ui: &mut Ui, learner: &mut LiveLearner, draft: &mut Draft) {
                 *draft = Draft::default();
             }
             if apply || anew {
-                match config::settings_from_toml(&text) {
-                    Ok(config) if anew => learner.begin_anew(config),
-                    Ok(config) => learner.set_config(config),
-                    Err(error) => return draft.problem = error.to_string(),
+                let accepted = config::settings_from_toml(&text).map_err(|error| error.to_string());
+                let accepted = accepted.and_then(|config| {
+                    let taken = if anew { learner.begin_anew(config) } else { learner.set_config(config) };
+                    taken.map_err(|error| error.to_string())
+                });
+                if let Err(problem) = accepted {
+                    return draft.problem = problem;
                 }
                 *draft = Draft::default();
             }

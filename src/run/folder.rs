@@ -56,9 +56,17 @@ impl RunFolder {
     /// As [`RunFolder::open`].
     pub fn resume(path: &Path, config: &str, lengths: Option<Lengths>) -> Result<Self, RunError> {
         let folder = Self::open(path, lengths)?;
-        replace_file(&path.join("config.toml"), config.as_bytes())
-            .map_err(|error| folder_error(path, error))?;
+        folder.config(config)?;
         Ok(folder)
+    }
+
+    /// Replaces `config.toml`.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] when the disk refuses.
+    pub fn config(&self, text: &str) -> Result<(), RunError> {
+        let path = self.path.join("config.toml");
+        replace_file(&path, text.as_bytes()).map_err(|error| folder_error(&path, error))
     }
 
     /// Opens a run folder to go on, cutting off what was written after the checkpoint that had `lengths`.

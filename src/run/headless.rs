@@ -16,11 +16,14 @@ use serde::{Deserialize, Serialize};
 use super::folder::{Lengths, RunFolder};
 use super::metrics::Window;
 use super::progress::Progress;
+use super::resume::Earlier;
 use super::{EvalSummary, RunError};
 use crate::agent::{self, Controller, Episodes, LearningPolicy, Replay, Roster, RosterSnapshot};
 use crate::config::RunConfig;
 use crate::learner::checkpoint::{Checkpoint, CheckpointError};
-use crate::learner::{CategoricalPolicy, LearnerHandle, LearnerSetup, PeriodReport, policy_bytes};
+use crate::learner::{
+    CategoricalPolicy, LearnerHandle, LearnerSetup, LearnerStatus, PeriodReport, policy_bytes,
+};
 use crate::mdp::{Policy, PolicySnapshot, StepBatch};
 use crate::sim::ArenaSnapshot;
 use crate::sim::arena::snapshots;
@@ -96,6 +99,8 @@ struct SimulationState {
     next_log: u64,
     #[serde(default)]
     next_eval: u64,
+    #[serde(default)]
+    solved: Option<Solved>,
     arenas: Vec<ArenaSnapshot>,
     roster: RosterSnapshot,
     staged: StepBatch,
@@ -140,6 +145,7 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         next_eval: config.run.eval_every,
         eval: None,
         solved: None,
+        again: false,
         start,
         folder: None,
         progress: Progress::new(config.steps, silent),
@@ -155,6 +161,12 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         lengths = run.restore(app.world_mut(), &checkpoint)?;
         acting = run.acting(&checkpoint)?;
         begun_with = checkpoint.manifest.counters.gradient_steps;
+        if let Some((kept, why)) = Earlier::read(from)?.and_then(|earlier| run.ended(&config, earlier)) {
+            if !silent {
+                eprintln!("nothing is left to do: {why}");
+            }
+            return Ok(kept);
+        }
     } else if let Some(path) = &out {
         RunFolder::check_free(path)?;
     }
@@ -178,8 +190,7 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
     };
     run.rates = (Instant::now(), run.env_steps, period.counters.gradient_steps);
     if !silent {
-        let status = learner.status();
-        eprintln!("learning on {}", status.device_reason);
+        say_what_begins(&config, &learner.status(), run.solved);
     }
 
     let policy = learner.policy();
@@ -199,9 +210,10 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
     run.progress.finish();
     run.checkpoint(app.world_mut(), &learner, Vec::new())?;
     let mut summary = run.summary(&config, &learner, period.counters.gradient_steps);
-    summary.interrupted = run.env_steps < config.steps && run.solved.is_none();
+    let solved = run.solved.is_some() && !run.again;
+    summary.interrupted = run.env_steps < config.steps && !solved;
     // An evaluation that is stopped counts as not made: the run that goes on makes it.
-    if config.run.eval_episodes > 0 && run.solved.is_none() && !summary.interrupted {
+    if config.run.eval_episodes > 0 && !summary.interrupted && (!solved || run.eval.is_none()) {
         let last = evaluate(current());
         summary.interrupted = last.is_none();
         summary.eval = last.or(summary.eval);
@@ -213,6 +225,28 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
     run.end(summary)
 }
 
+/// What is good to know before a run has gone on for long.
+fn say_what_begins(config: &RunConfig, status: &LearnerStatus, solved: Option<Solved>) {
+    eprintln!("learning on {}", status.device_reason);
+    let (capacity, asked) = (status.replay_capacity, config.learner.replay_capacity);
+    let megabytes = status.replay_bytes as f64 / 1e6;
+    let why = if capacity > asked.next_multiple_of(64) {
+        format!(
+            " (learner.replay_capacity = {asked} is less than 256 for each of the streams played at once)"
+        )
+    } else {
+        String::new()
+    };
+    eprintln!("replay keeps {capacity} transitions, {megabytes:.1} MB when full{why}");
+    if let Some(Solved { env_steps, .. }) = solved {
+        eprintln!("solved after {env_steps} env steps; going on to {}", config.steps);
+    }
+    let starts = config.learner.learning_starts;
+    if config.steps <= starts {
+        eprintln!("nothing will be learned: learner.learning_starts = {starts}, steps = {}", config.steps);
+    }
+}
+
 struct Run {
     window: Window,
     /// Recorded in the last period, for the learner in the next.
@@ -222,6 +256,8 @@ struct Run {
     next_eval: u64,
     eval: Option<EvalSummary>,
     solved: Option<Solved>,
+    /// Whether it goes on although it was solved before.
+    again: bool,
     start: Instant,
     folder: Option<RunFolder>,
     progress: Progress,
@@ -248,7 +284,8 @@ impl Run {
         if every > 0.0 && self.checkpoint_at.elapsed().as_secs_f32() >= every {
             self.checkpoint(world, learner, Vec::new())?;
         }
-        Ok(self.env_steps < config.steps && self.solved.is_none() && !self.stop.load(Ordering::Relaxed))
+        let solved = self.solved.is_some() && !self.again;
+        Ok(self.env_steps < config.steps && !solved && !self.stop.load(Ordering::Relaxed))
     }
 
     /// Plays and learns one period of `length` agent steps, or what is left of the open one. A stop leaves it open.
@@ -336,7 +373,8 @@ impl Run {
                 line.insert(key.into(), value.into());
             }
             self.eval = Some(eval);
-            if config.run.target_return.is_some_and(|target| eval.episode_return.mean >= f64::from(target)) {
+            let target = config.run.target_return.filter(|_| self.solved.is_none());
+            if target.is_some_and(|target| eval.episode_return.mean >= f64::from(target)) {
                 let seconds = self.start.elapsed().as_secs_f64();
                 self.solved = Some(Solved { env_steps: self.env_steps, seconds });
             }
@@ -361,6 +399,7 @@ impl Run {
             env_steps: self.env_steps,
             next_log: self.next_log,
             next_eval: self.next_eval,
+            solved: self.solved,
             arenas: snapshots(world),
             roster: world.resource::<Roster>().snapshot(),
             // Steps of an open period have not left the actors yet.
@@ -418,6 +457,39 @@ impl Run {
         Ok(Some((actor, snapshot)))
     }
 
+    /// Takes up what has changed in `config` since. The summary of a run that has ended and has nothing left to do under
+    /// it, and why. One that was solved goes on when more steps or another target are asked for; `solved` stays, unless
+    /// the target is higher.
+    fn ended(&mut self, config: &RunConfig, earlier: Earlier) -> Option<(Summary, String)> {
+        let Earlier { config: then, summary } = earlier;
+        let made = self.env_steps;
+        let next = |every: u64| (made / every.max(1) + 1).saturating_mul(every);
+        if config.run.log_every != then.run.log_every {
+            self.next_log = next(config.run.log_every);
+        }
+        if config.run.eval_every != then.run.eval_every {
+            self.next_eval = next(config.run.eval_every);
+        }
+        let summary = summary.filter(|summary| !summary.interrupted && summary.env_steps == made);
+        self.solved = self.solved.or(summary.as_ref().and_then(|summary| summary.solved));
+        let [target, target_then] = [config.run.target_return, then.run.target_return];
+        if target.zip(target_then).is_some_and(|(now, then)| now > then) {
+            self.solved = None;
+        }
+        let solved_here = self.solved.is_some_and(|solved| solved.env_steps == made);
+        let through = solved_here && target == target_then && config.steps <= then.steps;
+        self.again = self.solved.is_some() && !through;
+        if through {
+            let why = format!(
+                "it was solved after {made} env steps; --steps beyond {} or run.target_return=none goes on",
+                then.steps
+            );
+            return summary.map(|summary| (summary, why));
+        }
+        let why = format!("{made} of {} env steps are made; --steps asks for more", config.steps);
+        summary.filter(|_| made >= config.steps).map(|summary| (summary, why))
+    }
+
     /// Brings the simulation back to a checkpoint. One without a simulation (written while somebody
     /// watched) begins new episodes.
     fn restore(&mut self, world: &mut World, checkpoint: &Checkpoint) -> Result<Option<Lengths>, RunError> {
@@ -444,6 +516,7 @@ impl Run {
         self.env_steps = state.env_steps;
         self.next_log = state.next_log;
         self.next_eval = state.next_eval;
+        self.solved = state.solved;
         match state.open {
             Some(_) => world.resource_mut::<Replay>().staged = state.staged,
             None => self.staged = state.staged,

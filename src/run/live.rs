@@ -8,22 +8,31 @@ use std::time::Instant;
 
 use bevy::prelude::*;
 
+use super::RunError;
 use super::folder::RunFolder;
-use super::headless::Summary;
+use super::headless::{Solved, Summary};
 use super::metrics::Window;
 use crate::agent::hints::Hints;
 use crate::agent::history::{History, remember};
 use crate::agent::{Controller, LiveLearner};
+use crate::config::RunConfig;
+use crate::sim::SimConfig;
 
 /// Seconds between two lines in `metrics.jsonl`.
 const LINE_SECONDS: f32 = 5.0;
+/// Seconds between two replacements of `config.toml` at least: a value that is dragged changes in every frame.
+const CONFIG_SECONDS: f32 = 0.3;
 
 /// The files of the running session.
 #[derive(Resource)]
 pub struct LiveRun {
     folder: RunFolder,
-    env: String,
-    seed: u64,
+    /// As `config.toml` was when the session began.
+    begun: RunConfig,
+    /// As it is now, and since when; `None` before the learner is ready for the first time.
+    written: Option<(Instant, RunConfig)>,
+    /// What the run was before, where this is not its beginning.
+    solved: Option<Solved>,
     began: Instant,
     line_at: Instant,
     window: Window,
@@ -31,17 +40,41 @@ pub struct LiveRun {
 }
 
 impl LiveRun {
-    /// Writes into an open run folder.
-    pub fn new(folder: RunFolder, env: &str, seed: u64) -> Self {
+    /// Writes into an open run folder. Its `config.toml` becomes `begun`, and then what is changed, as soon as the learner
+    /// has accepted that. `solved` is what an earlier part of the run came to.
+    pub fn new(folder: RunFolder, begun: RunConfig, solved: Option<Solved>) -> Self {
         let now = Instant::now();
         let window = Window::default();
-        Self { folder, env: env.to_owned(), seed, began: now, line_at: now, window, failed: false }
+        Self { folder, begun, written: None, solved, began: now, line_at: now, window, failed: false }
+    }
+
+    /// Writes the configuration in force into `config.toml`, if it is another.
+    fn keep(&mut self, learner: &LiveLearner, arenas: usize) -> Result<(), RunError> {
+        let now = RunConfig { arenas, device: learner.device(), ..self.begun.recorded(learner.config()) };
+        if self.written.as_ref().is_some_and(|(_, written)| *written == now) {
+            return Ok(());
+        }
+        self.folder.config(&now.to_toml())?;
+        self.written = Some((Instant::now(), now));
+        Ok(())
     }
 }
 
 /// Keeps the files of `run`.
 pub fn plugin(app: &mut App, run: LiveRun) {
-    app.insert_resource(run).add_systems(Update, write.after(remember)).add_systems(Last, close);
+    app.insert_resource(run).add_systems(Update, (keep, write.after(remember))).add_systems(Last, close);
+}
+
+/// Keeps `config.toml` what the learner uses.
+fn keep(mut run: ResMut<LiveRun>, learner: Res<LiveLearner>, sim: Res<SimConfig>) {
+    let due = run.written.as_ref().is_none_or(|(at, _)| at.elapsed().as_secs_f32() >= CONFIG_SECONDS);
+    if !due || run.failed || !learner.is_accepted() {
+        return;
+    }
+    if let Err(error) = run.keep(&learner, sim.arenas) {
+        tracing::error!("{error}");
+        run.failed = true;
+    }
 }
 
 fn write(
@@ -83,14 +116,19 @@ fn write(
     }
 }
 
-fn close(mut exits: MessageReader<AppExit>, mut run: ResMut<LiveRun>, learner: Res<LiveLearner>) {
+fn close(
+    mut exits: MessageReader<AppExit>,
+    mut run: ResMut<LiveRun>,
+    learner: Res<LiveLearner>,
+    sim: Res<SimConfig>,
+) {
     if exits.read().count() == 0 {
         return;
     }
     let status = learner.status();
     let summary = Summary {
-        env: run.env.clone(),
-        seed: run.seed,
+        env: run.begun.env.clone(),
+        seed: run.begun.seed,
         env_steps: status.env_steps,
         gradient_steps: status.gradient_steps,
         episode_return: run.window.mean(|episode| episode.episode_return),
@@ -101,10 +139,12 @@ fn close(mut exits: MessageReader<AppExit>, mut run: ResMut<LiveRun>, learner: R
         seconds: run.began.elapsed().as_secs_f64(),
         eval: None,
         eval_training: None,
-        solved: None,
+        solved: run.solved,
     };
     let checkpoints = run.folder.checkpoints();
+    let kept = if learner.is_accepted() { run.keep(&learner, sim.arenas) } else { Ok(()) };
     for result in [
+        kept.map_err(|error| error.to_string()),
         run.folder.summary(&summary).map_err(|error| error.to_string()),
         learner.save_and_wait(checkpoints).map_err(|error| error.to_string()),
     ] {

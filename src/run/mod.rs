@@ -13,6 +13,7 @@ mod metrics;
 pub mod minute;
 pub mod peers;
 mod progress;
+pub mod resume;
 pub mod scores;
 pub mod sweep;
 pub mod ticks;
@@ -30,6 +31,9 @@ pub enum RunError {
     /// A checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] crate::learner::CheckpointError),
+    /// Its configuration.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
     /// The run's folder.
     #[error("{path}: {reason}")]
     Folder {

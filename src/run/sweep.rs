@@ -152,9 +152,11 @@ impl Sweep {
             let config = RunConfig::resolve(Some(env), None, &sets)?;
             for &seed in &self.seeds {
                 let config = RunConfig { seed, ..config.clone() };
+                config.validate()?;
                 let out = out.join(&variant.name).join(format!("seed-{seed}"));
-                let begun = std::fs::read_to_string(out.join("config.toml")).ok();
-                if begun.as_ref().is_some_and(|begun| *begun != config.to_toml()) {
+                let begun = out.join("config.toml");
+                let begun = begun.is_file().then(|| RunConfig::written(&begun)).transpose()?;
+                if begun.as_ref().is_some_and(|begun| *begun != config) {
                     let reason = "holds a run with other settings; choose another --out".to_owned();
                     return Err(RunError::Folder { path: out.display().to_string(), reason }.into());
                 }
@@ -393,6 +395,9 @@ mod tests {
         assert!(load(&named("../up")).unwrap_err().contains("allowed are letters"));
         let twice = named("a") + "[[variant]]\nname = \"a\"\n";
         assert!(load(&twice).unwrap_err().contains("twice"));
+        let far = load(&named("a").replace("seeds = [1]", "seeds = [9223372036854775808]"));
+        let far = far.and_then(|sweep| sweep.jobs(Path::new("nowhere")).map_err(|error| error.to_string()));
+        assert!(far.unwrap_err().contains("9223372036854775807"));
         let unknown = load(&(named("a") + "set = [\"sac.gama=1\"]\n")).unwrap();
         assert!(unknown.jobs(Path::new("nowhere")).unwrap_err().to_string().contains("sac.gama"));
     }
