@@ -3,7 +3,7 @@
 use bevy_egui::egui;
 
 use super::plate::Plate;
-use super::playing::{brief, capital, side, title};
+use super::playing::{brief, capital, side};
 use super::theme::tone;
 use crate::agent::Controller;
 use crate::agent::rounds::RoundEnd;
@@ -22,7 +22,7 @@ pub(super) fn banner(
     let (text, color) = verdict(spec, ended);
     let mut lines = vec![(text, 26.0, tone(color))];
     if let Some(opponent) = opponent(spec, ended) {
-        lines.push((format!("against {}", title(opponent)), 13.0, tone(palette::of(opponent))));
+        lines.push((format!("against {}", brief(opponent)), 13.0, tone(palette::of(opponent))));
     }
     lines.push((on.to_owned(), 13.0, tone(palette::MUTED)));
     let size = context.viewport_rect().size();
