@@ -8,24 +8,28 @@ mod window;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bevy::prelude::*;
 
 use crate::agent::{AgentPlugin, Casting, Controller, FrozenPolicies, LearningPolicy};
 use crate::config::RunConfig;
-use crate::learner::{LearnerSetup, untrained};
-use crate::mdp::{EnvironmentSpec, Policy, Stream};
+use crate::files;
+use crate::learner::checkpoint::{self, Checkpoint};
+use crate::learner::{CheckpointError, LearnerSetup, untrained};
+use crate::mdp::{EnvironmentSpec, LevelRecord, Policy, Stream, WorldOptions};
 use crate::run::check::{self, CheckReport, Violation};
 use crate::run::scores;
 use crate::run::sweep::{self, Sweep};
-use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, eval, headless};
+use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, eval, headless, resume};
+use crate::sim::level::{self, kept};
 use crate::sim::worlds::{WorldChoice, WorldError};
 use crate::sim::{self, SimConfig, SimPool};
 pub use bench::{bench_act, bench_bodies, bench_env, bench_learner, bench_replay, bench_tick};
 #[cfg(feature = "arcade")]
 pub use window::{
-    arcade, arcade_app, bench_frames, bench_minute, screenshot, title, title_app, title_screenshot,
+    arcade, arcade_app, bench_frames, bench_minute, leave, pictured_level, screenshot, title, title_app,
+    title_screenshot,
 };
 
 #[cfg(feature = "arcade")]
@@ -76,6 +80,72 @@ pub fn world(config: &RunConfig) -> Result<WorldChoice, WorldError> {
     WorldChoice::varied(&config.env, config.level.as_deref(), &config.world)
 }
 
+/// The world of a new run in `out`, on the level that `config` names.
+///
+/// # Errors
+/// As [`world`].
+pub fn world_in(config: &RunConfig, out: Option<&Path>) -> Result<WorldChoice, WorldError> {
+    WorldChoice::in_run(&config.env, config.level.as_deref(), &config.world, out)
+}
+
+/// The world of the run in `run`, on the level that it has kept, wherever the file of that is by now.
+///
+/// # Errors
+/// One line when there is no such world, or the run's checkpoint cannot be read.
+pub fn world_of_run(config: &RunConfig, run: &Path) -> Result<WorldChoice, Box<dyn std::error::Error>> {
+    let level = match Checkpoint::open_only(run, |_| false) {
+        Ok(checkpoint) if checkpoint.manifest.environment.name == config.env => checkpoint.manifest.level,
+        // The refusal is left to whoever compares the whole of it.
+        Ok(_) => None,
+        Err(CheckpointError::Missing(_)) => {
+            // Cut off before its first checkpoint.
+            let text = files::read_text(&run.join(kept::FILE), level::LARGEST_FILE).ok();
+            let name = config.level.as_deref().map_or("1".into(), files::portable);
+            text.map(|text| LevelRecord { name, text: Some(text), near: None })
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match level {
+        Some(level) => Ok(kept_world(&config.env, &level, &config.world, Some(run))?),
+        None => Ok(world_in(config, Some(run))?),
+    }
+}
+
+/// The world `env` on a `level` that was kept; says where the level outside, seen from the folder `from`, is another one
+/// by now.
+///
+/// # Errors
+/// As [`world`].
+pub fn kept_world(
+    env: &str,
+    level: &LevelRecord,
+    options: &WorldOptions,
+    from: Option<&Path>,
+) -> Result<WorldChoice, WorldError> {
+    let world = WorldChoice::kept(env, Some(level), options)?;
+    let outside = kept::outside(level, from);
+    let copy = from.map(|run| run.join(kept::FILE)).filter(|copy| copy.is_file());
+    let places = [outside.as_deref(), copy.as_deref()];
+    if let Some(said) = places.iter().find_map(|place| kept::difference(env, level, *place)) {
+        eprintln!("note: {said}");
+    }
+    Ok(world.with_level_file(outside))
+}
+
+/// Says in one line where the level of `world` is one that nobody can solve. Those that come with the game are left out:
+/// they are looked at before they come.
+pub fn warn_of_level(world: &WorldChoice) {
+    if let Some(problem) = level_problem(world) {
+        eprintln!("warning: {problem}; training goes on all the same");
+    }
+}
+
+/// What `levels check` would say of the level of `world`, which is not one that comes with the game.
+pub fn level_problem(world: &WorldChoice) -> Option<String> {
+    let level = world.level().filter(|level| level.name.parse::<usize>().is_err())?;
+    level::check::examine(&level.name, level.text.as_deref()?).err().map(|error| error.to_string())
+}
+
 /// Who plays while a run learns.
 fn casting(config: &RunConfig, spec: &EnvironmentSpec) -> Casting {
     if config.run.self_play {
@@ -85,18 +155,18 @@ fn casting(config: &RunConfig, spec: &EnvironmentSpec) -> Casting {
     }
 }
 
-/// What a run's learner is made from.
+/// What a run's learner is made from, with room in replay for `streams` played at once.
 fn learner_setup(
     config: &RunConfig,
     world: &WorldChoice,
+    streams: usize,
     checkpoints: Option<PathBuf>,
     resume: Option<PathBuf>,
 ) -> LearnerSetup {
     LearnerSetup {
         spec: world.spec(),
-        // The panel can ask for more arenas while a person watches.
-        streams: config.arenas.max(256) * world.spec().slots(),
-        level: config.level.clone(),
+        streams,
+        level: world.level().cloned(),
         world: config.world,
         config: config.learner(),
         device: config.device,
@@ -119,14 +189,24 @@ pub fn train(
     silent: bool,
 ) -> Result<Summary, RunError> {
     let spec = world.spec();
+    let config = match &resume {
+        Some(folder) if checkpoint::exists(folder) => resume::configuration(config, folder, &spec)?,
+        _ => config,
+    };
+    let casting = casting(&config, &spec);
+    let streams = config.arenas * casting.others.iter().filter(|player| player.is_recorded()).count();
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
     let policy = LearningPolicy(untrained(spec.action.len()));
-    let mut app = headless_app(world, sim, casting(&config, &spec), policy, config.run.sim_threads);
+    let mut app = headless_app(world, sim, casting, policy, config.run.sim_threads);
     // Checkpoints of a headless run hold its simulation too, so the run writes them, not the learner.
-    let learner = learner_setup(&config, world, None, resume);
+    let learner = learner_setup(&config, world, streams, None, resume);
     let (episodes, seed, world) = (config.run.eval_episodes, config.seed, world.clone());
     let on = |world: WorldChoice| -> headless::Evaluate {
-        Box::new(move |policy| evaluate(&world, policy, episodes, seed))
+        let stop = stop.clone();
+        Box::new(move |policy| {
+            let summary = evaluate_until(&stop, &world, policy, episodes, seed);
+            (!stop.load(Ordering::Relaxed)).then_some(summary)
+        })
     };
     let (evaluate, evaluate_training) = (on(world.clone()), world.as_trained().map(on));
     let setup = HeadlessSetup { config, learner, out, stop, silent, evaluate, evaluate_training };
@@ -148,8 +228,11 @@ pub fn sweep(
     let mut jobs = sweep.jobs(out)?;
     let make = |job: &sweep::Job| {
         let made = || -> Result<Summary, Box<dyn std::error::Error>> {
-            let world = world(&job.config)?;
             let resume = job.resume.then(|| job.out.clone());
+            let world = match &resume {
+                Some(run) => world_of_run(&job.config, run)?,
+                None => world_in(&job.config, Some(&job.out))?,
+            };
             Ok(train(job.config.clone(), &world, Some(job.out.clone()), resume, stop.clone(), true)?)
         };
         made().map_err(|error| error.to_string())
@@ -192,15 +275,26 @@ pub fn scores(sweep: &Sweep, out: &Path, episodes: usize) -> Result<String, Box<
 
 /// Plays greedy episodes with `policy` on slot 0's side against scripted players.
 pub fn evaluate(world: &WorldChoice, policy: Arc<dyn Policy>, episodes: usize, seed: u64) -> EvalSummary {
+    evaluate_until(&AtomicBool::new(false), world, policy, episodes, seed)
+}
+
+/// As [`evaluate`], but plays no further once `stop` is set.
+fn evaluate_until(
+    stop: &AtomicBool,
+    world: &WorldChoice,
+    policy: Arc<dyn Policy>,
+    episodes: usize,
+    seed: u64,
+) -> EvalSummary {
     let (mut app, arenas) = evaluation(world, Controller::Frozen("evaluated".into()), episodes, seed);
     app.world_mut().resource_mut::<FrozenPolicies>().0.insert("evaluated".into(), policy);
-    eval::evaluate(&mut app, episodes, arenas)
+    eval::evaluate(&mut app, episodes, arenas, stop)
 }
 
 /// As [`evaluate`], of whoever needs no policy: what trained agents are compared with.
 pub fn evaluate_player(world: &WorldChoice, player: Controller, episodes: usize, seed: u64) -> EvalSummary {
     let (mut app, arenas) = evaluation(world, player, episodes, seed);
-    eval::evaluate(&mut app, episodes, arenas)
+    eval::evaluate(&mut app, episodes, arenas, &AtomicBool::new(false))
 }
 
 /// Arenas on seeds of evaluation, with `player` on slot 0's side and scripts on the others.

@@ -4,6 +4,9 @@ mod agents;
 mod args;
 #[cfg(feature = "arcade")]
 mod pictures;
+#[cfg(target_os = "linux")]
+mod runtime_dir;
+mod signals;
 mod title;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -18,7 +21,7 @@ use clap::Parser as _;
 use crate::agent::Controller;
 use crate::app::{self, Left};
 use crate::config::RunConfig;
-use crate::learner::checkpoint::{Checkpoint, new_file};
+use crate::learner::checkpoint::new_file;
 use crate::mdp::WorldOptions;
 use crate::run::bench;
 use crate::run::sweep::Sweep;
@@ -43,9 +46,11 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Runs the program: 0 when all went well, 1 after a failure, 2 for a command line that cannot be read.
 pub fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    runtime_dir::ensure();
     crate::run::minute::began();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| "warn,wgpu_hal=off,wgpu_core=error".into());
+        .unwrap_or_else(|_| "warn,wgpu_hal=off,wgpu_core=error,winit=error,bevy_egui=error".into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -61,6 +66,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
+    // What has nothing to save ends at once; what has says so itself.
+    if !matches!(cli.command, None | Some(Command::Sweep { .. })) {
+        signals::quit_on_stop()?;
+    }
     match cli.command {
         None => play(&cli.run),
         Some(Command::Envs { json }) => envs(json),
@@ -103,7 +112,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             agents::list();
             Ok(())
         }
-        Some(Command::Agents { what: Agents::Export { run, file } }) => agents::export(&run, &file),
+        Some(Command::Agents { what: Agents::Export { run, file, episodes, force } }) => {
+            agents::export(&run, &file, episodes.map(|episodes| episodes as usize), force)
+        }
         Some(Command::Levels { what: Levels::Check { files } }) => check_levels(&files),
         Some(Command::Levels { what: Levels::Make { world, difficulty, seed, count, out } }) => {
             let seeds = (0..u64::from(count)).map(|number| seed.wrapping_add(number));
@@ -111,7 +122,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Sweep { file, out, jobs }) => {
             let sweep = Sweep::load(&file)?;
-            let (table, left) = app::sweep(&sweep, &out, jobs as usize, &stop_on_interrupt()?)?;
+            let (table, left) = app::sweep(&sweep, &out, jobs as usize, &stop_flag(signals::SAVES)?)?;
             say(table.trim_end());
             left.map_or(Ok(()), |left| Err(left.into()))
         }
@@ -172,23 +183,13 @@ impl From<SimplePlayer> for Controller {
 
 impl RunArgs {
     fn resolve(&self) -> Result<RunConfig, Failure> {
-        if let Some(folder) = self.resume.as_ref().filter(|folder| !folder.join("config.toml").is_file()) {
-            return Err(format!(
-                "--resume {}: no run there; give a folder made with --out",
-                folder.display()
-            )
-            .into());
-        }
-        let file =
-            self.resume.as_ref().map(|folder| folder.join("config.toml")).or_else(|| self.config.clone());
-        let mut config = RunConfig::resolve(self.env.as_deref(), file.as_deref(), &self.set)?;
-        if let Some(level) = &self.level {
-            config.level = Some(level.clone());
-        }
-        // A run must find its level again from anywhere.
-        if let Some(path) = config.level.as_ref().and_then(|level| level.canonicalize().ok()) {
-            config.level = Some(path);
-        }
+        let written = self.resume.as_ref().map(|folder| written(folder)).transpose()?;
+        let mut config = match &written {
+            Some(written) => written.with(&self.set)?,
+            None => RunConfig::resolve(self.env.as_deref(), self.config.as_deref(), &self.set)?,
+        };
+        config.env = self.env.clone().unwrap_or(config.env);
+        config.level = self.level.clone().or(config.level);
         config.steps = self.steps.unwrap_or(config.steps);
         config.seed = self.seed.unwrap_or(config.seed);
         config.arenas = self.arenas.unwrap_or(config.arenas);
@@ -196,6 +197,25 @@ impl RunArgs {
         config.validate()?;
         Ok(config)
     }
+
+    /// The world to play: of a run that is gone on with, on its own level.
+    fn world(&self, config: &RunConfig) -> Result<WorldChoice, Failure> {
+        let world = match &self.resume {
+            Some(run) => app::world_of_run(config, run)?,
+            None => app::world_in(config, self.out.as_deref())?,
+        };
+        app::warn_of_level(&world);
+        Ok(world)
+    }
+}
+
+/// The configuration of the run in `folder`.
+fn written(folder: &Path) -> Result<RunConfig, Failure> {
+    let path = folder.join("config.toml");
+    if path.is_file() {
+        return Ok(RunConfig::written(&path)?);
+    }
+    Err(format!("--resume {}: no run there; give a folder made with --out", folder.display()).into())
 }
 
 fn play(args: &RunArgs) -> Result<(), Failure> {
@@ -207,11 +227,11 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
         };
     }
     let config = args.resolve()?;
-    let world = app::world(&config)?;
+    let world = args.world(&config)?;
     let out = args.resume.clone().or_else(|| args.out.clone());
     #[cfg(feature = "arcade")]
     let player = match &args.agent {
-        Some(agent) => Some(agents::player(agent, &world.spec(), config.level.as_deref())?),
+        Some(agent) => Some(agents::player(agent, &world)?),
         None => None,
     };
     #[cfg(not(feature = "arcade"))]
@@ -221,28 +241,29 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
         return app::screenshot(config, &world, out, args.resume.clone(), player, request);
     }
     if !args.no_render {
-        let (env, level) = (config.env.clone(), config.level.clone());
+        #[cfg(feature = "arcade")]
+        signals::on_stop(
+            if out.is_some() || player.is_none() { signals::SAVES } else { signals::LEAVES },
+            app::leave,
+        )?;
+        let (env, level) = (config.env.clone(), world.level().map(|level| level.name.clone()));
         return match app::arcade(config, &world, out, args.resume.clone(), player)? {
             Left::Closed => Ok(()),
             Left::Home => title::open_again(&env, level.as_deref()),
             Left::Level(path) => title::play_level(&env, &path),
         };
     }
-    let summary = app::train(config, &world, out, args.resume.clone(), stop_on_interrupt()?, false)?;
+    let line = if out.is_some() { signals::SAVES } else { signals::KEEPS_NOTHING };
+    let summary = app::train(config, &world, out, args.resume.clone(), stop_flag(line)?, false)?;
     say(&serde_json::to_string(&summary)?);
     Ok(())
 }
 
-/// A flag that Ctrl-C sets.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>, ctrlc::Error> {
+/// A flag that Ctrl-C sets, after `line` was said.
+fn stop_flag(line: &'static str) -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
-    // A second Ctrl-C finds the default behaviour gone, so it must not find this one waiting either.
-    ctrlc::set_handler(move || {
-        if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })?;
+    signals::on_stop(line, move || asked.store(true, Ordering::Relaxed))?;
     Ok(stop)
 }
 
@@ -278,15 +299,6 @@ fn envs(json: bool) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// The world that `checkpoint` was trained in, on another `level` if one is named.
-fn world_of(checkpoint: &Checkpoint, level: Option<&Path>) -> Result<WorldChoice, Failure> {
-    let env = checkpoint.manifest.environment.name.clone();
-    let trained_on = checkpoint.manifest.level.clone();
-    let world = WorldChoice::varied(&env, level.or(trained_on.as_deref()), &checkpoint.manifest.world)?;
-    checkpoint.check_spec(&world.spec())?;
-    Ok(world)
 }
 
 /// Prints generated levels, or writes each into a file of `out`.

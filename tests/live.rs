@@ -27,7 +27,7 @@ fn watched(out: &Path, resume: bool) -> App {
     let claim = Claim::for_run(Some(out), &mut resume, &config.to_toml(), "entropy-arcade").unwrap().unwrap();
     let record = resume.as_deref().map(|from| Record::of(&Checkpoint::open(from).unwrap()).unwrap());
     let lengths = record.as_ref().and_then(|record| record.lengths);
-    let folder = claim.open(&config.to_toml(), lengths).unwrap();
+    let folder = claim.open(Some(&config.to_toml()), lengths).unwrap();
     let mut setup = LearnerSetup::new(world.spec(), config.learner());
     (setup.device, setup.checkpoints, setup.resume) = (DeviceChoice::Cpu, Some(folder.checkpoints()), resume);
     let learner = LiveLearner::start(setup);
@@ -38,7 +38,7 @@ fn watched(out: &Path, resume: bool) -> App {
     app::simulation(&mut app, &world, sim, casting, learner.policy(), 1);
     app.insert_resource(learner).add_plugins(LivePlugin);
     app.world_mut().resource_mut::<Replay>().env_steps = record.as_ref().map_or(0, |record| record.env_steps);
-    live::plugin(&mut app, LiveRun::new(folder, &config, record));
+    live::plugin(&mut app, LiveRun::new(folder, config.clone(), record, None));
     app
 }
 

@@ -7,38 +7,11 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
+use common::display::{Display, display};
 use common::program;
 use entropy_arcade::sim::worlds::names;
-
-/// A virtual display that goes away with the value.
-struct Display {
-    server: Child,
-    name: String,
-}
-
-impl Display {
-    fn open(number: u32) -> Option<Self> {
-        let name = format!(":{number}");
-        let server = Command::new("Xvfb")
-            .args([&name, "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        std::thread::sleep(Duration::from_millis(1500));
-        Some(Self { server, name })
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        _ = self.server.kill();
-        _ = self.server.wait();
-    }
-}
 
 /// What the window shows that `arguments` open, as `name`.png.
 fn shoot(display: &Display, name: &str, arguments: &[&str]) -> std::path::PathBuf {
@@ -77,16 +50,6 @@ fn pixels(path: &Path) -> (Vec<[u8; 3]>, usize) {
     (pixels, info.width as usize)
 }
 
-/// A display, or a line that says why there is none.
-fn display(number: u32) -> Option<Display> {
-    let driver = std::fs::read_dir("/usr/share/vulkan/icd.d").is_ok_and(|folder| folder.count() > 0);
-    let display = driver.then(|| Display::open(number)).flatten();
-    if display.is_none() {
-        println!("skipped: no Xvfb or no Vulkan driver here (Debian: xvfb, mesa-vulkan-drivers)");
-    }
-    display
-}
-
 /// Share of the pixels in the left `columns` that two pictures show differently.
 fn difference(a: &Path, b: &Path, columns: usize) -> f64 {
     let ((a, width), (b, _)) = (pixels(a), pixels(b));
@@ -111,19 +74,39 @@ fn keys_turn_the_title_screen_and_the_map_of_values() {
 }
 
 #[test]
-fn a_level_is_drawn_with_the_mouse_played_and_saved() {
+fn a_level_is_drawn_with_the_mouse_played_and_kept() {
     let Some(display) = display(4919) else { return };
     let home = tempfile::tempdir().unwrap();
     let arguments = ["--env", "lava-room", "--arenas", "1", "--after", "11", "--press"];
-    // A wall, the first brush; then a cell above it that costs 0.1, by the panel's "Paint"; then "Save".
-    let strokes = "Space@0.2,E@3,308:400@4,1233:208@5,308:300@6,980:304@8";
+    // A wall, the first brush; then a cell above it that costs 0.1, by the panel's "Paint". Nobody saves anything.
+    let strokes = "Space@0.2,E@3,308:400@4,1233:208@5,308:300@6";
     shoot_in(&display, "editor", &[&arguments[..], &[strokes]].concat(), home.path());
-    let path = home.path().join("my-lava-room.ron");
+    let path = home.path().join("data/entropy-arcade/levels/lava-room/my-lava-room-1.ron");
     let saved = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     // The fourth row of level 1 is `#a..~...#`.
     assert!(saved.contains("\"#a#.~...#\"") && saved.contains("(2, 2, -0.1)"), "{saved}");
     let check = Command::new(program()).args(["levels", "check"]).arg(&path).output().unwrap();
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
+}
+
+#[test]
+fn a_card_shows_the_level_it_is_turned_to_and_maps_that_were_drawn() {
+    let Some(display) = display(4922) else { return };
+    let home = tempfile::tempdir().unwrap();
+    let own = home.path().join("data/entropy-arcade/levels/lava-room");
+    std::fs::create_dir_all(&own).unwrap();
+    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/levels/lava-room-4.ron"), own.join("mine.ron"))
+        .unwrap();
+    let shot = |name: &str, keys: &[&str]| {
+        shoot_in(&display, name, &[&["--after", "5"], keys].concat(), home.path())
+    };
+    let [first, third, mine] =
+        [shot("card-1", &[]), shot("card-3", &["--press", "3@1"]), shot("card-mine", &["--press", "M@1"])];
+    // The lit card's picture, in the top left corner of 1280 x 800 pixels.
+    for (a, b) in [(&first, &third), (&first, &mine), (&third, &mine)] {
+        let share = difference(a, b, 230);
+        assert!(share > 0.02, "{} and {} show the same: {share}", a.display(), b.display());
+    }
 }
 
 #[test]
@@ -156,9 +139,9 @@ fn training_is_switched_off_and_a_round_is_played_to_its_end() {
     let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
     assert_eq!(summary["gradient_steps"], 0, "{summary}");
     assert!(summary["env_steps"].as_u64().unwrap() > 50, "{summary}");
-    // A person who has taken over and does nothing loses the round; then everybody rests.
+    // A person who plays in the agent's place and does nothing loses the round against the bot, and then rests.
     let arguments = ["--env", "paddle-duel", "--arenas", "1", "--after", "25", "--out", "round", "--press"];
-    shoot_in(&display, "round", &[&arguments[..], &["M@1,T@1.5"]].concat(), home.path());
+    shoot_in(&display, "round", &[&arguments[..], &["M@1,Y@1.5"]].concat(), home.path());
     let episodes = std::fs::read_to_string(home.path().join("round/episodes.jsonl")).unwrap();
     let of_people: Vec<serde_json::Value> = episodes
         .lines()

@@ -86,8 +86,8 @@ fn remember(
         *past = Past::default();
     }
     let Some((arena, seats)) = arenas.iter().find(|(arena, _)| arena.index == 0) else { return };
-    // Nothing happens in an arena that waits for others.
-    if arena.waits() {
+    // Nothing happens in an arena that waits for others or rests.
+    if arena.waits() || seats.rests {
         return;
     }
     let past = &mut *past;

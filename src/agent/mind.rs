@@ -205,7 +205,8 @@ fn expect(
 ) {
     let snapshot = policy.0.load();
     let Some(critics) = &snapshot.critics else { return };
-    let Some((seats, controllers)) = arenas.iter().find(|(seats, _)| seats.arena == 0) else { return };
+    let watched = arenas.iter().find(|(seats, _)| seats.arena == 0 && !seats.rests);
+    let Some((seats, controllers)) = watched else { return };
     let mind = &mut *mind;
     mind.seats.clear();
     mind.following.resize(controllers.len(), Following::default());
@@ -231,7 +232,7 @@ fn expect(
 
 /// What came of what was expected.
 fn follow(learner: Res<LiveLearner>, arenas: Query<&Seats>, mut mind: ResMut<Mind>) {
-    let Some(seats) = arenas.iter().find(|seats| seats.arena == 0) else { return };
+    let Some(seats) = arenas.iter().find(|seats| seats.arena == 0 && !seats.rests) else { return };
     let mind = &mut *mind;
     for ((following, told), reward) in mind.following.iter_mut().zip(&mut mind.told).zip(&seats.rewards) {
         if following.expected.len() != following.rewards.len() + 1 {

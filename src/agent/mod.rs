@@ -17,9 +17,11 @@ pub mod mind;
 mod record;
 mod roster;
 pub mod rounds;
+pub mod seating;
 mod select;
 pub mod sight;
 mod terrain;
+pub mod waiting;
 
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
@@ -36,6 +38,13 @@ use crate::sim::{SimSystems, SimTick, TickClock};
 /// The policy that acts in learning seats. Replaced whole; every step reads the latest.
 #[derive(Resource, Clone)]
 pub struct LearningPolicy(pub std::sync::Arc<arc_swap::ArcSwap<PolicySnapshot>>);
+
+impl LearningPolicy {
+    /// One that does any of so many actions at random, until another takes its place.
+    pub fn untrained(actions: usize) -> Self {
+        Self(crate::learner::untrained(actions))
+    }
+}
 
 /// Whether learning and frozen seats take the most probable action instead of sampling.
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -69,6 +78,7 @@ impl Plugin for InsightPlugin {
             compare::plugin,
             lookback::plugin,
             rounds::plugin,
+            waiting::plugin,
         ));
     }
 }
@@ -100,6 +110,7 @@ impl Plugin for AgentPlugin {
             .init_resource::<hints::Hints>()
             .init_resource::<Thoughts>()
             .init_resource::<rounds::Reaction>()
+            .init_resource::<seating::Seating>()
             .add_systems(
                 SimTick,
                 (

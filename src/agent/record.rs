@@ -54,7 +54,7 @@ pub(super) fn record(
     let mut found = 0;
     let mut faults = std::mem::take(&mut roster.faults);
     let env_steps = replay.env_steps + rows as u64;
-    for (seats, controllers) in &all {
+    for (seats, controllers) in all.iter().filter(|(seats, _)| !seats.rests) {
         for slot in 0..seats.slots() {
             let stream = seats.arena * MOST_SLOTS + slot;
             let memory = roster.seat(stream);
@@ -137,10 +137,14 @@ fn refuse(roster: &mut Roster) {
     }
 }
 
-/// Whether what is there has waited for too long; `waited` counts the agent steps.
+/// Whether what is there has waited for too long; `waited` counts the agent steps, and begins anew.
 fn waits_too_long(is_empty: bool, waited: &mut u32) -> bool {
     *waited = if is_empty { 0 } else { *waited + 1 };
-    *waited > WAITS
+    let too_long = *waited > WAITS;
+    if too_long {
+        *waited = 0;
+    }
+    too_long
 }
 
 /// A sum that stays finite: what is not finite counts as nothing.

@@ -89,6 +89,8 @@ pub struct Roster {
     pub(super) entries: Vec<String>,
     /// Faults found since the start.
     pub(super) found: u64,
+    /// Whether it was said that two seats have one number.
+    pub(super) warned: bool,
 }
 
 impl Roster {
@@ -104,6 +106,7 @@ impl Roster {
             faults: Vec::new(),
             entries: spec.observation.vector.clone(),
             found: 0,
+            warned: false,
         }
     }
 

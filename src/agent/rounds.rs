@@ -1,14 +1,22 @@
-//! Rounds: who wins how often while a person plays against somebody, with a rest after each.
+//! Rounds: who wins how often while a person plays against somebody. The watched arena rests after each round and
+//! before every serve; the others go on, and so does learning.
+
+use std::collections::VecDeque;
 
 use bevy::prelude::*;
 
-use super::{Casting, Controller};
-use crate::sim::arena::Spec;
+use super::compare::Comparison;
+use super::{Casting, Controller, HumanInput};
+use crate::mdp::EnvironmentSpec;
+use crate::sim::arena::{Points, Spec};
 use crate::sim::pace::Pace;
-use crate::sim::{Seats, SimSystems, SimTick};
+use crate::sim::{Arena, Seats, SimSystems, SimTick, TickClock};
 
 /// Seconds that whoever is no person takes to react, where it plays against one: those of a quick person.
 const QUICK: f32 = 0.15;
+
+/// Seconds of rest before a serve against a person.
+const BREATH: f32 = 1.0;
 
 /// How late all but people act in the watched arena while a person plays there.
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,43 +30,132 @@ impl Reaction {
     pub const MOST: usize = 20;
 
     /// What is fair in a world of `spec`: none where all are on one side.
-    pub fn fair(spec: &crate::mdp::EnvironmentSpec) -> Self {
-        let against = spec.teams.iter().any(|team| Some(team) != spec.teams.first());
+    pub fn fair(spec: &EnvironmentSpec) -> Self {
         let step = spec.tick_seconds * spec.ticks_per_step as f32;
-        Self { steps: if against { (QUICK / step).round() as usize } else { 0 } }
+        Self { steps: if has_sides(spec) { (QUICK / step).round() as usize } else { 0 } }
     }
+}
+
+/// How a round ended. Fixed when it ends: what people do afterwards changes nothing about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoundEnd {
+    /// The side that won, 0 for the first slot's; `None` for nobody.
+    pub winner: Option<usize>,
+    /// Points of both sides, where the world counts points.
+    pub points: Option<[u32; 2]>,
+    /// `[slots]`: who sat where.
+    pub players: Vec<Controller>,
 }
 
 /// Rounds of the watched arena since these players sat down.
-#[derive(Resource, Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Resource, Debug, Clone, Default, PartialEq)]
 pub struct Rounds {
     /// Won by the first slot's side, and by the other.
     pub wins: [u32; 2],
-    /// Who won the last one, while everybody rests: `Some(None)` for nobody.
-    pub won: Option<Option<usize>>,
+    /// The last round, while the watched arena rests after it.
+    pub ended: Option<RoundEnd>,
     players: Vec<Controller>,
+    /// Points after the last step of the open episode.
+    points: Option<[u32; 2]>,
+    /// Whether a person plays against somebody.
+    played: bool,
+    /// Seconds of rest that are left before the next serve.
+    breath: f32,
 }
 
-/// Adds the count.
+impl Rounds {
+    /// A round that has `ended`, for tests of what is done about it.
+    #[cfg(test)]
+    pub fn over(ended: RoundEnd) -> Self {
+        Self { ended: Some(ended), ..Self::default() }
+    }
+
+    /// Lets the next round begin; whether it was waited for.
+    pub fn go_on(&mut self) -> bool {
+        let waited = self.ended.take().is_some();
+        if waited {
+            self.breath = BREATH;
+        }
+        waited
+    }
+}
+
+/// Adds the count and the rests.
 pub(super) fn plugin(app: &mut App) {
     app.init_resource::<Rounds>()
-        .add_systems(SimTick, count.in_set(SimSystems::Record))
-        .add_systems(Update, go_on);
+        .init_resource::<Points>()
+        .add_systems(
+            SimTick,
+            (
+                rest.in_set(SimSystems::First).run_if(|clock: Res<TickClock>| clock.phase == 0),
+                count.in_set(SimSystems::Record),
+            )
+                .run_if(resource_exists::<Spec>),
+        )
+        .add_systems(Update, breathe);
+}
+
+/// Whether not all are on one side.
+pub fn has_sides(spec: &EnvironmentSpec) -> bool {
+    (0..spec.slots()).any(|slot| !spec.on_first_side(slot))
+}
+
+/// Holds the watched arena while it rests. Nobody rests in a comparison, and single steps are made at once.
+fn rest(
+    spec: Res<Spec>,
+    casting: Res<Casting>,
+    points: Res<Points>,
+    comparison: Option<Res<Comparison>>,
+    pace: Option<Res<Pace>>,
+    mut rounds: ResMut<Rounds>,
+    mut input: ResMut<HumanInput>,
+    mut seats: Query<&mut Seats>,
+) {
+    let played = has_sides(&spec) && casting.watched.contains(&Controller::Human);
+    if !played {
+        rounds.breath = 0.0;
+    } else if !rounds.played && points.0.is_some() {
+        // Whoever has just sat down finds the keys first.
+        rounds.breath = BREATH;
+    }
+    rounds.played = played;
+    let breathes = rounds.breath > 0.0 && pace.is_none_or(|pace| !pace.paused);
+    let rests = comparison.is_none() && (rounds.ended.is_some() || breathes);
+    for mut seats in seats.iter_mut().filter(|seats| seats.arena == 0) {
+        if seats.rests != rests {
+            seats.rests = rests;
+            // What was tapped while nothing moved is no move.
+            input.tapped.iter_mut().for_each(VecDeque::clear);
+        }
+    }
 }
 
 fn count(
-    seats: Query<&Seats>,
+    arenas: Query<(&Seats, Option<&Arena>)>,
     spec: Res<Spec>,
     casting: Res<Casting>,
-    pace: Option<ResMut<Pace>>,
+    points: Res<Points>,
     mut rounds: ResMut<Rounds>,
 ) {
-    let Some(seats) = seats.iter().find(|seats| seats.arena == 0 && seats.end.is_some()) else { return };
-    if rounds.players != casting.watched {
-        *rounds = Rounds { players: casting.watched.clone(), ..Rounds::default() };
+    let watched = arenas.iter().find(|(seats, _)| seats.arena == 0 && !seats.rests);
+    let Some((seats, arena)) = watched else { return };
+    let (before, now) = (rounds.points, points.0);
+    rounds.points = if seats.end.is_some() { None } else { now };
+    if seats.end.is_none() {
+        if rounds.played && before.is_some() && before != now {
+            rounds.breath = BREATH;
+        }
+        return;
     }
-    let against = (0..spec.slots()).any(|slot| !spec.on_first_side(slot));
-    if !against || !casting.watched.contains(&Controller::Human) {
+    if rounds.players != casting.watched {
+        *rounds = Rounds { players: casting.watched.clone(), played: rounds.played, ..Rounds::default() };
+    }
+    if !rounds.played {
+        return;
+    }
+    // Whoever wants a fresh start has no result to look at.
+    if arena.is_some_and(Arena::is_cut) {
+        rounds.breath = BREATH;
         return;
     }
     let side = |first: bool| {
@@ -72,58 +169,177 @@ fn count(
     if let Some(winner) = winner {
         rounds.wins[winner] += 1;
     }
-    if let Some(mut pace) = pace {
-        rounds.won = Some(winner);
-        pace.paused = true;
-    }
+    rounds.ended = Some(RoundEnd { winner, points: now, players: casting.watched.clone() });
 }
 
-/// A rest ends when time goes on.
-fn go_on(pace: Option<Res<Pace>>, mut rounds: ResMut<Rounds>) {
-    if rounds.won.is_some() && pace.is_some_and(|pace| !pace.paused) {
-        rounds.won = None;
+/// Lets the rest before a serve pass, in real time.
+fn breathe(time: Option<Res<Time<Real>>>, pace: Option<Res<Pace>>, mut rounds: ResMut<Rounds>) {
+    if rounds.breath > 0.0 && pace.is_none_or(|pace| !pace.paused) {
+        rounds.breath -= time.map_or(BREATH, |time| time.delta_secs());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::agent::{AgentPlugin, LearningPolicy};
+    use crate::agent::{AgentPlugin, LearningPolicy, Replay};
     use crate::learner::untrained;
-    use crate::mdp::Stream;
+    use crate::mdp::{Action, Stream};
     use crate::sim::worlds::WorldChoice;
     use crate::sim::{SimConfig, run_agent_step};
 
-    #[test]
-    fn a_round_against_a_person_is_counted_and_rested_after() {
-        let world = WorldChoice::new("paddle-duel", None).unwrap();
+    /// `arenas` of `world` in which a person does nothing on the left, against the script.
+    fn app(world: &str, arenas: usize) -> App {
+        let world = WorldChoice::new(world, None).unwrap();
         let spec = world.spec();
-        assert!(Reaction::fair(&spec).steps >= 1);
-        assert_eq!(Reaction::fair(&WorldChoice::new("two-plates", None).unwrap().spec()).steps, 0);
-        let sim = SimConfig { arenas: 1, seed: 3, stream: Stream::Environment };
-        // A person who does nothing, against the script.
-        let casting = Casting::all(vec![Controller::Human, Controller::Scripted]);
+        let sim = SimConfig { arenas, seed: 3, stream: Stream::Environment };
+        let mut casting = Casting::learn_against_script(&spec);
+        casting.watched = vec![Controller::Human, Controller::Scripted];
         let policy = LearningPolicy(untrained(spec.action.len()));
         let mut app = App::new();
-        app.add_plugins(crate::sim::plugin).init_resource::<Pace>();
+        app.add_plugins(crate::sim::plugin).init_resource::<Pace>().init_resource::<Time<Real>>();
         world.add_to(&mut app, sim);
         app.add_plugins(AgentPlugin { spec, seed: 1, casting, policy });
         plugin(&mut app);
-        while app.world().resource::<Rounds>().won.is_none() {
-            run_agent_step(app.world_mut());
-        }
-        let rounds = app.world().resource::<Rounds>();
-        assert_eq!((rounds.wins, rounds.won), ([0, 1], Some(Some(1))));
-        assert!(app.world().resource::<Pace>().paused);
-        app.world_mut().resource_mut::<Pace>().paused = false;
+        app
+    }
+
+    fn rounds(app: &App) -> &Rounds {
+        app.world().resource::<Rounds>()
+    }
+
+    fn steps(app: &mut App, arena: usize) -> u32 {
+        let mut arenas = app.world_mut().query::<&Arena>();
+        arenas.iter(app.world()).find(|other| other.index == arena).unwrap().steps()
+    }
+
+    /// Lets `seconds` pass.
+    fn wait(app: &mut App, seconds: f32) {
+        app.world_mut().resource_mut::<Time<Real>>().update_with_duration(Duration::from_secs_f32(seconds));
         app.update();
-        assert_eq!(app.world().resource::<Rounds>().won, None);
-        // Other players, another count.
-        app.world_mut().resource_mut::<Casting>().watched[1] = Controller::Random;
-        let before = app.world().resource::<Rounds>().wins;
-        while app.world().resource::<Rounds>().won.is_none() {
+    }
+
+    /// Plays on, without a rest before any serve, until the round is over.
+    fn play_out(app: &mut App) {
+        while rounds(app).ended.is_none() {
             run_agent_step(app.world_mut());
+            wait(app, BREATH);
         }
-        assert!(app.world().resource::<Rounds>().wins.iter().sum::<u32>() <= 1, "{before:?}");
+    }
+
+    #[test]
+    fn a_round_is_counted_and_its_result_stays_whatever_people_do_next() {
+        let spec = WorldChoice::new("paddle-duel", None).unwrap().spec();
+        assert!(Reaction::fair(&spec).steps >= 1);
+        assert_eq!(Reaction::fair(&WorldChoice::new("two-plates", None).unwrap().spec()).steps, 0);
+        let mut app = app("paddle-duel", 1);
+        play_out(&mut app);
+        let ended = rounds(&app).ended.clone().unwrap();
+        assert_eq!((rounds(&app).wins, ended.winner), ([0, 1], Some(1)));
+        let [own, other] = ended.points.unwrap();
+        assert!(own < 5 && other == 5, "{ended:?}");
+        assert_eq!(ended.players, [Controller::Human, Controller::Scripted]);
+        // The person leaves, and sits down on the other side.
+        for watched in [
+            [Controller::Learning, Controller::Scripted],
+            [Controller::Learning, Controller::Human],
+            [Controller::Human, Controller::Human],
+        ] {
+            app.world_mut().resource_mut::<Casting>().watched = watched.to_vec();
+            run_agent_step(app.world_mut());
+            wait(&mut app, 10.0);
+            assert_eq!(rounds(&app).ended.as_ref(), Some(&ended));
+        }
+        assert!(app.world_mut().resource_mut::<Rounds>().go_on());
+        assert_eq!(rounds(&app).ended, None);
+        // Other players, another count.
+        app.world_mut().resource_mut::<Casting>().watched = vec![Controller::Human, Controller::Random];
+        play_out(&mut app);
+        assert!(rounds(&app).wins.iter().sum::<u32>() <= 1);
+    }
+
+    #[test]
+    fn other_arenas_go_on_while_the_watched_one_rests_and_nothing_is_invented() {
+        let mut app = app("paddle-duel", 3);
+        play_out(&mut app);
+        assert_eq!(steps(&mut app, 0), 0);
+        let seen = |app: &mut App| {
+            let mut seats = app.world_mut().query::<&Seats>();
+            seats.iter(app.world()).find(|seats| seats.arena == 0).unwrap().observations.clone()
+        };
+        let before = seen(&mut app);
+        app.world_mut().resource_mut::<Replay>().staged = default();
+        let recorded = app.world().resource::<Replay>().env_steps;
+        (0..50).for_each(|_| run_agent_step(app.world_mut()));
+        assert_eq!((steps(&mut app, 0), seen(&mut app)), (0, before));
+        let replay = app.world().resource::<Replay>();
+        assert_eq!(replay.env_steps, recorded + 2 * 50, "both learners in the other arenas");
+        assert!(replay.staged.streams.iter().all(|stream| *stream != 0));
+        // What is recorded next of the watched arena begins an episode, and no tap of before is played in it.
+        app.world_mut().resource_mut::<HumanInput>().tapped[0].push_back(Action::Discrete(1));
+        app.world_mut().resource_mut::<Rounds>().go_on();
+        wait(&mut app, BREATH);
+        run_agent_step(app.world_mut());
+        assert!(app.world().resource::<HumanInput>().tapped[0].is_empty());
+        let staged = &app.world().resource::<Replay>().staged;
+        let own = staged.streams.iter().position(|stream| *stream == 0).unwrap();
+        assert!(staged.starts[own] && steps(&mut app, 0) == 1);
+    }
+
+    #[test]
+    fn against_a_person_every_serve_is_waited_for_and_without_one_none_is() {
+        for (world, human) in [("paddle-duel", true), ("volley", true), ("puck", true), ("puck", false)] {
+            let mut app = app(world, 1);
+            if !human {
+                app.world_mut().resource_mut::<Casting>().watched[0] = Controller::Random;
+            }
+            let mut serves = 0;
+            for _ in 0..2500 {
+                let points = app.world().resource::<Points>().0;
+                let before = steps(&mut app, 0);
+                run_agent_step(app.world_mut());
+                let sum =
+                    |points: Option<[u32; 2]>| -> u32 { points.map_or(0, |points| points.iter().sum()) };
+                let scored = sum(app.world().resource::<Points>().0) > sum(points);
+                if !human {
+                    assert!([0, before + 1].contains(&steps(&mut app, 0)), "{world}: nobody is waited for");
+                    continue;
+                }
+                app.world_mut().resource_mut::<Rounds>().go_on();
+                if !scored {
+                    wait(&mut app, 0.0);
+                    continue;
+                }
+                serves += 1;
+                let stands = steps(&mut app, 0);
+                for _ in 0..9 {
+                    run_agent_step(app.world_mut());
+                    assert_eq!(steps(&mut app, 0), stands, "{world}: it is served too soon");
+                    wait(&mut app, 0.1);
+                }
+                wait(&mut app, 0.2);
+                run_agent_step(app.world_mut());
+                assert_eq!(steps(&mut app, 0), stands + 1, "{world}: it is never served");
+            }
+            assert!(!human || serves >= 3, "{world}: {serves}");
+        }
+    }
+
+    #[test]
+    fn a_fresh_start_has_no_result() {
+        let mut app = app("paddle-duel", 1);
+        (0..5).for_each(|_| {
+            run_agent_step(app.world_mut());
+            wait(&mut app, BREATH);
+        });
+        let mut arenas = app.world_mut().query::<&mut Arena>();
+        arenas.single_mut(app.world_mut()).unwrap().cut_episode();
+        (0..3).for_each(|_| {
+            run_agent_step(app.world_mut());
+            wait(&mut app, BREATH);
+        });
+        assert_eq!((rounds(&app).ended.clone(), rounds(&app).wins), (None, [0, 0]));
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn select_actions(
     roster.pending.clear();
     roster.faults.clear();
 
-    for (seats, controllers) in &all {
+    for (seats, controllers) in all.iter().filter(|(seats, _)| !seats.rests) {
         for (slot, controller) in controllers.iter().enumerate() {
             let stream = seats.arena * MOST_SLOTS + slot;
             let state_len = match controller {
@@ -38,7 +38,7 @@ pub(super) fn select_actions(
             let (vector, grid) = seats.observations.row(slot);
             let fault = Fault::in_observation(vector);
             let memory = roster.seat(stream);
-            memory.sees = fault.is_none();
+            (memory.sees, memory.row) = (fault.is_none(), None);
             if seats.begins {
                 (memory.open, memory.episode_return, memory.episode_length) = (false, 0.0, 0);
                 memory.state = PolicyState(vec![0.0; state_len]);
@@ -73,11 +73,15 @@ pub(super) fn select_actions(
         }
     }
 
-    thoughts.clear();
+    // Who rests goes on thinking what was thought last.
+    let watched_rests = all.iter().any(|(seats, _)| seats.arena == 0 && seats.rests);
+    if !watched_rests {
+        thoughts.clear();
+    }
     // Batches were filled in this same order, so one cursor a batch finds each seat's row again.
     let mut next_learning = 0;
     let mut next_frozen = std::collections::BTreeMap::<&str, usize>::new();
-    for (mut seats, controllers) in &mut all {
+    for (mut seats, controllers) in all.iter_mut().filter(|(seats, _)| !seats.rests) {
         let seats = &mut *seats;
         let played = controllers.contains(&Controller::Human);
         for (slot, controller) in controllers.iter().enumerate() {
@@ -97,7 +101,14 @@ pub(super) fn select_actions(
                 Controller::Scripted | Controller::Random => None,
             };
             let memory = &mut roster.seats[stream];
-            memory.row = None;
+            // Two of one number cannot be told apart: only the first is recorded.
+            let again = memory.row.is_some();
+            if again && !std::mem::replace(&mut roster.warned, true) {
+                let arena = seats.arena;
+                tracing::warn!(
+                    "arena {arena}, slot {slot}: there already; number all `Seats` differently, from 0"
+                );
+            }
             let mut entropy = 0.0;
             let mut thought = Thought::default();
             let mut chosen = Action::Discrete(0);
@@ -139,7 +150,7 @@ pub(super) fn select_actions(
                 thought.action = chosen.index();
                 thoughts.push(thought);
             }
-            let recorded = controller.is_recorded() && shown.is_present() && sees;
+            let recorded = controller.is_recorded() && shown.is_present() && sees && !again;
             if recorded {
                 let pending = &mut roster.pending;
                 memory.row = Some(pending.len());
@@ -155,7 +166,7 @@ pub(super) fn select_actions(
                     _ => Origin::Policy,
                 });
             }
-            memory.open = recorded;
+            memory.open = recorded || (again && memory.open);
         }
         (seats.begins, seats.interrupted) = (false, false);
     }

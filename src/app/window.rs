@@ -12,14 +12,23 @@ use crate::agent::rounds::Reaction;
 use crate::agent::{Casting, Controller, FrozenPolicies, LiveLearner, gallery};
 use crate::config::RunConfig;
 use crate::mdp::{Policy, Stream, later_seed};
-use crate::panel::title;
+use crate::panel::{maps, title};
 use crate::run::live::{self, LiveRun};
 use crate::run::record::Record;
 use crate::run::{Claim, minute};
 use crate::sim::worlds::{self, WorldChoice, WorldError};
 use crate::sim::{self, SimConfig};
+pub use crate::view::pictures::level_of as pictured_level;
 use crate::view::preferences::{self, Preferences};
 use crate::view::screenshot::ScreenshotRequest;
+
+/// Code of an app that was closed by [`leave`].
+const STOPPED: u8 = 130;
+
+/// Closes the open window, as Ctrl-C does.
+pub fn leave() {
+    bevy::app::TerminalCtrlCHandlerPlugin::gracefully_exit();
+}
 
 /// Opens the title screen; what was chosen there, if anything was. Whoever comes `from` a world, and a level of it, finds
 /// that card lit.
@@ -27,15 +36,16 @@ use crate::view::screenshot::ScreenshotRequest;
 /// # Errors
 /// One line when nothing can be drawn on.
 pub fn title(
-    from: Option<(String, Option<usize>)>,
+    from: Option<(String, Option<String>)>,
 ) -> Result<Option<title::Chosen>, Box<dyn std::error::Error>> {
     let choice = title::Choice::default();
     let mut app = title_app(choice.clone())?;
     if let Some((world, level)) = from {
-        title::light(&mut app, &world, level);
+        title::light(&mut app, &world, level.as_deref());
     }
     match app.run() {
         AppExit::Success => Ok(choice.0.lock().map_or(None, |mut chosen| chosen.take())),
+        AppExit::Error(code) if code.get() == STOPPED => Ok(None),
         AppExit::Error(code) => Err(format!("the window closed with code {code}").into()),
     }
 }
@@ -62,6 +72,7 @@ pub fn title_app(choice: title::Choice) -> Result<App, Box<dyn std::error::Error
             moving,
             session,
             trained,
+            own: crate::run::live::maps(name).map_or_else(Vec::new, |folder| maps::list(&folder)),
         })
     });
     let cards = cards.collect::<Result<_, WorldError>>()?;
@@ -88,9 +99,6 @@ pub fn arcade(
     // Without a folder of its own a session is kept in the user's data folder, where anything is learned.
     let out =
         out.or_else(|| player.is_none().then(|| crate::run::live::session_folder(&config.env)).flatten());
-    // Bevy's own handler gives way to signals that whoever started the program had ignored, as shells do for
-    // what runs in the background; a session is saved however it is ended.
-    ctrlc::set_handler(bevy::app::TerminalCtrlCHandlerPlugin::gracefully_exit)?;
     let mut app = arcade_app(&config, world, out, resume)?;
     player.into_iter().for_each(|player| let_play(&mut app, player));
     let next = crate::panel::editor::NextLevel::default();
@@ -109,8 +117,8 @@ pub fn arcade(
         AppExit::Error(code) if code.get() == crate::view::input::LEVEL => {
             Ok(next.0.lock().map_or(None, |mut next| next.take()).map_or(Left::Closed, Left::Level))
         }
-        // Ctrl-C: asked for, and everything has been saved.
-        AppExit::Error(code) if code.get() == 130 => Ok(Left::Closed),
+        // Asked for, and everything has been saved.
+        AppExit::Error(code) if code.get() == STOPPED => Ok(Left::Closed),
         AppExit::Error(code) => Err(format!("the window closed with code {code}").into()),
     }
 }
@@ -220,28 +228,39 @@ pub fn arcade_app(
     mut resume: Option<PathBuf>,
 ) -> Result<App, Box<dyn std::error::Error>> {
     use crate::agent::{InsightPlugin, LivePlugin, Replay};
-    use crate::learner::checkpoint::Checkpoint;
+    use crate::learner::checkpoint::{self, Checkpoint};
+    use crate::run::resume::{self, Earlier};
     use crate::{panel, view};
     use bevy::ecs::schedule::{ScheduleLabel as _, SingleThreadedExecutor};
 
-    view::display::check()?;
     let spec = world.spec();
+    // Everything is looked at before anything of the run is touched.
+    let config = &match &resume {
+        Some(folder) if checkpoint::exists(folder) => resume::configuration(config.clone(), folder, &spec)?,
+        _ => config.clone(),
+    };
     let claim = Claim::for_run(out.as_deref(), &mut resume, &config.to_toml(), "entropy-arcade")?;
+    // Read here as well, so that a bad checkpoint is an error at the start and not a failed learner.
+    let resumed = resume.as_deref().map(Checkpoint::open).transpose()?;
+    view::display::check()?;
+    let earlier = resume.as_deref().map(Earlier::read).transpose()?.flatten();
+    let solved = earlier.and_then(|earlier| earlier.summary).and_then(|summary| summary.solved);
+    let record = resumed.as_ref().map(Record::of).transpose()?;
+    let lengths = record.as_ref().and_then(|record| record.lengths);
+    // What the run has set is written once the learner has accepted it.
+    let text = if resume.is_some() { None } else { Some(config.to_toml()) };
+    let folder = claim.map(|claim| claim.open(text.as_deref(), lengths)).transpose()?;
+    if let (Some(folder), Some(text)) = (&folder, world.level().and_then(|level| level.text.as_deref())) {
+        folder.keep_level(text, resume.is_none())?;
+    }
     let session = out.clone();
     let pictures = out.as_ref().map(|out| out.join("pictures"));
     let checkpoints = out.map(|out| out.join("checkpoint"));
-    // Read here as well, so that a bad checkpoint is an error at the start and not a failed learner.
-    let resumed = resume.as_deref().map(Checkpoint::open).transpose()?;
-    if let Some(checkpoint) = &resumed {
-        checkpoint.check_spec(&spec)?;
-    }
-    let record = resumed.as_ref().map(Record::of).transpose()?;
-    let lengths = record.as_ref().and_then(|record| record.lengths);
-    let folder = claim.map(|claim| claim.open(&config.to_toml(), lengths)).transpose()?;
     let (window_is_up, go) = crossbeam_channel::bounded::<()>(1);
-    let mut setup = learner_setup(config, world, checkpoints, resume);
-    setup.config.gradient_steps_per_env_step = config.learner.live_gradient_steps_per_env_step;
-    setup.config.learning_starts = config.learner.learning_starts.min(config.learner.live_learning_starts);
+    // The panel can ask for more arenas, and people take any seat.
+    let streams = config.arenas.max(256) * spec.slots();
+    let mut setup = learner_setup(config, world, streams, checkpoints, resume);
+    setup.config = setup.config.watched();
     let learner = LiveLearner::start_after(setup, go);
     let mut app = App::new();
     app.add_plugins(view::window_plugins(&spec.name));
@@ -268,16 +287,18 @@ pub fn arcade_app(
     }
     app.world_mut().resource_mut::<Replay>().env_steps = lived;
     // A trained agent to play against or with, where one comes with the arcade.
-    let level = config.level.as_ref().map(|level| level.display().to_string());
-    if let Some(policy) = gallery::fitting(&spec, level.as_deref()).and_then(|agent| agent.policy().ok()) {
+    let level = world.level().map(|level| level.name.as_str());
+    if let Some(policy) = gallery::fitting(&spec, level).and_then(|agent| agent.policy().ok()) {
         app.world_mut().resource_mut::<FrozenPolicies>().0.insert(TRAINED.into(), policy);
     }
+    sim::worlds::rooms::winnable::plugin(&mut app);
+    app.insert_resource(maps::MyMaps(live::maps(&config.env)));
     // A level that is a file of its own can be edited while it is played.
-    if let Some(path) = config.level.as_ref().filter(|path| path.is_file()) {
-        sim::worlds::rooms::reload::plugin(&mut app, path.clone());
+    if let Some(path) = world.level_file() {
+        sim::worlds::rooms::reload::plugin(&mut app, path.to_owned());
     }
     if let Some(folder) = folder {
-        live::plugin(&mut app, LiveRun::new(folder, config, record));
+        live::plugin(&mut app, LiveRun::new(folder, config.clone(), record, solved));
     }
     // On few cores, handing a frame's small systems to other threads costs more than they do.
     for schedule in [First.intern(), PreUpdate.intern(), Update.intern(), PostUpdate.intern(), Last.intern()]

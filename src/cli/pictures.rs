@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::{Failure, say};
 use crate::agent::gallery;
+use crate::app::pictured_level;
 use crate::sim::level::shipped_levels;
 use crate::sim::worlds::names;
 
@@ -32,14 +33,10 @@ pub(super) fn take(folder: &Path, only: Option<&str>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Levels that the title screen shows, where it is not the first.
-const LEVELS: [(&str, usize); 4] = [("lava-room", 8), ("crate-yard", 2), ("key-door", 2), ("two-plates", 2)];
-
 /// Takes moving pictures of all worlds for which a trained agent comes with the arcade.
 pub(super) fn take_thumbnails() -> Result<(), Failure> {
     for world in names() {
-        let level = LEVELS.iter().find(|(known, _)| *known == world).map(|(_, level)| *level);
-        let level = level.or((shipped_levels(world) > 0).then_some(1));
+        let level = (shipped_levels(world) > 0).then(|| pictured_level(world));
         if gallery::record(world, level).is_none() {
             continue;
         }

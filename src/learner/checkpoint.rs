@@ -7,7 +7,7 @@ mod replace;
 mod write;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::LearnerConfig;
 use super::core::Counters;
-use crate::mdp::{EnvironmentSpec, Policy, Rng, WorldOptions};
+use crate::files::{self, in_plain_words, is_plain_name};
+use crate::mdp::{EnvironmentSpec, LevelRecord, Policy, Rng, WorldOptions};
 use crate::sac::{CategoricalPolicy, SacConfig, weights};
 pub use replace::{new_file, remove_asides, replace_file};
 pub use write::{Content, remove_leftovers, write};
@@ -27,7 +28,10 @@ pub const STREAM: &str = "replay.bin";
 const MOST_TRIES: usize = 100;
 
 const FORMAT: &str = "entropy-arcade-checkpoint";
-const VERSION: u32 = 1;
+/// Version 2 keeps the text of the level beside its name.
+const VERSION: u32 = 2;
+/// The file of the networks: all that playing needs.
+pub const WEIGHTS: &str = "weights.safetensors";
 const MANIFEST: &str = "manifest.json";
 const LATEST: &str = "latest";
 
@@ -37,6 +41,14 @@ pub enum CheckpointError {
     /// The file system refused.
     #[error("{path}: {reason}; check the path and the free space")]
     Io {
+        /// The path.
+        path: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// A file cannot be read.
+    #[error("{path}: cannot be read ({reason}); give an .agent file or a run folder")]
+    Unreadable {
         /// The path.
         path: String,
         /// The system's words.
@@ -79,7 +91,7 @@ pub struct Manifest {
     /// The environment it was trained on.
     pub environment: EnvironmentSpec,
     /// The level, if its world has levels.
-    pub level: Option<PathBuf>,
+    pub level: Option<LevelRecord>,
     /// How its world is varied.
     #[serde(default)]
     pub world: WorldOptions,
@@ -102,7 +114,7 @@ impl Manifest {
     /// A manifest without files.
     pub fn new(
         environment: EnvironmentSpec,
-        level: Option<PathBuf>,
+        level: Option<LevelRecord>,
         world: WorldOptions,
         sac: SacConfig,
         learner: LearnerConfig,
@@ -122,6 +134,36 @@ impl Manifest {
             agent: 0,
             files: BTreeMap::new(),
         }
+    }
+}
+
+/// Steps that no run makes: counters beyond are damage, and would not add up.
+const MOST_STEPS: u64 = 1 << 53;
+/// Millionths of gradient steps that no run owes: learners owe a few thousand at most.
+const MOST_CREDIT: u64 = 10_000_000_000;
+
+impl Manifest {
+    /// What it says that cannot be, whoever wrote it.
+    fn check(&self) -> Result<(), String> {
+        if let Some(name) = self.files.keys().find(|name| !is_plain_name(name)) {
+            return Err(format!("{name:?} is no name of a file"));
+        }
+        if let Some(problem) = self.environment.problem() {
+            return Err(format!("environment.{problem}"));
+        }
+        let Counters { env_steps, gradient_steps, policy_version, credit, refused } = self.counters;
+        for (what, count, most) in [
+            ("env_steps", env_steps, MOST_STEPS),
+            ("gradient_steps", gradient_steps, MOST_STEPS),
+            ("policy_version", policy_version, MOST_STEPS),
+            ("credit", credit, MOST_CREDIT),
+            ("refused", refused, MOST_STEPS),
+        ] {
+            if count > most {
+                return Err(format!("counters.{what} = {count}: allowed is up to {most}"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -164,36 +206,45 @@ impl Checkpoint {
     fn read(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Self, CheckpointError> {
         let path = folder.display().to_string();
         let damaged = |problem: String| CheckpointError::Damaged { path: path.clone(), problem };
-        let text = fs::read_to_string(folder.join(MANIFEST)).map_err(|error| damaged(error.to_string()))?;
+        let wrong = |problem: String| damaged(format!("{MANIFEST}: {problem}"));
+        let text = files::read_text(&folder.join(MANIFEST), files::LARGEST_TEXT)
+            .map_err(|error| wrong(error.to_string()))?;
         // Looked at before the rest: a newer manifest may say things unheard of.
         #[derive(Deserialize)]
         struct Head {
             format: String,
             version: u32,
         }
-        let head: Head = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        let unread = |error: serde_json::Error| wrong(in_plain_words(&error.to_string()));
+        let head: Head = serde_json::from_str(&text).map_err(unread)?;
         if head.format != FORMAT {
             return Err(damaged(format!("its format is {:?}, not {FORMAT:?}", head.format)));
         }
         if head.version > VERSION {
             return Err(CheckpointError::Newer { path, found: head.version });
         }
-        let manifest: Manifest = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        let manifest: Manifest = serde_json::from_str(&text).map_err(unread)?;
+        manifest.check().map_err(wrong)?;
         let (mut files, mut stream) = (BTreeMap::new(), None);
         for (name, &(bytes, sum)) in manifest.files.iter().filter(|(name, _)| wanted(name)) {
-            let unreadable = |error: std::io::Error| damaged(format!("{name}: {error}"));
-            let mut file = File::open(folder.join(name)).map_err(unreadable)?;
+            let unreadable = |error: &dyn std::fmt::Display| damaged(format!("{name}: {error}"));
+            let file = files::open(&folder.join(name)).map_err(|error| unreadable(&error))?;
+            // Never more than it should have, whatever lies there by now.
+            let mut limited = (&file).take(bytes.saturating_add(1));
             let (mut content, mut found, mut summed) = (Vec::new(), 0, Checksum::default());
             if name == STREAM {
                 // Twice through the file rather than once through memory.
                 let mut block = vec![0; 1 << 16];
-                while let length @ 1.. = file.read(&mut block).map_err(unreadable)? {
+                while let length @ 1.. = limited.read(&mut block).map_err(|error| unreadable(&error))? {
                     summed.add(&block[..length]);
                     found += length as u64;
                 }
             } else {
-                found = file.read_to_end(&mut content).map_err(unreadable)? as u64;
+                found = limited.read_to_end(&mut content).map_err(|error| unreadable(&error))? as u64;
                 summed.add(&content);
+            }
+            if found > bytes {
+                return Err(damaged(format!("{name} has more than its {bytes} bytes")));
             }
             if found != bytes {
                 return Err(damaged(format!("{name} has {found} bytes of {bytes}")));
@@ -263,14 +314,21 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Damaged`] when its weights are no actor.
     pub fn policy(&self) -> Result<Arc<dyn Policy>, CheckpointError> {
+        Ok(Arc::new(self.actor("weights.safetensors")?))
+    }
+
+    /// The policy in file `name`.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Damaged`] when the checkpoint has no such file or it holds no actor.
+    pub fn actor(&self, name: &str) -> Result<CategoricalPolicy, CheckpointError> {
         let damaged = |problem: String| CheckpointError::Damaged { path: self.path(), problem };
-        let (tensors, _) = weights::from_bytes(self.file("weights.safetensors")?)
-            .map_err(|error| damaged(error.to_string()))?;
+        let (tensors, _) =
+            weights::from_bytes(self.file(name)?).map_err(|error| damaged(error.to_string()))?;
         let Manifest { sac, environment, .. } = &self.manifest;
         let (observation, actions) = (&environment.observation, environment.action.len());
-        let policy = CategoricalPolicy::from_tensors(sac, observation, actions, &tensors)
-            .map_err(|error| damaged(error.to_string()))?;
-        Ok(Arc::new(policy))
+        CategoricalPolicy::from_tensors(sac, observation, actions, &tensors)
+            .map_err(|error| damaged(error.to_string()))
     }
 }
 
@@ -284,7 +342,7 @@ pub(super) fn difference(theirs: &EnvironmentSpec, spec: &EnvironmentSpec) -> Op
     } else if theirs.observation != spec.observation {
         Some("its observations have another shape".to_owned())
     } else if theirs.action != spec.action {
-        Some("its actions are others".to_owned())
+        Some("the action space differs".to_owned())
     } else {
         None
     }
@@ -295,7 +353,7 @@ pub(super) fn difference(theirs: &EnvironmentSpec, spec: &EnvironmentSpec) -> Op
 /// # Errors
 /// As [`Checkpoint::open`], [`Checkpoint::check_spec`] and [`Checkpoint::policy`].
 pub fn load_policy(folder: &Path, spec: &EnvironmentSpec) -> Result<Arc<dyn Policy>, CheckpointError> {
-    let checkpoint = Checkpoint::open_only(folder, |name| name == "weights.safetensors")?;
+    let checkpoint = Checkpoint::open_only(folder, |name| name == WEIGHTS)?;
     checkpoint.check_spec(spec)?;
     checkpoint.policy()
 }
@@ -317,14 +375,14 @@ pub fn find(folder: &Path) -> Result<PathBuf, CheckpointError> {
         let is_there = |name: &str| base.join(name).join(MANIFEST).is_file();
         let mut before = None;
         // A checkpoint that was the latest may just have given way to the next.
-        while let Ok(name) = fs::read_to_string(base.join(LATEST)) {
+        while let Ok(name) = files::read_text(&base.join(LATEST), 1024) {
             let name = name.trim().to_owned();
             let damaged = |problem: &str| CheckpointError::Damaged {
                 path: base.display().to_string(),
                 problem: format!("`{LATEST}` names {name:?}, {problem}"),
             };
             // A name, not a path: a foreign file must not lead elsewhere.
-            if name.is_empty() || name.contains(['/', '\\']) {
+            if !is_plain_name(&name) {
                 return Err(damaged("which is no name of a checkpoint"));
             }
             if is_there(&name) {

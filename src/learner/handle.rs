@@ -12,15 +12,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use super::core::{Counters, Learner, LearnerSetup};
 use super::marks::{Mark, Marks};
 use super::worker::{Command, Save, Worker};
 use super::{DeviceChoice, LearnerConfig, LearnerError, untrained};
-use crate::mdp::{PolicySnapshot, StepBatch};
+use crate::mdp::{LevelRecord, PolicySnapshot, StepBatch};
 use crate::replay::Survey;
-use crate::sac::UpdateReport;
+use crate::sac::{CategoricalPolicy, UpdateReport};
 
 /// How a learner is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub struct LearnerStatus {
     pub replay_len: usize,
     /// Transitions replay can hold.
     pub replay_capacity: usize,
+    /// Bytes that replay takes once it is full.
+    pub replay_bytes: usize,
     /// Share of replay that a person played, [0, 1].
     pub human_share: f32,
     /// Number of the latest policy.
@@ -68,6 +70,12 @@ pub struct LearnerStatus {
     pub policy_lag: Option<f32>,
     /// Gradient steps per second, lately.
     pub gradient_steps_per_second: f32,
+    /// The configuration in force.
+    pub config: Arc<LearnerConfig>,
+    /// Where it was asked to learn.
+    pub device_choice: DeviceChoice,
+    /// How many of the changes asked for ([`LearnerHandle::asked`]) have been made or refused.
+    pub answered: u64,
     /// How it was at certain ages; only while somebody watches.
     pub marks: Marks,
     /// What replay holds, while somebody looks.
@@ -88,6 +96,10 @@ impl LearnerStatus {
 pub struct PeriodReport {
     /// The policy that acts in the next period.
     pub policy: PolicySnapshot,
+    /// That policy, to be written into a file.
+    pub actor: Option<Arc<CategoricalPolicy>>,
+    /// Whether all gradient steps of the period were made; those left by a stop are made in the next one.
+    pub finished: bool,
     /// The last gradient step, if there was one.
     pub report: Option<UpdateReport>,
     /// Equally weighted transitions its prioritized batch was worth; `None` for uniform replay.
@@ -107,6 +119,7 @@ pub struct LearnerHandle {
     policy: Arc<ArcSwap<PolicySnapshot>>,
     status: Arc<ArcSwap<LearnerStatus>>,
     period: Option<Receiver<Result<PeriodReport, LearnerError>>>,
+    asked: u64,
     thread: Option<std::thread::JoinHandle<()>>,
     /// Steps sent and not yet taken into replay, and the most that may be.
     waiting: Arc<AtomicUsize>,
@@ -123,11 +136,26 @@ impl LearnerHandle {
         Self::start_with(setup, policy, Learner::new)
     }
 
+    /// Starts a learner that trains in periods alone, the open one of which ends early once `stop` is set.
+    pub fn start_in_periods(setup: LearnerSetup, stop: Arc<AtomicBool>) -> Self {
+        let policy = untrained(setup.spec.action.len());
+        Self::spawn(setup, policy, Learner::new, Some(stop))
+    }
+
     /// Starts a learner that publishes into `policy` and is made by `make`.
     pub fn start_with(
         setup: LearnerSetup,
         policy: Arc<ArcSwap<PolicySnapshot>>,
         make: impl FnOnce(LearnerSetup) -> Result<Learner, LearnerError> + Send + 'static,
+    ) -> Self {
+        Self::spawn(setup, policy, make, None)
+    }
+
+    fn spawn(
+        setup: LearnerSetup,
+        policy: Arc<ArcSwap<PolicySnapshot>>,
+        make: impl FnOnce(LearnerSetup) -> Result<Learner, LearnerError> + Send + 'static,
+        periods: Option<Arc<AtomicBool>>,
     ) -> Self {
         let (commands, inbox) = unbounded();
         let status = Arc::new(ArcSwap::from_pointee(LearnerStatus {
@@ -139,12 +167,16 @@ impl LearnerHandle {
             refused: 0,
             replay_len: 0,
             replay_capacity: setup.config.replay_capacity,
+            replay_bytes: 0,
             human_share: 0.0,
             policy_version: 0,
             report: UpdateReport::default(),
             effective_sample_size: None,
             policy_lag: None,
             gradient_steps_per_second: 0.0,
+            config: Arc::new(setup.config.clone()),
+            device_choice: setup.device,
+            answered: 0,
             marks: Marks::default(),
             survey: None,
             message: String::new(),
@@ -156,9 +188,8 @@ impl LearnerHandle {
             let (policy, status) = shared;
             let checkpoints = setup.checkpoints.clone();
             let outcome = catch_unwind(AssertUnwindSafe(|| {
-                let config = setup.config.clone();
                 let learner = make(setup)?;
-                Worker::new(learner, config, checkpoints, policy, status.clone(), taken).run(&inbox)
+                Worker::new(learner, checkpoints, policy, status.clone(), taken, periods).run(&inbox)
             }));
             let failure = match outcome {
                 Ok(Ok(())) => return,
@@ -179,7 +210,7 @@ impl LearnerHandle {
             status.store(Arc::new(LearnerStatus { health, ..(*last).clone() }));
         }
         let (thread, full) = (thread.ok(), AtomicBool::new(false));
-        Self { commands, policy, status, period: None, thread, waiting, most_waiting, full }
+        Self { commands, policy, status, period: None, asked: 0, thread, waiting, most_waiting, full }
     }
 
     /// Where published policies appear.
@@ -228,9 +259,21 @@ impl LearnerHandle {
         self.tell(Command::Survey(on));
     }
 
-    /// Changes the configuration; a value out of range is reported in the status message.
-    pub fn set_config(&self, config: LearnerConfig) {
+    /// Changes of configuration, device and networks asked for so far; as many are answered in the end, see
+    /// [`LearnerStatus::answered`].
+    pub fn asked(&self) -> u64 {
+        self.asked
+    }
+
+    /// Changes the configuration; one that cannot follow is reported in the status message.
+    pub fn set_config(&mut self, config: LearnerConfig) {
+        self.asked += 1;
         self.tell(Command::Configure(Box::new(config)));
+    }
+
+    /// Says that steps sent from now on are of `level`.
+    pub fn set_level(&self, level: LevelRecord) {
+        self.tell(Command::Level(level));
     }
 
     /// Asks for a checkpoint now, into the folder of the set-up.
@@ -249,13 +292,42 @@ impl LearnerHandle {
     }
 
     /// Asks to go on with the same networks on another device.
-    pub fn set_device(&self, choice: DeviceChoice) {
+    pub fn set_device(&mut self, choice: DeviceChoice) {
+        self.asked += 1;
         self.tell(Command::Device(choice));
     }
 
     /// Asks for fresh networks, made and trained as `config` says.
-    pub fn reset(&self, config: LearnerConfig) {
+    pub fn reset(&mut self, config: LearnerConfig) {
+        self.asked += 1;
         self.tell(Command::Reset(Box::new(config)));
+    }
+
+    /// Waits until the device is open and the learner has its first policy; `None` once `stop` is set. A GPU takes
+    /// seconds to open.
+    ///
+    /// # Errors
+    /// What stopped the learner.
+    pub fn open(&mut self, stop: &AtomicBool) -> Result<Option<PeriodReport>, LearnerError> {
+        let (reply, receiver) = crossbeam_channel::bounded(1);
+        self.tell(Command::Open(reply));
+        while !stop.load(Ordering::Relaxed) {
+            match receiver.recv_timeout(Duration::from_millis(50)) {
+                Ok(report) => {
+                    let report = report?;
+                    self.policy.store(Arc::new(report.policy.clone()));
+                    return Ok(Some(report));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(self.stopped()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lets actors play with `policy` until the next period ends.
+    pub fn act_with(&self, policy: PolicySnapshot) {
+        self.policy.store(Arc::new(policy));
     }
 
     /// Begins a period: the learner takes `steps` and makes the gradient steps they allow.
@@ -336,7 +408,9 @@ impl Drop for LearnerHandle {
     fn drop(&mut self) {
         // Closing the channel lets the thread finish its gradient step and go.
         self.commands = unbounded().0;
-        if let Some(thread) = self.thread.take() {
+        // One that is still opening its device has nothing to finish, and drivers take their time.
+        let opening = self.status.load().health == Health::Starting;
+        if let Some(thread) = self.thread.take().filter(|_| !opening) {
             _ = thread.join();
         }
     }

@@ -17,7 +17,7 @@ mod worker;
 pub use crate::replay::Survey;
 pub use checkpoint::CheckpointError;
 pub use config::{LearnerConfig, PrioritizedConfig};
-pub use core::{Learner, LearnerSetup};
+pub use core::{Learner, LearnerSetup, check_networks};
 pub use device::DeviceChoice;
 pub use handle::{Health, LearnerHandle, LearnerStatus, PeriodReport};
 pub use marks::{Mark, Marks};
@@ -27,6 +27,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::mdp::{Action, Decisions, ObservationBatch, Policy, PolicySnapshot, PolicyState, Rng};
+pub use crate::sac::CategoricalPolicy;
+use crate::sac::weights;
 
 /// Why learning cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +61,15 @@ pub enum LearnerError {
     /// The learner's thread is gone.
     #[error("the learner stopped: {0}")]
     Stopped(String),
+}
+
+/// `actor` as the bytes of a safetensors file, which [`checkpoint::Checkpoint::actor`] reads.
+///
+/// # Errors
+/// [`LearnerError::Stopped`] before the first policy.
+pub fn policy_bytes(actor: Option<&CategoricalPolicy>) -> Result<Vec<u8>, LearnerError> {
+    let actor = actor.ok_or_else(|| LearnerError::Stopped("before its first policy".into()))?;
+    Ok(weights::to_bytes(&actor.tensors(), &Default::default())?)
 }
 
 /// A place for policies in which the untrained one stands.

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -17,18 +17,20 @@ use super::core::Learner;
 use super::handle::{Health, LearnerStatus, PeriodReport};
 use super::marks::{Mark, Marks};
 use super::{CheckpointError, DeviceChoice, LearnerConfig, LearnerError};
-use crate::mdp::{PolicySnapshot, StepBatch};
+use crate::mdp::{LevelRecord, PolicySnapshot, StepBatch};
 use crate::replay::Survey;
 use crate::sac::UpdateReport;
 
 /// What the handle can ask for.
 pub(super) enum Command {
     Steps(StepBatch),
+    Open(Sender<Result<PeriodReport, LearnerError>>),
     Period(StepBatch, Sender<Result<PeriodReport, LearnerError>>),
     Train(bool),
     Reveal(bool),
     Survey(bool),
     Configure(Box<LearnerConfig>),
+    Level(LevelRecord),
     Save(Save),
     LeaveSaving,
     Load(PathBuf),
@@ -62,7 +64,6 @@ const SURVEY_EVERY: Duration = Duration::from_secs(2);
 /// The learner with everything it shares with its handle.
 pub(super) struct Worker {
     learner: Learner,
-    config: LearnerConfig,
     checkpoints: Option<PathBuf>,
     policy: Arc<ArcSwap<PolicySnapshot>>,
     status: Arc<ArcSwap<LearnerStatus>>,
@@ -70,8 +71,12 @@ pub(super) struct Worker {
     waiting: Arc<AtomicUsize>,
     training: bool,
     reveals: bool,
-    /// Whether it was ever asked for a period: then nobody watches.
+    /// Whether it trains in periods alone: then nobody watches.
     in_periods: bool,
+    /// Ends a period early once it is set.
+    stop: Arc<AtomicBool>,
+    /// Changes of configuration, device and networks that were asked for and answered.
+    answered: u64,
     published_at: u64,
     reported: (Instant, u64),
     /// Whether it writes checkpoints by the clock.
@@ -89,24 +94,25 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(
         learner: Learner,
-        config: LearnerConfig,
         checkpoints: Option<PathBuf>,
         policy: Arc<ArcSwap<PolicySnapshot>>,
         status: Arc<ArcSwap<LearnerStatus>>,
         waiting: Arc<AtomicUsize>,
+        periods: Option<Arc<AtomicBool>>,
     ) -> Self {
         let (steps, lived) = (learner.counters().gradient_steps, learner.counters().env_steps);
         let now = Instant::now();
         Self {
             learner,
-            config,
             checkpoints,
             policy,
             status,
             waiting,
             training: true,
             reveals: false,
-            in_periods: false,
+            in_periods: periods.is_some(),
+            stop: periods.unwrap_or_default(),
+            answered: 0,
             published_at: steps,
             reported: (now, steps),
             saves: true,
@@ -125,7 +131,7 @@ impl Worker {
         let fresh = (self.learner.counters().env_steps, self.learner.counters().gradient_steps) == (0, 0);
         self.tell(None, fresh.then(|| self.what_stays()).flatten());
         loop {
-            let ready = self.training && self.learner.credit() > 0;
+            let ready = self.trains_by_itself() && self.learner.credit() > 0;
             // With work at hand, only look; without, sleep until somebody speaks.
             let wait = if ready { Duration::ZERO } else { REPORT_EVERY };
             match inbox.recv_timeout(wait) {
@@ -145,9 +151,9 @@ impl Worker {
     /// One round of live training.
     fn work(&mut self) -> Result<(), LearnerError> {
         let due = self.reported.0.elapsed() >= REPORT_EVERY;
-        let count = if self.training { self.learner.credit().min(STEPS_A_ROUND) } else { 0 };
+        let count = if self.trains_by_itself() { self.learner.credit().min(STEPS_A_ROUND) } else { 0 };
         let report = self.learner.train(count, due)?;
-        if self.learner.counters().gradient_steps >= self.published_at + self.config.publish_every {
+        if self.learner.counters().gradient_steps >= self.published_at + self.learner.config().publish_every {
             self.publish()?;
         }
         if due {
@@ -161,7 +167,7 @@ impl Worker {
             }
             self.tell(report, None);
         }
-        let every = self.config.checkpoint_seconds;
+        let every = self.learner.config().checkpoint_seconds;
         let (saved, at) = self.saved;
         if self.saves
             && self.checkpoints.is_some()
@@ -180,12 +186,21 @@ impl Worker {
         [counters.gradient_steps, counters.env_steps]
     }
 
+    /// In periods, credit is for the next period: what a period that was stopped has left is made there.
+    fn trains_by_itself(&self) -> bool {
+        self.training && !self.in_periods
+    }
+
     fn obey(&mut self, command: Command) -> Result<(), LearnerError> {
         match command {
             Command::Steps(steps) => {
                 self.learner.push(&steps, self.training);
                 self.waiting.fetch_sub(steps.len(), Ordering::Relaxed);
                 self.learner.limit_credit(MOST_DEBT);
+            }
+            Command::Open(reply) => {
+                self.in_periods = true;
+                _ = reply.send(self.barrier(None));
             }
             Command::Period(steps, reply) => {
                 self.in_periods = true;
@@ -211,15 +226,11 @@ impl Worker {
                 self.surveyed = None;
             }
             Command::Configure(config) => {
-                let message = match self.learner.set_config((*config).clone()) {
-                    Ok(()) => {
-                        self.config = *config;
-                        String::new()
-                    }
-                    Err(error) => error.to_string(),
-                };
-                self.tell(None, Some(message));
+                let result = self.learner.set_config(*config);
+                self.answered += 1;
+                self.tell(None, Some(result.map_or_else(|error| error.to_string(), |()| String::new())));
             }
+            Command::Level(level) => self.learner.set_level(level),
             Command::Save(save) => self.save(save),
             Command::LeaveSaving => self.saves = false,
             Command::Load(folder) => {
@@ -253,30 +264,41 @@ impl Worker {
                     Ok(()) => format!("learning on {}", self.learner.device().0),
                     Err(error) => error.to_string(),
                 };
+                self.answered += 1;
                 self.tell(None, Some(message));
             }
-            Command::Reset(config) => match self.learner.reset(*config) {
-                Ok(()) => {
-                    self.config = self.learner.config().clone();
-                    self.saved = (Instant::now(), [0, 0]);
-                    (self.born, self.marks) = (Instant::now(), Marks::default());
-                    self.publish()?;
-                    let stays = self.what_stays().map(|stays| format!("; {stays}")).unwrap_or_default();
-                    self.tell(None, Some(format!("fresh networks{stays}")));
+            Command::Reset(config) => {
+                let result = self.learner.reset(*config);
+                self.answered += 1;
+                match result {
+                    Ok(()) => {
+                        self.saved = (Instant::now(), [0, 0]);
+                        (self.born, self.marks) = (Instant::now(), Marks::default());
+                        self.publish()?;
+                        let stays = self.what_stays().map(|stays| format!("; {stays}")).unwrap_or_default();
+                        self.tell(None, Some(format!("fresh networks{stays}")));
+                    }
+                    Err(error) => self.tell(None, Some(error.to_string())),
                 }
-                Err(error) => self.tell(None, Some(error.to_string())),
-            },
+            }
         }
         Ok(())
     }
 
     fn period(&mut self) -> Result<PeriodReport, LearnerError> {
-        let report = self.learner.train(self.learner.credit(), true)?;
+        let report = self.learner.train_until(&self.stop, self.learner.credit(), true)?;
+        self.barrier(report)
+    }
+
+    /// The policy as it stands, and where the learner is.
+    fn barrier(&mut self, report: Option<UpdateReport>) -> Result<PeriodReport, LearnerError> {
         let policy = self.learner.publish(self.reveals)?;
         // The caller publishes it at the barrier, not this thread at once.
         self.published_at = self.learner.counters().gradient_steps;
         Ok(PeriodReport {
             policy,
+            actor: self.learner.published(),
+            finished: !self.stop.load(Ordering::Relaxed) || self.learner.credit() == 0,
             report,
             effective_sample_size: self.learner.effective_sample_size(),
             policy_lag: self.learner.policy_lag(),
@@ -332,7 +354,7 @@ impl Worker {
         };
         let health = if !self.training {
             Health::Paused
-        } else if counters.env_steps <= self.config.learning_starts {
+        } else if counters.env_steps <= self.learner.config().learning_starts {
             Health::Collecting
         } else {
             Health::Training
@@ -347,12 +369,16 @@ impl Worker {
             refused: counters.refused,
             replay_len: self.learner.replay().len(),
             replay_capacity: self.learner.replay().capacity(),
+            replay_bytes: self.learner.replay().bytes(),
             human_share: self.learner.replay().human_share(),
             policy_version: counters.policy_version,
             report: report.unwrap_or_else(|| last.report.clone()),
             effective_sample_size: self.learner.effective_sample_size(),
             policy_lag: self.learner.policy_lag(),
             gradient_steps_per_second: rate,
+            config: Arc::new(self.learner.config().clone()),
+            device_choice: self.learner.device_choice(),
+            answered: self.answered,
             marks: self.marks.clone(),
             survey: self.surveyed.as_ref().map(|(_, survey)| survey.clone()),
             message: message.unwrap_or_else(|| last.message.clone()),

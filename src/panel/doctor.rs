@@ -1,73 +1,211 @@
-//! Doctor: says in plain words what keeps an agent from learning, and offers the one change that may help.
+//! Doctor: says in plain words what keeps an agent from learning, and offers the one change that may help. It is silent
+//! while the agent gets better, and changes its mind slowly.
 
+use bevy::prelude::*;
 use bevy_egui::egui::{RichText, Ui};
 
 use super::theme::tone;
 use super::widgets::section;
 use crate::agent::history::{History, Series};
+use crate::agent::live::LiveLearner;
+use crate::agent::rounds::has_sides;
+use crate::agent::waiting::Waiting;
 use crate::learner::{Health, LearnerConfig, LearnerStatus};
 use crate::sac::Temperature;
+use crate::sim::arena::Spec;
+use crate::sim::worlds::rooms::winnable::Winnable;
+use crate::view::bindings::{Bindings, Command};
 use crate::view::palette;
 
 /// Environment steps without progress after which returns count as flat.
 const FLAT_FOR: f64 = 50_000.0;
-/// Share of successes above which nobody minds flat returns.
+/// Share of successes above which nothing is wrong.
 const GOOD: f64 = 0.9;
+/// Episodes that tell how it goes lately, and as many that tell how it went before.
+const LATELY: usize = 50;
+/// Points of rates that are averaged: half a second each.
+const RATES: usize = 20;
+/// Seconds between two examinations.
+const EVERY: f32 = 0.5;
+/// Seconds for which something must look wrong before it is said, and right before it is taken back.
+const HOLDS: f32 = 6.0;
 
-/// What is wrong.
+/// What may be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nobody can win on the map that is played.
+    Map,
+    /// Hardly any reward has been met.
+    NoReward,
+    /// It explores more than it can without losing reward.
+    TooCurious,
+    /// Returns have not risen for long.
+    Flat,
+    /// Both critics say different things.
+    AtOdds,
+    /// The critics get worse.
+    RunningAway,
+    /// Far more is played than is learned from.
+    TooFast,
+}
+
+/// Something that looks wrong.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Finding {
+    /// What it is.
+    pub verdict: Verdict,
     /// One or two sentences.
     pub text: String,
     /// What a button says, and the configuration it brings.
     pub remedy: Option<(String, LearnerConfig)>,
 }
 
-/// Everything that looks wrong by what has been measured so far; nothing while little has been.
-pub(super) fn examine(history: &History, status: &LearnerStatus, config: &LearnerConfig) -> Vec<Finding> {
-    if matches!(status.health, Health::Starting | Health::Collecting | Health::Failed(_)) {
+impl Finding {
+    fn new(verdict: Verdict, text: impl Into<String>) -> Self {
+        Self { verdict, text: text.into(), remedy: None }
+    }
+}
+
+/// What is said now.
+#[derive(Resource, Debug, Clone, Default)]
+pub(super) struct Doctor {
+    /// Findings that have lasted, and for how many seconds what is not said has been found, or what is said has not.
+    known: Vec<(Finding, bool, f32)>,
+    since: f32,
+}
+
+impl Doctor {
+    /// Hears what was found `seconds` after the last time.
+    fn hear(&mut self, found: Vec<Finding>, seconds: f32) {
+        for (known, said, doubt) in &mut self.known {
+            let again = found.iter().find(|finding| finding.verdict == known.verdict);
+            let changes = again.is_some() != *said;
+            *doubt = if changes { *doubt + seconds } else { 0.0 };
+            if let Some(again) = again {
+                known.clone_from(again);
+            }
+            if *doubt >= HOLDS {
+                (*said, *doubt) = (!*said, 0.0);
+            }
+        }
+        // What was found and then was not before it was said is forgotten.
+        self.known
+            .retain(|(known, said, _)| *said || found.iter().any(|finding| finding.verdict == known.verdict));
+        for finding in found {
+            if self.known.iter().all(|(known, ..)| known.verdict != finding.verdict) {
+                // A map is what it is; nothing about it passes.
+                let at_once = finding.verdict == Verdict::Map;
+                self.known.push((finding, at_once, 0.0));
+            }
+        }
+    }
+
+    /// What is to be said.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.known.iter().filter(|(_, said, _)| *said).map(|(finding, ..)| finding)
+    }
+}
+
+/// Adds the doctor.
+pub(super) fn plugin(app: &mut App) {
+    app.init_resource::<Doctor>().add_systems(Update, examine_again.run_if(resource_exists::<LiveLearner>));
+}
+
+fn examine_again(
+    learner: Res<LiveLearner>,
+    history: Option<Res<History>>,
+    waiting: Option<Res<Waiting>>,
+    map: Option<Res<Winnable>>,
+    spec: Option<Res<Spec>>,
+    bindings: Option<Res<Bindings>>,
+    time: Res<Time<Real>>,
+    mut doctor: ResMut<Doctor>,
+) {
+    doctor.since += time.delta_secs();
+    if doctor.since < EVERY {
+        return;
+    }
+    let seconds = std::mem::take(&mut doctor.since);
+    let doubt = map.and_then(|map| map.doubt.clone()).map(|doubt| Finding::new(Verdict::Map, doubt));
+    let mut found: Vec<Finding> = doubt.into_iter().collect();
+    if let Some(history) = history {
+        // Whoever waits has nothing new to be judged by.
+        if waiting.is_some_and(|waiting| waiting.0.is_some()) {
+            found.extend(doctor.findings().filter(|known| known.verdict != Verdict::Map).cloned());
+        } else {
+            let key = bindings.map_or("T", |bindings| bindings.label(shows(spec.as_deref())));
+            found.extend(examine(&history, &learner.status(), learner.config(), key));
+        }
+    }
+    doctor.hear(found, seconds);
+}
+
+/// The command by which a person plays in the agent's place.
+fn shows(spec: Option<&Spec>) -> Command {
+    if spec.is_some_and(|spec| has_sides(spec)) { Command::TakeSecond } else { Command::TakeFirst }
+}
+
+/// What looks wrong by what has been measured so far; nothing while little has been, nor while it gets better. `key`
+/// lets a person play in the agent's place.
+fn examine(history: &History, status: &LearnerStatus, config: &LearnerConfig, key: &str) -> Vec<Finding> {
+    if status.health != Health::Training || does_well(history) {
         return Vec::new();
     }
     [
-        climbing_temperature(history, config),
-        undecided(history, status),
-        flat_returns(history, config),
-        twins_apart(status, config),
-        growing_loss(history, config),
-        falling_behind(history, status, config),
+        no_reward(history, status, key),
+        too_curious(history, config),
+        flat(history, config),
+        at_odds(status, config),
+        running_away(history, config),
+        too_fast(history, config),
     ]
     .into_iter()
     .flatten()
     .collect()
 }
 
-fn climbing_temperature(history: &History, config: &LearnerConfig) -> Option<Finding> {
+/// Whether it succeeds nearly always, or gets better.
+fn does_well(history: &History) -> bool {
+    lately(&history.success).is_some_and(|[_, now]| now.mean >= GOOD)
+        || [&history.success, &history.episode_return].into_iter().any(rises)
+}
+
+/// Whether a series is higher lately than before, by more than chance explains.
+fn rises(series: &Series) -> bool {
+    lately(series).is_some_and(|[before, now]| {
+        // Two standard errors of a difference of two means.
+        let doubt = 2.0 * ((before.spread.powi(2) + now.spread.powi(2)) / LATELY as f64).sqrt();
+        now.mean - before.mean > doubt.max(1e-6)
+    })
+}
+
+fn no_reward(history: &History, status: &LearnerStatus, key: &str) -> Option<Finding> {
+    let report = status.measured()?;
+    let [_, success] = lately(&history.success)?;
+    let unsure = report.target_entropy > 0.0 && report.entropy > 1.3 * report.target_entropy;
+    if !unsure || report.temperature > 1e-3 || success.mean > 0.05 {
+        return None;
+    }
+    let text = format!(
+        "Whatever it does seems to be worth the same: it has hardly met a reward. Show it one: play in its place with \
+         {key}."
+    );
+    Some(Finding::new(Verdict::NoReward, text))
+}
+
+fn too_curious(history: &History, config: &LearnerConfig) -> Option<Finding> {
     let [before, now] = halves(&history.temperature)?;
     let entropy = last(&history.entropy)?;
     let target = last(&history.target_entropy)?;
     if now < 2.0 * before || entropy > 0.97 * target {
         return None;
     }
-    let text = format!(
-        "The temperature is climbing ({before:.3} to {now:.3}): a target entropy of {target:.2} nats cannot be reached \
-         without giving up reward."
-    );
-    Some(Finding { text, remedy: aim(config, 0.5, "Aim for half of it") })
+    let text = "It is asked to try out more than it can without giving up reward.";
+    let remedy = aim(config, 0.5, "Explore less");
+    Some(Finding { remedy, ..Finding::new(Verdict::TooCurious, text) })
 }
 
-fn undecided(history: &History, status: &LearnerStatus) -> Option<Finding> {
-    let report = status.measured()?;
-    let success = recent(&history.success, 0.2)?;
-    let unsure = report.target_entropy > 0.0 && report.entropy > 1.3 * report.target_entropy;
-    if !unsure || report.temperature > 1e-3 || success > 0.5 {
-        return None;
-    }
-    let text = "The temperature has fallen to nothing and the policy is still undecided: all it knows is worth the \
-                same. It has hardly met a reward yet; show it one: take over with T.";
-    Some(Finding { text: text.into(), remedy: None })
-}
-
-fn flat_returns(history: &History, config: &LearnerConfig) -> Option<Finding> {
+fn flat(history: &History, config: &LearnerConfig) -> Option<Finding> {
     let points = &history.episode_return.0;
     let end = points.back()?[0];
     let of = |from: f64, to: f64| -> Vec<f64> {
@@ -78,56 +216,47 @@ fn flat_returns(history: &History, config: &LearnerConfig) -> Option<Finding> {
     if end - began < FLAT_FOR || now.len() < 20 || before.len() < 20 {
         return None;
     }
-    if recent(&history.success, 0.2).is_some_and(|success| success >= GOOD) {
-        return None;
-    }
     let mean = |all: &[f64]| all.iter().sum::<f64>() / all.len() as f64;
     let (a, b) = (mean(&before), mean(&now));
     let spread = (now.iter().map(|y| (y - b).powi(2)).sum::<f64>() / now.len() as f64).sqrt();
     if b - a > 0.1 * spread.max(1e-6) {
         return None;
     }
-    let text = format!("Returns have been flat for {:.0} k steps, at {b:.2}.", FLAT_FOR / 1000.0);
-    Some(Finding { text, remedy: aim(config, 1.5, "Explore more") })
+    let text = format!("It has not got better for {:.0} thousand steps.", FLAT_FOR / 1000.0);
+    Some(Finding { remedy: aim(config, 1.5, "Explore more"), ..Finding::new(Verdict::Flat, text) })
 }
 
-fn twins_apart(status: &LearnerStatus, config: &LearnerConfig) -> Option<Finding> {
+fn at_odds(status: &LearnerStatus, config: &LearnerConfig) -> Option<Finding> {
     let report = status.measured()?;
     if report.twin_disagreement < report.q_std.max(0.01) {
         return None;
     }
-    let text = format!(
-        "The twin critics disagree by {:.2}, more than values differ from each other ({:.2}): they learn faster than \
-         they can know.",
-        report.twin_disagreement, report.q_std
-    );
-    Some(Finding { text, remedy: slower(config) })
+    let text = "Its two critics disagree about nearly everything: it learns faster than it can know.";
+    Some(Finding { remedy: slower(config), ..Finding::new(Verdict::AtOdds, text) })
 }
 
-fn growing_loss(history: &History, config: &LearnerConfig) -> Option<Finding> {
+fn running_away(history: &History, config: &LearnerConfig) -> Option<Finding> {
     let [before, now] = halves(&history.critic_loss)?;
     if now < 10.0 * before.max(1e-6) {
         return None;
     }
-    let text =
-        format!("The critics' loss grows ({before:.3} to {now:.3}): values run away from their targets.");
-    Some(Finding { text, remedy: slower(config) })
+    let text = "What it expects is further and further from what happens.";
+    Some(Finding { remedy: slower(config), ..Finding::new(Verdict::RunningAway, text) })
 }
 
-fn falling_behind(history: &History, status: &LearnerStatus, config: &LearnerConfig) -> Option<Finding> {
-    if status.health != Health::Training || history.env_step_rate < 1.0 {
+fn too_fast(history: &History, config: &LearnerConfig) -> Option<Finding> {
+    let mean = |series: &Series| {
+        let rates: Vec<f64> = series.0.iter().rev().take(RATES).map(|point| point[1]).collect();
+        (rates.len() == RATES).then(|| rates.iter().sum::<f64>() / RATES as f64)
+    };
+    let (played, learned) = (mean(&history.env_steps_per_second)?, mean(&history.gradient_steps_per_second)?);
+    // A busy machine falls behind a little all the time.
+    if played < 1.0 || learned > 0.1 * played * f64::from(config.gradient_steps_per_env_step) {
         return None;
     }
-    let made = f64::from(status.gradient_steps_per_second) / f64::from(history.env_step_rate);
-    let asked = f64::from(config.gradient_steps_per_env_step);
-    if made > 0.5 * asked {
-        return None;
-    }
-    let text = format!(
-        "Play is faster than learning: {made:.2} gradient steps for a step of play, where {asked:.2} are allowed. \
-         Fewer arenas or a lower speed learn more from each step."
-    );
-    Some(Finding { text, remedy: None })
+    let text = "It plays far more than it can learn from on this machine. Fewer arenas or a lower speed get more out of \
+                each step.";
+    Some(Finding::new(Verdict::TooFast, text))
 }
 
 /// The same with another target entropy, where there is one to change.
@@ -145,20 +274,30 @@ fn aim(config: &LearnerConfig, factor: f32, name: &str) -> Option<(String, Learn
 fn slower(config: &LearnerConfig) -> Option<(String, LearnerConfig)> {
     let mut config = config.clone();
     config.sac.critic_learning_rate = (0.5 * config.sac.critic_learning_rate).max(1e-6);
-    Some(("Halve the critics' learning rate".into(), config))
+    Some(("Learn more slowly".into(), config))
 }
 
 fn last(series: &Series) -> Option<f64> {
     series.0.back().map(|point| point[1])
 }
 
-/// Mean of the last `share` of the points.
-fn recent(series: &Series, share: f64) -> Option<f64> {
-    let count = ((series.0.len() as f64 * share) as usize).max(10);
-    if series.0.len() < count {
-        return None;
-    }
-    Some(series.0.iter().rev().take(count).map(|point| point[1]).sum::<f64>() / count as f64)
+/// Mean and standard deviation of some points.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    mean: f64,
+    spread: f64,
+}
+
+/// Of the last points and of as many before them; `None` while there are few.
+fn lately(series: &Series) -> Option<[Stretch; 2]> {
+    let skip = series.0.len().checked_sub(2 * LATELY)?;
+    let of = |skip: usize| {
+        let points = || series.0.iter().skip(skip).take(LATELY).map(|point| point[1]);
+        let mean = points().sum::<f64>() / LATELY as f64;
+        let variance = points().map(|y| (y - mean).powi(2)).sum::<f64>() / LATELY as f64;
+        Stretch { mean, spread: variance.sqrt() }
+    };
+    Some([of(skip), of(skip + LATELY)])
 }
 
 /// Means of the middle third and of the last one; `None` while there are few points.
@@ -174,17 +313,17 @@ fn halves(series: &Series) -> Option<[f64; 2]> {
 }
 
 /// Shows what was found; the configuration that somebody accepted.
-pub(super) fn show(ui: &mut Ui, findings: &[Finding]) -> Option<LearnerConfig> {
+pub(super) fn show(ui: &mut Ui, doctor: &Doctor) -> Option<LearnerConfig> {
     /// Room for one finding, whether or not there is one: what comes and goes must not push others away from under the
     /// mouse.
     const ROOM: f32 = 46.0;
     let mut accepted = None;
     section(ui, "Doctor", |ui| {
         let top = ui.cursor().top();
-        if findings.is_empty() {
+        if doctor.findings().next().is_none() {
             ui.label(RichText::new("Nothing looks wrong.").small().color(tone(palette::MUTED)));
         }
-        for Finding { text, remedy } in findings {
+        for Finding { text, remedy, .. } in doctor.findings() {
             ui.label(RichText::new(text).small().color(tone(palette::AMBER.mix(palette::INK, 0.4))));
             if let Some((name, config)) = remedy
                 && ui.button(name).on_hover_text("Undo is under Tuning.").clicked()
@@ -199,90 +338,4 @@ pub(super) fn show(ui: &mut Ui, findings: &[Finding]) -> Option<LearnerConfig> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::learner::{LearnerHandle, LearnerSetup};
-    use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace};
-
-    fn series(values: impl Iterator<Item = (f64, f64)>) -> Series {
-        Series(values.map(|(x, y)| [x, y]).collect())
-    }
-
-    /// A learner's status that means nothing yet.
-    fn status() -> LearnerStatus {
-        let spec = EnvironmentSpec {
-            name: "none".into(),
-            summary: String::new(),
-            observation: ObservationSpace::floats(&["x"]),
-            action: ActionSpace::discrete(&["a", "b"]),
-            ticks_per_step: 1,
-            tick_seconds: 1.0,
-            episode_limit: 1,
-            teams: vec![0],
-            rewards: Vec::new(),
-        };
-        let handle = LearnerHandle::start(LearnerSetup::new(spec, LearnerConfig::default()));
-        LearnerStatus {
-            health: Health::Training,
-            gradient_steps_per_second: 1000.0,
-            ..(*handle.status()).clone()
-        }
-    }
-
-    fn texts(history: &History, status: &LearnerStatus) -> Vec<String> {
-        let findings = examine(history, status, &LearnerConfig::default());
-        findings.into_iter().map(|finding| finding.text).collect()
-    }
-
-    #[test]
-    fn a_healthy_agent_is_left_alone() {
-        let history = History {
-            episode_return: series((0..400).map(|i| (f64::from(i) * 500.0, f64::from(i) * 0.01))),
-            success: series((0..400).map(|i| (f64::from(i) * 500.0, 1.0))),
-            temperature: series((0..60).map(|i| (f64::from(i), 0.1))),
-            critic_loss: series((0..60).map(|i| (f64::from(i), 0.1))),
-            env_step_rate: 100.0,
-            ..History::default()
-        };
-        assert_eq!(texts(&history, &status()), Vec::<String>::new());
-    }
-
-    #[test]
-    fn flat_returns_are_told_unless_they_are_good() {
-        let flat = |success: f64| History {
-            episode_return: series((0..400).map(|i| (f64::from(i) * 500.0, f64::from(i % 7) * 0.1))),
-            success: series((0..400).map(|i| (f64::from(i) * 500.0, success))),
-            ..History::default()
-        };
-        assert!(texts(&flat(0.1), &status())[0].starts_with("Returns have been flat for 50 k steps"));
-        assert_eq!(texts(&flat(1.0), &status()), Vec::<String>::new());
-        let remedy = examine(&flat(0.1), &status(), &LearnerConfig::default())[0].remedy.clone().unwrap();
-        let Temperature::Learned { target_entropy_fraction } = remedy.1.sac.temperature else { panic!() };
-        assert!((target_entropy_fraction - 0.75).abs() < 1e-6);
-        remedy.1.validate().unwrap();
-    }
-
-    #[test]
-    fn a_climbing_temperature_is_told_with_its_remedy() {
-        let history = History {
-            temperature: series((0..90).map(|i| (f64::from(i), 0.01 * 1.05f64.powi(i)))),
-            entropy: series((0..90).map(|i| (f64::from(i), 0.4))),
-            target_entropy: series((0..90).map(|i| (f64::from(i), 0.68))),
-            ..History::default()
-        };
-        let found = &examine(&history, &status(), &LearnerConfig::default())[0];
-        assert!(found.text.contains("0.68 nats") && found.remedy.is_some(), "{found:?}");
-    }
-
-    #[test]
-    fn quarrelling_twins_and_a_slow_learner_are_told() {
-        let mut status = status();
-        status.report.twin_disagreement = 0.4;
-        status.report.q_std = 0.1;
-        status.gradient_steps_per_second = 20.0;
-        let history = History { env_step_rate: 500.0, ..History::default() };
-        let texts = texts(&history, &status);
-        assert!(texts[0].contains("twin critics disagree by 0.40"), "{texts:?}");
-        assert!(texts[1].contains("0.04 gradient steps for a step of play"), "{texts:?}");
-    }
-}
+mod tests;

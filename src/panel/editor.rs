@@ -1,16 +1,20 @@
-//! Editor: brushes, what is wrong with the map, and its file. Drawing itself is left to `view`.
+//! Editor: brushes, what is wrong with the map, and where it is kept. Every stroke is kept at once; nothing that was drawn
+//! is lost by leaving. Drawing itself is left to `view`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
 
+use super::maps::{self, MyMaps, OwnMap};
 use super::theme::tone;
-use super::widgets::{row, section};
-use crate::learner::checkpoint::replace_file;
-use crate::sim::level::{LARGEST_REWARD, LARGEST_SIDE, check};
+use super::widgets::{list, note, row, section};
+use crate::sim::level::draft::Draft;
+use crate::sim::level::{LARGEST_REWARD, LARGEST_SIDE};
+use crate::sim::worlds::rooms::reload::WatchedLevel;
+use crate::sim::worlds::rooms::winnable::Winnable;
 use crate::view::input::LEVEL;
 use crate::view::{editor, palette};
 
@@ -18,15 +22,62 @@ use crate::view::{editor, palette};
 #[derive(Resource, Debug, Clone, Default)]
 pub struct NextLevel(pub Arc<Mutex<Option<PathBuf>>>);
 
-/// What is being written and not yet in force.
+/// What is being written and not yet in force, and where the map is kept.
 #[derive(Resource, Debug, Clone, Default)]
 pub(super) struct Drafts {
-    file: Option<String>,
     size: Option<[usize; 2]>,
-    /// What came of the last attempt to save.
-    said: Option<Result<String, String>>,
-    /// The file that somebody was asked about because it is there already.
-    replaces: Option<PathBuf>,
+    /// The map as it was last kept, or found when it was opened.
+    kept: Option<Draft>,
+    /// Its file; `None` while nothing was drawn on it.
+    file: Option<PathBuf>,
+    /// A name that is being written.
+    name: Option<String>,
+    /// Why it is not kept, or what else has failed.
+    pub problem: Option<String>,
+}
+
+/// Adds the keeper of maps.
+pub(super) fn plugin(app: &mut App) {
+    app.init_resource::<Drafts>().add_systems(Last, keep.run_if(resource_exists::<editor::Editor>));
+}
+
+/// Keeps what was drawn, stroke by stroke, and the last one on the way out.
+fn keep(
+    mut editor: ResMut<editor::Editor>,
+    maps: Option<Res<MyMaps>>,
+    mut drafts: ResMut<Drafts>,
+    mut watched: Option<ResMut<WatchedLevel>>,
+    mut exits: MessageReader<AppExit>,
+) {
+    let leaves = exits.read().count() > 0;
+    let folder = maps.and_then(|maps| maps.0.clone());
+    if editor.is_added() && drafts.kept.as_ref().is_none_or(|kept| !kept.is_like(&editor.draft)) {
+        // Another map than the one that was drawn last: one of those that are kept already, or one that comes along.
+        drafts.file = folder.as_ref().and_then(|folder| maps::holding(folder, &editor.draft));
+        drafts.kept = Some(editor.draft.clone());
+        drafts.problem = None;
+    }
+    if (!editor.is_changed() && !leaves) || (editor.is_drawing() && !leaves) {
+        return;
+    }
+    if drafts.kept.as_ref().is_some_and(|kept| kept.is_like(&editor.draft)) {
+        return;
+    }
+    let Some(folder) = folder else {
+        drafts.problem = Some("This map is not kept: the system names no place for your data.".into());
+        return;
+    };
+    if drafts.file.is_none() {
+        let file = maps::free(&folder, editor.draft.world);
+        editor.draft.name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        drafts.file = Some(file);
+    }
+    let Some(file) = drafts.file.clone() else { return };
+    drafts.problem = maps::write(&file, &editor.draft).err();
+    drafts.kept = Some(editor.draft.clone());
+    if let Some(watched) = &mut watched {
+        watched.knows(&file);
+    }
 }
 
 /// What the section reads and writes.
@@ -35,69 +86,102 @@ pub(super) struct Editing<'w, 's> {
     commands: Commands<'w, 's>,
     editor: Option<ResMut<'w, editor::Editor>>,
     drafts: ResMut<'w, Drafts>,
+    maps: Option<Res<'w, MyMaps>>,
+    winnable: Option<Res<'w, Winnable>>,
     next: Option<Res<'w, NextLevel>>,
     exit: MessageWriter<'w, AppExit>,
 }
 
 impl Editing<'_, '_> {
-    /// Brushes, size, file; nothing while nobody draws.
+    /// Brushes, size, what is wrong, files; nothing while nobody draws.
     pub fn show(&mut self, ui: &mut Ui) {
         let (Some(editor), drafts) = (&mut self.editor, &mut *self.drafts) else { return };
+        let doubt = self.winnable.as_ref().and_then(|winnable| winnable.doubt.as_deref());
         section(ui, "Map", |ui| {
             // Written only on change: what is drawn of it is painted anew then.
             if let Some(brush) = brushes(ui, editor) {
                 editor.brush = brush;
             }
-            let explanation = "What a player is paid every time it walks onto a cell, beside what the world pays. Choose \
-                               it and paint; the right button clears. The agent meets it at once, and so does the map.";
-            row(ui, "cells pay", explanation, |ui| {
-                let lit = editor.brush == editor::REWARD;
-                if ui.add(egui::Button::new("Paint").selected(lit)).on_hover_text(explanation).clicked() {
-                    editor.brush = editor::REWARD;
-                }
-                let mut reward = editor.reward;
-                ui.spacing_mut().slider_width = 84.0;
-                let range = -LARGEST_REWARD..=LARGEST_REWARD;
-                let slider = egui::Slider::new(&mut reward, range).step_by(0.05).fixed_decimals(2);
-                if ui.add(slider).on_hover_text(explanation).changed() {
-                    (editor.reward, editor.brush) = (reward, editor::REWARD);
-                }
-            });
-            ui.horizontal(|ui| {
-                let [back, again] = editor.draft.changes();
-                let undo = ui.add_enabled(back, egui::Button::new("Undo"));
-                let undo = undo.on_hover_text("Takes the last stroke back. Ctrl+Z");
-                let redo = ui.add_enabled(again, egui::Button::new("Redo"));
-                let redo = redo.on_hover_text("Makes it again. Ctrl+Y");
-                if (undo.clicked() && editor.draft.undo()) || (redo.clicked() && editor.draft.redo()) {
-                    self.commands.queue(editor::play);
-                }
-            });
-            let mut size = drafts.size.unwrap_or(editor.draft.size());
-            let explanation = "A new, empty map of this size.";
-            row(ui, "new map", explanation, |ui| {
-                if ui.button("Begin").on_hover_text(explanation).clicked() {
-                    editor.draft.clear(size[0], size[1]);
-                    self.commands.queue(editor::play);
-                }
-                let [width, height] = &mut size;
-                ui.add(egui::DragValue::new(height).range(5..=LARGEST_SIDE)).on_hover_text("Rows.");
-                ui.label("×");
-                ui.add(egui::DragValue::new(width).range(5..=LARGEST_SIDE)).on_hover_text("Cells a row.");
-                drafts.size = Some(size);
-            });
-            if let Some(problem) = &editor.problem {
-                ui.label(RichText::new(problem).small().color(tone(palette::ROSE)));
+            rewards(ui, editor);
+            let undone = undo(ui, editor);
+            let begun = begin(ui, editor, drafts);
+            if undone || begun {
+                self.commands.queue(editor::play);
             }
-            let anew = file(ui, editor, drafts);
-            if let (Some(path), Some(next)) = (anew, &self.next) {
+            // What is drawn and not played cannot be judged.
+            for problem in editor.problem.as_deref().or(doubt).into_iter().chain(drafts.problem.as_deref()) {
+                note(ui, problem, palette::ROSE, 6);
+            }
+            let folder = self.maps.as_ref().and_then(|maps| maps.0.as_ref());
+            name(ui, editor, drafts);
+            if let Some(chosen) = folder.and_then(|folder| open(ui, folder, drafts)) {
+                (drafts.file, drafts.kept) = (Some(chosen.path), Some(chosen.draft.clone()));
+                (drafts.name, drafts.problem, editor.draft) = (None, None, chosen.draft);
+                self.commands.queue(editor::play);
+            }
+            if anew(ui, editor, drafts)
+                && let Some(next) = &self.next
+            {
                 if let Ok(mut next) = next.0.lock() {
-                    *next = Some(path);
+                    *next = drafts.file.clone();
                 }
                 self.exit.write(AppExit::from_code(LEVEL));
             }
         });
     }
+}
+
+/// What cells pay.
+fn rewards(ui: &mut Ui, editor: &mut ResMut<editor::Editor>) {
+    let explanation = "What a player is paid every time it walks onto a cell, beside what the world pays. Choose it and \
+                       paint; the right button clears. The agent meets it at once, and so does the map.";
+    row(ui, "cells pay", explanation, |ui| {
+        let lit = editor.brush == editor::REWARD;
+        if ui.add(egui::Button::new("Paint").selected(lit)).on_hover_text(explanation).clicked() {
+            editor.brush = editor::REWARD;
+        }
+        let mut reward = editor.reward;
+        ui.spacing_mut().slider_width = 84.0;
+        let range = -LARGEST_REWARD..=LARGEST_REWARD;
+        let slider = egui::Slider::new(&mut reward, range).step_by(0.05).fixed_decimals(2);
+        if ui.add(slider).on_hover_text(explanation).changed() {
+            (editor.reward, editor.brush) = (reward, editor::REWARD);
+        }
+    });
+}
+
+/// Whether a stroke was taken back or made again.
+fn undo(ui: &mut Ui, editor: &mut ResMut<editor::Editor>) -> bool {
+    let clicked = ui.horizontal(|ui| {
+        let [back, again] = editor.draft.changes();
+        let undo = ui.add_enabled(back, egui::Button::new("Undo"));
+        let redo = ui.add_enabled(again, egui::Button::new("Redo"));
+        [
+            undo.on_hover_text("Takes the last stroke back. Ctrl+Z").clicked(),
+            redo.on_hover_text("Makes it again. Ctrl+Y").clicked(),
+        ]
+    });
+    let [undo, redo] = clicked.inner;
+    (undo && editor.draft.undo()) || (redo && editor.draft.redo())
+}
+
+/// Whether a new map was begun; the one before stays as it is kept.
+fn begin(ui: &mut Ui, editor: &mut ResMut<editor::Editor>, drafts: &mut Drafts) -> bool {
+    let mut size = drafts.size.unwrap_or(editor.draft.size());
+    let explanation = "A new, empty map of this size. The one you have drawn is kept under its name.";
+    let mut begun = false;
+    row(ui, "new map", explanation, |ui| {
+        if ui.button("Begin").on_hover_text(explanation).clicked() {
+            editor.draft.clear(size[0], size[1]);
+            (drafts.file, drafts.name, begun) = (None, None, true);
+        }
+        let [width, height] = &mut size;
+        ui.add(egui::DragValue::new(height).range(5..=LARGEST_SIDE)).on_hover_text("Rows.");
+        ui.label("×");
+        ui.add(egui::DragValue::new(width).range(5..=LARGEST_SIDE)).on_hover_text("Cells a row.");
+        drafts.size = Some(size);
+    });
+    begun
 }
 
 /// The brush that was chosen just now.
@@ -119,7 +203,7 @@ fn brushes(ui: &mut Ui, editor: &editor::Editor) -> Option<char> {
             let button = egui::Button::new(text)
                 .fill(if lit { tone(palette::MINT) } else { tone(palette::SLATE.mix(palette::WALL, 0.4)) })
                 .stroke(egui::Stroke::new(2.0, fill));
-            if ui.add(button).on_hover_text(format!("{meaning}: `{symbol}` in the file")).clicked() {
+            if ui.add(button).on_hover_text(format!("{meaning}: {symbol} in the file")).clicked() {
                 chosen = Some(symbol);
             }
         }
@@ -142,76 +226,191 @@ fn short(symbol: char, meaning: &'static str) -> &'static str {
     }
 }
 
-/// Saves where somebody wants it; the file to begin anew on, if that is wanted.
-fn file(ui: &mut Ui, editor: &editor::Editor, drafts: &mut Drafts) -> Option<PathBuf> {
-    let mut name = drafts.file.clone().unwrap_or_else(|| format!("my-{}.ron", editor.draft.world));
-    let field = egui::TextEdit::singleline(&mut name).hint_text("file.ron");
-    if ui.add(field.desired_width(f32::INFINITY)).on_hover_text("The level file to save to.").changed() {
-        drafts.file = Some(name.clone());
-        (drafts.said, drafts.replaces) = (None, None);
-    }
-    let path = PathBuf::from(name.trim());
-    let mut wanted = [false; 2];
-    ui.horizontal(|ui| {
-        let whole = editor.draft.level().is_ok();
-        let asked = drafts.replaces.as_ref() == Some(&path);
-        let save = ui.add_enabled(whole, egui::Button::new(if asked { "Replace it" } else { "Save" }));
-        let anew = ui.add_enabled(whole, egui::Button::new("Save and train from zero"));
-        let explanation = "Saves it and begins with a new agent on it: for maps of another size, or with other kinds of \
-                           cells.";
-        wanted = [save.clicked(), anew.on_hover_text(explanation).clicked()];
-        if asked {
-            ui.label(RichText::new("It is there already.").small().color(tone(palette::AMBER)));
+/// What the map is called, once it is kept.
+fn name(ui: &mut Ui, editor: &mut ResMut<editor::Editor>, drafts: &mut Drafts) {
+    let Some(file) = drafts.file.clone() else {
+        let text = "What you draw is kept at once, under my levels.";
+        ui.label(RichText::new(text).small().color(tone(palette::MUTED)));
+        return;
+    };
+    let explanation = format!("Kept as you draw, in {}", file.display());
+    row(ui, "kept as", &explanation, |ui| {
+        let own = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let mut name = drafts.name.clone().unwrap_or(own);
+        let response = ui.add(egui::TextEdit::singleline(&mut name).desired_width(150.0));
+        let response = response.on_hover_text(&explanation);
+        if response.changed() {
+            drafts.name = Some(name);
+        }
+        if response.lost_focus()
+            && let Some(name) = drafts.name.take()
+        {
+            drafts.problem = rename(editor, drafts, &name).err();
         }
     });
-    let mut anew = None;
-    if wanted.contains(&true) {
-        if path.exists() && drafts.replaces.as_ref() != Some(&path) {
-            drafts.replaces = Some(path);
-            return None;
-        }
-        drafts.replaces = None;
-        drafts.said = Some(save(&path, &editor.draft.text()));
-        anew = Some(path).filter(|_| wanted[1] && matches!(drafts.said, Some(Ok(_))));
-    }
-    match &drafts.said {
-        Some(Ok(said)) => _ = ui.label(RichText::new(said).small().color(tone(palette::MINT))),
-        Some(Err(said)) => _ = ui.label(RichText::new(said).small().color(tone(palette::ROSE))),
-        None => {}
-    }
-    anew
 }
 
-/// Writes a level file whole or not at all; what is to be said about it, as `levels check` would.
-fn save(path: &Path, text: &str) -> Result<String, String> {
-    if path.extension().is_none_or(|extension| extension != "ron") {
-        return Err(format!("{}: give a file that ends in .ron", path.display()));
+fn rename(editor: &mut editor::Editor, drafts: &mut Drafts, name: &str) -> Result<(), String> {
+    let Some(file) = drafts.file.clone() else { return Ok(()) };
+    let to = maps::renamed(&file, name)?;
+    if to != file {
+        std::fs::rename(&file, &to).map_err(|error| format!("{}: {error}", to.display()))?;
+        editor.draft.name = name.trim().to_owned();
+        maps::write(&to, &editor.draft)?;
+        drafts.file = Some(to);
     }
-    let problem = |error: std::io::Error| format!("{}: {error}; choose another place", path.display());
-    replace_file(path, text.as_bytes()).map_err(problem)?;
-    match check::check(path) {
-        Ok(_) => Ok(format!("saved {}", path.display())),
-        Err(error) => Ok(format!("saved; but {error}")),
-    }
+    Ok(())
+}
+
+/// One of the maps that were drawn before, if one is chosen.
+fn open(ui: &mut Ui, folder: &std::path::Path, drafts: &Drafts) -> Option<OwnMap> {
+    let explanation = "Maps that you have drawn in this world. The one you are drawing is kept.";
+    let mut chosen = None;
+    row(ui, "my levels", explanation, |ui| {
+        let list = list("my levels", "open …", 150.0);
+        let list = list.show_ui(ui, |ui| {
+            let all = maps::list(folder);
+            if all.is_empty() {
+                ui.label(RichText::new("none yet").color(tone(palette::MUTED)));
+            }
+            for map in all {
+                let now = drafts.file.as_ref() == Some(&map.path);
+                let name =
+                    if map.level.is_some() { map.name.clone() } else { format!("{} (unfinished)", map.name) };
+                if ui.selectable_label(now, name).clicked() && !now {
+                    chosen = Some(map);
+                }
+            }
+        });
+        list.response.on_hover_text(explanation);
+    });
+    chosen
+}
+
+/// Whether a new agent is to begin on the map.
+fn anew(ui: &mut Ui, editor: &editor::Editor, drafts: &Drafts) -> bool {
+    let ready = drafts.file.is_some() && editor.draft.level().is_ok();
+    let button = ui.add_enabled(ready, egui::Button::new("Train from zero on it"));
+    let explanation = "Leaves this session, which is kept, and begins with a new agent on this map: for maps of another \
+                       size, or with other kinds of cells.";
+    button.on_hover_text(explanation).clicked()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sim::level::Level;
-    use crate::sim::level::draft::Draft;
+
+    /// An arcade's simulation of the first level of lava-room, whose maps are kept in `folder`, with the editor open.
+    fn app(folder: &std::path::Path) -> App {
+        let mut app = crate::view::editor::tests::app();
+        app.add_message::<AppExit>().insert_resource(MyMaps(Some(folder.to_owned())));
+        plugin(&mut app);
+        editor::toggle(app.world_mut());
+        app.update();
+        app
+    }
+
+    fn paint(app: &mut App, place: (usize, usize), symbol: char) {
+        let mut editor = app.world_mut().resource_mut::<editor::Editor>();
+        editor.draft.begin_stroke();
+        assert!(editor.draft.paint(place, symbol));
+        editor::play(app.world_mut());
+        app.update();
+    }
+
+    fn names(folder: &std::path::Path) -> Vec<String> {
+        maps::list(folder).into_iter().map(|map| map.name).collect()
+    }
 
     #[test]
-    fn a_saved_map_passes_the_check_and_doubts_are_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let level = Level::shipped("lava-room", 2).unwrap();
-        let path = folder.path().join("mine.ron");
-        let said = save(&path, &Draft::of(&level).text()).unwrap();
-        assert!(said.starts_with("saved ") && Level::load("lava-room", &path).unwrap() == level, "{said}");
-        let walled = "(version: 1, name: \"n\", map: [\"a#g\", \".#.\", \".#.\"])";
-        assert!(save(&path, walled).unwrap().contains("no goal can be reached"));
-        assert!(save(Path::new("mine.txt"), "").unwrap_err().contains("ends in .ron"));
-        let error = save(&folder.path().join("no/such/place.ron"), walled).unwrap_err();
-        assert!(error.lines().count() == 1 && error.contains("choose another place"), "{error}");
+    fn every_stroke_is_kept_and_nothing_that_was_only_looked_at() {
+        let place = tempfile::tempdir().unwrap();
+        let mut app = app(place.path());
+        assert!(names(place.path()).is_empty());
+        paint(&mut app, (2, 1), '~');
+        paint(&mut app, (3, 1), '~');
+        assert_eq!(names(place.path()), ["my-lava-room-1"]);
+        let level = Level::load("lava-room", &place.path().join("my-lava-room-1.ron")).unwrap();
+        assert_eq!([2, 3].map(|x| level.cell(x, 1)), [crate::sim::level::Cell::Lava; 2]);
+        // Put away and taken up again, the same map goes on.
+        editor::toggle(app.world_mut());
+        app.update();
+        editor::toggle(app.world_mut());
+        app.update();
+        paint(&mut app, (4, 1), '~');
+        assert_eq!(names(place.path()), ["my-lava-room-1"]);
+    }
+
+    #[test]
+    fn a_new_map_and_one_that_cannot_be_played_leave_the_old_one_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let mut app = app(place.path());
+        paint(&mut app, (2, 1), '~');
+        let first = maps::list(place.path())[0].draft.clone();
+        // As the panel begins a new map, of a size that the agent here cannot see.
+        app.world_mut().resource_mut::<Drafts>().file = None;
+        app.world_mut().resource_mut::<editor::Editor>().draft.clear(7, 5);
+        editor::play(app.world_mut());
+        app.update();
+        assert!(app.world().resource::<editor::Editor>().foreign);
+        let all = maps::list(place.path());
+        assert_eq!(all.len(), 2);
+        assert!(all[0].draft.is_like(&first) && all[1].draft.size() == [7, 5]);
+        // Leaving shows the map that is played; what was drawn last stays where it is.
+        editor::toggle(app.world_mut());
+        app.update();
+        editor::toggle(app.world_mut());
+        app.update();
+        assert_eq!(app.world().resource::<Drafts>().file, Some(all[0].path.clone()));
+        paint(&mut app, (3, 1), '~');
+        let all = maps::list(place.path());
+        assert!(all.len() == 2 && !all[0].draft.is_like(&first) && all[1].draft.size() == [7, 5]);
+    }
+
+    #[test]
+    fn a_stroke_in_the_middle_of_leaving_is_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let mut app = app(place.path());
+        let mut editor = app.world_mut().resource_mut::<editor::Editor>();
+        editor.draft.begin_stroke();
+        editor.draft.paint((2, 1), '~');
+        app.world_mut().write_message(AppExit::Success);
+        app.update();
+        assert_eq!(names(place.path()), ["my-lava-room-1"]);
+    }
+
+    #[test]
+    fn a_map_without_a_place_is_said_not_to_be_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let mut app = app(place.path());
+        app.insert_resource(MyMaps(None));
+        paint(&mut app, (2, 1), '~');
+        assert!(app.world().resource::<Drafts>().problem.as_ref().unwrap().contains("not kept"));
+        // Nor is one that cannot be written.
+        std::fs::write(place.path().join("file"), "").unwrap();
+        app.insert_resource(MyMaps(Some(place.path().join("file"))));
+        paint(&mut app, (3, 1), '~');
+        let problem = app.world().resource::<Drafts>().problem.clone().unwrap();
+        assert!(problem.contains("this map is not kept") && problem.lines().count() == 1, "{problem}");
+    }
+
+    #[test]
+    fn a_map_is_renamed_and_takes_no_other_ones_name() {
+        let place = tempfile::tempdir().unwrap();
+        let mut app = app(place.path());
+        paint(&mut app, (2, 1), '~');
+        let mut call = |name: &str| {
+            app.world_mut().resource_scope(|world, mut drafts: Mut<Drafts>| {
+                rename(&mut world.resource_mut::<editor::Editor>(), &mut drafts, name)
+            })
+        };
+        call("the pit").unwrap();
+        assert_eq!(names(place.path()), ["the pit"]);
+        std::fs::copy(place.path().join("the pit.ron"), place.path().join("other.ron")).unwrap();
+        assert!(call("other").unwrap_err().contains("there is a map of that name"));
+        assert!(call("../other").is_err());
+        assert_eq!(names(place.path()), ["other", "the pit"]);
+        assert_eq!(maps::list(place.path())[1].draft.name, "the pit");
     }
 }

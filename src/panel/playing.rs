@@ -7,18 +7,21 @@ use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
 
 use super::theme::tone;
-use super::widgets::{check, figure, row, section};
+use super::widgets::{check, figure, list, note, row, section};
 use super::{mind, sight};
 use crate::agent::hints::{HINT_RANGE, Hints};
 use crate::agent::lookback::{self, LookBack, Past};
 use crate::agent::mind::{Insight, Mind};
-use crate::agent::rounds::Reaction;
+use crate::agent::rounds::{Reaction, Rounds, has_sides};
+use crate::agent::seating::Seating;
 use crate::agent::sight::Sights;
 use crate::agent::{Casting, Controller, FrozenPolicies, Thoughts};
 use crate::sim::SimConfig;
 use crate::sim::arena::{EnvironmentHooks, Spec};
 use crate::sim::pace::{Pace, SPEED_RANGE};
 use crate::sim::worlds::rooms::Rooms;
+use crate::view::bindings::{Bindings, Command};
+use crate::view::modes::Modes;
 use crate::view::palette;
 
 /// Most arenas the panel offers.
@@ -29,7 +32,8 @@ const MOST_ARENAS: usize = 256;
 pub(super) struct Drafts {
     arenas: Option<usize>,
     folder: String,
-    error: String,
+    /// What went wrong with a checkpoint.
+    pub error: String,
 }
 
 /// What these sections read and write.
@@ -47,19 +51,24 @@ pub(super) struct Playing<'w, 's> {
     sights: Option<Res<'w, Sights>>,
     hints: Option<ResMut<'w, Hints>>,
     reaction: Option<ResMut<'w, Reaction>>,
+    rounds: Option<ResMut<'w, Rounds>>,
+    seating: Option<ResMut<'w, Seating>>,
     past: Option<Res<'w, Past>>,
     looking: Option<ResMut<'w, LookBack>>,
     rooms: Option<Res<'w, Rooms>>,
     hooks: Option<Res<'w, EnvironmentHooks>>,
+    modes: Res<'w, Modes>,
+    bindings: Res<'w, Bindings>,
     drafts: ResMut<'w, Drafts>,
 }
 
 impl Playing<'_, '_> {
     /// Pause, step, speed, number of arenas.
     pub fn time(&mut self, ui: &mut Ui) {
+        let compares = self.modes.compares();
         section(ui, "Time", |ui| {
             if let Some(pace) = &mut self.pace {
-                steer(ui, pace);
+                steer(ui, pace, self.rounds.as_mut());
             }
             let (Some(sim), drafts) = (&self.sim, &mut self.drafts) else { return };
             let explanation =
@@ -68,7 +77,9 @@ impl Playing<'_, '_> {
                 let mut arenas = drafts.arenas.unwrap_or(sim.arenas);
                 let value =
                     egui::DragValue::new(&mut arenas).range(1..=MOST_ARENAS).update_while_editing(false);
-                let response = ui.add(value).on_hover_text(explanation);
+                let fixed = "As many as ages are compared, until then and now is closed.";
+                let response = ui.add_enabled(!compares, value).on_disabled_hover_text(fixed);
+                let response = response.on_hover_text(explanation);
                 if response.dragged() {
                     drafts.arenas = Some(arenas);
                 } else if response.drag_stopped() || response.changed() {
@@ -87,8 +98,9 @@ impl Playing<'_, '_> {
 
     /// The last episodes, step by step.
     pub fn looking_back(&mut self, ui: &mut Ui) {
-        let Some(past) = self.past.as_ref().filter(|past| !past.episodes.is_empty()) else { return };
+        let Some(past) = &self.past else { return };
         let (episodes, commands, looking) = (&past.episodes, &mut self.commands, &mut self.looking);
+        let (edits, compares) = (self.modes.edits(), self.modes.compares());
         section(ui, "Look back", |ui| {
             let name = |index: usize| {
                 let episode = &episodes[index];
@@ -101,18 +113,21 @@ impl Playing<'_, '_> {
             };
             let shown =
                 looking.as_ref().map(|looking| looking.episode).filter(|index| *index < episodes.len());
-            let chosen = shown.map_or_else(|| "an episode …".to_owned(), name);
+            // There before the first episode is: what lies below stays where it is.
+            let none = if episodes.is_empty() { "no episode has ended yet" } else { "an episode …" };
+            let chosen = shown.map_or_else(|| none.to_owned(), name);
             let width = ui.available_width() - 8.0;
-            let list = egui::ComboBox::from_id_salt("past").selected_text(chosen).width(width);
-            list.show_ui(ui, |ui| {
-                for index in (0..episodes.len()).rev() {
-                    if ui.selectable_label(shown == Some(index), name(index)).clicked() {
-                        commands.queue(move |world: &mut World| lookback::look(world, index, 0));
+            let list = list("past", chosen, width);
+            let list = ui.add_enabled_ui(!episodes.is_empty() && !edits && !compares, |ui| {
+                list.show_ui(ui, |ui| {
+                    for index in (0..episodes.len()).rev() {
+                        if ui.selectable_label(shown == Some(index), name(index)).clicked() {
+                            commands.queue(move |world: &mut World| lookback::look(world, index, 0));
+                        }
                     }
-                }
-            })
-            .response
-            .on_hover_text(
+                });
+            });
+            list.response.on_hover_text(
                 "The last episodes of the watched arena, as they were, with what was thought then. Key: L",
             );
             let (Some(looking), Some(index)) = (looking, shown) else { return };
@@ -142,7 +157,13 @@ impl Playing<'_, '_> {
         let names: Vec<String> =
             self.frozen.iter().flat_map(|frozen| frozen.0.keys()).map(ToString::to_string).collect();
         let slots = self.spec.slots();
+        let compares = self.modes.compares();
         section(ui, "Players", |ui| {
+            if compares {
+                let text = "Seats are fixed while then and now is open.";
+                ui.label(RichText::new(text).small().color(tone(palette::MUTED)));
+                ui.disable();
+            }
             for slot in 0..slots {
                 for (watched, arena) in [(true, "watched arena"), (false, "other arenas")] {
                     let seats = if watched { &casting.watched } else { &casting.others };
@@ -162,12 +183,19 @@ impl Playing<'_, '_> {
                     }
                 }
             }
+            if let Some(seating) = self.seating.as_mut().filter(|_| has_sides(&self.spec)) {
+                let explanation =
+                    "Who plays on the left plays on the right from now on, and the other way round.";
+                if ui.button("Swap sides").on_hover_text(explanation).clicked() {
+                    seating.swap(&self.spec, casting);
+                }
+            }
             if let Some(reaction) = &mut self.reaction
                 && slots > 1
             {
-                let explanation = "Agent steps by which others act late while you play in the watched arena: what is fair \
-                                   against a person.";
-                row(ui, "others react after", explanation, |ui| {
+                let explanation = "How late all other players act on what they see while you play in the watched arena. A \
+                                   quick person needs 0.15 s; without it agents would be faster than anybody.";
+                row(ui, "reaction time of others", explanation, |ui| {
                     let step = self.spec.tick_seconds * self.spec.ticks_per_step as f32;
                     let mut steps = reaction.steps;
                     ui.spacing_mut().slider_width = 74.0;
@@ -179,8 +207,9 @@ impl Playing<'_, '_> {
                 });
             }
             if let Some(hints) = &mut self.hints {
-                let explanation = "Reward of a step in which you hold P (praise), and loss of one in which you hold B                                    (blame). Only the learner hears of it: returns stay the world's own.";
-                row(ui, "a hint counts", explanation, |ui| {
+                let explanation = "Reward of a step in which you hold P (praise), and penalty of one in which you hold B (blame). Only \
+                     the learner hears of it: the returns shown stay the world's own.";
+                row(ui, "praise and blame", explanation, |ui| {
                     let mut size = hints.size;
                     ui.spacing_mut().slider_width = 74.0;
                     let slider = egui::Slider::new(&mut size, HINT_RANGE).logarithmic(true).max_decimals(2);
@@ -209,8 +238,7 @@ impl Playing<'_, '_> {
                 }
             });
             if !drafts.error.is_empty() {
-                let error = RichText::new(&drafts.error).small().color(tone(palette::ROSE));
-                ui.add(egui::Label::new(error).truncate()).on_hover_text(&drafts.error);
+                note(ui, &drafts.error, palette::ROSE, 6);
             }
         });
     }
@@ -222,6 +250,7 @@ impl Playing<'_, '_> {
         let offered = mind::Offered {
             maps: self.rooms.is_some(),
             ways: self.hooks.as_ref().is_some_and(|hooks| hooks.leads),
+            refused: self.modes.refusal(Command::Map, &self.bindings),
         };
         mind::show(ui, &self.spec, thoughts, casting, self.mind.as_deref(), insight.as_mut(), offered);
         if let Some(sights) = &self.sights {
@@ -234,11 +263,19 @@ impl Playing<'_, '_> {
     }
 }
 
-fn steer(ui: &mut Ui, pace: &mut ResMut<Pace>) {
+fn steer(ui: &mut Ui, pace: &mut ResMut<Pace>, rounds: Option<&mut ResMut<Rounds>>) {
     ui.horizontal(|ui| {
-        let text = if pace.paused { "Go on" } else { "Pause" };
+        let rounds = rounds.filter(|rounds| rounds.ended.is_some() && !pace.paused);
+        let text = match &rounds {
+            Some(_) => "Next round",
+            None if pace.paused => "Go on",
+            None => "Pause",
+        };
         if ui.add_sized([84.0, 24.0], egui::Button::new(text)).on_hover_text("Space").clicked() {
-            pace.paused = !pace.paused;
+            match rounds {
+                Some(rounds) => _ = rounds.go_on(),
+                None => pace.paused = !pace.paused,
+            }
         }
         let step = ui.add_enabled(pace.paused, egui::Button::new("Single step"));
         if step.on_hover_text("One agent step of every arena, while paused. Key: .").clicked() {
@@ -266,38 +303,66 @@ fn steer(ui: &mut Ui, pace: &mut ResMut<Pace>) {
 
 fn choose(ui: &mut Ui, (slot, watched): (usize, bool), chosen: &mut Controller, frozen: &[String]) {
     let text = RichText::new(title(chosen)).color(tone(palette::of(chosen)));
-    egui::ComboBox::from_id_salt(("controller", slot, watched)).selected_text(text).width(124.0).show_ui(
-        ui,
-        |ui| {
-            let mut offer = |controller: Controller, explanation: &str| {
-                let text = RichText::new(title(&controller)).color(tone(palette::of(&controller)));
-                ui.selectable_value(chosen, controller, text).on_hover_text(explanation);
-            };
-            offer(Controller::Learning, "The policy that is being learned; its steps are recorded.");
-            if watched {
-                offer(Controller::Human, "You, at the keyboard; your steps are recorded as well.");
-            }
-            offer(Controller::Scripted, "The world's hand-written player.");
-            offer(Controller::Random, "Every action equally often.");
-            for name in frozen {
-                offer(Controller::Frozen(name.clone()), name);
-            }
-        },
-    );
+    list(("controller", slot, watched), text, 124.0).show_ui(ui, |ui| {
+        let mut offer = |controller: Controller, explanation: &str| {
+            let text = RichText::new(title(&controller)).color(tone(palette::of(&controller)));
+            ui.selectable_value(chosen, controller, text).on_hover_text(explanation);
+        };
+        offer(Controller::Learning, "The policy that is being learned; its steps are recorded.");
+        if watched {
+            offer(Controller::Human, "You, at the keyboard; your steps are recorded as well.");
+        }
+        offer(Controller::Scripted, "The world's hand-written player.");
+        offer(Controller::Random, "Every action equally often.");
+        for name in frozen {
+            offer(Controller::Frozen(name.clone()), name);
+        }
+    });
 }
 
 /// A controller's name for people.
 pub(super) fn title(controller: &Controller) -> String {
     match controller {
         Controller::Human => "you".into(),
-        Controller::Learning => "learning".into(),
-        Controller::Scripted => "scripted".into(),
+        Controller::Learning => "the agent (learning)".into(),
+        Controller::Scripted => "built-in bot".into(),
         Controller::Random => "random".into(),
-        Controller::Frozen(name) => {
-            let short = Path::new(name).file_name().map(|short| short.to_string_lossy());
-            format!("frozen {}", short.unwrap_or_else(|| name.into()))
-        }
+        Controller::Frozen(name) => earlier(name),
     }
+}
+
+/// The same within a sentence.
+pub(super) fn brief(controller: &Controller) -> String {
+    match controller {
+        Controller::Learning => "the agent".into(),
+        Controller::Scripted => "the built-in bot".into(),
+        Controller::Random => "the random player".into(),
+        Controller::Frozen(_) => {
+            let title = title(controller);
+            if title.starts_with("the ") { title } else { format!("the {title}") }
+        }
+        Controller::Human => title(controller),
+    }
+}
+
+/// An agent that does not learn: at an earlier age, the one that comes with the arcade, or one from a folder.
+fn earlier(name: &str) -> String {
+    let age = name.strip_prefix("minute ").or_else(|| name.strip_prefix("second "));
+    if age.is_some_and(|age| age.bytes().all(|byte| byte.is_ascii_digit())) {
+        return format!("the agent at {name}");
+    }
+    let short = Path::new(name).file_name().map_or_else(|| name.into(), |short| short.to_string_lossy());
+    match name {
+        "now" => "the agent now".into(),
+        "trained" => "trained agent".into(),
+        _ => format!("agent from {short}"),
+    }
+}
+
+/// With a large first letter.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The name for people of a slot whose side `teams` tells: left or right, numbered where a side has several; only a number

@@ -19,7 +19,7 @@ pub struct PriorityConfig {
 }
 
 /// What a slot without a sampleable transition holds in place of a raw priority.
-const EMPTY: f64 = Priorities::NONE;
+const EMPTY: f64 = -1.0;
 
 /// Raw priorities `p` of slots and the sum tree over `p^exponent`.
 ///
@@ -35,9 +35,6 @@ pub struct Priorities {
 }
 
 impl Priorities {
-    /// What [`Priorities::stored`] holds for an empty slot.
-    pub(super) const NONE: f64 = -1.0;
-
     /// `slots` empty slots.
     pub fn new(slots: usize, config: PriorityConfig) -> Self {
         Self {

@@ -13,6 +13,7 @@ use crate::agent::{self, MOST_SLOTS, Roster};
 use crate::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd};
 use crate::sim::arena::snapshots;
 use crate::sim::physics::Rest;
+use crate::sim::physics::free_flight::FreeFlight;
 use crate::sim::{Arena, Seats, SimSystems, SimTick, TickClock, run_agent_step};
 
 /// Agent steps played at random.
@@ -27,6 +28,9 @@ const USUAL: [f32; 2] = [10.0, 10.0];
 const PUBLISHED: [(&str, [f32; 2]); 1] = [("acrobot", [28.3, 10.0])];
 /// How far apart rounding and the solver's own slack, a hundredth of a cell, may bring observations within a few steps.
 const STRAY: f32 = 5e-3;
+/// Arenas and agent steps in which bodies are watched in free flight: some hundred bounces of a ball.
+const FLIGHT_ARENAS: usize = 16;
+const FLIGHT_STEPS: usize = 600;
 /// Seconds an agent step may last for a person to play: neither a blur nor a wait.
 const HUMAN: [f32; 2] = [0.015, 0.3];
 
@@ -57,6 +61,8 @@ pub struct CheckReport {
     pub largest_observation: f32,
     /// Smallest and largest reward of one step.
     pub rewards: [f32; 2],
+    /// Ticks of bodies seen in free flight, which changed no spin and no speed.
+    pub free_flight: u64,
     /// Episodes begun to see whether anything grows; nothing did.
     pub resets: usize,
     /// Seconds an agent step lasts when a person plays.
@@ -89,6 +95,11 @@ pub fn check(spec: &EnvironmentSpec, make: MakeApp) -> Result<CheckReport, Viola
     rule("ticks may be made one by one", some == by_ticks, &|| {
         "whole steps at once play differently".into()
     })?;
+    let flight = free_flight(make);
+    rule("free flight changes no spin and no speed", flight.broken.is_none(), &|| {
+        flight.broken.clone().unwrap_or_default()
+    })?;
+    report.free_flight = flight.seen;
     let apart = strays(make);
     rule("ticks without contacts move as all others do", apart < STRAY, &|| {
         format!("observations are {apart} away from those of ticks made in full")
@@ -142,6 +153,7 @@ fn play_at_random(spec: &EnvironmentSpec, make: MakeApp, rule: Rule) -> Result<C
         terminated: 0,
         largest_observation: 0.0,
         rewards: [0.0; 2],
+        free_flight: 0,
         resets: 0,
         step_seconds: spec.tick_seconds * spec.ticks_per_step as f32,
     };
@@ -248,6 +260,22 @@ impl std::hash::Hasher for Fnv {
     fn finish(&self) -> u64 {
         self.0
     }
+}
+
+/// What bodies did in ticks in which nothing pushed them.
+fn free_flight(make: MakeApp) -> FreeFlight {
+    let mut app = make(FLIGHT_ARENAS, 13, 1);
+    let world = app.world_mut();
+    let arenas: Vec<Entity> = world.query_filtered::<Entity, With<Rest>>().iter(world).collect();
+    arenas.into_iter().for_each(|arena| _ = world.entity_mut(arena).insert(FreeFlight::default()));
+    (0..FLIGHT_STEPS).for_each(|_| run_agent_step(world));
+    let mut witnesses = world.query::<&FreeFlight>();
+    let mut all = FreeFlight::default();
+    for witness in witnesses.iter(world) {
+        all.seen += witness.seen;
+        all.broken = all.broken.or_else(|| witness.broken.clone());
+    }
+    all
 }
 
 /// How far observations come to differ within a few steps from those of a run whose every tick is made in full: in all

@@ -13,6 +13,7 @@ use super::record::Lengths;
 use super::{RunError, Summary};
 use crate::learner::checkpoint::{self, remove_asides, replace_file};
 use crate::learner::owner::{Owner, entries, foreign};
+use crate::sim::level::kept;
 
 const CONFIG: &str = "config.toml";
 const SUMMARY: &str = "summary.json";
@@ -94,20 +95,22 @@ impl Claim {
         self.goes_on
     }
 
-    /// Opens it for a run with `config`, without what was written after the checkpoint that had `lengths`; where there
+    /// Opens it for a run with `config`, which is left as it is where that is `None`, without what was written after the checkpoint that had `lengths`; where there
     /// is no checkpoint, without all that was written.
     ///
     /// # Errors
     /// [`RunError::Folder`] when its files cannot be written.
-    pub fn open(self, config: &str, lengths: Option<Lengths>) -> Result<RunFolder, RunError> {
+    pub fn open(self, config: Option<&str>, lengths: Option<Lengths>) -> Result<RunFolder, RunError> {
         let Self { path, owner, goes_on } = self;
         let checkpoints = path.join("checkpoint");
         checkpoint::remove_leftovers(&checkpoints);
         remove_asides(&checkpoints, &["latest"]);
-        remove_asides(&path, &[CONFIG, SUMMARY]);
+        remove_asides(&path, &[CONFIG, SUMMARY, kept::FILE]);
         let lengths = if goes_on { lengths } else { Some(Lengths { hints: Some(0), ..Lengths::default() }) };
-        let config_file = path.join(CONFIG);
-        replace_file(&config_file, config.as_bytes()).map_err(|error| folder_error(&config_file, error))?;
+        if let Some(config) = config {
+            let file = path.join(CONFIG);
+            replace_file(&file, config.as_bytes()).map_err(|error| folder_error(&file, error))?;
+        }
         let open = |name: &str, length: Option<u64>| {
             let file = path.join(name);
             Lines::open(file.clone(), length).map_err(|error| folder_error(&file, error))
@@ -213,6 +216,28 @@ impl RunFolder {
         [&self.metrics, &self.episodes, &self.hints].into_iter().filter_map(Lines::file).collect()
     }
 
+    /// Replaces `config.toml`.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] when the disk refuses.
+    pub fn config(&self, text: &str) -> Result<(), RunError> {
+        let path = self.path.join(CONFIG);
+        replace_file(&path, text.as_bytes()).map_err(|error| folder_error(&path, error))
+    }
+
+    /// Keeps the `text` of the run's level in `level.ron`; what lies there already stays, or is replaced where the run
+    /// has another map by now.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] when the disk refuses.
+    pub fn keep_level(&self, text: &str, replaces: bool) -> Result<(), RunError> {
+        let path = self.path.join(kept::FILE);
+        if path.exists() && !replaces {
+            return Ok(());
+        }
+        replace_file(&path, text.as_bytes()).map_err(|error| folder_error(&path, error))
+    }
+
     /// Replaces `summary.json`. Evaluations of the same agent that were made earlier are not lost.
     ///
     /// # Errors
@@ -291,7 +316,7 @@ mod tests {
         for again in again {
             let claim = again(&path).unwrap();
             assert!(!claim.goes_on());
-            let mut run = claim.open(CONFIG_TEXT, None).unwrap();
+            let mut run = claim.open(Some(CONFIG_TEXT), None).unwrap();
             assert_eq!(run.lengths(), Lengths { hints: Some(0), ..Lengths::default() });
             run.episode(&1).unwrap();
             run.metric(&2).unwrap();
@@ -302,7 +327,7 @@ mod tests {
         let error = begin(&path, "env = \"tag\"\n").unwrap_err();
         let command = format!("go on with `entropy-arcade --resume '{}'`", path.display());
         assert!(error.contains("other settings") && error.contains(&command), "{error}");
-        let run = begin(&path, CONFIG_TEXT).unwrap().open(CONFIG_TEXT, None).unwrap();
+        let run = begin(&path, CONFIG_TEXT).unwrap().open(Some(CONFIG_TEXT), None).unwrap();
         assert_eq!(entries(&path).unwrap(), ["checkpoint", "config.toml", "episodes.jsonl", "metrics.jsonl"]);
         assert_eq!(fs::read_dir(run.checkpoints()).unwrap().count(), 0);
     }

@@ -2,7 +2,8 @@
 //!
 //! In period t the learner trains on all data up to period t − 1, while actors play with the policy of
 //! the last barrier, which is learned from data up to t − 2. Neither sees anything of the other
-//! before both are through.
+//! before both are through. A run that is stopped leaves both where they are: the checkpoint then holds an open
+//! period, and the run that goes on ends it before anything else.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,13 +17,17 @@ use super::folder::{Claim, RunFolder};
 use super::metrics::Window;
 use super::progress::Progress;
 use super::record::{Lengths, Record};
+use super::resume::Earlier;
 use super::saving::Saving;
 use super::{EvalSummary, RunError};
 use crate::agent::{self, Controller, Episodes, LearningPolicy, Replay, Roster, RosterSnapshot};
 use crate::config::RunConfig;
+use crate::files::in_plain_words;
 use crate::learner::checkpoint::{Checkpoint, CheckpointError};
-use crate::learner::{LearnerError, LearnerHandle, LearnerSetup, PeriodReport};
-use crate::mdp::{Policy, StepBatch};
+use crate::learner::{
+    CategoricalPolicy, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus, PeriodReport, policy_bytes,
+};
+use crate::mdp::{Policy, PolicySnapshot, StepBatch};
 use crate::sim::ArenaSnapshot;
 use crate::sim::arena::snapshots;
 use crate::sim::run_agent_step;
@@ -45,8 +50,8 @@ pub struct HeadlessSetup {
     pub evaluate_training: Option<Evaluate>,
 }
 
-/// Plays greedy episodes with a policy.
-pub type Evaluate = Box<dyn Fn(Arc<dyn Policy>) -> EvalSummary>;
+/// Plays greedy episodes with a policy; `None` when the run was stopped meanwhile.
+pub type Evaluate = Box<dyn Fn(Arc<dyn Policy>) -> Option<EvalSummary>>;
 
 /// What a run came to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -110,10 +115,32 @@ struct SimulationState {
     next_log: u64,
     #[serde(default)]
     next_eval: u64,
+    #[serde(default)]
+    solved: Option<Solved>,
     arenas: Vec<ArenaSnapshot>,
     roster: RosterSnapshot,
     staged: StepBatch,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    open: Option<OpenPeriod>,
 }
+
+/// A period that was left before its end. Its policy is in [`ACTING`], what it has recorded is `staged`, and the gradient
+/// steps left of it are the learner's credit.
+#[derive(Clone, Serialize, Deserialize)]
+struct OpenPeriod {
+    /// Agent steps played of it.
+    played: u32,
+    /// As measured at its beginning.
+    policy_lag: Option<f32>,
+    /// Version of its policy, and with how many gradient steps that was learned.
+    policy: (u64, u64),
+}
+
+/// The policy of an open period, to be written again and to act with.
+type Acting = (Arc<CategoricalPolicy>, PolicySnapshot);
+
+/// Its file.
+const ACTING: &str = "acting.safetensors";
 
 /// Trains until the configured number of environment steps, or until stopped.
 ///
@@ -126,6 +153,7 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
     let text = config.to_toml();
     let program = "entropy-arcade --no-render";
     let claim = Claim::for_run(out.as_deref(), &mut learner_setup.resume, &text, program)?;
+    let begins = learner_setup.resume.is_none();
     let mut run = Run {
         window: Window::default(),
         staged: StepBatch::default(),
@@ -134,7 +162,7 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         next_eval: config.run.eval_every,
         eval: None,
         solved: None,
-        target_return: config.run.target_return,
+        again: false,
         start,
         earlier: 0.0,
         folder: None,
@@ -142,75 +170,100 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         saving: Saving::every(config.learner.checkpoint_seconds),
         told: [None, None],
         rates: (Instant::now(), 0, 0),
+        open: None,
+        stop: stop.clone(),
     };
-    let mut lengths = None;
+    let (mut lengths, mut acting, mut begun_with) = (None, None, 0);
+    let level = learner_setup.level.as_ref().and_then(|level| level.text.clone());
     if let Some(from) = &learner_setup.resume {
         let checkpoint = Checkpoint::open(from)?;
         checkpoint.check_spec(&learner_setup.spec)?;
         lengths = run.restore(app.world_mut(), &checkpoint, &config)?;
+        acting = run.acting(&checkpoint)?;
+        begun_with = checkpoint.manifest.counters.gradient_steps;
+        if let Some((kept, why)) = Earlier::read(from)?.and_then(|earlier| run.ended(&config, earlier)) {
+            if !silent {
+                eprintln!("nothing is left to do: {why}");
+            }
+            return Ok(kept);
+        }
     }
-    let begins = learner_setup.resume.is_none();
-    let mut learner = LearnerHandle::start(learner_setup);
+    let mut learner = LearnerHandle::start_in_periods(learner_setup, stop.clone());
     app.insert_resource(LearningPolicy(learner.policy()));
-    // An empty period waits for the device and brings the first policy.
-    learner.begin_period(StepBatch::default());
-    let mut period = learner.finish_period()?;
+    let Some(mut period) = learner.open(&stop)? else {
+        // Nothing has changed yet, neither here nor on disk.
+        return Ok(run.summary(&config, &learner, begun_with));
+    };
+    if let Some((actor, snapshot)) = acting {
+        period.actor = Some(actor);
+        learner.act_with(snapshot);
+    }
     // Only now that the learner has accepted everything does anything change on disk.
-    run.folder = claim.map(|claim| claim.open(&text, lengths)).transpose()?;
+    run.folder = claim.map(|claim| claim.open(Some(&text), lengths)).transpose()?;
     run.earlier = run.folder.as_ref().map_or(run.earlier, |folder| run.earlier.max(folder.seconds()));
+    if let (Some(folder), Some(level)) = (&run.folder, &level) {
+        folder.keep_level(level, begins)?;
+    }
     if begins {
         // A run that dies in its first minute can be gone on with too.
-        run.checkpoint(app.world_mut(), &learner)?;
+        run.checkpoint(app.world_mut(), &learner, Vec::new())?;
     }
     run.rates = (Instant::now(), run.env_steps, period.counters.gradient_steps);
     if !silent {
-        let status = learner.status();
-        eprintln!("learning on {}", status.device_reason);
+        say_what_begins(&config, &learner.status(), run.solved);
     }
 
     let policy = learner.policy();
     let current = || policy.load().policy.clone();
-    while run.env_steps < config.steps && run.solved.is_none() && !stop.load(Ordering::Relaxed) {
-        learner.begin_period(std::mem::take(&mut run.staged));
-        for _ in 0..config.run.period {
-            run_agent_step(app.world_mut());
+    // A period that a stop has left open is ended first, whatever else is due.
+    while run.open.is_some() || run.goes_on(app.world_mut(), &config, &learner, &period, &evaluate)? {
+        let now = run.play_period(app.world_mut(), config.run.period, &mut learner)?;
+        if run.open.is_some() {
+            // The open period was played with the policy of the barrier before it.
+            let acting = policy_bytes(period.actor.as_deref())?;
+            run.progress.finish();
+            run.checkpoint(app.world_mut(), &learner, vec![(ACTING.into(), acting)])?;
+            return run.end(run.summary(&config, &learner, now.counters.gradient_steps));
         }
-        period = learner.finish_period()?;
-        run.collect(app.world_mut(), &period)?;
-        run.log(&config, &period, &|| evaluate(current()))?;
-        if run.saving.is_due() {
-            run.checkpoint(app.world_mut(), &learner)?;
-        }
+        period = now;
     }
     run.progress.finish();
-    run.checkpoint(app.world_mut(), &learner)?;
-    let interrupted = run.env_steps < config.steps && run.solved.is_none();
-    let seconds = run.seconds();
-    if config.run.eval_episodes > 0 && run.solved.is_none() && !interrupted {
-        run.eval = Some(evaluate(current()));
+    run.checkpoint(app.world_mut(), &learner, Vec::new())?;
+    let mut summary = run.summary(&config, &learner, period.counters.gradient_steps);
+    let solved = run.solved.is_some() && !run.again;
+    summary.interrupted = run.env_steps < config.steps && !solved;
+    // An evaluation that is stopped counts as not made: the run that goes on makes it.
+    if config.run.eval_episodes > 0 && !summary.interrupted && (!solved || run.eval.is_none()) {
+        let last = evaluate(current());
+        summary.interrupted = last.is_none();
+        summary.eval = last.or(summary.eval);
     }
-    let mut summary = Summary {
-        env: config.env.clone(),
-        seed: config.seed,
-        env_steps: run.env_steps,
-        gradient_steps: period.counters.gradient_steps,
-        episode_return: run.window.mean(|episode| episode.episode_return),
-        success: run.window.mean(|episode| f32::from(u8::from(episode.success))),
-        score: run.window.mean(|episode| episode.score),
-        interrupted,
-        device: learner.status().device_reason.clone(),
-        seconds,
-        eval: run.eval,
-        eval_training: evaluate_training.filter(|_| run.eval.is_some()).map(|evaluate| evaluate(current())),
-        solved: run.solved,
+    if let Some(evaluate) = evaluate_training.filter(|_| summary.eval.is_some()) {
+        summary.eval_training = evaluate(current());
+        summary.interrupted |= summary.eval_training.is_none();
+    }
+    run.end(summary)
+}
+
+/// What is good to know before a run has gone on for long.
+fn say_what_begins(config: &RunConfig, status: &LearnerStatus, solved: Option<Solved>) {
+    eprintln!("learning on {}", status.device_reason);
+    let (capacity, asked) = (status.replay_capacity, config.learner.replay_capacity);
+    let megabytes = status.replay_bytes as f64 / 1e6;
+    let why = if capacity > asked.next_multiple_of(64) {
+        format!(
+            " (learner.replay_capacity = {asked} is less than 256 for each of the streams played at once)"
+        )
+    } else {
+        String::new()
     };
-    if let Some(folder) = &mut run.folder {
-        folder.summary(&mut summary)?;
+    eprintln!("replay keeps {capacity} transitions, {megabytes:.1} MB when full{why}");
+    if let Some(Solved { env_steps, .. }) = solved {
+        eprintln!("solved after {env_steps} env steps; going on to {}", config.steps);
     }
-    // What the disk refused until the end is lost with this process.
-    match run.told.into_iter().flatten().next() {
-        Some(problem) => Err(RunError::Unsaved(problem)),
-        None => Ok(summary),
+    let starts = config.learner.learning_starts;
+    if config.steps <= starts {
+        eprintln!("nothing will be learned: learner.learning_starts = {starts}, steps = {}", config.steps);
     }
 }
 
@@ -223,8 +276,8 @@ struct Run {
     next_eval: u64,
     eval: Option<EvalSummary>,
     solved: Option<Solved>,
-    /// What it is solved with.
-    target_return: Option<f32>,
+    /// Whether it goes on although it was solved before.
+    again: bool,
     start: Instant,
     /// Seconds that earlier parts of the run took.
     earlier: f64,
@@ -235,14 +288,59 @@ struct Run {
     told: [Option<String>; 2],
     /// When, env steps and gradient steps at the last line.
     rates: (Instant, u64, u64),
+    /// Left by a stop.
+    open: Option<OpenPeriod>,
+    stop: Arc<AtomicBool>,
 }
 
 impl Run {
-    /// Takes what the actors left behind.
+    /// At a barrier: does what is due there, and tells whether another period follows.
+    fn goes_on(
+        &mut self,
+        world: &mut World,
+        config: &RunConfig,
+        learner: &LearnerHandle,
+        period: &PeriodReport,
+        evaluate: &Evaluate,
+    ) -> Result<bool, RunError> {
+        self.log(config, period, &|| evaluate(period.policy.policy.clone()))?;
+        if self.saving.is_due() {
+            self.checkpoint(world, learner, Vec::new())?;
+        }
+        let solved = self.solved.is_some() && !self.again;
+        Ok(self.env_steps < config.steps && !solved && !self.stop.load(Ordering::Relaxed))
+    }
+
+    /// Plays and learns one period of `length` agent steps, or what is left of the open one. A stop leaves it open.
+    fn play_period(
+        &mut self,
+        world: &mut World,
+        length: u32,
+        learner: &mut LearnerHandle,
+    ) -> Result<PeriodReport, RunError> {
+        let begun = self.open.take();
+        let (mut played, earlier_lag) = begun.map_or((0, None), |open| (open.played, open.policy_lag));
+        let acting = learner.policy().load_full();
+        learner.begin_period(std::mem::take(&mut self.staged));
+        while played < length && !self.stop.load(Ordering::Relaxed) {
+            run_agent_step(world);
+            played += 1;
+        }
+        let mut period = learner.finish_period()?;
+        period.policy_lag = period.policy_lag.or(earlier_lag);
+        self.collect(world, &period)?;
+        if played < length || !period.finished {
+            let policy = (acting.version, acting.gradient_steps);
+            self.open = Some(OpenPeriod { played, policy_lag: period.policy_lag, policy });
+        } else {
+            self.staged = std::mem::take(&mut world.resource_mut::<Replay>().staged);
+        }
+        Ok(period)
+    }
+
+    /// Takes what the actors left behind, but for the steps.
     fn collect(&mut self, world: &mut World, period: &PeriodReport) -> Result<(), RunError> {
-        let mut replay = world.resource_mut::<Replay>();
-        self.staged = std::mem::take(&mut replay.staged);
-        self.env_steps = replay.env_steps;
+        self.env_steps = world.resource::<Replay>().env_steps;
         for episode in std::mem::take(&mut world.resource_mut::<Episodes>().0) {
             // What is refused waits in memory, and is told of with the next line.
             _ = self.folder.as_mut().map(|folder| folder.episode(&episode));
@@ -276,11 +374,16 @@ impl Run {
         &mut self,
         config: &RunConfig,
         period: &PeriodReport,
-        evaluate: &dyn Fn() -> EvalSummary,
+        evaluate: &dyn Fn() -> Option<EvalSummary>,
     ) -> Result<(), RunError> {
         let eval_every = config.run.eval_every;
         let evaluates = eval_every > 0 && config.run.eval_episodes > 0 && self.env_steps >= self.next_eval;
         if self.env_steps < self.next_log && !evaluates {
+            return Ok(());
+        }
+        let eval = if evaluates { evaluate() } else { None };
+        if evaluates && eval.is_none() {
+            // Stopped: the run that goes on writes this line.
             return Ok(());
         }
         while self.next_log <= self.env_steps {
@@ -299,9 +402,8 @@ impl Run {
         let made = rate(period.counters.gradient_steps, gradient_steps);
         line.insert("time/gradient_steps_per_second".into(), made.into());
         insert_times(&mut line, self.seconds());
-        if evaluates {
+        if let Some(eval) = eval {
             self.next_eval = (self.env_steps / eval_every + 1) * eval_every;
-            let eval = evaluate();
             for (key, value) in [
                 ("eval/episode_return", eval.episode_return.mean),
                 ("eval/episode_length", eval.episode_length.mean),
@@ -311,7 +413,8 @@ impl Run {
                 line.insert(key.into(), value.into());
             }
             self.eval = Some(eval);
-            if config.run.target_return.is_some_and(|target| eval.episode_return.mean >= f64::from(target)) {
+            let target = config.run.target_return.filter(|_| self.solved.is_none());
+            if target.is_some_and(|target| eval.episode_return.mean >= f64::from(target)) {
                 let seconds = self.seconds();
                 self.solved = Some(Solved { env_steps: self.env_steps, seconds });
             }
@@ -325,8 +428,14 @@ impl Run {
         Ok(())
     }
 
-    /// Writes learner and simulation as they stand between two periods. A disk that refuses is told of and tried again.
-    fn checkpoint(&mut self, world: &mut World, learner: &LearnerHandle) -> Result<(), RunError> {
+    /// Writes learner and simulation as they stand between two periods or, with its policy among `files`, in an open one.
+    /// A disk that refuses is told of and tried again.
+    fn checkpoint(
+        &mut self,
+        world: &mut World,
+        learner: &LearnerHandle,
+        mut files: Vec<(String, Vec<u8>)>,
+    ) -> Result<(), RunError> {
         let Some(folder) = &mut self.folder else { return Ok(()) };
         let lines = folder.flush().err().map(|error| error.to_string());
         let checkpoints = folder.checkpoints();
@@ -337,20 +446,26 @@ impl Run {
             env_steps: self.env_steps,
             seconds: self.earlier + self.start.elapsed().as_secs_f64(),
             window: self.window.clone(),
-            solved: self.solved.zip(self.target_return),
         };
         let state = SimulationState {
             env_steps: self.env_steps,
             next_log: self.next_log,
             next_eval: self.next_eval,
+            solved: self.solved,
             arenas: snapshots(world),
             roster: world.resource::<Roster>().snapshot(),
-            staged: self.staged.clone(),
+            // Steps of an open period have not left the actors yet.
+            staged: match self.open {
+                Some(_) => world.resource::<Replay>().staged.clone(),
+                None => self.staged.clone(),
+            },
+            open: self.open.clone(),
         };
         let bytes = serde_json::to_vec(&state).map_err(|error| unwritable(error.to_string()))?;
-        let record = record.to_file().map_err(|error| unwritable(error.to_string()))?;
-        let (files, extra) = (folder.files(), vec![("simulation.json".into(), bytes), record]);
-        let write = || learner.finish_save(&learner.begin_save(checkpoints, extra, files));
+        files.push(("simulation.json".into(), bytes));
+        files.push(record.to_file().map_err(|error| unwritable(error.to_string()))?);
+        let lengths = folder.files();
+        let write = || learner.finish_save(&learner.begin_save(checkpoints, files, lengths));
         let saved = match folder.is_there().map(|()| write()) {
             Ok(Ok(_)) => None,
             Ok(Err(LearnerError::Checkpoint(error))) => Some(error.to_string()),
@@ -363,6 +478,81 @@ impl Run {
         Ok(())
     }
 
+    /// What it has come to so far.
+    fn summary(&self, config: &RunConfig, learner: &LearnerHandle, gradient_steps: u64) -> Summary {
+        Summary {
+            env: config.env.clone(),
+            seed: config.seed,
+            env_steps: self.env_steps,
+            gradient_steps,
+            episode_return: self.window.mean(|episode| episode.episode_return),
+            success: self.window.mean(|episode| f32::from(u8::from(episode.success))),
+            score: self.window.mean(|episode| episode.score),
+            interrupted: true,
+            device: learner.status().device_reason.clone(),
+            seconds: self.seconds(),
+            eval: self.eval,
+            eval_training: None,
+            solved: self.solved,
+        }
+    }
+
+    /// Writes the summary.
+    ///
+    /// # Errors
+    /// [`RunError::Unsaved`] for what the disk refused until the end: it is lost with this process.
+    fn end(&mut self, mut summary: Summary) -> Result<Summary, RunError> {
+        if let Some(folder) = &mut self.folder {
+            folder.summary(&mut summary)?;
+        }
+        match self.told.iter_mut().find_map(Option::take) {
+            Some(problem) => Err(RunError::Unsaved(problem)),
+            None => Ok(summary),
+        }
+    }
+
+    /// The policy that an open period is played with.
+    fn acting(&self, checkpoint: &Checkpoint) -> Result<Option<Acting>, RunError> {
+        let Some(open) = &self.open else { return Ok(None) };
+        let (version, gradient_steps) = open.policy;
+        let actor = Arc::new(checkpoint.actor(ACTING)?);
+        let snapshot = PolicySnapshot { version, gradient_steps, policy: actor.clone(), critics: None };
+        Ok(Some((actor, snapshot)))
+    }
+
+    /// Takes up what has changed in `config` since. The summary of a run that has ended and has nothing left to do under
+    /// it, and why. One that was solved goes on when more steps or another target are asked for; `solved` stays, unless
+    /// the target is higher.
+    fn ended(&mut self, config: &RunConfig, earlier: Earlier) -> Option<(Summary, String)> {
+        let Earlier { config: then, summary } = earlier;
+        let made = self.env_steps;
+        let next = |every: u64| (made / every.max(1) + 1).saturating_mul(every);
+        if config.run.log_every != then.run.log_every {
+            self.next_log = next(config.run.log_every);
+        }
+        if config.run.eval_every != then.run.eval_every {
+            self.next_eval = next(config.run.eval_every);
+        }
+        let summary = summary.filter(|summary| !summary.interrupted && summary.env_steps == made);
+        self.solved = self.solved.or(summary.as_ref().and_then(|summary| summary.solved));
+        let [target, target_then] = [config.run.target_return, then.run.target_return];
+        if target.zip(target_then).is_some_and(|(now, then)| now > then) {
+            self.solved = None;
+        }
+        let solved_here = self.solved.is_some_and(|solved| solved.env_steps == made);
+        let through = solved_here && target == target_then && config.steps <= then.steps;
+        self.again = self.solved.is_some() && !through;
+        if through {
+            let why = format!(
+                "it was solved after {made} env steps; --steps beyond {} or run.target_return=none goes on",
+                then.steps
+            );
+            return summary.map(|summary| (summary, why));
+        }
+        let why = format!("{made} of {} env steps are made; --steps asks for more", config.steps);
+        summary.filter(|_| made >= config.steps).map(|summary| (summary, why))
+    }
+
     /// Brings the run back to a checkpoint, and the simulation where it holds one: one written while somebody watched
     /// begins new episodes.
     fn restore(
@@ -373,14 +563,11 @@ impl Run {
     ) -> Result<Option<Lengths>, RunError> {
         let record = Record::of(checkpoint)?;
         (self.env_steps, self.earlier, self.window) = (record.env_steps, record.seconds, record.window);
-        // A run that was solved stays so, unless more is asked of it now.
-        let asked = |target: f32| config.run.target_return == Some(target);
-        self.solved = record.solved.filter(|(_, target)| asked(*target)).map(|(solved, _)| solved);
         let lengths = record.lengths;
         world.resource_mut::<Replay>().env_steps = self.env_steps;
         if !checkpoint.has("simulation.json") {
             agent::begin_later(world, self.env_steps);
-            let next = |every: u64| if every == 0 { 0 } else { (self.env_steps / every + 1) * every };
+            let next = |every: u64| (self.env_steps / every.max(1) + 1).saturating_mul(every);
             (self.next_log, self.next_eval) = (next(config.run.log_every), next(config.run.eval_every));
             return Ok(lengths);
         }
@@ -388,12 +575,12 @@ impl Run {
             serde_json::from_slice(checkpoint.file("simulation.json")?).map_err(|error| {
                 CheckpointError::Damaged {
                     path: checkpoint.path(),
-                    problem: format!("simulation.json: {error}"),
+                    problem: format!("simulation.json: {}", in_plain_words(&error.to_string())),
                 }
             })?;
         let spec = &checkpoint.manifest.environment;
-        if !state.arenas.iter().all(|arena| arena.fits(spec)) {
-            let problem = "simulation.json: actions that do not exist".to_owned();
+        if !state.arenas.iter().all(|arena| arena.fits(spec)) || !state.staged.fits(spec) {
+            let problem = "simulation.json: steps that cannot be".to_owned();
             return Err(CheckpointError::Damaged { path: checkpoint.path(), problem }.into());
         }
         agent::resume(world, &state.arenas, &state.roster, state.env_steps);
@@ -401,7 +588,12 @@ impl Run {
         self.env_steps = state.env_steps;
         self.next_log = state.next_log;
         self.next_eval = state.next_eval;
-        self.staged = state.staged;
+        self.solved = state.solved;
+        match state.open {
+            Some(_) => world.resource_mut::<Replay>().staged = state.staged,
+            None => self.staged = state.staged,
+        }
+        self.open = state.open;
         Ok(lengths)
     }
 }

@@ -11,7 +11,7 @@ use bevy::prelude::*;
 use crossbeam_channel::TryRecvError;
 
 use super::folder::RunFolder;
-use super::headless::{Summary, insert_times};
+use super::headless::{Solved, Summary, insert_times};
 use super::metrics::Window;
 use super::record::Record;
 use super::saving::Saving;
@@ -22,16 +22,25 @@ use crate::agent::{Controller, Episodes, LiveLearner, Replay};
 use crate::config::RunConfig;
 use crate::learner::Health;
 use crate::learner::owner::Owner;
+use crate::sim::SimConfig;
+use crate::sim::level::Level;
+use crate::sim::worlds::rooms::Rooms;
 
 /// Seconds between two lines in `metrics.jsonl`.
 const LINE_SECONDS: f32 = 5.0;
+/// Seconds between two replacements of `config.toml` at least: a value that is dragged changes in every frame.
+const CONFIG_SECONDS: f32 = 0.3;
 
 /// The files of the running session.
 #[derive(Resource)]
 pub struct LiveRun {
     folder: RunFolder,
-    env: String,
-    seed: u64,
+    /// As `config.toml` was when the session began.
+    begun: RunConfig,
+    /// As it is now, and since when; `None` before the learner is ready for the first time.
+    written: Option<(Instant, RunConfig)>,
+    /// What the run was before, where this is not its beginning.
+    solved: Option<Solved>,
     began: Instant,
     /// Seconds that earlier parts of the run took.
     earlier: f64,
@@ -46,20 +55,23 @@ pub struct LiveRun {
 }
 
 impl LiveRun {
-    /// Writes into an open run folder, from the `record` on where it goes on from a checkpoint.
-    pub fn new(folder: RunFolder, config: &RunConfig, record: Option<Record>) -> Self {
+    /// Writes into an open run folder, from the `record` on where it goes on from a checkpoint. Its `config.toml` becomes
+    /// `begun`, and then what is changed, as soon as the learner has accepted that. `solved` is what an earlier part of the
+    /// run came to.
+    pub fn new(folder: RunFolder, begun: RunConfig, record: Option<Record>, solved: Option<Solved>) -> Self {
         let now = Instant::now();
         let saved_at = record.as_ref().map(|record| record.env_steps);
         let record = record.unwrap_or_default();
         Self {
             earlier: record.seconds.max(folder.seconds()),
             folder,
-            env: config.env.clone(),
-            seed: config.seed,
+            written: None,
+            solved,
             began: now,
             line_at: now,
             window: record.window,
-            saving: Saving::every(config.learner.checkpoint_seconds),
+            saving: Saving::every(begun.learner.checkpoint_seconds),
+            begun,
             under_way: None,
             saved_at,
             unsaved: Unsaved::default(),
@@ -84,7 +96,6 @@ impl LiveRun {
             env_steps,
             seconds: self.seconds(),
             window: self.window.clone(),
-            solved: None,
         };
         let extra = vec![record.to_file().map_err(|error| error.to_string())?];
         Ok(learner.begin_save(self.folder.checkpoints(), extra, self.folder.files()))
@@ -93,6 +104,19 @@ impl LiveRun {
     /// Writes the lines that wait, and tells whether that could be done.
     fn tell_lines(&mut self) {
         self.unsaved.set(0, self.folder.flush().err().map(|error| error.to_string()));
+    }
+
+    /// Writes the configuration in force into `config.toml`, if it is another.
+    fn keep(&mut self, learner: &LiveLearner, arenas: usize) {
+        let now = RunConfig { arenas, device: learner.device(), ..self.begun.recorded(learner.config()) };
+        let same = self.written.as_ref().is_some_and(|(_, written)| *written == now);
+        let kept = if same { Ok(()) } else { self.folder.config(&now.to_toml()) };
+        match kept {
+            Ok(()) if !same => self.written = Some((Instant::now(), now)),
+            Ok(()) => {}
+            // Tried again, as everything that is not written.
+            Err(error) => self.unsaved.set(0, Some(error.to_string())),
+        }
     }
 
     fn went(&mut self, env_steps: u64, problem: Option<String>) {
@@ -111,8 +135,17 @@ pub fn plugin(app: &mut App, run: LiveRun) {
     }
     app.insert_resource(run.unsaved.clone())
         .insert_resource(run)
-        .add_systems(Update, (write, save).chain().after(remember))
+        .add_systems(Update, (keep, (write, save).chain().after(remember)))
+        .add_systems(PostUpdate, keep_map.run_if(resource_exists_and_changed::<Rooms>))
         .add_systems(Last, close);
+}
+
+/// Keeps `config.toml` what the learner uses.
+fn keep(mut run: ResMut<LiveRun>, learner: Res<LiveLearner>, sim: Res<SimConfig>) {
+    let due = run.written.as_ref().is_none_or(|(at, _)| at.elapsed().as_secs_f32() >= CONFIG_SECONDS);
+    if due && learner.is_accepted() {
+        run.keep(&learner, sim.arenas);
+    }
 }
 
 fn write(
@@ -181,11 +214,27 @@ fn save(
     }
 }
 
+/// Lets the session keep the map that is played by now, however it was changed: in its folder and in its checkpoints.
+fn keep_map(rooms: Res<Rooms>, run: Res<LiveRun>, mut learner: ResMut<LiveLearner>) {
+    let level = learner.level().and_then(|level| Some((level.name.clone(), level.text.clone()?)));
+    let Some((name, text)) = level else { return };
+    let map = rooms.first();
+    if Level::parse(&name, &text).as_ref() == Ok(map) {
+        return;
+    }
+    let text = map.text();
+    if let Err(error) = run.folder.keep_level(&text, true) {
+        run.unsaved.set(0, Some(error.to_string()));
+    }
+    learner.set_level_text(text);
+}
+
 fn close(
     mut exits: MessageReader<AppExit>,
     mut run: ResMut<LiveRun>,
     mut learner: ResMut<LiveLearner>,
     replay: Res<Replay>,
+    sim: Res<SimConfig>,
 ) {
     if exits.read().count() == 0 {
         return;
@@ -200,9 +249,12 @@ fn close(
         };
         run.went(replay.env_steps, saved.err());
     }
+    if learner.is_accepted() {
+        run.keep(&learner, sim.arenas);
+    }
     let mut summary = Summary {
-        env: run.env.clone(),
-        seed: run.seed,
+        env: run.begun.env.clone(),
+        seed: run.begun.seed,
         env_steps: status.env_steps,
         gradient_steps: status.gradient_steps,
         episode_return: run.window.mean(|episode| episode.episode_return),
@@ -213,26 +265,35 @@ fn close(
         seconds: run.seconds(),
         eval: None,
         eval_training: None,
-        solved: None,
+        solved: run.solved,
     };
     if let Err(error) = run.folder.summary(&mut summary) {
         run.unsaved.set(0, Some(error.to_string()));
     }
 }
 
-/// Where sessions without `--out` are kept: `<user data>/entropy-arcade/sessions`. `None` where the system names no
-/// place for user data.
+/// What is kept of sessions and maps: `<user data>/entropy-arcade`. `None` where the system names no place for user data.
 fn data() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = variable("XDG_DATA_HOME")
         .or_else(|| variable("APPDATA"))
         .or_else(|| variable("HOME").map(|home| home.join(".local/share")))?;
-    Some(data.join("entropy-arcade/sessions"))
+    Some(data.join("entropy-arcade"))
+}
+
+/// Where sessions without `--out` are kept.
+fn kept() -> Option<PathBuf> {
+    data().map(|data| data.join("sessions"))
+}
+
+/// Where maps are kept that people draw in the world `env`.
+pub fn maps(env: &str) -> Option<PathBuf> {
+    data().map(|data| data.join("levels").join(env))
 }
 
 /// Folders of all sessions of `env` that are kept, oldest first.
 pub fn sessions(env: &str) -> Vec<PathBuf> {
-    let all = data().and_then(|folder| std::fs::read_dir(folder).ok());
+    let all = kept().and_then(|folder| std::fs::read_dir(folder).ok());
     // puck-2v2 is no session of puck's.
     let own = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -248,7 +309,7 @@ pub fn sessions(env: &str) -> Vec<PathBuf> {
 /// A new folder for a session without `--out`: `<env>-<seconds>` where sessions are kept. Old ones stay until somebody
 /// deletes them. `None` where the system names no place for user data.
 pub fn session_folder(env: &str) -> Option<PathBuf> {
-    let kept = data()?;
+    let kept = kept()?;
     std::fs::create_dir_all(&kept).ok()?;
     let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
     // Two windows opened within a second must not share a folder either.

@@ -15,6 +15,7 @@ pub mod minute;
 pub mod peers;
 mod progress;
 pub mod record;
+pub mod resume;
 mod saving;
 pub mod scores;
 pub mod sweep;
@@ -36,6 +37,9 @@ pub enum RunError {
     /// The run's folder, which is somebody else's.
     #[error(transparent)]
     Owner(#[from] crate::learner::owner::OwnerError),
+    /// Its configuration.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
     /// The run's folder.
     #[error("{path}: {reason}")]
     Folder {

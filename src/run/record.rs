@@ -3,7 +3,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::headless::Solved;
 use super::metrics::Window;
 use crate::learner::checkpoint::{Checkpoint, CheckpointError};
 
@@ -33,9 +32,6 @@ pub struct Record {
     pub seconds: f64,
     /// The last episodes.
     pub window: Window,
-    /// That `run.target_return` was reached, and which.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub solved: Option<(Solved, f32)>,
 }
 
 impl Record {

@@ -1,7 +1,6 @@
 //! Scores: everybody who plays a world in one table: random, scripted, trained, and the best person on this machine.
 
 use std::fmt::Write as _;
-use std::io::BufRead as _;
 use std::path::Path;
 
 use super::Spread;
@@ -67,8 +66,8 @@ pub fn best_person(env: &str, measure: Measure) -> Option<f64> {
 }
 
 fn best_in(episodes: &Path, measure: Measure) -> Option<f64> {
-    let lines = std::io::BufReader::new(std::fs::File::open(episodes).ok()?).lines().map_while(Result::ok);
-    lines
+    crate::files::lines(episodes)
+        .ok()?
         .filter_map(|line| serde_json::from_str::<EpisodeSummary>(&line).ok())
         .filter(|episode| episode.controller == "human")
         .map(|episode| match measure {

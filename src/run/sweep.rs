@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{EvalSummary, RunError, Spread, Summary};
 use crate::config::{ConfigError, RunConfig};
+use crate::files::{self, in_plain_words};
 use crate::learner::checkpoint::{self, replace_file};
 use crate::learner::owner::{Owner, entries, foreign};
 
@@ -109,11 +110,11 @@ impl Sweep {
     /// [`ConfigError`] in one line, naming the file, the line where there is one, and what is allowed.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path)
+        let text = files::read_text(path, files::LARGEST_TEXT)
             .map_err(|error| ConfigError::Unreadable { file: file.clone(), reason: error.to_string() })?;
         let sweep: Self = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            ConfigError::Invalid { place: format!("{file}:{line}"), problem: one_line(error.message()) }
+            ConfigError::Invalid { place: format!("{file}:{line}"), problem: in_plain_words(error.message()) }
         })?;
         let invalid = |problem: String| Err(ConfigError::Invalid { place: file.clone(), problem });
         if sweep.seeds.is_empty() {
@@ -147,14 +148,16 @@ impl Sweep {
             let config = RunConfig::resolve(Some(env), None, &sets)?;
             for &seed in &self.seeds {
                 let config = RunConfig { seed, ..config.clone() };
+                config.validate()?;
                 let out = out.join(&variant.name).join(format!("seed-{seed}"));
-                let begun = std::fs::read_to_string(out.join("config.toml")).ok();
-                if begun.as_ref().is_some_and(|begun| *begun != config.to_toml()) {
+                let begun = out.join("config.toml");
+                let begun = begun.is_file().then(|| RunConfig::written(&begun)).transpose()?;
+                if begun.as_ref().is_some_and(|begun| begun.to_toml() != config.to_toml()) {
                     let reason = "holds a run with other settings; choose another --out".to_owned();
                     return Err(RunError::Folder { path: out.display().to_string(), reason }.into());
                 }
-                let summary = std::fs::read(out.join("summary.json")).ok();
-                let summary = summary.and_then(|text| serde_json::from_slice::<Summary>(&text).ok());
+                let summary = files::read_text(&out.join("summary.json"), files::LARGEST_TEXT).ok();
+                let summary = summary.and_then(|text| serde_json::from_str::<Summary>(&text).ok());
                 jobs.push(Job {
                     variant: index,
                     config,
@@ -329,10 +332,6 @@ pub(super) fn short(value: f64) -> String {
     if value.abs() >= 100.0 { format!("{value:.1}") } else { format!("{value:.2}") }
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::headless::Solved;
@@ -360,6 +359,7 @@ mod tests {
             seconds: 2.0,
             eval: Some(EvalSummary {
                 episodes: 1,
+                starts: 1,
                 episode_return,
                 episode_length: Spread::default(),
                 score: Spread::default(),
@@ -466,6 +466,9 @@ mod tests {
         assert!(load(&named("../up")).unwrap_err().contains("allowed are letters"));
         let twice = named("a") + "[[variant]]\nname = \"a\"\n";
         assert!(load(&twice).unwrap_err().contains("twice"));
+        let far = load(&named("a").replace("seeds = [1]", "seeds = [9223372036854775808]"));
+        let far = far.and_then(|sweep| sweep.jobs(Path::new("nowhere")).map_err(|error| error.to_string()));
+        assert!(far.unwrap_err().contains("9223372036854775807"));
         let unknown = load(&(named("a") + "set = [\"sac.gama=1\"]\n")).unwrap();
         assert!(unknown.jobs(Path::new("nowhere")).unwrap_err().to_string().contains("sac.gama"));
     }

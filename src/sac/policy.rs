@@ -43,9 +43,17 @@ impl CategoricalPolicy {
         tensors: &TensorMap,
     ) -> Result<Self, SacError> {
         config.validate()?;
-        let mut actor = Network::zeros(&Architecture::new(config, inputs.into())?, actions, Head::Linear);
+        let mut actor = Network::outline(&Architecture::new(config, inputs.into())?, actions, Head::Linear);
         actor.parameters = actor.flat(tensors, |name| format!("actor.{name}"))?;
         Ok(Self { actor })
+    }
+
+    /// Its tensors `actor.…`, for [`CategoricalPolicy::from_tensors`].
+    pub fn tensors(&self) -> TensorMap {
+        let mut tensors = TensorMap::new();
+        let actor = &self.actor;
+        actor.tensors(&actor.parameters, |name, tensor| _ = tensors.insert(format!("actor.{name}"), tensor));
+        tensors
     }
 
     /// Features `D` of an observation.

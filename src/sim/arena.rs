@@ -19,6 +19,7 @@ use bevy_rapier2d::rapier::geometry::{BroadPhaseBvh, BvhOptimizationStrategy};
 use serde::{Deserialize, Serialize};
 
 use super::physics::{Context, ContextItem, PristineContext, Rest, SimPool};
+use super::turn::Turn;
 use super::{Bodies, Environment, Seats, SimSystems, SimTick, TickClock};
 use crate::mdp::{EnvironmentSpec, EpisodeEnd, Rng, Stream, later_seed, rng};
 
@@ -44,9 +45,18 @@ pub struct ScriptSystems;
 #[derive(Resource, Debug, Clone, Deref)]
 pub struct Spec(pub EnvironmentSpec);
 
+/// `[slots]`: the body that shows where a slot is, as [`Arena::entities`] numbers it, where there is one.
+#[derive(Resource, Debug, Clone, Default)]
+pub struct Players(pub Vec<Option<usize>>);
+
 /// How the watched arena's episode stands, in the environment's words. Kept up to date where it is inserted.
 #[derive(Resource, Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caption(pub Option<String>);
+
+/// Points of both sides in the watched arena's open episode after its last agent step, the first slot's side first; of
+/// an episode that ended, until the next one begins. Kept up to date where it is inserted.
+#[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Points(pub Option<[u32; 2]>);
 
 /// While it is there, episodes of all arenas begin alike: who is first waits for the others.
 #[derive(Resource, Debug, Clone, Copy, Default)]
@@ -62,6 +72,8 @@ pub struct Arena {
     handles: Vec<RigidBodyHandle>,
     rng: Rng,
     episode_rng: Rng,
+    /// Of the next episode; only in evaluations.
+    turn: Option<Turn>,
     log: Vec<u16>,
     steps: u32,
     overridden: bool,
@@ -77,6 +89,11 @@ impl Arena {
     /// Agent steps made in the open episode.
     pub fn steps(&self) -> u32 {
         self.steps
+    }
+
+    /// Whether somebody has asked for a fresh start with [`Arena::cut_episode`] and it has not come yet.
+    pub fn is_cut(&self) -> bool {
+        self.overridden
     }
 
     /// Ends the open episode at the end of this step, as truncated. For a person who wants a fresh start.
@@ -105,9 +122,11 @@ impl ArenaSnapshot {
         Self { episode_rng: self.episode_rng.clone(), log }
     }
 
-    /// Whether its actions are whole steps of actions that `spec` knows.
+    /// Whether its actions are whole steps of actions that `spec` knows, fewer than an episode has.
     pub fn fits(&self, spec: &EnvironmentSpec) -> bool {
-        self.log.len().is_multiple_of(spec.slots().max(1))
+        let slots = spec.slots().max(1);
+        self.log.len().is_multiple_of(slots)
+            && self.log.len() / slots < spec.episode_limit as usize
             && self.log.iter().all(|&action| usize::from(action) < spec.action.len())
     }
 }
@@ -138,7 +157,9 @@ impl<E: Environment> Plugin for EnvironmentPlugin<E> {
             .insert_resource(TimestepMode::Fixed { dt: spec.tick_seconds, substeps: 1 })
             .add_systems(SimTick, write_transforms.in_set(SimSystems::Last));
         }
+        let players = (0..spec.slots()).map(|slot| E::player(&self.layout, slot)).collect();
         app.insert_resource(TickClock::new(spec.ticks_per_step))
+            .insert_resource(Players(players))
             .insert_resource(Spec(spec))
             .insert_resource(self.layout.clone())
             .insert_resource(self.config.clone())
@@ -149,6 +170,7 @@ impl<E: Environment> Plugin for EnvironmentPlugin<E> {
                     write_scripts::<E>.in_set(SimSystems::Select).in_set(ScriptSystems),
                     play::<E>.in_set(SimSystems::Play),
                     reset::<E>.in_set(SimSystems::Reset),
+                    points::<E>.in_set(SimSystems::Observe).run_if(resource_exists::<Points>),
                     caption::<E>.in_set(SimSystems::Last).run_if(resource_exists::<Caption>),
                 ),
             );
@@ -160,6 +182,11 @@ impl<E: Environment> Plugin for EnvironmentPlugin<E> {
 fn caption<E: Environment>(arenas: Query<(&Arena, &E)>, mut caption: ResMut<Caption>) {
     let watched = arenas.iter().find(|(arena, _)| arena.index == 0);
     caption.set_if_neq(Caption(watched.and_then(|(_, environment)| environment.caption())));
+}
+
+fn points<E: Environment>(arenas: Query<(&Arena, &E)>, mut points: ResMut<Points>) {
+    let watched = arenas.iter().find(|(arena, _)| arena.index == 0);
+    points.set_if_neq(Points(watched.and_then(|(_, environment)| environment.points())));
 }
 
 /// Removes all arenas and spawns `count` new ones at the start of their first episode. Where there were arenas before, a
@@ -218,6 +245,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             handles: Vec::new(),
             episode_rng: rng.clone(),
             rng,
+            turn: (config.stream == Stream::Evaluation).then(|| Turn::first(index, count, config.seed)),
             log: Vec::new(),
             steps: 0,
             overridden: false,
@@ -244,12 +272,14 @@ fn build_bodies(world: &mut World) {
     sync.set_executor(SingleThreadedExecutor::new());
     sync.add_systems(RapierPhysicsPlugin::<NoUserData>::get_systems(PhysicsSet::SyncBackend));
     sync.run(world);
-    let mut query = world.query::<(Entity, Context, &RapierRigidBodySet, &mut Arena)>();
+    let mut query = world.query::<(Entity, Context, &mut RapierRigidBodySet, &mut Arena)>();
     let mut pristine = Vec::new();
-    for (entity, context, bodies, mut arena) in query.iter_mut(world) {
+    for (entity, context, mut bodies, mut arena) in query.iter_mut(world) {
+        // Otherwise rapier holds spins to π/4 a tick, within its solver too, where a limited guess changes the result.
+        bodies.bodies.iter_mut().for_each(|(_, body)| body.set_allow_fast_rotation(true));
         let map = bodies.entity2body();
         arena.handles = arena.entities.iter().filter_map(|body| map.get(body).copied()).collect();
-        pristine.push((entity, PristineContext::of(&context, bodies)));
+        pristine.push((entity, PristineContext::of(&context, &bodies)));
     }
     for (entity, pristine) in pristine {
         world.entity_mut(entity).insert(pristine);
@@ -292,7 +322,10 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
             pristine.restore(context, &mut self.bodies);
         }
         let mut bodies = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
-        self.state.reset(layout, &mut bodies, &mut arena.rng);
+        match &mut arena.turn {
+            Some(turn) => self.state.reset_in_turn(layout, &mut bodies, &mut arena.rng, turn.take()),
+            None => self.state.reset(layout, &mut bodies, &mut arena.rng),
+        }
     }
 
     /// Goes through the ticks `phases` of a step: apply, physics, judge. Once its episode has ended, an
@@ -363,6 +396,9 @@ fn play<E: Environment>(
 ) {
     let (phases, ends) = (clock.phase..clock.phase + clock.stride, clock.ends_step());
     let play = |mut parts: ArenaPartsItem<E>| {
+        if parts.seats.rests {
+            return;
+        }
         parts.play(&layout, &spec, phases.clone());
         if ends {
             parts.write_observations(&layout);

@@ -10,6 +10,7 @@ use bevy_rapier2d::rapier::dynamics::{RigidBody as RapierBody, RigidBodyHandle, 
 use bevy_rapier2d::rapier::geometry::{ColliderSet, NarrowPhase, SharedShape};
 use bevy_rapier2d::rapier::math::Rotation;
 
+use super::turn::Turn;
 use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, Rng};
 
 /// How a body moves.
@@ -166,7 +167,8 @@ impl Bodies<'_> {
         self.body_mut(index).set_enabled(false);
     }
 
-    /// Whether bodies `a` and `b` pressed on each other in the last tick.
+    /// Whether bodies `a` and `b` touched in the last tick, or all but did: from 0.02 units before touch, where the
+    /// solver begins to look at a pair, to where it has come apart again. That they pressed on each other is not said.
     pub fn touching(&self, a: usize, b: usize) -> bool {
         let Some((_, contacts)) = &self.touch else { return false };
         let [a, b] = [a, b].map(|index| self.set[self.handles[index]].colliders());
@@ -175,7 +177,7 @@ impl Bodies<'_> {
         })
     }
 
-    /// Whether body `index` pressed on any other in the last tick.
+    /// Whether body `index` touched any other in the last tick, as [`Bodies::touching`] has it.
     pub fn touches_anything(&self, index: usize) -> bool {
         let Some((_, contacts)) = &self.touch else { return false };
         let colliders = self.set[self.handles[index]].colliders();
@@ -262,6 +264,11 @@ pub trait Environment: Component<Mutability = Mutable> + Clone + Sized {
         Vec::new()
     }
 
+    /// The body that shows where `slot` is, by number; `None` in a world whose players have none.
+    fn player(layout: &Self::Layout, slot: usize) -> Option<usize> {
+        Self::leads(layout).into_iter().find(|(_, mover)| *mover == Some(slot)).map(|(body, _)| body)
+    }
+
     /// Places at which a player may be thought to stand, for maps of what an agent makes of a world; none in most.
     fn places(&self, _layout: &Self::Layout) -> Vec<Vec2> {
         Vec::new()
@@ -282,6 +289,12 @@ pub trait Environment: Component<Mutability = Mutable> + Clone + Sized {
 
     /// Begins an episode. Bodies stand as built, with all contacts forgotten.
     fn reset(&mut self, layout: &Self::Layout, bodies: &mut Bodies, rng: &mut Rng);
+
+    /// Begins an episode of an evaluation, whose `turn` says which of a world's starts it has. Worlds whose starts can be
+    /// counted let each come once before any comes twice; all others draw one.
+    fn reset_in_turn(&mut self, layout: &Self::Layout, bodies: &mut Bodies, rng: &mut Rng, _turn: Turn) {
+        self.reset(layout, bodies, rng);
+    }
 
     /// Before every physics tick: `actions` has one entry a slot, `phase` counts the step's ticks.
     fn apply(&mut self, layout: &Self::Layout, bodies: &mut Bodies, actions: &[Action], phase: u32);
@@ -311,6 +324,12 @@ pub trait Environment: Component<Mutability = Mutable> + Clone + Sized {
 
     /// How the open episode stands, for people who watch, in a few words; `None` where its return says it all.
     fn caption(&self) -> Option<String> {
+        None
+    }
+
+    /// Points that both sides have made in the open episode, the first slot's side first; `None` where sides do not
+    /// play for points.
+    fn points(&self) -> Option<[u32; 2]> {
         None
     }
 

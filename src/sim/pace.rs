@@ -77,10 +77,8 @@ pub fn drive(world: &mut World) {
         clock.stride = if due >= clock.left() { clock.left() } else { 1 };
         due -= clock.stride;
         world.run_schedule(SimTick);
-        // A round that ends may have everybody rest.
-        let rests = world.resource::<Pace>().paused && !pace.paused;
         // A step that somebody asked for is made, however long it takes.
-        if rests || (!pace.paused && start.elapsed() >= pace.frame_budget) {
+        if !pace.paused && start.elapsed() >= pace.frame_budget {
             break;
         }
     }

@@ -4,6 +4,8 @@
 //! its set-up is used, its contexts are stepped directly, and transforms are written for shown
 //! arenas alone.
 
+pub mod free_flight;
+
 use std::sync::Mutex;
 
 use bevy::prelude::*;
@@ -18,6 +20,8 @@ use bevy_rapier2d::rapier::dynamics::{
 use bevy_rapier2d::rapier::geometry::{ColliderSet, DefaultBroadPhase, NarrowPhase};
 use bevy_rapier2d::rapier::math::Rotation;
 use bevy_rapier2d::rapier::pipeline::PhysicsPipeline;
+
+use free_flight::FreeFlight;
 
 /// Below this many arenas, handing work to other threads costs more than it brings.
 const PARALLEL_FROM: usize = 16;
@@ -101,6 +105,7 @@ pub struct Context {
     /// Joints.
     pub joints: &'static mut RapierContextJoints,
     rest: &'static mut Rest,
+    witness: Option<&'static mut FreeFlight>,
     render_time: &'static mut SimulationToRenderTime,
     configuration: &'static RapierConfiguration,
 }
@@ -128,6 +133,21 @@ impl ContextItem<'_, '_> {
         if self.rest.lasts(&bodies.bodies) {
             return;
         }
+        let (joints, gravity) = (&self.joints.impulse_joints, self.configuration.gravity);
+        let expected = self.witness.as_ref().map(|_| FreeFlight::expect(&bodies.bodies, joints, gravity, dt));
+        self.advance(bodies, handles, unhindered, dt);
+        if let Some((witness, expected)) = self.witness.as_mut().zip(expected) {
+            witness.compare(&expected, &bodies.bodies, &self.simulation.narrow_phase);
+        }
+    }
+
+    fn advance(
+        &mut self,
+        bodies: &mut RapierRigidBodySet,
+        handles: &[RigidBodyHandle],
+        unhindered: bool,
+        dt: f32,
+    ) {
         if unhindered && !self.rest.in_full && self.configuration.gravity == Vec2::ZERO {
             go_on(&mut bodies.bodies, handles, dt);
             return;

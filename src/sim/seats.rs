@@ -11,7 +11,7 @@ use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, ObservationBatch};
 /// The player slots of one arena and what passes through them in the current agent step.
 #[derive(Component, Debug, Clone)]
 pub struct Seats {
-    /// Number of this arena among all; stream numbers and seeds derive from it.
+    /// Number of this arena among all, unlike that of any other; stream numbers and seeds derive from it.
     pub arena: usize,
     /// `[slots]` observations: the latest, to act on; after an end the final one, until the reset.
     pub observations: ObservationBatch,
@@ -23,7 +23,8 @@ pub struct Seats {
     pub end: Option<EpisodeEnd>,
     /// Whether the next step is the first of an episode.
     pub begins: bool,
-    /// Whether what is seen now does not follow from the last step: the arena was put elsewhere in between.
+    /// Whether what is seen now does not follow from the last step: the arena was put elsewhere in between. For a game of
+    /// your own to set when it loads a saved state; cleared by the next step.
     pub interrupted: bool,
     /// `[slots]`: how the ended episode went.
     pub outcomes: Vec<Outcome>,
@@ -31,6 +32,9 @@ pub struct Seats {
     pub wants_script: Vec<bool>,
     /// `[slots]`: the scripted action, where wanted.
     pub script: Vec<Action>,
+    /// Whether this arena rests: nobody acts, nothing moves and nothing is recorded in it while others go on. Set
+    /// it between two agent steps only.
+    pub rests: bool,
 }
 
 impl Seats {
@@ -47,6 +51,7 @@ impl Seats {
             outcomes: vec![Outcome::default(); spec.slots()],
             wants_script: vec![false; spec.slots()],
             script: vec![Action::Discrete(0); spec.slots()],
+            rests: false,
         }
     }
 

@@ -30,9 +30,9 @@ pub enum Command {
     RightRight,
     /// See [`Command::RightUp`].
     RightFire,
-    /// A person takes the first seat, or gives it back.
+    /// A person takes a seat against the agent, or beside it, and gives it back.
     TakeFirst,
-    /// The same of the second seat.
+    /// The same of the agent's own seat, or of a second person.
     TakeSecond,
     /// Time stands still, or goes on.
     Pause,
@@ -92,6 +92,8 @@ pub enum Command {
     After,
     /// The next level of the card.
     NextLevel,
+    /// The next of the card's levels that people have drawn.
+    OwnLevel,
     /// Begins with the card.
     Begin,
     /// Goes on with the card's last session.
@@ -116,8 +118,8 @@ pub const COMMANDS: [(Command, &str, &str, KeyCode); 30] = [
     (Command::RightDown, "right_down", "right hand, down", KeyCode::ArrowDown),
     (Command::RightRight, "right_right", "right hand, right", KeyCode::ArrowRight),
     (Command::RightFire, "right_fire", "right hand, fire", KeyCode::Enter),
-    (Command::TakeFirst, "take_first", "take over the first seat", KeyCode::KeyT),
-    (Command::TakeSecond, "take_second", "take over the second seat", KeyCode::KeyY),
+    (Command::TakeFirst, "take_first", "play against the agent, or with it", KeyCode::KeyT),
+    (Command::TakeSecond, "take_second", "play in the agent's seat, or as a second person", KeyCode::KeyY),
     (Command::Pause, "pause", "pause", KeyCode::Space),
     (Command::Step, "step", "single step", KeyCode::Period),
     (Command::Faster, "faster", "faster", KeyCode::Equal),

@@ -44,6 +44,13 @@ pub struct Editor {
     played: Draft,
 }
 
+impl Editor {
+    /// Whether a button is held that draws.
+    pub fn is_drawing(&self) -> bool {
+        self.stroke.is_some()
+    }
+}
+
 /// What a held button does to the cells it passes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Stroke {
@@ -266,7 +273,7 @@ pub fn tone(symbol: char) -> Tone {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::mdp::Stream;
     use crate::sim::level::Level;
@@ -292,7 +299,7 @@ mod tests {
     }
 
     /// An arcade's simulation with a window of 900 × 700 and the first level of lava-room on its stage.
-    fn app() -> App {
+    pub(crate) fn app() -> App {
         let layout = Rooms::single(&RULES, Level::shipped("lava-room", 1).unwrap());
         let config = SimConfig { arenas: 2, seed: 1, stream: Stream::Environment };
         let mut app = App::new();

@@ -10,16 +10,14 @@ use crate::agent::compare::{self, Comparison};
 use crate::agent::hints::{Hint, Hints};
 use crate::agent::lookback;
 use crate::agent::mind::{Insight, Layer};
+use crate::agent::rounds::Rounds;
+use crate::agent::seating::{Seat, Seating};
 use crate::agent::{Casting, Controller, HumanInput};
 use crate::mdp::{Action, EnvironmentSpec};
-use crate::sim::Arena;
 use crate::sim::arena::{EnvironmentHooks, Spec};
 use crate::sim::pace::{Pace, SPEED_RANGE};
 use crate::sim::worlds::rooms::Rooms;
-
-/// Who sat in the watched arena's slots before a person took over.
-#[derive(Resource, Debug, Clone, Default)]
-struct Relieved(Vec<Option<Controller>>);
+use crate::sim::{Arena, Seats};
 
 /// Exit code of an arcade that was left for the title screen.
 pub const HOME: u8 = 64;
@@ -29,9 +27,9 @@ pub const LEVEL: u8 = 65;
 
 /// Adds what commands do in a world.
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<Relieved>().add_plugins(super::controls::plugin).add_systems(
+    app.init_resource::<Seating>().add_plugins(super::controls::plugin).add_systems(
         PreUpdate,
-        (play, take_over, say, steer_time, steer_screen).after(ReadControls).run_if(resource_exists::<Spec>),
+        (play, sit_down, say, steer_time, steer_screen).after(ReadControls).run_if(resource_exists::<Spec>),
     );
 }
 
@@ -76,10 +74,14 @@ fn idle(actions: &[String]) -> Vec<Action> {
     }
 }
 
-/// Which hands play a slot: both when one person plays, one each when two do.
+/// Which hands play a slot: both when one person plays, one each when two do, the left hand the first slot of both.
 pub fn hands(casting: &Casting, slot: usize) -> [bool; 2] {
-    let humans = casting.watched.iter().filter(|controller| **controller == Controller::Human).count();
-    if humans < 2 { [true, true] } else { [slot == 0, slot == 1] }
+    let humans = || casting.watched.iter().enumerate().filter(|(_, seat)| **seat == Controller::Human);
+    if humans().count() < 2 {
+        return [true, true];
+    }
+    let place = humans().position(|(own, _)| own == slot);
+    [place == Some(0), place == Some(1)]
 }
 
 /// Of the actions whose keys `down` tells to be down and that are `wanted` the one with most keys, the first of several.
@@ -105,6 +107,7 @@ fn play(
     input: Option<ResMut<HumanInput>>,
     pace: Option<Res<Pace>>,
     time: Res<Time>,
+    seats: Query<&Seats>,
     mut down: Local<Down>,
 ) {
     let (Some(casting), Some(mut input)) = (casting, input) else { return };
@@ -113,6 +116,7 @@ fn play(
     }
     down.follow(&controls, time.delta_secs());
     let pace = pace.map_or_else(Pace::default, |pace| *pace);
+    let still = pace.paused || seats.iter().any(|seats| seats.arena == 0 && seats.rests);
     let least = if pace.unlimited || pace.speed > 1.0 { HOLD } else { 0.0 };
     for slot in 0..spec.slots() {
         let hands = hands(&casting, slot);
@@ -133,8 +137,8 @@ fn play(
             |key| given(key, &|command| controls.held(command)),
             |keys| keys.iter().any(|&key| struck(key)),
         );
-        // While time stands still there is one next step, and the last tap is for it.
-        let forgets = !human || (pace.paused && tapped.is_some());
+        // While nothing moves there is one next step, and the last tap is for it.
+        let forgets = !human || (still && tapped.is_some());
         if forgets && !input.tapped[slot].is_empty() {
             input.tapped[slot].clear();
         }
@@ -148,26 +152,39 @@ fn play(
     }
 }
 
-fn take_over(controls: Res<Controls>, mut relieved: ResMut<Relieved>, casting: Option<ResMut<Casting>>) {
+/// The keys of seats, in the order of [`Seat::ALL`].
+pub const SEATS: [Command; 2] = [Command::TakeFirst, Command::TakeSecond];
+
+fn sit_down(
+    controls: Res<Controls>,
+    spec: Res<Spec>,
+    mut seating: ResMut<Seating>,
+    casting: Option<ResMut<Casting>>,
+) {
     let Some(mut casting) = casting else { return };
-    for (slot, command) in [Command::TakeFirst, Command::TakeSecond].into_iter().enumerate() {
-        if !controls.struck(command) || slot >= casting.watched.len() {
+    for (seat, command) in Seat::ALL.into_iter().zip(SEATS) {
+        if !controls.struck(command) {
             continue;
         }
-        let slots = casting.watched.len().max(relieved.0.len());
-        relieved.0.resize(slots, None);
-        casting.watched[slot] = if casting.watched[slot] == Controller::Human {
-            relieved.0[slot].take().unwrap_or_default()
-        } else {
-            relieved.0[slot] = Some(casting.watched[slot].clone());
-            Controller::Human
-        };
+        let mut after = casting.clone();
+        seating.toggle(seat, &spec, &mut after);
+        casting.set_if_neq(after);
     }
 }
 
-/// Praise and blame, while their keys are held.
-fn say(controls: Res<Controls>, hints: Option<ResMut<Hints>>) {
+/// Praise and blame, while their keys are held. Where no agent learns, it is told that nobody hears them.
+fn say(
+    controls: Res<Controls>,
+    hints: Option<ResMut<Hints>>,
+    casting: Option<Res<Casting>>,
+    notice: Option<ResMut<Notice>>,
+) {
     let Some(mut hints) = hints else { return };
+    let learns = casting.is_none_or(|casting| casting.watched.contains(&Controller::Learning));
+    let struck = controls.struck(Command::Praise) || controls.struck(Command::Blame);
+    if let Some(mut notice) = notice.filter(|_| struck && !learns) {
+        notice.say("nobody hears that: no agent learns in this arena".into());
+    }
     let held = match (controls.held(Command::Praise), controls.held(Command::Blame)) {
         (true, false) => Some(Hint::Praise),
         (false, true) => Some(Hint::Blame),
@@ -178,9 +195,20 @@ fn say(controls: Res<Controls>, hints: Option<ResMut<Hints>>) {
     }
 }
 
-fn steer_time(controls: Res<Controls>, pace: Option<ResMut<Pace>>, mut arenas: Query<&mut Arena>) {
+fn steer_time(
+    controls: Res<Controls>,
+    pace: Option<ResMut<Pace>>,
+    comparison: Option<Res<Comparison>>,
+    mut rounds: Option<ResMut<Rounds>>,
+    mut arenas: Query<&mut Arena>,
+) {
     let Some(mut pace) = pace else { return };
     let struck = |command| controls.struck(command);
+    // While a result is shown, time goes on, and what people want is the next round.
+    let again = [Command::Pause, Command::Restart].into_iter().any(struck);
+    if again && !pace.paused && rounds.as_mut().is_some_and(|rounds| rounds.go_on()) {
+        return;
+    }
     if struck(Command::Pause) {
         pace.paused = !pace.paused;
     }
@@ -203,7 +231,9 @@ fn steer_time(controls: Res<Controls>, pace: Option<ResMut<Pace>>, mut arenas: Q
     }
     // What is looked back at begins anew by being chosen again.
     if struck(Command::Restart) && !pace.held {
-        arenas.iter_mut().filter(|arena| arena.index == 0).for_each(|mut arena| arena.cut_episode());
+        // All of those that are compared begin anew together.
+        let begins = |arena: &Mut<Arena>| arena.index == 0 || comparison.is_some();
+        arenas.iter_mut().filter(begins).for_each(|mut arena| arena.cut_episode());
         if pace.paused {
             pace.single_steps += 1;
         }
@@ -219,13 +249,8 @@ fn steer_screen(
     mut notice: Option<ResMut<Notice>>,
     rooms: Option<Res<Rooms>>,
     hooks: Option<Res<EnvironmentHooks>>,
-    mut exit: MessageWriter<AppExit>,
 ) {
     let struck = |command| controls.struck(command);
-    // Whoever keeps files keeps them on every exit.
-    if struck(Command::Leave) {
-        exit.write(AppExit::from_code(HOME));
-    }
     if let Some(mut insight) = insight {
         let mut say = |text: String| notice.iter_mut().for_each(|notice| notice.say(text.clone()));
         if struck(Command::Map) && rooms.is_some() {
@@ -277,6 +302,7 @@ mod tests {
     use std::collections::VecDeque;
 
     use super::*;
+    use crate::agent::rounds::RoundEnd;
     use crate::mdp::ActionSpace;
     use crate::sim::worlds::WorldChoice;
     use crate::view::controls::tests::{ready, strike};
@@ -296,14 +322,52 @@ mod tests {
     }
 
     #[test]
-    fn one_key_takes_over_and_gives_back() {
+    fn one_key_plays_against_the_agent_and_gives_the_seat_back() {
         let mut app = app("paddle-duel").unwrap();
         let before = app.world().resource::<Casting>().clone();
-        strike(&mut app, KeyCode::KeyY);
+        strike(&mut app, KeyCode::KeyT);
         assert_eq!(app.world().resource::<Casting>().watched, [Controller::Learning, Controller::Human]);
         assert_eq!(app.world().resource::<Casting>().others, before.others);
-        strike(&mut app, KeyCode::KeyY);
+        strike(&mut app, KeyCode::KeyT);
         assert_eq!(*app.world().resource::<Casting>(), before);
+        strike(&mut app, KeyCode::KeyY);
+        assert_eq!(app.world().resource::<Casting>().watched, [Controller::Human, Controller::Scripted]);
+    }
+
+    #[test]
+    fn two_people_have_a_hand_each_wherever_they_sit() {
+        let mut app = app("puck-2v2").unwrap();
+        strike(&mut app, KeyCode::KeyT);
+        let hands_of =
+            |app: &App| (0..4).map(|slot| hands(app.world().resource::<Casting>(), slot)).collect::<Vec<_>>();
+        assert_eq!(hands_of(&app)[2], [true, true]);
+        strike(&mut app, KeyCode::KeyY);
+        assert_eq!(hands_of(&app), [[true, false], [false, false], [false, true], [false, false]]);
+    }
+
+    #[test]
+    fn a_result_is_left_for_the_next_round_and_time_goes_on_meanwhile() {
+        let mut app = app("paddle-duel").unwrap();
+        for key in [KeyCode::Space, KeyCode::KeyR] {
+            let ended = RoundEnd { winner: Some(0), points: Some([5, 2]), players: Vec::new() };
+            app.insert_resource(Rounds::over(ended));
+            strike(&mut app, key);
+            assert!(app.world().resource::<Rounds>().ended.is_none());
+            assert!(!app.world().resource::<Pace>().paused);
+        }
+        strike(&mut app, KeyCode::Space);
+        assert!(app.world().resource::<Pace>().paused);
+    }
+
+    #[test]
+    fn praise_that_nobody_hears_is_said_to_be_so() {
+        let mut app = app("lava-room").unwrap();
+        app.init_resource::<Hints>().init_resource::<Notice>();
+        strike(&mut app, KeyCode::KeyP);
+        assert_eq!(app.world().resource::<Notice>().text(), None);
+        strike(&mut app, KeyCode::KeyT);
+        strike(&mut app, KeyCode::KeyP);
+        assert!(app.world().resource::<Notice>().text().unwrap().contains("nobody hears that"));
     }
 
     #[test]

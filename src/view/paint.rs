@@ -165,6 +165,25 @@ impl Paint {
         self
     }
 
+    /// Paints a shape that is given around the origin at `place`.
+    pub fn stamp(&mut self, place: Vec2, shape: &dyn Fn(&mut Self)) {
+        let first = self.positions.len();
+        shape(self);
+        for position in &mut self.positions[first..] {
+            position[0] += place.x;
+            position[1] += place.y;
+        }
+    }
+
+    /// Its triangles in the order they are painted, as three points with their colours each.
+    pub(super) fn triangles(&self) -> impl Iterator<Item = [(Vec2, LinearRgba); 3]> {
+        let corner = |index: u32| {
+            let [x, y, _] = self.positions[index as usize];
+            (Vec2::new(x, y), LinearRgba::from_f32_array(self.colors[index as usize]))
+        };
+        self.indices.as_chunks::<3>().0.iter().map(move |corners| corners.map(corner))
+    }
+
     fn vertex(&mut self, point: Vec2, color: LinearRgba) {
         self.positions.push([point.x, point.y, 0.0]);
         self.colors.push(color.to_f32_array());

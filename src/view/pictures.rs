@@ -1,5 +1,30 @@
 //! Pictures of the worlds, as the title screen shows them. What draws them is left to whoever shows them.
 
+use bevy::prelude::*;
+
+use super::paint::Paint;
+use super::palette::NIGHT;
+use super::raster::raster;
+use super::rooms::paint_map;
+use crate::sim::level::Level;
+
+/// `[height, width, 4]` bytes of sRGB: a level as it looks when an episode begins.
+pub fn map(level: &Level, size: [usize; 2]) -> Vec<u8> {
+    let half = Vec2::new(level.width as f32, level.height as f32) / 2.0 + 0.35;
+    // Soft edges are about a pixel wide.
+    let mut canvas = Paint::new(2.6 * half.max_element() / size[0].min(size[1]) as f32);
+    paint_map(&mut canvas, level);
+    raster(&canvas, half, size, NIGHT.solid())
+}
+
+/// The level that the picture of `world` shows.
+pub fn level_of(world: &str) -> usize {
+    LEVELS.iter().find(|(known, _)| *known == world).map_or(1, |(_, level)| *level)
+}
+
+/// Levels that pictures show, where it is not the first.
+const LEVELS: [(&str, usize); 4] = [("lava-room", 8), ("crate-yard", 2), ("key-door", 2), ("two-plates", 2)];
+
 /// Bytes of the .png picture of `world`; empty for a world without.
 pub fn of(world: &str) -> &'static [u8] {
     PICTURES.iter().find(|(name, _)| *name == world).map_or(&[], |(_, bytes)| bytes)

@@ -22,8 +22,8 @@ use super::follow::Follows;
 use super::stage::{Detail, Stage};
 use crate::sim::Arena;
 use crate::sim::worlds::rooms::{Room, Rooms, Win};
-pub use art::paint_reward;
 use art::{Boards, RoomArt};
+pub use art::{paint_map, paint_reward};
 
 /// What a stage showed of its room in the last frame.
 #[derive(Component, Debug, Default)]

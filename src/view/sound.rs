@@ -41,11 +41,15 @@ pub enum Cue {
     Sink,
     /// A card is lit.
     Tick,
+    /// The agent is praised.
+    Praise,
+    /// The agent is blamed.
+    Blame,
 }
 
 impl Cue {
     /// All there are.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Hit,
         Self::Bounce,
         Self::Point,
@@ -61,6 +65,8 @@ impl Cue {
         Self::Thrust,
         Self::Sink,
         Self::Tick,
+        Self::Praise,
+        Self::Blame,
     ];
 }
 

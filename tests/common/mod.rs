@@ -1,6 +1,7 @@
 //! What several test files need: small quick runs, every world.
 #![allow(dead_code)]
 
+pub mod display;
 pub mod kill;
 pub mod transitions;
 

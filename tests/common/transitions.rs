@@ -45,8 +45,10 @@ pub fn replay(folder: &Path) -> Result<ReplayBuffer, Box<dyn std::error::Error>>
     }
     let mut bytes = Vec::new();
     std::io::Read::read_to_end(&mut checkpoint.stream()?, &mut bytes)?;
-    // Room for all that can lie in so many bytes.
-    let config = ReplayConfig { capacity: bytes.len() / 16 + 65, streams: 0, n_step: 1, gamma: 0.5 };
+    // As many segments of 64 steps as the file says, its fourth number after eight bytes.
+    let segments = bytes.get(32..40).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
+    let capacity = 64 * usize::try_from(segments)?;
+    let config = ReplayConfig { capacity, streams: 0, n_step: 1, gamma: 0.5 };
     Ok(ReplayBuffer::new(spec.observation.clone(), config).load(&mut &bytes[..])?)
 }
 

@@ -9,6 +9,7 @@ use entropy_arcade::agent::{Controller, Episodes, Replay, Roster};
 use entropy_arcade::app;
 use entropy_arcade::config::RunConfig;
 use entropy_arcade::learner::DeviceChoice;
+use entropy_arcade::learner::checkpoint::{Checkpoint, Content, write};
 use entropy_arcade::mdp::{Action, EnvironmentSpec, EpisodeEnd, Rng};
 use entropy_arcade::sim::worlds::WorldChoice;
 use entropy_arcade::sim::worlds::classic_control::cartpole::{out_of_bounds, step};
@@ -17,7 +18,8 @@ use entropy_arcade::sim::{
 };
 use rand::RngExt as _;
 
-use super::common::{checkpoint_file, metrics, transitions};
+use super::common::transitions::{self, Checked};
+use super::common::{checkpoint_file, metrics, quick, train};
 use super::{assert_lived, buffer, cartpole, staged};
 
 /// A cartpole whose sensors and rewards fail now and then.
@@ -73,13 +75,13 @@ impl Environment for Failing {
             12 => vector[2] = f32::NAN,
             30 | 31 => vector[0] = f32::INFINITY,
             // Also what episodes end with.
-            _ if self.luck % 5 == 0 && out_of_bounds(&self.state) => vector[1] = f32::NAN,
+            _ if self.luck.is_multiple_of(5) && out_of_bounds(&self.state) => vector[1] = f32::NAN,
             _ => {}
         }
     }
 
     fn outcome(&self, _slot: usize) -> Outcome {
-        let score = if self.luck % 3 == 0 { f32::NAN } else { 1.0 };
+        let score = if self.luck.is_multiple_of(3) { f32::NAN } else { 1.0 };
         Outcome { success: false, score }
     }
 }
@@ -147,20 +149,20 @@ fn a_world_of_failing_sensors_is_trained_on_saved_and_gone_on_with() {
     let mut config = RunConfig::resolve(Some("cartpole"), None, &sets.map(String::from)).unwrap();
     (config.arenas, config.device) = (8, DeviceChoice::Cpu);
     let folder = tempfile::tempdir().unwrap();
-    let train = |out: &std::path::Path, steps: u64, resume: bool| {
+    let learn = |out: &std::path::Path, steps: u64, resume: bool| {
         let config = RunConfig { steps, ..config.clone() };
         let resume = resume.then(|| out.to_owned());
         let stop = Arc::new(AtomicBool::new(false));
         app::train(config, &world, Some(out.to_owned()), resume, stop, true).unwrap()
     };
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
-    let summary = train(&whole, 6_000, false);
+    let summary = learn(&whole, 6_000, false);
     assert!(
         summary.gradient_steps > 1_000 && summary.episode_return.is_some_and(f32::is_finite),
         "{summary:?}"
     );
     for (part, steps) in [1_500, 3_700, 6_000].into_iter().enumerate() {
-        train(&parts, steps, part > 0);
+        learn(&parts, steps, part > 0);
     }
     assert_eq!(metrics(&whole), metrics(&parts), "a resume is exact here as well");
     let last: serde_json::Value = serde_json::from_str(metrics(&whole).last().unwrap()).unwrap();
@@ -177,6 +179,32 @@ fn a_world_of_failing_sensors_is_trained_on_saved_and_gone_on_with() {
         assert!(!state["staged"]["observations"].to_string().contains("null"));
         assert!(!state["roster"].to_string().contains("null"));
     }
+}
+
+#[test]
+fn a_run_whose_replay_holds_nan_already_goes_on_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    train(&quick("cartpole", 1, 3_000), &out, false).unwrap();
+    let Checked { transitions: before, .. } = transitions::check_run(&out).unwrap();
+    let checkpoint = Checkpoint::open(&out).unwrap();
+    let files = ["weights.safetensors", "simulation.json", "replay.bin"].map(|name| {
+        let mut bytes = checkpoint_file(&out, name);
+        if name == "replay.bin" {
+            // The head, then the observations of entry 100 on.
+            let at = 64 + 100 * 16;
+            bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+        }
+        let content: Content = Box::new(move |file| file.write_all(&bytes));
+        (name.to_owned(), content)
+    });
+    let manifest = checkpoint.manifest.clone();
+    write(&out.join("checkpoint"), manifest, Some(0), files.into()).unwrap();
+    let Checked { transitions: left, impossible } = transitions::check_run(&out).unwrap();
+    assert!(impossible == 0 && before > left && left + 2 >= before, "{before} {left}");
+    let summary = train(&quick("cartpole", 1, 4_000), &out, true).unwrap();
+    assert!(summary.env_steps >= 4_000 && summary.gradient_steps > 900, "{summary:?}");
+    assert_lived(&transitions::replay(&out).unwrap(), 3_800);
 }
 
 #[test]

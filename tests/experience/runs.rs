@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bevy::prelude::*;
 use entropy_arcade::agent::{AgentPlugin, Casting, Controller, LiveLearner, LivePlugin};
 use entropy_arcade::app;
-use entropy_arcade::learner::{DeviceChoice, LearnerSetup};
+use entropy_arcade::learner::{DeviceChoice, Health, LearnerSetup};
 use entropy_arcade::mdp::Stream;
 use entropy_arcade::sim::{self, SimConfig, run_agent_step};
 
@@ -98,6 +98,10 @@ fn a_watched_session_resumed_without_a_window_lives_through_other_luck() {
     world.add_to(&mut app, SimConfig { arenas: 8, seed: config.seed, stream: Stream::Environment });
     let (casting, policy) = (Casting::all(vec![Controller::Learning]), learner.policy());
     app.add_plugins(AgentPlugin { spec, seed: config.seed, casting, policy }).insert_resource(learner);
+    let starting = |app: &App| app.world().resource::<LiveLearner>().status().health == Health::Starting;
+    while starting(&app) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     (0..150).for_each(|_| run_agent_step(app.world_mut()));
     std::fs::create_dir_all(&out).unwrap();
     app.world().resource::<LiveLearner>().save_and_wait(out.join("checkpoint")).unwrap();

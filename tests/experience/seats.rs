@@ -234,6 +234,17 @@ fn another_number_of_arenas_lives_through_other_starts() {
 }
 
 #[test]
+fn seats_of_one_number_are_not_taken_for_one() {
+    let mut app = cartpole(4, Controller::Learning);
+    let mut seats = app.world_mut().query::<&mut Seats>();
+    seats.iter_mut(app.world_mut()).for_each(|mut seats| seats.arena = seats.arena.min(2));
+    run(&mut app, 200);
+    let steps = staged(&mut app);
+    assert_eq!(steps.len(), 3 * 200);
+    assert_lived(&buffer(&steps), 560);
+}
+
+#[test]
 fn what_nobody_takes_does_not_grow_without_end() {
     let mut app = cartpole(4, Controller::Learning);
     let mut most = [0; 2];

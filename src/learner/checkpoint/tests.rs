@@ -1,5 +1,7 @@
 //! Checkpoints beside each other: what goes, what stays, and what is found.
 
+use std::fs;
+
 use super::*;
 use crate::mdp::{ActionSpace, ObservationSpace, Stream, rng};
 

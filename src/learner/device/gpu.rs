@@ -29,6 +29,15 @@ pub fn software_allowed() -> bool {
     std::env::var_os(ALLOW_SOFTWARE).is_some_and(|value| value == "1")
 }
 
+/// Whether there may be a GPU at all: whether the kernel has a device file for one. Asking the drivers instead takes
+/// longer, and without a desktop some of them complain on stderr.
+pub fn hardware() -> bool {
+    const FILES: [&str; 5] = ["dri", "nvidia", "dxg", "kgsl", "mali"];
+    let Ok(files) = std::fs::read_dir("/dev") else { return true };
+    let known = |name: &str| FILES.iter().any(|file| name.starts_with(file));
+    !cfg!(target_os = "linux") || files.flatten().any(|file| file.file_name().to_str().is_some_and(known))
+}
+
 /// Opens the best GPU: discrete, then integrated, then virtual. An adapter that does not say
 /// which it is cannot be named in burn and is left alone.
 ///
@@ -41,6 +50,9 @@ pub fn open(allow_software: bool) -> Result<Gpu, String> {
     let mut opened = OPENED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(gpu) = opened.as_ref().filter(|gpu| allow_software || !gpu.software) {
         return Ok(gpu.clone());
+    }
+    if !allow_software && !hardware() {
+        return Err("no GPU found".to_string());
     }
     // A broken driver may make wgpu panic; without any driver the list is just empty.
     let listed = std::panic::catch_unwind(|| Device::enumerate(DeviceType::Wgpu))

@@ -11,6 +11,11 @@ pub fn software_allowed() -> bool {
     false
 }
 
+/// Whether there may be a GPU at all.
+pub fn hardware() -> bool {
+    false
+}
+
 /// # Errors
 /// Always.
 pub fn open(_allow_software: bool) -> Result<Gpu, String> {

@@ -5,7 +5,9 @@ use bevy_egui::egui::{self, CornerRadius, RichText, Sense, Stroke, StrokeKind, U
 use super::{Card, Cards};
 use crate::learner::trained::TrainingRecord;
 use crate::mdp::EnvironmentSpec;
+use crate::panel::maps::OwnMap;
 use crate::panel::theme::{card, faded, tone};
+use crate::panel::widgets::list;
 use crate::view::palette::{self, Tone};
 
 /// Least width of a card in logical pixels; wider ones fill their row.
@@ -42,10 +44,13 @@ pub(super) fn grid(ui: &mut Ui, cards: &mut Cards) -> Option<usize> {
 
 /// Draws one card; whether it was clicked.
 fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
-    let Cards { cards: all, levels, pictures, lit, seek, film, .. } = cards;
-    let Card { spec, levels: count, trained, .. } = &all[index];
+    let Cards { cards: all, levels, pictures, maps, problem, lit, seek, film, .. } = cards;
+    let Card { spec, levels: count, trained, own, .. } = &all[index];
     let (rect, response) = ui.allocate_exact_size(vec2(width, SHAPE * width + TEXT), Sense::click());
     if response.hovered() && ui.input(|input| input.pointer.is_moving()) {
+        if *lit != index {
+            *problem = None;
+        }
         *lit = index;
     }
     if *seek && *lit == index {
@@ -56,12 +61,14 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
     let painter = ui.painter();
     painter.rect_filled(rect, radius, card());
     let picture = egui::Rect::from_min_size(rect.min, vec2(width, SHAPE * width));
-    if let Some(texture) = pictures[index] {
+    let map = maps.of(index, levels[index]).map(egui::TextureHandle::id);
+    if let Some(texture) = map.or(pictures[index]) {
         let whole = egui::Rect::from_min_max(egui::pos2(0.0, 0.0), egui::pos2(1.0, 1.0));
         let tint = if bright { egui::Color32::WHITE } else { egui::Color32::from_gray(190) };
         painter.image(texture, picture, whole, tint);
     }
-    if let Some((_, film)) = film.as_ref().filter(|(card, _)| *card == index) {
+    let films = all[index].films(levels[index]);
+    if let Some((_, film)) = film.as_ref().filter(|(card, _)| *card == index && films) {
         film.paint(ui, picture);
     }
     let painter = ui.painter();
@@ -84,7 +91,10 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
         ui.label(RichText::new(players(spec)).small().color(tone(palette::SKY)));
     });
     let record = trained.get(levels[index] - 1).and_then(Option::as_ref);
-    let (name, color, explanation) = difficulty(record);
+    let (name, color, explanation) = match levels[index] > *count && *count > 0 {
+        true => ("yours", palette::SKY, "A map that you have drawn.".to_owned()),
+        false => difficulty(record),
+    };
     let corner = egui::Rect::from_min_max(picture.min, picture.max).shrink(7.0);
     let mut pill = ui.new_child(
         egui::UiBuilder::new().max_rect(corner).layout(egui::Layout::right_to_left(egui::Align::Min)),
@@ -94,13 +104,18 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
         ui.label(RichText::new(name).small().strong().color(tone(color)));
     });
     shown.response.on_hover_text(explanation);
-    let summary = RichText::new(&spec.summary).size(12.0).color(tone(palette::MUTED));
+    let drawn = levels[index].checked_sub(*count + 1).and_then(|number| own.get(number));
+    let summary = drawn.map_or_else(|| spec.summary.clone(), |map| format!("Your map: {}", called(map)));
+    let summary = RichText::new(summary).size(12.0).color(tone(palette::MUTED));
     inner.add(egui::Label::new(summary).wrap());
     if *count > 0 && bright {
         inner.horizontal(|ui| {
             ui.spacing_mut().button_padding = vec2(5.0, 2.0);
             ui.spacing_mut().item_spacing.x = 3.0;
-            ui.label(RichText::new("level").small().color(tone(palette::MUTED)));
+            // What else there is needs the room.
+            if own.is_empty() {
+                ui.label(RichText::new("level").small().color(tone(palette::MUTED)));
+            }
             for level in 1..=*count {
                 let chosen = levels[index] == level;
                 let ink = if chosen { palette::NIGHT } else { palette::INK };
@@ -111,9 +126,29 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
                     levels[index] = level;
                 }
             }
+            if !own.is_empty() {
+                my_levels(ui, own, *count, &mut levels[index]);
+            }
         });
     }
     response.clicked()
+}
+
+/// What a map is called, and whether it is done.
+fn called(map: &OwnMap) -> String {
+    if map.level.is_some() { map.name.clone() } else { format!("{} (unfinished)", map.name) }
+}
+
+/// A list of the maps that people have drawn; `level` counts them on from those that come along.
+fn my_levels(ui: &mut Ui, own: &[OwnMap], count: usize, level: &mut usize) {
+    let ink = if *level > count { palette::MINT } else { palette::INK };
+    let text = RichText::new("mine").small().color(tone(ink));
+    let list = list("my levels", text, ui.available_width() - 8.0);
+    list.truncate().show_ui(ui, |ui| {
+        for (number, map) in own.iter().enumerate() {
+            ui.selectable_value(level, count + 1 + number, called(map));
+        }
+    });
 }
 
 /// How hard a world is to learn, measured by the agent that comes with the arcade: in a word, a colour and a sentence.
@@ -133,8 +168,9 @@ pub(super) fn difficulty(record: Option<&TrainingRecord>) -> (&'static str, Tone
         ("hard", palette::ROSE)
     };
     let TrainingRecord { episodes, mean_return, success, seconds, seed, .. } = record;
+    let took = seconds.map_or(String::new(), |seconds| format!(" in {seconds:.0} s"));
     let told = format!(
-        "The agent that comes with the arcade learned this from {} k environment steps in {seconds:.0} s with seed {seed}. \
+        "The agent that comes with the arcade learned this from {} k environment steps{took} with seed {seed}. \
          In {episodes} greedy episodes its mean return is {mean_return:.2}, and it succeeds in {:.0} %.",
         steps / 1000,
         success * 100.0

@@ -97,28 +97,31 @@ impl Kept {
         let mut deleted = None;
         section(ui, "Kept sessions", |ui| {
             let all =
-                format!("{} in all. `G` on a world's card goes on with its last one.", words(self.bytes()));
+                format!("{} in all. G on a world's card goes on with its last one.", words(self.bytes()));
             ui.label(RichText::new(all).small().color(tone(palette::MUTED)));
             for (index, world) in self.worlds.iter().enumerate() {
                 let count = world.sessions.len();
                 row(ui, &world.name, "Sessions of this world, and the room they take.", |ui| {
-                    let old = count - 1;
-                    if self.asked == Some(index) {
-                        if ui.button("Keep them").clicked() {
-                            self.asked = None;
-                        }
-                        let bytes = world.bytes() - world.sessions[world.stays()].1;
-                        let text = format!("Delete {old}, {}, for good", words(bytes));
-                        if ui.button(RichText::new(text).color(tone(palette::ROSE))).clicked() {
-                            deleted = Some(index);
-                        }
-                    } else if old > 0 && ui.button("Delete all but the last …").clicked() {
+                    let asks = self.asked == Some(index);
+                    if count > 1 && !asks && ui.button("Delete all but the last …").clicked() {
                         self.asked = Some(index);
                     }
                     let sessions = if count == 1 { "session" } else { "sessions" };
                     let text = format!("{count} {sessions}, {}", words(world.bytes()));
                     ui.label(RichText::new(text).small().color(tone(palette::INK)));
                 });
+                if self.asked == Some(index) {
+                    ui.horizontal(|ui| {
+                        let bytes = world.bytes() - world.sessions[world.stays()].1;
+                        let text = format!("Delete {} for good ({})", count - 1, words(bytes));
+                        if ui.button(RichText::new(text).color(tone(palette::ROSE))).clicked() {
+                            deleted = Some(index);
+                        }
+                        if ui.button("Keep them").clicked() {
+                            self.asked = None;
+                        }
+                    });
+                }
             }
             if let Some(problem) = &self.problem {
                 ui.label(RichText::new(problem).small().color(tone(palette::ROSE)));

@@ -1,7 +1,8 @@
 //! Both updates on the same random configurations and batches: whatever is combined, and in whatever shape,
 //! they must agree. That they agree on the right values is left to the vectors in `tests/conformance`.
 //!
-//! `SAC_DEVICE=wgpu cargo test --lib agreement` compares on the default GPU instead of the CPU.
+//! `SAC_DEVICE=wgpu cargo test --lib agreement` compares on the default GPU instead of the CPU, on a software renderer
+//! where there is no GPU, and says so where there is neither.
 
 use std::collections::BTreeMap;
 
@@ -122,7 +123,10 @@ fn random_batch(case: &Case, config: &SacConfig, step: u64) -> TransitionBatch {
 fn device() -> Device {
     #[cfg(feature = "gpu")]
     if std::env::var("SAC_DEVICE").is_ok_and(|device| device == "wgpu") {
-        return Device::wgpu(burn::tensor::DeviceKind::DefaultDevice);
+        if Device::enumerate(burn::tensor::DeviceType::Wgpu).into_iter().next().is_some() {
+            return Device::wgpu(burn::tensor::DeviceKind::DefaultDevice);
+        }
+        println!("skipped on wgpu: there is no graphics driver; on the CPU instead");
     }
     Device::flex()
 }

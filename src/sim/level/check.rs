@@ -7,20 +7,35 @@
 use std::path::Path;
 
 use super::parse::position;
+use super::shipped::{self, Named};
 use super::solve::{Answer, Pushes, Puzzle};
-use super::{Cell, Level, LevelError, Place, shipped};
+use super::{Cell, Level, LevelError, Place};
 
 /// Positions to look at before a level counts as too large to be tried out.
 const BOUND: usize = 100_000;
 
-/// Reads the level at `path` as [`Level::load`] does and looks for starts without a way to a goal and goals
-/// without a way to a start.
+/// Reads the level file at `path`, or where there is none the level that comes with the game and is called so, and looks
+/// for starts without a way to a goal and goals without a way to a start.
 ///
 /// # Errors
 /// [`LevelError`] with file, line, column and remedy for the first thing that is wrong.
 pub fn check(path: &Path) -> Result<Level, LevelError> {
-    let (file, text) = shipped::read("lava-room", path)?;
-    let level = Level::parse(&file, &text)?;
+    // Whoever checks files means those that are there; a number is never one.
+    let named = shipped::named("lava-room", path)?;
+    let file = path.extension().is_some_and(|ending| ending == "ron") && path.is_file();
+    let (file, text) = match named {
+        Named::Shipped(name, text) if !file => (name.to_owned(), text.to_owned()),
+        _ => shipped::read_file(path)?,
+    };
+    examine(&file, &text)
+}
+
+/// Parses the `text` of a level and looks at it as [`check`] does; `file` is only for messages.
+///
+/// # Errors
+/// As [`check`].
+pub fn examine(file: &str, text: &str) -> Result<Level, LevelError> {
+    let level = Level::parse(file, text)?;
     let wanted = |cell| matches!(cell, Cell::Goal | Cell::Mark | Cell::Plate);
     let goals: Vec<Place> = level.places(wanted).chain(level.keys.iter().map(|(_, place)| *place)).collect();
     let starts: Vec<Place> = level.spawns.iter().chain(&level.second_spawns).copied().collect();
@@ -35,17 +50,17 @@ pub fn check(path: &Path) -> Result<Level, LevelError> {
     ];
     for (place, problem) in complaints {
         if let Some(place) = place {
-            let at = position(&text, place);
-            return Err(at.error(&file, problem.to_owned(), "open a way, or leave it out"));
+            let at = position(text, place);
+            return Err(at.error(file, problem.to_owned(), "open a way, or leave it out"));
         }
     }
     if let Some(start) = hopeless(&level)
         && let Some(sought) = level.places(|cell| matches!(cell, Cell::Mark | Cell::Goal)).next()
     {
-        let at = position(&text, start);
+        let at = position(text, start);
         let problem = format!("no way to solve it was found from the start at {}:{}", at.line, at.column);
         let remedy = "give crates more room, or open a way";
-        return Err(position(&text, sought).error(&file, problem, remedy));
+        return Err(position(text, sought).error(file, problem, remedy));
     }
     Ok(level)
 }

@@ -2,10 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use super::{Kind, LARGEST_REWARD, LARGEST_SIDE, Level, LevelError, Place, VERSION, kinds};
 
 /// Strokes that can be undone.
 const MOST: usize = 200;
+
+/// A file that may lack what a level needs.
+#[derive(Deserialize)]
+struct Sketch {
+    world: String,
+    name: String,
+    episode_limit: u32,
+    map: Vec<String>,
+    #[serde(default)]
+    rewards: Vec<(usize, usize, f32)>,
+}
 
 /// What is drawn. Every row is equally long.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,6 +52,41 @@ impl Draft {
             past: Vec::new(),
             future: Vec::new(),
         }
+    }
+
+    /// The map in the `text` of a file that was written by [`Draft::text`], whether or not it can be played yet; `file` is
+    /// only for messages.
+    ///
+    /// # Errors
+    /// [`LevelError`] for a text that is no map at all.
+    pub fn read(file: &str, text: &str) -> Result<Self, LevelError> {
+        let error = match Level::parse(file, text) {
+            Ok(level) => return Ok(Self::of(&level)),
+            Err(error) => error,
+        };
+        let Ok(Sketch { world, name, episode_limit, map, rewards }) = ron::from_str(text) else {
+            return Err(error);
+        };
+        let rows: Vec<Vec<char>> = map.iter().map(|row| row.chars().collect()).collect();
+        let Some(kind) = Kind::of(&world) else { return Err(error) };
+        let width = rows.first().map_or(0, Vec::len);
+        let sides = [width, rows.len()].iter().all(|side| (1..=LARGEST_SIDE).contains(side));
+        let even = rows.iter().all(|row| row.len() == width && row.iter().all(|symbol| kind.allows(*symbol)));
+        if !sides || !even {
+            return Err(error);
+        }
+        let (past, future) = (Vec::new(), Vec::new());
+        let map = Map { rows, ..Map::default() };
+        let mut draft = Self { world: kind.world, name, episode_limit, map, past, future };
+        for (column, row, reward) in rewards {
+            draft.pay((column, row), reward);
+        }
+        Ok(draft)
+    }
+
+    /// Whether it is the same map, whatever it is called.
+    pub fn is_like(&self, other: &Self) -> bool {
+        (self.world, self.episode_limit, &self.map) == (other.world, other.episode_limit, &other.map)
     }
 
     /// Empties the map and makes it `width` × `height` cells, 5 to 24 each, with a wall around and what every level of
@@ -199,6 +247,30 @@ mod tests {
         assert!(draft.undo() && draft.reward((3, 1)) == 0.0 && draft.reward((2, 1)) == -0.25);
         // A wall takes the place of whatever was paid there.
         assert!(draft.paint((2, 1), '#') && draft.reward((2, 1)) == 0.0 && draft.level().is_ok());
+    }
+
+    #[test]
+    fn an_unfinished_map_comes_back_from_its_file() {
+        let mut draft = Draft::of(&Level::shipped("lava-room", 1).unwrap());
+        draft.name = "half done".into();
+        draft.pay((2, 1), 0.5);
+        let [width, height] = draft.size();
+        for (column, row) in (0..width).flat_map(|x| (0..height).map(move |y| (x, y))) {
+            if "ga".contains(draft.symbol((column, row))) {
+                draft.paint((column, row), '.');
+            }
+        }
+        assert!(draft.level().is_err());
+        let read = Draft::read("x.ron", &draft.text()).unwrap();
+        assert!(read.is_like(&draft) && read.name == "half done" && read.text() == draft.text());
+        let whole = Draft::of(&Level::shipped("tag", 2).unwrap());
+        assert!(Draft::read("x.ron", &whole.text()).unwrap().is_like(&whole) && !whole.is_like(&draft));
+        for text in
+            ["", "(version: 1)", &draft.text().replace('#', "?"), &draft.text().replace("lava-room", "moon")]
+        {
+            let error = Draft::read("x.ron", text).unwrap_err().to_string();
+            assert!(error.starts_with("x.ron:") && error.lines().count() == 1, "{error}");
+        }
     }
 
     #[test]

@@ -85,6 +85,10 @@ impl Environment for BodyCartPole {
         Vec2::NEG_Y * GRAVITY as f32
     }
 
+    fn player(_rail: &Rail, _slot: usize) -> Option<usize> {
+        Some(CART)
+    }
+
     fn reset(&mut self, _rail: &Rail, bodies: &mut Bodies, rng: &mut Rng) {
         let start = draw_start(rng);
         let [x, velocity, angle, spin] = start.map(|value| value as f32);

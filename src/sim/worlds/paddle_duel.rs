@@ -154,6 +154,10 @@ impl Environment for PaddleDuel {
         vec![(BALL, None)]
     }
 
+    fn player(_court: &Court, slot: usize) -> Option<usize> {
+        Some(PADDLES[slot])
+    }
+
     fn reset(&mut self, _court: &Court, bodies: &mut Bodies, rng: &mut Rng) {
         self.scores = [0, 0];
         let towards = if rng.random_bool(0.5) { 1.0 } else { -1.0 };
@@ -243,7 +247,11 @@ impl Environment for PaddleDuel {
 
     fn caption(&self) -> Option<String> {
         let [left, right] = self.scores;
-        Some(format!("{left} : {right}, first to {WINNING_SCORE}   rally {}", self.rally))
+        Some(format!("{left} : {right}, first to {WINNING_SCORE}, rally {}", self.rally))
+    }
+
+    fn points(&self) -> Option<[u32; 2]> {
+        Some(self.scores)
     }
 
     /// Follows the ball while it comes, drifts back to the middle while it goes; never aims ahead.

@@ -2,6 +2,7 @@
 
 mod board;
 mod figures;
+mod picture;
 mod pieces;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use crate::view::stage::{Detail, StageSize};
 pub use board::paint_reward;
 use board::{ARROWS, RISE};
 pub use figures::Mood;
+pub use picture::paint_map;
 
 /// Boards that are kept, for both details together; beyond that all are painted anew when they come up.
 pub const MOST_BOARDS: usize = 64;
@@ -172,7 +174,7 @@ impl Board {
             paint(&mut canvas);
             Mesh2d(meshes.add(canvas.mesh()))
         };
-        let still = mesh(&|canvas| board::paint_board(canvas, plan));
+        let still = mesh(&|canvas| board::paint_board(canvas, level, &plan.patrols));
         let mut layers = Vec::new();
         let shimmer = |opacity, period, offset| Shimmer { opacity, period, offset };
         if level.cells.contains(&Cell::Lava) {

@@ -86,6 +86,13 @@ fn parts(cue: Cue) -> Vec<Part> {
         Cue::Sink => {
             vec![part(Noise, [400.0, 2600.0], [0.0, 0.45], 0.35), part(Sine, [165.0, 82.0], [0.0, 0.3], 0.3)]
         }
+        Cue::Praise => {
+            vec![part(Sine, [660.0, 660.0], [0.0, 0.1], 0.3), part(Sine, [990.0, 990.0], [0.07, 0.2], 0.3)]
+        }
+        Cue::Blame => vec![
+            part(Triangle, [220.0, 196.0], [0.0, 0.12], 0.32),
+            part(Triangle, [165.0, 147.0], [0.09, 0.22], 0.32),
+        ],
         Cue::Tick => vec![part(Sine, [880.0, 880.0], [0.0, 0.035], 0.25)],
     }
 }

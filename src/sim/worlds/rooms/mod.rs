@@ -10,9 +10,11 @@ mod observe;
 pub(super) mod play;
 pub mod reload;
 mod rules;
+mod start;
 #[cfg(test)]
 mod tests;
 pub mod way;
+pub mod winnable;
 
 use bevy::prelude::*;
 
@@ -21,7 +23,7 @@ use crate::sim::Bodies;
 use crate::sim::level::solve::Guide;
 use crate::sim::level::{Cell, Colour, Direction, Level, Place};
 
-pub use layout::{Pieces, RoomPlan, Rooms};
+pub use layout::{Patrol, Pieces, RoomPlan, Rooms};
 pub use rules::{Plane, Rules, Win};
 
 /// Radius of a walker, in cells.

@@ -4,7 +4,7 @@ use bevy::prelude::*;
 
 use super::pieces::{emblem, socket};
 use crate::sim::level::{Cell, Direction, Level, Place};
-use crate::sim::worlds::rooms::RoomPlan;
+use crate::sim::worlds::rooms::Patrol;
 use crate::view::paint::{Paint, circle, rounded, rounded_where};
 use crate::view::palette::{self, BLACK, Tone};
 
@@ -20,9 +20,8 @@ const GLOSS_GAP: f32 = 1.7;
 /// Where its lines begin, how wide they are, and how clearly they are seen.
 const GLOSS: [(f32, f32, f32); 3] = [(0.1, 0.22, 0.1), (0.36, 0.06, 0.16), (1.05, 0.1, 0.06)];
 
-/// Everything that never moves.
-pub fn paint_board(canvas: &mut Paint, plan: &RoomPlan) {
-    let level = &plan.level;
+/// Everything that never moves, the ways of `patrols` included.
+pub fn paint_board(canvas: &mut Paint, level: &Level, patrols: &[Patrol]) {
     let half = Vec2::new(level.width as f32, level.height as f32) / 2.0;
     canvas.soft(&rounded(Vec2::new(0.0, -0.2), half - 0.1, 0.4), 0.45, BLACK.alpha(0.5));
     canvas.fill(&rounded(Vec2::ZERO, half - 0.02, 0.4), palette::FLOOR.solid());
@@ -59,7 +58,7 @@ pub fn paint_board(canvas: &mut Paint, plan: &RoomPlan) {
     for &((column, row), reward) in &level.rewards {
         paint_reward(canvas, level.center(column, row), reward);
     }
-    for patrol in &plan.patrols {
+    for patrol in patrols {
         paint_lane(canvas, patrol.ends());
     }
     paint_walls(canvas, level);

@@ -1,0 +1,140 @@
+//! Every `cargo run` command of the README is one that this program obeys, in a form that takes seconds.
+//!
+//! Commands that open a window run on a virtual display; where there is none, the test says so and leaves them out.
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::display::display;
+use common::program;
+
+/// The arguments of every `cargo run` in `text`, in blocks and in lines.
+fn commands(text: &str) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for (begin, _) in text.match_indices("cargo run") {
+        let line = &text[begin..];
+        // A command in a sentence may go on in the next line; one in a block ends with its line.
+        let quoted = text[..begin].ends_with('`');
+        let end = line.find(if quoted { '`' } else { '\n' }).unwrap();
+        let command = line[..end].split_once(" -- ").map_or("", |(_, arguments)| arguments);
+        let words: Vec<String> = command.split_whitespace().map(String::from).collect();
+        if !line[..end].contains("--example") && !all.contains(&words) {
+            all.push(words);
+        }
+    }
+    all
+}
+
+/// Whether the command opens a window.
+fn draws(arguments: &[String]) -> bool {
+    let word = |index: usize| arguments.get(index).map_or("", String::as_str);
+    match word(0) {
+        "" | "--env" | "pictures" => true,
+        "bench" => matches!(word(1), "minute" | "frames"),
+        _ => false,
+    }
+}
+
+/// Sets option `name` to `value`, whatever it was.
+fn set(arguments: &mut Vec<String>, name: &str, value: &str) {
+    if let Some(at) = arguments.iter().position(|argument| argument == name) {
+        arguments.drain(at..at + 2);
+    }
+    arguments.extend([name.to_owned(), value.to_owned()]);
+}
+
+/// The sweep in `file` with one seed and runs of a few hundred steps, as a file in `folder`.
+fn shorten(file: &str, folder: &Path) -> String {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    let mut sweep: toml::Table = toml::from_str(&text).unwrap();
+    sweep.insert("seeds".into(), toml::Value::from(vec![1]));
+    for variant in sweep["variant"].as_array_mut().unwrap() {
+        let variant = variant.as_table_mut().unwrap();
+        let sets = variant.entry("set").or_insert_with(|| toml::Value::Array(Vec::new()));
+        let short = ["steps=200", "run.eval_episodes=1", "learner.learning_starts=100", "run.eval_every=0"];
+        sets.as_array_mut().unwrap().extend(short.map(toml::Value::from));
+    }
+    let path = folder.join(Path::new(file).file_name().unwrap());
+    std::fs::write(&path, toml::to_string(&sweep).unwrap()).unwrap();
+    path.display().to_string()
+}
+
+/// The same work, less of it, with names for what the text leaves to its reader.
+fn short(mut arguments: Vec<String>, folder: &Path) -> Vec<String> {
+    for argument in &mut arguments {
+        *argument = match argument.as_str() {
+            "NAME" | "ENV" => "cartpole".into(),
+            "N" => "1".into(),
+            "FILE…" => concat!(env!("CARGO_MANIFEST_DIR"), "/levels/lava-room-1.ron").into(),
+            file if file.ends_with(".toml") => shorten(file, folder),
+            _ => continue,
+        };
+    }
+    let first: Vec<String> = arguments.iter().take(2).cloned().collect();
+    let first: Vec<&str> = first.iter().map(String::as_str).collect();
+    match first[..] {
+        ["bench", what] => {
+            // Other libraries are not here.
+            if let Some(peer) = arguments.iter().position(|argument| argument == "--peer") {
+                arguments.truncate(peer);
+            }
+            set(&mut arguments, "--seconds", if what == "minute" { "2" } else { "0.05" });
+            match what {
+                "frames" => set(&mut arguments, "--rounds", "1"),
+                "minute" => {}
+                _ => set(&mut arguments, "--runs", "3"),
+            }
+            if what == "replay" {
+                set(&mut arguments, "--items", "10000");
+            }
+            if what == "env" {
+                set(&mut arguments, "--arenas", "64");
+            }
+        }
+        ["check"] => set(&mut arguments, "--env", "cartpole"),
+        ["scores", _] => set(&mut arguments, "--episodes", "1"),
+        ["eval", _] => set(&mut arguments, "--episodes", "2"),
+        ["--no-render", _] => set(&mut arguments, "--steps", "3000"),
+        ["pictures"] => {
+            set(&mut arguments, "--only", "title.png");
+            set(&mut arguments, "--out", &folder.join("pictures").display().to_string());
+        }
+        [] | ["--env", _] => {
+            set(&mut arguments, "--screenshot", &folder.join("window.png").display().to_string());
+            set(&mut arguments, "--after", "2");
+        }
+        _ => {}
+    }
+    arguments
+}
+
+#[test]
+fn every_command_of_the_readme_works() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let all = commands(&readme);
+    assert!(all.len() > 15, "{all:?}");
+    let display = display(4922);
+    for arguments in all {
+        let (asked, draws) = (arguments.join(" "), draws(&arguments));
+        let arguments = short(arguments, folder.path());
+        let mut command = Command::new(program());
+        command.args(&arguments).current_dir(folder.path()).env_remove("WAYLAND_DISPLAY");
+        command.env("XDG_DATA_HOME", folder.path().join("data")).env("XDG_CONFIG_HOME", folder.path());
+        match &display {
+            Some(display) => _ = command.env("DISPLAY", &display.name),
+            None if draws => {
+                println!("{asked}: skipped, there is no virtual display");
+                continue;
+            }
+            None => _ = command.env_remove("DISPLAY"),
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{asked}, as {arguments:?}: {said}");
+        assert!(!said.lines().any(|line| line.starts_with("error")), "{asked}, as {arguments:?}: {said}");
+        println!("{asked}: {} bytes of answer", output.stdout.len());
+    }
+}
