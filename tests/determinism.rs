@@ -63,15 +63,15 @@ fn the_number_of_threads_changes_nothing() {
     for env in ["lava-room", "puck"] {
         let folder = tempfile::tempdir().unwrap();
         let runs = [(1, 1), (2, 2), (5, 3)].map(|(sim, learner)| {
-            let mut config = quick(env, 7, 6_000);
+            let mut config = quick(env, 7, 3_000);
             (config.arenas, config.run.sim_threads, config.learner.threads) = (64, sim, learner);
-            (config.learner.batch_size, config.sac.hidden) = (256, vec![128, 64]);
+            (config.learner.batch_size, config.sac.hidden) = (256, vec![64, 64]);
             config.learner.gradient_steps_per_env_step = 0.02;
             let out = folder.path().join(format!("{sim}-{learner}"));
             train(&config, &out, false).unwrap();
             (metrics(&out), ["weights.safetensors", "replay.bin"].map(|file| checkpoint_file(&out, file)))
         });
-        assert!(runs[0].0.len() >= 8, "too few lines to compare");
+        assert!(runs[0].0.len() >= 4, "too few lines to compare");
         assert!(runs[0] == runs[1] && runs[0] == runs[2], "{env}");
     }
 }

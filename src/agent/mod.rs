@@ -39,6 +39,13 @@ use crate::sim::{SimSystems, SimTick, TickClock};
 #[derive(Resource, Clone)]
 pub struct LearningPolicy(pub std::sync::Arc<arc_swap::ArcSwap<PolicySnapshot>>);
 
+impl LearningPolicy {
+    /// One that does any of so many actions at random, until another takes its place.
+    pub fn untrained(actions: usize) -> Self {
+        Self(crate::learner::untrained(actions))
+    }
+}
+
 /// Whether learning and frozen seats take the most probable action instead of sampling.
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Greedy(pub bool);

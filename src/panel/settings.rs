@@ -15,7 +15,8 @@ use crate::view::palette;
 #[derive(Resource, Debug, Clone, Default)]
 pub(super) struct Draft {
     text: Option<String>,
-    problem: String,
+    /// What is wrong with the text.
+    pub problem: String,
 }
 
 /// The text, and what can be done with it.

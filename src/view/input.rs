@@ -14,10 +14,10 @@ use crate::agent::rounds::Rounds;
 use crate::agent::seating::{Seat, Seating};
 use crate::agent::{Casting, Controller, HumanInput};
 use crate::mdp::{Action, EnvironmentSpec};
-use crate::sim::Arena;
 use crate::sim::arena::{EnvironmentHooks, Spec};
 use crate::sim::pace::{Pace, SPEED_RANGE};
 use crate::sim::worlds::rooms::Rooms;
+use crate::sim::{Arena, Seats};
 
 /// Exit code of an arcade that was left for the title screen.
 pub const HOME: u8 = 64;
@@ -107,6 +107,7 @@ fn play(
     input: Option<ResMut<HumanInput>>,
     pace: Option<Res<Pace>>,
     time: Res<Time>,
+    seats: Query<&Seats>,
     mut down: Local<Down>,
 ) {
     let (Some(casting), Some(mut input)) = (casting, input) else { return };
@@ -115,6 +116,7 @@ fn play(
     }
     down.follow(&controls, time.delta_secs());
     let pace = pace.map_or_else(Pace::default, |pace| *pace);
+    let still = pace.paused || seats.iter().any(|seats| seats.arena == 0 && seats.rests);
     let least = if pace.unlimited || pace.speed > 1.0 { HOLD } else { 0.0 };
     for slot in 0..spec.slots() {
         let hands = hands(&casting, slot);
@@ -135,8 +137,8 @@ fn play(
             |key| given(key, &|command| controls.held(command)),
             |keys| keys.iter().any(|&key| struck(key)),
         );
-        // While time stands still there is one next step, and the last tap is for it.
-        let forgets = !human || (pace.paused && tapped.is_some());
+        // While nothing moves there is one next step, and the last tap is for it.
+        let forgets = !human || (still && tapped.is_some());
         if forgets && !input.tapped[slot].is_empty() {
             input.tapped[slot].clear();
         }
@@ -196,6 +198,7 @@ fn say(
 fn steer_time(
     controls: Res<Controls>,
     pace: Option<ResMut<Pace>>,
+    comparison: Option<Res<Comparison>>,
     mut rounds: Option<ResMut<Rounds>>,
     mut arenas: Query<&mut Arena>,
 ) {
@@ -228,7 +231,9 @@ fn steer_time(
     }
     // What is looked back at begins anew by being chosen again.
     if struck(Command::Restart) && !pace.held {
-        arenas.iter_mut().filter(|arena| arena.index == 0).for_each(|mut arena| arena.cut_episode());
+        // All of those that are compared begin anew together.
+        let begins = |arena: &Mut<Arena>| arena.index == 0 || comparison.is_some();
+        arenas.iter_mut().filter(begins).for_each(|mut arena| arena.cut_episode());
         if pace.paused {
             pace.single_steps += 1;
         }

@@ -11,7 +11,6 @@ use bevy::prelude::*;
 use super::super::Screen;
 use super::super::controls::tests::ready;
 use crate::agent::{AgentPlugin, Casting, Controller, LearningPolicy};
-use crate::learner::untrained;
 use crate::mdp::Stream;
 use crate::sim::pace::{Pace, drive};
 use crate::sim::worlds::WorldChoice;
@@ -38,7 +37,7 @@ fn app(world: &str) -> App {
     let world = WorldChoice::new(world, None).unwrap();
     let spec = world.spec();
     let (casting, policy) =
-        (Casting::all(vec![Controller::Human; spec.slots()]), LearningPolicy(untrained(spec.action.len())));
+        (Casting::all(vec![Controller::Human; spec.slots()]), LearningPolicy::untrained(spec.action.len()));
     let mut app = App::new();
     app.add_plugins((InputPlugin, crate::sim::plugin))
         .init_resource::<Screen>()
