@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::lines::Lines;
 use super::record::Lengths;
 use super::{RunError, Summary};
+use crate::files;
 use crate::learner::checkpoint::{self, remove_asides, replace_file};
 use crate::learner::owner::{Owner, entries, foreign};
 use crate::sim::level::kept;
@@ -115,7 +116,7 @@ impl Claim {
             let file = path.join(name);
             Lines::open(file.clone(), length).map_err(|error| folder_error(&file, error))
         };
-        let text = fs::read(path.join(SUMMARY)).ok().filter(|_| goes_on);
+        let text = files::read(&path.join(SUMMARY), files::LARGEST_TEXT).ok().filter(|_| goes_on);
         Ok(RunFolder {
             metrics: open("metrics.jsonl", lengths.map(|lengths| lengths.metrics))?,
             episodes: open("episodes.jsonl", lengths.map(|lengths| lengths.episodes))?,
@@ -129,7 +130,7 @@ impl Claim {
 
 /// The configuration that a run in `path` has begun with.
 fn begun(path: &Path) -> Option<String> {
-    fs::read_to_string(path.join(CONFIG)).ok()
+    files::read_text(&path.join(CONFIG), files::LARGEST_TEXT).ok()
 }
 
 /// Whether this program has made what lies in `path`: it says so, has a checkpoint, or begins as `config` says.

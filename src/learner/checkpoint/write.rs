@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::replace::{flush_folder, is_number};
 use super::{CheckpointError, Checksum, LATEST, MANIFEST, Manifest, replace_file};
+use crate::files;
 
 /// What writes one file of a checkpoint.
 pub type Content<'a> = Box<dyn FnOnce(&mut dyn Write) -> std::io::Result<()> + 'a>;
@@ -125,7 +126,7 @@ pub(super) fn own(folder: &Path) -> impl Iterator<Item = (String, Option<u32>)> 
     }
     fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|entry| {
         let name = entry.file_name().into_string().ok().filter(|name| is_own_name(name))?;
-        let text = fs::read(entry.path().join(MANIFEST)).ok();
+        let text = files::read(&entry.path().join(MANIFEST), files::LARGEST_TEXT).ok();
         let agent = text.and_then(|text| Some(serde_json::from_slice::<Of>(&text).ok()?.agent));
         Some((name, agent))
     })
