@@ -9,6 +9,8 @@ use std::path::{Component, Path};
 
 /// Largest configuration, sweep, preferences or summary, in bytes.
 pub const LARGEST_TEXT: u64 = 4 << 20;
+/// Longest word that a message repeats, in characters.
+const LONGEST_WORD: usize = 80;
 /// Longest line of a file of lines, in bytes.
 const LONGEST_LINE: u64 = 1 << 20;
 
@@ -154,7 +156,12 @@ pub fn in_plain_words(message: &str) -> String {
         ("unit", "nothing"),
         ("EOF", "the end of the file"),
     ];
-    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    // A file may hold words of any length.
+    let cut = |word: &str| match word.char_indices().nth(LONGEST_WORD) {
+        Some((end, _)) => format!("{}…", &word[..end]),
+        None => word.to_owned(),
+    };
+    let line = message.split_whitespace().map(cut).collect::<Vec<_>>().join(" ");
     let word = |word: &str| WORDS.iter().find(|(known, _)| *known == word).map(|(_, plain)| *plain);
     let expected = |what: &str| match what {
         "a map" => "a table".to_owned(),
@@ -285,5 +292,6 @@ mod tests {
         ] {
             assert_eq!(in_plain_words(said), plain);
         }
+        assert!(in_plain_words(&format!("unknown field `{}`", "é".repeat(9000))).chars().count() < 100);
     }
 }

@@ -142,13 +142,20 @@ impl EnvironmentSpec {
     /// What it says that no environment can be, e.g. `action: 0 of them`; `None` where all is well. Asked of specs that
     /// come from files.
     pub fn problem(&self) -> Option<String> {
-        let Self { action, ticks_per_step, tick_seconds, episode_limit, teams, .. } = self;
+        let Self { action, ticks_per_step, tick_seconds, episode_limit, teams, rewards, .. } = self;
+        let finite = match action {
+            ActionSpace::Discrete(_) => true,
+            ActionSpace::Continuous(bounds) => bounds.iter().flatten().all(|bound| bound.is_finite()),
+        };
+        let paid = rewards.iter().all(|reward| reward.weight.is_finite());
         let wrong = [
             (!(1..=MOST_ACTIONS).contains(&action.len()), format!("action: {} of them", action.len())),
             (*ticks_per_step == 0, "ticks_per_step: 0".to_owned()),
             (!(tick_seconds.is_finite() && *tick_seconds > 0.0), format!("tick_seconds: {tick_seconds}")),
             (*episode_limit == 0, "episode_limit: 0".to_owned()),
             (teams.is_empty(), "teams: none".to_owned()),
+            (!finite, "action: a bound that is not finite".to_owned()),
+            (!paid, "rewards: a weight that is not finite".to_owned()),
         ];
         wrong.into_iter().find(|(wrong, _)| *wrong).map(|(_, problem)| problem)
     }

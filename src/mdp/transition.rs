@@ -393,6 +393,9 @@ mod tests {
             rewards: Vec::new(),
         };
         assert_eq!(spec.problem(), None);
+        // 1e308 in a file is an infinity here, and could not be written again.
+        let pays = crate::mdp::RewardTerm::new("goal", f32::INFINITY, "never");
+        assert!(EnvironmentSpec { rewards: vec![pays], ..spec.clone() }.problem().is_some());
         let mut steps = StepBatch {
             streams: vec![0, 1],
             starts: vec![true; 2],
