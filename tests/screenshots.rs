@@ -95,15 +95,13 @@ fn a_card_shows_the_level_it_is_turned_to_and_maps_that_were_drawn() {
     let home = tempfile::tempdir().unwrap();
     let own = home.path().join("data/entropy-arcade/levels/lava-room");
     std::fs::create_dir_all(&own).unwrap();
-    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/levels/lava-room-4.ron"), own.join("mine.ron")).unwrap();
+    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/levels/lava-room-4.ron"), own.join("mine.ron"))
+        .unwrap();
     let shot = |name: &str, keys: &[&str]| {
         shoot_in(&display, name, &[&["--after", "5"], keys].concat(), home.path())
     };
-    let [first, third, mine] = [
-        shot("card-1", &[]),
-        shot("card-3", &["--press", "3@1"]),
-        shot("card-mine", &["--press", "M@1"]),
-    ];
+    let [first, third, mine] =
+        [shot("card-1", &[]), shot("card-3", &["--press", "3@1"]), shot("card-mine", &["--press", "M@1"])];
     // The lit card's picture, in the top left corner of 1280 x 800 pixels.
     for (a, b) in [(&first, &third), (&first, &mine), (&third, &mine)] {
         let share = difference(a, b, 230);
