@@ -14,12 +14,15 @@ use bevy::prelude::*;
 
 use crate::agent::{AgentPlugin, Casting, Controller, FrozenPolicies, LearningPolicy};
 use crate::config::RunConfig;
-use crate::learner::{LearnerSetup, untrained};
-use crate::mdp::{EnvironmentSpec, Policy, Stream};
+use crate::files;
+use crate::learner::checkpoint::{self, Checkpoint};
+use crate::learner::{CheckpointError, LearnerSetup, untrained};
+use crate::mdp::{EnvironmentSpec, LevelRecord, Policy, Stream, WorldOptions};
 use crate::run::check::{self, CheckReport, Violation};
 use crate::run::scores;
 use crate::run::sweep::{self, Sweep};
-use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, eval, headless};
+use crate::run::{EvalSummary, HeadlessSetup, RunError, Summary, eval, headless, resume};
+use crate::sim::level::{self, kept};
 use crate::sim::worlds::{WorldChoice, WorldError};
 use crate::sim::{self, SimConfig, SimPool};
 pub use bench::{bench_act, bench_bodies, bench_env, bench_learner, bench_replay, bench_tick};
@@ -77,6 +80,72 @@ pub fn world(config: &RunConfig) -> Result<WorldChoice, WorldError> {
     WorldChoice::varied(&config.env, config.level.as_deref(), &config.world)
 }
 
+/// The world of a new run in `out`, on the level that `config` names.
+///
+/// # Errors
+/// As [`world`].
+pub fn world_in(config: &RunConfig, out: Option<&Path>) -> Result<WorldChoice, WorldError> {
+    WorldChoice::in_run(&config.env, config.level.as_deref(), &config.world, out)
+}
+
+/// The world of the run in `run`, on the level that it has kept, wherever the file of that is by now.
+///
+/// # Errors
+/// One line when there is no such world, or the run's checkpoint cannot be read.
+pub fn world_of_run(config: &RunConfig, run: &Path) -> Result<WorldChoice, Box<dyn std::error::Error>> {
+    let level = match Checkpoint::open_only(run, |_| false) {
+        Ok(checkpoint) if checkpoint.manifest.environment.name == config.env => checkpoint.manifest.level,
+        // The refusal is left to whoever compares the whole of it.
+        Ok(_) => None,
+        Err(CheckpointError::Missing(_)) => {
+            // Cut off before its first checkpoint.
+            let text = files::read_text(&run.join(kept::FILE), level::LARGEST_FILE).ok();
+            let name = config.level.as_deref().map_or("1".into(), files::portable);
+            text.map(|text| LevelRecord { name, text: Some(text), near: None })
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match level {
+        Some(level) => Ok(kept_world(&config.env, &level, &config.world, Some(run))?),
+        None => Ok(world_in(config, Some(run))?),
+    }
+}
+
+/// The world `env` on a `level` that was kept; says where the level outside, seen from the folder `from`, is another one
+/// by now.
+///
+/// # Errors
+/// As [`world`].
+pub fn kept_world(
+    env: &str,
+    level: &LevelRecord,
+    options: &WorldOptions,
+    from: Option<&Path>,
+) -> Result<WorldChoice, WorldError> {
+    let world = WorldChoice::kept(env, Some(level), options)?;
+    let outside = kept::outside(level, from);
+    let copy = from.map(|run| run.join(kept::FILE)).filter(|copy| copy.is_file());
+    let places = [outside.as_deref(), copy.as_deref()];
+    if let Some(said) = places.iter().find_map(|place| kept::difference(env, level, *place)) {
+        eprintln!("note: {said}");
+    }
+    Ok(world.with_level_file(outside))
+}
+
+/// Says in one line where the level of `world` is one that nobody can solve. Those that come with the game are left out:
+/// they are looked at before they come.
+pub fn warn_of_level(world: &WorldChoice) {
+    if let Some(problem) = level_problem(world) {
+        eprintln!("warning: {problem}; training goes on all the same");
+    }
+}
+
+/// What `levels check` would say of the level of `world`, which is not one that comes with the game.
+pub fn level_problem(world: &WorldChoice) -> Option<String> {
+    let level = world.level().filter(|level| level.name.parse::<usize>().is_err())?;
+    level::check::examine(&level.name, level.text.as_deref()?).err().map(|error| error.to_string())
+}
+
 /// Who plays while a run learns.
 fn casting(config: &RunConfig, spec: &EnvironmentSpec) -> Casting {
     if config.run.self_play {
@@ -86,18 +155,18 @@ fn casting(config: &RunConfig, spec: &EnvironmentSpec) -> Casting {
     }
 }
 
-/// What a run's learner is made from.
+/// What a run's learner is made from, with room in replay for `streams` played at once.
 fn learner_setup(
     config: &RunConfig,
     world: &WorldChoice,
+    streams: usize,
     checkpoints: Option<PathBuf>,
     resume: Option<PathBuf>,
 ) -> LearnerSetup {
     LearnerSetup {
         spec: world.spec(),
-        // The panel can ask for more arenas while a person watches.
-        streams: config.arenas.max(256) * world.spec().slots(),
-        level: config.level.clone(),
+        streams,
+        level: world.level().cloned(),
         world: config.world,
         config: config.learner(),
         device: config.device,
@@ -120,11 +189,17 @@ pub fn train(
     silent: bool,
 ) -> Result<Summary, RunError> {
     let spec = world.spec();
+    let config = match &resume {
+        Some(folder) if checkpoint::exists(folder) => resume::configuration(config, folder, &spec)?,
+        _ => config,
+    };
+    let casting = casting(&config, &spec);
+    let streams = config.arenas * casting.others.iter().filter(|player| player.is_recorded()).count();
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
     let policy = LearningPolicy(untrained(spec.action.len()));
-    let mut app = headless_app(world, sim, casting(&config, &spec), policy, config.run.sim_threads);
+    let mut app = headless_app(world, sim, casting, policy, config.run.sim_threads);
     // Checkpoints of a headless run hold its simulation too, so the run writes them, not the learner.
-    let learner = learner_setup(&config, world, None, resume);
+    let learner = learner_setup(&config, world, streams, None, resume);
     let (episodes, seed, world) = (config.run.eval_episodes, config.seed, world.clone());
     let on = |world: WorldChoice| -> headless::Evaluate {
         let stop = stop.clone();
@@ -138,7 +213,8 @@ pub fn train(
     headless::train(&mut app, setup)
 }
 
-/// Makes all runs of a sweep that are not there yet, `at_once` at a time, and returns its table.
+/// Makes all runs of a sweep that are not there yet, `at_once` at a time, and returns its table, and a line that says how
+/// much is left where that was stopped.
 ///
 /// # Errors
 /// One line for the first run that cannot begin or fails; others that had begun are finished.
@@ -147,30 +223,34 @@ pub fn sweep(
     out: &Path,
     at_once: usize,
     stop: &Arc<AtomicBool>,
-) -> Result<String, Box<dyn std::error::Error>> {
+) -> Result<(String, Option<String>), Box<dyn std::error::Error>> {
+    let _owner = sweep.claim(out)?;
     let mut jobs = sweep.jobs(out)?;
     let make = |job: &sweep::Job| {
         let made = || -> Result<Summary, Box<dyn std::error::Error>> {
-            let world = world(&job.config)?;
             let resume = job.resume.then(|| job.out.clone());
-            if resume.is_none() {
-                job.begin_anew();
-            }
+            let world = match &resume {
+                Some(run) => world_of_run(&job.config, run)?,
+                None => world_in(&job.config, Some(&job.out))?,
+            };
             Ok(train(job.config.clone(), &world, Some(job.out.clone()), resume, stop.clone(), true)?)
         };
         made().map_err(|error| error.to_string())
     };
     let progress = |job: &sweep::Job, summary: &Summary| {
         let name = job.out.strip_prefix(out).unwrap_or(&job.out);
-        let score = summary.eval.map_or(f64::NAN, |eval| eval.episode_return.mean);
         let (steps, seconds) = (summary.env_steps, summary.seconds);
-        eprintln!("{}: return {score:.2} after {steps} env steps, {seconds:.1} s", name.display());
+        let went = summary.eval.map(|eval| format!("return {:.2}", eval.episode_return.mean));
+        let went =
+            went.unwrap_or_else(|| if summary.interrupted { "stopped" } else { "not evaluated" }.into());
+        eprintln!("{}: {went} after {steps} env steps, {seconds:.1} s", name.display());
     };
-    sweep::run(&mut jobs, at_once, stop, make, progress)?;
+    let failure = sweep::run(&mut jobs, at_once, stop, make, progress);
     // What Ctrl-C cut short goes on next time.
     jobs.iter_mut().for_each(|job| job.finished = job.finished.take().filter(|made| !made.interrupted));
     sweep.write(out, &jobs)?;
-    Ok(sweep.table(&jobs))
+    failure?;
+    Ok((sweep.table(&jobs), sweep::unfinished(&jobs)))
 }
 
 /// All variants of `sweep` in one table: random and scripted players, `episodes` episodes each, what the runs in `out`

@@ -21,7 +21,7 @@ use clap::Parser as _;
 use crate::agent::Controller;
 use crate::app::{self, Left};
 use crate::config::RunConfig;
-use crate::learner::checkpoint::Checkpoint;
+use crate::learner::checkpoint::new_file;
 use crate::mdp::WorldOptions;
 use crate::run::bench;
 use crate::run::sweep::Sweep;
@@ -50,7 +50,7 @@ pub fn main() -> ExitCode {
     runtime_dir::ensure();
     crate::run::minute::began();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| "warn,wgpu_hal=off,wgpu_core=error".into());
+        .unwrap_or_else(|_| "warn,wgpu_hal=off,wgpu_core=error,winit=error,bevy_egui=error".into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -112,7 +112,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             agents::list();
             Ok(())
         }
-        Some(Command::Agents { what: Agents::Export { run, file } }) => agents::export(&run, &file),
+        Some(Command::Agents { what: Agents::Export { run, file, episodes, force } }) => {
+            agents::export(&run, &file, episodes.map(|episodes| episodes as usize), force)
+        }
         Some(Command::Levels { what: Levels::Check { files } }) => check_levels(&files),
         Some(Command::Levels { what: Levels::Make { world, difficulty, seed, count, out } }) => {
             let seeds = (0..u64::from(count)).map(|number| seed.wrapping_add(number));
@@ -120,8 +122,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Sweep { file, out, jobs }) => {
             let sweep = Sweep::load(&file)?;
-            say(app::sweep(&sweep, &out, jobs as usize, &stop_flag(signals::SAVES)?)?.trim_end());
-            Ok(())
+            let (table, left) = app::sweep(&sweep, &out, jobs as usize, &stop_flag(signals::SAVES)?)?;
+            say(table.trim_end());
+            left.map_or(Ok(()), |left| Err(left.into()))
         }
         Some(Command::Scores { file, out, episodes }) => {
             say(app::scores(&Sweep::load(&file)?, &out, episodes as usize)?.trim_end());
@@ -180,23 +183,13 @@ impl From<SimplePlayer> for Controller {
 
 impl RunArgs {
     fn resolve(&self) -> Result<RunConfig, Failure> {
-        if let Some(folder) = self.resume.as_ref().filter(|folder| !folder.join("config.toml").is_file()) {
-            return Err(format!(
-                "--resume {}: no run there; give a folder made with --out",
-                folder.display()
-            )
-            .into());
-        }
-        let file =
-            self.resume.as_ref().map(|folder| folder.join("config.toml")).or_else(|| self.config.clone());
-        let mut config = RunConfig::resolve(self.env.as_deref(), file.as_deref(), &self.set)?;
-        if let Some(level) = &self.level {
-            config.level = Some(level.clone());
-        }
-        // A run must find its level again from anywhere.
-        if let Some(path) = config.level.as_ref().and_then(|level| level.canonicalize().ok()) {
-            config.level = Some(path);
-        }
+        let written = self.resume.as_ref().map(|folder| written(folder)).transpose()?;
+        let mut config = match &written {
+            Some(written) => written.with(&self.set)?,
+            None => RunConfig::resolve(self.env.as_deref(), self.config.as_deref(), &self.set)?,
+        };
+        config.env = self.env.clone().unwrap_or(config.env);
+        config.level = self.level.clone().or(config.level);
         config.steps = self.steps.unwrap_or(config.steps);
         config.seed = self.seed.unwrap_or(config.seed);
         config.arenas = self.arenas.unwrap_or(config.arenas);
@@ -204,6 +197,25 @@ impl RunArgs {
         config.validate()?;
         Ok(config)
     }
+
+    /// The world to play: of a run that is gone on with, on its own level.
+    fn world(&self, config: &RunConfig) -> Result<WorldChoice, Failure> {
+        let world = match &self.resume {
+            Some(run) => app::world_of_run(config, run)?,
+            None => app::world_in(config, self.out.as_deref())?,
+        };
+        app::warn_of_level(&world);
+        Ok(world)
+    }
+}
+
+/// The configuration of the run in `folder`.
+fn written(folder: &Path) -> Result<RunConfig, Failure> {
+    let path = folder.join("config.toml");
+    if path.is_file() {
+        return Ok(RunConfig::written(&path)?);
+    }
+    Err(format!("--resume {}: no run there; give a folder made with --out", folder.display()).into())
 }
 
 fn play(args: &RunArgs) -> Result<(), Failure> {
@@ -215,11 +227,11 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
         };
     }
     let config = args.resolve()?;
-    let world = app::world(&config)?;
+    let world = args.world(&config)?;
     let out = args.resume.clone().or_else(|| args.out.clone());
     #[cfg(feature = "arcade")]
     let player = match &args.agent {
-        Some(agent) => Some(agents::player(agent, &world.spec(), config.level.as_deref())?),
+        Some(agent) => Some(agents::player(agent, &world)?),
         None => None,
     };
     #[cfg(not(feature = "arcade"))]
@@ -234,7 +246,7 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
             if out.is_some() || player.is_none() { signals::SAVES } else { signals::LEAVES },
             app::leave,
         )?;
-        let (env, level) = (config.env.clone(), config.level.clone());
+        let (env, level) = (config.env.clone(), world.level().map(|level| level.name.clone()));
         return match app::arcade(config, &world, out, args.resume.clone(), player)? {
             Left::Closed => Ok(()),
             Left::Home => title::open_again(&env, level.as_deref()),
@@ -289,15 +301,6 @@ fn envs(json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The world that `checkpoint` was trained in, on another `level` if one is named.
-fn world_of(checkpoint: &Checkpoint, level: Option<&Path>) -> Result<WorldChoice, Failure> {
-    let env = checkpoint.manifest.environment.name.clone();
-    let trained_on = checkpoint.manifest.level.clone();
-    let world = WorldChoice::varied(&env, level.or(trained_on.as_deref()), &checkpoint.manifest.world)?;
-    checkpoint.check_spec(&world.spec())?;
-    Ok(world)
-}
-
 /// Prints generated levels, or writes each into a file of `out`.
 fn make_levels(
     world: &str,
@@ -315,8 +318,16 @@ fn make_levels(
             continue;
         };
         let path = folder.join(format!("{world}-random-{difficulty}-{seed}.ron"));
-        let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, level.text()));
-        written.map_err(|error| format!("{}: cannot be written ({error})", path.display()))?;
+        let text = level.text();
+        let written = std::fs::create_dir_all(folder).and_then(|()| new_file(&path, text.as_bytes()));
+        // The same level is the same file, whoever made it.
+        let there = || std::fs::read(&path).is_ok_and(|there| there == text.as_bytes());
+        if let Err(error) = written
+            && !there()
+        {
+            let path = path.display();
+            return Err(format!("{path}: cannot be written ({error}); choose another --out").into());
+        }
         say(&path.display().to_string());
     }
     Ok(())

@@ -1,15 +1,21 @@
-//! A run's configuration: defaults, a TOML file, `--set key=value` and flags, in that order.
+//! A run's configuration: defaults, the world's experiment, a TOML file, `--set key=value` and flags, in that order.
 //!
-//! What the values mean is documented where they are used.
+//! What the values mean is documented where they are used. An option that is off is written as `"none"`, in files as
+//! with `--set`: a later layer switches off what an earlier one has on.
+
+#[cfg(test)]
+mod tests;
+mod text;
 
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::files::{self, portable};
 use crate::learner::{DeviceChoice, LearnerConfig};
 use crate::mdp::WorldOptions;
 use crate::sac::SacConfig;
+use text::{MOST, apply_set, invalid, merge, parse, switch_off};
 
 /// Everything a run needs to be made again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,10 +25,11 @@ pub struct RunConfig {
     pub env: String,
     /// Level: a number, a shipped file's name, a path, or `random:DIFFICULTY[:COUNT]` for generated ones; the
     /// first one when absent.
+    #[serde(deserialize_with = "text::name_or_number")]
     pub level: Option<PathBuf>,
-    /// Seed of everything random.
+    /// Seed of everything random, 0 to 2^63 − 1.
     pub seed: u64,
-    /// Environment steps a headless run makes.
+    /// Environment steps a headless run makes, 0 to 2^63 − 1.
     pub steps: u64,
     /// Arenas beside each other, 1 to 4096.
     pub arenas: usize,
@@ -140,34 +147,66 @@ impl RunConfig {
     /// # Errors
     /// [`ConfigError`] in one line, naming file or argument, key, value and what is allowed.
     pub fn resolve(env: Option<&str>, file: Option<&Path>, sets: &[String]) -> Result<Self, ConfigError> {
-        // Over the defaults, so that one key of a table can be set alone.
-        let mut table = parse("defaults", &Self::default().to_toml())?;
         let mut over = toml::Table::new();
         if let Some(path) = file {
-            let name = path.display().to_string();
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| ConfigError::Unreadable { file: name.clone(), reason: error.to_string() })?;
-            over = parse(&name, &text)?;
+            let (name, text) = read_file(path)?;
             // Unknown keys and wrong types are best explained where they stand, in the file alone.
-            read::<Self>(&name, &text)?;
+            text::read::<Self>(&name, &text, &Self::options())?;
+            over = parse(&name, &text)?;
         }
         for set in sets {
-            apply_set(&mut over, set)?;
+            apply_set(&mut over, set, &Self::options())?;
         }
         if let Some(env) = env {
             over.insert("env".into(), env.into());
         }
         let env = over.get("env").and_then(toml::Value::as_str).unwrap_or("lava-room").to_owned();
+        // Over the defaults, so that one key of a table can be set alone.
+        let mut table = parse("defaults", &Self::default().to_toml())?;
         if let Some((name, text)) = TUNED.iter().find(|(name, _)| *name == env) {
             merge(&mut table, parse(&format!("{name}.toml"), text)?);
         }
         merge(&mut table, over);
-        let mut config: Self = toml::Value::Table(table)
-            .try_into()
-            .map_err(|error: toml::de::Error| invalid("configuration", error.message()))?;
+        Self::from_table(table)
+    }
+
+    /// The configuration that a run has written into `path`. Nothing but defaults lies below it: an experiment that
+    /// has changed since does not change the run.
+    ///
+    /// # Errors
+    /// As [`RunConfig::resolve`].
+    pub fn written(path: &Path) -> Result<Self, ConfigError> {
+        let (name, text) = read_file(path)?;
+        let mut config = text::read::<Self>(&name, &text, &Self::options())?;
         config.learner.sac = config.sac.clone();
         config.validate()?;
         Ok(config)
+    }
+
+    /// This configuration with every `key=value` of `sets` over it.
+    ///
+    /// # Errors
+    /// As [`RunConfig::resolve`].
+    pub fn with(&self, sets: &[String]) -> Result<Self, ConfigError> {
+        let mut table = parse("configuration", &self.to_toml())?;
+        for set in sets {
+            apply_set(&mut table, set, &Self::options())?;
+        }
+        Self::from_table(table)
+    }
+
+    fn from_table(table: toml::Table) -> Result<Self, ConfigError> {
+        let table = toml::Value::Table(switch_off(table, &Self::options()));
+        let mut config: Self =
+            table.try_into().map_err(|error: toml::de::Error| invalid("configuration", error.message()))?;
+        config.learner.sac = config.sac.clone();
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Dotted keys of everything that can be `"none"`.
+    fn options() -> Vec<String> {
+        text::absent(&Self::default())
     }
 
     /// Checks every value's range.
@@ -182,6 +221,9 @@ impl RunConfig {
                 Err(invalid("configuration", &format!("{key} = {value}: allowed is {allowed}")))
             }
         };
+        for (key, value) in [("seed", self.seed), ("steps", self.steps)] {
+            range(value <= MOST, key, value.to_string(), "0 to 9223372036854775807 (2^63 − 1)")?;
+        }
         range((1..=4096).contains(&self.arenas), "arenas", self.arenas.to_string(), "1 to 4096")?;
         range((1..=1024).contains(&self.run.period), "run.period", self.run.period.to_string(), "1 to 1024")?;
         range(self.run.log_every >= 1, "run.log_every", self.run.log_every.to_string(), "1 or more")?;
@@ -206,10 +248,27 @@ impl RunConfig {
         LearnerConfig { sac: self.sac.clone(), ..self.learner.clone() }
     }
 
-    /// As a TOML file that [`RunConfig::resolve`] reads back to the same configuration.
+    /// This run's configuration once `used` is in force while somebody watches. A bound that stands there twice, for
+    /// watched and for other runs, keeps both values unless it was changed.
+    #[must_use]
+    pub fn recorded(&self, used: &LearnerConfig) -> Self {
+        let learner = self.learner().recorded(used);
+        Self { sac: learner.sac.clone(), learner, ..self.clone() }
+    }
+
+    /// As a TOML file that [`RunConfig::resolve`] reads back to the same configuration, but for a level elsewhere: of
+    /// that there is the name alone, and a copy in the run's folder.
     pub fn to_toml(&self) -> String {
-        // Serialising plain values into a string has nothing to fail on.
-        toml::to_string_pretty(self).unwrap_or_default()
+        let level = self.level.as_deref().map(|level| portable(level).into());
+        text::write(&Self { level, ..self.clone() })
+    }
+}
+
+fn read_file(path: &Path) -> Result<(String, String), ConfigError> {
+    let name = path.display().to_string();
+    match files::read_text(path, files::LARGEST_TEXT) {
+        Ok(text) => Ok((name, text)),
+        Err(error) => Err(ConfigError::Unreadable { file: name, reason: error.to_string() }),
     }
 }
 
@@ -221,10 +280,13 @@ struct Settings {
     sac: SacConfig,
 }
 
-/// Learner and algorithm as the tables `[learner]` and `[sac]` of a run's file.
+/// Learner and algorithm as the tables `[learner]` and `[sac]` of a run's file, for somebody who watches: the bounds of
+/// watched runs, `live_…`, are left out, because their values stand in the places of the others
+/// ([`LearnerConfig::watched`]).
 pub fn settings_to_toml(config: &LearnerConfig) -> String {
     let settings = Settings { learner: config.clone(), sac: config.sac.clone() };
-    toml::to_string_pretty(&settings).unwrap_or_default()
+    let text = text::write(&settings);
+    text.lines().filter(|line| !line.starts_with("live_")).map(|line| format!("{line}\n")).collect()
 }
 
 /// Reads what [`settings_to_toml`] wrote.
@@ -232,192 +294,16 @@ pub fn settings_to_toml(config: &LearnerConfig) -> String {
 /// # Errors
 /// [`ConfigError::Invalid`] in one line, naming line or key, value and what is allowed.
 pub fn settings_from_toml(text: &str) -> Result<LearnerConfig, ConfigError> {
-    let Settings { learner, sac } = read("settings", text)?;
+    let options = text::absent(&Settings::default());
+    let Settings { learner, sac } = text::read("settings", text, &options)?;
+    let given = parse("settings", text)?;
+    let given = given.get("learner").and_then(toml::Value::as_table);
+    if let Some(key) = given.into_iter().flat_map(toml::Table::keys).find(|key| key.starts_with("live_")) {
+        let own = key.trim_start_matches("live_");
+        let problem = format!("learner.{key} is for the start of a watched run; now change learner.{own}");
+        return Err(invalid("settings", &problem));
+    }
     let config = LearnerConfig { sac, ..learner };
     config.validate().map_err(|error| invalid("settings", &error.to_string()))?;
-    Ok(config)
-}
-
-fn invalid(place: &str, problem: &str) -> ConfigError {
-    let problem = problem.split_whitespace().collect::<Vec<_>>().join(" ");
-    ConfigError::Invalid { place: place.to_owned(), problem }
-}
-
-fn parse(name: &str, text: &str) -> Result<toml::Table, ConfigError> {
-    text.parse().map_err(|error: toml::de::Error| located(name, text, &error))
-}
-
-/// Reads `text` as `T` and refuses keys that this leaves unread.
-fn read<T: Serialize + DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
-    let value: T = toml::from_str(text).map_err(|error| located(name, text, &error))?;
-    all_read(name, &parse(name, text)?, &value)?;
-    Ok(value)
-}
-
-/// Refuses a key of `given` that `value`, read from it, does not have. Serde itself says nothing about one
-/// beside the `mode` of a variant without fields.
-fn all_read<T: Serialize>(place: &str, given: &toml::Table, value: &T) -> Result<(), ConfigError> {
-    let known = toml::Table::try_from(value).map_err(|error| invalid(place, &error.to_string()))?;
-    match unread(given, &known) {
-        Some(key) => {
-            Err(invalid(place, &format!("unknown field `{key}` beside the `mode` that stands there")))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Dotted path of the first key of `given` that `known` does not have.
-fn unread(given: &toml::Table, known: &toml::Table) -> Option<String> {
-    given.iter().find_map(|(key, value)| match (value, known.get(key)) {
-        (_, None) => Some(key.clone()),
-        (toml::Value::Table(given), Some(toml::Value::Table(known))) => {
-            unread(given, known).map(|rest| format!("{key}.{rest}"))
-        }
-        _ => None,
-    })
-}
-
-fn located(name: &str, text: &str, error: &toml::de::Error) -> ConfigError {
-    let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-    invalid(&format!("{name}:{line}"), error.message())
-}
-
-/// Puts `a.b.c=value` into the table; a value that is no TOML is taken as text.
-fn apply_set(table: &mut toml::Table, set: &str) -> Result<(), ConfigError> {
-    let place = format!("--set {set}");
-    let Some((key, value)) = set.split_once('=') else {
-        return Err(invalid(&place, "no `=`; write --set dotted.key=value"));
-    };
-    let value = format!("v = {value}")
-        .parse::<toml::Table>()
-        .ok()
-        .and_then(|mut parsed| parsed.remove("v"))
-        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
-    let mut parts: Vec<&str> = key.trim().split('.').collect();
-    let last = parts.pop().unwrap_or_default();
-    let mut alone = toml::Table::new();
-    alone.insert(last.into(), value);
-    for part in parts.into_iter().rev() {
-        let mut outer = toml::Table::new();
-        outer.insert(part.into(), alone.into());
-        alone = outer;
-    }
-    // On its own over the defaults first, so that the message is about this one.
-    let mut probe = parse("defaults", &RunConfig::default().to_toml())?;
-    merge(&mut probe, alone.clone());
-    let read = toml::Value::Table(probe).try_into::<RunConfig>();
-    all_read(&place, &alone, &read.map_err(|error| invalid(&place, error.message()))?)?;
-    merge(table, alone);
-    Ok(())
-}
-
-/// Lays `over` onto `table`, key by key. A table with a `mode` replaces one of another mode whole.
-fn merge(table: &mut toml::Table, over: toml::Table) {
-    for (key, value) in over {
-        match (table.get_mut(&key), value) {
-            (Some(toml::Value::Table(below)), toml::Value::Table(above))
-                if above.get("mode").is_none_or(|mode| below.get("mode") == Some(mode)) =>
-            {
-                merge(below, above);
-            }
-            (_, value) => _ = table.insert(key, value),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sac::{ConvLayer, Encoder, Padding};
-
-    fn set(sets: &[&str]) -> Result<RunConfig, String> {
-        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-        RunConfig::resolve(None, None, &sets).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_written_configuration_reads_back_the_same() {
-        for (env, _) in TUNED {
-            let config = RunConfig::resolve(Some(env), None, &["world.velocity_masked=true".into()]).unwrap();
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("config.toml");
-            std::fs::write(&path, config.to_toml()).unwrap();
-            assert_eq!(RunConfig::resolve(None, Some(&path), &[]).unwrap(), config);
-        }
-    }
-
-    #[test]
-    fn settings_read_back_the_same_and_mistakes_are_placed() {
-        let config = set(&["sac.gamma=0.9", "learner.prioritized={}", "learner.n_step=3"]).unwrap().learner();
-        let text = settings_to_toml(&config);
-        assert_eq!(settings_from_toml(&text).unwrap(), config);
-        let misspelt = settings_from_toml("[sac]\ngama = 0.9\n").unwrap_err().to_string();
-        assert!(misspelt.starts_with("settings:2: unknown field `gama`"), "{misspelt}");
-        let high = settings_from_toml("[sac]\ngamma = 2.0\n").unwrap_err().to_string();
-        assert!(high.contains("sac.gamma = 2: allowed is"), "{high}");
-    }
-
-    #[test]
-    fn an_encoder_is_set_whole_or_by_its_mode() {
-        let config = set(&["sac.encoder={mode = \"conv\", layers = [{channels = 8, kernel = 3}]}"]).unwrap();
-        let layer = ConvLayer { channels: 8, kernel: 3, stride: 1, padding: Padding::Same };
-        assert_eq!(config.sac.encoder, Encoder::Conv { layers: vec![layer] });
-        assert_eq!(toml::from_str::<RunConfig>(&config.to_toml()).unwrap().sac, config.sac);
-        assert_eq!(set(&["sac.encoder.mode=flat"]).unwrap().sac.encoder, Encoder::Flat);
-    }
-
-    #[test]
-    fn values_are_set_by_dotted_keys() {
-        let config = set(&["sac.temperature.target_entropy_fraction=0.3"]).unwrap();
-        assert_eq!(config.sac.temperature, crate::sac::Temperature::Learned { target_entropy_fraction: 0.3 });
-        let config = set(&["sac.target_update.tau=0.01"]).unwrap();
-        assert_eq!(config.sac.target_update, crate::sac::TargetUpdate::Soft { tau: 0.01 });
-        let config = set(&["sac.gamma=0.9", "arenas=3", "sac.temperature={mode = \"fixed\"}"]).unwrap();
-        assert_eq!((config.sac.gamma, config.arenas), (0.9, 3));
-        assert_eq!(config.sac.temperature, crate::sac::Temperature::Fixed);
-        assert_eq!(config.learner().sac.gamma, 0.9);
-        // Setting any of its values switches prioritized replay on.
-        let config = set(&["learner.prioritized.priority_exponent=0.5"]).unwrap();
-        let prioritized = crate::learner::PrioritizedConfig { priority_exponent: 0.5, ..Default::default() };
-        assert_eq!(config.learner().prioritized, Some(prioritized));
-        assert_eq!(set(&["learner.prioritized={}"]).unwrap().learner.prioritized, Some(Default::default()));
-        assert!(config.to_toml().contains("[learner.prioritized]"));
-    }
-
-    #[test]
-    fn variants_of_the_algorithm_are_set_and_read_back() {
-        let config = set(&[
-            "sac.value_network.learning_rate=0.002",
-            "sac.actor_gradient={mode = \"gumbel\", samples = 2, relaxation = 0.5}",
-            "sac.temperature={mode = \"annealed\", upper_fraction = 0.9, lower_fraction = 0.2, steps = 1000}",
-            "sac.critic_head=dueling",
-            "sac.entropy_penalty=0.5",
-        ])
-        .unwrap();
-        assert_eq!(config.sac.value_network, Some(crate::sac::ValueNetwork { learning_rate: 0.002 }));
-        assert_eq!(toml::from_str::<RunConfig>(&config.to_toml()).unwrap().sac, config.sac);
-        let error = set(&["sac.q_clip=0.5", "sac.value_network.learning_rate=0.001"]).unwrap_err();
-        assert!(error.contains("sac.q_clip = 0.5: allowed is absence beside sac.value_network"), "{error}");
-    }
-
-    #[test]
-    fn mistakes_name_key_value_and_what_is_allowed() {
-        assert!(set(&["sac.gama=0.9"]).unwrap_err().contains("--set sac.gama=0.9: unknown field `gama`"));
-        let misspelt = set(&["sac.temperature.target_entropy_fractoin=0.9"]).unwrap_err();
-        assert!(misspelt.contains("unknown field `target_entropy_fractoin`"), "{misspelt}");
-        let unread = set(&["sac.encoder.kind=flat"]).unwrap_err();
-        assert!(unread.contains("--set sac.encoder.kind=flat: unknown field `sac.encoder.kind`"), "{unread}");
-        let unread = settings_from_toml("[sac.temperature]\nmode = \"fixed\"\nvalue = 3\n").unwrap_err();
-        assert!(unread.to_string().contains("unknown field `sac.temperature.value`"), "{unread}");
-        assert!(set(&["sac.gamma=2"]).unwrap_err().contains("sac.gamma = 2: allowed is 0 ≤ gamma < 1"));
-        let error = set(&["learner.prioritized.epsilon=0"]).unwrap_err();
-        assert!(error.contains("learner.prioritized.epsilon = 0: allowed is 1e-8 to 1"), "{error}");
-        assert!(set(&["arenas=0"]).unwrap_err().contains("arenas = 0: allowed is 1 to 4096"));
-        assert!(set(&["gamma"]).unwrap_err().contains("no `=`"));
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.toml");
-        std::fs::write(&path, "seed = 1\n[sac]\ngamma = \"high\"\n").unwrap();
-        let error = RunConfig::resolve(None, Some(&path), &[]).unwrap_err().to_string();
-        assert!(error.contains("x.toml:3: ") && error.lines().count() == 1, "{error}");
-    }
+    Ok(config.settled())
 }

@@ -5,20 +5,23 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`files`] | the one reader of texts, for all layers |
 //! | [`mdp`] | the vocabulary: spaces, steps, transitions, policies, seeds |
 //! | [`replay`], [`sac`] | the buffer; the algorithm and its gradient step |
 //! | [`learner`] | replay and algorithm together: a thread, a device, checkpoints |
+//! | [`config`] | the settings of a run: defaults, files, `--set` |
 //! | [`sim`] | worlds, arenas and the tick, on bevy_rapier2d |
 //! | [`agent`] | controllers in the seats of a simulation, transitions to a learner |
 //! | [`run`] | training runs without a window: headless loop, evaluation, benchmarks |
 //! | `view`, `panel` | drawing and keyboard; the egui panel (feature `arcade`) |
-//! | [`app`] | the whole composition, in one place |
+//! | [`app`], [`cli`] | the whole composition, in one place; the command line |
 #![deny(missing_docs, unsafe_code)]
 
 pub mod agent;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod files;
 pub mod learner;
 pub mod mdp;
 #[cfg(feature = "arcade")]

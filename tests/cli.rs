@@ -35,6 +35,7 @@ fn mistakes_are_one_line_with_a_remedy() {
     assert!(failure(&["--no-render", "--env", "paddle-duel", "--level", "1"]).contains("leave --level out"));
     assert!(failure(&["--no-render", "--set", "sac.gama=1"]).contains("unknown field `gama`"));
     assert!(failure(&["--no-render", "--set", "sac.gamma=1.5"]).contains("0 ≤ gamma < 1"));
+    assert!(failure(&["--no-render", "--seed", "9223372036854775808"]).contains("0 to 9223372036854775807"));
     assert!(failure(&["--no-render", "--arenas", "0"]).contains("allowed is 1 to 4096"));
     assert!(failure(&["--no-render", "--config", "none.toml"]).contains("none.toml: cannot be read"));
     assert!(failure(&["--no-render", "--resume", "nowhere"]).contains("nowhere"));
@@ -182,7 +183,7 @@ fn an_interrupt_saves_and_exits_well() {
     entropy_arcade::learner::checkpoint::Checkpoint::open(&out).unwrap();
 }
 
-/// A run that is refused changes nothing, whatever it was refused for.
+/// A run that is refused changes nothing, whatever it was refused for, with a window and without.
 #[test]
 fn a_refused_resume_leaves_the_run_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
@@ -190,7 +191,8 @@ fn a_refused_resume_leaves_the_run_as_it_was() {
     common::train(&common::quick("lava-room", 1, 1_500), &out, false).unwrap();
     let content = || -> Vec<Vec<u8>> {
         let latest = std::fs::read_to_string(out.join("checkpoint/latest")).unwrap();
-        ["config.toml", "metrics.jsonl", "episodes.jsonl", &format!("checkpoint/{latest}/manifest.json")]
+        let manifest = format!("checkpoint/{latest}/manifest.json");
+        ["config.toml", "metrics.jsonl", "episodes.jsonl", "summary.json", &manifest]
             .map(|file| std::fs::read(out.join(file)).unwrap())
             .into()
     };
@@ -200,15 +202,115 @@ fn a_refused_resume_leaves_the_run_as_it_was() {
     std::fs::write(out.join("episodes.jsonl"), episodes).unwrap();
     let before = content();
     let path = out.to_str().unwrap();
-    for (arguments, message) in [
-        (["--env", "paddle-duel"], "it was trained on lava-room"),
-        (["--level", "2"], "its observations have another shape"),
-        (["--set", "sac.hidden=[8]"], "actor.layers.0"),
-    ] {
-        let text = failure(&[&["--no-render", "--resume", path], &arguments[..]].concat());
-        assert!(text.contains(message), "{text}");
-        assert!(content() == before, "{arguments:?} changed the run");
+    for window in [&[][..], &["--no-render"]] {
+        for (arguments, message) in [
+            (&["--env", "paddle-duel"][..], "it was trained on lava-room"),
+            (&["--level", "2"], "its observations have another shape"),
+            (&["--set", "level=1"], "level = 1: it was none when the run began"),
+            (&["--seed", "9"], "seed = 9: it was 1 when the run began"),
+            (&["--set", "seed=9"], "seed = 9: it was 1 when the run began"),
+            (&["--seed", "9223372036854775808"], "allowed is 0 to 9223372036854775807"),
+            (&["--steps", "18446744073709551615"], "allowed is 0 to 9223372036854775807"),
+            (&["--arenas", "0"], "arenas = 0: allowed is 1 to 4096"),
+            (
+                &["--set", "sac.hidden=[8]"],
+                "sac.hidden = [8]: it was [32, 32] when training began; allowed is [32, 32]",
+            ),
+            (&["--set", "sac.critic_hidden=[8]"], "sac.critic_hidden = [8]: it was [32, 32]"),
+            (&["--set", "sac.init=orthogonal"], "sac.init = orthogonal: it was uniform"),
+            (&["--set", "sac.layer_norm=true"], "sac.layer_norm = true: it was false"),
+            (
+                &["--set", "sac.backup=single"],
+                "it was clipped when training began; allowed is clipped, double or mean",
+            ),
+            (&["--set", "sac.critic_head=dueling"], "sac.critic_head = dueling: it was linear"),
+            (&["--set", "sac.value_network={}"], "it was none when training began"),
+            (&["--set", "sac.encoder.mode=flat"], "sac.encoder = "),
+            (&["--set", "sac.initial_temperature=0.5"], "sac.initial_temperature = 0.5: it was 0.02"),
+            (&["--set", "sac.gamma=1"], "sac.gamma = 1: allowed is"),
+        ] {
+            let text = failure(&[&["--resume", path], window, arguments].concat());
+            assert!(text.contains(message) && !text.contains("damaged"), "{text}");
+            assert!(content() == before, "{window:?} {arguments:?} changed the run");
+        }
     }
+}
+
+/// What is asked of a resume is what happens and what is written.
+#[test]
+fn every_override_of_a_resume_takes_effect() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    common::train(&common::quick("cartpole", 1, 1_500), &out, false).unwrap();
+    let path = out.to_str().unwrap();
+    let mut steps = 1_500;
+    let mut resume = |arguments: &[&str]| {
+        steps += 1_000;
+        let steps = steps.to_string();
+        let output = run(&[&["--no-render", "--resume", path, "--steps", &steps], arguments].concat());
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        let config = entropy_arcade::config::RunConfig::written(&out.join("config.toml")).unwrap();
+        let manifest = entropy_arcade::learner::checkpoint::Checkpoint::open(&out).unwrap().manifest;
+        assert_eq!((&manifest.sac, &manifest.learner.n_step), (&config.sac, &config.learner.n_step));
+        let lines = common::metrics(&out);
+        let last: serde_json::Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+        (config, last, lines.len())
+    };
+    let (config, ..) = resume(&["--arenas", "300", "--device", "auto"]);
+    assert_eq!(config.arenas, 300);
+    let (config, last, _) = resume(&["--arenas", "4", "--set", "learner.replay_capacity=1000"]);
+    assert_eq!(config.learner.replay_capacity, 1000);
+    let replay = last["train/replay"].as_f64().unwrap();
+    assert!(replay > 500.0 && replay <= 1024.0, "{last}");
+    let fixed = ["--set", "sac.temperature={mode=\"fixed\"}", "--set", "sac.initial_temperature=0.5"];
+    let (config, last, lines) = resume(&[&fixed[..], &["--set", "learner.prioritized={}"]].concat());
+    assert!(config.learner.prioritized.is_some());
+    assert!((last["train/temperature"].as_f64().unwrap() - 0.5).abs() < 1e-6, "{last}");
+    let (config, _, more) = resume(&["--set", "learner.prioritized=none", "--set", "run.log_every=100"]);
+    assert!(config.learner.prioritized.is_none());
+    assert!(more >= lines + 8, "a line every 100 steps: {lines} {more}");
+}
+
+/// A run with nothing left to do says so and stays as it is; one that was solved goes on only when asked to.
+#[test]
+fn a_run_that_has_ended_is_not_silently_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut config = common::quick("cartpole", 1, 3_000);
+    (config.run.eval_every, config.run.eval_episodes, config.run.target_return) = (500, 2, Some(1.0));
+    common::train(&config, &out, false).unwrap();
+    let path = out.to_str().unwrap();
+    let summary = || -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap()
+    };
+    let begun = summary();
+    let solved = begun["solved"].clone();
+    assert!(solved["env_steps"].as_u64().unwrap() < 1_000, "{begun}");
+    let resume = |arguments: &[&str]| {
+        let output = run(&[&["--no-render", "--resume", path], arguments].concat());
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for arguments in [&[][..], &["--steps", "2500"], &["--set", "sac.gamma=0.5"]] {
+        let text = resume(arguments);
+        assert!(text.starts_with("nothing is left to do: it was solved after"), "{text}");
+        assert_eq!(summary(), begun);
+        assert!(!std::fs::read_to_string(out.join("config.toml")).unwrap().contains("gamma = 0.5"));
+    }
+    let text = resume(&["--set", "run.target_return=none", "--steps", "2000"]);
+    assert!(text.contains("solved after") && text.contains("going on to 2000"), "{text}");
+    let after = summary();
+    assert_eq!((&after["solved"], after["interrupted"].as_bool()), (&solved, Some(false)));
+    assert!(after["env_steps"].as_u64().unwrap() >= 2_000, "{after}");
+    let text = resume(&[]);
+    assert!(
+        text.starts_with("nothing is left to do: 20") && text.contains("--steps asks for more"),
+        "{text}"
+    );
+    assert_eq!(summary(), after);
+    resume(&["--set", "run.target_return=1", "--steps", "2600"]);
+    assert_eq!(summary()["solved"], solved);
+    assert!(summary()["env_steps"].as_u64().unwrap() >= 2_600);
 }
 
 /// A level given by a relative path is found again from another folder.

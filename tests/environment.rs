@@ -5,12 +5,15 @@ mod common;
 use std::path::Path;
 
 use bevy::math::Vec2;
+use bevy::prelude::Entity;
+use bevy_rapier2d::plugin::context::RapierRigidBodySet;
 use common::worlds;
 use entropy_arcade::agent::{Casting, Controller, Episodes, LearningPolicy};
 use entropy_arcade::app::{headless_app, random_app};
 use entropy_arcade::learner::untrained;
 use entropy_arcade::mdp::Stream;
 use entropy_arcade::run::check::trace;
+use entropy_arcade::sim::physics::free_flight::FreeFlight;
 use entropy_arcade::sim::worlds::WorldChoice;
 use entropy_arcade::sim::{Seats, SimConfig, run_agent_step};
 
@@ -24,6 +27,30 @@ fn arenas_are_isolated() {
         let some = trace(&mut random_app(&world, 40, 2, 1), 40, 120);
         assert!(some == many, "{name}: 40 arenas or 256");
     }
+}
+
+/// What `check` asks of all worlds tells a ball that keeps its spin from one whose spin rapier holds to π/4 a tick.
+#[test]
+fn free_flight_keeps_fast_spins() {
+    let world = WorldChoice::new("paddle-duel", None).unwrap();
+    let [limited, free] = [true, false].map(|limited| {
+        let mut app = random_app(&world, 32, 13, 1);
+        let world = app.world_mut();
+        let mut arenas = world.query::<(Entity, &mut RapierRigidBodySet)>();
+        let mut watched = Vec::new();
+        for (arena, mut bodies) in arenas.iter_mut(world) {
+            bodies.bodies.iter_mut().for_each(|(_, body)| body.set_allow_fast_rotation(!limited));
+            watched.push(arena);
+        }
+        watched.iter().for_each(|arena| _ = world.entity_mut(*arena).insert(FreeFlight::default()));
+        (0..300).for_each(|_| run_agent_step(world));
+        let mut witnesses = world.query::<&FreeFlight>();
+        witnesses.iter(world).fold((0, 0), |(seen, broken), witness| {
+            (seen + witness.seen, broken + u32::from(witness.broken.is_some()))
+        })
+    });
+    assert!(limited.0 > 5_000 && limited.1 > 0, "{limited:?}");
+    assert!(free.0 > 5_000 && free.1 == 0, "{free:?}");
 }
 
 /// What one side of the court sees is what the other sees in a mirror.

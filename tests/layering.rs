@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// What each top-level module may use of the others.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
-    BTreeMap::from([
+    let mut allowed = BTreeMap::from([
+        ("files", vec![]),
         ("mdp", vec![]),
         ("replay", vec!["mdp"]),
         ("sac", vec!["mdp"]),
@@ -19,7 +20,10 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("run", vec!["mdp", "replay", "sim", "agent", "learner", "sac", "config"]),
         ("app", vec!["mdp", "sim", "agent", "learner", "sac", "config", "run", "view", "panel"]),
         ("cli", vec!["mdp", "agent", "app", "config", "learner", "sim", "run"]),
-    ])
+    ]);
+    // Every layer may read a file.
+    allowed.values_mut().for_each(|others| others.push("files"));
+    allowed
 }
 
 /// Crates that belong to some modules only.

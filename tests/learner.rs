@@ -14,7 +14,9 @@ use entropy_arcade::mdp::{
     Action, ActionSpace, EnvironmentSpec, ObservationSpace, Origin, PolicySnapshot, StepBatch,
     TransitionBatch,
 };
-use entropy_arcade::sac::{AutodiffSac, FusedSac, SacConfig, SacError, SacUpdate, TensorMap, UpdateReport};
+use entropy_arcade::sac::{
+    AutodiffSac, Backup, FusedSac, Init, SacConfig, SacError, SacUpdate, Temperature, TensorMap, UpdateReport,
+};
 
 fn setup(checkpoints: Option<PathBuf>) -> LearnerSetup {
     LearnerSetup {
@@ -220,7 +222,7 @@ fn a_panic_stops_the_learner_and_a_new_one_takes_over() {
 
 #[test]
 fn a_new_beginning_may_have_other_networks() {
-    let handle = LearnerHandle::start(setup(None));
+    let mut handle = LearnerHandle::start(setup(None));
     handle.send(steps(300, 1.0));
     wait_for(&handle, "training", |status| status.gradient_steps == 150);
     let config = setup(None).config;
@@ -240,16 +242,96 @@ fn a_new_beginning_may_have_other_networks() {
     wait_for(&handle, "training anew", |status| status.gradient_steps == 150);
 }
 
+/// What a checkpoint of `learner` keeps of its networks, optimiser and temperature.
+fn weights(learner: &Learner) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let place = learner.save(folder.path(), Vec::new()).unwrap();
+    std::fs::read(place.join("weights.safetensors")).unwrap()
+}
+
 #[test]
 fn the_device_changes_without_a_break() {
-    let handle = LearnerHandle::start(setup(None));
+    let mut learner = Learner::new(setup(None)).unwrap();
+    let fresh = weights(&learner);
+    live(&mut learner, 100, 0..3);
+    let (before, counters) = (weights(&learner), learner.counters());
+    assert_ne!(before, fresh);
+    learner.set_device(DeviceChoice::Auto).unwrap();
+    assert_eq!(learner.counters(), counters);
+    assert!(weights(&learner) == before, "networks and optimiser go with it");
+
+    let mut handle = LearnerHandle::start(setup(None));
     handle.send(steps(300, 1.0));
     let before = wait_for(&handle, "training", |status| status.gradient_steps == 150);
     handle.set_device(DeviceChoice::Auto);
     let status = wait_for(&handle, "the new device", |status| status.message.starts_with("learning on"));
     assert_eq!(status.gradient_steps, before.gradient_steps, "the count goes on");
+    assert_eq!((status.device_choice, status.answered), (DeviceChoice::Auto, handle.asked()));
     handle.send(steps(100, 1.0));
     wait_for(&handle, "more training", |status| status.gradient_steps == 200);
+}
+
+#[test]
+fn every_setting_that_is_accepted_takes_effect() {
+    let mut learner = Learner::new(setup(None)).unwrap();
+    live(&mut learner, 300, 0..4);
+    let (before, held) = (learner.config().clone(), learner.replay().len());
+    assert!(held > 800, "{held}");
+    let larger = LearnerConfig { replay_capacity: 4000, threads: 1, ..before.clone() };
+    learner.set_config(larger.clone()).unwrap();
+    assert_eq!((learner.config(), learner.replay().len()), (&larger, held));
+    live(&mut learner, 300, 4..9);
+    assert!(learner.replay().len() > 2000, "{}", learner.replay().len());
+    learner.set_config(before.clone()).unwrap();
+    assert!(learner.replay().len() <= 1024, "{}", learner.replay().len());
+    // A refused one changes nothing, not even beside one that would be accepted.
+    let wider = SacConfig { hidden: vec![24], gamma: 0.5, ..before.sac.clone() };
+    let error = learner.set_config(LearnerConfig { sac: wider, ..before.clone() }).unwrap_err().to_string();
+    assert!(
+        error.starts_with("sac.hidden = [24]: it was [8] when training began; allowed is [8]"),
+        "{error}"
+    );
+    assert_eq!(learner.config(), &before);
+    live(&mut learner, 300, 9..10);
+}
+
+/// What is asked for of a learner that goes on from a checkpoint is so, or it does not begin.
+#[test]
+fn a_checkpoint_is_gone_on_with_as_configured_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut learner = Learner::new(setup(None)).unwrap();
+    live(&mut learner, 300, 0..4);
+    learner.save(folder.path(), Vec::new()).unwrap();
+    let resumed = |change: &dyn Fn(&mut LearnerSetup)| {
+        let mut setup = LearnerSetup { resume: Some(folder.path().to_owned()), ..setup(None) };
+        change(&mut setup);
+        Learner::new(setup)
+    };
+    let larger = resumed(&|setup| setup.config.replay_capacity = 5000).unwrap();
+    let more_streams = resumed(&|setup| setup.streams = 30).unwrap();
+    for (other, capacity) in [(larger, 5056), (more_streams, 7680)] {
+        assert_eq!((other.replay().capacity(), other.replay().len()), (capacity, learner.replay().len()));
+        assert_eq!(weights(&other), weights(&learner));
+    }
+    let fixed = resumed(&|setup| {
+        setup.config.sac.temperature = Temperature::Fixed;
+        setup.config.sac.initial_temperature = 0.5;
+    });
+    let mut fixed = fixed.unwrap();
+    let temperature = fixed.train(1, true).unwrap().unwrap().temperature;
+    assert!((temperature - 0.5).abs() < 1e-6, "{temperature}");
+    let changes: [(&str, &dyn Fn(&mut LearnerSetup)); 3] = [
+        ("sac.backup = single: it was clipped", &|setup| setup.config.sac.backup = Backup::Single),
+        ("sac.init = orthogonal: it was uniform", &|setup| setup.config.sac.init = Init::Orthogonal),
+        ("sac.hidden = [9]: it was [8]", &|setup| setup.config.sac.hidden = vec![9]),
+    ];
+    for (message, change) in changes {
+        let error = resumed(change).err().expect(message).to_string();
+        assert!(
+            error.contains(message) && !error.contains("damaged") && error.lines().count() == 1,
+            "{error}"
+        );
+    }
 }
 
 #[test]

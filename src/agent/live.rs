@@ -3,6 +3,7 @@
 //! No system here ever waits for the learner.
 
 mod rescue;
+mod unsaved;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,11 +19,12 @@ use crate::learner::{
     DeviceChoice, Health, Learner, LearnerConfig, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus,
     Mark, Marks, untrained,
 };
-use crate::mdp::Policy;
+use crate::mdp::{LevelRecord, Policy};
 use crate::sim::{SimSystems, SimTick};
 
 pub use crate::learner::Survey;
 pub use rescue::Rescue;
+pub use unsaved::Unsaved;
 
 /// The learner that trains while the simulation runs.
 #[derive(Resource)]
@@ -33,9 +35,19 @@ pub struct LiveLearner {
     reveals: bool,
     surveys: bool,
     changes: Vec<Change>,
+    accepted: bool,
     /// Marks of the learner before, where that one failed.
     earlier: Marks,
+    /// Whether somebody keeps a record of the run and has checkpoints written with it.
+    recorded: bool,
+    /// Whether such a checkpoint is wished for now.
+    wanted: bool,
+    /// The configuration of a fresh agent that begins once this one is saved.
+    next: Option<LearnerConfig>,
 }
+
+/// A checkpoint on its way to the disk.
+pub type SaveReceiver = crossbeam_channel::Receiver<Result<PathBuf, LearnerError>>;
 
 /// A change of the settings while it learned.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +73,11 @@ impl LiveLearner {
             reveals: false,
             surveys: false,
             changes: Vec::new(),
+            accepted: false,
             earlier: Marks::default(),
+            recorded: false,
+            wanted: false,
+            next: None,
         }
     }
 
@@ -80,7 +96,11 @@ impl LiveLearner {
             reveals: false,
             surveys: false,
             changes: Vec::new(),
+            accepted: false,
             earlier: Marks::default(),
+            recorded: false,
+            wanted: false,
+            next: None,
         }
     }
 
@@ -94,19 +114,37 @@ impl LiveLearner {
         self.handle.status()
     }
 
-    /// The configuration last asked for.
+    /// The configuration that was last accepted.
     pub fn config(&self) -> &LearnerConfig {
         &self.setup.config
     }
 
-    /// Changes the configuration; one out of range is refused with a status message.
-    pub fn set_config(&mut self, config: LearnerConfig) {
+    /// Changes the configuration.
+    ///
+    /// # Errors
+    /// As [`LearnerConfig::follows`], which the learner asks as well; nothing has changed then.
+    pub fn set_config(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
+        let config = config.settled();
+        config.follows(&self.setup.config)?;
         let what = differences(&self.setup.config, &config);
-        if config.validate().is_ok() && !what.is_empty() {
+        if !what.is_empty() {
             let before = std::mem::replace(&mut self.setup.config, config.clone());
             self.note(what, Some(before));
+            self.handle.set_config(config);
         }
-        self.handle.set_config(config);
+        Ok(())
+    }
+
+    /// The level it learns on, where its world has levels.
+    pub fn level(&self) -> Option<&LevelRecord> {
+        self.setup.level.as_ref()
+    }
+
+    /// Says that what is played from now on has the map in `text`: checkpoints keep the map last learned on.
+    pub fn set_level_text(&mut self, text: String) {
+        let Some(level) = &mut self.setup.level else { return };
+        level.text = Some(text);
+        self.handle.set_level(level.clone());
     }
 
     fn note(&mut self, what: String, before: Option<LearnerConfig>) {
@@ -165,9 +203,39 @@ impl LiveLearner {
         }
     }
 
+    /// Leaves it to the caller when checkpoints are written, and what of the run goes with them. Call before the first
+    /// step.
+    pub fn record(&mut self) {
+        self.recorded = true;
+        self.handle.leave_saving();
+    }
+
     /// Writes a checkpoint into the run's folder.
-    pub fn save(&self) {
-        self.handle.save();
+    pub fn save(&mut self) {
+        if self.recorded {
+            self.wanted = true;
+        } else {
+            self.handle.save();
+        }
+    }
+
+    /// Whether a checkpoint was asked for since the last time somebody looked.
+    pub fn take_wish(&mut self) -> bool {
+        std::mem::take(&mut self.wanted)
+    }
+
+    /// Asks for a checkpoint of all that was handed over until now, see [`LearnerHandle::begin_save`].
+    pub fn begin_save(
+        &mut self,
+        folder: PathBuf,
+        extra: Vec<(String, Vec<u8>)>,
+        files: Vec<std::fs::File>,
+    ) -> SaveReceiver {
+        let saving = self.handle.begin_save(folder, extra, files);
+        if let Some(config) = self.next.take() {
+            self.handle.reset(config);
+        }
+        saving
     }
 
     /// Writes a checkpoint into `folder` and waits for it; a learner that has failed keeps its last one.
@@ -178,7 +246,18 @@ impl LiveLearner {
         if matches!(self.status().health, Health::Failed(_) | Health::Starting) {
             return Ok(());
         }
-        self.handle.save_with(folder, Vec::new()).map(|_| ())
+        self.finish_save(&self.handle.begin_save(folder, Vec::new(), Vec::new()))
+    }
+
+    /// Waits for a checkpoint that was begun; a learner that has failed keeps its last one.
+    ///
+    /// # Errors
+    /// What went wrong, in one line.
+    pub fn finish_save(&self, saving: &SaveReceiver) -> Result<(), LearnerError> {
+        match self.handle.finish_save(saving) {
+            Err(LearnerError::Stopped(_)) => Ok(()),
+            result => result.map(|_| ()),
+        }
     }
 
     /// Goes on from the checkpoint or run in `folder`.
@@ -186,7 +265,7 @@ impl LiveLearner {
         self.handle.load(folder);
     }
 
-    /// The device last asked for.
+    /// Where it was last asked to learn, until the learner says that it cannot.
     pub fn device(&self) -> DeviceChoice {
         self.setup.device
     }
@@ -197,21 +276,52 @@ impl LiveLearner {
         self.handle.set_device(choice);
     }
 
-    /// Begins again with fresh networks.
+    /// Begins again with fresh networks. What was learned until now is saved before, and stays.
     pub fn reset(&mut self) {
         self.changes.clear();
-        self.handle.reset(self.setup.config.clone());
+        self.earlier = Marks::default();
+        let config = self.setup.config.clone();
+        if self.recorded && !matches!(self.status().health, Health::Failed(_)) {
+            (self.wanted, self.next) = (true, Some(config));
+        } else {
+            self.handle.reset(config);
+        }
     }
 
-    /// Begins again with fresh networks and another configuration; one out of range is refused with a
-    /// status message.
-    pub fn begin_anew(&mut self, config: LearnerConfig) {
-        if config.validate().is_ok() {
-            self.setup.config = config.clone();
-            self.changes.clear();
-        }
-        self.handle.reset(config);
+    /// Begins again with fresh networks and another configuration.
+    ///
+    /// # Errors
+    /// As [`LearnerConfig::validate`]; nothing has changed then.
+    pub fn begin_anew(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
+        config.validate()?;
+        self.setup.config = config.settled();
+        self.reset();
+        Ok(())
     }
+
+    /// Takes over what the learner has answered to every change asked for, a device that cannot be opened for one.
+    fn settle(&mut self) {
+        let status = self.status();
+        let works = !matches!(status.health, Health::Failed(_) | Health::Starting);
+        // A fresh agent that waits for this one to be saved has its configuration already.
+        if works && self.next.is_none() && status.answered == self.handle.asked() {
+            self.setup.device = status.device_choice;
+            if self.setup.config != *status.config {
+                self.setup.config = (*status.config).clone();
+            }
+        }
+    }
+
+    /// Whether the learner has ever been ready: from then on its configuration is that of the run.
+    pub fn is_accepted(&self) -> bool {
+        self.accepted
+    }
+}
+
+/// Keeps what is shown and written of the learner true to it.
+fn settle(mut learner: ResMut<LiveLearner>) {
+    learner.settle();
+    learner.accepted |= !matches!(learner.status().health, Health::Failed(_) | Health::Starting);
 }
 
 /// Keys of `after` that differ from `before`, with both values.
@@ -222,18 +332,27 @@ fn differences(before: &LearnerConfig, after: &LearnerConfig) -> String {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 leaves(value, &path, all);
             }),
+            // Said once, under the name that is changed while somebody watches.
+            _ if path.starts_with("live_") => {}
+            serde_json::Value::Null => all.push((path.to_owned(), "none".to_owned())),
             value => all.push((path.to_owned(), value.to_string())),
         }
     }
     let of = |config: &LearnerConfig| {
         let mut all = Vec::new();
-        leaves(&serde_json::to_value(config).unwrap_or_default(), "", &mut all);
-        leaves(&serde_json::to_value(&config.sac).unwrap_or_default(), "sac", &mut all);
+        // By way of text, which has a number's shortest digits.
+        let shortest = |text: serde_json::Result<String>| {
+            text.and_then(|text| serde_json::from_str(&text)).unwrap_or_default()
+        };
+        leaves(&shortest(serde_json::to_string(config)), "", &mut all);
+        leaves(&shortest(serde_json::to_string(&config.sac)), "sac", &mut all);
         all
     };
     let old: std::collections::BTreeMap<_, _> = of(before).into_iter().collect();
-    let changed = of(after).into_iter().filter_map(|(key, new)| {
-        let old = old.get(&key).map_or("none", String::as_str);
+    let new: std::collections::BTreeMap<_, _> = of(after).into_iter().collect();
+    let keys: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    let changed = keys.into_iter().filter_map(|key| {
+        let [old, new] = [&old, &new].map(|values| values.get(key).map_or("none", String::as_str));
         (old != new).then(|| format!("{key} {old} → {new}"))
     });
     changed.collect::<Vec<_>>().join(", ")
@@ -247,7 +366,8 @@ impl Plugin for LivePlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<History>()
             .add_systems(SimTick, feed.in_set(SimSystems::Last))
-            .add_systems(Update, (remember, keep_marks));
+            // What finished in a frame's ticks is taken in within that frame.
+            .add_systems(Update, (settle, remember.after(crate::sim::pace::drive), keep_marks));
     }
 }
 
@@ -274,6 +394,7 @@ fn keep_marks(learner: Res<LiveLearner>, frozen: Option<ResMut<FrozenPolicies>>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sac::Temperature;
 
     #[test]
     fn changes_are_named_by_their_keys() {
@@ -287,5 +408,56 @@ mod tests {
             "{named}"
         );
         assert_eq!(differences(&before, &before), "");
+    }
+
+    #[test]
+    fn a_refused_setting_is_taken_nowhere_and_later_ones_take_effect() {
+        let spec = crate::sim::worlds::WorldChoice::new("cartpole", None).unwrap().spec();
+        let setup = LearnerSetup::new(spec, LearnerConfig::default());
+        let mut live = LiveLearner::start(LearnerSetup { device: DeviceChoice::Cpu, ..setup });
+        let answered = |live: &LiveLearner| {
+            let start = std::time::Instant::now();
+            while live.status().answered != live.handle.asked() || live.status().device.is_empty() {
+                assert!(start.elapsed().as_secs() < 60, "{:?}", live.status());
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+            live.status()
+        };
+        let begun = live.config().clone();
+        let mut wider = begun.clone();
+        wider.sac.hidden = vec![48];
+        wider.sac.gamma = 0.5;
+        let error = live.set_config(wider.clone()).unwrap_err().to_string();
+        assert!(error.contains("sac.hidden = [48]: it was [128, 128]"), "{error}");
+        assert_eq!((live.config(), live.changes().len()), (&begun, 0));
+        let mut tuned = begun.clone();
+        (tuned.sac.gamma, tuned.sac.temperature, tuned.replay_capacity) = (0.5, Temperature::Fixed, 5000);
+        live.set_config(tuned.clone()).unwrap();
+        let status = answered(&live);
+        assert_eq!((&*status.config, live.config()), (&tuned.clone().settled(), &tuned.settled()));
+        assert_eq!(status.replay_capacity, 16_384, "four segments for each of 64 streams");
+        live.undo();
+        assert_eq!((&*answered(&live).config, live.config()), (&begun, &begun));
+        // Other networks are taken where a new start is asked for.
+        live.begin_anew(wider.clone()).unwrap();
+        assert_eq!((&*answered(&live).config, live.config()), (&wider.clone().settled(), &wider.settled()));
+        assert!(live.begin_anew(LearnerConfig { batch_size: 0, ..begun }).is_err());
+    }
+
+    #[test]
+    fn a_device_that_cannot_be_opened_is_not_kept() {
+        let spec = crate::sim::worlds::WorldChoice::new("cartpole", None).unwrap().spec();
+        let setup = LearnerSetup::new(spec, LearnerConfig::default());
+        let mut live = LiveLearner::start(LearnerSetup { device: DeviceChoice::Cpu, ..setup });
+        live.set_device(DeviceChoice::Gpu);
+        let start = std::time::Instant::now();
+        while live.status().answered == 0 {
+            assert!(start.elapsed().as_secs() < 60, "{:?}", live.status());
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        live.settle();
+        assert_eq!(live.device(), live.status().device_choice);
+        let refused = live.status().message.contains("no GPU to learn on");
+        assert_eq!(live.device(), if refused { DeviceChoice::Cpu } else { DeviceChoice::Gpu });
     }
 }

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Failure, say, world_of};
+use super::{Failure, say};
 use crate::agent::gallery;
-use crate::learner::checkpoint::{Checkpoint, replace_file};
+use crate::app;
+use crate::config::RunConfig;
+use crate::files::{self, portable};
+use crate::learner::checkpoint::{Checkpoint, Manifest, WEIGHTS, replace_file};
 use crate::learner::trained::{EXTENSION, TrainedAgent, TrainingRecord};
-#[cfg(feature = "arcade")]
-use crate::mdp::EnvironmentSpec;
-use crate::mdp::Policy;
+use crate::mdp::{LevelRecord, Policy, WorldOptions};
 use crate::run::Summary;
 use crate::sim::worlds::WorldChoice;
 
@@ -18,39 +19,88 @@ pub(super) fn list() {
     for (name, bytes) in gallery::FILES {
         let Ok(agent) = TrainedAgent::read(name, bytes) else { continue };
         let TrainingRecord { env_steps, seconds, episodes, mean_return, success, seed, .. } = agent.record;
+        let took = seconds.map_or(String::new(), |seconds| format!(" in {seconds:.1} s"));
         say(&format!(
-            "{name}: return {mean_return:.2}, success {:.0} % over {episodes} greedy episodes; {env_steps} env steps in \
-             {seconds:.1} s, seed {seed}",
+            "{name}: return {mean_return:.2}, success {:.0} % over {episodes} greedy episodes; {env_steps} env \
+             steps{took}, seed {seed}",
             100.0 * success
         ));
     }
 }
 
-/// Writes the policy of a finished headless run, with its record, into one file.
-pub(super) fn export(run: &Path, file: &Path) -> Result<(), Failure> {
+/// Greedy episodes that an agent is evaluated with when it has not been.
+const EPISODES: usize = 100;
+/// Seed of those episodes, the one that `eval` has as well.
+const EVALUATION_SEED: u64 = 1;
+
+/// Writes the policy of a run or session, with its record, into one file. One that was not evaluated is now, and anew
+/// where `episodes` says with how many.
+pub(super) fn export(run: &Path, file: &Path, episodes: Option<usize>, force: bool) -> Result<(), Failure> {
     if file.extension().is_none_or(|extension| extension != EXTENSION) {
         return Err(format!("{}: give a file that ends in .{EXTENSION}", file.display()).into());
     }
-    let checkpoint = Checkpoint::open_only(run, |name| name == "weights.safetensors")?;
-    let path = run.join("summary.json");
-    let wrong = |problem: String| format!("{}: {problem}; give a finished headless run", path.display());
-    let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
-    let summary: Summary = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let eval = summary.eval.ok_or_else(|| wrong("it holds no evaluation".into()))?;
-    let record = TrainingRecord {
-        level: checkpoint.manifest.level.as_ref().map(|level| level.display().to_string()),
-        seed: summary.seed,
-        env_steps: summary.env_steps,
-        gradient_steps: summary.gradient_steps,
-        seconds: summary.seconds,
-        episodes: eval.episodes,
-        mean_return: eval.episode_return.mean,
-        success: eval.success,
-    };
+    if !force && file.symlink_metadata().is_ok() {
+        return Err(
+            format!("{}: is there already; choose another name, or --force it", file.display()).into()
+        );
+    }
+    let checkpoint = Checkpoint::open_only(run, |name| name == WEIGHTS)?;
+    let record = record(&checkpoint, run, episodes)?;
     let bytes = TrainedAgent::of(&checkpoint, record)?.to_bytes()?;
     replace_file(file, &bytes).map_err(|error| format!("{}: {error}", file.display()))?;
     say(&format!("{}: {} bytes", file.display(), bytes.len()));
     Ok(())
+}
+
+/// How the agent in `checkpoint` of `run` came to be, and how well it plays.
+fn record(checkpoint: &Checkpoint, run: &Path, episodes: Option<usize>) -> Result<TrainingRecord, Failure> {
+    let folder = run_folder(run);
+    let counters = checkpoint.manifest.counters;
+    // A summary may be of an earlier part of the run.
+    let summary = summary(folder)?.filter(|summary| summary.gradient_steps == counters.gradient_steps);
+    let seed = match &summary {
+        Some(summary) => summary.seed,
+        None => RunConfig::resolve(None, Some(&folder.join("config.toml")), &[])?.seed,
+    };
+    let measured = summary.as_ref().and_then(|summary| summary.eval).filter(|_| episodes.is_none());
+    let eval = match measured {
+        Some(eval) => eval,
+        None => {
+            let episodes = episodes.unwrap_or(EPISODES);
+            eprintln!("{}: evaluating with {episodes} greedy episodes", run.display());
+            let world = world_of(checkpoint, run, None)?;
+            app::evaluate(&world, checkpoint.policy()?, episodes, EVALUATION_SEED)
+        }
+    };
+    Ok(TrainingRecord {
+        level: checkpoint.manifest.level.as_ref().map(|level| portable(Path::new(&level.name))),
+        seed,
+        env_steps: summary.as_ref().map_or(counters.env_steps, |summary| summary.env_steps),
+        gradient_steps: counters.gradient_steps,
+        seconds: summary.map(|summary| summary.seconds),
+        episodes: eval.episodes,
+        mean_return: eval.episode_return.mean,
+        success: eval.success,
+    })
+}
+
+/// What the run in `folder` came to, if it says so.
+fn summary(folder: &Path) -> Result<Option<Summary>, Failure> {
+    let path = folder.join("summary.json");
+    let wrong = |problem: String| format!("{}: {problem}; remove it to export without", path.display());
+    match files::read_text(&path, files::LARGEST_TEXT) {
+        Ok(text) => {
+            let read = serde_json::from_str(&text);
+            Ok(Some(read.map_err(|error| wrong(files::in_plain_words(&error.to_string())))?))
+        }
+        Err(files::ReadError::Missing) => Ok(None),
+        Err(error) => Err(wrong(error.to_string()).into()),
+    }
+}
+
+/// The run folder that `path`, a folder of its checkpoints perhaps, belongs to.
+fn run_folder(path: &Path) -> &Path {
+    path.ancestors().take(3).find(|folder| folder.join("config.toml").is_file()).unwrap_or(path)
 }
 
 /// A policy by what somebody calls it: a run or checkpoint folder, an .agent file, or the name of one that comes with the
@@ -62,38 +112,55 @@ pub(super) fn evaluated(
     match file(path) {
         Some(agent) => {
             let agent = agent?;
-            let own = agent.record.level.as_ref().map(Path::new);
-            let world = WorldChoice::new(&agent.environment.name, level.or(own))?;
+            let world = on(&agent.environment.name, agent.level(), &agent.world, path, level)?;
             agent.check_spec(&world.spec())?;
             Ok((world, agent.policy()?))
         }
         None => {
-            let checkpoint = Checkpoint::open(path)?;
-            Ok((world_of(&checkpoint, level)?, checkpoint.policy()?))
+            let checkpoint = Checkpoint::open_only(path, |name| name == WEIGHTS)?;
+            Ok((world_of(&checkpoint, path, level)?, checkpoint.policy()?))
         }
     }
 }
 
-/// A policy that plays `spec`, by what somebody calls it, or `shipped` for the one that comes with the arcade.
-#[cfg(feature = "arcade")]
-pub(super) fn player(
-    path: &Path,
-    spec: &EnvironmentSpec,
+/// The world that the checkpoint in `path` was trained in, on another `level` if one is named.
+fn world_of(checkpoint: &Checkpoint, path: &Path, level: Option<&Path>) -> Result<WorldChoice, Failure> {
+    let Manifest { environment, level: kept, world, .. } = &checkpoint.manifest;
+    let world = on(&environment.name, kept.clone(), world, run_folder(path), level)?;
+    checkpoint.check_spec(&world.spec())?;
+    Ok(world)
+}
+
+/// The world `env` on `level`, or else on the one `kept`, which what lies in `place` was trained on.
+fn on(
+    env: &str,
+    kept: Option<LevelRecord>,
+    options: &WorldOptions,
+    place: &Path,
     level: Option<&Path>,
-) -> Result<Arc<dyn Policy>, Failure> {
+) -> Result<WorldChoice, Failure> {
+    Ok(match (level, kept) {
+        (None, Some(kept)) => app::kept_world(env, &kept, options, Some(place))?,
+        (level, _) => WorldChoice::varied(env, level, options)?,
+    })
+}
+
+/// A policy that plays `world`, by what somebody calls it, or `shipped` for the one that comes with the arcade.
+#[cfg(feature = "arcade")]
+pub(super) fn player(path: &Path, world: &WorldChoice) -> Result<Arc<dyn Policy>, Failure> {
+    let spec = world.spec();
     if path == Path::new("shipped") {
-        let level = level.map(|level| level.display().to_string());
-        let agent = gallery::fitting(spec, level.as_deref());
+        let agent = gallery::fitting(&spec, world.level().map(|level| level.name.as_str()));
         let none = || format!("--agent shipped: none comes with the arcade for {} on this level", spec.name);
         return Ok(agent.ok_or_else(none)?.policy()?);
     }
     match file(path) {
         Some(agent) => {
             let agent = agent?;
-            agent.check_spec(spec)?;
+            agent.check_spec(&spec)?;
             Ok(agent.policy()?)
         }
-        None => Ok(crate::learner::checkpoint::load_policy(path, spec)?),
+        None => Ok(crate::learner::checkpoint::load_policy(path, &spec)?),
     }
 }
 

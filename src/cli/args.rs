@@ -23,8 +23,8 @@ pub(super) struct RunArgs {
     /// World to play, see `entropy-arcade envs`.
     #[arg(long, value_name = "NAME")]
     pub env: Option<String>,
-    /// Level of the world: a number, a shipped file's name, a path, or random:DIFFICULTY[:COUNT] for COUNT
-    /// generated levels of difficulty 1 to 5.
+    /// Level of the world: a number or a shipped file's name, a path (with a separator or ending in .ron), or
+    /// random:DIFFICULTY[:COUNT] for COUNT generated levels of difficulty 1 to 5.
     #[arg(long, value_name = "FILE")]
     pub level: Option<PathBuf>,
     /// Train without a window, as fast as the machine can.
@@ -97,6 +97,12 @@ impl RunArgs {
         if path.extension().is_none_or(|extension| extension != "png" && extension != "gif") {
             return Err(format!("--screenshot {}: give a file that ends in .png or .gif", path.display()));
         }
+        if !is_picture(&path) {
+            return Err(format!(
+                "--screenshot {}: is there and no picture; choose another name",
+                path.display()
+            ));
+        }
         if !(0.5..=30.0).contains(&self.lasts) {
             return Err(format!("--for {}: allowed is 0.5 to 30 seconds", self.lasts));
         }
@@ -107,6 +113,18 @@ impl RunArgs {
             seconds: self.lasts,
             widest: self.width,
         }))
+    }
+}
+
+/// Whether a picture may take the place of what is at `path`: nothing, an empty file or another picture.
+#[cfg(feature = "arcade")]
+fn is_picture(path: &std::path::Path) -> bool {
+    use std::io::Read as _;
+    let mut begins = Vec::new();
+    match std::fs::File::open(path).and_then(|file| file.take(6).read_to_end(&mut begins)) {
+        Ok(0) => true,
+        Ok(_) => begins.starts_with(b"\x89PNG\r\n") || begins.starts_with(b"GIF8"),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     }
 }
 
@@ -330,12 +348,18 @@ fn threads(text: &str) -> Result<usize, String> {
 pub(super) enum Agents {
     /// List those that come with the arcade, with the record of their training.
     List,
-    /// Write the policy of a finished headless run, with its record, into one small file.
+    /// Write the policy of a run or session, with its level and its record, into one small file.
     Export {
-        /// Run folder.
+        /// Run folder: finished, stopped or of a window.
         run: PathBuf,
         /// File, ending in .agent.
         file: PathBuf,
+        /// Evaluate with that many greedy episodes; when left out, with 100 where the run has no evaluation.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        episodes: Option<u32>,
+        /// Replace the file if it is there already.
+        #[arg(long)]
+        force: bool,
     },
 }
 

@@ -40,8 +40,8 @@ pub(super) fn visit() -> Result<(), Failure> {
 }
 
 /// Goes back to the title screen, with the arguments it had, from the world `env` on `level`.
-pub(super) fn open_again(env: &str, level: Option<&std::path::Path>) -> Result<(), Failure> {
-    let level = level.map_or(String::new(), |level| format!(":{}", level.display()));
+pub(super) fn open_again(env: &str, level: Option<&str>) -> Result<(), Failure> {
+    let level = level.map_or(String::new(), |level| format!(":{level}"));
     let count = std::env::var(GIVEN).ok().and_then(|count| count.parse().ok()).unwrap_or(0);
     let mut command = this_program();
     command

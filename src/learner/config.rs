@@ -12,7 +12,9 @@ use crate::sac::SacConfig;
 pub struct LearnerConfig {
     /// Transitions a gradient step sees, 1 to 65536. Larger is steadier and slower.
     pub batch_size: usize,
-    /// Transitions kept in replay, 1000 to 50 million; memory is reserved as it fills.
+    /// Transitions kept in replay, 1000 to 50 million; memory is reserved as it fills. Replay is made of segments of 64
+    /// steps, four at least for every stream (an arena's learning slot), so the number is rounded up to
+    /// 256 · streams and then to a multiple of 64; a run says at its start how many it keeps.
     pub replay_capacity: usize,
     /// Environment steps collected before the first gradient step.
     pub learning_starts: u64,
@@ -30,13 +32,11 @@ pub struct LearnerConfig {
     /// Threads of a CPU update, 0 for as many as there are cores.
     pub threads: usize,
     /// Share of a batch that is drawn from what a person played, 0 to 1; as it falls without it. Not with
-    /// prioritized replay, which has its own order.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// prioritized replay, which has its own order; off when absent.
     pub human_share: Option<f32>,
     /// Seconds between two checkpoints, 0 for none but the last.
     pub checkpoint_seconds: f32,
     /// Prioritized replay; uniform without the table.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub prioritized: Option<PrioritizedConfig>,
     /// The algorithm's configuration, from the table `[sac]`.
     #[serde(skip)]
@@ -130,6 +130,51 @@ impl Default for LearnerConfig {
 }
 
 impl LearnerConfig {
+    /// What is in force while somebody watches: the bounds for that in the places of the others.
+    #[must_use]
+    pub fn watched(self) -> Self {
+        let gradient_steps_per_env_step = self.live_gradient_steps_per_env_step;
+        let learning_starts = self.learning_starts.min(self.live_learning_starts);
+        Self { gradient_steps_per_env_step, learning_starts, ..self }.settled()
+    }
+
+    /// The same bounds for watched and other runs.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        Self {
+            live_gradient_steps_per_env_step: self.gradient_steps_per_env_step,
+            live_learning_starts: self.learning_starts,
+            ..self
+        }
+    }
+
+    /// What a run that began with this one goes on with once `used` is in force while somebody watches: each bound that
+    /// is still that of [`LearnerConfig::watched`] keeps both its values, one that was changed counts for all.
+    #[must_use]
+    pub fn recorded(&self, used: &Self) -> Self {
+        let begun = self.clone().watched();
+        let mut kept = used.clone().settled();
+        if used.gradient_steps_per_env_step == begun.gradient_steps_per_env_step {
+            kept.gradient_steps_per_env_step = self.gradient_steps_per_env_step;
+            kept.live_gradient_steps_per_env_step = self.live_gradient_steps_per_env_step;
+        }
+        if used.learning_starts == begun.learning_starts {
+            kept.learning_starts = self.learning_starts;
+            kept.live_learning_starts = self.live_learning_starts;
+        }
+        kept
+    }
+
+    /// Whether a learner that works under `before` can go on under this one.
+    ///
+    /// # Errors
+    /// [`LearnerError::Config`] or [`LearnerError::Sac`] for the first value out of range, or that only a new start can
+    /// change, with what it was.
+    pub fn follows(&self, before: &Self) -> Result<(), LearnerError> {
+        self.validate()?;
+        Ok(self.sac.follows(&before.sac)?)
+    }
+
     /// Checks every field's range.
     ///
     /// # Errors

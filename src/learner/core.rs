@@ -1,6 +1,8 @@
 //! The learner itself, without a thread: steps in, gradient steps, policies out.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,15 +10,18 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{self, Checkpoint, CheckpointError, Manifest};
+use super::checkpoint::{self, Checkpoint, CheckpointError, Content, Manifest};
 use super::marks::Mark;
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
 use crate::mdp::{
-    ActionSpace, ActionValues, EnvironmentSpec, PolicySnapshot, Rng, StepBatch, Stream, TransitionBatch,
-    WorldOptions, rng,
+    ActionSpace, ActionValues, EnvironmentSpec, LevelRecord, PolicySnapshot, Rng, StepBatch, Stream,
+    TransitionBatch, WorldOptions, rng,
 };
-use crate::replay::{ReplayBuffer, ReplayConfig, effective_sample_size};
-use crate::sac::{CategoricalPolicy, Critic, Inputs, SacError, SacUpdate, UpdateReport, weights};
+use crate::replay::{PriorityConfig, ReplayBuffer, ReplayConfig, effective_sample_size};
+use crate::sac::{
+    CategoricalPolicy, Critic, FusedSac, HostTensor, Inputs, SacConfig, SacError, SacUpdate, TensorMap,
+    UpdateReport, weights,
+};
 
 /// One gradient step of credit. Whole numbers add up the same in any order and on any disk.
 const CREDIT_UNIT: u64 = 1_000_000;
@@ -26,10 +31,10 @@ const CREDIT_UNIT: u64 = 1_000_000;
 pub struct LearnerSetup {
     /// What it learns to play.
     pub spec: EnvironmentSpec,
-    /// Streams recorded at the same time, for replay to make room for: arenas times learning slots.
+    /// Streams recorded at the same time, for replay to make room for: arenas times recorded slots.
     pub streams: usize,
     /// The level it learns on, if its world has levels.
-    pub level: Option<PathBuf>,
+    pub level: Option<LevelRecord>,
     /// How its world is varied.
     pub world: WorldOptions,
     /// How.
@@ -87,6 +92,8 @@ pub struct Learner {
     batch: TransitionBatch,
     counters: Counters,
     policy_lag: Option<f32>,
+    /// The folder that has checkpoints of this agent, and its number there.
+    saved: RefCell<Option<(PathBuf, u32)>>,
     published: Option<Arc<CategoricalPolicy>>,
     pool: Option<rayon::ThreadPool>,
 }
@@ -124,6 +131,7 @@ impl Learner {
             batch: TransitionBatch::default(),
             counters: Counters::default(),
             policy_lag: None,
+            saved: RefCell::new(None),
             published: None,
             pool: None,
         }
@@ -264,7 +272,7 @@ impl Learner {
     /// # Errors
     /// [`LearnerError::Sac`] when it is of other networks; nothing has changed then.
     pub fn rewind(&mut self, mark: &Mark) -> Result<(), LearnerError> {
-        self.sac.import(&mark.tensors, mark.gradient_steps)?;
+        self.import(mark.tensors.clone(), mark.gradient_steps)?;
         self.counters.gradient_steps = mark.gradient_steps;
         self.counters.credit = 0;
         Ok(())
@@ -308,17 +316,31 @@ impl Learner {
         &self.setup.config
     }
 
-    /// Changes what can be changed between two gradient steps.
+    /// Where it was asked to learn.
+    pub fn device_choice(&self) -> DeviceChoice {
+        self.setup.device
+    }
+
+    /// Goes on with the same networks and another configuration; replay of another size keeps its youngest transitions.
     ///
     /// # Errors
-    /// [`LearnerError`] for a value out of range; nothing has changed then.
+    /// As [`LearnerConfig::follows`]; nothing has changed then.
     pub fn set_config(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
-        config.validate()?;
+        config.follows(&self.setup.config)?;
+        let sized = replay_config(&config, self.setup.streams);
+        self.replay.resize(sized).map_err(|error| LearnerError::Period(error.to_string()))?;
         self.sac.set_config(config.sac.clone())?;
-        self.replay.set_returns(config.n_step, config.sac.gamma);
-        self.replay.set_priorities(config.prioritized.map(|prioritized| prioritized.priorities()));
-        self.setup.config = LearnerConfig { replay_capacity: self.setup.config.replay_capacity, ..config };
+        self.replay.set_priorities(priorities(&config));
+        if config.threads != self.setup.config.threads {
+            self.pool = pool(config.threads);
+        }
+        self.setup.config = config;
         Ok(())
+    }
+
+    /// Learns on `level` from now on: what checkpoints say of it.
+    pub fn set_level(&mut self, level: LevelRecord) {
+        self.setup.level = Some(level);
     }
 
     /// Goes on with the same networks and optimiser on another device. A GPU takes seconds to open.
@@ -365,17 +387,16 @@ impl Learner {
             self.counters,
             self.rng.clone(),
         );
-        let mut replay = Vec::new();
-        self.replay.save(&mut replay).map_err(|error| CheckpointError::Damaged {
-            path: folder.display().to_string(),
-            problem: error.to_string(),
-        })?;
-        let mut files = vec![
-            ("weights.safetensors".to_owned(), weights::to_bytes(&tensors, &Default::default())?),
-            ("replay.bin".to_owned(), replay),
-        ];
-        files.extend(extra);
-        Ok(checkpoint::write(folder, manifest, files)?)
+        let weights = weights::to_bytes(&tensors, &Default::default())?;
+        let mut files: Vec<(String, Content<'_>)> = vec![("weights.safetensors".into(), as_it_is(weights))];
+        let replay = |mut out: &mut dyn Write| Ok(self.replay.save(&mut out)?);
+        files.push((checkpoint::STREAM.into(), Box::new(replay)));
+        files.extend(extra.into_iter().map(|(name, bytes)| (name, as_it_is(bytes))));
+        let mut saved = self.saved.borrow_mut();
+        let agent = saved.as_ref().filter(|(at, _)| is_same(at, folder)).map(|(_, agent)| *agent);
+        let (place, agent) = checkpoint::write(folder, manifest, agent, files)?;
+        *saved = Some((folder.to_owned(), agent));
+        Ok(place)
     }
 
     /// Says that no stream goes on from where it stood: the simulation is not that of the checkpoint.
@@ -384,26 +405,68 @@ impl Learner {
     }
 
     /// Goes on from a checkpoint: weights, optimiser, temperature, counters, random state, replay. Streams go on as well;
-    /// where the simulation does not, [`Learner::cut_streams`].
+    /// where the simulation does not, [`Learner::cut_streams`]. A fixed temperature is this learner's own.
     ///
     /// # Errors
-    /// [`LearnerError::Checkpoint`] when it is truncated, foreign or newer; nothing has changed then.
+    /// [`LearnerError::Checkpoint`] when it is truncated, foreign, newer, or of other networks; nothing has changed then.
     pub fn load(&mut self, folder: &Path) -> Result<(), LearnerError> {
         let checkpoint = Checkpoint::open(folder)?;
         let unfit = |problem: String| CheckpointError::Unfit { path: checkpoint.path(), problem };
         checkpoint.check_spec(&self.setup.spec)?;
+        let begun = &checkpoint.manifest.sac;
+        self.setup.config.sac.keeps_networks(begun).map_err(|error| unfit(error.to_string()))?;
         let (tensors, _) = weights::from_bytes(checkpoint.file("weights.safetensors")?)?;
         let replay = empty_replay(&self.setup)
-            .load(&mut checkpoint.file("replay.bin")?)
+            .load(&mut checkpoint.stream()?)
             .map_err(|error| unfit(error.to_string()))?;
-        self.sac
-            .import(&tensors, checkpoint.manifest.counters.gradient_steps)
+        let (action, actions) = (usize::from(replay.largest_action()), self.setup.spec.action.len());
+        if action >= actions {
+            return Err(unfit(format!("replay: action {action}, there are {actions}")).into());
+        }
+        self.import(tensors, checkpoint.manifest.counters.gradient_steps)
             .map_err(|error| unfit(error.to_string()))?;
         self.replay = replay;
         self.rng = checkpoint.manifest.replay_rng.clone();
         self.counters = checkpoint.manifest.counters;
+        self.saved.replace(Some((checkpoint.parent().to_owned(), checkpoint.manifest.agent)));
         Ok(())
     }
+
+    fn import(&mut self, mut tensors: TensorMap, gradient_steps: u64) -> Result<(), SacError> {
+        // A fixed temperature is what the configuration says, whatever it was when this was written.
+        if let Some(temperature) = self.setup.config.sac.fixed_temperature() {
+            tensors.insert("log_alpha".into(), HostTensor { shape: vec![1], data: vec![temperature.ln()] });
+        }
+        self.sac.import(&tensors, gradient_steps)
+    }
+}
+
+/// Whether a learner of `spec` under `sac` can take over the networks in `checkpoint`.
+///
+/// # Errors
+/// [`SacError::Begun`] for another choice of networks, [`CheckpointError`] for weights that are not those.
+pub fn check_networks(
+    checkpoint: &Checkpoint,
+    sac: &SacConfig,
+    spec: &EnvironmentSpec,
+) -> Result<(), LearnerError> {
+    sac.keeps_networks(&checkpoint.manifest.sac)?;
+    let unfit =
+        |error: SacError| CheckpointError::Unfit { path: checkpoint.path(), problem: error.to_string() };
+    let (tensors, _) = weights::from_bytes(checkpoint.file("weights.safetensors")?).map_err(unfit)?;
+    let inputs = Inputs::from(&spec.observation);
+    let mut fresh = FusedSac::new(sac.clone(), inputs, spec.action.len(), &mut rng(1, Stream::Weights, 0))?;
+    Ok(fresh.import(&tensors, 0).map_err(unfit)?)
+}
+
+/// A file of these bytes.
+fn as_it_is(bytes: Vec<u8>) -> Content<'static> {
+    Box::new(move |out| out.write_all(&bytes))
+}
+
+/// Whether both are the same folder, however they are called.
+fn is_same(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Fresh networks on the device that `choice` comes to, and why on that one.
@@ -423,18 +486,19 @@ fn open(
 }
 
 fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
-    let config = &setup.config;
-    let mut replay = ReplayBuffer::new(
-        setup.spec.observation.clone(),
-        ReplayConfig {
-            capacity: config.replay_capacity,
-            streams: setup.streams,
-            n_step: config.n_step,
-            gamma: config.sac.gamma,
-        },
-    );
-    replay.set_priorities(config.prioritized.map(|prioritized| prioritized.priorities()));
+    let mut replay =
+        ReplayBuffer::new(setup.spec.observation.clone(), replay_config(&setup.config, setup.streams));
+    replay.set_priorities(priorities(&setup.config));
     replay
+}
+
+fn replay_config(config: &LearnerConfig, streams: usize) -> ReplayConfig {
+    let LearnerConfig { replay_capacity: capacity, n_step, sac, .. } = config;
+    ReplayConfig { capacity: *capacity, streams, n_step: *n_step, gamma: sac.gamma }
+}
+
+fn priorities(config: &LearnerConfig) -> Option<PriorityConfig> {
+    config.prioritized.map(|prioritized| prioritized.priorities())
 }
 
 /// The errors of the last gradient step, which must be numbers: one that is not would rank for ever.

@@ -189,8 +189,8 @@ mod tests {
         let (sac, why) = choose_small(DeviceChoice::Auto).unwrap();
         println!("{why}");
         assert_eq!(sac.gradient_steps(), 0);
-        let fresh = choose_small(DeviceChoice::Cpu).unwrap().0.export_actor().unwrap();
-        assert_eq!(sac.export_actor().unwrap().keys().collect::<Vec<_>>(), fresh.keys().collect::<Vec<_>>());
+        let fresh = choose_small(DeviceChoice::Cpu).unwrap().0.export().unwrap();
+        assert_eq!(sac.export().unwrap(), fresh, "weights, moments and temperature are as drawn");
     }
 
     /// On a software renderer where there is no GPU.

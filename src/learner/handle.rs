@@ -4,6 +4,7 @@
 //! A failure ends the thread, never the program.
 
 use std::any::Any;
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,9 +16,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use super::core::{Counters, Learner, LearnerSetup};
 use super::marks::{Mark, Marks};
-use super::worker::{Command, Worker};
+use super::worker::{Command, Save, Worker};
 use super::{DeviceChoice, LearnerConfig, LearnerError, untrained};
-use crate::mdp::{PolicySnapshot, StepBatch};
+use crate::mdp::{LevelRecord, PolicySnapshot, StepBatch};
 use crate::replay::Survey;
 use crate::sac::{CategoricalPolicy, UpdateReport};
 
@@ -55,6 +56,8 @@ pub struct LearnerStatus {
     pub replay_len: usize,
     /// Transitions replay can hold.
     pub replay_capacity: usize,
+    /// Bytes that replay takes once it is full.
+    pub replay_bytes: usize,
     /// Share of replay that a person played, [0, 1].
     pub human_share: f32,
     /// Number of the latest policy.
@@ -67,6 +70,12 @@ pub struct LearnerStatus {
     pub policy_lag: Option<f32>,
     /// Gradient steps per second, lately.
     pub gradient_steps_per_second: f32,
+    /// The configuration in force.
+    pub config: Arc<LearnerConfig>,
+    /// Where it was asked to learn.
+    pub device_choice: DeviceChoice,
+    /// How many of the changes asked for ([`LearnerHandle::asked`]) have been made or refused.
+    pub answered: u64,
     /// How it was at certain ages; only while somebody watches.
     pub marks: Marks,
     /// What replay holds, while somebody looks.
@@ -110,6 +119,7 @@ pub struct LearnerHandle {
     policy: Arc<ArcSwap<PolicySnapshot>>,
     status: Arc<ArcSwap<LearnerStatus>>,
     period: Option<Receiver<Result<PeriodReport, LearnerError>>>,
+    asked: u64,
     thread: Option<std::thread::JoinHandle<()>>,
     /// Steps sent and not yet taken into replay, and the most that may be.
     waiting: Arc<AtomicUsize>,
@@ -157,12 +167,16 @@ impl LearnerHandle {
             refused: 0,
             replay_len: 0,
             replay_capacity: setup.config.replay_capacity,
+            replay_bytes: 0,
             human_share: 0.0,
             policy_version: 0,
             report: UpdateReport::default(),
             effective_sample_size: None,
             policy_lag: None,
             gradient_steps_per_second: 0.0,
+            config: Arc::new(setup.config.clone()),
+            device_choice: setup.device,
+            answered: 0,
             marks: Marks::default(),
             survey: None,
             message: String::new(),
@@ -174,9 +188,8 @@ impl LearnerHandle {
             let (policy, status) = shared;
             let checkpoints = setup.checkpoints.clone();
             let outcome = catch_unwind(AssertUnwindSafe(|| {
-                let config = setup.config.clone();
                 let learner = make(setup)?;
-                Worker::new(learner, config, checkpoints, policy, status.clone(), taken, periods).run(&inbox)
+                Worker::new(learner, checkpoints, policy, status.clone(), taken, periods).run(&inbox)
             }));
             let failure = match outcome {
                 Ok(Ok(())) => return,
@@ -197,7 +210,7 @@ impl LearnerHandle {
             status.store(Arc::new(LearnerStatus { health, ..(*last).clone() }));
         }
         let (thread, full) = (thread.ok(), AtomicBool::new(false));
-        Self { commands, policy, status, period: None, thread, waiting, most_waiting, full }
+        Self { commands, policy, status, period: None, asked: 0, thread, waiting, most_waiting, full }
     }
 
     /// Where published policies appear.
@@ -246,14 +259,26 @@ impl LearnerHandle {
         self.tell(Command::Survey(on));
     }
 
-    /// Changes the configuration; a value out of range is reported in the status message.
-    pub fn set_config(&self, config: LearnerConfig) {
+    /// Changes of configuration, device and networks asked for so far; as many are answered in the end, see
+    /// [`LearnerStatus::answered`].
+    pub fn asked(&self) -> u64 {
+        self.asked
+    }
+
+    /// Changes the configuration; one that cannot follow is reported in the status message.
+    pub fn set_config(&mut self, config: LearnerConfig) {
+        self.asked += 1;
         self.tell(Command::Configure(Box::new(config)));
+    }
+
+    /// Says that steps sent from now on are of `level`.
+    pub fn set_level(&self, level: LevelRecord) {
+        self.tell(Command::Level(level));
     }
 
     /// Asks for a checkpoint now, into the folder of the set-up.
     pub fn save(&self) {
-        self.tell(Command::Save(None, Vec::new(), None));
+        self.tell(Command::Save(Save::default()));
     }
 
     /// Asks to go on from a checkpoint; the status message tells how it went.
@@ -267,12 +292,14 @@ impl LearnerHandle {
     }
 
     /// Asks to go on with the same networks on another device.
-    pub fn set_device(&self, choice: DeviceChoice) {
+    pub fn set_device(&mut self, choice: DeviceChoice) {
+        self.asked += 1;
         self.tell(Command::Device(choice));
     }
 
     /// Asks for fresh networks, made and trained as `config` says.
-    pub fn reset(&self, config: LearnerConfig) {
+    pub fn reset(&mut self, config: LearnerConfig) {
+        self.asked += 1;
         self.tell(Command::Reset(Box::new(config)));
     }
 
@@ -323,14 +350,41 @@ impl LearnerHandle {
         Ok(report)
     }
 
+    /// Asks for a checkpoint with `extra` files in `folder`, of all that was handed over until now; `files` are brought
+    /// to the disk before. How it went comes through the channel, which closes when the learner stops.
+    pub fn begin_save(
+        &self,
+        folder: PathBuf,
+        extra: Vec<(String, Vec<u8>)>,
+        files: Vec<File>,
+    ) -> Receiver<Result<PathBuf, LearnerError>> {
+        let (reply, receiver) = crossbeam_channel::bounded(1);
+        self.tell(Command::Save(Save { folder: Some(folder), extra, files, reply: Some(reply) }));
+        receiver
+    }
+
     /// Writes a checkpoint with `extra` files into `folder` and waits for it.
     ///
     /// # Errors
     /// What went wrong, in one line.
     pub fn save_with(&self, folder: PathBuf, extra: Vec<(String, Vec<u8>)>) -> Result<PathBuf, LearnerError> {
-        let (reply, receiver) = crossbeam_channel::bounded(1);
-        self.tell(Command::Save(Some(folder), extra, Some(reply)));
-        receiver.recv().map_err(|_| self.stopped())?
+        self.finish_save(&self.begin_save(folder, extra, Vec::new()))
+    }
+
+    /// Waits for a checkpoint that was begun.
+    ///
+    /// # Errors
+    /// What went wrong, in one line.
+    pub fn finish_save(
+        &self,
+        saving: &Receiver<Result<PathBuf, LearnerError>>,
+    ) -> Result<PathBuf, LearnerError> {
+        saving.recv().map_err(|_| self.stopped())?
+    }
+
+    /// Has checkpoints written only when they are asked for from now on, not by the clock.
+    pub fn leave_saving(&self) {
+        self.tell(Command::LeaveSaving);
     }
 
     /// Whether there is somebody to tell. A learner that has stopped says so in its status.

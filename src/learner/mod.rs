@@ -10,13 +10,14 @@ pub mod device;
 pub mod exact;
 mod handle;
 pub mod marks;
+pub mod owner;
 pub mod trained;
 mod worker;
 
 pub use crate::replay::Survey;
 pub use checkpoint::CheckpointError;
 pub use config::{LearnerConfig, PrioritizedConfig};
-pub use core::{Learner, LearnerSetup};
+pub use core::{Learner, LearnerSetup, check_networks};
 pub use device::DeviceChoice;
 pub use handle::{Health, LearnerHandle, LearnerStatus, PeriodReport};
 pub use marks::{Mark, Marks};

@@ -11,11 +11,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{Checkpoint, CheckpointError, difference};
-use crate::mdp::{EnvironmentSpec, Policy};
+use crate::files;
+use crate::mdp::{EnvironmentSpec, LevelRecord, Policy, WorldOptions};
 use crate::sac::{CategoricalPolicy, SacConfig, TensorMap, weights};
 
 const FORMAT: &str = "entropy-arcade-agent";
-const VERSION: u32 = 1;
+/// Version 2 carries the text of its level, options of its world, and may not know how long its training took. What
+/// needs none of that is written as version 1, which every program reads.
+const VERSION: u32 = 2;
+/// Largest file, in bytes: more than the largest networks take that a world trains well.
+const LARGEST: u64 = 256 << 20;
 /// What the names of files end in.
 pub const EXTENSION: &str = "agent";
 
@@ -30,8 +35,8 @@ pub struct TrainingRecord {
     pub env_steps: u64,
     /// Gradient steps made.
     pub gradient_steps: u64,
-    /// Seconds its training took.
-    pub seconds: f64,
+    /// Seconds its training took, where somebody measured them.
+    pub seconds: Option<f64>,
     /// Greedy episodes of the evaluation at its end.
     pub episodes: usize,
     /// Their mean return.
@@ -49,6 +54,10 @@ pub struct TrainedAgent {
     pub record: TrainingRecord,
     /// What it plays.
     pub environment: EnvironmentSpec,
+    /// How that world is varied.
+    pub world: WorldOptions,
+    /// The text of the level in its record, where it has one.
+    level_text: Option<String>,
     sac: SacConfig,
     tensors: TensorMap,
 }
@@ -66,8 +75,30 @@ impl TrainedAgent {
             .map_err(|error| damaged(error.to_string()))?;
         tensors.retain(|name, _| name.starts_with("actor."));
         let manifest = &checkpoint.manifest;
-        let (environment, sac) = (manifest.environment.clone(), manifest.sac.clone());
-        Ok(Self { name: checkpoint.path(), record, environment, sac, tensors })
+        Ok(Self {
+            name: checkpoint.path(),
+            record,
+            environment: manifest.environment.clone(),
+            world: manifest.world,
+            level_text: manifest.level.as_ref().and_then(|level| level.text.clone()),
+            sac: manifest.sac.clone(),
+            tensors,
+        })
+    }
+
+    /// The level it was trained on, where its world has levels.
+    pub fn level(&self) -> Option<LevelRecord> {
+        let name = self.record.level.clone()?;
+        Some(LevelRecord { name, text: self.level_text.clone(), near: None })
+    }
+
+    /// The lowest version that says all there is to say.
+    fn version(&self) -> u32 {
+        let numbered = |name: &String| name.parse::<usize>().is_ok() || name.starts_with("random:");
+        let plain = self.world == WorldOptions::default()
+            && self.record.seconds.is_some()
+            && self.record.level.as_ref().is_none_or(numbered);
+        if plain { 1 } else { VERSION }
     }
 
     /// The bytes of its file.
@@ -80,11 +111,13 @@ impl TrainedAgent {
             ("environment", serde_json::to_string(&self.environment)),
             ("sac", serde_json::to_string(&self.sac)),
             ("record", serde_json::to_string(&self.record)),
+            ("world", serde_json::to_string(&self.world)),
         ];
         let mut metadata = BTreeMap::from([
             ("format".to_owned(), FORMAT.to_owned()),
-            ("version".to_owned(), VERSION.to_string()),
+            ("version".to_owned(), self.version().to_string()),
         ]);
+        metadata.extend(self.level_text.clone().map(|text| ("level".to_owned(), text)));
         for (key, text) in said {
             metadata.insert(key.to_owned(), text.map_err(|error| damaged(error.to_string()))?);
         }
@@ -106,16 +139,23 @@ impl TrainedAgent {
         if version > VERSION {
             return Err(CheckpointError::Newer { path: name.to_owned(), found: version });
         }
-        fn said_as<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-            serde_json::from_str(text).map_err(|error| error.to_string())
+        fn said_as<T: DeserializeOwned>(key: &str, text: &str) -> Result<T, String> {
+            serde_json::from_str(text)
+                .map_err(|error| format!("{key}: {}", files::in_plain_words(&error.to_string())))
         }
+        let world = said.get("world").map(|text| said_as("world", text)).transpose().map_err(damaged)?;
         let agent = Self {
             name: name.to_owned(),
-            record: said_as(field("record")?).map_err(damaged)?,
-            environment: said_as(field("environment")?).map_err(damaged)?,
-            sac: said_as(field("sac")?).map_err(damaged)?,
+            record: said_as("record", field("record")?).map_err(damaged)?,
+            environment: said_as("environment", field("environment")?).map_err(damaged)?,
+            world: world.unwrap_or_default(),
+            level_text: said.get("level").cloned(),
+            sac: said_as("sac", field("sac")?).map_err(damaged)?,
             tensors,
         };
+        if let Some(problem) = agent.environment.problem() {
+            return Err(damaged(format!("environment.{problem}")));
+        }
         agent.policy().map(|_| agent)
     }
 
@@ -125,8 +165,8 @@ impl TrainedAgent {
     /// As [`TrainedAgent::read`], and when it cannot be read at all.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
         let name = path.display().to_string();
-        let bytes = std::fs::read(path)
-            .map_err(|error| CheckpointError::Io { path: name.clone(), reason: error.to_string() })?;
+        let bytes = files::read(path, LARGEST)
+            .map_err(|error| CheckpointError::Unreadable { path: name.clone(), reason: error.to_string() })?;
         Self::read(&name, &bytes)
     }
 

@@ -3,6 +3,7 @@
 //! Two ways to work: *live*, training as fast as its credit allows while frames go on, and in
 //! *periods*, where the handle hands over steps and later waits for the policy.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,11 +12,12 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
+use super::checkpoint;
 use super::core::Learner;
 use super::handle::{Health, LearnerStatus, PeriodReport};
 use super::marks::{Mark, Marks};
-use super::{DeviceChoice, LearnerConfig, LearnerError};
-use crate::mdp::{PolicySnapshot, StepBatch};
+use super::{CheckpointError, DeviceChoice, LearnerConfig, LearnerError};
+use crate::mdp::{LevelRecord, PolicySnapshot, StepBatch};
 use crate::replay::Survey;
 use crate::sac::UpdateReport;
 
@@ -28,11 +30,26 @@ pub(super) enum Command {
     Reveal(bool),
     Survey(bool),
     Configure(Box<LearnerConfig>),
-    Save(Option<PathBuf>, Vec<(String, Vec<u8>)>, Option<Sender<Result<PathBuf, LearnerError>>>),
+    Level(LevelRecord),
+    Save(Save),
+    LeaveSaving,
     Load(PathBuf),
     Rewind(Arc<Mark>),
     Device(DeviceChoice),
     Reset(Box<LearnerConfig>),
+}
+
+/// A checkpoint that is asked for.
+#[derive(Default)]
+pub(super) struct Save {
+    /// Where; the folder of the set-up when absent.
+    pub folder: Option<PathBuf>,
+    /// Files beside the learner's own.
+    pub extra: Vec<(String, Vec<u8>)>,
+    /// To be brought to the disk before.
+    pub files: Vec<File>,
+    /// Who waits for it.
+    pub reply: Option<Sender<Result<PathBuf, LearnerError>>>,
 }
 
 /// Gradient steps a live learner may owe; what play brings beyond that is not made up for later.
@@ -47,7 +64,6 @@ const SURVEY_EVERY: Duration = Duration::from_secs(2);
 /// The learner with everything it shares with its handle.
 pub(super) struct Worker {
     learner: Learner,
-    config: LearnerConfig,
     checkpoints: Option<PathBuf>,
     policy: Arc<ArcSwap<PolicySnapshot>>,
     status: Arc<ArcSwap<LearnerStatus>>,
@@ -59,8 +75,12 @@ pub(super) struct Worker {
     in_periods: bool,
     /// Ends a period early once it is set.
     stop: Arc<AtomicBool>,
+    /// Changes of configuration, device and networks that were asked for and answered.
+    answered: u64,
     published_at: u64,
     reported: (Instant, u64),
+    /// Whether it writes checkpoints by the clock.
+    saves: bool,
     /// When it was last saved, with how many gradient steps and environment steps.
     saved: (Instant, [u64; 2]),
     /// Whether somebody looks at what replay holds, and what was seen when.
@@ -74,7 +94,6 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(
         learner: Learner,
-        config: LearnerConfig,
         checkpoints: Option<PathBuf>,
         policy: Arc<ArcSwap<PolicySnapshot>>,
         status: Arc<ArcSwap<LearnerStatus>>,
@@ -85,7 +104,6 @@ impl Worker {
         let now = Instant::now();
         Self {
             learner,
-            config,
             checkpoints,
             policy,
             status,
@@ -94,8 +112,10 @@ impl Worker {
             reveals: false,
             in_periods: periods.is_some(),
             stop: periods.unwrap_or_default(),
+            answered: 0,
             published_at: steps,
             reported: (now, steps),
+            saves: true,
             saved: (now, [steps, lived]),
             surveys: false,
             surveyed: None,
@@ -107,7 +127,9 @@ impl Worker {
     /// Obeys and trains until the handle is gone.
     pub(super) fn run(&mut self, inbox: &Receiver<Command>) -> Result<(), LearnerError> {
         self.publish()?;
-        self.tell(None, None);
+        // Networks that are as fresh as this leave behind what was trained before.
+        let fresh = (self.learner.counters().env_steps, self.learner.counters().gradient_steps) == (0, 0);
+        self.tell(None, fresh.then(|| self.what_stays()).flatten());
         loop {
             let ready = self.trains_by_itself() && self.learner.credit() > 0;
             // With work at hand, only look; without, sleep until somebody speaks.
@@ -131,7 +153,7 @@ impl Worker {
         let due = self.reported.0.elapsed() >= REPORT_EVERY;
         let count = if self.trains_by_itself() { self.learner.credit().min(STEPS_A_ROUND) } else { 0 };
         let report = self.learner.train(count, due)?;
-        if self.learner.counters().gradient_steps >= self.published_at + self.config.publish_every {
+        if self.learner.counters().gradient_steps >= self.published_at + self.learner.config().publish_every {
             self.publish()?;
         }
         if due {
@@ -145,14 +167,15 @@ impl Worker {
             }
             self.tell(report, None);
         }
-        let every = self.config.checkpoint_seconds;
+        let every = self.learner.config().checkpoint_seconds;
         let (saved, at) = self.saved;
-        if self.checkpoints.is_some()
+        if self.saves
+            && self.checkpoints.is_some()
             && every > 0.0
             && saved.elapsed().as_secs_f32() >= every
             && self.stands() != at
         {
-            self.save(None, Vec::new(), None);
+            self.save(Save::default());
         }
         Ok(())
     }
@@ -203,16 +226,13 @@ impl Worker {
                 self.surveyed = None;
             }
             Command::Configure(config) => {
-                let message = match self.learner.set_config((*config).clone()) {
-                    Ok(()) => {
-                        self.config = *config;
-                        String::new()
-                    }
-                    Err(error) => error.to_string(),
-                };
-                self.tell(None, Some(message));
+                let result = self.learner.set_config(*config);
+                self.answered += 1;
+                self.tell(None, Some(result.map_or_else(|error| error.to_string(), |()| String::new())));
             }
-            Command::Save(folder, extra, reply) => self.save(folder, extra, reply),
+            Command::Level(level) => self.learner.set_level(level),
+            Command::Save(save) => self.save(save),
+            Command::LeaveSaving => self.saves = false,
             Command::Load(folder) => {
                 let message = match self.learner.load(&folder) {
                     Ok(()) => {
@@ -244,18 +264,23 @@ impl Worker {
                     Ok(()) => format!("learning on {}", self.learner.device().0),
                     Err(error) => error.to_string(),
                 };
+                self.answered += 1;
                 self.tell(None, Some(message));
             }
-            Command::Reset(config) => match self.learner.reset(*config) {
-                Ok(()) => {
-                    self.config = self.learner.config().clone();
-                    self.saved = (Instant::now(), [0, 0]);
-                    (self.born, self.marks) = (Instant::now(), Marks::default());
-                    self.publish()?;
-                    self.tell(None, Some("fresh networks".into()));
+            Command::Reset(config) => {
+                let result = self.learner.reset(*config);
+                self.answered += 1;
+                match result {
+                    Ok(()) => {
+                        self.saved = (Instant::now(), [0, 0]);
+                        (self.born, self.marks) = (Instant::now(), Marks::default());
+                        self.publish()?;
+                        let stays = self.what_stays().map(|stays| format!("; {stays}")).unwrap_or_default();
+                        self.tell(None, Some(format!("fresh networks{stays}")));
+                    }
+                    Err(error) => self.tell(None, Some(error.to_string())),
                 }
-                Err(error) => self.tell(None, Some(error.to_string())),
-            },
+            }
         }
         Ok(())
     }
@@ -288,17 +313,16 @@ impl Worker {
         Ok(())
     }
 
-    fn save(
-        &mut self,
-        folder: Option<PathBuf>,
-        extra: Vec<(String, Vec<u8>)>,
-        reply: Option<Sender<Result<PathBuf, LearnerError>>>,
-    ) {
+    fn save(&mut self, Save { folder, extra, files, reply }: Save) {
         let Some(folder) = folder.or_else(|| self.checkpoints.clone()) else {
             self.tell(None, Some("nothing saved: this run has no folder, start it with --out".into()));
             return;
         };
-        let result = self.learner.save(&folder, extra);
+        let flushed = files.iter().try_for_each(File::sync_data).map_err(|error| {
+            let (path, reason) = (folder.display().to_string(), error.to_string());
+            LearnerError::from(CheckpointError::Io { path, reason })
+        });
+        let result = flushed.and_then(|()| self.learner.save(&folder, extra));
         let message = match &result {
             Ok(place) => format!("saved {}", place.display()),
             Err(error) => error.to_string(),
@@ -308,6 +332,12 @@ impl Worker {
             _ = reply.send(result);
         }
         self.tell(None, Some(message));
+    }
+
+    /// Where the agent stays that was trained before, if there was one.
+    fn what_stays(&self) -> Option<String> {
+        let place = checkpoint::find(self.checkpoints.as_deref()?).ok()?;
+        Some(format!("the agent before stays in {}", place.display()))
     }
 
     /// Updates the status; without a report or a message the last ones stay.
@@ -324,7 +354,7 @@ impl Worker {
         };
         let health = if !self.training {
             Health::Paused
-        } else if counters.env_steps <= self.config.learning_starts {
+        } else if counters.env_steps <= self.learner.config().learning_starts {
             Health::Collecting
         } else {
             Health::Training
@@ -339,12 +369,16 @@ impl Worker {
             refused: counters.refused,
             replay_len: self.learner.replay().len(),
             replay_capacity: self.learner.replay().capacity(),
+            replay_bytes: self.learner.replay().bytes(),
             human_share: self.learner.replay().human_share(),
             policy_version: counters.policy_version,
             report: report.unwrap_or_else(|| last.report.clone()),
             effective_sample_size: self.learner.effective_sample_size(),
             policy_lag: self.learner.policy_lag(),
             gradient_steps_per_second: rate,
+            config: Arc::new(self.learner.config().clone()),
+            device_choice: self.learner.device_choice(),
+            answered: self.answered,
             marks: self.marks.clone(),
             survey: self.surveyed.as_ref().map(|(_, survey)| survey.clone()),
             message: message.unwrap_or_else(|| last.message.clone()),

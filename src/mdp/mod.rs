@@ -3,6 +3,7 @@
 //! Nothing here knows about Bevy, burn or a world; it only names what flows between them.
 
 mod episode;
+mod level;
 mod policy;
 mod seed;
 mod space;
@@ -10,6 +11,7 @@ mod tabular;
 mod transition;
 
 pub use episode::{EpisodeEnd, EpisodeSummary, RewardTerm};
+pub use level::LevelRecord;
 pub use policy::{ActionValues, Decisions, Policy, PolicySnapshot, PolicyState};
 pub use seed::{Rng, Stream, later_seed, rng};
 pub use space::{ActionSpace, EnvironmentSpec, GridShape, ObservationSpace, WorldOptions};

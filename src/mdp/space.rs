@@ -18,9 +18,9 @@ pub struct GridShape {
 }
 
 impl GridShape {
-    /// Number of bytes in one grid.
+    /// Number of bytes in one grid; the largest number there is where it is larger than that.
     pub const fn len(&self) -> usize {
-        self.channels * self.height * self.width
+        self.channels.saturating_mul(self.height).saturating_mul(self.width)
     }
 
     /// Whether the grid holds no cell.
@@ -57,12 +57,12 @@ impl ObservationSpace {
 
     /// Number of inputs a network reads: the vector, then the grid's bytes in order.
     pub fn features(&self) -> usize {
-        self.vector_len() + self.grid_len()
+        self.vector_len().saturating_add(self.grid_len())
     }
 
     /// Bytes that one stored observation takes.
     pub fn bytes(&self) -> usize {
-        4 * self.vector_len() + self.grid_len()
+        (4 * self.vector_len()).saturating_add(self.grid_len())
     }
 }
 
@@ -135,7 +135,24 @@ pub struct EnvironmentSpec {
     pub rewards: Vec<RewardTerm>,
 }
 
+/// Actions that a discrete choice is made of at most: what a transition can hold.
+const MOST_ACTIONS: usize = 1 << 16;
+
 impl EnvironmentSpec {
+    /// What it says that no environment can be, e.g. `action: 0 of them`; `None` where all is well. Asked of specs that
+    /// come from files.
+    pub fn problem(&self) -> Option<String> {
+        let Self { action, ticks_per_step, tick_seconds, episode_limit, teams, .. } = self;
+        let wrong = [
+            (!(1..=MOST_ACTIONS).contains(&action.len()), format!("action: {} of them", action.len())),
+            (*ticks_per_step == 0, "ticks_per_step: 0".to_owned()),
+            (!(tick_seconds.is_finite() && *tick_seconds > 0.0), format!("tick_seconds: {tick_seconds}")),
+            (*episode_limit == 0, "episode_limit: 0".to_owned()),
+            (teams.is_empty(), "teams: none".to_owned()),
+        ];
+        wrong.into_iter().find(|(wrong, _)| *wrong).map(|(_, problem)| problem)
+    }
+
     /// Number of player slots.
     pub fn slots(&self) -> usize {
         self.teams.len()
@@ -144,5 +161,19 @@ impl EnvironmentSpec {
     /// Whether `slot` plays for the side of slot 0, the one that learns and is evaluated.
     pub fn on_first_side(&self, slot: usize) -> bool {
         self.teams.get(slot) == self.teams.first()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_larger_than_memory_is_large_and_not_small() {
+        // The product of these is 2 in 64 bits.
+        let grid = GridShape { channels: (1 << 63) + 1, height: 2, width: 1 };
+        let space = ObservationSpace { vector: vec!["x".into()], grid: Some(grid) };
+        assert_eq!((grid.len(), space.features(), space.bytes()), (usize::MAX, usize::MAX, usize::MAX));
+        assert!(!grid.is_empty() && GridShape { width: 0, ..grid }.is_empty());
     }
 }

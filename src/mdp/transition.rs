@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EpisodeEnd, ObservationSpace};
+use super::{EnvironmentSpec, EpisodeEnd, ObservationSpace};
 
 /// What a player slot chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -337,5 +337,86 @@ impl TransitionBatch {
         self.behaviour_entropies.clear();
         self.indices.clear();
         self.sampled_actions.clear();
+    }
+}
+
+/// Streams of a step that comes from a file, at most: more than any simulation has.
+const MOST_STREAMS: u32 = 1 << 20;
+
+impl ObservationBatch {
+    /// Whether it is `count` observations of `space`.
+    fn fits(&self, count: usize, space: &ObservationSpace) -> bool {
+        let whole = |length: usize, each: usize| count.checked_mul(each) == Some(length);
+        self.count == count
+            && whole(self.vector.len(), space.vector_len())
+            && whole(self.grid.len(), space.grid_len())
+    }
+}
+
+impl StepBatch {
+    /// Whether its columns are of one length and say what steps of `spec` can. Asked of steps that come from files.
+    pub fn fits(&self, spec: &EnvironmentSpec) -> bool {
+        let count = self.len();
+        let columns = [
+            self.starts.len(),
+            self.actions.len(),
+            self.rewards.len(),
+            self.behaviour_entropies.len(),
+            self.origins.len(),
+            self.ends.len(),
+        ];
+        columns.iter().all(|length| *length == count)
+            && (self.policy_gradient_steps.is_empty() || self.policy_gradient_steps.len() == count)
+            && self.streams.iter().all(|stream| *stream < MOST_STREAMS)
+            && self.actions.iter().all(|action| action.index() < spec.action.len())
+            && self.observations.fits(count, &spec.observation)
+            && self.final_observations.fits(self.ends.iter().flatten().count(), &spec.observation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mdp::ActionSpace;
+
+    #[test]
+    fn steps_from_a_file_are_whole_or_refused() {
+        let spec = EnvironmentSpec {
+            name: "x".into(),
+            summary: String::new(),
+            observation: ObservationSpace::floats(&["x", "y"]),
+            action: ActionSpace::discrete(&["a", "b"]),
+            ticks_per_step: 1,
+            tick_seconds: 0.1,
+            episode_limit: 5,
+            teams: vec![0],
+            rewards: Vec::new(),
+        };
+        assert_eq!(spec.problem(), None);
+        let mut steps = StepBatch {
+            streams: vec![0, 1],
+            starts: vec![true; 2],
+            actions: vec![Action::Discrete(1); 2],
+            rewards: vec![0.0; 2],
+            behaviour_entropies: vec![0.0; 2],
+            origins: vec![Origin::Policy; 2],
+            ends: vec![None, Some(EpisodeEnd::Terminated)],
+            ..StepBatch::default()
+        };
+        (0..2).for_each(|_| steps.observations.push(&[0.0; 2], &[]));
+        steps.final_observations.push(&[0.0; 2], &[]);
+        assert!(steps.fits(&spec) && StepBatch::default().fits(&spec));
+        let broken = |change: fn(&mut StepBatch)| {
+            let mut broken = steps.clone();
+            change(&mut broken);
+            !broken.fits(&spec)
+        };
+        assert!(broken(|steps| _ = steps.rewards.pop()));
+        assert!(broken(|steps| steps.streams[1] = u32::MAX));
+        assert!(broken(|steps| steps.actions[0] = Action::Discrete(2)));
+        assert!(broken(|steps| _ = steps.observations.vector.pop()));
+        assert!(broken(|steps| steps.final_observations.count = usize::MAX));
+        assert!(broken(|steps| steps.ends[0] = Some(EpisodeEnd::Truncated)));
+        assert!(broken(|steps| steps.policy_gradient_steps = vec![0]));
     }
 }

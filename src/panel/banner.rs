@@ -1,8 +1,9 @@
 //! Banner: how a round ended, over the stage, until people go on.
 
-use bevy_egui::egui::{self, RichText};
+use bevy_egui::egui;
 
-use super::playing::{brief, capital, side, title};
+use super::plate::Plate;
+use super::playing::{brief, capital, side};
 use super::theme::tone;
 use crate::agent::Controller;
 use crate::agent::rounds::RoundEnd;
@@ -19,23 +20,23 @@ pub(super) fn banner(
     on: &str,
 ) {
     let (text, color) = verdict(spec, ended);
-    egui::Area::new("round".into())
-        .anchor(egui::Align2::CENTER_CENTER, [-screen.right / 2.0, -screen.bottom])
-        .interactable(false)
-        .order(egui::Order::Foreground)
-        .show(context, |ui| {
-            let plate = egui::Frame::new().fill(tone(palette::NIGHT).gamma_multiply(0.9)).corner_radius(12.0);
-            plate.inner_margin(egui::Margin::symmetric(28, 16)).show(ui, |ui| {
-                ui.vertical_centered(|ui| {
-                    ui.label(RichText::new(text).size(26.0).strong().color(tone(color)));
-                    if let Some(opponent) = opponent(spec, ended) {
-                        let against = format!("against {}", title(opponent));
-                        ui.label(RichText::new(against).color(tone(palette::of(opponent))));
-                    }
-                    ui.label(RichText::new(on).color(tone(palette::MUTED)));
-                });
-            });
-        });
+    let mut lines = vec![(text, 26.0, tone(color))];
+    if let Some(opponent) = opponent(spec, ended) {
+        lines.push((format!("against {}", brief(opponent)), 13.0, tone(palette::of(opponent))));
+    }
+    lines.push((on.to_owned(), 13.0, tone(palette::MUTED)));
+    let size = context.viewport_rect().size();
+    let plate = Plate {
+        id: "round".into(),
+        order: egui::Order::Foreground,
+        anchor: egui::Align2::CENTER_CENTER,
+        at: egui::pos2((size.x - screen.right) / 2.0, (size.y - screen.bottom) / 2.0),
+        widest: size.x - screen.right - 20.0,
+        fill: tone(palette::NIGHT).gamma_multiply(0.9),
+        margin: egui::vec2(28.0, 16.0),
+        radius: 12.0,
+    };
+    plate.show(context, &lines);
 }
 
 /// The slots of a side, 0 for that of the first slot.

@@ -2,8 +2,9 @@
 
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
-use egui::{Align2, RichText, pos2};
+use egui::{Align2, pos2, vec2};
 
+use super::plate::Plate;
 use super::theme::tone;
 use crate::agent::compare::Comparison;
 use crate::view::palette;
@@ -23,30 +24,26 @@ pub(super) fn show(
         let corner = place.translation.truncate() + Vec2::new(-size.0.x, size.0.y) * place.scale.x;
         let ended = comparison.outcomes[stage.index];
         let (state, color) = match ended {
-            Some(true) => ("success", palette::MINT),
-            Some(false) => ("over", palette::ROSE),
+            Some(true) => (", success", palette::MINT),
+            Some(false) => (", over", palette::ROSE),
             None => ("", palette::INK),
         };
-        egui::Area::new(egui::Id::new(("age", stage.index)))
-            .fixed_pos(pos2(middle.x + corner.x + 6.0, middle.y - corner.y + 4.0))
-            .pivot(Align2::LEFT_TOP)
-            .interactable(false)
-            .order(egui::Order::Background)
-            .show(context, |ui| {
-                let plate = egui::Frame::new()
-                    .fill(tone(palette::NIGHT).gamma_multiply(0.82))
-                    .corner_radius(6.0)
-                    .inner_margin(egui::Margin::symmetric(8, 4));
-                plate.show(ui, |ui| {
-                    ui.label(RichText::new(name).strong().color(tone(palette::INK)));
-                    let figures = format!(
-                        "return {:+.2}   step {}   {state}",
-                        comparison.returns[stage.index], comparison.steps[stage.index]
-                    );
-                    // In one line, however narrow the arena.
-                    ui.add(egui::Label::new(RichText::new(figures).small().color(tone(color))).extend());
-                });
-            });
+        let figures = format!(
+            "return {:+.2}, step {}{state}",
+            comparison.returns[stage.index], comparison.steps[stage.index]
+        );
+        let plate = Plate {
+            id: egui::Id::new(("age", stage.index)),
+            order: egui::Order::Background,
+            anchor: Align2::LEFT_TOP,
+            at: pos2(middle.x + corner.x + 6.0, middle.y - corner.y + 4.0),
+            // No wider than its arena, however narrow that is.
+            widest: 2.0 * size.0.x * place.scale.x - 12.0,
+            fill: tone(palette::NIGHT).gamma_multiply(0.82),
+            margin: vec2(8.0, 4.0),
+            radius: 6.0,
+        };
+        plate.show(context, &[(name.clone(), 13.0, tone(palette::INK)), (figures, 11.0, tone(color))]);
     }
     Ok(())
 }

@@ -1,16 +1,22 @@
 //! Curves: what the learner and its episodes have measured so far, as small plots.
 
-use bevy_egui::egui::{RichText, Ui, Vec2b, vec2};
-use egui_plot::{HoverPosition, Line, Plot, PlotPoints, VLine};
+use bevy_egui::egui::{Align2, RichText, Sense, TextStyle, Ui, Vec2b, vec2};
+use egui_plot::{Line, Plot, PlotPoint, PlotPoints, PlotResponse, VLine};
 
+use super::points::{nearest, running_mean, thin};
 use super::theme::{faded, tone};
 use super::widgets::measure;
 use crate::agent::history::{History, Series};
 use crate::agent::live::Change;
 use crate::view::palette::{self, Tone};
 
-/// Points a curve is drawn with: about one for every pixel, no more.
-const POINTS: usize = 260;
+/// Height of a plot in logical pixels.
+const HEIGHT: f32 = 52.0;
+/// Pixels around the pointer in which a change of settings is told.
+const NEAR: f32 = 4.0;
+
+/// What stands on the horizontal axis.
+const ENV_STEP: &str = "env step";
 
 /// One curve of a plot.
 struct Curve {
@@ -99,8 +105,9 @@ pub fn expected(ui: &mut Ui, slot: usize, expected: &[f32], happened: &[f32]) {
         faint,
     };
     ui.push_id(("expected", slot), |ui| {
-        plot(
+        plot_over(
             ui,
+            "step",
             "Expected, and what happened",
             "Step by step through the last episode: the return that was expected (bright) and the one that came (faint).",
             vec![
@@ -113,17 +120,32 @@ pub fn expected(ui: &mut Ui, slot: usize, expected: &[f32], happened: &[f32]) {
 }
 
 fn plot(ui: &mut Ui, title: &str, explanation: &str, curves: Vec<Curve>, changes: &[Change]) {
+    plot_over(ui, ENV_STEP, title, explanation, curves, changes);
+}
+
+fn plot_over(
+    ui: &mut Ui,
+    axis: &str,
+    title: &str,
+    explanation: &str,
+    curves: Vec<Curve>,
+    changes: &[Change],
+) {
     let main = curves.last();
-    let last =
-        main.and_then(|curve| curve.points.last()).map_or_else(|| "–".into(), |point| measure(point[1]));
-    let color = main.map_or(palette::INK, |curve| curve.color);
+    let points = main.map_or(Vec::new(), |curve| curve.points.clone());
+    let (name, color) = main.map_or(("", palette::INK), |curve| (curve.name, curve.color));
+    let last = points.last().map_or_else(|| "–".into(), |point| measure(point[1]));
     ui.horizontal(|ui| {
         ui.label(RichText::new(title).small().color(tone(color))).on_hover_text(explanation);
         ui.label(RichText::new(last).small().monospace().color(tone(palette::INK)))
             .on_hover_text(explanation);
     });
-    if main.is_none_or(|curve| curve.points.len() < 2) {
-        ui.label(RichText::new("nothing measured yet").small().color(tone(palette::MUTED)));
+    if points.len() < 2 {
+        // As high as the plot that comes: nothing below moves away from under the mouse.
+        let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::hover());
+        let font = TextStyle::Small.resolve(ui.style());
+        let (place, ink) = (rect.left_center(), tone(palette::MUTED));
+        ui.painter().text(place, Align2::LEFT_CENTER, "nothing measured yet", font, ink);
         return;
     }
     // A plot of one value alone would take an axis of any width for it.
@@ -131,15 +153,11 @@ fn plot(ui: &mut Ui, title: &str, explanation: &str, curves: Vec<Curve>, changes
         let room = 0.1 * value.abs().max(1.0);
         [Some(value - room), Some(value + room)]
     });
-    let hover = |position: &HoverPosition<'_>| {
-        let (HoverPosition::NearDataPoint { position, .. } | HoverPosition::Elsewhere { position }) =
-            position;
-        Some(format!("{} at env step {:.0}", measure(position.y), position.x))
-    };
-    room.into_iter()
+    let shown = room
+        .into_iter()
         .flatten()
         .fold(Plot::new(title), Plot::include_y)
-        .height(52.0)
+        .height(HEIGHT)
         .show_axes(Vec2b::new(false, true))
         .y_axis_min_width(34.0)
         .y_axis_formatter(|mark, _| measure(mark.value))
@@ -153,7 +171,9 @@ fn plot(ui: &mut Ui, title: &str, explanation: &str, curves: Vec<Curve>, changes
         .allow_scroll(false)
         .allow_boxed_zoom(false)
         .allow_axis_zoom_drag(false)
-        .label_formatter(hover)
+        // Not where the pointer is, but what was measured there is told.
+        .show_x(false)
+        .show_y(false)
         .show(ui, |plot| {
             for change in changes {
                 let line = VLine::new(change.what.as_str(), change.env_steps as f64);
@@ -165,6 +185,28 @@ fn plot(ui: &mut Ui, title: &str, explanation: &str, curves: Vec<Curve>, changes
                 plot.line(Line::new(curve.name, PlotPoints::from(curve.points)).color(stroke).width(width));
             }
         });
+    tell(ui, shown, (name, axis), &points, changes, color);
+}
+
+/// Marks the point of a curve that the pointer is over, and tells its value and where it was measured.
+fn tell<R>(
+    ui: &Ui,
+    shown: PlotResponse<R>,
+    (name, axis): (&str, &str),
+    points: &[[f64; 2]],
+    changes: &[Change],
+    color: Tone,
+) {
+    let Some(pointer) = shown.response.hover_pos() else { return };
+    let Some([x, y]) = nearest(points, shown.transform.value_from_position(pointer).x) else { return };
+    let place = shown.transform.position_from_point(&PlotPoint::new(x, y));
+    ui.painter().with_clip_rect(shown.response.rect).circle_filled(place, 3.0, tone(color));
+    let mut text = format!("{name}: {} at {axis} {x:.0}", measure(y));
+    let at = |change: &&Change| shown.transform.position_from_point_x(change.env_steps as f64);
+    for change in changes.iter().filter(|change| (at(change) - pointer.x).abs() < NEAR) {
+        text += &format!("\nchanged here: {}", change.what);
+    }
+    shown.response.on_hover_text_at_pointer(text);
 }
 
 /// The one value of all points, if it is one.
@@ -174,55 +216,12 @@ fn constant(curves: &[Curve]) -> Option<f64> {
     values.all(|value| (value - first).abs() <= 1e-9 * first.abs().max(1e-9)).then_some(first)
 }
 
-/// Means of equally long stretches, so that at most [`POINTS`] remain.
-fn thin(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
-    let stretch = points.len().div_ceil(POINTS).max(1);
-    points
-        .chunks(stretch)
-        .map(|chunk| {
-            let sum = chunk.iter().fold([0.0, 0.0], |sum, point| [sum[0] + point[0], sum[1] + point[1]]);
-            sum.map(|sum| sum / chunk.len() as f64)
-        })
-        .collect()
-}
-
-/// The mean of every point and up to `window − 1` before it.
-pub(super) fn running_mean(points: &[[f64; 2]], window: usize) -> Vec<[f64; 2]> {
-    let mut sum = 0.0;
-    points
-        .iter()
-        .enumerate()
-        .map(|(index, [x, y])| {
-            sum += y;
-            if index >= window {
-                sum -= points[index - window][1];
-            }
-            [*x, sum / (index + 1).min(window) as f64]
-        })
-        .collect()
-}
-
-/// The standard deviation of every point and up to `window − 1` before it.
-pub(super) fn running_std(points: &[[f64; 2]], window: usize) -> Vec<f64> {
-    let squares: Vec<[f64; 2]> = points.iter().map(|[x, y]| [*x, y * y]).collect();
-    let means = running_mean(points, window);
-    let of = |(mean, square): (&[f64; 2], &[f64; 2])| (square[1] - mean[1] * mean[1]).max(0.0).sqrt();
-    means.iter().zip(&running_mean(&squares, window)).map(of).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bevy_egui::egui::{Event, pos2};
 
-    #[test]
-    fn thinning_keeps_means_and_smoothing_trails() {
-        let points: Vec<[f64; 2]> = (0..1000).map(|index| [f64::from(index), 2.0]).collect();
-        let thin = thin(&points);
-        assert!(thin.len() <= POINTS && thin.iter().all(|point| point[1] == 2.0));
-        let mean = running_mean(&[[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]], 2);
-        assert_eq!(mean, [[0.0, 1.0], [1.0, 2.0], [2.0, 4.0]]);
-        assert_eq!(running_std(&[[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]], 2), [0.0, 1.0, 1.0]);
-    }
+    use super::*;
+    use crate::panel::testing::Glass;
 
     #[test]
     fn a_series_of_one_value_is_known() {
@@ -230,5 +229,43 @@ mod tests {
         assert_eq!(constant(&[curve(vec![[0.0, -200.0], [1.0, -200.0]])]), Some(-200.0));
         assert_eq!(constant(&[curve(vec![[0.0, -200.0], [1.0, -199.0]])]), None);
         assert_eq!(constant(&[curve(vec![[0.0, 0.0]]), curve(vec![[0.0, 1.0]])]), None);
+    }
+
+    #[test]
+    fn the_pointer_is_told_what_was_measured_below_it() {
+        let points = [[0.0, 1.0], [100.0, 7.5], [200.0, 2.0]];
+        let mut glass = Glass::blank(vec2(320.0, 200.0));
+        let curve =
+            || Curve { name: "critic loss", points: points.to_vec(), color: palette::INK, faint: false };
+        let mut look = |at| {
+            // Tooltips wait until the pointer rests.
+            for frame in 0..10 {
+                let events = if frame == 0 { vec![Event::PointerMoved(at)] } else { Vec::new() };
+                glass.page_with(events, |ui| plot(ui, "Critic loss", "", vec![curve()], &[]));
+            }
+            glass.said()
+        };
+        // In the middle of the plot, far above the curve and far below it.
+        for y in [28.0, 66.0] {
+            let said = look(pos2(180.0, y));
+            assert!(said.iter().any(|text| text == "critic loss: 7.50 at env step 100"), "{said:?}");
+        }
+        assert!(look(pos2(180.0, 190.0)).iter().all(|text| !text.contains("at env step")));
+    }
+
+    #[test]
+    fn a_plot_takes_the_same_room_before_anything_is_measured() {
+        let mut glass = Glass::blank(vec2(320.0, 200.0));
+        let mut height = |points: usize| {
+            let points = (0..points).map(|x| [x as f64, 0.5 * x as f64]).collect();
+            let curve = Curve { name: "q", points, color: palette::INK, faint: false };
+            let mut height = 0.0;
+            glass.page(|ui| {
+                plot(ui, "Q", "", vec![curve], &[]);
+                height = ui.min_rect().height();
+            });
+            height
+        };
+        assert_eq!([height(0), height(1)], [height(40); 2]);
     }
 }

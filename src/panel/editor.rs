@@ -10,7 +10,7 @@ use bevy_egui::egui::{self, RichText, Ui};
 
 use super::maps::{self, MyMaps, OwnMap};
 use super::theme::tone;
-use super::widgets::{row, section};
+use super::widgets::{list, note, row, section};
 use crate::sim::level::draft::Draft;
 use crate::sim::level::{LARGEST_REWARD, LARGEST_SIDE};
 use crate::sim::worlds::rooms::reload::WatchedLevel;
@@ -33,7 +33,7 @@ pub(super) struct Drafts {
     /// A name that is being written.
     name: Option<String>,
     /// Why it is not kept, or what else has failed.
-    problem: Option<String>,
+    pub problem: Option<String>,
 }
 
 /// Adds the keeper of maps.
@@ -110,7 +110,7 @@ impl Editing<'_, '_> {
             }
             // What is drawn and not played cannot be judged.
             for problem in editor.problem.as_deref().or(doubt).into_iter().chain(drafts.problem.as_deref()) {
-                ui.add(egui::Label::new(RichText::new(problem).small().color(tone(palette::ROSE))).wrap());
+                note(ui, problem, palette::ROSE, 6);
             }
             let folder = self.maps.as_ref().and_then(|maps| maps.0.as_ref());
             name(ui, editor, drafts);
@@ -203,7 +203,7 @@ fn brushes(ui: &mut Ui, editor: &editor::Editor) -> Option<char> {
             let button = egui::Button::new(text)
                 .fill(if lit { tone(palette::MINT) } else { tone(palette::SLATE.mix(palette::WALL, 0.4)) })
                 .stroke(egui::Stroke::new(2.0, fill));
-            if ui.add(button).on_hover_text(format!("{meaning}: `{symbol}` in the file")).clicked() {
+            if ui.add(button).on_hover_text(format!("{meaning}: {symbol} in the file")).clicked() {
                 chosen = Some(symbol);
             }
         }
@@ -267,7 +267,7 @@ fn open(ui: &mut Ui, folder: &std::path::Path, drafts: &Drafts) -> Option<OwnMap
     let explanation = "Maps that you have drawn in this world. The one you are drawing is kept.";
     let mut chosen = None;
     row(ui, "my levels", explanation, |ui| {
-        let list = egui::ComboBox::from_id_salt("my levels").selected_text("open …").width(150.0);
+        let list = list("my levels", "open …", 150.0);
         let list = list.show_ui(ui, |ui| {
             let all = maps::list(folder);
             if all.is_empty() {

@@ -9,13 +9,14 @@ use super::banner::banner;
 use super::layers::Esc;
 use super::playing::{side, title};
 use super::theme::tone;
-use super::widgets::{chip, key};
+use super::widgets::chip;
+use super::{help, keybar, notices};
 use crate::agent::compare::Comparison;
 use crate::agent::hints::Hints;
 use crate::agent::history::History;
 use crate::agent::lookback::{LookBack, Past};
-use crate::agent::rounds::{Rounds, has_sides};
-use crate::agent::seating::{Seat, Seating};
+use crate::agent::rounds::Rounds;
+use crate::agent::seating::Seating;
 use crate::agent::waiting::Waiting;
 use crate::agent::{Casting, Controller};
 use crate::sim::arena::{Caption, EnvironmentHooks, Spec};
@@ -25,10 +26,13 @@ use crate::sim::worlds::rooms::reload::LevelNotice;
 use crate::sim::{Arena, Seats, SimConfig, SimSystems, SimTick};
 use crate::view::bindings::{Bindings, Command};
 use crate::view::editor::Editor;
-use crate::view::{Notice, Screen, input, palette};
+use crate::view::modes::Modes;
+use crate::view::{Notice, Screen, palette};
 
 /// Episodes the success rate is taken over.
 const RECENT: usize = 100;
+/// Episodes without which no rate is told.
+const FEWEST: usize = 20;
 
 /// Rewards of the watched arena's open episode, by slot.
 #[derive(Resource, Debug, Clone, Default)]
@@ -73,10 +77,23 @@ pub(super) struct Facts<'w, 's> {
     esc: Res<'w, Esc>,
     hooks: Option<Res<'w, EnvironmentHooks>>,
     editor: Option<Res<'w, Editor>>,
+    modes: Res<'w, Modes>,
     arenas: Query<'w, 's, &'static Arena>,
 }
 
-pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts: Facts) -> Result {
+/// What the status line has needed at most, at which width of the bar.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    width: f32,
+    tallest: f32,
+}
+
+pub(super) fn show(
+    mut contexts: EguiContexts,
+    mut screen: ResMut<Screen>,
+    facts: Facts,
+    mut room: Local<Room>,
+) -> Result {
     let Facts { spec, sim, pace, casting, history, tally, caption, notice, told, bindings, .. } = &facts;
     let Facts { rooms, comparison, looking, rounds, arenas, hooks, editor, past, seating, .. } = &facts;
     let waits = facts.waiting.as_ref().and_then(|waiting| waiting.0);
@@ -90,6 +107,7 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
     let shown = area.show(context, |ui| {
         ui.set_max_width(width);
         ui.spacing_mut().item_spacing = egui::vec2(6.0, 5.0);
+        let top = ui.cursor().top();
         ui.horizontal_wrapped(|ui| {
             if let Some(reason) = waits {
                 chip(ui, reason, palette::AMBER);
@@ -114,7 +132,12 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
                 None => score(spec, watched, caption, tally),
             };
             let said = hinted(facts.hints.as_deref());
-            let parts = [score, played(rounds.as_deref()), lately(history.as_deref()), said];
+            let parts = [
+                score,
+                played(rounds.as_deref()),
+                lately(history.as_deref(), sim.as_ref().map_or(1, |sim| sim.arenas)),
+                said,
+            ];
             for part in parts.into_iter().chain([time(pace.as_deref(), sim.as_deref())]) {
                 if !part.is_empty() {
                     ui.label(RichText::new(part).color(tone(palette::INK)));
@@ -125,32 +148,28 @@ pub(super) fn show(mut contexts: EguiContexts, mut screen: ResMut<Screen>, facts
         if let Some(notice) = notice.as_ref().and_then(|notice| notice.0.as_ref()) {
             ui.label(RichText::new(notice).small().color(tone(palette::AMBER)));
         }
-        ui.horizontal_wrapped(|ui| {
-            let leads = hooks.as_ref().is_some_and(|hooks| hooks.leads);
-            let there = [rooms.is_some(), comparison.is_some(), looking.is_some(), editor.is_some(), leads];
-            let people = casting.as_deref().zip(seating.as_deref());
-            for (keys, meaning) in commands(spec, people, &screen, bindings, there, facts.esc.0) {
-                stay_together(ui, &keys, &meaning);
-                for name in keys {
-                    key(ui, name);
-                }
-                ui.label(RichText::new(meaning).small().color(tone(palette::MUTED)));
-                ui.add_space(2.0);
-            }
-        });
+        // As high as it has been: the worlds above do not move with every word.
+        if (room.width - width).abs() > 0.5 {
+            *room = Room { width, tallest: 0.0 };
+        }
+        let height = ui.cursor().top() - top;
+        room.tallest = room.tallest.max(height);
+        ui.add_space(room.tallest - height);
+        let leads = hooks.as_ref().is_some_and(|hooks| hooks.leads);
+        let there = [rooms.is_some(), comparison.is_some(), looking.is_some(), editor.is_some(), leads];
+        let keys = |people| help::commands(spec, people, &screen, bindings, there, facts.esc.0);
+        let people = casting.as_deref().zip(seating.as_deref());
+        let others = people.map_or(Vec::new(), |(casting, seating)| help::seatings(spec, casting, seating));
+        let others: Vec<_> = others.iter().map(|(casting, seating)| keys(Some((casting, seating)))).collect();
+        let stay = [bindings.label(Command::Pause), bindings.label(Command::Panel), "Esc"];
+        keybar::show(ui, &keys(people), &others, &stay, &facts.modes.refused_keys(bindings));
     });
-    // Over the worlds, so that nothing moves to make room for it.
+    let mut below = 0.0;
+    if pace.as_ref().is_some_and(|pace| pace.paused) || looking.is_some() {
+        below = notices::standing(context, &screen, looking.is_some(), bindings);
+    }
     if let Some(text) = told.text() {
-        egui::Area::new("notice".into())
-            .anchor(egui::Align2::CENTER_TOP, [-screen.right / 2.0, 12.0])
-            .interactable(false)
-            .order(egui::Order::Foreground)
-            .show(context, |ui| {
-                let plate = egui::Frame::new().fill(tone(palette::SLATE)).corner_radius(8.0);
-                plate.inner_margin(egui::Margin::symmetric(12, 6)).show(ui, |ui| {
-                    ui.label(RichText::new(text).color(tone(palette::AMBER)));
-                });
-            });
+        notices::say(context, &screen, text, below);
     }
     let ended = rounds.as_ref().and_then(|rounds| rounds.ended.as_ref());
     if let Some(ended) = ended.filter(|_| comparison.is_none() && looking.is_none()) {
@@ -170,7 +189,7 @@ fn score(spec: &Spec, watched: Option<&Arena>, caption: &Caption, tally: &Tally)
     let Some(arena) = watched else { return String::new() };
     caption.0.clone().unwrap_or_else(|| {
         let left = spec.episode_limit.saturating_sub(arena.steps());
-        format!("return {:+.2}   {left} steps left", tally.0.first().copied().unwrap_or(0.0))
+        format!("return {:+.2}, {left} steps left", tally.0.first().copied().unwrap_or(0.0))
     })
 }
 
@@ -190,11 +209,17 @@ fn hinted(hints: Option<&Hints>) -> String {
     })
 }
 
-fn lately(history: Option<&History>) -> String {
+/// How often the agent succeeded lately. Short episodes end first: until each arena has ended some, they say nothing of how
+/// often the long ones will.
+fn lately(history: Option<&History>, arenas: usize) -> String {
     let Some(history) = history.filter(|history| !history.success.0.is_empty()) else { return String::new() };
+    let (count, enough) = (history.success.0.len(), (2 * arenas).clamp(FEWEST, RECENT));
+    if count < enough {
+        return format!("{count} episode{} so far", if count == 1 { "" } else { "s" });
+    }
     let recent: Vec<f64> = history.success.0.iter().rev().take(RECENT).map(|point| point[1]).collect();
-    let share = recent.iter().sum::<f64>() / recent.len() as f64;
-    format!("success {:.0} % of the last {}", share * 100.0, recent.len())
+    let share = 100.0 * recent.iter().sum::<f64>() / recent.len() as f64;
+    format!("success {share:.0} % of the last {} episodes", recent.len())
 }
 
 fn time(pace: Option<&Pace>, sim: Option<&SimConfig>) -> String {
@@ -205,94 +230,20 @@ fn time(pace: Option<&Pace>, sim: Option<&SimConfig>) -> String {
     if arenas > 1 { format!("{arenas} arenas run, {speed}") } else { speed }
 }
 
-/// Begins a new line where `keys` and their `meaning` would not fit into what is left of this one.
-fn stay_together(ui: &mut egui::Ui, keys: &[&str], meaning: &str) {
-    let font = egui::TextStyle::Small.resolve(ui.style());
-    let width = |text: &str| {
-        let text = text.to_owned();
-        ui.fonts_mut(|fonts| fonts.layout_no_wrap(text, font.clone(), egui::Color32::WHITE).size().x)
-    };
-    let gap = ui.spacing().item_spacing.x;
-    // A key has five units of rim on both sides.
-    let keys: f32 = keys.iter().map(|key| width(key) + 10.0 + gap).sum();
-    if keys + width(meaning) > ui.available_size_before_wrap().x {
-        ui.end_row();
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::history::Series;
 
-/// What the key of `seat` does now; `None` where there is no such seat.
-fn sitting(seat: Seat, spec: &Spec, casting: &Casting, seating: &Seating) -> Option<&'static str> {
-    let (alone, sides) = (spec.slots() == 1, has_sides(spec));
-    if seating.taken(seat, spec, casting).is_some() {
-        return Some(if alone { "give back" } else { "stop playing" });
+    #[test]
+    fn no_rate_of_success_is_told_of_the_first_few_episodes() {
+        let after = |count: usize| {
+            let success = Series((0..count).map(|index| [index as f64, 1.0]).collect());
+            lately(Some(&History { success, ..History::default() }), 32)
+        };
+        let first = [after(0), after(1), after(4), after(63)];
+        assert_eq!(first, ["", "1 episode so far", "4 episodes so far", "63 episodes so far"]);
+        assert_eq!(after(64), "success 100 % of the last 64 episodes");
+        assert_eq!(after(500), "success 100 % of the last 100 episodes");
     }
-    seating.offered(seat, spec, casting)?;
-    let somebody = casting.watched.contains(&Controller::Human);
-    Some(match seat {
-        Seat::Opposite if alone => "take over",
-        _ if somebody => "a second person plays",
-        Seat::Opposite if sides => "play against the agent",
-        Seat::Opposite => "play with the agent",
-        Seat::Agents if sides => "play in the agent's place",
-        Seat::Agents => "play in the second seat",
-    })
-}
-
-/// Keys and what they do now.
-fn commands(
-    spec: &Spec,
-    people: Option<(&Casting, &Seating)>,
-    screen: &Screen,
-    bindings: &Bindings,
-    [rooms, compared, looking, editing, leads]: [bool; 5],
-    esc: &str,
-) -> Vec<(Vec<&'static str>, String)> {
-    let mut lines = Vec::new();
-    if let Some((casting, seating)) = people {
-        let human = |slot: usize| casting.watched.get(slot) == Some(&Controller::Human);
-        for slot in (0..spec.slots()).filter(|&slot| human(slot)) {
-            let hands = input::hands(casting, slot);
-            let actions = spec.action.names();
-            let keys = (0..2)
-                .filter(|&hand| hands[hand])
-                .flat_map(|hand| input::labels(actions, hand, bindings))
-                .collect();
-            let alone = hands == [true, true];
-            lines.push((keys, if alone { "move".into() } else { side(&spec.teams, slot) }));
-        }
-        for (seat, command) in Seat::ALL.into_iter().zip(input::SEATS) {
-            if let Some(meaning) = sitting(seat, spec, casting, seating) {
-                lines.push((vec![bindings.label(command)], meaning.to_owned()));
-            }
-        }
-    }
-    let zoom = if screen.zoomed_out { "one arena" } else { "many arenas" };
-    let name = |command| bindings.label(command);
-    for (keys, meaning) in [
-        (vec![name(Command::Pause)], "pause"),
-        (vec![name(Command::Step)], "step"),
-        (vec![name(Command::Faster), name(Command::Slower)], "speed"),
-        (vec![name(Command::Max)], "max"),
-        (vec![name(Command::Restart)], "restart"),
-        (vec![name(Command::Praise), name(Command::Blame)], "praise, blame"),
-        (vec![name(Command::Compare)], if compared { "back" } else { "then and now" }),
-        (vec![name(Command::LookBack)], if looking { "back to now" } else { "look back" }),
-        (vec![name(Command::Values)], "values"),
-        (if leads { vec![name(Command::Ways)] } else { Vec::new() }, "way ahead"),
-        (if rooms { vec![name(Command::Map)] } else { Vec::new() }, "values on the map"),
-        (
-            if rooms { vec![name(Command::Edit)] } else { Vec::new() },
-            if editing { "done with the map" } else { "edit the map" },
-        ),
-        (vec![name(Command::Zoom)], zoom),
-        (vec![name(Command::Picture)], "picture"),
-        (vec![name(Command::Record)], "record"),
-        (vec![name(Command::Panel)], "panel"),
-        (vec!["Esc"], esc),
-    ] {
-        if !keys.is_empty() {
-            lines.push((keys, meaning.to_owned()));
-        }
-    }
-    lines
 }

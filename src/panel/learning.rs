@@ -11,18 +11,20 @@ use super::plots::Plots;
 use super::settings;
 use super::theme::tone;
 use super::tuning::{Edit, sliders};
-use super::widgets::{bar, chip, count, figure, folding, measure, row, section, toggle};
-use super::{curves, doctor};
+use super::widgets::{chip, count, folding, list, note, row, section, toggle};
+use super::{curves, doctor, figures};
 use crate::agent::history::History;
 use crate::agent::live::{LiveLearner, Rescue};
 use crate::agent::waiting::Waiting;
-use crate::learner::{DeviceChoice, Health, LearnerConfig, LearnerStatus};
+use crate::learner::{Health, LearnerConfig, LearnerError, LearnerStatus};
 use crate::view::{Notice, Screen, palette};
 
 /// What is being edited and not yet in force.
 #[derive(Resource, Debug, Clone, Default)]
 pub(super) struct Drafts {
     config: Option<LearnerConfig>,
+    /// Why the last change was refused; empty where it was not.
+    refused: String,
     folder: String,
     /// Whether "reset" was pressed once.
     resetting: bool,
@@ -84,8 +86,8 @@ impl Learning<'_> {
             }
             let title = RichText::new("How it learns").small().color(tone(palette::MUTED));
             egui::CollapsingHeader::new(title).show_unindented(ui, |ui| {
-                figures(ui, &status, self.history.as_deref());
-                device(ui, learner, &status);
+                figures::figures(ui, &status, self.history.as_deref());
+                figures::device(ui, learner, &status);
             });
         });
     }
@@ -94,7 +96,7 @@ impl Learning<'_> {
     pub fn doctor(&mut self, ui: &mut Ui) {
         let Some(learner) = &mut self.learner else { return };
         if let Some(config) = doctor::show(ui, &self.found) {
-            learner.set_config(config);
+            self.drafts.refused = refusal(learner.set_config(config));
         }
     }
 
@@ -118,13 +120,19 @@ impl Learning<'_> {
         folding(ui, "Tuning", false, |ui| {
             let mut config = drafts.config.clone().unwrap_or_else(|| learner.config().clone());
             let measured = learner.status().measured().map(|report| report.temperature);
-            if let Some(change) = learner.undoable() {
-                let explanation = format!("Takes back the last change: {}", change.what);
-                if ui.button("Undo").on_hover_text(explanation).clicked() {
-                    learner.undo();
-                    drafts.config = None;
-                    return;
-                }
+            // There before anything is changed: the slider that changes it stays where it is.
+            let explanation =
+                learner.undoable().map_or("Nothing has been changed yet.".to_owned(), |change| {
+                    format!("Takes back the last change: {}", change.what)
+                });
+            let undo = ui.add_enabled(learner.undoable().is_some(), egui::Button::new("Undo"));
+            if undo.on_hover_text(&explanation).on_disabled_hover_text(&explanation).clicked() {
+                learner.undo();
+                (drafts.config, drafts.refused) = (None, String::new());
+                return;
+            }
+            if !drafts.refused.is_empty() {
+                ui.label(RichText::new(&drafts.refused).small().color(tone(palette::ROSE)));
             }
             match sliders(ui, &mut config, measured) {
                 Edit::None => {}
@@ -132,7 +140,7 @@ impl Learning<'_> {
                 Edit::Going => drafts.config = Some(config),
                 Edit::Made => {
                     drafts.config = None;
-                    learner.set_config(config);
+                    drafts.refused = refusal(learner.set_config(config));
                 }
             }
         });
@@ -168,10 +176,10 @@ impl Learning<'_> {
                 }
             });
             let marks = learner.status().marks.clone();
-            let explanation = "Goes back to the networks of that age. What was lived through since stays in replay, and                                where you are now is kept as a mark of its own.";
+            let explanation = "Goes back to the networks of that age. What was experienced since stays in replay, and today's networks \
+                 are kept as a mark of their own.";
             row(ui, "rewind", explanation, |ui| {
-                let chosen = egui::ComboBox::from_id_salt("rewind").selected_text("to …").width(124.0);
-                let chosen = chosen.show_ui(ui, |ui| {
+                let chosen = list("rewind", "to …", 124.0).show_ui(ui, |ui| {
                     let all = marks.all().iter();
                     all.filter(|mark| {
                         let steps = count(mark.env_steps as f64);
@@ -198,6 +206,10 @@ impl Learning<'_> {
     }
 }
 
+fn refusal(result: Result<(), LearnerError>) -> String {
+    result.err().map(|error| error.to_string()).unwrap_or_default()
+}
+
 fn health(ui: &mut Ui, status: &LearnerStatus, waits: bool) {
     let (text, color, explanation) = match &status.health {
         Health::Collecting | Health::Training if waits => {
@@ -219,14 +231,17 @@ fn health(ui: &mut Ui, status: &LearnerStatus, waits: bool) {
     };
     ui.horizontal(|ui| {
         chip(ui, text, color).on_hover_text(explanation);
-        let version = format!("policy {}", status.policy_version);
+        let version = format!("policy version {}", status.policy_version);
         ui.label(RichText::new(version).small().color(tone(palette::MUTED))).on_hover_text(
-            "Number of the policy that plays now; every policy the learner publishes adds one.",
+            "Learning publishes a new version of the policy again and again; the agent plays with the last one.",
         );
-        if !status.message.is_empty() {
-            let message = RichText::new(&status.message).small().color(tone(palette::MUTED));
-            ui.add(egui::Label::new(message).truncate()).on_hover_text(&status.message);
-        }
+    });
+    // Two lines whether or not there is something to tell: nothing below moves when there is.
+    let line = ui.text_style_height(&egui::TextStyle::Small);
+    let room = egui::vec2(ui.available_width(), 2.0 * line);
+    ui.allocate_ui_with_layout(room, egui::Layout::top_down(egui::Align::Min), |ui| {
+        ui.set_min_size(room);
+        note(ui, &status.message, palette::MUTED, 2);
     });
     if let Health::Failed(reason) = &status.health {
         ui.label(RichText::new(reason).small().color(tone(palette::ROSE)));
@@ -260,7 +275,7 @@ fn rescues(ui: &mut Ui, learner: &mut LiveLearner) {
                 format!("Go on as it was at {}", mark.name()),
                 "Networks and optimiser as they were then; replay begins empty.",
             ),
-            Rescue::Fresh => ("Begin anew".to_owned(), "Fresh networks and an empty replay."),
+            Rescue::Fresh => ("Start over".to_owned(), "Fresh networks and an empty replay."),
         };
         if ui.button(text).on_hover_text(explanation).clicked() {
             chosen = Some(rescue);
@@ -276,77 +291,4 @@ fn rescues(ui: &mut Ui, learner: &mut LiveLearner) {
     if let Some(rescue) = chosen {
         learner.rescue(&rescue);
     }
-}
-
-fn figures(ui: &mut Ui, status: &LearnerStatus, history: Option<&History>) {
-    row(ui, "steps/s", "Steps per second of real time, lately.", |ui| {
-        if let Some(history) = history {
-            figure(
-                ui,
-                &format!("{} env", count(history.env_step_rate.into())),
-                "Agent steps recorded per second of real time, over all arenas.",
-            );
-        }
-        figure(
-            ui,
-            &format!("{} gradient", count(status.gradient_steps_per_second.into())),
-            "Updates of the networks per second of real time, lately.",
-        );
-    });
-    let ratio = status.gradient_steps as f64 / (status.env_steps as f64).max(1.0);
-    row(ui, "gradient : env", "How much is learned from how much play, since the start.", |ui| {
-        figure(ui, &format!("= {ratio:.2}"), "Gradient steps per environment step; bounded under Tuning.");
-        figure(
-            ui,
-            &format!("{} : {}", count(status.gradient_steps as f64), count(status.env_steps as f64)),
-            "Updates of the networks made, and agent steps received, since the start.",
-        );
-    });
-    let share = status.replay_len as f32 / status.replay_capacity.max(1) as f32;
-    let replay = format!(
-        "{} of {} transitions are kept for learning; the oldest make room. {:.0} % were played by a person.",
-        status.replay_len,
-        status.replay_capacity,
-        status.human_share * 100.0,
-    );
-    row(ui, "replay", &replay, |ui| {
-        figure(ui, &count(status.replay_len as f64), &replay);
-        bar(ui, 90.0, share, palette::SKY).on_hover_text(&replay);
-    });
-    // Lines that are there from the start do not push others away from under the mouse.
-    let report = status.measured();
-    row(ui, "gradient norm", "Length of the gradient before clipping; it should not keep growing.", |ui| {
-        let Some(report) = &report else { return figure(ui, "–", "Nothing has been measured yet.") };
-        figure(ui, &format!("{} critic", measure(report.critic_gradient_norm.into())), "Mean over critics.");
-        figure(ui, &format!("{} actor", measure(report.actor_gradient_norm.into())), "Of the actor.");
-    });
-    let explanation = "Mean difference of both critics about the actions taken: what they do not know yet.";
-    row(ui, "twins apart", explanation, |ui| {
-        let apart = report.as_ref().map_or("–".into(), |report| measure(report.twin_disagreement.into()));
-        figure(ui, &apart, explanation);
-    });
-}
-
-/// Where it learns, and a choice of it.
-fn device(ui: &mut Ui, learner: &mut LiveLearner, status: &LearnerStatus) {
-    let explanation = format!("Where gradient steps are computed. Chosen because: {}", status.device_reason);
-    row(ui, "device", &explanation, |ui| {
-        let mut choice = learner.device();
-        egui::ComboBox::from_id_salt("device").selected_text(&status.device).width(124.0).show_ui(ui, |ui| {
-            for (offer, name, explanation) in [
-                (
-                    DeviceChoice::Auto,
-                    "auto",
-                    "A GPU if a short trial finds it faster for this network, else the CPU.",
-                ),
-                (DeviceChoice::Cpu, "cpu", "The processor."),
-                (DeviceChoice::Gpu, "gpu", "A graphics card, or a message that there is none."),
-            ] {
-                ui.selectable_value(&mut choice, offer, name).on_hover_text(explanation);
-            }
-        });
-        if choice != learner.device() {
-            learner.set_device(choice);
-        }
-    });
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bevy::prelude::*;
 
+use crate::files;
 use crate::learner::checkpoint::replace_file;
 use crate::sim::level::draft::Draft;
 use crate::sim::level::{LARGEST_FILE, Level};
@@ -33,11 +34,7 @@ impl OwnMap {
     pub fn read(path: &Path) -> Result<Self, String> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let wrong = |problem: String| format!("{}: {problem}", path.display());
-        let file = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?;
-        if !file.is_file() || file.len() > LARGEST_FILE {
-            return Err(wrong("no level file".into()));
-        }
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let text = files::read_text(path, LARGEST_FILE).map_err(|error| wrong(error.to_string()))?;
         let draft = Draft::read(&path.display().to_string(), &text).map_err(|error| error.to_string())?;
         Ok(Self { name, path: path.to_owned(), level: draft.level().ok(), draft })
     }

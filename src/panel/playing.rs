@@ -7,7 +7,7 @@ use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
 
 use super::theme::tone;
-use super::widgets::{check, figure, row, section};
+use super::widgets::{check, figure, list, note, row, section};
 use super::{mind, sight};
 use crate::agent::hints::{HINT_RANGE, Hints};
 use crate::agent::lookback::{self, LookBack, Past};
@@ -20,6 +20,8 @@ use crate::sim::SimConfig;
 use crate::sim::arena::{EnvironmentHooks, Spec};
 use crate::sim::pace::{Pace, SPEED_RANGE};
 use crate::sim::worlds::rooms::Rooms;
+use crate::view::bindings::{Bindings, Command};
+use crate::view::modes::Modes;
 use crate::view::palette;
 
 /// Most arenas the panel offers.
@@ -30,7 +32,8 @@ const MOST_ARENAS: usize = 256;
 pub(super) struct Drafts {
     arenas: Option<usize>,
     folder: String,
-    error: String,
+    /// What went wrong with a checkpoint.
+    pub error: String,
 }
 
 /// What these sections read and write.
@@ -54,12 +57,15 @@ pub(super) struct Playing<'w, 's> {
     looking: Option<ResMut<'w, LookBack>>,
     rooms: Option<Res<'w, Rooms>>,
     hooks: Option<Res<'w, EnvironmentHooks>>,
+    modes: Res<'w, Modes>,
+    bindings: Res<'w, Bindings>,
     drafts: ResMut<'w, Drafts>,
 }
 
 impl Playing<'_, '_> {
     /// Pause, step, speed, number of arenas.
     pub fn time(&mut self, ui: &mut Ui) {
+        let compares = self.modes.compares();
         section(ui, "Time", |ui| {
             if let Some(pace) = &mut self.pace {
                 steer(ui, pace, self.rounds.as_mut());
@@ -71,7 +77,9 @@ impl Playing<'_, '_> {
                 let mut arenas = drafts.arenas.unwrap_or(sim.arenas);
                 let value =
                     egui::DragValue::new(&mut arenas).range(1..=MOST_ARENAS).update_while_editing(false);
-                let response = ui.add(value).on_hover_text(explanation);
+                let fixed = "As many as ages are compared, until then and now is closed.";
+                let response = ui.add_enabled(!compares, value).on_disabled_hover_text(fixed);
+                let response = response.on_hover_text(explanation);
                 if response.dragged() {
                     drafts.arenas = Some(arenas);
                 } else if response.drag_stopped() || response.changed() {
@@ -90,8 +98,9 @@ impl Playing<'_, '_> {
 
     /// The last episodes, step by step.
     pub fn looking_back(&mut self, ui: &mut Ui) {
-        let Some(past) = self.past.as_ref().filter(|past| !past.episodes.is_empty()) else { return };
+        let Some(past) = &self.past else { return };
         let (episodes, commands, looking) = (&past.episodes, &mut self.commands, &mut self.looking);
+        let (edits, compares) = (self.modes.edits(), self.modes.compares());
         section(ui, "Look back", |ui| {
             let name = |index: usize| {
                 let episode = &episodes[index];
@@ -104,18 +113,21 @@ impl Playing<'_, '_> {
             };
             let shown =
                 looking.as_ref().map(|looking| looking.episode).filter(|index| *index < episodes.len());
-            let chosen = shown.map_or_else(|| "an episode …".to_owned(), name);
+            // There before the first episode is: what lies below stays where it is.
+            let none = if episodes.is_empty() { "no episode has ended yet" } else { "an episode …" };
+            let chosen = shown.map_or_else(|| none.to_owned(), name);
             let width = ui.available_width() - 8.0;
-            let list = egui::ComboBox::from_id_salt("past").selected_text(chosen).width(width);
-            list.show_ui(ui, |ui| {
-                for index in (0..episodes.len()).rev() {
-                    if ui.selectable_label(shown == Some(index), name(index)).clicked() {
-                        commands.queue(move |world: &mut World| lookback::look(world, index, 0));
+            let list = list("past", chosen, width);
+            let list = ui.add_enabled_ui(!episodes.is_empty() && !edits && !compares, |ui| {
+                list.show_ui(ui, |ui| {
+                    for index in (0..episodes.len()).rev() {
+                        if ui.selectable_label(shown == Some(index), name(index)).clicked() {
+                            commands.queue(move |world: &mut World| lookback::look(world, index, 0));
+                        }
                     }
-                }
-            })
-            .response
-            .on_hover_text(
+                });
+            });
+            list.response.on_hover_text(
                 "The last episodes of the watched arena, as they were, with what was thought then. Key: L",
             );
             let (Some(looking), Some(index)) = (looking, shown) else { return };
@@ -145,7 +157,13 @@ impl Playing<'_, '_> {
         let names: Vec<String> =
             self.frozen.iter().flat_map(|frozen| frozen.0.keys()).map(ToString::to_string).collect();
         let slots = self.spec.slots();
+        let compares = self.modes.compares();
         section(ui, "Players", |ui| {
+            if compares {
+                let text = "Seats are fixed while then and now is open.";
+                ui.label(RichText::new(text).small().color(tone(palette::MUTED)));
+                ui.disable();
+            }
             for slot in 0..slots {
                 for (watched, arena) in [(true, "watched arena"), (false, "other arenas")] {
                     let seats = if watched { &casting.watched } else { &casting.others };
@@ -175,9 +193,9 @@ impl Playing<'_, '_> {
             if let Some(reaction) = &mut self.reaction
                 && slots > 1
             {
-                let explanation = "Agent steps by which others act late while you play in the watched arena: what is fair \
-                                   against a person.";
-                row(ui, "others react after", explanation, |ui| {
+                let explanation = "How late all other players act on what they see while you play in the watched arena. A \
+                                   quick person needs 0.15 s; without it agents would be faster than anybody.";
+                row(ui, "reaction time of others", explanation, |ui| {
                     let step = self.spec.tick_seconds * self.spec.ticks_per_step as f32;
                     let mut steps = reaction.steps;
                     ui.spacing_mut().slider_width = 74.0;
@@ -189,8 +207,9 @@ impl Playing<'_, '_> {
                 });
             }
             if let Some(hints) = &mut self.hints {
-                let explanation = "Reward of a step in which you hold P (praise), and loss of one in which you hold B                                    (blame). Only the learner hears of it: returns stay the world's own.";
-                row(ui, "a hint counts", explanation, |ui| {
+                let explanation = "Reward of a step in which you hold P (praise), and penalty of one in which you hold B (blame). Only \
+                     the learner hears of it: the returns shown stay the world's own.";
+                row(ui, "praise and blame", explanation, |ui| {
                     let mut size = hints.size;
                     ui.spacing_mut().slider_width = 74.0;
                     let slider = egui::Slider::new(&mut size, HINT_RANGE).logarithmic(true).max_decimals(2);
@@ -219,8 +238,7 @@ impl Playing<'_, '_> {
                 }
             });
             if !drafts.error.is_empty() {
-                let error = RichText::new(&drafts.error).small().color(tone(palette::ROSE));
-                ui.add(egui::Label::new(error).truncate()).on_hover_text(&drafts.error);
+                note(ui, &drafts.error, palette::ROSE, 6);
             }
         });
     }
@@ -232,6 +250,7 @@ impl Playing<'_, '_> {
         let offered = mind::Offered {
             maps: self.rooms.is_some(),
             ways: self.hooks.as_ref().is_some_and(|hooks| hooks.leads),
+            refused: self.modes.refusal(Command::Map, &self.bindings),
         };
         mind::show(ui, &self.spec, thoughts, casting, self.mind.as_deref(), insight.as_mut(), offered);
         if let Some(sights) = &self.sights {
@@ -284,24 +303,21 @@ fn steer(ui: &mut Ui, pace: &mut ResMut<Pace>, rounds: Option<&mut ResMut<Rounds
 
 fn choose(ui: &mut Ui, (slot, watched): (usize, bool), chosen: &mut Controller, frozen: &[String]) {
     let text = RichText::new(title(chosen)).color(tone(palette::of(chosen)));
-    egui::ComboBox::from_id_salt(("controller", slot, watched)).selected_text(text).width(124.0).show_ui(
-        ui,
-        |ui| {
-            let mut offer = |controller: Controller, explanation: &str| {
-                let text = RichText::new(title(&controller)).color(tone(palette::of(&controller)));
-                ui.selectable_value(chosen, controller, text).on_hover_text(explanation);
-            };
-            offer(Controller::Learning, "The policy that is being learned; its steps are recorded.");
-            if watched {
-                offer(Controller::Human, "You, at the keyboard; your steps are recorded as well.");
-            }
-            offer(Controller::Scripted, "The world's hand-written player.");
-            offer(Controller::Random, "Every action equally often.");
-            for name in frozen {
-                offer(Controller::Frozen(name.clone()), name);
-            }
-        },
-    );
+    list(("controller", slot, watched), text, 124.0).show_ui(ui, |ui| {
+        let mut offer = |controller: Controller, explanation: &str| {
+            let text = RichText::new(title(&controller)).color(tone(palette::of(&controller)));
+            ui.selectable_value(chosen, controller, text).on_hover_text(explanation);
+        };
+        offer(Controller::Learning, "The policy that is being learned; its steps are recorded.");
+        if watched {
+            offer(Controller::Human, "You, at the keyboard; your steps are recorded as well.");
+        }
+        offer(Controller::Scripted, "The world's hand-written player.");
+        offer(Controller::Random, "Every action equally often.");
+        for name in frozen {
+            offer(Controller::Frozen(name.clone()), name);
+        }
+    });
 }
 
 /// A controller's name for people.

@@ -7,11 +7,12 @@ use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy_egui::{EguiContexts, egui};
 use egui::{RichText, Ui, vec2};
-use egui_plot::{Bar, BarChart, FilledArea, Legend, Line, Plot, PlotPoints, VLine};
+use egui_plot::{Bar, BarChart, FilledArea, HoverPosition, Legend, Line, Plot, PlotPoints, VLine};
 
-use super::curves::{running_mean, running_std};
+use super::earlier::Earlier;
+use super::points::{running_mean, running_std};
 use super::theme::{faded, tone};
-use super::widgets::{count, measure};
+use super::widgets::{count, list, measure, note};
 use crate::agent::history::History;
 use crate::agent::live::{Change, LiveLearner};
 use crate::learner::checkpoint::replace_file;
@@ -29,6 +30,13 @@ const COLOURS: [Tone; 5] = [palette::VIOLET, palette::SKY, palette::AMBER, palet
 #[derive(Resource, Debug, Clone, Default)]
 pub struct EarlierRuns(pub Vec<PathBuf>);
 
+/// Logical pixels that stay free around the window of curves, that its title takes, and that it needs.
+const RIM: f32 = 8.0;
+const TITLE: f32 = 44.0;
+const LEAST: egui::Vec2 = vec2(400.0, 260.0);
+/// A curve is at least so high, and scrolled to where there is less room.
+const LEAST_HEIGHT: f32 = 150.0;
+
 /// What the window shows.
 #[derive(Resource, Debug, Clone)]
 pub(super) struct Plots {
@@ -38,7 +46,8 @@ pub(super) struct Plots {
     smooth: usize,
     folder: String,
     earlier: Vec<Earlier>,
-    problem: Option<String>,
+    /// What went wrong with an earlier run.
+    pub problem: Option<String>,
 }
 
 impl Default for Plots {
@@ -51,38 +60,6 @@ impl Default for Plots {
             earlier: Vec::new(),
             problem: None,
         }
-    }
-}
-
-/// Lines of another run's metrics.
-#[derive(Debug, Clone)]
-struct Earlier {
-    folder: PathBuf,
-    name: String,
-    lines: Vec<serde_json::Map<String, serde_json::Value>>,
-}
-
-impl Earlier {
-    /// Reads the metrics of the run in `folder`.
-    fn load(folder: &Path) -> Result<Self, String> {
-        let path = folder.join("metrics.jsonl");
-        let wrong = |problem: String| format!("{}: {problem}; give a run's folder", path.display());
-        let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
-        // The last line of a run that goes on may be half written.
-        let lines: Vec<_> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        if lines.is_empty() {
-            return Err(wrong("it holds no measurements".into()));
-        }
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { folder: folder.to_owned(), name, lines })
-    }
-
-    /// The curve called `key`.
-    fn curve(&self, key: &str) -> Vec<[f64; 2]> {
-        let point = |line: &serde_json::Map<String, serde_json::Value>| {
-            Some([line.get("env_steps")?.as_f64()?, line.get(key)?.as_f64()?])
-        };
-        self.lines.iter().filter_map(point).collect()
     }
 }
 
@@ -110,13 +87,20 @@ pub(super) fn show(mut contexts: EguiContexts, mut desk: Desk) -> Result {
         return Ok(());
     }
     let context = contexts.ctx_mut()?;
-    let room = context.viewport_rect().size() - vec2(desk.screen.right + 80.0, 120.0);
+    // Beside the panel where there is room, over it where there is none; never larger than the window.
+    let whole = context.viewport_rect().shrink(RIM);
+    let beside = whole.width() - desk.screen.right;
+    let widest = if beside < LEAST.x { whole.width() } else { beside };
     let mut stays = true;
     let window = egui::Window::new("Curves").open(&mut stays).collapsible(false);
     window
-        .default_pos([40.0, 40.0])
-        .default_size(room.max(vec2(320.0, 260.0)))
-        .show(context, |ui| desk.fill(ui));
+        .default_pos(whole.min + vec2(20.0, 20.0))
+        .default_size([(widest - 40.0).max(LEAST.x), whole.height() - 80.0])
+        .max_size(whole.size() - vec2(0.0, TITLE))
+        .constrain_to(whole)
+        .show(context, |ui| {
+            egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| desk.fill(ui));
+        });
     desk.plots.open = stays;
     Ok(())
 }
@@ -132,8 +116,9 @@ impl Desk<'_, '_> {
             }
         });
         let mut taken = [false; 2];
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new("smoothed over").small());
+            ui.spacing_mut().slider_width = 100.0;
             ui.add(egui::Slider::new(&mut plots.smooth, 1..=200).logarithmic(true));
             compare(ui, plots, self.earlier.as_deref());
             let csv = ui.button("CSV").on_hover_text("Every curve of this run as a table in a file.");
@@ -141,7 +126,7 @@ impl Desk<'_, '_> {
             taken = [csv.clicked(), png.clicked()];
         });
         if let Some(problem) = &plots.problem {
-            ui.label(RichText::new(problem).small().color(tone(palette::ROSE)));
+            note(ui, problem, palette::ROSE, 3);
         }
         let changes = self.learner.as_deref().map_or(&[][..], LiveLearner::changes);
         let drawn = match plots.shown {
@@ -188,7 +173,7 @@ fn compare(ui: &mut Ui, plots: &mut Plots, earlier: Option<&EarlierRuns>) {
         several => format!("{} runs", several.len()),
     };
     let mut chosen = None;
-    egui::ComboBox::from_id_salt("earlier").selected_text(text).width(150.0).show_ui(ui, |ui| {
+    list("earlier", text, 150.0).show_ui(ui, |ui| {
         if ui.selectable_label(plots.earlier.is_empty(), "nothing").clicked() {
             plots.earlier.clear();
         }
@@ -230,7 +215,14 @@ fn curve(ui: &mut Ui, plots: &Plots, name: &str, history: &History, changes: &[C
     };
     let (low, high) = (edge(-1.0), edge(1.0));
     let shown = Plot::new("large")
+        .height(ui.available_height().max(LEAST_HEIGHT))
         .legend(Legend::default())
+        .label_formatter(|position| match position {
+            HoverPosition::NearDataPoint { plot_name, position, .. } => {
+                Some(format!("{plot_name}: {} at env step {:.0}", measure(position.y), position.x))
+            }
+            HoverPosition::Elsewhere { .. } => None,
+        })
         .x_axis_label("env steps")
         .x_axis_formatter(|mark, _| count(mark.value))
         .y_axis_formatter(|mark, _| measure(mark.value))
@@ -281,8 +273,12 @@ fn histogram(ui: &mut Ui, name: &str, survey: Option<&crate::agent::live::Survey
     let bars = bins.iter().enumerate();
     let bars = bars.map(|(index, share)| Bar::new(index as f64 + 0.5, f64::from(*share) * 100.0).width(0.94));
     let chart = BarChart::new(name.to_owned(), bars.collect()).color(tone(palette::SKY));
-    let shown =
-        Plot::new(name).y_axis_label("%").show_x(false).show_axes([false, true]).show_background(false);
+    let shown = Plot::new(name)
+        .height(ui.available_height().max(LEAST_HEIGHT))
+        .y_axis_label("%")
+        .show_x(false)
+        .show_axes([false, true])
+        .show_background(false);
     shown.include_y(0.0).show(ui, |plot| plot.bar_chart(chart)).response.rect
 }
 
@@ -312,21 +308,6 @@ fn save_part(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_earlier_run_is_read_as_far_as_it_was_written() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(Earlier::load(folder.path()).unwrap_err().contains("give a run's folder"));
-        let path = folder.path().join("metrics.jsonl");
-        std::fs::write(&path, "not a line\n").unwrap();
-        assert!(Earlier::load(folder.path()).unwrap_err().contains("no measurements"));
-        let lines = "{\"env_steps\":10,\"train/q\":1.5}\n{\"env_steps\":20,\"train/q\":null}\n\
-                     {\"env_steps\":30,\"train/q\":2.5}\n{\"env_st";
-        std::fs::write(&path, lines).unwrap();
-        let earlier = Earlier::load(folder.path()).unwrap();
-        assert_eq!(earlier.curve("train/q"), [[10.0, 1.5], [30.0, 2.5]]);
-        assert_eq!(earlier.curve("train/none"), [[0.0; 2]; 0]);
-    }
 
     #[test]
     fn the_table_names_every_value() {

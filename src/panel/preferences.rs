@@ -6,6 +6,7 @@ use bevy_egui::egui::{self, RichText, Ui};
 use super::theme::tone;
 use super::widgets::{check, row, section};
 use crate::learner::checkpoint::replace_file;
+use crate::view::Notice;
 use crate::view::bindings::{Bindings, COMMANDS, Command};
 use crate::view::controls::{self, Controls};
 use crate::view::keys;
@@ -21,9 +22,14 @@ pub(super) struct Open {
     pub waits: Option<Command>,
     /// The size that is being chosen.
     scale: Option<f32>,
-    /// What went wrong with the file.
-    problem: Option<String>,
 }
+
+/// Why the preferences are not kept, if their file could not be written.
+#[derive(Resource, Debug, Clone, Default)]
+pub(super) struct Unkept(Option<String>);
+
+/// Width of a column of keys in logical pixels, at least.
+const COLUMN: f32 = 250.0;
 
 /// Keys while it is shown: the next one for the command that waits; `Esc` gives up, or closes.
 pub(super) fn strike(
@@ -52,18 +58,28 @@ pub(super) fn strike(
     }
 }
 
-/// Keeps what was chosen, as soon as it is.
-pub(super) fn keep(preferences: Res<Preferences>, mut open: ResMut<Open>) {
-    if !preferences.is_changed() || preferences.is_added() {
-        return;
-    }
+/// Keeps what was chosen, as soon as it is, on every screen.
+pub(super) fn keep(
+    preferences: Option<Res<Preferences>>,
+    mut unkept: ResMut<Unkept>,
+    notice: Option<ResMut<Notice>>,
+) {
+    let Some(preferences) = preferences.filter(|all| all.is_changed() && !all.is_added()) else { return };
     let Some(path) = Preferences::path() else { return };
     let write = || {
-        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-        replace_file(&path, preferences.text().as_bytes())
+        // A file that could not be read is not theirs to replace: there may be more in it than they know.
+        Preferences::load(&path)?;
+        path.parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| replace_file(&path, preferences.text().as_bytes()))
+            .map_err(|error| format!("{}: {error}", path.display()))
     };
-    open.problem =
-        write().err().map(|error: std::io::Error| format!("{}: {error}; nothing is kept", path.display()));
+    unkept.0 = write()
+        .err()
+        .map(|error: String| format!("{error}; preferences last only until the program is closed"));
+    if let (Some(problem), Some(mut notice)) = (&unkept.0, notice) {
+        notice.say(problem.clone());
+    }
 }
 
 /// The whole screen.
@@ -72,21 +88,23 @@ pub(super) fn show(
     open: &mut Open,
     bindings: &mut ResMut<Bindings>,
     preferences: &mut ResMut<Preferences>,
+    unkept: &Unkept,
 ) {
-    ui.set_max_width(980.0);
-    section(ui, "What is seen", |ui| {
+    ui.set_max_width(ui.available_width().min(980.0));
+    section(ui, "Display", |ui| {
         let mut wanted = (**preferences).clone();
         let explanation =
-            "Colours that are told apart whatever colours one sees. Worlds are painted so from the next on.";
-        row(ui, "colour-blind safe colours", explanation, |ui| {
+            "Colors that everybody can tell apart. Worlds that are opened from now on are painted in them.";
+        row(ui, "colorblind-safe colors", explanation, |ui| {
             check(ui, &mut wanted.colour_blind, "").on_hover_text(explanation);
         });
-        let explanation = "Nothing pulses, flies about or grows that need not.";
+        let explanation = "Leaves out whatever pulses, flies about or grows only for show.";
         row(ui, "less motion", explanation, |ui| {
             check(ui, &mut wanted.reduced_motion, "").on_hover_text(explanation);
         });
-        let explanation = "Size of everything, as a multiple of the system's.";
-        row(ui, "interface size", explanation, |ui| {
+        let explanation = "Size of everything, as a multiple of the system's, as far as the window has room. Ctrl+0 puts it \
+                           back on every screen; Ctrl with + or − makes everything larger or smaller.";
+        row(ui, "interface size (Ctrl+0 puts it back)", explanation, |ui| {
             let mut scale = open.scale.unwrap_or(wanted.scale);
             let slider = ui.add(egui::Slider::new(&mut scale, SCALE_RANGE).step_by(0.05).fixed_decimals(2));
             // What moves under the pointer while its size changes cannot be held.
@@ -103,9 +121,9 @@ pub(super) fn show(
         }
     });
     if cfg!(feature = "audio") {
-        section(ui, "What is heard", |ui| {
+        section(ui, "Sound", |ui| {
             let explanation =
-                "Loudness of sounds; 0 is silence. Play at more than four times the usual speed is silent.";
+                "Volume of all sounds; 0 is silence. Above four times the usual speed there are none.";
             row(ui, "volume", explanation, |ui| {
                 let mut volume = preferences.volume;
                 let slider = egui::Slider::new(&mut volume, 0.0..=1.0).step_by(0.05).fixed_decimals(2);
@@ -116,12 +134,13 @@ pub(super) fn show(
         });
     }
     section(ui, "Keys", |ui| {
-        ui.columns(3, |columns| {
+        let count = ((ui.available_width() / COLUMN) as usize).clamp(1, 3);
+        ui.columns(count, |columns| {
             // Both hands, then what is done to time and players, then what is to be seen.
-            for (ui, commands) in columns.iter_mut().zip(COMMANDS.chunks(COMMANDS.len().div_ceil(3))) {
+            for (ui, commands) in columns.iter_mut().zip(COMMANDS.chunks(COMMANDS.len().div_ceil(count))) {
                 for &(command, _, meaning, _) in commands {
                     let explanation =
-                        "Click, then press the new key. A key that is taken is exchanged; Esc gives up.";
+                        "Click, then press the new key. If another command has it, the two swap keys. Esc cancels.";
                     row(ui, meaning, explanation, |ui| {
                         let waits = open.waits == Some(command);
                         let text = if waits { "press a key" } else { bindings.label(command) };
@@ -136,37 +155,38 @@ pub(super) fn show(
             }
         });
         let changed = !preferences.keys.is_empty();
-        let back = ui.add_enabled(changed, egui::Button::new("All keys as they were"));
+        let back = ui.add_enabled(changed, egui::Button::new("Reset all keys"));
         if back.clicked() {
             **bindings = Bindings::default();
             preferences.keys.clear();
         }
     });
     if cfg!(feature = "gamepad") {
-        section(ui, "Gamepads", |ui| {
-            ui.label(
-                RichText::new(
-                    "The first one moves what the left hand's keys move, the second one the right hand's.",
-                )
-                .small()
-                .color(tone(palette::MUTED)),
-            );
-            egui::Grid::new("gamepads").num_columns(4).spacing([22.0, 5.0]).show(ui, |ui| {
-                for (index, (command, _, name)) in controls::buttons(0).into_iter().enumerate() {
-                    let known = COMMANDS.iter().find(|(known, ..)| *known == command);
-                    let meaning = known.map_or("back to the worlds", |(_, _, meaning, _)| *meaning);
-                    ui.label(RichText::new(meaning).color(tone(palette::INK.mix(palette::MUTED, 0.45))));
-                    ui.label(RichText::new(name).small().strong().color(tone(palette::INK)));
-                    if index % 2 == 1 {
-                        ui.end_row();
-                    }
-                }
-            });
-        });
+        gamepads(ui);
     }
-    if let Some(problem) = &open.problem {
+    if let Some(problem) = &unkept.0 {
         ui.label(RichText::new(problem).small().color(tone(palette::ROSE)));
     }
+}
+
+/// What the buttons of gamepads do.
+fn gamepads(ui: &mut Ui) {
+    section(ui, "Gamepads", |ui| {
+        let text = "The first one plays as the left hand's keys do, the second one as the right hand's.";
+        ui.label(RichText::new(text).small().color(tone(palette::MUTED)));
+        let count = if ui.available_width() < 2.0 * COLUMN { 1 } else { 2 };
+        egui::Grid::new("gamepads").num_columns(2 * count).spacing([22.0, 5.0]).show(ui, |ui| {
+            for (index, (command, _, name)) in controls::buttons(0).into_iter().enumerate() {
+                let known = COMMANDS.iter().find(|(known, ..)| *known == command);
+                let meaning = known.map_or("back to the worlds", |(_, _, meaning, _)| *meaning);
+                ui.label(RichText::new(meaning).color(tone(palette::INK.mix(palette::MUTED, 0.45))));
+                ui.label(RichText::new(name).small().strong().color(tone(palette::INK)));
+                if (index + 1) % count == 0 {
+                    ui.end_row();
+                }
+            }
+        });
+    });
 }
 
 #[cfg(test)]

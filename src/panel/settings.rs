@@ -15,7 +15,8 @@ use crate::view::palette;
 #[derive(Resource, Debug, Clone, Default)]
 pub(super) struct Draft {
     text: Option<String>,
-    problem: String,
+    /// What is wrong with the text.
+    pub problem: String,
 }
 
 /// The text, and what can be done with it.
@@ -44,10 +45,13 @@ pub(super) fn show(ui: &mut Ui, learner: &mut LiveLearner, draft: &mut Draft) {
                 *draft = Draft::default();
             }
             if apply || anew {
-                match config::settings_from_toml(&text) {
-                    Ok(config) if anew => learner.begin_anew(config),
-                    Ok(config) => learner.set_config(config),
-                    Err(error) => return draft.problem = error.to_string(),
+                let accepted = config::settings_from_toml(&text).map_err(|error| error.to_string());
+                let accepted = accepted.and_then(|config| {
+                    let taken = if anew { learner.begin_anew(config) } else { learner.set_config(config) };
+                    taken.map_err(|error| error.to_string())
+                });
+                if let Err(problem) = accepted {
+                    return draft.problem = problem;
                 }
                 *draft = Draft::default();
             }

@@ -28,7 +28,15 @@ pub(super) fn apply(mut contexts: EguiContexts, mut applied: Local<bool>) -> Res
     if *applied {
         return Ok(());
     }
-    let context = contexts.ctx_mut()?;
+    style(contexts.ctx_mut()?);
+    *applied = true;
+    Ok(())
+}
+
+/// Gives `context` the arcade's style.
+pub(super) fn style(context: &egui::Context) {
+    // Ctrl with plus, minus and 0 changes the size of everything, not only of the panel.
+    context.options_mut(|options| options.zoom_with_keyboard = false);
     context.set_theme(egui::Theme::Dark);
     context.all_styles_mut(|style| {
         style.visuals = visuals();
@@ -48,8 +56,6 @@ pub(super) fn apply(mut contexts: EguiContexts, mut applied: Local<bool>) -> Res
         spacing.interact_size.y = 18.0;
         style.interaction.tooltip_delay = 0.25;
     });
-    *applied = true;
-    Ok(())
 }
 
 fn visuals() -> egui::Visuals {

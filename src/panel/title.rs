@@ -1,6 +1,8 @@
 //! Title: all worlds as cards. Whoever chooses one ends this app; what happens then is left to the caller.
 
 mod cards;
+#[cfg(test)]
+mod fits;
 mod kept;
 mod pictures;
 mod steer;
@@ -16,8 +18,9 @@ use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass, EguiTextureHan
 
 use super::film::Film;
 use super::maps::OwnMap;
-use super::preferences;
 use super::theme::{self, tone};
+use super::widgets::note;
+use super::{keybar, preferences};
 use crate::learner::trained::TrainingRecord;
 use crate::mdp::EnvironmentSpec;
 use crate::view::bindings::Bindings;
@@ -108,6 +111,7 @@ pub fn plugin(app: &mut App, cards: Vec<Card>, choice: Choice) {
         .insert_resource(choice)
         .add_systems(Startup, |mut commands: Commands| _ = commands.spawn((Camera2d, Msaa::Off)))
         .init_resource::<preferences::Open>()
+        .init_resource::<preferences::Unkept>()
         .init_resource::<Kept>()
         .add_systems(
             Update,
@@ -169,6 +173,7 @@ fn show(
     mut open: ResMut<preferences::Open>,
     mut bindings: ResMut<Bindings>,
     mut wanted: ResMut<Preferences>,
+    unkept: Res<preferences::Unkept>,
     mut kept: ResMut<Kept>,
     mut exit: MessageWriter<AppExit>,
 ) -> Result {
@@ -184,53 +189,44 @@ fn show(
         cards.film = film.map(|film| (lit, film));
     }
     frame.show(&mut root, |ui| {
-        ui.label(RichText::new("Entropy Arcade").size(34.0).strong().color(tone(palette::INK)));
+        ui.horizontal(|ui| {
+            ui.label(RichText::new("Entropy Arcade").size(34.0).strong().color(tone(palette::INK)));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let (name, other) = if open.shown { ("Worlds", false) } else { ("Preferences", true) };
+                if ui.button(name).clicked() {
+                    open.shown = other;
+                }
+            });
+        });
         let about = match open.shown {
             true => "Preferences, kept for all worlds.",
             false => "Choose a world: an agent learns it before your eyes, and you may play along.",
         };
         ui.label(RichText::new(about).size(14.0).color(tone(palette::MUTED)));
+        let problem = cards.problem.clone().into_iter();
+        let much = kept.bytes() > kept::MUCH;
+        let much =
+            much.then(|| format!("Kept sessions take {}: see the preferences.", kept::words(kept.bytes())));
+        for text in problem.chain(much).filter(|_| !open.shown) {
+            note(ui, &text, palette::AMBER, 2);
+        }
         ui.add_space(10.0);
-        let keys = 30.0;
-        let height = ui.available_height() - keys;
-        egui::ScrollArea::vertical().auto_shrink(false).max_height(height).show(ui, |ui| {
+        let all = if open.shown { vec![("Esc", "back to the worlds", true)] } else { keys_of(&cards) };
+        let keys: Vec<_> = all.iter().map(|(key, meaning, _)| (vec![*key], (*meaning).to_owned())).collect();
+        let idle: Vec<_> = all.iter().filter(|(.., there)| !there).map(|(key, ..)| *key).collect();
+        let height = ui.available_height() - keybar::height(ui, &keys) - 12.0;
+        // Each page begins at its top.
+        let page = egui::ScrollArea::vertical().id_salt(open.shown).auto_shrink(false);
+        page.max_height(height).show(ui, |ui| {
             if open.shown {
-                preferences::show(ui, &mut open, &mut bindings, &mut wanted);
+                preferences::show(ui, &mut open, &mut bindings, &mut wanted, &unkept);
                 kept.bypass_change_detection().show(ui);
             } else {
                 begun = cards::grid(ui, &mut cards);
             }
         });
         ui.add_space(6.0);
-        ui.horizontal(|ui| {
-            if open.shown {
-                super::widgets::key(ui, "Esc");
-                ui.label(RichText::new("back to the worlds").small().color(tone(palette::MUTED)));
-                return;
-            }
-            for (key, meaning, there) in keys_of(&cards) {
-                ui.scope(|ui| {
-                    if !there {
-                        ui.set_opacity(0.4);
-                    }
-                    super::widgets::key(ui, key);
-                    ui.label(RichText::new(meaning).small().color(tone(palette::MUTED)));
-                });
-            }
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if ui.button("Preferences").clicked() {
-                    open.shown = true;
-                }
-                if let Some(problem) = &cards.problem {
-                    ui.label(RichText::new(problem).small().color(tone(palette::AMBER)));
-                }
-                if kept.bytes() > kept::MUCH {
-                    let text =
-                        format!("kept sessions take {}: see the preferences", kept::words(kept.bytes()));
-                    ui.label(RichText::new(text).small().color(tone(palette::AMBER)));
-                }
-            });
-        });
+        keybar::show(ui, &keys, &[], &[], &idle);
     });
     if let Some(index) = begun {
         choose(&mut cards, index, Visit::Anew, &choice, &mut exit);
@@ -265,7 +261,7 @@ mod tests {
             seed: 1,
             env_steps,
             gradient_steps: 7,
-            seconds: 61.0,
+            seconds: Some(61.0),
             episodes: 100,
             mean_return: 0.5,
             success: 0.98,

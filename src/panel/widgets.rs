@@ -7,13 +7,15 @@ use bevy_egui::egui::{
 use super::theme::{card, faded, tone};
 use crate::view::palette::{self, Tone};
 
-/// The name of the world and what it is about.
-pub fn title(ui: &mut Ui, name: &str, summary: &str) {
+/// The name of the world, what it is about, and what its signs stand for.
+pub fn title(ui: &mut Ui, name: &str, summary: &str, signs: Option<&str>) {
     ui.horizontal(|ui| {
         ui.label(RichText::new(name).heading().strong().color(tone(palette::INK)));
     });
-    ui.add(egui::Label::new(RichText::new(summary).small().color(tone(palette::MUTED))).truncate())
-        .on_hover_text(summary);
+    ui.label(RichText::new(summary).small().color(tone(palette::MUTED)));
+    if let Some(signs) = signs {
+        ui.label(RichText::new(signs).small().color(tone(palette::SKY.mix(palette::MUTED, 0.5))));
+    }
     ui.add_space(4.0);
 }
 
@@ -33,15 +35,22 @@ pub fn folding(ui: &mut Ui, title: &str, open: bool, content: impl FnOnce(&mut U
     });
 }
 
+/// A card as wide as there is room. What is on it may be wider than it: that is cut, and no other card grows.
 fn boxed(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
+    let width = ui.available_width();
+    let place = egui::Rect::from_min_size(ui.cursor().min, vec2(width, ui.available_height().max(1.0)));
+    let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(place).layout(Layout::top_down(Align::Min)));
+    let seen = ui.clip_rect();
+    inner.set_clip_rect(egui::Rect::from_x_y_ranges(place.x_range(), seen.y_range()).intersect(seen));
     Frame::new()
         .fill(card())
         .corner_radius(CornerRadius::same(10))
         .inner_margin(Margin::symmetric(12, 9))
-        .show(ui, |ui| {
+        .show(&mut inner, |ui| {
             ui.set_width(ui.available_width());
             content(ui);
         });
+    ui.allocate_space(vec2(width, inner.min_rect().height()));
     ui.add_space(3.0);
 }
 
@@ -59,15 +68,34 @@ pub fn figure(ui: &mut Ui, value: &str, explanation: &str) {
     ui.label(RichText::new(value).monospace().color(tone(palette::INK))).on_hover_text(explanation);
 }
 
-/// One line: a name at the left, anything at the right, and a sentence on hover.
+/// One line: a name at the left, anything at the right, and a sentence on hover. What is at the right comes first: a name
+/// that leaves no room for it is shortened.
 pub fn row(ui: &mut Ui, name: &str, explanation: &str, content: impl FnOnce(&mut Ui)) {
     ui.horizontal(|ui| {
-        ui.label(RichText::new(name).color(tone(palette::INK.mix(palette::MUTED, 0.45))))
-            .on_hover_text(explanation);
         // As high as the line, so that boxes and words stand on one level.
         ui.spacing_mut().button_padding.y = 1.0;
-        ui.with_layout(Layout::right_to_left(Align::Center), content);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            content(ui);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let name = RichText::new(name).color(tone(palette::INK.mix(palette::MUTED, 0.45)));
+                ui.add(egui::Label::new(name).truncate()).on_hover_text(explanation);
+            });
+        });
     });
+}
+
+/// A message on lines of its own, `rows` of them at most; all of it on hover.
+pub fn note(ui: &mut Ui, text: &str, color: Tone, rows: usize) {
+    let font = egui::TextStyle::Small.resolve(ui.style());
+    let mut job = egui::text::LayoutJob::simple(text.to_owned(), font, tone(color), ui.available_width());
+    job.wrap.max_rows = rows;
+    let galley = ui.fonts_mut(|fonts| fonts.layout_job(job));
+    ui.label(galley).on_hover_text(text);
+}
+
+/// A list to choose from, `width` wide whatever is chosen.
+pub fn list(salt: impl egui::AsIdSalt, chosen: impl Into<egui::WidgetText>, width: f32) -> egui::ComboBox {
+    egui::ComboBox::from_id_salt(salt).selected_text(chosen).width(width).truncate()
 }
 
 /// A bar filled to `share`.

@@ -85,8 +85,8 @@ impl ReplayBuffer {
     /// An empty buffer for observations of `space`. Memory is reserved now and touched when used.
     pub fn new(space: ObservationSpace, config: ReplayConfig) -> Self {
         // Fewer than a few segments a stream, and streams would push out each other's open ones.
-        let segments =
-            config.capacity.div_ceil(SEGMENT_STEPS).max(SEGMENTS_PER_STREAM * config.streams).max(2);
+        let least = SEGMENTS_PER_STREAM * config.streams;
+        let segments = config.capacity.div_ceil(SEGMENT_STEPS).max(least).max(2);
         let entries = segments * SEGMENT_ENTRIES;
         Self {
             vectors: vec![0.0; entries * space.vector_len()],

@@ -5,6 +5,7 @@
 mod buffer;
 mod people;
 mod priorities;
+mod resize;
 mod storage;
 mod sum_tree;
 mod survey;

@@ -4,7 +4,7 @@
 
 use std::io::{Read, Write};
 
-use super::buffer::{Cursor, HUMAN, SEGMENT_ENTRIES, SEGMENT_STEPS, VALID};
+use super::buffer::{Cursor, HUMAN, SEGMENT_ENTRIES, SEGMENT_STEPS, TERMINATED, TRUNCATED, VALID};
 use super::{Priorities, ReplayBuffer};
 
 const MAGIC: &[u8; 8] = b"EAreplay";
@@ -20,6 +20,15 @@ pub enum ReplayError {
     /// It is another file, a newer one, a damaged one, or for other observations.
     #[error("replay: {0}; it is damaged or belongs to another run")]
     Unfit(String),
+}
+
+impl From<ReplayError> for std::io::Error {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Io(error) => error,
+            other => Self::other(other),
+        }
+    }
 }
 
 impl ReplayBuffer {
@@ -107,8 +116,8 @@ impl ReplayBuffer {
         buffer.begun = read_u64(input)?;
         buffer.valid = read_u64(input)? as usize;
         let cursors = read_u64(input)?;
-        if cursors > 1 << 20 {
-            return Err(unfit(format!("{cursors} streams")));
+        if cursors > 1 << 20 || buffer.begun > u64::MAX / 2 {
+            return Err(unfit(format!("{cursors} streams, {} segments begun", buffer.begun)));
         }
         let used = buffer.used_segments();
         let entries = used * SEGMENT_ENTRIES;
@@ -141,6 +150,7 @@ impl ReplayBuffer {
             let cursor = Cursor { segment, used, pending: state == 2 };
             buffer.cursors.push((state > 0).then_some(cursor));
         }
+        buffer.check_streams().map_err(unfit)?;
         let last_entries = buffer.flags.iter().skip(SEGMENT_ENTRIES - 1).step_by(SEGMENT_ENTRIES);
         if last_entries.copied().any(|flags| flags & VALID != 0) {
             return Err(unfit("a step has no next observation".into()));
@@ -210,14 +220,48 @@ impl ReplayBuffer {
         }
     }
 
+    /// Whether streams and entries are as [`ReplayBuffer::push`] leaves them: each stream in a segment of its own, with
+    /// nothing to sample where its next step goes.
+    fn check_streams(&self) -> Result<(), String> {
+        if self.flags.iter().any(|flags| flags & !(VALID | TERMINATED | TRUNCATED | HUMAN) != 0) {
+            return Err("an entry is of no known kind".into());
+        }
+        let mut taken = vec![false; self.segments];
+        for cursor in self.cursors.iter().flatten() {
+            let segment = cursor.segment as usize;
+            let first = segment * SEGMENT_ENTRIES;
+            let open = cursor.used as usize - usize::from(cursor.pending);
+            let entries = &self.flags[first + open..first + SEGMENT_ENTRIES];
+            if segment >= self.used_segments() || entries.iter().any(|flags| flags & VALID != 0) {
+                return Err("a stream goes on where it cannot".into());
+            }
+            if std::mem::replace(&mut taken[segment], true) {
+                return Err("two streams are in one segment".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The largest action stored.
+    pub fn largest_action(&self) -> u16 {
+        self.actions[..self.used_segments() * SEGMENT_ENTRIES].iter().copied().max().unwrap_or(0)
+    }
+
     fn used_segments(&self) -> usize {
         self.begun.min(self.segments as u64) as usize
     }
 }
 
+/// Block by block, so that writing takes no more memory than a block.
 fn write_f32(out: &mut impl Write, values: &[f32]) -> std::io::Result<()> {
-    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    out.write_all(&bytes)
+    let mut block = [0; 4096];
+    for values in values.chunks(1024) {
+        for (bytes, value) in block.as_chunks_mut::<4>().0.iter_mut().zip(values) {
+            *bytes = value.to_le_bytes();
+        }
+        out.write_all(&block[..values.len() * 4])?;
+    }
+    Ok(())
 }
 
 fn read_f32(input: &mut impl Read, values: &mut [f32]) -> std::io::Result<()> {

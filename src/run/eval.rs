@@ -1,4 +1,8 @@
-//! Evaluation: greedy episodes of a frozen policy on seeds that training never sees.
+//! Evaluation: greedy episodes of a frozen policy, with luck of their own. Where a world's starts can be counted, each is
+//! played once before any is played twice.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,7 +10,8 @@ use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{Episodes, Greedy};
-use crate::sim::run_agent_step;
+use crate::mdp::ObservationBatch;
+use crate::sim::{Seats, run_agent_step};
 
 /// Mean, median, standard deviation and range of a figure over episodes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -48,6 +53,9 @@ impl Spread {
 pub struct EvalSummary {
     /// Episodes played.
     pub episodes: usize,
+    /// Different starts among them, told apart by what players see first; 0 in files of older programs.
+    #[serde(default)]
+    pub starts: usize,
     /// Undiscounted episode return.
     pub episode_return: Spread,
     /// Agent steps.
@@ -66,6 +74,7 @@ pub fn evaluate(app: &mut App, episodes: usize, arenas: usize, stop: &AtomicBool
     app.insert_resource(Greedy(true));
     let quota = |arena: usize| episodes / arenas + usize::from(arena < episodes % arenas);
     let mut taken = vec![0; arenas];
+    let (mut begun, mut starts) = (first_seen(app.world_mut(), arenas), HashSet::new());
     let (mut returns, mut lengths, mut scores, mut successes) = (vec![], vec![], vec![], 0);
     while returns.len() < episodes && !stop.load(Ordering::Relaxed) {
         run_agent_step(app.world_mut());
@@ -76,17 +85,37 @@ pub fn evaluate(app: &mut App, episodes: usize, arenas: usize, stop: &AtomicBool
                 lengths.push(f64::from(episode.episode_length));
                 scores.push(f64::from(episode.score));
                 successes += usize::from(episode.success);
+                starts.insert(begun[episode.arena]);
             }
         }
+        let now = first_seen(app.world_mut(), arenas);
+        // Who goes on with an episode sees something else by now than at its start.
+        begun.iter_mut().zip(now).filter(|(_, now)| *now != 0).for_each(|(begun, now)| *begun = now);
     }
     let episodes = returns.len();
     EvalSummary {
         episodes,
+        starts: starts.len(),
         episode_return: Spread::of(returns),
         episode_length: Spread::of(lengths),
         score: Spread::of(scores),
         success: successes as f64 / episodes.max(1) as f64,
     }
+}
+
+/// By arena, a number for what all its players see where their next step is the first of an episode; else 0.
+fn first_seen(world: &mut World, arenas: usize) -> Vec<u64> {
+    let mut seen = vec![0; arenas];
+    for seats in world.query::<&Seats>().iter(world) {
+        let begins = seats.begins || seats.end.is_some();
+        if let Some(seen) = seen.get_mut(seats.arena).filter(|_| begins) {
+            let ObservationBatch { vector, grid, .. } = &seats.observations;
+            let mut hasher = DefaultHasher::new();
+            (grid, vector.iter().map(|value| value.to_bits()).collect::<Vec<_>>()).hash(&mut hasher);
+            *seen = hasher.finish().max(1);
+        }
+    }
+    seen
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Scores: everybody who plays a world in one table: random, scripted, trained, and the best person on this machine.
 
 use std::fmt::Write as _;
-use std::io::BufRead as _;
 use std::path::Path;
 
 use super::Spread;
@@ -42,12 +41,14 @@ pub fn table(sweep: &Sweep, jobs: &[Job], beside: &[Beside]) -> String {
             _ = writeln!(text, " – | – | 0 | – | – | {human} |");
             continue;
         }
+        let evaluated = finished.iter().any(|summary| summary.eval.is_some());
+        let (median, span) = match evaluated {
+            true => (short(trained.median), format!("{} to {}", short(trained.min), short(trained.max))),
+            false => ("–".into(), "–".into()),
+        };
         _ = writeln!(
             text,
-            " {} | {} to {} | {} | {:.0} | {:.1} | {human} |",
-            short(trained.median),
-            short(trained.min),
-            short(trained.max),
+            " {median} | {span} | {} | {:.0} | {:.1} | {human} |",
             finished.len(),
             of(&|summary| Some(summary.env_steps as f64)).median,
             of(&|summary| Some(summary.seconds)).median,
@@ -65,8 +66,8 @@ pub fn best_person(env: &str, measure: Measure) -> Option<f64> {
 }
 
 fn best_in(episodes: &Path, measure: Measure) -> Option<f64> {
-    let lines = std::io::BufReader::new(std::fs::File::open(episodes).ok()?).lines().map_while(Result::ok);
-    lines
+    crate::files::lines(episodes)
+        .ok()?
         .filter_map(|line| serde_json::from_str::<EpisodeSummary>(&line).ok())
         .filter(|episode| episode.controller == "human")
         .map(|episode| match measure {
@@ -86,6 +87,7 @@ mod tests {
         let path = folder.path().join("episodes.jsonl");
         let line = |controller: &str, score: f32| {
             let episode = EpisodeSummary {
+                env_steps: 0,
                 arena: 0,
                 slot: 0,
                 controller: controller.into(),

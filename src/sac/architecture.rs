@@ -21,7 +21,7 @@ pub struct Inputs {
 impl Inputs {
     /// Entries of a row.
     pub fn features(&self) -> usize {
-        self.vector + self.grid.map_or(0, |grid| grid.len())
+        self.vector.saturating_add(self.grid.map_or(0, |grid| grid.len()))
     }
 }
 
@@ -101,7 +101,7 @@ impl ConvLayer {
 
     /// Height or width of what it makes of a map of height or width `extent`, `None` if no patch fits.
     fn extent(&self, extent: usize) -> Option<usize> {
-        Some((extent + 2 * self.border()).checked_sub(self.kernel)? / self.stride + 1)
+        Some(extent.checked_add(2 * self.border())?.checked_sub(self.kernel)? / self.stride + 1)
     }
 }
 
@@ -210,7 +210,8 @@ impl Architecture {
                 return Err(SacError::Config { key: "sac.encoder.layers.kernel", value, allowed });
             };
             map = [rows, columns];
-            features("features of sac.encoder.layers", layer.channels * rows * columns)?;
+            let made = layer.channels.saturating_mul(rows).saturating_mul(columns);
+            features("features of sac.encoder.layers", made)?;
             convolutions.push((*layer, map));
         }
         Ok(Self {

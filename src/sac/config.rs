@@ -234,46 +234,60 @@ impl SacConfig {
         self.critic_hidden.as_ref().unwrap_or(&self.hidden)
     }
 
-    /// The temperature that takes the place of the current one when this configuration follows `before`.
-    pub(super) fn new_temperature(&self, before: &Self) -> Option<f32> {
-        let changed = self.initial_temperature != before.initial_temperature;
-        (self.temperature == Temperature::Fixed && changed).then_some(self.initial_temperature)
+    /// The temperature itself, where it is fixed.
+    pub fn fixed_temperature(&self) -> Option<f32> {
+        (self.temperature == Temperature::Fixed).then_some(self.initial_temperature)
+    }
+
+    /// Whether training that began under `before` can go on under this one.
+    ///
+    /// # Errors
+    /// [`SacError::Config`] for a value out of range, [`SacError::Begun`] names the first choice that only a new start
+    /// can change: one that shapes the networks, or where a learned temperature begins.
+    pub fn follows(&self, before: &Self) -> Result<(), SacError> {
+        self.validate()?;
+        self.keeps_networks(before)?;
+        let learned = |config: &Self| config.temperature != Temperature::Fixed;
+        if learned(self) && learned(before) {
+            let [ours, theirs] = [self, before].map(|config| config.initial_temperature);
+            same("sac.initial_temperature", &ours, &theirs)?;
+        }
+        Ok(())
     }
 
     /// Whether the networks that training began with, under `begun`, are those this one asks for.
     ///
     /// # Errors
-    /// [`SacError::Config`] names the first choice that makes other networks.
-    pub(super) fn keeps_networks(&self, begun: &Self) -> Result<(), SacError> {
+    /// [`SacError::Begun`] names the first choice that makes other networks.
+    pub fn keeps_networks(&self, begun: &Self) -> Result<(), SacError> {
+        same("sac.hidden", &self.hidden, &begun.hidden)?;
+        same("sac.critic_hidden", self.widths_of_critics(), begun.widths_of_critics())?;
+        same("sac.encoder", &self.encoder, &begun.encoder)?;
+        same("sac.init", &self.init, &begun.init)?;
+        same("sac.layer_norm", &self.layer_norm, &begun.layer_norm)?;
         let single = |config: &Self| config.backup == Backup::Single;
-        let kept = |same: bool, key: &'static str, value: String, allowed: &'static str| {
-            if same { Ok(()) } else { Err(SacError::Config { key, value: value.to_lowercase(), allowed }) }
-        };
-        let (hidden, encoder) = (&self.hidden, &self.encoder);
-        let widths = "the widths training began with";
-        kept(*hidden == begun.hidden, "sac.hidden", format!("{hidden:?}"), widths)?;
-        let critics = self.widths_of_critics();
-        kept(critics == begun.widths_of_critics(), "sac.critic_hidden", format!("{critics:?}"), widths)?;
-        let allowed = "what training began with";
-        kept(*encoder == begun.encoder, "sac.encoder", format!("{encoder:?}"), allowed)?;
-        kept(self.init == begun.init, "sac.init", format!("{:?}", self.init), allowed)?;
-        let layer_norm = self.layer_norm;
-        kept(layer_norm == begun.layer_norm, "sac.layer_norm", layer_norm.to_string(), allowed)?;
-        kept(
-            single(self) == single(begun),
-            "sac.backup",
-            format!("{:?}", self.backup),
-            "a backup with as many critics as training began with",
-        )?;
-        kept(
-            self.critic_head == begun.critic_head,
-            "sac.critic_head",
-            format!("{:?}", self.critic_head),
-            "the head training began with",
-        )?;
-        let present = self.value_network.is_some();
-        let value = if present { "present" } else { "absent" };
-        kept(present == begun.value_network.is_some(), "sac.value_network", value.to_owned(), allowed)
+        if single(self) != single(begun) {
+            let allowed = if single(begun) { "single" } else { "clipped, double or mean" };
+            let (value, before) = (text(&self.backup), text(&begun.backup));
+            return Err(SacError::Begun { key: "sac.backup", value, before, allowed: allowed.to_owned() });
+        }
+        same("sac.critic_head", &self.critic_head, &begun.critic_head)?;
+        if self.value_network.is_some() != begun.value_network.is_some() {
+            same("sac.value_network", &self.value_network, &begun.value_network)?;
+        }
+        Ok(())
+    }
+
+    /// This configuration with the networks that training began with, under `begun`.
+    #[must_use]
+    pub fn with_networks_of(&self, begun: &Self) -> Self {
+        let SacConfig { hidden, critic_hidden, encoder, init, layer_norm, critic_head, .. } = begun.clone();
+        let single = |config: &Self| config.backup == Backup::Single;
+        let backup = if single(self) == single(begun) { self.backup } else { begun.backup };
+        let both = self.value_network.is_some() == begun.value_network.is_some();
+        let value_network = if both { self.value_network } else { begun.value_network };
+        let networks = Self { hidden, critic_hidden, encoder, init, layer_norm, critic_head, ..self.clone() };
+        Self { backup, value_network, ..networks }
     }
 
     /// Checks every field's range and that the choices go together.
@@ -348,6 +362,21 @@ impl SacConfig {
         }
         Ok(())
     }
+}
+
+/// Refuses a choice that is not what training began with.
+fn same<T: Serialize + PartialEq + ?Sized>(key: &'static str, value: &T, before: &T) -> Result<(), SacError> {
+    if value == before {
+        return Ok(());
+    }
+    let before = text(before);
+    Err(SacError::Begun { key, value: text(value), allowed: before.clone(), before })
+}
+
+/// A value as `--set` takes it, where that is one word or number.
+fn text(value: &(impl Serialize + ?Sized)) -> String {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    if text == "null" { "none".to_owned() } else { text.trim_matches('"').replace(',', ", ") }
 }
 
 #[cfg(test)]

@@ -50,6 +50,20 @@ pub enum SacError {
         /// What is allowed.
         allowed: &'static str,
     },
+    /// A choice that stays as it is once training has begun.
+    #[error(
+        "{key} = {value}: it was {before} when training began; allowed is {allowed}, others need fresh networks"
+    )]
+    Begun {
+        /// Dotted key as in the configuration file.
+        key: &'static str,
+        /// The refused value.
+        value: String,
+        /// What it was.
+        before: String,
+        /// What is allowed.
+        allowed: String,
+    },
     /// Saved parameters do not fit the networks.
     #[error("tensor `{name}`: {problem}; the checkpoint belongs to another network or is damaged")]
     Tensor {

@@ -43,7 +43,7 @@ impl CategoricalPolicy {
         tensors: &TensorMap,
     ) -> Result<Self, SacError> {
         config.validate()?;
-        let mut actor = Network::zeros(&Architecture::new(config, inputs.into())?, actions, Head::Linear);
+        let mut actor = Network::outline(&Architecture::new(config, inputs.into())?, actions, Head::Linear);
         actor.parameters = actor.flat(tensors, |name| format!("actor.{name}"))?;
         Ok(Self { actor })
     }

@@ -1,7 +1,7 @@
 //! Named tensors as safetensors bytes and back. Where the bytes are kept, and what their metadata
 //! means, is left to the checkpoints.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
@@ -23,8 +23,24 @@ pub fn to_bytes(tensors: &TensorMap, metadata: &BTreeMap<String, String>) -> Res
         view.map(|view| (*name, view)).map_err(|error| damaged(name, error))
     });
     let views = views.collect::<Result<Vec<_>, _>>()?;
-    let metadata: HashMap<String, String> = metadata.clone().into_iter().collect();
-    safetensors::serialize(views, Some(metadata)).map_err(|error| damaged("(file)", error))
+    let bytes = safetensors::serialize(views, None).map_err(|error| damaged("(file)", error))?;
+    with_metadata(bytes, metadata)
+}
+
+/// Puts `metadata` first into the header of a safetensors file, in its own order: the library writes it in another one
+/// every time, and the same state must be the same bytes.
+fn with_metadata(bytes: Vec<u8>, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, SacError> {
+    let wrong = || damaged("(file)", "its header is no table");
+    let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(wrong)?;
+    let (header, tensors) = rest.split_at_checked(u64::from_le_bytes(*length) as usize).ok_or_else(wrong)?;
+    let header = std::str::from_utf8(header).ok().and_then(|header| header.trim_end().strip_prefix('{'));
+    let header = header.ok_or_else(wrong)?;
+    let metadata = serde_json::to_string(metadata).map_err(|error| damaged("(file)", error))?;
+    let comma = if header == "}" { "" } else { "," };
+    let mut header = format!("{{\"__metadata__\":{metadata}{comma}{header}");
+    // The tensors begin at a multiple of eight bytes, as the library has it.
+    header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+    Ok([&(header.len() as u64).to_le_bytes(), header.as_bytes(), tensors].concat())
 }
 
 /// Reads what [`to_bytes`] wrote.
@@ -72,6 +88,19 @@ mod tests {
         let (tensors, metadata) = example();
         let bytes = to_bytes(&tensors, &metadata).unwrap();
         assert_eq!(from_bytes(&bytes).unwrap(), (tensors, metadata));
+    }
+
+    #[test]
+    fn the_same_state_is_the_same_bytes() {
+        let (tensors, _) = example();
+        let metadata: BTreeMap<String, String> =
+            (0..20).map(|number| (format!("key {number}"), format!("\"{number}\"\n"))).collect();
+        let bytes = to_bytes(&tensors, &metadata).unwrap();
+        // The library draws an order for every map that it writes.
+        assert!((0..20).all(|_| to_bytes(&tensors, &metadata).unwrap() == bytes));
+        assert_eq!(from_bytes(&bytes).unwrap(), (tensors, metadata));
+        let none = (TensorMap::new(), BTreeMap::new());
+        assert_eq!(from_bytes(&to_bytes(&none.0, &none.1).unwrap()).unwrap(), none);
     }
 
     #[test]

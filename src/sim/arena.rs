@@ -19,6 +19,7 @@ use bevy_rapier2d::rapier::geometry::{BroadPhaseBvh, BvhOptimizationStrategy};
 use serde::{Deserialize, Serialize};
 
 use super::physics::{Context, ContextItem, PristineContext, Rest, SimPool};
+use super::turn::Turn;
 use super::{Bodies, Environment, Seats, SimSystems, SimTick, TickClock};
 use crate::mdp::{EnvironmentSpec, EpisodeEnd, Rng, Stream, later_seed, rng};
 
@@ -71,6 +72,8 @@ pub struct Arena {
     handles: Vec<RigidBodyHandle>,
     rng: Rng,
     episode_rng: Rng,
+    /// Of the next episode; only in evaluations.
+    turn: Option<Turn>,
     log: Vec<u16>,
     steps: u32,
     overridden: bool,
@@ -119,9 +122,11 @@ impl ArenaSnapshot {
         Self { episode_rng: self.episode_rng.clone(), log }
     }
 
-    /// Whether its actions are whole steps of actions that `spec` knows.
+    /// Whether its actions are whole steps of actions that `spec` knows, fewer than an episode has.
     pub fn fits(&self, spec: &EnvironmentSpec) -> bool {
-        self.log.len().is_multiple_of(spec.slots().max(1))
+        let slots = spec.slots().max(1);
+        self.log.len().is_multiple_of(slots)
+            && self.log.len() / slots < spec.episode_limit as usize
             && self.log.iter().all(|&action| usize::from(action) < spec.action.len())
     }
 }
@@ -240,6 +245,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             handles: Vec::new(),
             episode_rng: rng.clone(),
             rng,
+            turn: (config.stream == Stream::Evaluation).then(|| Turn::first(index, count, config.seed)),
             log: Vec::new(),
             steps: 0,
             overridden: false,
@@ -316,7 +322,10 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
             pristine.restore(context, &mut self.bodies);
         }
         let mut bodies = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
-        self.state.reset(layout, &mut bodies, &mut arena.rng);
+        match &mut arena.turn {
+            Some(turn) => self.state.reset_in_turn(layout, &mut bodies, &mut arena.rng, turn.take()),
+            None => self.state.reset(layout, &mut bodies, &mut arena.rng),
+        }
     }
 
     /// Goes through the ticks `phases` of a step: apply, physics, judge. Once its episode has ended, an

@@ -10,6 +10,7 @@ use bevy_rapier2d::rapier::dynamics::{RigidBody as RapierBody, RigidBodyHandle, 
 use bevy_rapier2d::rapier::geometry::{ColliderSet, NarrowPhase, SharedShape};
 use bevy_rapier2d::rapier::math::Rotation;
 
+use super::turn::Turn;
 use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, Rng};
 
 /// How a body moves.
@@ -288,6 +289,12 @@ pub trait Environment: Component<Mutability = Mutable> + Clone + Sized {
 
     /// Begins an episode. Bodies stand as built, with all contacts forgotten.
     fn reset(&mut self, layout: &Self::Layout, bodies: &mut Bodies, rng: &mut Rng);
+
+    /// Begins an episode of an evaluation, whose `turn` says which of a world's starts it has. Worlds whose starts can be
+    /// counted let each come once before any comes twice; all others draw one.
+    fn reset_in_turn(&mut self, layout: &Self::Layout, bodies: &mut Bodies, rng: &mut Rng, _turn: Turn) {
+        self.reset(layout, bodies, rng);
+    }
 
     /// Before every physics tick: `actions` has one entry a slot, `phase` counts the step's ticks.
     fn apply(&mut self, layout: &Self::Layout, bodies: &mut Bodies, actions: &[Action], phase: u32);

@@ -5,6 +5,7 @@
 pub mod check;
 pub mod draft;
 pub mod generate;
+pub mod kept;
 pub mod kinds;
 mod parse;
 mod shipped;
@@ -242,21 +243,38 @@ impl Level {
         Self::parse(name, text)
     }
 
-    /// Reads a level of `world`: a shipped one by its number or file name (`2`, `lava-room-2.ron`), or any by its
-    /// path.
+    /// Reads a level of `world`: a shipped one by its number or file name (`2`, `lava-room-2.ron`), whatever lies in
+    /// the working folder, or any by its path, which has a separator or ends in .ron.
     ///
     /// # Errors
     /// [`LevelError`] with file, position and remedy; for a level of another world, too.
     pub fn load(world: &str, path: &Path) -> Result<Self, LevelError> {
         let (file, text) = shipped::read(world, path)?;
-        let level = Self::parse(&file, &text)?;
+        Self::of_world(world, &file, &text)
+    }
+
+    /// Reads the level of `world` in the file at `path`, whatever it is called.
+    ///
+    /// # Errors
+    /// As [`Level::load`].
+    pub fn load_file(world: &str, path: &Path) -> Result<Self, LevelError> {
+        let (file, text) = shipped::read_file(path)?;
+        Self::of_world(world, &file, &text)
+    }
+
+    /// Parses the text of a level of `world`; `file` is only for messages.
+    ///
+    /// # Errors
+    /// As [`Level::parse`], and for a level of another world.
+    pub fn of_world(world: &str, file: &str, text: &str) -> Result<Self, LevelError> {
+        let level = Self::parse(file, text)?;
         if level.world == world {
             return Ok(level);
         }
-        let at = find(&text, "world");
+        let at = find(text, "world");
         let problem = format!("a level of {}, not of {world}", level.world);
         Err(at.error(
-            &file,
+            file,
             problem,
             &format!("play it with --env {}, or change its field world", level.world),
         ))

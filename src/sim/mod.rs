@@ -9,6 +9,7 @@ pub mod level;
 pub mod pace;
 pub mod physics;
 pub mod seats;
+pub mod turn;
 pub mod worlds;
 
 use bevy::ecs::schedule::{ScheduleLabel, SingleThreadedExecutor};

@@ -4,12 +4,12 @@ mod art;
 
 use bevy::prelude::*;
 
-use super::ViewSystems;
 use super::court::BallArt;
 use super::effects::{Art, Inks, Studio, decay};
 use super::follow::Follows;
 use super::palette;
 use super::stage::Stage;
+use super::{Signs, ViewSystems};
 use crate::agent::Controllers;
 use crate::sim::Arena;
 use crate::sim::worlds::brick_breaker::{BALLS, BrickBreaker, COURT, Rules, WALL, brick};
@@ -31,7 +31,7 @@ struct WallShapes {
 
 /// Draws brick-breaker where it runs.
 pub(super) fn plugin(app: &mut App) {
-    app.add_systems(Startup, art::prepare.run_if(resource_exists::<Rules>)).add_systems(
+    app.add_systems(Startup, (art::prepare, explain).run_if(resource_exists::<Rules>)).add_systems(
         PostUpdate,
         (
             furnish.in_set(ViewSystems::Furnish),
@@ -39,6 +39,11 @@ pub(super) fn plugin(app: &mut App) {
         )
             .run_if(resource_exists::<WallArt>),
     );
+}
+
+/// What its signs stand for.
+fn explain(mut commands: Commands) {
+    commands.insert_resource(Signs("Lamps: balls left."));
 }
 
 fn furnish(

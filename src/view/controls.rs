@@ -44,6 +44,12 @@ impl Controls {
         self.struck.contains(&command)
     }
 
+    /// Forgets that `command` was given: it means nothing now.
+    pub(super) fn take_away(&mut self, command: Command) {
+        self.held.retain(|given| *given != command);
+        self.struck.retain(|given| *given != command);
+    }
+
     /// Which of what a screen offers by numbers was chosen with this frame, from 0.
     pub fn choice(&self) -> Option<usize> {
         self.struck.iter().find_map(|command| match command {
@@ -70,8 +76,9 @@ struct Pad {
 #[action_output(bool)]
 struct Given;
 
+/// Which command an action gives.
 #[derive(Component, Debug, Clone, Copy)]
-struct Means(Command);
+pub(super) struct Means(Command);
 
 /// When [`Controls`] are read; what acts on them in `PreUpdate` comes afterwards.
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
@@ -240,7 +247,7 @@ fn actions<B: Bundle>(given: Vec<(Command, B)>, settings: ActionSettings) -> imp
 }
 
 /// Collects what is given; keys mean something else while somebody types, and with Ctrl.
-fn read(
+pub(super) fn read(
     mut controls: ResMut<Controls>,
     keyboard: Res<ButtonInput<KeyCode>>,
     screen: Option<Res<Screen>>,

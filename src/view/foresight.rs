@@ -8,6 +8,7 @@ use super::paint::{Paint, circle};
 use super::palette::{self, INK};
 use super::stage::{Detail, Stage};
 use crate::agent::Controllers;
+use crate::agent::compare::Comparison;
 use crate::agent::foresight::Foresight;
 
 /// Below bodies, above floors and maps.
@@ -30,6 +31,7 @@ fn draw(
     mut commands: Commands,
     foresight: Res<Foresight>,
     inks: Option<Res<Inks>>,
+    comparison: Option<Res<Comparison>>,
     size: Option<Res<super::stage::StageSize>>,
     stages: Query<(Entity, &Stage)>,
     controllers: Query<&Controllers>,
@@ -37,7 +39,9 @@ fn draw(
     mut meshes: ResMut<Assets<Mesh>>,
 ) {
     let Some(inks) = inks else { return };
-    let watched = stages.iter().find(|(_, stage)| stage.index == 0 && stage.detail == Detail::Large);
+    // They are of one arena; where several are compared there are none.
+    let large = |stage: &Stage| stage.index == 0 && stage.detail == Detail::Large && comparison.is_none();
+    let watched = stages.iter().find(|(_, stage)| large(stage));
     let there =
         |stage: Entity| old.iter().any(|(_, drawn, on)| on.0 == stage && drawn.0 == foresight.version);
     if watched.is_some_and(|(stage, _)| there(stage)) {

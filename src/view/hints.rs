@@ -6,7 +6,7 @@ use bevy::prelude::*;
 use super::ViewSystems;
 use super::drift::Drift;
 use super::effects::{Art, Inks, Studio};
-use super::paint::{Paint, circle, polygon};
+use super::paint::{Paint, circle};
 use super::palette::{INK, MUTED, NIGHT, ROSE};
 use super::sound::Cue;
 use super::stage::{Stage, StageSize};
@@ -84,10 +84,12 @@ fn show(
     }
 }
 
-/// Where the sign of a player at `at` stands: over its head, and on the stage. Over the middle of one that has no body.
+/// Where the sign of a player at `at` stands: over its head, under it where there is no room; over the middle for one that
+/// has no body.
 fn over(at: Option<Vec2>, half: f32) -> Vec2 {
     let at = at.unwrap_or(Vec2::Y * 0.3 * half);
-    Vec2::new(at.x, (at.y + 0.2 * half).min(0.85 * half))
+    let up = if at.y > 0.55 * half { -0.3 } else { 0.2 };
+    at + Vec2::Y * up * half
 }
 
 impl Signs {
@@ -125,7 +127,7 @@ fn cloud(canvas: &mut Paint, size: f32) {
     canvas.stroke(&[Vec2::X * -arm, Vec2::X * arm], 0.2 * size, NIGHT.solid());
     for x in [-0.55, 0.0, 0.55] {
         let drop = Vec2::new(x, -0.95) * size;
-        canvas.fill(&polygon(drop, 0.17 * size, 3), MUTED.solid());
+        canvas.fill(&circle(drop, 0.11 * size), MUTED.solid());
     }
 }
 
@@ -141,7 +143,7 @@ mod tests {
         assert_eq!(over(Some(Vec2::new(2.0, -3.0)), half), Vec2::new(2.0, -2.0));
         for at in [Some(Vec2::new(0.0, 4.9)), None] {
             let place = over(at, half);
-            assert!(place.y + 0.1 * half <= half && place.y > 0.0, "{place}");
+            assert!(place.y + 0.3 * half <= half && place.y > 0.0, "{place}");
         }
     }
 

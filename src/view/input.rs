@@ -198,6 +198,7 @@ fn say(
 fn steer_time(
     controls: Res<Controls>,
     pace: Option<ResMut<Pace>>,
+    comparison: Option<Res<Comparison>>,
     mut rounds: Option<ResMut<Rounds>>,
     mut arenas: Query<&mut Arena>,
 ) {
@@ -230,7 +231,9 @@ fn steer_time(
     }
     // What is looked back at begins anew by being chosen again.
     if struck(Command::Restart) && !pace.held {
-        arenas.iter_mut().filter(|arena| arena.index == 0).for_each(|mut arena| arena.cut_episode());
+        // All of those that are compared begin anew together.
+        let begins = |arena: &Mut<Arena>| arena.index == 0 || comparison.is_some();
+        arenas.iter_mut().filter(begins).for_each(|mut arena| arena.cut_episode());
         if pace.paused {
             pace.single_steps += 1;
         }

@@ -5,13 +5,13 @@ mod fireworks;
 
 use bevy::prelude::*;
 
-use super::ViewSystems;
 use super::drift::scatter;
 use super::effects::{Art, Inks, Pulse, Shimmer, Studio, decay, swing};
 use super::follow::Follows;
 use super::paint::Paint;
 use super::palette;
 use super::stage::{Detail, Stage};
+use super::{Signs, ViewSystems};
 use crate::agent::Controllers;
 use crate::sim::worlds::lander::craft::SIDE_ENGINE;
 use crate::sim::worlds::lander::{CORNERS, FLAGS, HALF, Lander, Moon, PAD};
@@ -50,7 +50,7 @@ struct MoonShapes {
 
 /// Draws lander where it runs.
 pub(super) fn plugin(app: &mut App) {
-    app.add_systems(Startup, art::prepare.run_if(resource_exists::<Moon>)).add_systems(
+    app.add_systems(Startup, (art::prepare, explain).run_if(resource_exists::<Moon>)).add_systems(
         PostUpdate,
         (
             furnish.in_set(ViewSystems::Furnish),
@@ -58,6 +58,11 @@ pub(super) fn plugin(app: &mut App) {
         )
             .run_if(resource_exists::<MoonArt>),
     );
+}
+
+/// What its signs stand for.
+fn explain(mut commands: Commands) {
+    commands.insert_resource(Signs("Points are LunarLander's own; 100 points are a return of 1."));
 }
 
 fn furnish(

@@ -8,6 +8,7 @@ use super::effects::Inks;
 use super::paint::{Paint, circle, rounded};
 use super::palette::{AMBER, INK, NIGHT, SKY, Tone};
 use super::stage::{Detail, Stage};
+use crate::agent::compare::Comparison;
 use crate::agent::mind::{Landscape, Mind, way};
 use crate::sim::arena::Spec;
 
@@ -34,13 +35,16 @@ fn draw(
     mind: Res<Mind>,
     spec: Res<Spec>,
     inks: Option<Res<Inks>>,
+    comparison: Option<Res<Comparison>>,
     stages: Query<(Entity, &Stage)>,
     old: Query<(Entity, &Drawn, &ChildOf)>,
     mut meshes: ResMut<Assets<Mesh>>,
 ) {
     let Some(inks) = inks else { return };
     let landscape = &mind.landscape;
-    let watched = stages.iter().find(|(_, stage)| stage.index == 0 && stage.detail == Detail::Large);
+    // It is of one agent; where several are compared there is none.
+    let large = |stage: &Stage| stage.index == 0 && stage.detail == Detail::Large && comparison.is_none();
+    let watched = stages.iter().find(|(_, stage)| large(stage));
     let there =
         |stage: Entity| old.iter().any(|(_, drawn, on)| on.0 == stage && drawn.0 == landscape.version);
     if watched.is_some_and(|(stage, _)| there(stage)) {

@@ -1,4 +1,5 @@
-//! View: draws the running worlds and reads keys, mouse and gamepads. Nothing here changes a trajectory.
+//! View: draws the running worlds and reads keys, mouse and gamepads. Drawing changes nothing; what is read does: the
+//! actions of people, the pace, who plays, when an episode ends, the map that is drawn on.
 //!
 //! Every drawn arena gets a [`Stage`](stage::Stage); the running world's module furnishes it with
 //! shapes, lets them follow the bodies and moves what only the eye needs. Numbers and buttons are
@@ -23,6 +24,7 @@ pub mod keys;
 mod lander;
 mod landscape;
 mod meteor_field;
+pub mod modes;
 mod paddle_duel;
 pub mod paint;
 pub mod palette;
@@ -44,7 +46,7 @@ use bevy::asset::AssetEventSystems;
 use bevy::camera::visibility::VisibilitySystems;
 use bevy::prelude::*;
 use bevy::transform::TransformSystems;
-use bevy::window::{PresentMode, WindowResolution};
+use bevy::window::{PresentMode, WindowResizeConstraints, WindowResolution};
 
 /// What is on the screen besides the worlds, and how much room that takes. Lengths in logical pixels.
 #[derive(Resource, Debug, Clone, PartialEq)]
@@ -66,6 +68,10 @@ impl Default for Screen {
         Self { panel: true, zoomed_out: false, right: 0.0, bottom: 0.0, typing: false }
     }
 }
+
+/// What is drawn in the running world and needs a word of explanation. Inserted by worlds that draw such things.
+#[derive(Resource, Debug, Clone, Copy)]
+pub struct Signs(pub &'static str);
 
 /// The last thing worth telling whoever watches, for some seconds.
 #[derive(Resource, Debug, Clone, Default)]
@@ -136,7 +142,7 @@ pub fn plugin(app: &mut App) {
             lander::plugin,
             puck::plugin,
             classic_control::plugin,
-            (input::plugin, sound::plugin),
+            (input::plugin, modes::plugin, sound::plugin),
         ));
 }
 
@@ -147,6 +153,11 @@ pub fn window_plugins(world: &str) -> PluginGroupBuilder {
             title: format!("Entropy Arcade · {world}"),
             name: Some("entropy-arcade".to_owned()),
             resolution: WindowResolution::new(1280, 800),
+            resize_constraints: WindowResizeConstraints {
+                min_width: preferences::LEAST_ROOM.x,
+                min_height: preferences::LEAST_ROOM.y,
+                ..default()
+            },
             present_mode: PresentMode::AutoVsync,
             ..default()
         }),

@@ -3,15 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bevy::input::InputSystems;
 use bevy::prelude::*;
 use bevy::window::{Monitor, PrimaryMonitor, PrimaryWindow};
 use serde::{Deserialize, Serialize};
 
 use super::bindings::Bindings;
 use super::palette;
+use crate::files;
 
 /// Sizes of everything that may be chosen, as a multiple of the system's.
 pub const SCALE_RANGE: std::ops::RangeInclusive<f32> = 0.75..=2.5;
+/// How much larger or smaller one keystroke makes everything.
+const SCALE_STEP: f32 = 0.25;
+/// Logical pixels that the interface needs at least, as (width, height): every page fits into them.
+pub const LEAST_ROOM: Vec2 = Vec2::new(560.0, 400.0);
 
 /// What people prefer.
 #[derive(Resource, Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,19 +58,30 @@ impl Preferences {
     /// One line with the file, what is wrong and what to do.
     pub fn load(path: &Path) -> Result<Self, String> {
         let wrong = |problem: String| format!("{}: {problem}; correct it or remove the file", path.display());
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(wrong(error.to_string())),
-        };
-        let read: Self = toml::from_str(&text).map_err(|error| wrong(error.message().replace('\n', " ")))?;
+        match files::read_text(path, files::LARGEST_TEXT) {
+            Ok(text) => Self::read(&text).map_err(wrong),
+            Err(files::ReadError::Missing) => Ok(Self::default()),
+            Err(error) => Err(wrong(error.to_string())),
+        }
+    }
+
+    /// Reads what [`Preferences::text`] wrote.
+    ///
+    /// # Errors
+    /// One line with what is wrong and what is allowed.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let read: Self = toml::from_str(text).map_err(|error| {
+            let line =
+                error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            format!("line {line}: {}", files::in_plain_words(error.message()))
+        })?;
         if !SCALE_RANGE.contains(&read.scale) {
-            return Err(wrong(format!("scale = {}: allowed is 0.75 to 2.5", read.scale)));
+            return Err(format!("scale = {}: allowed is 0.75 to 2.5", read.scale));
         }
         if !(0.0..=1.0).contains(&read.volume) {
-            return Err(wrong(format!("volume = {}: allowed is 0 to 1", read.volume)));
+            return Err(format!("volume = {}: allowed is 0 to 1", read.volume));
         }
-        Bindings::with(&read.keys).map_err(wrong)?;
+        Bindings::with(&read.keys)?;
         Ok(read)
     }
 
@@ -88,7 +105,7 @@ pub fn plugin(app: &mut App, preferences: Preferences) {
     palette::set_colour_blind(preferences.colour_blind);
     app.insert_resource(Bindings::with(&preferences.keys).unwrap_or_default())
         .insert_resource(preferences)
-        .add_systems(PreUpdate, (fit, scale.run_if(resource_exists_and_changed::<Preferences>)).chain());
+        .add_systems(PreUpdate, (fit, resize.after(InputSystems), scale).chain());
 }
 
 /// Makes the window no larger than its screen, where nobody else does.
@@ -110,13 +127,45 @@ pub fn lively(preferences: Option<Res<Preferences>>) -> bool {
     preferences.is_none_or(|preferences| !preferences.reduced_motion)
 }
 
+/// Physical pixels a logical one, in a window of `physical` pixels on a system that wants `own`: what is preferred, but no
+/// more than leaves [`LEAST_ROOM`], so that no size keeps people from choosing another.
+fn factor(own: f32, preferred: f32, physical: Vec2) -> f32 {
+    let most = (physical / LEAST_ROOM).min_element();
+    (own * preferred).min(most.max(*SCALE_RANGE.start()))
+}
+
 fn scale(preferences: Res<Preferences>, mut windows: Query<&mut Window, With<PrimaryWindow>>) {
     for mut window in &mut windows {
         let own = window.resolution.base_scale_factor();
-        let wanted = ((preferences.scale - 1.0).abs() > 1e-3).then_some(own * preferences.scale);
+        let wanted = factor(own, preferences.scale, window.resolution.physical_size().as_vec2());
+        let wanted = ((wanted - own).abs() > 1e-3).then_some(wanted);
         if window.resolution.scale_factor_override() != wanted {
             window.resolution.set_scale_factor_override(wanted);
         }
+    }
+}
+
+/// Ctrl with 0 puts the size back, with plus and minus it grows and shrinks; wherever people are, typing or not.
+fn resize(keyboard: Option<Res<ButtonInput<KeyCode>>>, mut preferences: ResMut<Preferences>) {
+    let Some(keyboard) = keyboard else { return };
+    let held = [KeyCode::ControlLeft, KeyCode::ControlRight, KeyCode::SuperLeft, KeyCode::SuperRight];
+    if !keyboard.any_pressed(held) {
+        return;
+    }
+    let struck = |keys: [KeyCode; 2]| keyboard.any_just_pressed(keys);
+    let scale = if struck([KeyCode::Digit0, KeyCode::Numpad0]) {
+        1.0
+    } else if struck([KeyCode::Equal, KeyCode::NumpadAdd]) {
+        preferences.scale + SCALE_STEP
+    } else if struck([KeyCode::Minus, KeyCode::NumpadSubtract]) {
+        preferences.scale - SCALE_STEP
+    } else {
+        return;
+    };
+    let scale = scale.clamp(*SCALE_RANGE.start(), *SCALE_RANGE.end());
+    // Written only on change: what is written is kept in a file.
+    if preferences.scale != scale {
+        preferences.scale = scale;
     }
 }
 
@@ -144,5 +193,52 @@ mod tests {
             let error = Preferences::load(&path).unwrap_err();
             assert!(error.contains("preferences.toml: ") && error.lines().count() == 1, "{error}");
         }
+    }
+
+    #[test]
+    fn no_size_leaves_less_room_than_every_page_needs() {
+        for physical in [[640, 480], [700, 500], [1280, 800], [1920, 1080], [3840, 2160]] {
+            let physical = Vec2::from(physical.map(|side| side as f32));
+            for preferred in [0.75, 1.0, 1.25, 1.75, 2.0, 2.5] {
+                for own in [1.0, 1.5, 2.0] {
+                    let factor = factor(own, preferred, physical);
+                    let room = physical / factor;
+                    assert!(
+                        room.cmpge(LEAST_ROOM - 1e-2).all(),
+                        "{physical} at {preferred} of {own}: {room}"
+                    );
+                    assert!(factor <= own * preferred);
+                }
+            }
+        }
+        assert_eq!(factor(1.0, 1.75, Vec2::new(1280.0, 800.0)), 1.75);
+        // A window too small for anything shows things small, but not ever smaller.
+        assert_eq!(factor(1.0, 1.0, Vec2::new(200.0, 100.0)), 0.75);
+    }
+
+    #[test]
+    fn ctrl_and_0_puts_the_size_back_and_the_window_follows() {
+        let mut app = App::new();
+        let scale = Preferences { scale: 2.5, ..Preferences::default() };
+        app.init_resource::<ButtonInput<KeyCode>>()
+            .add_plugins(move |app: &mut App| plugin(app, scale.clone()));
+        let window = Window { resolution: bevy::window::WindowResolution::new(1280, 800), ..default() };
+        let window = app.world_mut().spawn((window, PrimaryWindow)).id();
+        let mut strike = |keys: &[KeyCode]| {
+            let mut keyboard = app.world_mut().resource_mut::<ButtonInput<KeyCode>>();
+            keyboard.clear();
+            keyboard.release_all();
+            keyboard.clear();
+            keys.iter().for_each(|key| keyboard.press(*key));
+            app.update();
+            let factor = app.world().get::<Window>(window).unwrap().resolution.scale_factor();
+            (app.world().resource::<Preferences>().scale, factor)
+        };
+        assert_eq!(strike(&[]), (2.5, 2.0));
+        assert_eq!(strike(&[KeyCode::Digit0]), (2.5, 2.0));
+        assert_eq!(strike(&[KeyCode::ControlLeft, KeyCode::Minus]), (2.25, 2.0));
+        assert_eq!(strike(&[KeyCode::ControlLeft, KeyCode::Digit0]), (1.0, 1.0));
+        assert_eq!(strike(&[KeyCode::ControlRight, KeyCode::Equal]), (1.25, 1.25));
+        assert_eq!(strike(&[KeyCode::ControlRight, KeyCode::Numpad0]), (1.0, 1.0));
     }
 }

@@ -5,12 +5,12 @@ mod art;
 
 use bevy::prelude::*;
 
-use super::ViewSystems;
 use super::court::{BallArt, Ends, EndsArt};
 use super::effects::{Art, Inks, Studio, decay};
 use super::follow::Follows;
 use super::palette;
 use super::stage::Stage;
+use super::{Signs, ViewSystems};
 use crate::agent::Controllers;
 use crate::sim::Arena;
 use crate::sim::worlds::puck::rink::{PUCK_RADIUS, RINK};
@@ -46,7 +46,7 @@ struct MalletShapes {
 
 /// Draws puck where it runs.
 pub(super) fn plugin(app: &mut App) {
-    app.add_systems(Startup, art::prepare.run_if(resource_exists::<Sides>)).add_systems(
+    app.add_systems(Startup, (art::prepare, explain).run_if(resource_exists::<Sides>)).add_systems(
         PostUpdate,
         (
             furnish.in_set(ViewSystems::Furnish),
@@ -54,6 +54,13 @@ pub(super) fn plugin(app: &mut App) {
         )
             .run_if(resource_exists::<RinkArt>),
     );
+}
+
+/// What its signs stand for.
+fn explain(mut commands: Commands) {
+    commands.insert_resource(Signs(
+        "A half that turns red: its side has kept the puck for almost seven seconds and is about to lose it.",
+    ));
 }
 
 fn furnish(

@@ -5,12 +5,12 @@ mod art;
 
 use bevy::prelude::*;
 
-use super::ViewSystems;
 use super::court::{BallArt, Ends, EndsArt, sign};
 use super::effects::{Art, Inks, Studio, decay};
 use super::follow::Follows;
 use super::palette;
 use super::stage::Stage;
+use super::{Signs, ViewSystems};
 use crate::agent::Controllers;
 use crate::sim::Arena;
 use crate::sim::worlds::volley::{
@@ -57,7 +57,7 @@ struct PlayerShapes {
 
 /// Draws volley where it runs.
 pub(super) fn plugin(app: &mut App) {
-    app.add_systems(Startup, art::prepare.run_if(resource_exists::<Beach>)).add_systems(
+    app.add_systems(Startup, (art::prepare, explain).run_if(resource_exists::<Beach>)).add_systems(
         PostUpdate,
         (
             furnish.in_set(ViewSystems::Furnish),
@@ -65,6 +65,12 @@ pub(super) fn plugin(app: &mut App) {
         )
             .run_if(resource_exists::<BeachArt>),
     );
+}
+
+/// What its signs stand for.
+fn explain(mut commands: Commands) {
+    commands
+        .insert_resource(Signs("Dots below a player: touches left before the ball must be over the net."));
 }
 
 fn furnish(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LiveLearner;
+use crate::learner::checkpoint::Checkpoint;
 use crate::learner::{Learner, LearnerHandle, LearnerSetup, Mark};
 
 /// A state that a learner that has failed can go on from.
@@ -46,6 +47,12 @@ impl LiveLearner {
         }
         let checkpoints = self.setup.checkpoints.clone();
         let resume = checkpoints.filter(|_| matches!(rescue, Rescue::Checkpoint(_)));
+        // A checkpoint from before a new start with other networks is gone on with as it is.
+        if let Some(Ok(checkpoint)) = resume.as_deref().map(|folder| Checkpoint::open_only(folder, |_| false))
+        {
+            let sac = &mut self.setup.config.sac;
+            *sac = sac.with_networks_of(&checkpoint.manifest.sac);
+        }
         let setup = LearnerSetup { resume, ..self.setup.clone() };
         // Play goes on from where it is, not from where the checkpoint was written.
         let make = |setup| {
@@ -55,6 +62,9 @@ impl LiveLearner {
         };
         // The same swap, so that seats need not be told.
         self.handle = LearnerHandle::start_with(setup, self.handle.policy(), make);
+        if self.recorded {
+            self.handle.leave_saving();
+        }
         self.handle.set_training(self.training);
         self.handle.set_reveal(self.reveals);
         self.handle.set_survey(self.surveys);

@@ -7,6 +7,7 @@ use crate::learner::trained::TrainingRecord;
 use crate::mdp::EnvironmentSpec;
 use crate::panel::maps::OwnMap;
 use crate::panel::theme::{card, faded, tone};
+use crate::panel::widgets::list;
 use crate::view::palette::{self, Tone};
 
 /// Least width of a card in logical pixels; wider ones fill their row.
@@ -103,13 +104,18 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
         ui.label(RichText::new(name).small().strong().color(tone(color)));
     });
     shown.response.on_hover_text(explanation);
-    let summary = RichText::new(&spec.summary).size(12.0).color(tone(palette::MUTED));
+    let drawn = levels[index].checked_sub(*count + 1).and_then(|number| own.get(number));
+    let summary = drawn.map_or_else(|| spec.summary.clone(), |map| format!("Your map: {}", called(map)));
+    let summary = RichText::new(summary).size(12.0).color(tone(palette::MUTED));
     inner.add(egui::Label::new(summary).wrap());
     if *count > 0 && bright {
         inner.horizontal(|ui| {
             ui.spacing_mut().button_padding = vec2(5.0, 2.0);
             ui.spacing_mut().item_spacing.x = 3.0;
-            ui.label(RichText::new("level").small().color(tone(palette::MUTED)));
+            // What else there is needs the room.
+            if own.is_empty() {
+                ui.label(RichText::new("level").small().color(tone(palette::MUTED)));
+            }
             for level in 1..=*count {
                 let chosen = levels[index] == level;
                 let ink = if chosen { palette::NIGHT } else { palette::INK };
@@ -128,20 +134,19 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
     response.clicked()
 }
 
+/// What a map is called, and whether it is done.
+fn called(map: &OwnMap) -> String {
+    if map.level.is_some() { map.name.clone() } else { format!("{} (unfinished)", map.name) }
+}
+
 /// A list of the maps that people have drawn; `level` counts them on from those that come along.
 fn my_levels(ui: &mut Ui, own: &[OwnMap], count: usize, level: &mut usize) {
-    let name = |map: &OwnMap| match &map.level {
-        Some(_) => map.name.clone(),
-        None => format!("{} (unfinished)", map.name),
-    };
-    let chosen = level.checked_sub(count + 1).and_then(|own_level| own.get(own_level));
-    let text = RichText::new(chosen.map_or_else(|| "mine …".into(), name)).small();
-    let text = if chosen.is_some() { text.color(tone(palette::MINT)) } else { text };
-    let list =
-        egui::ComboBox::from_id_salt("my levels").selected_text(text).width(ui.available_width() - 8.0);
+    let ink = if *level > count { palette::MINT } else { palette::INK };
+    let text = RichText::new("mine").small().color(tone(ink));
+    let list = list("my levels", text, ui.available_width() - 8.0);
     list.truncate().show_ui(ui, |ui| {
         for (number, map) in own.iter().enumerate() {
-            ui.selectable_value(level, count + 1 + number, name(map));
+            ui.selectable_value(level, count + 1 + number, called(map));
         }
     });
 }
@@ -163,8 +168,9 @@ pub(super) fn difficulty(record: Option<&TrainingRecord>) -> (&'static str, Tone
         ("hard", palette::ROSE)
     };
     let TrainingRecord { episodes, mean_return, success, seconds, seed, .. } = record;
+    let took = seconds.map_or(String::new(), |seconds| format!(" in {seconds:.0} s"));
     let told = format!(
-        "The agent that comes with the arcade learned this from {} k environment steps in {seconds:.0} s with seed {seed}. \
+        "The agent that comes with the arcade learned this from {} k environment steps{took} with seed {seed}. \
          In {episodes} greedy episodes its mean return is {mean_return:.2}, and it succeeds in {:.0} %.",
         steps / 1000,
         success * 100.0

@@ -125,9 +125,8 @@ impl SacUpdate for FusedSac {
     }
 
     fn set_config(&mut self, config: SacConfig) -> Result<(), SacError> {
-        config.validate()?;
-        config.keeps_networks(&self.config)?;
-        if let Some(temperature) = config.new_temperature(&self.config) {
+        config.follows(&self.config)?;
+        if let Some(temperature) = config.fixed_temperature() {
             self.log_temperature = temperature.ln();
         }
         self.config = config;

@@ -38,6 +38,8 @@ pub(super) struct Network {
     /// One for every hidden layer, or none at all.
     norms: Vec<Norm>,
     head: Head,
+    /// Length of all weights and biases.
+    size: usize,
     /// All weights and biases.
     pub(super) parameters: Buffer,
 }
@@ -74,6 +76,13 @@ pub(super) struct Backward {
 impl Network {
     /// All parameters zero.
     pub(super) fn zeros(architecture: &Architecture, outputs: usize, head: Head) -> Self {
+        let mut network = Self::outline(architecture, outputs, head);
+        network.parameters = Buffer::zeros(network.size);
+        network
+    }
+
+    /// Its layers without memory for parameters: what is read from a file must first be seen to be there.
+    pub(super) fn outline(architecture: &Architecture, outputs: usize, head: Head) -> Self {
         let outputs = outputs + usize::from(head == Head::Dueling);
         let mut end = 0;
         let encoder = GridEncoder::new(architecture, &mut end);
@@ -86,7 +95,7 @@ impl Network {
         }
         let hidden = architecture.hidden.iter().filter(|_| architecture.layer_norm);
         let norms = hidden.map(|outputs| Norm::new(*outputs, &mut end)).collect();
-        Self { inputs, encoder, layers, norms, head, parameters: Buffer::zeros(end) }
+        Self { inputs, encoder, layers, norms, head, size: end, parameters: Buffer::zeros(0) }
     }
 
     /// Parameters drawn as the architecture says; `output_gain` is for [`super::Init::Orthogonal`].

@@ -78,9 +78,14 @@ impl Network {
         tensors: &TensorMap,
         name: impl Fn(&str) -> String,
     ) -> Result<Buffer, SacError> {
-        let mut values = Buffer::zeros(self.parameters.len());
+        // Memory is taken once all of it is there: a file of a few bytes may ask for any network.
+        let mut found = Vec::new();
         for slot in self.slots() {
             let data = tensor(tensors, name(&slot.name), &slot.shape)?;
+            found.push((slot, data));
+        }
+        let mut values = Buffer::zeros(self.size);
+        for (slot, data) in found {
             for (place, value) in slot.places().zip(data) {
                 values[place] = *value;
             }

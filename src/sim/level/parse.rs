@@ -1,5 +1,7 @@
 //! Parsing: the text of a level file into cells and what begins on them, or one line on what is wrong and where.
 
+mod words;
+
 use serde::Deserialize;
 
 use super::draft::Draft;
@@ -37,8 +39,11 @@ impl Level {
     /// [`LevelError::Invalid`] with the position of the first thing that is wrong.
     pub fn parse(file: &str, text: &str) -> Result<Self, LevelError> {
         let parsed: File = ron::from_str(text).map_err(|error| {
+            if looks_like_sokoban(text) {
+                return sokoban(file);
+            }
             let at = Position { line: error.span.start.line, column: error.span.start.col };
-            at.error(file, one_line(&error.code.to_string()), "see levels/lava-room-1.ron for the format")
+            at.error(file, words::of(&error.code), "see levels/README.md for the format")
         })?;
         let wrong =
             |field: &str, problem: String, remedy: &str| find(text, field).error(file, problem, remedy);
@@ -227,8 +232,22 @@ fn short(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// What is said of a level in a format of Sokoban programs.
+pub(super) fn sokoban(file: &str) -> LevelError {
+    let reason = "a Sokoban level in the format of .xsb and .sok files, which this program does not read";
+    LevelError::Unreadable { file: file.to_owned(), reason: reason.to_owned() }
+}
+
+/// Whether a text that is no level of this program has a map as .xsb and .sok files have them: bare rows of their symbols.
+fn looks_like_sokoban(text: &str) -> bool {
+    let row = |line: &str| {
+        let line = line.trim();
+        line.len() >= 3
+            && line.starts_with('#')
+            && line.ends_with('#')
+            && line.chars().all(|c| "#@+$*. _-".contains(c))
+    };
+    text.lines().filter(|line| row(line)).count() >= 3
 }
 
 #[cfg(test)]

@@ -268,7 +268,7 @@ impl Environment for BrickBreaker {
 
     fn caption(&self) -> Option<String> {
         let balls = if self.balls == 1 { "last ball".to_owned() } else { format!("{} balls", self.balls) };
-        Some(format!("{} bricks left   {balls}   rally {}", BRICKS - self.broken(), self.rally))
+        Some(format!("{} bricks left, {balls}, rally {}", BRICKS - self.broken(), self.rally))
     }
 
     /// Stays under the ball and meets it off the middle, so that it goes where most bricks stand.

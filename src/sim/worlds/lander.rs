@@ -254,7 +254,7 @@ impl Environment for Lander {
         let [_, y, vx, vy, angle, ..] = self.state;
         let speed = Vec2::new(vx / HALF.x, vy / HALF.y).length() / TICK_SECONDS;
         let (height, tilt) = (y * HALF.y, angle.to_degrees().abs());
-        Some(format!("height {height:.1}   speed {speed:.1}   tilt {tilt:.0}°   {:+.0} points", self.points))
+        Some(format!("height {height:.1}, speed {speed:.1}, tilt {tilt:.0}°, {:+.0} points", self.points))
     }
 
     /// Leans against its drift and falls the slower the lower it is (the heuristic published with the task).

@@ -238,7 +238,7 @@ impl Environment for MeteorField {
 
     fn caption(&self) -> Option<String> {
         let ships = if self.ships == 1 { "last ship".to_owned() } else { format!("{} ships", self.ships) };
-        Some(format!("{} points   wave {}   {ships}", self.points, self.wave))
+        Some(format!("{} points, wave {}, {ships}", self.points, self.wave))
     }
 
     fn script(&self, _space: &Space, bodies: &Bodies, _slot: usize) -> Action {

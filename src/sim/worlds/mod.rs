@@ -19,15 +19,16 @@ pub mod two_plates;
 pub mod volley;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bevy::prelude::*;
 
+use super::level::LevelError;
 use super::level::generate::{self, Asked, Split};
-use super::level::{Level, LevelError};
+use super::level::kept::{self, Found};
 use super::{Environment, EnvironmentPlugin, SimConfig};
-use crate::mdp::{EnvironmentSpec, Stream, WorldOptions};
+use crate::mdp::{EnvironmentSpec, LevelRecord, Stream, WorldOptions};
 use beam_carry::{BeamCarry, Hall};
 use brick_breaker::{BrickBreaker, Rules};
 use cart_pole::{BodyCartPole, Rail};
@@ -75,6 +76,10 @@ pub struct WorldChoice {
     add: Add,
     /// What evaluations play instead, where that is something else.
     test: Option<Add>,
+    /// The level, where it has levels.
+    level: Option<LevelRecord>,
+    /// The file of that level, where there is one now.
+    file: Option<PathBuf>,
 }
 
 type Add = Arc<dyn Fn(&mut App, SimConfig) + Send + Sync>;
@@ -127,15 +132,33 @@ impl WorldChoice {
     /// # Errors
     /// As [`WorldChoice::new`], and when the world does not have such an option.
     pub fn varied(name: &str, level: Option<&Path>, options: &WorldOptions) -> Result<Self, WorldError> {
-        let Some((_, make)) = WORLDS.iter().find(|(known, _)| *known == name) else {
-            return Err(WorldError::Unknown(name.to_owned()));
-        };
-        make(&Request { name, level, options })
+        Self::in_run(name, level, options, None)
+    }
+
+    /// As [`WorldChoice::varied`], for a run in the folder `run`, from which its level may be found again.
+    ///
+    /// # Errors
+    /// As [`WorldChoice::varied`].
+    pub fn in_run(
+        name: &str,
+        level: Option<&Path>,
+        options: &WorldOptions,
+        run: Option<&Path>,
+    ) -> Result<Self, WorldError> {
+        make(&Request { name, level: level.map(Wanted::Named), options, run })
+    }
+
+    /// The world called `name` on the level that a run or an agent has kept, wherever its file is now.
+    ///
+    /// # Errors
+    /// As [`WorldChoice::varied`].
+    pub fn kept(name: &str, level: Option<&LevelRecord>, options: &WorldOptions) -> Result<Self, WorldError> {
+        make(&Request { name, level: level.map(Wanted::Kept), options, run: None })
     }
 
     /// The environment `E` with `layout`.
     pub fn of<E: Environment>(layout: E::Layout) -> Self {
-        Self { spec: E::spec(&layout), add: add::<E>(layout), test: None }
+        Self { spec: E::spec(&layout), add: add::<E>(layout), test: None, level: None, file: None }
     }
 
     /// The environment `E` with `layout`, and with `test` of the same spaces wherever it is evaluated.
@@ -148,6 +171,21 @@ impl WorldChoice {
         self.test.is_some().then(|| Self { test: None, ..self.clone() })
     }
 
+    /// The level that all its arenas play, or the name of those they draw from; `None` in a world without levels.
+    pub fn level(&self) -> Option<&LevelRecord> {
+        self.level.as_ref()
+    }
+
+    /// The file that its level was read from or, for one that was kept, where it may be edited.
+    pub fn level_file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The same world, with the `file` in which its level may be edited.
+    pub fn with_level_file(self, file: Option<PathBuf>) -> Self {
+        Self { file, ..self }
+    }
+
     /// What it declares.
     pub fn spec(&self) -> EnvironmentSpec {
         self.spec.clone()
@@ -157,6 +195,13 @@ impl WorldChoice {
     pub fn add_to(&self, app: &mut App, config: SimConfig) {
         let test = self.test.as_ref().filter(|_| config.stream == Stream::Evaluation);
         (test.unwrap_or(&self.add))(app, config);
+    }
+}
+
+fn make(request: &Request) -> Result<WorldChoice, WorldError> {
+    match WORLDS.iter().find(|(known, _)| *known == request.name) {
+        Some((_, make)) => make(request),
+        None => Err(WorldError::Unknown(request.name.to_owned())),
     }
 }
 
@@ -173,32 +218,65 @@ impl fmt::Debug for WorldChoice {
     }
 }
 
+/// A level as it is asked for.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    /// By number, name or path.
+    Named(&'a Path),
+    /// As a run or an agent has kept it.
+    Kept(&'a LevelRecord),
+}
+
+impl Wanted<'_> {
+    /// What it is called.
+    fn name(&self) -> String {
+        match self {
+            Self::Named(path) => path.display().to_string(),
+            Self::Kept(record) => record.name.clone(),
+        }
+    }
+}
+
 /// What a world is asked to be. Every world takes what it knows and refuses the rest.
 struct Request<'a> {
     name: &'a str,
-    level: Option<&'a Path>,
+    level: Option<Wanted<'a>>,
     options: &'a WorldOptions,
+    run: Option<&'a Path>,
 }
 
 impl Request<'_> {
     /// For a world of rooms, the first of its levels where none is named; generated ones where they are asked for.
     fn room(&self, rules: &'static RoomRules) -> Result<WorldChoice, WorldError> {
         self.no_options()?;
-        if let Some((level, asked)) = self.level.and_then(|path| {
-            let level = path.display().to_string();
-            Asked::parse(&level).map(|asked| (level, asked))
-        }) {
-            let refused = |problem| WorldError::Generated { level: level.clone(), problem };
-            let split = generate::split(rules.name, asked.map_err(refused)?);
-            let Split { training, test } = split.ok_or_else(|| {
-                let worlds = generate::worlds().collect::<Vec<_>>().join(", ");
-                refused(format!("{} has no generated levels; choose one of {worlds}", rules.name))
-            })?;
-            return Ok(WorldChoice::split::<Room>(Rooms::set(rules, training), Rooms::set(rules, test)));
+        let name = self.level.map(|level| level.name()).unwrap_or_default();
+        if let Some(asked) = Asked::parse(&name) {
+            return self.generated(rules, name, asked);
         }
-        let level =
-            self.level.map_or_else(|| Level::shipped(rules.name, 1), |path| Level::load(rules.name, path))?;
-        Ok(WorldChoice::of::<Room>(Rooms::single(rules, level)))
+        let Found { level, record, file } = match self.level {
+            Some(Wanted::Kept(record)) => kept::again(rules.name, record)?,
+            Some(Wanted::Named(path)) => kept::find(rules.name, path, self.run)?,
+            None => kept::find(rules.name, Path::new("1"), self.run)?,
+        };
+        let rooms = Rooms::single(rules, level);
+        Ok(WorldChoice { level: Some(record), file, ..WorldChoice::of::<Room>(rooms) })
+    }
+
+    /// Levels that are drawn from seeds: some to train on, others to test on.
+    fn generated(
+        &self,
+        rules: &'static RoomRules,
+        name: String,
+        asked: Result<Asked, String>,
+    ) -> Result<WorldChoice, WorldError> {
+        let refused = |problem| WorldError::Generated { level: name.clone(), problem };
+        let split = generate::split(rules.name, asked.map_err(refused)?);
+        let Split { training, test } = split.ok_or_else(|| {
+            let worlds = generate::worlds().collect::<Vec<_>>().join(", ");
+            refused(format!("{} has no generated levels; choose one of {worlds}", rules.name))
+        })?;
+        let choice = WorldChoice::split::<Room>(Rooms::set(rules, training), Rooms::set(rules, test));
+        Ok(WorldChoice { level: Some(LevelRecord { name, text: None, near: None }), ..choice })
     }
 
     /// For a world that knows nothing but itself.
@@ -222,6 +300,6 @@ impl Request<'_> {
 
     fn no_level(&self) -> Result<(), WorldError> {
         let Some(level) = self.level else { return Ok(()) };
-        Err(WorldError::NoLevels { env: self.name.to_owned(), level: level.display().to_string() })
+        Err(WorldError::NoLevels { env: self.name.to_owned(), level: level.name() })
     }
 }

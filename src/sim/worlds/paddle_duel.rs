@@ -247,7 +247,7 @@ impl Environment for PaddleDuel {
 
     fn caption(&self) -> Option<String> {
         let [left, right] = self.scores;
-        Some(format!("{left} : {right}, first to {WINNING_SCORE}   rally {}", self.rally))
+        Some(format!("{left} : {right}, first to {WINNING_SCORE}, rally {}", self.rally))
     }
 
     fn points(&self) -> Option<[u32; 2]> {

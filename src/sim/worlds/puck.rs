@@ -276,7 +276,7 @@ impl Environment for Puck {
 
     fn caption(&self) -> Option<String> {
         let [left, right] = self.scores;
-        Some(format!("{left} : {right}, first to {WINNING_SCORE}   {} touches", self.touches))
+        Some(format!("{left} : {right}, first to {WINNING_SCORE}, {} touches", self.touches))
     }
 
     fn points(&self) -> Option<[u32; 2]> {

@@ -289,7 +289,7 @@ impl Environment for Volley {
 
     fn caption(&self) -> Option<String> {
         let [left, right] = self.scores();
-        Some(format!("{left} : {right}, first to {LIVES}   rally {}", self.rally))
+        Some(format!("{left} : {right}, first to {LIVES}, rally {}", self.rally))
     }
 
     fn points(&self) -> Option<[u32; 2]> {

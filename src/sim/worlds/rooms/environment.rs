@@ -3,10 +3,11 @@
 
 use bevy::prelude::*;
 use bevy_rapier2d::prelude::{Collider, CollisionGroups, Group};
-use rand::RngExt as _;
 
+use super::start::Start;
 use super::*;
 use crate::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd, RewardTerm, Rng};
+use crate::sim::turn::Turn;
 use crate::sim::{BodyKind, BodySpec, Environment, Outcome};
 
 impl Environment for Room {
@@ -83,49 +84,11 @@ impl Environment for Room {
     }
 
     fn reset(&mut self, rooms: &Rooms, bodies: &mut Bodies, rng: &mut Rng) {
-        if rooms.levels.len() > 1 {
-            self.plan = rng.random_range(0..rooms.levels.len());
-            bodies.set_shape(rooms.walls_body(), &self.plan(rooms).walls);
-        }
-        let RoomPlan { level, barriers, .. } = self.plan(rooms);
-        self.walkers.clear();
-        for slot in 0..rooms.players() {
-            let spawns = if slot == 0 { &level.spawns } else { &level.second_spawns };
-            let last = spawns[rng.random_range(0..spawns.len())];
-            let target = level.center(last.0, last.1);
-            bodies.place(slot, target);
-            self.walkers.push(Walker { target, last, heading: None, stood: last });
-        }
-        for index in 0..rooms.most.crates {
-            match level.crates.get(index) {
-                Some(&(column, row)) => bodies.place(rooms.crate_body(index), level.center(column, row)),
-                None => bodies.park(rooms.crate_body(index), away(index)),
-            }
-        }
-        for (index, &(column, row)) in barriers.iter().enumerate() {
-            bodies.place(rooms.barrier_body(index), level.center(column, row));
-        }
-        for (index, &(_, (column, row))) in level.hazards.iter().enumerate() {
-            bodies.place(rooms.hazard_body(index), level.center(column, row));
-        }
-        for (flags, count) in [
-            (&mut self.filled, level.cells.len()),
-            (&mut self.sunk, level.crates.len()),
-            (&mut self.open, barriers.len()),
-            (&mut self.taken, level.keys.len()),
-        ] {
-            flags.clear();
-            flags.resize(count, false);
-        }
-        (self.ticks, self.won) = (0, false);
-        if rooms.rules.win == Win::Cue {
-            (self.cue, self.cue_shown) = (rng.random_range(0..2), true);
-        }
-        if rooms.rules.win == Win::Catch {
-            self.chaser = rng.random_range(0..rooms.players());
-            self.gap = bodies.position(0).distance(bodies.position(1));
-        }
-        self.marked = self.count_marks(rooms, bodies);
+        self.begin(rooms, bodies, Start::draw(rooms, rng));
+    }
+
+    fn reset_in_turn(&mut self, rooms: &Rooms, bodies: &mut Bodies, _rng: &mut Rng, turn: Turn) {
+        self.begin(rooms, bodies, Start::in_turn(rooms, turn));
     }
 
     fn apply(&mut self, rooms: &Rooms, bodies: &mut Bodies, actions: &[Action], phase: u32) {
@@ -268,6 +231,54 @@ impl Environment for Room {
 
     fn script(&self, rooms: &Rooms, bodies: &Bodies, slot: usize) -> Action {
         (rooms.rules.script)(self, rooms, bodies, slot)
+    }
+}
+
+impl Room {
+    /// Begins an episode at `start`.
+    fn begin(&mut self, rooms: &Rooms, bodies: &mut Bodies, start: Start) {
+        if rooms.levels.len() > 1 {
+            self.plan = start.plan;
+            bodies.set_shape(rooms.walls_body(), &self.plan(rooms).walls);
+        }
+        let RoomPlan { level, barriers, .. } = self.plan(rooms);
+        self.walkers.clear();
+        for (slot, &spawn) in start.spawns.iter().enumerate().take(rooms.players()) {
+            let last = if slot == 0 { level.spawns[spawn] } else { level.second_spawns[spawn] };
+            let target = level.center(last.0, last.1);
+            bodies.place(slot, target);
+            self.walkers.push(Walker { target, last, heading: None, stood: last });
+        }
+        for index in 0..rooms.most.crates {
+            match level.crates.get(index) {
+                Some(&(column, row)) => bodies.place(rooms.crate_body(index), level.center(column, row)),
+                None => bodies.park(rooms.crate_body(index), away(index)),
+            }
+        }
+        for (index, &(column, row)) in barriers.iter().enumerate() {
+            bodies.place(rooms.barrier_body(index), level.center(column, row));
+        }
+        for (index, &(_, (column, row))) in level.hazards.iter().enumerate() {
+            bodies.place(rooms.hazard_body(index), level.center(column, row));
+        }
+        for (flags, count) in [
+            (&mut self.filled, level.cells.len()),
+            (&mut self.sunk, level.crates.len()),
+            (&mut self.open, barriers.len()),
+            (&mut self.taken, level.keys.len()),
+        ] {
+            flags.clear();
+            flags.resize(count, false);
+        }
+        (self.ticks, self.won) = (0, false);
+        if rooms.rules.win == Win::Cue {
+            (self.cue, self.cue_shown) = (start.cue, true);
+        }
+        if rooms.rules.win == Win::Catch {
+            self.chaser = start.chaser;
+            self.gap = bodies.position(0).distance(bodies.position(1));
+        }
+        self.marked = self.count_marks(rooms, bodies);
     }
 }
 

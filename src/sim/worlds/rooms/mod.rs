@@ -10,6 +10,7 @@ mod observe;
 pub(super) mod play;
 pub mod reload;
 mod rules;
+mod start;
 #[cfg(test)]
 mod tests;
 pub mod way;

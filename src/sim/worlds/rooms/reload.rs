@@ -75,7 +75,7 @@ fn reload(world: &mut World) {
 /// Plays the level at `path` from now on; its name, or why it cannot be played.
 fn take(world: &mut World, path: &Path) -> Result<String, String> {
     let rules = world.resource::<Rooms>().rules;
-    let level = Level::load(rules.name, path).map_err(|error| error.to_string())?;
+    let level = Level::load_file(rules.name, path).map_err(|error| error.to_string())?;
     let name = level.name.clone();
     if exchange(world, level) {
         return Ok(name);

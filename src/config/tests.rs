@@ -1,0 +1,214 @@
+//! Layers of a configuration, what is written and what is refused.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::sac::{ConvLayer, Encoder, Padding};
+
+fn set(sets: &[&str]) -> Result<RunConfig, String> {
+    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+    RunConfig::resolve(None, None, &sets).map_err(|error| error.to_string())
+}
+
+/// Writes `text` into a file and reads it as `--config` and as a run's own.
+fn files(text: &str) -> [Result<RunConfig, String>; 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    [RunConfig::resolve(None, Some(&path), &[]), RunConfig::written(&path)]
+        .map(|result| result.map_err(|error| error.to_string()))
+}
+
+#[test]
+fn a_written_configuration_reads_back_the_same() {
+    let off = ["learner.prioritized=none", "learner.human_share=none"];
+    let on = ["sac.q_clip=0.5", "sac.grad_clip=.5", "run.target_return=1", "run.eval_every=10", "level=2"];
+    let largest = ["seed=9223372036854775807", "steps=9223372036854775807"];
+    for (env, _) in TUNED {
+        for sets in [&["world.velocity_masked=true"][..], &off, &on, &largest] {
+            let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+            let config = RunConfig::resolve(Some(env), None, &sets).unwrap();
+            for read in files(&config.to_toml()) {
+                assert_eq!(read.unwrap(), config, "{env} {sets:?}");
+            }
+        }
+    }
+}
+
+/// An option can be switched off in every layer, and stays off whatever lies below.
+#[test]
+fn what_an_experiment_switches_on_can_be_switched_off() {
+    let with = |sets: &[&str]| {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        RunConfig::resolve(Some("lava-room"), None, &sets).unwrap()
+    };
+    assert!(with(&[]).learner.prioritized.is_some());
+    let off = with(&["learner.prioritized=none"]);
+    assert_eq!(off.learner().prioritized, None);
+    assert_eq!(off, RunConfig { learner: LearnerConfig { prioritized: None, ..off.learner() }, ..with(&[]) });
+    // The last word counts.
+    assert!(
+        with(&["learner.prioritized=none", "learner.prioritized.epsilon=0.1"]).learner.prioritized.is_some()
+    );
+    let files =
+        files("env = \"lava-room\"\n[learner]\nprioritized = \"none\"\n[sac]\ngrad_clip = \"none\"\n");
+    assert!(files.into_iter().all(|config| config.unwrap().learner.prioritized.is_none()));
+    let on = with(&[
+        "sac.grad_clip=1",
+        "sac.value_network={}",
+        "run.eval_every=5",
+        "run.target_return=3",
+        "level=2",
+    ]);
+    let again = on.with(
+        &["sac.grad_clip", "sac.value_network", "run.target_return", "level"]
+            .map(|key| format!("{key}=none")),
+    );
+    assert_eq!(again.unwrap(), with(&["run.eval_every=5"]));
+    // Every option that can be absent is written, so that nothing has to be guessed of it.
+    let text = off.to_toml();
+    for key in RunConfig::options() {
+        let key = key.rsplit('.').next().unwrap();
+        assert!(
+            text.contains(&format!("{key} = \"none\"\n")) || text.contains(&format!("{key}]\n")),
+            "{key}: {text}"
+        );
+    }
+    // Only what is optional can be.
+    assert!(set(&["sac.gamma=none"]).unwrap_err().contains("--set sac.gamma=none: invalid type"));
+}
+
+/// A run's own file is whole: an experiment that has gained an option since switches nothing on in it.
+#[test]
+fn a_runs_own_file_has_no_experiment_below_it() {
+    let [given, own] = files("env = \"lava-room\"\n");
+    assert!(given.unwrap().learner.prioritized.is_some());
+    assert_eq!(own.unwrap(), RunConfig::default());
+}
+
+#[test]
+fn integers_beyond_a_files_range_are_refused_wherever_they_are_given() {
+    let allowed = "9223372036854775807";
+    for (key, number) in
+        [("seed", "9223372036854775808"), ("steps", "18446744073709551615"), ("seed", "1e30")]
+    {
+        let error = set(&[&format!("{key}={number}")]).unwrap_err();
+        assert!(error.starts_with(&format!("--set {key}={number}: ")), "{error}");
+        assert!(error.contains(allowed) || number == "1e30", "{error}");
+        for error in files(&format!("arenas = 2\n{key} = {number}\n")) {
+            let error = error.unwrap_err();
+            assert!(error.contains("config.toml:2: ") && error.lines().count() == 1, "{error}");
+            assert!(error.contains(allowed) || number == "1e30", "{error}");
+        }
+    }
+    let config = RunConfig { seed: 1 << 63, ..RunConfig::default() };
+    assert!(config.validate().unwrap_err().to_string().contains(allowed));
+}
+
+#[test]
+fn numbers_are_read_as_people_write_them() {
+    for (text, gamma) in [(".98", 0.98), ("0.5", 0.5), ("+.25", 0.25), ("0", 0.0), ("0.", 0.0), (" .5 ", 0.5)]
+    {
+        assert_eq!(set(&[&format!("sac.gamma={text}")]).unwrap().sac.gamma, gamma, "{text}");
+    }
+    assert!(set(&["sac.gamma=-.5"]).unwrap_err().contains("sac.gamma = -0.5: allowed is"));
+    assert!(set(&["sac.gamma=high"]).unwrap_err().contains("invalid type: string \"high\""));
+    assert!(set(&["sac.gamma=."]).unwrap_err().contains("invalid type: string"));
+    assert_eq!(set(&["level=random:2:50"]).unwrap().level, Some(PathBuf::from("random:2:50")));
+}
+
+/// Bounds for watched runs and for others keep both values until one is changed while somebody watches.
+#[test]
+fn what_is_changed_while_somebody_watches_counts_for_every_resume() {
+    let begun = set(&["learner.gradient_steps_per_env_step=0.25", "learner.learning_starts=9000"]).unwrap();
+    let used = begun.learner().watched();
+    assert_eq!((used.gradient_steps_per_env_step, used.learning_starts), (1.0, 2000));
+    assert_eq!(begun.recorded(&used), begun);
+    let mut tuned = used.clone();
+    (tuned.gradient_steps_per_env_step, tuned.sac.gamma) = (3.0, 0.5);
+    let recorded = begun.recorded(&tuned);
+    assert_eq!((recorded.sac.gamma, recorded.learner().sac.gamma), (0.5, 0.5));
+    assert_eq!(recorded.learner().gradient_steps_per_env_step, 3.0);
+    assert_eq!(recorded.learner().learning_starts, 9000);
+    assert_eq!(recorded.learner().watched(), tuned.settled());
+    // As after an undo.
+    assert_eq!(begun.recorded(&used), begun);
+}
+
+#[test]
+fn settings_read_back_the_same_and_mistakes_are_placed() {
+    let config = set(&["sac.gamma=0.9", "learner.prioritized={}", "learner.n_step=3"]).unwrap().learner();
+    let text = settings_to_toml(&config);
+    assert_eq!(settings_from_toml(&text).unwrap(), config.clone().settled());
+    assert!(!text.contains("live_") && text.contains("human_share = \"none\""), "{text}");
+    let watched = settings_from_toml("[learner]\nlive_learning_starts = 3\n").unwrap_err().to_string();
+    assert!(watched.contains("now change learner.learning_starts"), "{watched}");
+    let misspelt = settings_from_toml("[sac]\ngama = 0.9\n").unwrap_err().to_string();
+    assert!(misspelt.starts_with("settings:2: unknown field `gama`"), "{misspelt}");
+    let high = settings_from_toml("[sac]\ngamma = 2.0\n").unwrap_err().to_string();
+    assert!(high.contains("sac.gamma = 2: allowed is"), "{high}");
+}
+
+#[test]
+fn an_encoder_is_set_whole_or_by_its_mode() {
+    let config = set(&["sac.encoder={mode = \"conv\", layers = [{channels = 8, kernel = 3}]}"]).unwrap();
+    let layer = ConvLayer { channels: 8, kernel: 3, stride: 1, padding: Padding::Same };
+    assert_eq!(config.sac.encoder, Encoder::Conv { layers: vec![layer] });
+    assert_eq!(toml::from_str::<RunConfig>(&config.to_toml()).unwrap().sac, config.sac);
+    assert_eq!(set(&["sac.encoder.mode=flat"]).unwrap().sac.encoder, Encoder::Flat);
+}
+
+#[test]
+fn values_are_set_by_dotted_keys() {
+    let config = set(&["sac.temperature.target_entropy_fraction=0.3"]).unwrap();
+    assert_eq!(config.sac.temperature, crate::sac::Temperature::Learned { target_entropy_fraction: 0.3 });
+    let config = set(&["sac.target_update.tau=0.01"]).unwrap();
+    assert_eq!(config.sac.target_update, crate::sac::TargetUpdate::Soft { tau: 0.01 });
+    let config = set(&["sac.gamma=0.9", "arenas=3", "sac.temperature={mode = \"fixed\"}"]).unwrap();
+    assert_eq!((config.sac.gamma, config.arenas), (0.9, 3));
+    assert_eq!(config.sac.temperature, crate::sac::Temperature::Fixed);
+    assert_eq!(config.learner().sac.gamma, 0.9);
+    // Setting any of its values switches prioritized replay on.
+    let config = set(&["learner.prioritized.priority_exponent=0.5"]).unwrap();
+    let prioritized = crate::learner::PrioritizedConfig { priority_exponent: 0.5, ..Default::default() };
+    assert_eq!(config.learner().prioritized, Some(prioritized));
+    assert_eq!(set(&["learner.prioritized={}"]).unwrap().learner.prioritized, Some(Default::default()));
+    assert!(config.to_toml().contains("[learner.prioritized]"));
+}
+
+#[test]
+fn variants_of_the_algorithm_are_set_and_read_back() {
+    let config = set(&[
+        "sac.value_network.learning_rate=0.002",
+        "sac.actor_gradient={mode = \"gumbel\", samples = 2, relaxation = 0.5}",
+        "sac.temperature={mode = \"annealed\", upper_fraction = 0.9, lower_fraction = 0.2, steps = 1000}",
+        "sac.critic_head=dueling",
+        "sac.entropy_penalty=0.5",
+    ])
+    .unwrap();
+    assert_eq!(config.sac.value_network, Some(crate::sac::ValueNetwork { learning_rate: 0.002 }));
+    assert_eq!(toml::from_str::<RunConfig>(&config.to_toml()).unwrap().sac, config.sac);
+    let error = set(&["sac.q_clip=0.5", "sac.value_network.learning_rate=0.001"]).unwrap_err();
+    assert!(error.contains("sac.q_clip = 0.5: allowed is absence beside sac.value_network"), "{error}");
+}
+
+#[test]
+fn mistakes_name_key_value_and_what_is_allowed() {
+    assert!(set(&["sac.gama=0.9"]).unwrap_err().contains("--set sac.gama=0.9: unknown field `gama`"));
+    let misspelt = set(&["sac.temperature.target_entropy_fractoin=0.9"]).unwrap_err();
+    assert!(misspelt.contains("unknown field `target_entropy_fractoin`"), "{misspelt}");
+    let unread = set(&["sac.encoder.kind=flat"]).unwrap_err();
+    assert!(unread.contains("--set sac.encoder.kind=flat: unknown field `sac.encoder.kind`"), "{unread}");
+    let unread = settings_from_toml("[sac.temperature]\nmode = \"fixed\"\nvalue = 3\n").unwrap_err();
+    assert!(unread.to_string().contains("unknown field `sac.temperature.value`"), "{unread}");
+    assert!(set(&["sac.gamma=2"]).unwrap_err().contains("sac.gamma = 2: allowed is 0 ≤ gamma < 1"));
+    let error = set(&["learner.prioritized.epsilon=0"]).unwrap_err();
+    assert!(error.contains("learner.prioritized.epsilon = 0: allowed is 1e-8 to 1"), "{error}");
+    assert!(set(&["arenas=0"]).unwrap_err().contains("arenas = 0: allowed is 1 to 4096"));
+    assert!(set(&["gamma"]).unwrap_err().contains("no `=`"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.toml");
+    std::fs::write(&path, "seed = 1\n[sac]\ngamma = \"high\"\n").unwrap();
+    let error = RunConfig::resolve(None, Some(&path), &[]).unwrap_err().to_string();
+    assert!(error.contains("x.toml:3: ") && error.lines().count() == 1, "{error}");
+}

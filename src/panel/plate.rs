@@ -1,0 +1,112 @@
+//! Plate: a few lines of text over the worlds, laid out in every frame from nothing but that text. Nothing of a former
+//! frame is kept, so none can squeeze a later one.
+
+use std::sync::Arc;
+
+use bevy_egui::egui::text::{LayoutJob, TextFormat, TextWrapping};
+use bevy_egui::egui::{
+    Align, Align2, Color32, Context, FontId, Galley, Id, LayerId, Order, Pos2, Rect, Vec2, pos2, vec2,
+};
+
+/// Rows of text of one line at most; what is longer ends in three dots.
+const MOST_ROWS: usize = 4;
+
+/// Where a plate is, and how it looks.
+pub(super) struct Plate {
+    /// Name of its layer.
+    pub id: Id,
+    /// What it lies over.
+    pub order: Order,
+    /// Which of its corners or edges is `at`.
+    pub anchor: Align2,
+    /// In logical pixels.
+    pub at: Pos2,
+    /// Logical pixels it may be wide, rim included.
+    pub widest: f32,
+    /// Its color.
+    pub fill: Color32,
+    /// Between its rim and its text.
+    pub margin: Vec2,
+    /// Of its corners.
+    pub radius: f32,
+}
+
+/// One line of text: what it says, how large in logical pixels, and its color.
+pub(super) type Line = (String, f32, Color32);
+
+impl Plate {
+    /// Draws it with `lines`; where it is.
+    pub fn show(&self, context: &Context, lines: &[Line]) -> Rect {
+        let room = (self.widest - 2.0 * self.margin.x).max(1.0);
+        let galleys: Vec<Arc<Galley>> = lines.iter().map(|line| layout(context, line, room)).collect();
+        let width = galleys.iter().fold(0.0f32, |width, galley| width.max(galley.size().x));
+        let height: f32 = galleys.iter().map(|galley| galley.size().y).sum();
+        let rect = self.anchor.anchor_size(self.at, vec2(width, height) + 2.0 * self.margin);
+        let painter = context.layer_painter(LayerId::new(self.order, self.id));
+        painter.rect_filled(rect, self.radius, self.fill);
+        let centered = self.anchor.x() == Align::Center;
+        let mut top = rect.top() + self.margin.y;
+        for (galley, (.., color)) in galleys.into_iter().zip(lines) {
+            let slack = if centered { (width - galley.size().x) / 2.0 } else { 0.0 };
+            let place = pos2(rect.left() + self.margin.x + slack, top);
+            top += galley.size().y;
+            painter.galley(place, galley, *color);
+        }
+        rect
+    }
+}
+
+fn layout(context: &Context, (text, size, color): &Line, room: f32) -> Arc<Galley> {
+    let mut job = LayoutJob::single_section(
+        text.clone(),
+        TextFormat { font_id: FontId::proportional(*size), color: *color, ..TextFormat::default() },
+    );
+    job.wrap = TextWrapping { max_width: room, max_rows: MOST_ROWS, ..TextWrapping::default() };
+    context.fonts_mut(|fonts| fonts.layout_job(job))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::panel::testing::Glass;
+
+    /// Where plates with `texts` are that are shown one after the other, each for some frames.
+    fn shown(widest: f32, texts: &[&str]) -> Vec<Rect> {
+        let mut glass = Glass::blank(vec2(800.0, 600.0));
+        let show = |text: &&str| {
+            let mut rect = Rect::NOTHING;
+            for _ in 0..3 {
+                glass.page(|ui| {
+                    let plate = Plate {
+                        id: Id::new("notice"),
+                        order: Order::Foreground,
+                        anchor: Align2::CENTER_TOP,
+                        at: pos2(300.0, 12.0),
+                        widest,
+                        fill: Color32::BLACK,
+                        margin: vec2(12.0, 6.0),
+                        radius: 8.0,
+                    };
+                    rect = plate.show(ui.ctx(), &[((*text).to_owned(), 13.0, Color32::WHITE)]);
+                });
+            }
+            rect
+        };
+        texts.iter().map(show).collect()
+    }
+
+    #[test]
+    fn every_text_is_as_wide_as_it_needs_whatever_came_before() {
+        let long = "in the panel: what both critics expect of every action";
+        let alone = shown(560.0, &[long])[0];
+        let path = format!("saved /home/somebody/{}.png", "x".repeat(500));
+        let after = shown(560.0, &["no map", "x", long, &path, "no map", long]);
+        assert_eq!([after[2], after[5]], [alone; 2]);
+        assert_eq!(after[0], after[4]);
+        assert!(alone.height() < 1.5 * after[0].height() && alone.width() > 3.0 * after[0].width());
+        // Never wider than there is room, nor higher than a few rows.
+        assert!(after[3].width() <= 560.0 && after[3].height() < 100.0, "{:?}", after[3]);
+        let narrow = shown(120.0, &[long, &path]);
+        assert!(narrow.iter().all(|rect| rect.width() <= 120.0 && rect.height() < 100.0), "{narrow:?}");
+    }
+}

@@ -1,0 +1,69 @@
+//! Points: curves thinned, smoothed and looked up, as plots need them. Each point is `[x, y]`, ordered by `x`.
+
+/// Points a curve is drawn with: about one for every pixel, no more.
+const POINTS: usize = 260;
+
+/// The point whose place along the axis is nearest to `x`.
+pub(super) fn nearest(points: &[[f64; 2]], x: f64) -> Option<[f64; 2]> {
+    let away = |point: &&[f64; 2]| (point[0] - x).abs();
+    points.iter().min_by(|a, b| away(a).total_cmp(&away(b))).copied()
+}
+
+/// Means of equally long stretches, so that at most [`POINTS`] remain.
+pub(super) fn thin(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    let stretch = points.len().div_ceil(POINTS).max(1);
+    points
+        .chunks(stretch)
+        .map(|chunk| {
+            let sum = chunk.iter().fold([0.0, 0.0], |sum, point| [sum[0] + point[0], sum[1] + point[1]]);
+            sum.map(|sum| sum / chunk.len() as f64)
+        })
+        .collect()
+}
+
+/// The mean of every point and up to `window − 1` before it.
+pub(super) fn running_mean(points: &[[f64; 2]], window: usize) -> Vec<[f64; 2]> {
+    let mut sum = 0.0;
+    points
+        .iter()
+        .enumerate()
+        .map(|(index, [x, y])| {
+            sum += y;
+            if index >= window {
+                sum -= points[index - window][1];
+            }
+            [*x, sum / (index + 1).min(window) as f64]
+        })
+        .collect()
+}
+
+/// The standard deviation of every point and up to `window − 1` before it.
+pub(super) fn running_std(points: &[[f64; 2]], window: usize) -> Vec<f64> {
+    let squares: Vec<[f64; 2]> = points.iter().map(|[x, y]| [*x, y * y]).collect();
+    let means = running_mean(points, window);
+    let of = |(mean, square): (&[f64; 2], &[f64; 2])| (square[1] - mean[1] * mean[1]).max(0.0).sqrt();
+    means.iter().zip(&running_mean(&squares, window)).map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinning_keeps_means_and_smoothing_trails() {
+        let points: Vec<[f64; 2]> = (0..1000).map(|index| [f64::from(index), 2.0]).collect();
+        let thin = thin(&points);
+        assert!(thin.len() <= POINTS && thin.iter().all(|point| point[1] == 2.0));
+        let mean = running_mean(&[[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]], 2);
+        assert_eq!(mean, [[0.0, 1.0], [1.0, 2.0], [2.0, 4.0]]);
+        assert_eq!(running_std(&[[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]], 2), [0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn the_nearest_point_is_found_by_its_place() {
+        let points = [[0.0, 1.0], [100.0, 7.5], [200.0, 2.0]];
+        assert_eq!(nearest(&points, 130.0), Some([100.0, 7.5]));
+        assert_eq!(nearest(&points, 1e9), Some([200.0, 2.0]));
+        assert_eq!(nearest(&[], 0.0), None);
+    }
+}
