@@ -15,7 +15,7 @@ use bevy::prelude::*;
 use crate::agent::{AgentPlugin, Casting, Controller, FrozenPolicies, LearningPolicy};
 use crate::config::RunConfig;
 use crate::files;
-use crate::learner::checkpoint::Checkpoint;
+use crate::learner::checkpoint::{self, Checkpoint};
 use crate::learner::{CheckpointError, LearnerSetup, untrained};
 use crate::mdp::{EnvironmentSpec, LevelRecord, Policy, Stream, WorldOptions};
 use crate::run::check::{self, CheckReport, Violation};
@@ -190,8 +190,8 @@ pub fn train(
 ) -> Result<Summary, RunError> {
     let spec = world.spec();
     let config = match &resume {
-        Some(folder) => resume::configuration(config, folder, &spec)?,
-        None => config,
+        Some(folder) if checkpoint::exists(folder) => resume::configuration(config, folder, &spec)?,
+        _ => config,
     };
     let casting = casting(&config, &spec);
     let streams = config.arenas * casting.others.iter().filter(|player| player.is_recorded()).count();
@@ -213,7 +213,8 @@ pub fn train(
     headless::train(&mut app, setup)
 }
 
-/// Makes all runs of a sweep that are not there yet, `at_once` at a time, and returns its table.
+/// Makes all runs of a sweep that are not there yet, `at_once` at a time, and returns its table, and a line that says how
+/// much is left where that was stopped.
 ///
 /// # Errors
 /// One line for the first run that cannot begin or fails; others that had begun are finished.
@@ -222,7 +223,8 @@ pub fn sweep(
     out: &Path,
     at_once: usize,
     stop: &Arc<AtomicBool>,
-) -> Result<String, Box<dyn std::error::Error>> {
+) -> Result<(String, Option<String>), Box<dyn std::error::Error>> {
+    let _owner = sweep.claim(out)?;
     let mut jobs = sweep.jobs(out)?;
     let make = |job: &sweep::Job| {
         let made = || -> Result<Summary, Box<dyn std::error::Error>> {
@@ -231,24 +233,24 @@ pub fn sweep(
                 Some(run) => world_of_run(&job.config, run)?,
                 None => world_in(&job.config, Some(&job.out))?,
             };
-            if resume.is_none() {
-                job.begin_anew();
-            }
             Ok(train(job.config.clone(), &world, Some(job.out.clone()), resume, stop.clone(), true)?)
         };
         made().map_err(|error| error.to_string())
     };
     let progress = |job: &sweep::Job, summary: &Summary| {
         let name = job.out.strip_prefix(out).unwrap_or(&job.out);
-        let score = summary.eval.map_or(f64::NAN, |eval| eval.episode_return.mean);
         let (steps, seconds) = (summary.env_steps, summary.seconds);
-        eprintln!("{}: return {score:.2} after {steps} env steps, {seconds:.1} s", name.display());
+        let went = summary.eval.map(|eval| format!("return {:.2}", eval.episode_return.mean));
+        let went =
+            went.unwrap_or_else(|| if summary.interrupted { "stopped" } else { "not evaluated" }.into());
+        eprintln!("{}: {went} after {steps} env steps, {seconds:.1} s", name.display());
     };
-    sweep::run(&mut jobs, at_once, stop, make, progress)?;
+    let failure = sweep::run(&mut jobs, at_once, stop, make, progress);
     // What Ctrl-C cut short goes on next time.
     jobs.iter_mut().for_each(|job| job.finished = job.finished.take().filter(|made| !made.interrupted));
     sweep.write(out, &jobs)?;
-    Ok(sweep.table(&jobs))
+    failure?;
+    Ok((sweep.table(&jobs), sweep::unfinished(&jobs)))
 }
 
 /// All variants of `sweep` in one table: random and scripted players, `episodes` episodes each, what the runs in `out`

@@ -21,6 +21,7 @@ use clap::Parser as _;
 use crate::agent::Controller;
 use crate::app::{self, Left};
 use crate::config::RunConfig;
+use crate::learner::checkpoint::new_file;
 use crate::mdp::WorldOptions;
 use crate::run::bench;
 use crate::run::sweep::Sweep;
@@ -121,8 +122,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Sweep { file, out, jobs }) => {
             let sweep = Sweep::load(&file)?;
-            say(app::sweep(&sweep, &out, jobs as usize, &stop_flag(signals::SAVES)?)?.trim_end());
-            Ok(())
+            let (table, left) = app::sweep(&sweep, &out, jobs as usize, &stop_flag(signals::SAVES)?)?;
+            say(table.trim_end());
+            left.map_or(Ok(()), |left| Err(left.into()))
         }
         Some(Command::Scores { file, out, episodes }) => {
             say(app::scores(&Sweep::load(&file)?, &out, episodes as usize)?.trim_end());
@@ -316,8 +318,16 @@ fn make_levels(
             continue;
         };
         let path = folder.join(format!("{world}-random-{difficulty}-{seed}.ron"));
-        let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, level.text()));
-        written.map_err(|error| format!("{}: cannot be written ({error})", path.display()))?;
+        let text = level.text();
+        let written = std::fs::create_dir_all(folder).and_then(|()| new_file(&path, text.as_bytes()));
+        // The same level is the same file, whoever made it.
+        let there = || std::fs::read(&path).is_ok_and(|there| there == text.as_bytes());
+        if let Err(error) = written
+            && !there()
+        {
+            let path = path.display();
+            return Err(format!("{path}: cannot be written ({error}); choose another --out").into());
+        }
         say(&path.display().to_string());
     }
     Ok(())

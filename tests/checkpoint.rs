@@ -3,50 +3,54 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
 
-use common::{program, quick, train};
+use common::kill::{Dice, Display, Scene, Tally};
+use common::{metrics, program, quick, train};
 use entropy_arcade::learner::checkpoint::Checkpoint;
 use entropy_arcade::sim::worlds::WorldChoice;
 
-/// Kills a run that writes checkpoints without pause, again and again: there is always a good one,
-/// it never goes backwards, and the next start goes on from it.
-#[test]
-fn killed_at_any_moment_the_last_good_one_stays() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("run");
-    let mut furthest = 0;
-    for kill in 0..24u64 {
-        let mut command = Command::new(program());
-        command.args(["--no-render", "--device", "cpu", "--steps", "100000000"]);
-        if out.join("checkpoint/latest").exists() {
-            command.arg("--resume").arg(&out);
-        } else {
-            _ = std::fs::remove_dir_all(&out);
-            command.args(["--set", "learner.checkpoint_seconds=0.001", "--set", "sac.hidden=[32]"]);
-            command.args(["--set", "learner.replay_capacity=20000"]).arg("--out").arg(&out);
-        }
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // Wait until it is under way, then strike at a different moment each time.
-        let before = std::fs::read_to_string(out.join("checkpoint/latest")).unwrap_or_default();
-        let start = Instant::now();
-        while std::fs::read_to_string(out.join("checkpoint/latest")).unwrap_or_default() == before {
-            assert!(start.elapsed() < Duration::from_secs(60), "no checkpoint within a minute");
-            assert!(child.try_wait().unwrap().is_none(), "the run ended by itself");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        std::thread::sleep(Duration::from_micros(kill * kill * 700));
-        child.kill().unwrap();
-        child.wait().unwrap();
+/// What was killed goes on, and nothing of it is lost, made up or written twice.
+fn assert_clean(tally: &Tally, kills: u64) {
+    assert!(tally.problems.is_empty(), "{}", tally.problems.join("\n"));
+    assert!(tally.kills >= kills && tally.impossible == 0, "{tally:?}");
+}
 
-        let checkpoint = Checkpoint::open(&out).unwrap_or_else(|error| panic!("after kill {kill}: {error}"));
-        checkpoint.policy().unwrap();
-        let steps = checkpoint.manifest.counters.env_steps;
-        assert!(steps >= furthest, "kill {kill}: {steps} after {furthest}");
-        furthest = steps;
+/// A headless run that is killed again and again ends with the same bytes as one that is not.
+#[test]
+fn killed_at_any_moment_a_run_ends_as_if_it_had_not_been() {
+    let folder = tempfile::tempdir().unwrap();
+    let (program, mut tally, mut dice) = (program(), Tally::default(), Dice(7));
+    let scene = Scene { program: &program, folder: folder.path(), display: None };
+    let reference = scene.reference(&mut tally);
+    while tally.kills < 12 && tally.problems.is_empty() {
+        scene.headless(&reference, &mut dice, 12 - tally.kills, &mut tally);
     }
-    assert!(furthest > 0);
+    assert_clean(&tally, 12);
+    assert!(tally.transitions > 10_000, "{tally:?}");
+}
+
+/// The same of a sweep, whose table must come out the same.
+#[test]
+fn killed_at_any_moment_a_sweep_ends_as_if_it_had_not_been() {
+    let folder = tempfile::tempdir().unwrap();
+    let (program, mut tally, mut dice) = (program(), Tally::default(), Dice(8));
+    let scene = Scene { program: &program, folder: folder.path(), display: None };
+    let table = scene.sweep(None, &mut dice, 0, &mut tally);
+    scene.sweep(table.as_deref(), &mut dice, 4, &mut tally);
+    assert_clean(&tally, 1);
+}
+
+/// Watched runs, gone on with in a window and without: the record stays whole.
+#[cfg(feature = "arcade")]
+#[test]
+fn killed_at_any_moment_a_watched_run_keeps_its_record_whole() {
+    let Some(display) = Display::open() else { return println!("skipped: there is no Xvfb") };
+    let folder = tempfile::tempdir().unwrap();
+    let (program, mut tally, mut dice) = (program(), Tally::default(), Dice(9));
+    let scene = Scene { program: &program, folder: folder.path(), display: Some(&display) };
+    scene.watched(&mut dice, 4, &mut tally);
+    assert_clean(&tally, 4);
 }
 
 fn trained(folder: &Path) -> std::path::PathBuf {
@@ -103,6 +107,7 @@ fn a_bad_checkpoint_is_one_clear_line_and_changes_nothing() {
     assert!(text.contains("no checkpoint there"), "{text}");
 }
 
+/// Whatever a run of a sweep had written when it died, the sweep goes on.
 #[test]
 fn a_sweep_makes_a_run_anew_that_was_cut_off_before_its_first_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
@@ -111,14 +116,226 @@ fn a_sweep_makes_a_run_anew_that_was_cut_off_before_its_first_checkpoint() {
                 [[variant]]\nname = \"short\"\n";
     std::fs::write(&file, text).unwrap();
     let sweep = entropy_arcade::run::sweep::Sweep::load(&file).unwrap();
-    let out = folder.path().join("out");
-    let job = sweep.jobs(&out).unwrap().remove(0);
-    std::fs::create_dir_all(&job.out).unwrap();
-    std::fs::write(job.out.join("config.toml"), job.config.to_toml()).unwrap();
-    std::fs::write(job.out.join("metrics.jsonl"), "{\"env_steps\":1}\n").unwrap();
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    entropy_arcade::app::sweep(&sweep, &out, 1, &stop).unwrap();
-    let metrics = std::fs::read_to_string(job.out.join("metrics.jsonl")).unwrap();
-    assert!(!metrics.starts_with("{\"env_steps\":1}"), "{metrics}");
-    assert!(sweep.jobs(&out).unwrap()[0].finished.is_some());
+    for (state, there) in [&[][..], &["metrics.jsonl"], &["metrics.jsonl", "checkpoint/.new-000000000600"]]
+        .into_iter()
+        .enumerate()
+    {
+        let out = folder.path().join(format!("out-{state}"));
+        let job = sweep.jobs(&out).unwrap().remove(0);
+        std::fs::create_dir_all(&job.out).unwrap();
+        std::fs::write(job.out.join("config.toml"), job.config.to_toml()).unwrap();
+        for name in there {
+            let path = job.out.join(name);
+            match name.contains('/') {
+                true => std::fs::create_dir_all(path.join("replay.bin")).unwrap(),
+                false => std::fs::write(path, "{\"env_steps\":1}\n").unwrap(),
+            }
+        }
+        entropy_arcade::app::sweep(&sweep, &out, 1, &stop).unwrap();
+        let metrics = std::fs::read_to_string(job.out.join("metrics.jsonl")).unwrap_or_default();
+        assert!(!metrics.starts_with("{\"env_steps\":1}"), "{metrics}");
+        assert!(sweep.jobs(&out).unwrap()[0].finished.is_some(), "{there:?}");
+        assert_eq!(std::fs::read_dir(job.out.join("checkpoint")).unwrap().count(), 2, "{there:?}");
+    }
+}
+
+/// A quick headless run from the command line.
+fn begin(out: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command.args(["--no-render", "--env", "cartpole", "--device", "cpu", "--set", "run.eval_episodes=0"]);
+    command.args(["--set", "sac.hidden=[16]", "--set", "learner.checkpoint_seconds=0.1"]).args(more);
+    command.arg("--out").arg(out).stdin(Stdio::null());
+    command
+}
+
+fn resume(out: &Path, more: &[&str]) -> Output {
+    Command::new(program()).arg("--no-render").arg("--resume").arg(out).args(more).output().unwrap()
+}
+
+fn refusal(output: &Output) -> String {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!((output.status.code(), text.lines().count()), (Some(1), 1), "{text}");
+    text
+}
+
+/// Everything below a folder, with its content.
+fn content(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        match entry.path().is_dir() {
+            true => all.extend(content(&entry.path())),
+            false => all.push((entry.path(), std::fs::read(entry.path()).unwrap())),
+        }
+    }
+    all.sort();
+    all
+}
+
+/// Who comes second gets one line; who has died keeps nobody out; readers are welcome.
+#[test]
+fn a_run_folder_belongs_to_one_program_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut first =
+        begin(&out, &["--steps", "100000000"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    while Checkpoint::open(&out).is_err() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let expected = format!("run: is in use by another entropy-arcade (process {})", first.id());
+    for second in [begin(&out, &["--steps", "100"]).output().unwrap(), resume(&out, &["--steps", "100"])] {
+        assert!(refusal(&second).contains(&expected), "{}", refusal(&second));
+    }
+    for _ in 0..20 {
+        let eval =
+            Command::new(program()).args(["eval", "--episodes", "1", "--checkpoint"]).arg(&out).output();
+        let eval = eval.unwrap();
+        assert!(eval.status.success(), "{eval:?}");
+    }
+    assert!(first.try_wait().unwrap().is_none(), "the first one goes on");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let more = resume(&out, &["--steps", "1"]);
+    assert!(more.status.success(), "{more:?}");
+    // Not even a mark is left in a folder that is somebody else's.
+    let site = folder.path().join("site");
+    std::fs::create_dir(&site).unwrap();
+    for (name, text) in [("config.toml", "title = \"mine\"\n"), ("summary.json", "{}"), ("config.new", "x")] {
+        std::fs::write(site.join(name), text).unwrap();
+    }
+    let before = content(&site);
+    let text = refusal(&begin(&site, &["--steps", "100"]).output().unwrap());
+    assert!(text.contains("holds other files (config.new, config.toml, summary.json)"), "{text}");
+    assert!(!resume(&site, &[]).status.success());
+    assert_eq!(content(&site), before);
+}
+
+/// The command that began a run and the one that goes on with it lead on from whatever is there when it dies.
+#[test]
+fn both_commands_lead_on_from_every_state() {
+    let folder = tempfile::tempdir().unwrap();
+    for (state, resumes) in [(0, true), (0, false), (1, true), (1, false), (2, true), (2, false)] {
+        let out = folder.path().join(format!("run-{state}-{resumes}"));
+        assert!(begin(&out, &["--steps", "700"]).output().unwrap().status.success());
+        // As it was before its first checkpoint, in the middle of writing that, and after it was whole.
+        let latest = std::fs::read_to_string(out.join("checkpoint/latest")).unwrap();
+        std::fs::remove_file(out.join("checkpoint/latest")).unwrap();
+        std::fs::remove_file(out.join("summary.json")).unwrap();
+        std::fs::write(out.join("episodes.jsonl"), "{\"arena\":0,\"sl").unwrap();
+        let place = out.join("checkpoint").join(latest);
+        match state {
+            0 => std::fs::remove_dir_all(out.join("checkpoint")).unwrap(),
+            1 => std::fs::rename(&place, place.with_file_name(".new-000000000700")).unwrap(),
+            _ => {}
+        }
+        let output = match resumes {
+            true => resume(&out, &[]),
+            false => begin(&out, &["--steps", "700"]).output().unwrap(),
+        };
+        if state == 2 && !resumes {
+            // There is something to go on with: one line says how, and that works as it stands.
+            let text = refusal(&output);
+            let command = text.split('`').nth(1).unwrap().to_owned();
+            assert_eq!(command, format!("entropy-arcade --no-render --resume {}", out.display()), "{text}");
+            assert!(resume(&out, &[]).status.success());
+        } else {
+            assert!(output.status.success(), "{state} {resumes}: {output:?}");
+        }
+        let episodes = std::fs::read_to_string(out.join("episodes.jsonl")).unwrap();
+        assert!(
+            out.join("summary.json").is_file() && !episodes.starts_with("{\"arena\":0,\"sl"),
+            "{episodes}"
+        );
+    }
+}
+
+/// A checkpoint that cannot be written is said, tried again, and costs nothing but itself; only the last one counts.
+#[cfg(unix)]
+#[test]
+fn a_run_outlives_a_checkpoint_that_cannot_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    // The whole folder is gone for a while.
+    let out = folder.path().join("run");
+    let run =
+        begin(&out, &["--steps", "100000000"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    while Checkpoint::open(&out).is_err() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::fs::rename(&out, folder.path().join("elsewhere")).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    assert!(!out.exists(), "nothing is written where it was");
+    std::fs::rename(folder.path().join("elsewhere"), &out).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
+    let output = run.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("is not there any more; put it back"));
+    for heals in [true, false] {
+        let out = folder.path().join(format!("run-{heals}"));
+        let mut run = begin(&out, &["--steps", "100000000"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        while Checkpoint::open(&out).is_err() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let (place, away) = (out.join("checkpoint"), out.join("away"));
+        std::fs::rename(&place, &away).unwrap();
+        std::fs::write(&place, "in the way").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(800));
+        assert!(run.try_wait().unwrap().is_none(), "it goes on");
+        if heals {
+            std::fs::remove_file(&place).unwrap();
+            std::fs::rename(&away, &place).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(800));
+        }
+        assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
+        let output = run.wait_with_output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        let warned = text.matches("warning: ").count();
+        assert!((1..4).contains(&warned) && text.contains("checkpoint"), "{text}");
+        assert_eq!(output.status.code(), Some(if heals { 0 } else { 1 }), "{text}");
+        assert_eq!(text.contains("error: what was learned last is not saved"), !heals, "{text}");
+        if heals {
+            let left = std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name());
+            let left: Vec<String> = left.map(|name| name.into_string().unwrap()).collect();
+            assert!(left.len() == 2 && left.iter().any(|name| name == "latest"), "{left:?}");
+        }
+    }
+}
+
+/// What a run has cost and come to is added to by a resume, never forgotten.
+#[test]
+fn a_finished_run_keeps_what_it_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut config = quick("cartpole", 1, 3_000);
+    config.run.eval_episodes = 3;
+    let first = train(&config, &out, false).unwrap();
+    config.run.eval_episodes = 0;
+    let second = train(&config, &out, true).unwrap();
+    assert!(second.seconds >= first.seconds, "{} after {}", second.seconds, first.seconds);
+    assert_eq!(second.eval, first.eval);
+    let times = |out: &Path| -> Vec<f64> {
+        let text = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+        let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        text.lines().map(|text| line(text)["time/seconds"].as_f64().unwrap()).collect()
+    };
+    let episodes = std::fs::read_to_string(out.join("episodes.jsonl")).unwrap();
+    assert!(episodes.lines().all(|line| line.starts_with("{\"env_steps\":")), "{episodes}");
+    config.steps = 5_000;
+    train(&config, &out, true).unwrap();
+    assert!(times(&out).is_sorted() && *times(&out).last().unwrap() > first.seconds, "{:?}", times(&out));
+    assert!(metrics(&out).len() >= 9);
+
+    // A run that was solved stays so until more is asked of it.
+    let solved = folder.path().join("solved");
+    (config.run.target_return, config.run.eval_every, config.run.eval_episodes) = (Some(5.0), 1_000, 2);
+    let first = train(&config, &solved, false).unwrap();
+    let again = train(&config, &solved, true).unwrap();
+    assert!(first.solved.is_some() && again.solved == first.solved && again.env_steps == first.env_steps);
+    config.run.target_return = Some(1e6);
+    let more = train(&config, &solved, true).unwrap();
+    assert!(more.solved.is_none() && more.env_steps >= 5_000);
 }

@@ -13,16 +13,21 @@ use entropy_arcade::config::RunConfig;
 use entropy_arcade::learner::checkpoint::Checkpoint;
 use entropy_arcade::learner::{DeviceChoice, Health, LearnerSetup};
 use entropy_arcade::mdp::Stream;
-use entropy_arcade::run::RunFolder;
+use entropy_arcade::run::Claim;
 use entropy_arcade::run::live::{self, LiveRun};
+use entropy_arcade::run::record::Record;
 use entropy_arcade::sim::SimConfig;
 use entropy_arcade::sim::arena::EnvironmentHooks;
 
 /// A watched session without its window.
 fn session(config: &RunConfig, out: &Path, resume: bool) -> App {
     let world = app::world(config).unwrap();
-    let folder =
-        if resume { RunFolder::open(out, None) } else { RunFolder::create(out, &config.to_toml()) }.unwrap();
+    let text = config.to_toml();
+    let mut from = resume.then(|| out.to_owned());
+    let claim = Claim::for_run(Some(out), &mut from, &text, "entropy-arcade").unwrap().unwrap();
+    let record = from.map(|from| Record::of(&Checkpoint::open(&from).unwrap()).unwrap());
+    let lengths = record.as_ref().and_then(|record| record.lengths);
+    let folder = claim.open((!resume).then_some(&*text), lengths).unwrap();
     let mut setup = LearnerSetup::new(world.spec(), config.learner().watched());
     setup.device = config.device;
     setup.checkpoints = Some(out.join("checkpoint"));
@@ -33,7 +38,7 @@ fn session(config: &RunConfig, out: &Path, resume: bool) -> App {
     let casting = Casting::learn_against_script(&world.spec());
     app::simulation(&mut app, &world, sim, casting, learner.policy(), 1);
     app.insert_resource(learner).init_resource::<Hints>().add_plugins(LivePlugin);
-    live::plugin(&mut app, LiveRun::new(folder, config.clone(), None));
+    live::plugin(&mut app, LiveRun::new(folder, config.clone(), record, None));
     app.finish();
     app.cleanup();
     app

@@ -3,6 +3,7 @@
 //! No system here ever waits for the learner.
 
 mod rescue;
+mod unsaved;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::sim::{SimSystems, SimTick};
 
 pub use crate::learner::Survey;
 pub use rescue::Rescue;
+pub use unsaved::Unsaved;
 
 /// The learner that trains while the simulation runs.
 #[derive(Resource)]
@@ -36,7 +38,16 @@ pub struct LiveLearner {
     accepted: bool,
     /// Marks of the learner before, where that one failed.
     earlier: Marks,
+    /// Whether somebody keeps a record of the run and has checkpoints written with it.
+    recorded: bool,
+    /// Whether such a checkpoint is wished for now.
+    wanted: bool,
+    /// The configuration of a fresh agent that begins once this one is saved.
+    next: Option<LearnerConfig>,
 }
+
+/// A checkpoint on its way to the disk.
+pub type SaveReceiver = crossbeam_channel::Receiver<Result<PathBuf, LearnerError>>;
 
 /// A change of the settings while it learned.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +75,9 @@ impl LiveLearner {
             changes: Vec::new(),
             accepted: false,
             earlier: Marks::default(),
+            recorded: false,
+            wanted: false,
+            next: None,
         }
     }
 
@@ -84,6 +98,9 @@ impl LiveLearner {
             changes: Vec::new(),
             accepted: false,
             earlier: Marks::default(),
+            recorded: false,
+            wanted: false,
+            next: None,
         }
     }
 
@@ -186,9 +203,39 @@ impl LiveLearner {
         }
     }
 
+    /// Leaves it to the caller when checkpoints are written, and what of the run goes with them. Call before the first
+    /// step.
+    pub fn record(&mut self) {
+        self.recorded = true;
+        self.handle.leave_saving();
+    }
+
     /// Writes a checkpoint into the run's folder.
-    pub fn save(&self) {
-        self.handle.save();
+    pub fn save(&mut self) {
+        if self.recorded {
+            self.wanted = true;
+        } else {
+            self.handle.save();
+        }
+    }
+
+    /// Whether a checkpoint was asked for since the last time somebody looked.
+    pub fn take_wish(&mut self) -> bool {
+        std::mem::take(&mut self.wanted)
+    }
+
+    /// Asks for a checkpoint of all that was handed over until now, see [`LearnerHandle::begin_save`].
+    pub fn begin_save(
+        &mut self,
+        folder: PathBuf,
+        extra: Vec<(String, Vec<u8>)>,
+        files: Vec<std::fs::File>,
+    ) -> SaveReceiver {
+        let saving = self.handle.begin_save(folder, extra, files);
+        if let Some(config) = self.next.take() {
+            self.handle.reset(config);
+        }
+        saving
     }
 
     /// Writes a checkpoint into `folder` and waits for it; a learner that has failed keeps its last one.
@@ -199,7 +246,18 @@ impl LiveLearner {
         if matches!(self.status().health, Health::Failed(_) | Health::Starting) {
             return Ok(());
         }
-        self.handle.save_with(folder, Vec::new()).map(|_| ())
+        self.finish_save(&self.handle.begin_save(folder, Vec::new(), Vec::new()))
+    }
+
+    /// Waits for a checkpoint that was begun; a learner that has failed keeps its last one.
+    ///
+    /// # Errors
+    /// What went wrong, in one line.
+    pub fn finish_save(&self, saving: &SaveReceiver) -> Result<(), LearnerError> {
+        match self.handle.finish_save(saving) {
+            Err(LearnerError::Stopped(_)) => Ok(()),
+            result => result.map(|_| ()),
+        }
     }
 
     /// Goes on from the checkpoint or run in `folder`.
@@ -218,11 +276,16 @@ impl LiveLearner {
         self.handle.set_device(choice);
     }
 
-    /// Begins again with fresh networks.
+    /// Begins again with fresh networks. What was learned until now is saved before, and stays.
     pub fn reset(&mut self) {
         self.changes.clear();
         self.earlier = Marks::default();
-        self.handle.reset(self.setup.config.clone());
+        let config = self.setup.config.clone();
+        if self.recorded && !matches!(self.status().health, Health::Failed(_)) {
+            (self.wanted, self.next) = (true, Some(config));
+        } else {
+            self.handle.reset(config);
+        }
     }
 
     /// Begins again with fresh networks and another configuration.
@@ -240,7 +303,8 @@ impl LiveLearner {
     fn settle(&mut self) {
         let status = self.status();
         let works = !matches!(status.health, Health::Failed(_) | Health::Starting);
-        if works && status.answered == self.handle.asked() {
+        // A fresh agent that waits for this one to be saved has its configuration already.
+        if works && self.next.is_none() && status.answered == self.handle.asked() {
             self.setup.device = status.device_choice;
             if self.setup.config != *status.config {
                 self.setup.config = (*status.config).clone();
@@ -302,7 +366,8 @@ impl Plugin for LivePlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<History>()
             .add_systems(SimTick, feed.in_set(SimSystems::Last))
-            .add_systems(Update, (settle, remember, keep_marks));
+            // What finished in a frame's ticks is taken in within that frame.
+            .add_systems(Update, (settle, remember.after(crate::sim::pace::drive), keep_marks));
     }
 }
 

@@ -53,6 +53,7 @@ pub(super) fn record(
     let mut finals: Vec<(usize, &Seats, usize)> = Vec::new();
     let mut found = 0;
     let mut faults = std::mem::take(&mut roster.faults);
+    let env_steps = replay.env_steps + rows as u64;
     for (seats, controllers) in all.iter().filter(|(seats, _)| !seats.rests) {
         for slot in 0..seats.slots() {
             let stream = seats.arena * MOST_SLOTS + slot;
@@ -73,6 +74,7 @@ pub(super) fn record(
             if let Some(end) = seats.end {
                 memory.open = false;
                 finished.push(EpisodeSummary {
+                    env_steps,
                     arena: seats.arena,
                     slot,
                     controller: memory.played.to_owned(),

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use bevy::prelude::*;
 
 use super::{Left, casting, learner_setup, simulation};
+use crate::agent::live::Unsaved;
 use crate::agent::mind::Insight;
 use crate::agent::rounds::Reaction;
 use crate::agent::{Casting, Controller, FrozenPolicies, LiveLearner, gallery};
 use crate::config::RunConfig;
 use crate::mdp::{Policy, Stream, later_seed};
 use crate::panel::{maps, title};
-use crate::run::minute;
+use crate::run::live::{self, LiveRun};
+use crate::run::record::Record;
+use crate::run::{Claim, minute};
 use crate::sim::worlds::{self, WorldChoice, WorldError};
 use crate::sim::{self, SimConfig};
 pub use crate::view::pictures::level_of as pictured_level;
@@ -100,7 +103,15 @@ pub fn arcade(
     player.into_iter().for_each(|player| let_play(&mut app, player));
     let next = crate::panel::editor::NextLevel::default();
     app.insert_resource(next.clone());
-    match app.run() {
+    // The folder is let go of only when nothing of the app writes into it any more.
+    let run = app.world().get_resource::<LiveRun>().map(LiveRun::owner);
+    let unsaved = app.world().get_resource::<Unsaved>().cloned();
+    let left = app.run();
+    drop(run);
+    if let Some(reason) = unsaved.and_then(|unsaved| unsaved.reason()) {
+        return Err(format!("what was learned last is not saved: {reason}").into());
+    }
+    match left {
         AppExit::Success => Ok(Left::Closed),
         AppExit::Error(code) if code.get() == crate::view::input::HOME => Ok(Left::Home),
         AppExit::Error(code) if code.get() == crate::view::input::LEVEL => {
@@ -214,12 +225,10 @@ pub fn arcade_app(
     config: &RunConfig,
     world: &WorldChoice,
     out: Option<PathBuf>,
-    resume: Option<PathBuf>,
+    mut resume: Option<PathBuf>,
 ) -> Result<App, Box<dyn std::error::Error>> {
     use crate::agent::{InsightPlugin, LivePlugin, Replay};
-    use crate::learner::checkpoint::Checkpoint;
-    use crate::run::RunFolder;
-    use crate::run::live::{self, LiveRun};
+    use crate::learner::checkpoint::{self, Checkpoint};
     use crate::run::resume::{self, Earlier};
     use crate::{panel, view};
     use bevy::ecs::schedule::{ScheduleLabel as _, SingleThreadedExecutor};
@@ -227,21 +236,22 @@ pub fn arcade_app(
     let spec = world.spec();
     // Everything is looked at before anything of the run is touched.
     let config = &match &resume {
-        Some(folder) => resume::configuration(config.clone(), folder, &spec)?,
-        None => config.clone(),
+        Some(folder) if checkpoint::exists(folder) => resume::configuration(config.clone(), folder, &spec)?,
+        _ => config.clone(),
     };
+    let claim = Claim::for_run(out.as_deref(), &mut resume, &config.to_toml(), "entropy-arcade")?;
     // Read here as well, so that a bad checkpoint is an error at the start and not a failed learner.
     let resumed = resume.as_deref().map(Checkpoint::open).transpose()?;
     view::display::check()?;
     let earlier = resume.as_deref().map(Earlier::read).transpose()?.flatten();
     let solved = earlier.and_then(|earlier| earlier.summary).and_then(|summary| summary.solved);
-    let folder = match &out {
-        Some(out) if resume.as_ref() == Some(out) => Some(RunFolder::open(out, None)?),
-        Some(out) => Some(RunFolder::create(out, &config.to_toml())?),
-        None => None,
-    };
+    let record = resumed.as_ref().map(Record::of).transpose()?;
+    let lengths = record.as_ref().and_then(|record| record.lengths);
+    // What the run has set is written once the learner has accepted it.
+    let text = if resume.is_some() { None } else { Some(config.to_toml()) };
+    let folder = claim.map(|claim| claim.open(text.as_deref(), lengths)).transpose()?;
     if let (Some(folder), Some(text)) = (&folder, world.level().and_then(|level| level.text.as_deref())) {
-        folder.keep_level(text, false)?;
+        folder.keep_level(text, resume.is_none())?;
     }
     let session = out.clone();
     let pictures = out.as_ref().map(|out| out.join("pictures"));
@@ -256,7 +266,7 @@ pub fn arcade_app(
     app.add_plugins(view::window_plugins(&spec.name));
     preferences::plugin(&mut app, Preferences::kept());
     // The simulation does not go on from where it stood, and must not live through the same starts again.
-    let lived = resumed.as_ref().map_or(0, |checkpoint| checkpoint.manifest.counters.env_steps);
+    let lived = record.as_ref().map_or(0, |record| record.env_steps);
     let seed = later_seed(config.seed, lived);
     let sim = SimConfig { arenas: config.arenas, seed, stream: Stream::Environment };
     // A watched simulation is a small part of a frame: the other cores are for the learner and the renderer.
@@ -288,7 +298,7 @@ pub fn arcade_app(
         sim::worlds::rooms::reload::plugin(&mut app, path.to_owned());
     }
     if let Some(folder) = folder {
-        live::plugin(&mut app, LiveRun::new(folder, config.clone(), solved));
+        live::plugin(&mut app, LiveRun::new(folder, config.clone(), record, solved));
     }
     // On few cores, handing a frame's small systems to other threads costs more than they do.
     for schedule in [First.intern(), PreUpdate.intern(), Update.intern(), PostUpdate.intern(), Last.intern()]

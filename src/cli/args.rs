@@ -97,6 +97,12 @@ impl RunArgs {
         if path.extension().is_none_or(|extension| extension != "png" && extension != "gif") {
             return Err(format!("--screenshot {}: give a file that ends in .png or .gif", path.display()));
         }
+        if !is_picture(&path) {
+            return Err(format!(
+                "--screenshot {}: is there and no picture; choose another name",
+                path.display()
+            ));
+        }
         if !(0.5..=30.0).contains(&self.lasts) {
             return Err(format!("--for {}: allowed is 0.5 to 30 seconds", self.lasts));
         }
@@ -107,6 +113,18 @@ impl RunArgs {
             seconds: self.lasts,
             widest: self.width,
         }))
+    }
+}
+
+/// Whether a picture may take the place of what is at `path`: nothing, an empty file or another picture.
+#[cfg(feature = "arcade")]
+fn is_picture(path: &std::path::Path) -> bool {
+    use std::io::Read as _;
+    let mut begins = Vec::new();
+    match std::fs::File::open(path).and_then(|file| file.take(6).read_to_end(&mut begins)) {
+        Ok(0) => true,
+        Ok(_) => begins.starts_with(b"\x89PNG\r\n") || begins.starts_with(b"GIF8"),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     }
 }
 

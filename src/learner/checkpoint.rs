@@ -1,11 +1,14 @@
 //! Checkpoints on disk: written aside and renamed, so that a crash leaves the last good one.
 //!
 //! A checkpoint folder holds one folder a checkpoint and a file `latest` that names the good one.
-//! What is in the files is left to those who write them.
+//! What is in the files is left to those who write them; how they are written, to `write`.
+
+mod replace;
+mod write;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +19,13 @@ use super::core::Counters;
 use crate::files::{self, in_plain_words, is_plain_name};
 use crate::mdp::{EnvironmentSpec, LevelRecord, Policy, Rng, WorldOptions};
 use crate::sac::{CategoricalPolicy, SacConfig, weights};
+pub use replace::{new_file, remove_asides, replace_file};
+pub use write::{Content, remove_leftovers, write};
+
+/// The file that may be larger than the memory that is left: it is read as a stream.
+pub const STREAM: &str = "replay.bin";
+/// Times that reading begins again, because the latest checkpoint gave way to the next one meanwhile.
+const MOST_TRIES: usize = 100;
 
 const FORMAT: &str = "entropy-arcade-checkpoint";
 /// Version 2 keeps the text of the level beside its name.
@@ -93,6 +103,9 @@ pub struct Manifest {
     pub counters: Counters,
     /// State of replay sampling.
     pub replay_rng: Rng,
+    /// Number of the agent within its folder: one with fresh networks gets the next.
+    #[serde(default)]
+    pub agent: u32,
     /// Size and checksum of every other file.
     files: BTreeMap<String, (u64, u64)>,
 }
@@ -118,6 +131,7 @@ impl Manifest {
             learner,
             counters,
             replay_rng,
+            agent: 0,
             files: BTreeMap::new(),
         }
     }
@@ -153,13 +167,14 @@ impl Manifest {
     }
 }
 
-/// A checkpoint read into memory and found whole.
-#[derive(Debug, Clone)]
+/// A checkpoint found whole: read into memory, but for [`STREAM`], which is held open.
+#[derive(Debug)]
 pub struct Checkpoint {
     folder: PathBuf,
     /// What it says of itself.
     pub manifest: Manifest,
     files: BTreeMap<String, Vec<u8>>,
+    stream: Option<File>,
 }
 
 impl Checkpoint {
@@ -176,7 +191,19 @@ impl Checkpoint {
     /// # Errors
     /// As [`Checkpoint::open`].
     pub fn open_only(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Self, CheckpointError> {
-        let folder = locate(folder)?;
+        let mut place = find(folder)?;
+        for _ in 0..MOST_TRIES {
+            let read = Self::read(&place, &wanted);
+            // The program that writes here may just have replaced it by the next one.
+            match find(folder) {
+                Ok(now) if read.is_err() && now != place => place = now,
+                _ => return read,
+            }
+        }
+        Self::read(&place, &wanted)
+    }
+
+    fn read(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Self, CheckpointError> {
         let path = folder.display().to_string();
         let damaged = |problem: String| CheckpointError::Damaged { path: path.clone(), problem };
         let wrong = |problem: String| damaged(format!("{MANIFEST}: {problem}"));
@@ -198,23 +225,40 @@ impl Checkpoint {
         }
         let manifest: Manifest = serde_json::from_str(&text).map_err(unread)?;
         manifest.check().map_err(wrong)?;
-        let mut files = BTreeMap::new();
+        let (mut files, mut stream) = (BTreeMap::new(), None);
         for (name, &(bytes, sum)) in manifest.files.iter().filter(|(name, _)| wanted(name)) {
+            let unreadable = |error: &dyn std::fmt::Display| damaged(format!("{name}: {error}"));
+            let file = files::open(&folder.join(name)).map_err(|error| unreadable(&error))?;
             // Never more than it should have, whatever lies there by now.
-            let content = match files::read(&folder.join(name), bytes) {
-                Err(files::ReadError::TooLarge(_)) => Err(format!("{name} has more than its {bytes} bytes")),
-                read => read.map_err(|error| format!("{name}: {error}")),
-            };
-            let content = content.map_err(damaged)?;
-            if content.len() as u64 != bytes {
-                return Err(damaged(format!("{name} has {} bytes of {bytes}", content.len())));
+            let mut limited = (&file).take(bytes.saturating_add(1));
+            let (mut content, mut found, mut summed) = (Vec::new(), 0, Checksum::default());
+            if name == STREAM {
+                // Twice through the file rather than once through memory.
+                let mut block = vec![0; 1 << 16];
+                while let length @ 1.. = limited.read(&mut block).map_err(|error| unreadable(&error))? {
+                    summed.add(&block[..length]);
+                    found += length as u64;
+                }
+            } else {
+                found = limited.read_to_end(&mut content).map_err(|error| unreadable(&error))? as u64;
+                summed.add(&content);
             }
-            if checksum(&content) != sum {
+            if found > bytes {
+                return Err(damaged(format!("{name} has more than its {bytes} bytes")));
+            }
+            if found != bytes {
+                return Err(damaged(format!("{name} has {found} bytes of {bytes}")));
+            }
+            if summed.finish() != sum {
                 return Err(damaged(format!("{name} is not what was written")));
             }
-            files.insert(name.clone(), content);
+            if name == STREAM {
+                stream = Some(file);
+            } else {
+                files.insert(name.clone(), content);
+            }
         }
-        Ok(Self { folder, manifest, files })
+        Ok(Self { folder: folder.to_owned(), manifest, files, stream })
     }
 
     /// Where it lies.
@@ -231,6 +275,22 @@ impl Checkpoint {
             path: self.path(),
             problem: format!("it has no {name}"),
         })
+    }
+
+    /// [`STREAM`] from its beginning.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Damaged`] when the checkpoint has no such file.
+    pub fn stream(&self) -> Result<impl Read, CheckpointError> {
+        let damaged = |problem: String| CheckpointError::Damaged { path: self.path(), problem };
+        let mut file = self.stream.as_ref().ok_or_else(|| damaged(format!("it has no {STREAM}")))?;
+        file.rewind().map_err(|error| damaged(format!("{STREAM}: {error}")))?;
+        Ok(BufReader::with_capacity(1 << 16, file))
+    }
+
+    /// The checkpoint folder that it lies in.
+    pub fn parent(&self) -> &Path {
+        self.folder.parent().unwrap_or(&self.folder)
     }
 
     /// Whether file `name` is part of it.
@@ -298,120 +358,99 @@ pub fn load_policy(folder: &Path, spec: &EnvironmentSpec) -> Result<Arc<dyn Poli
     checkpoint.policy()
 }
 
-/// The folder of the checkpoint meant by `folder`.
-fn locate(folder: &Path) -> Result<PathBuf, CheckpointError> {
+/// Whether there is a checkpoint in the run folder or checkpoint folder `folder`, be it a good one or not.
+pub fn exists(folder: &Path) -> bool {
+    !matches!(find(folder), Err(CheckpointError::Missing(_)))
+}
+
+/// The checkpoint meant by `folder`: the latest of a run folder or checkpoint folder, or the one given itself.
+///
+/// # Errors
+/// [`CheckpointError::Missing`], or [`CheckpointError::Damaged`] where there was one.
+pub fn find(folder: &Path) -> Result<PathBuf, CheckpointError> {
     if folder.join(MANIFEST).is_file() {
         return Ok(folder.to_owned());
     }
     for base in [folder.join("checkpoint"), folder.to_owned()] {
-        if let Ok(name) = files::read_text(&base.join(LATEST), 1024) {
-            let name = name.trim();
+        let is_there = |name: &str| base.join(name).join(MANIFEST).is_file();
+        let mut before = None;
+        // A checkpoint that was the latest may just have given way to the next.
+        while let Ok(name) = files::read_text(&base.join(LATEST), 1024) {
+            let name = name.trim().to_owned();
+            let damaged = |problem: &str| CheckpointError::Damaged {
+                path: base.display().to_string(),
+                problem: format!("`{LATEST}` names {name:?}, {problem}"),
+            };
             // A name, not a path: a foreign file must not lead elsewhere.
-            if is_plain_name(name) && base.join(name).join(MANIFEST).is_file() {
+            if !is_plain_name(&name) {
+                return Err(damaged("which is no name of a checkpoint"));
+            }
+            if is_there(&name) {
                 return Ok(base.join(name));
             }
-            return Err(CheckpointError::Damaged {
-                path: base.display().to_string(),
-                problem: format!("`{LATEST}` names {name:?}, which is not there"),
-            });
+            if before.as_ref() == Some(&name) {
+                return newest(&base).ok_or_else(|| damaged("which is not there"));
+            }
+            before = Some(name);
+        }
+        // A program may have died after its first checkpoint was whole and before it said so.
+        if let Some(newest) = newest(&base) {
+            return Ok(newest);
         }
     }
     Err(CheckpointError::Missing(folder.display().to_string()))
 }
 
-/// Writes a checkpoint into `folder` and makes it the latest; older ones go.
-///
-/// Every file is flushed to disk before the folder gets its name, and the folder before `latest`
-/// points to it: whenever the program dies, `latest` names a whole checkpoint.
-///
-/// # Errors
-/// [`CheckpointError::Io`]; the last checkpoint stays.
-pub fn write(
-    folder: &Path,
-    mut manifest: Manifest,
-    files: Vec<(String, Vec<u8>)>,
-) -> Result<PathBuf, CheckpointError> {
-    let io = |path: &Path| {
-        let path = path.display().to_string();
-        move |error: std::io::Error| CheckpointError::Io { path: path.clone(), reason: error.to_string() }
+/// The checkpoint written last of those in `base`.
+fn newest(base: &Path) -> Option<PathBuf> {
+    let whole = write::own(base).filter_map(|(name, agent)| Some((agent?, name)));
+    let number = |name: &str| {
+        let (steps, again) = name.split_once('-').unwrap_or((name, "0"));
+        (steps.parse::<u64>().unwrap_or(0), again.parse::<u64>().unwrap_or(0))
     };
-    fs::create_dir_all(folder).map_err(io(folder))?;
-    let mut name = format!("{:012}", manifest.counters.env_steps);
-    let mut again = 0;
-    while folder.join(&name).exists() {
-        again += 1;
-        name = format!("{:012}-{again}", manifest.counters.env_steps);
-    }
-    let aside = folder.join(format!(".new-{name}"));
-    if aside.exists() {
-        fs::remove_dir_all(&aside).map_err(io(&aside))?;
-    }
-    fs::create_dir(&aside).map_err(io(&aside))?;
-    for (file, content) in &files {
-        manifest.files.insert(file.clone(), (content.len() as u64, checksum(content)));
-        write_flushed(&aside.join(file), content).map_err(io(&aside))?;
-    }
-    let text = serde_json::to_vec_pretty(&manifest)
-        .map_err(|error| CheckpointError::Io { path: name.clone(), reason: error.to_string() })?;
-    write_flushed(&aside.join(MANIFEST), &text).map_err(io(&aside))?;
-    flush_folder(&aside);
-    let place = folder.join(&name);
-    fs::rename(&aside, &place).map_err(io(&place))?;
-    flush_folder(folder);
-    replace_file(&folder.join(LATEST), name.as_bytes()).map_err(io(folder))?;
-    remove_others(folder, &name);
-    Ok(place)
-}
-
-/// Replaces a file as a whole: written aside, flushed, renamed.
-///
-/// # Errors
-/// The system's error; the old file stays.
-pub fn replace_file(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let aside = path.with_extension("new");
-    write_flushed(&aside, content)?;
-    fs::rename(&aside, path)?;
-    path.parent().into_iter().for_each(flush_folder);
-    Ok(())
-}
-
-/// Whether a folder's name is one that [`write`] gives: twelve digits, and a number after a dash.
-fn is_ours(name: &str) -> bool {
-    let (steps, again) = name.split_once('-').unwrap_or((name, "1"));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    steps.len() >= 12 && digits(steps) && digits(again)
-}
-
-/// A folder's own entries must reach the disk too, where the system lets a folder be flushed.
-fn flush_folder(folder: &Path) {
-    if let Ok(folder) = File::open(folder) {
-        _ = folder.sync_all();
-    }
-}
-
-fn write_flushed(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(content)?;
-    file.sync_all()
-}
-
-/// Old checkpoints and leftovers of interrupted writes. Failing to remove them harms nothing.
-fn remove_others(folder: &Path, keep: &str) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
-        let ours = is_ours(name.trim_start_matches(".new-"));
-        if ours && name != keep && entry.path().is_dir() {
-            _ = fs::remove_dir_all(entry.path());
-        }
-    }
+    whole.max_by_key(|(agent, name)| (*agent, number(name))).map(|(_, name)| base.join(name))
 }
 
 /// FNV-1a over 64-bit words: tells damage, not malice.
-fn checksum(content: &[u8]) -> u64 {
-    let (words, rest) = content.as_chunks::<8>();
-    let numbers =
-        words.iter().map(|word| u64::from_le_bytes(*word)).chain(rest.iter().map(|&byte| u64::from(byte)));
-    numbers.fold(0xCBF2_9CE4_8422_2325, |sum, number| (sum ^ number).wrapping_mul(0x0000_0100_0000_01B3))
+struct Checksum {
+    sum: u64,
+    /// Bytes that do not make a word yet, and how many.
+    open: ([u8; 8], usize),
 }
+
+impl Default for Checksum {
+    fn default() -> Self {
+        Self { sum: 0xCBF2_9CE4_8422_2325, open: ([0; 8], 0) }
+    }
+}
+
+impl Checksum {
+    fn add(&mut self, mut bytes: &[u8]) {
+        let (word, filled) = &mut self.open;
+        if *filled > 0 {
+            let taken = bytes.len().min(8 - *filled);
+            word[*filled..*filled + taken].copy_from_slice(&bytes[..taken]);
+            (*filled, bytes) = (*filled + taken, &bytes[taken..]);
+            if *filled < 8 {
+                return;
+            }
+            self.sum = step(self.sum, u64::from_le_bytes(*word));
+        }
+        let (words, rest) = bytes.as_chunks::<8>();
+        self.sum = words.iter().fold(self.sum, |sum, word| step(sum, u64::from_le_bytes(*word)));
+        word[..rest.len()].copy_from_slice(rest);
+        *filled = rest.len();
+    }
+
+    fn finish(&self) -> u64 {
+        let (word, filled) = &self.open;
+        word[..*filled].iter().fold(self.sum, |sum, &byte| step(sum, u64::from(byte)))
+    }
+}
+
+fn step(sum: u64, number: u64) -> u64 {
+    (sum ^ number).wrapping_mul(0x0000_0100_0000_01B3)
+}
+
+#[cfg(test)]
+mod tests;

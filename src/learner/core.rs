@@ -1,6 +1,8 @@
 //! The learner itself, without a thread: steps in, gradient steps, policies out.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +10,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{self, Checkpoint, CheckpointError, Manifest};
+use super::checkpoint::{self, Checkpoint, CheckpointError, Content, Manifest};
 use super::marks::Mark;
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
 use crate::mdp::{
@@ -90,6 +92,8 @@ pub struct Learner {
     batch: TransitionBatch,
     counters: Counters,
     policy_lag: Option<f32>,
+    /// The folder that has checkpoints of this agent, and its number there.
+    saved: RefCell<Option<(PathBuf, u32)>>,
     published: Option<Arc<CategoricalPolicy>>,
     pool: Option<rayon::ThreadPool>,
 }
@@ -127,6 +131,7 @@ impl Learner {
             batch: TransitionBatch::default(),
             counters: Counters::default(),
             policy_lag: None,
+            saved: RefCell::new(None),
             published: None,
             pool: None,
         }
@@ -381,17 +386,16 @@ impl Learner {
             self.counters,
             self.rng.clone(),
         );
-        let mut replay = Vec::new();
-        self.replay.save(&mut replay).map_err(|error| CheckpointError::Damaged {
-            path: folder.display().to_string(),
-            problem: error.to_string(),
-        })?;
-        let mut files = vec![
-            ("weights.safetensors".to_owned(), weights::to_bytes(&tensors, &Default::default())?),
-            ("replay.bin".to_owned(), replay),
-        ];
-        files.extend(extra);
-        Ok(checkpoint::write(folder, manifest, files)?)
+        let weights = weights::to_bytes(&tensors, &Default::default())?;
+        let mut files: Vec<(String, Content<'_>)> = vec![("weights.safetensors".into(), as_it_is(weights))];
+        let replay = |mut out: &mut dyn Write| Ok(self.replay.save(&mut out)?);
+        files.push((checkpoint::STREAM.into(), Box::new(replay)));
+        files.extend(extra.into_iter().map(|(name, bytes)| (name, as_it_is(bytes))));
+        let mut saved = self.saved.borrow_mut();
+        let agent = saved.as_ref().filter(|(at, _)| is_same(at, folder)).map(|(_, agent)| *agent);
+        let (place, agent) = checkpoint::write(folder, manifest, agent, files)?;
+        *saved = Some((folder.to_owned(), agent));
+        Ok(place)
     }
 
     /// Says that no stream goes on from where it stood: the simulation is not that of the checkpoint.
@@ -412,7 +416,7 @@ impl Learner {
         self.setup.config.sac.keeps_networks(begun).map_err(|error| unfit(error.to_string()))?;
         let (tensors, _) = weights::from_bytes(checkpoint.file("weights.safetensors")?)?;
         let replay = empty_replay(&self.setup)
-            .load(&mut checkpoint.file("replay.bin")?)
+            .load(&mut checkpoint.stream()?)
             .map_err(|error| unfit(error.to_string()))?;
         let (action, actions) = (usize::from(replay.largest_action()), self.setup.spec.action.len());
         if action >= actions {
@@ -423,6 +427,7 @@ impl Learner {
         self.replay = replay;
         self.rng = checkpoint.manifest.replay_rng.clone();
         self.counters = checkpoint.manifest.counters;
+        self.saved.replace(Some((checkpoint.parent().to_owned(), checkpoint.manifest.agent)));
         Ok(())
     }
 
@@ -451,6 +456,16 @@ pub fn check_networks(
     let inputs = Inputs::from(&spec.observation);
     let mut fresh = FusedSac::new(sac.clone(), inputs, spec.action.len(), &mut rng(1, Stream::Weights, 0))?;
     Ok(fresh.import(&tensors, 0).map_err(unfit)?)
+}
+
+/// A file of these bytes.
+fn as_it_is(bytes: Vec<u8>) -> Content<'static> {
+    Box::new(move |out| out.write_all(&bytes))
+}
+
+/// Whether both are the same folder, however they are called.
+fn is_same(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Fresh networks on the device that `choice` comes to, and why on that one.

@@ -4,6 +4,7 @@
 //! A failure ends the thread, never the program.
 
 use std::any::Any;
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use super::core::{Counters, Learner, LearnerSetup};
 use super::marks::{Mark, Marks};
-use super::worker::{Command, Worker};
+use super::worker::{Command, Save, Worker};
 use super::{DeviceChoice, LearnerConfig, LearnerError, untrained};
 use crate::mdp::{LevelRecord, PolicySnapshot, StepBatch};
 use crate::replay::Survey;
@@ -277,7 +278,7 @@ impl LearnerHandle {
 
     /// Asks for a checkpoint now, into the folder of the set-up.
     pub fn save(&self) {
-        self.tell(Command::Save(None, Vec::new(), None));
+        self.tell(Command::Save(Save::default()));
     }
 
     /// Asks to go on from a checkpoint; the status message tells how it went.
@@ -349,14 +350,41 @@ impl LearnerHandle {
         Ok(report)
     }
 
+    /// Asks for a checkpoint with `extra` files in `folder`, of all that was handed over until now; `files` are brought
+    /// to the disk before. How it went comes through the channel, which closes when the learner stops.
+    pub fn begin_save(
+        &self,
+        folder: PathBuf,
+        extra: Vec<(String, Vec<u8>)>,
+        files: Vec<File>,
+    ) -> Receiver<Result<PathBuf, LearnerError>> {
+        let (reply, receiver) = crossbeam_channel::bounded(1);
+        self.tell(Command::Save(Save { folder: Some(folder), extra, files, reply: Some(reply) }));
+        receiver
+    }
+
     /// Writes a checkpoint with `extra` files into `folder` and waits for it.
     ///
     /// # Errors
     /// What went wrong, in one line.
     pub fn save_with(&self, folder: PathBuf, extra: Vec<(String, Vec<u8>)>) -> Result<PathBuf, LearnerError> {
-        let (reply, receiver) = crossbeam_channel::bounded(1);
-        self.tell(Command::Save(Some(folder), extra, Some(reply)));
-        receiver.recv().map_err(|_| self.stopped())?
+        self.finish_save(&self.begin_save(folder, extra, Vec::new()))
+    }
+
+    /// Waits for a checkpoint that was begun.
+    ///
+    /// # Errors
+    /// What went wrong, in one line.
+    pub fn finish_save(
+        &self,
+        saving: &Receiver<Result<PathBuf, LearnerError>>,
+    ) -> Result<PathBuf, LearnerError> {
+        saving.recv().map_err(|_| self.stopped())?
+    }
+
+    /// Has checkpoints written only when they are asked for from now on, not by the clock.
+    pub fn leave_saving(&self) {
+        self.tell(Command::LeaveSaving);
     }
 
     /// Whether there is somebody to tell. A learner that has stopped says so in its status.

@@ -10,6 +10,7 @@ pub mod device;
 pub mod exact;
 mod handle;
 pub mod marks;
+pub mod owner;
 pub mod trained;
 mod worker;
 

@@ -3,6 +3,7 @@
 //! Two ways to work: *live*, training as fast as its credit allows while frames go on, and in
 //! *periods*, where the handle hands over steps and later waits for the policy.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,10 +12,11 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
+use super::checkpoint;
 use super::core::Learner;
 use super::handle::{Health, LearnerStatus, PeriodReport};
 use super::marks::{Mark, Marks};
-use super::{DeviceChoice, LearnerConfig, LearnerError};
+use super::{CheckpointError, DeviceChoice, LearnerConfig, LearnerError};
 use crate::mdp::{LevelRecord, PolicySnapshot, StepBatch};
 use crate::replay::Survey;
 use crate::sac::UpdateReport;
@@ -29,11 +31,25 @@ pub(super) enum Command {
     Survey(bool),
     Configure(Box<LearnerConfig>),
     Level(LevelRecord),
-    Save(Option<PathBuf>, Vec<(String, Vec<u8>)>, Option<Sender<Result<PathBuf, LearnerError>>>),
+    Save(Save),
+    LeaveSaving,
     Load(PathBuf),
     Rewind(Arc<Mark>),
     Device(DeviceChoice),
     Reset(Box<LearnerConfig>),
+}
+
+/// A checkpoint that is asked for.
+#[derive(Default)]
+pub(super) struct Save {
+    /// Where; the folder of the set-up when absent.
+    pub folder: Option<PathBuf>,
+    /// Files beside the learner's own.
+    pub extra: Vec<(String, Vec<u8>)>,
+    /// To be brought to the disk before.
+    pub files: Vec<File>,
+    /// Who waits for it.
+    pub reply: Option<Sender<Result<PathBuf, LearnerError>>>,
 }
 
 /// Gradient steps a live learner may owe; what play brings beyond that is not made up for later.
@@ -63,6 +79,8 @@ pub(super) struct Worker {
     answered: u64,
     published_at: u64,
     reported: (Instant, u64),
+    /// Whether it writes checkpoints by the clock.
+    saves: bool,
     /// When it was last saved, with how many gradient steps and environment steps.
     saved: (Instant, [u64; 2]),
     /// Whether somebody looks at what replay holds, and what was seen when.
@@ -97,6 +115,7 @@ impl Worker {
             answered: 0,
             published_at: steps,
             reported: (now, steps),
+            saves: true,
             saved: (now, [steps, lived]),
             surveys: false,
             surveyed: None,
@@ -108,7 +127,9 @@ impl Worker {
     /// Obeys and trains until the handle is gone.
     pub(super) fn run(&mut self, inbox: &Receiver<Command>) -> Result<(), LearnerError> {
         self.publish()?;
-        self.tell(None, None);
+        // Networks that are as fresh as this leave behind what was trained before.
+        let fresh = (self.learner.counters().env_steps, self.learner.counters().gradient_steps) == (0, 0);
+        self.tell(None, fresh.then(|| self.what_stays()).flatten());
         loop {
             let ready = self.trains_by_itself() && self.learner.credit() > 0;
             // With work at hand, only look; without, sleep until somebody speaks.
@@ -148,12 +169,13 @@ impl Worker {
         }
         let every = self.learner.config().checkpoint_seconds;
         let (saved, at) = self.saved;
-        if self.checkpoints.is_some()
+        if self.saves
+            && self.checkpoints.is_some()
             && every > 0.0
             && saved.elapsed().as_secs_f32() >= every
             && self.stands() != at
         {
-            self.save(None, Vec::new(), None);
+            self.save(Save::default());
         }
         Ok(())
     }
@@ -209,7 +231,8 @@ impl Worker {
                 self.tell(None, Some(result.map_or_else(|error| error.to_string(), |()| String::new())));
             }
             Command::Level(level) => self.learner.set_level(level),
-            Command::Save(folder, extra, reply) => self.save(folder, extra, reply),
+            Command::Save(save) => self.save(save),
+            Command::LeaveSaving => self.saves = false,
             Command::Load(folder) => {
                 let message = match self.learner.load(&folder) {
                     Ok(()) => {
@@ -252,7 +275,8 @@ impl Worker {
                         self.saved = (Instant::now(), [0, 0]);
                         (self.born, self.marks) = (Instant::now(), Marks::default());
                         self.publish()?;
-                        self.tell(None, Some("fresh networks".into()));
+                        let stays = self.what_stays().map(|stays| format!("; {stays}")).unwrap_or_default();
+                        self.tell(None, Some(format!("fresh networks{stays}")));
                     }
                     Err(error) => self.tell(None, Some(error.to_string())),
                 }
@@ -289,17 +313,16 @@ impl Worker {
         Ok(())
     }
 
-    fn save(
-        &mut self,
-        folder: Option<PathBuf>,
-        extra: Vec<(String, Vec<u8>)>,
-        reply: Option<Sender<Result<PathBuf, LearnerError>>>,
-    ) {
+    fn save(&mut self, Save { folder, extra, files, reply }: Save) {
         let Some(folder) = folder.or_else(|| self.checkpoints.clone()) else {
             self.tell(None, Some("nothing saved: this run has no folder, start it with --out".into()));
             return;
         };
-        let result = self.learner.save(&folder, extra);
+        let flushed = files.iter().try_for_each(File::sync_data).map_err(|error| {
+            let (path, reason) = (folder.display().to_string(), error.to_string());
+            LearnerError::from(CheckpointError::Io { path, reason })
+        });
+        let result = flushed.and_then(|()| self.learner.save(&folder, extra));
         let message = match &result {
             Ok(place) => format!("saved {}", place.display()),
             Err(error) => error.to_string(),
@@ -309,6 +332,12 @@ impl Worker {
             _ = reply.send(result);
         }
         self.tell(None, Some(message));
+    }
+
+    /// Where the agent stays that was trained before, if there was one.
+    fn what_stays(&self) -> Option<String> {
+        let place = checkpoint::find(self.checkpoints.as_deref()?).ok()?;
+        Some(format!("the agent before stays in {}", place.display()))
     }
 
     /// Updates the status; without a report or a message the last ones stay.

@@ -40,6 +40,10 @@ impl RewardTerm {
 /// One finished episode of one player slot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpisodeSummary {
+    /// Environment steps recorded in the run by its end, those of the last step included; 0 in files from before it
+    /// was told.
+    #[serde(default)]
+    pub env_steps: u64,
     /// Arena it was played in.
     pub arena: usize,
     /// Player slot.

@@ -32,6 +32,7 @@ mod tests;
 mod theme;
 pub mod title;
 mod tuning;
+mod unsaved;
 mod widgets;
 
 use bevy::prelude::*;
@@ -63,7 +64,7 @@ fn sections(app: &mut App) {
         .add_systems(Update, (learning::alarm, preferences::keep))
         .add_systems(
             EguiPrimaryContextPass,
-            (theme::apply, show, hud::show, compare::show, plots::show, watch_typing)
+            (theme::apply, show, hud::show, compare::show, plots::show, unsaved::show, watch_typing)
                 .chain()
                 .run_if(resource_exists::<Spec>),
         );

@@ -67,12 +67,16 @@ pub(super) fn keep(
     let Some(preferences) = preferences.filter(|all| all.is_changed() && !all.is_added()) else { return };
     let Some(path) = Preferences::path() else { return };
     let write = || {
-        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-        replace_file(&path, preferences.text().as_bytes())
+        // A file that could not be read is not theirs to replace: there may be more in it than they know.
+        Preferences::load(&path)?;
+        path.parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| replace_file(&path, preferences.text().as_bytes()))
+            .map_err(|error| format!("{}: {error}", path.display()))
     };
-    unkept.0 = write().err().map(|error: std::io::Error| {
-        format!("{}: {error}; preferences last only until the program is closed", path.display())
-    });
+    unkept.0 = write()
+        .err()
+        .map(|error: String| format!("{error}; preferences last only until the program is closed"));
     if let (Some(problem), Some(mut notice)) = (&unkept.0, notice) {
         notice.say(problem.clone());
     }

@@ -24,6 +24,15 @@ pub enum ReplayError {
     Unfit(String),
 }
 
+impl From<ReplayError> for std::io::Error {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Io(error) => error,
+            other => Self::other(other),
+        }
+    }
+}
+
 impl ReplayBuffer {
     /// Writes everything needed to go on exactly as before.
     ///
@@ -249,9 +258,16 @@ impl ReplayBuffer {
     }
 }
 
+/// Block by block, so that writing takes no more memory than a block.
 fn write_f32(out: &mut impl Write, values: &[f32]) -> std::io::Result<()> {
-    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    out.write_all(&bytes)
+    let mut block = [0; 4096];
+    for values in values.chunks(1024) {
+        for (bytes, value) in block.as_chunks_mut::<4>().0.iter_mut().zip(values) {
+            *bytes = value.to_le_bytes();
+        }
+        out.write_all(&block[..values.len() * 4])?;
+    }
+    Ok(())
 }
 
 fn read_f32(input: &mut impl Read, values: &mut [f32]) -> std::io::Result<()> {

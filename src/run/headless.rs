@@ -8,22 +8,24 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::folder::{Lengths, RunFolder};
+use super::folder::{Claim, RunFolder};
 use super::metrics::Window;
 use super::progress::Progress;
+use super::record::{Lengths, Record};
 use super::resume::Earlier;
+use super::saving::Saving;
 use super::{EvalSummary, RunError};
 use crate::agent::{self, Controller, Episodes, LearningPolicy, Replay, Roster, RosterSnapshot};
 use crate::config::RunConfig;
 use crate::files::in_plain_words;
 use crate::learner::checkpoint::{Checkpoint, CheckpointError};
 use crate::learner::{
-    CategoricalPolicy, LearnerHandle, LearnerSetup, LearnerStatus, PeriodReport, policy_bytes,
+    CategoricalPolicy, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus, PeriodReport, policy_bytes,
 };
 use crate::mdp::{Policy, PolicySnapshot, StepBatch};
 use crate::sim::ArenaSnapshot;
@@ -72,7 +74,7 @@ pub struct Summary {
     pub interrupted: bool,
     /// Where the learner ran, and why there.
     pub device: String,
-    /// Seconds of wall time, earlier parts of a resumed run not counted.
+    /// Seconds of wall time, all parts of a resumed run together.
     pub seconds: f64,
     /// The last greedy evaluation, when one was asked for.
     pub eval: Option<EvalSummary>,
@@ -82,6 +84,19 @@ pub struct Summary {
     /// When the policy reached `run.target_return`, which ends the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solved: Option<Solved>,
+}
+
+impl Summary {
+    /// Keeps what was measured of the same agent in an `earlier` part of the run.
+    pub fn keep(&mut self, earlier: &Self) {
+        if (self.env_steps, self.gradient_steps) != (earlier.env_steps, earlier.gradient_steps) {
+            return;
+        }
+        if self.eval.is_none() {
+            (self.eval, self.eval_training) = (earlier.eval, earlier.eval_training);
+        }
+        self.solved = self.solved.or(earlier.solved);
+    }
 }
 
 /// What it took to reach `run.target_return`.
@@ -105,8 +120,6 @@ struct SimulationState {
     arenas: Vec<ArenaSnapshot>,
     roster: RosterSnapshot,
     staged: StepBatch,
-    window: Window,
-    lengths: Lengths,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     open: Option<OpenPeriod>,
 }
@@ -135,9 +148,12 @@ const ACTING: &str = "acting.safetensors";
 /// [`RunError`] when the learner fails, a checkpoint does not fit or the disk refuses.
 pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
     let start = Instant::now();
-    let HeadlessSetup { config, learner: learner_setup, out, stop, silent, evaluate, evaluate_training } =
+    let HeadlessSetup { config, learner: mut learner_setup, out, stop, silent, evaluate, evaluate_training } =
         setup;
-    let resume = learner_setup.resume.clone();
+    let text = config.to_toml();
+    let program = "entropy-arcade --no-render";
+    let claim = Claim::for_run(out.as_deref(), &mut learner_setup.resume, &text, program)?;
+    let begins = learner_setup.resume.is_none();
     let mut run = Run {
         window: Window::default(),
         staged: StepBatch::default(),
@@ -148,19 +164,21 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         solved: None,
         again: false,
         start,
+        earlier: 0.0,
         folder: None,
         progress: Progress::new(config.steps, silent),
-        checkpoint_at: Instant::now(),
+        saving: Saving::every(config.learner.checkpoint_seconds),
+        told: [None, None],
         rates: (Instant::now(), 0, 0),
         open: None,
         stop: stop.clone(),
     };
     let (mut lengths, mut acting, mut begun_with) = (None, None, 0);
     let level = learner_setup.level.as_ref().and_then(|level| level.text.clone());
-    if let Some(from) = &resume {
+    if let Some(from) = &learner_setup.resume {
         let checkpoint = Checkpoint::open(from)?;
         checkpoint.check_spec(&learner_setup.spec)?;
-        lengths = run.restore(app.world_mut(), &checkpoint)?;
+        lengths = run.restore(app.world_mut(), &checkpoint, &config)?;
         acting = run.acting(&checkpoint)?;
         begun_with = checkpoint.manifest.counters.gradient_steps;
         if let Some((kept, why)) = Earlier::read(from)?.and_then(|earlier| run.ended(&config, earlier)) {
@@ -169,8 +187,6 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
             }
             return Ok(kept);
         }
-    } else if let Some(path) = &out {
-        RunFolder::check_free(path)?;
     }
     let mut learner = LearnerHandle::start_in_periods(learner_setup, stop.clone());
     app.insert_resource(LearningPolicy(learner.policy()));
@@ -183,15 +199,14 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         learner.act_with(snapshot);
     }
     // Only now that the learner has accepted everything does anything change on disk.
-    run.folder = match &out {
-        Some(path) if resume.as_deref() == Some(path) => {
-            Some(RunFolder::resume(path, &config.to_toml(), lengths)?)
-        }
-        Some(path) => Some(RunFolder::create(path, &config.to_toml())?),
-        None => None,
-    };
+    run.folder = claim.map(|claim| claim.open(Some(&text), lengths)).transpose()?;
+    run.earlier = run.folder.as_ref().map_or(run.earlier, |folder| run.earlier.max(folder.seconds()));
     if let (Some(folder), Some(level)) = (&run.folder, &level) {
-        folder.keep_level(level, false)?;
+        folder.keep_level(level, begins)?;
+    }
+    if begins {
+        // A run that dies in its first minute can be gone on with too.
+        run.checkpoint(app.world_mut(), &learner, Vec::new())?;
     }
     run.rates = (Instant::now(), run.env_steps, period.counters.gradient_steps);
     if !silent {
@@ -264,9 +279,13 @@ struct Run {
     /// Whether it goes on although it was solved before.
     again: bool,
     start: Instant,
+    /// Seconds that earlier parts of the run took.
+    earlier: f64,
     folder: Option<RunFolder>,
     progress: Progress,
-    checkpoint_at: Instant,
+    saving: Saving,
+    /// What people were told that the disk refuses: lines, and the last checkpoint.
+    told: [Option<String>; 2],
     /// When, env steps and gradient steps at the last line.
     rates: (Instant, u64, u64),
     /// Left by a stop.
@@ -285,8 +304,7 @@ impl Run {
         evaluate: &Evaluate,
     ) -> Result<bool, RunError> {
         self.log(config, period, &|| evaluate(period.policy.policy.clone()))?;
-        let every = config.learner.checkpoint_seconds;
-        if every > 0.0 && self.checkpoint_at.elapsed().as_secs_f32() >= every {
+        if self.saving.is_due() {
             self.checkpoint(world, learner, Vec::new())?;
         }
         let solved = self.solved.is_some() && !self.again;
@@ -324,15 +342,31 @@ impl Run {
     fn collect(&mut self, world: &mut World, period: &PeriodReport) -> Result<(), RunError> {
         self.env_steps = world.resource::<Replay>().env_steps;
         for episode in std::mem::take(&mut world.resource_mut::<Episodes>().0) {
-            if let Some(folder) = &mut self.folder {
-                folder.episode(&episode)?;
-            }
+            // What is refused waits in memory, and is told of with the next line.
+            _ = self.folder.as_mut().map(|folder| folder.episode(&episode));
             if episode.controller == Controller::Learning.name() {
                 self.window.add(episode);
             }
         }
         self.window.measured(period.report.clone(), period.effective_sample_size, period.policy_lag);
         Ok(())
+    }
+
+    /// Seconds since the run began, all its parts together.
+    fn seconds(&self) -> f64 {
+        self.earlier + self.start.elapsed().as_secs_f64()
+    }
+
+    /// Says what the disk refuses, and when it does so no longer.
+    fn tell(&mut self, what: usize, problem: Option<String>) {
+        match (&self.told[what], &problem) {
+            (before, Some(now)) if before.as_ref() != Some(now) => {
+                self.progress.warn(&format!("{now}; the run goes on, and this is tried again"));
+            }
+            (Some(_), None) => self.progress.warn("what could not be written is written now"),
+            _ => {}
+        }
+        self.told[what] = problem;
     }
 
     /// Writes a line of metrics and evaluates, when either is due.
@@ -367,6 +401,7 @@ impl Run {
         line.insert("time/env_steps_per_second".into(), rate(self.env_steps, env_steps).into());
         let made = rate(period.counters.gradient_steps, gradient_steps);
         line.insert("time/gradient_steps_per_second".into(), made.into());
+        insert_times(&mut line, self.seconds());
         if let Some(eval) = eval {
             self.next_eval = (self.env_steps / eval_every + 1) * eval_every;
             for (key, value) in [
@@ -380,19 +415,21 @@ impl Run {
             self.eval = Some(eval);
             let target = config.run.target_return.filter(|_| self.solved.is_none());
             if target.is_some_and(|target| eval.episode_return.mean >= f64::from(target)) {
-                let seconds = self.start.elapsed().as_secs_f64();
+                let seconds = self.seconds();
                 self.solved = Some(Solved { env_steps: self.env_steps, seconds });
             }
         }
         self.rates = (Instant::now(), self.env_steps, period.counters.gradient_steps);
         if let Some(folder) = &mut self.folder {
-            folder.metric(&line)?;
+            let problem = folder.metric(&line).err();
+            self.tell(0, problem.map(|error| error.to_string()));
         }
         self.progress.show(&line);
         Ok(())
     }
 
     /// Writes learner and simulation as they stand between two periods or, with its policy among `files`, in an open one.
+    /// A disk that refuses is told of and tried again.
     fn checkpoint(
         &mut self,
         world: &mut World,
@@ -400,6 +437,16 @@ impl Run {
         mut files: Vec<(String, Vec<u8>)>,
     ) -> Result<(), RunError> {
         let Some(folder) = &mut self.folder else { return Ok(()) };
+        let lines = folder.flush().err().map(|error| error.to_string());
+        let checkpoints = folder.checkpoints();
+        let unwritable =
+            |reason: String| RunError::Folder { path: checkpoints.display().to_string(), reason };
+        let record = Record {
+            lengths: Some(folder.lengths()),
+            env_steps: self.env_steps,
+            seconds: self.earlier + self.start.elapsed().as_secs_f64(),
+            window: self.window.clone(),
+        };
         let state = SimulationState {
             env_steps: self.env_steps,
             next_log: self.next_log,
@@ -413,16 +460,21 @@ impl Run {
                 None => self.staged.clone(),
             },
             open: self.open.clone(),
-            window: self.window.clone(),
-            lengths: folder.lengths()?,
         };
-        let bytes = serde_json::to_vec(&state).map_err(|error| RunError::Folder {
-            path: folder.checkpoints().display().to_string(),
-            reason: error.to_string(),
-        })?;
+        let bytes = serde_json::to_vec(&state).map_err(|error| unwritable(error.to_string()))?;
         files.push(("simulation.json".into(), bytes));
-        learner.save_with(folder.checkpoints(), files)?;
-        self.checkpoint_at = Instant::now();
+        files.push(record.to_file().map_err(|error| unwritable(error.to_string()))?);
+        let lengths = folder.files();
+        let write = || learner.finish_save(&learner.begin_save(checkpoints, files, lengths));
+        let saved = match folder.is_there().map(|()| write()) {
+            Ok(Ok(_)) => None,
+            Ok(Err(LearnerError::Checkpoint(error))) => Some(error.to_string()),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(gone) => Some(gone.to_string()),
+        };
+        self.saving.went(saved.is_none());
+        self.tell(0, lines);
+        self.tell(1, saved);
         Ok(())
     }
 
@@ -438,7 +490,7 @@ impl Run {
             score: self.window.mean(|episode| episode.score),
             interrupted: true,
             device: learner.status().device_reason.clone(),
-            seconds: self.start.elapsed().as_secs_f64(),
+            seconds: self.seconds(),
             eval: self.eval,
             eval_training: None,
             solved: self.solved,
@@ -446,11 +498,17 @@ impl Run {
     }
 
     /// Writes the summary.
-    fn end(&mut self, summary: Summary) -> Result<Summary, RunError> {
+    ///
+    /// # Errors
+    /// [`RunError::Unsaved`] for what the disk refused until the end: it is lost with this process.
+    fn end(&mut self, mut summary: Summary) -> Result<Summary, RunError> {
         if let Some(folder) = &mut self.folder {
-            folder.summary(&summary)?;
+            folder.summary(&mut summary)?;
         }
-        Ok(summary)
+        match self.told.iter_mut().find_map(Option::take) {
+            Some(problem) => Err(RunError::Unsaved(problem)),
+            None => Ok(summary),
+        }
     }
 
     /// The policy that an open period is played with.
@@ -495,14 +553,23 @@ impl Run {
         summary.filter(|_| made >= config.steps).map(|summary| (summary, why))
     }
 
-    /// Brings the simulation back to a checkpoint. One without a simulation (written while somebody
-    /// watched) begins new episodes.
-    fn restore(&mut self, world: &mut World, checkpoint: &Checkpoint) -> Result<Option<Lengths>, RunError> {
-        self.env_steps = checkpoint.manifest.counters.env_steps;
+    /// Brings the run back to a checkpoint, and the simulation where it holds one: one written while somebody watched
+    /// begins new episodes.
+    fn restore(
+        &mut self,
+        world: &mut World,
+        checkpoint: &Checkpoint,
+        config: &RunConfig,
+    ) -> Result<Option<Lengths>, RunError> {
+        let record = Record::of(checkpoint)?;
+        (self.env_steps, self.earlier, self.window) = (record.env_steps, record.seconds, record.window);
+        let lengths = record.lengths;
         world.resource_mut::<Replay>().env_steps = self.env_steps;
         if !checkpoint.has("simulation.json") {
             agent::begin_later(world, self.env_steps);
-            return Ok(None);
+            let next = |every: u64| (self.env_steps / every.max(1) + 1).saturating_mul(every);
+            (self.next_log, self.next_eval) = (next(config.run.log_every), next(config.run.eval_every));
+            return Ok(lengths);
         }
         let state: SimulationState =
             serde_json::from_slice(checkpoint.file("simulation.json")?).map_err(|error| {
@@ -527,7 +594,14 @@ impl Run {
             None => self.staged = state.staged,
         }
         self.open = state.open;
-        self.window = state.window;
-        Ok(Some(state.lengths))
+        Ok(lengths)
+    }
+}
+
+/// The `time/` keys that say when a line of metrics was written: `seconds` since the run began, and by the clock.
+pub(super) fn insert_times(line: &mut serde_json::Map<String, serde_json::Value>, seconds: f64) {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+    for (key, value) in [("time/seconds", seconds), ("time/unix_seconds", unix)] {
+        line.insert(key.into(), ((value * 1e3).round() / 1e3).into());
     }
 }

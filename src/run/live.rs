@@ -1,21 +1,27 @@
 //! What a watched run leaves on disk: the same files as a headless one, lines by the clock.
 //!
-//! Closing the window writes a last checkpoint and the summary; checkpoints in between are the
-//! learner's own.
+//! Checkpoints are written from here, between two frames, so that each knows how long the files of lines were. Closing the
+//! window writes a last one and the summary.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bevy::prelude::*;
+use crossbeam_channel::TryRecvError;
 
-use super::RunError;
 use super::folder::RunFolder;
-use super::headless::{Solved, Summary};
+use super::headless::{Solved, Summary, insert_times};
 use super::metrics::Window;
+use super::record::Record;
+use super::saving::Saving;
 use crate::agent::hints::Hints;
 use crate::agent::history::{History, remember};
-use crate::agent::{Controller, LiveLearner};
+use crate::agent::live::{SaveReceiver, Unsaved};
+use crate::agent::{Controller, Episodes, LiveLearner, Replay};
 use crate::config::RunConfig;
+use crate::learner::Health;
+use crate::learner::owner::Owner;
 use crate::sim::SimConfig;
 use crate::sim::level::Level;
 use crate::sim::worlds::rooms::Rooms;
@@ -36,36 +42,100 @@ pub struct LiveRun {
     /// What the run was before, where this is not its beginning.
     solved: Option<Solved>,
     began: Instant,
+    /// Seconds that earlier parts of the run took.
+    earlier: f64,
     line_at: Instant,
     window: Window,
-    failed: bool,
+    saving: Saving,
+    /// The checkpoint on its way, with the environment steps it was asked for at.
+    under_way: Option<(SaveReceiver, u64)>,
+    /// Environment steps of the last checkpoint; `None` before the first.
+    saved_at: Option<u64>,
+    unsaved: Unsaved,
 }
 
 impl LiveRun {
-    /// Writes into an open run folder. Its `config.toml` becomes `begun`, and then what is changed, as soon as the learner
-    /// has accepted that. `solved` is what an earlier part of the run came to.
-    pub fn new(folder: RunFolder, begun: RunConfig, solved: Option<Solved>) -> Self {
+    /// Writes into an open run folder, from the `record` on where it goes on from a checkpoint. Its `config.toml` becomes
+    /// `begun`, and then what is changed, as soon as the learner has accepted that. `solved` is what an earlier part of the
+    /// run came to.
+    pub fn new(folder: RunFolder, begun: RunConfig, record: Option<Record>, solved: Option<Solved>) -> Self {
         let now = Instant::now();
-        let window = Window::default();
-        Self { folder, begun, written: None, solved, began: now, line_at: now, window, failed: false }
+        let saved_at = record.as_ref().map(|record| record.env_steps);
+        let record = record.unwrap_or_default();
+        Self {
+            earlier: record.seconds.max(folder.seconds()),
+            folder,
+            written: None,
+            solved,
+            began: now,
+            line_at: now,
+            window: record.window,
+            saving: Saving::every(begun.learner.checkpoint_seconds),
+            begun,
+            under_way: None,
+            saved_at,
+            unsaved: Unsaved::default(),
+        }
+    }
+
+    /// Keeps other programs away from its folder for as long as it is held.
+    pub fn owner(&self) -> Arc<Owner> {
+        self.folder.owner()
+    }
+
+    fn seconds(&self) -> f64 {
+        self.earlier + self.began.elapsed().as_secs_f64()
+    }
+
+    /// Has a checkpoint written of all that was recorded until now.
+    fn begin_save(&mut self, learner: &mut LiveLearner, env_steps: u64) -> Result<SaveReceiver, String> {
+        self.tell_lines();
+        self.folder.is_there().map_err(|error| error.to_string())?;
+        let record = Record {
+            lengths: Some(self.folder.lengths()),
+            env_steps,
+            seconds: self.seconds(),
+            window: self.window.clone(),
+        };
+        let extra = vec![record.to_file().map_err(|error| error.to_string())?];
+        Ok(learner.begin_save(self.folder.checkpoints(), extra, self.folder.files()))
+    }
+
+    /// Writes the lines that wait, and tells whether that could be done.
+    fn tell_lines(&mut self) {
+        self.unsaved.set(0, self.folder.flush().err().map(|error| error.to_string()));
     }
 
     /// Writes the configuration in force into `config.toml`, if it is another.
-    fn keep(&mut self, learner: &LiveLearner, arenas: usize) -> Result<(), RunError> {
+    fn keep(&mut self, learner: &LiveLearner, arenas: usize) {
         let now = RunConfig { arenas, device: learner.device(), ..self.begun.recorded(learner.config()) };
-        if self.written.as_ref().is_some_and(|(_, written)| *written == now) {
-            return Ok(());
+        let same = self.written.as_ref().is_some_and(|(_, written)| *written == now);
+        let kept = if same { Ok(()) } else { self.folder.config(&now.to_toml()) };
+        match kept {
+            Ok(()) if !same => self.written = Some((Instant::now(), now)),
+            Ok(()) => {}
+            // Tried again, as everything that is not written.
+            Err(error) => self.unsaved.set(0, Some(error.to_string())),
         }
-        self.folder.config(&now.to_toml())?;
-        self.written = Some((Instant::now(), now));
-        Ok(())
+    }
+
+    fn went(&mut self, env_steps: u64, problem: Option<String>) {
+        self.saving.went(problem.is_none());
+        if problem.is_none() {
+            self.saved_at = Some(env_steps);
+        }
+        self.unsaved.set(1, problem);
     }
 }
 
 /// Keeps the files of `run`.
 pub fn plugin(app: &mut App, run: LiveRun) {
-    app.insert_resource(run)
-        .add_systems(Update, (keep, write.after(remember)))
+    if let Some(mut learner) = app.world_mut().get_resource_mut::<LiveLearner>() {
+        learner.record();
+    }
+    app.insert_resource(run.unsaved.clone())
+        .insert_resource(run)
+        .add_systems(Update, (keep, (write, save).chain().after(remember)))
         .add_systems(PostUpdate, keep_map.run_if(resource_exists_and_changed::<Rooms>))
         .add_systems(Last, close);
 }
@@ -73,12 +143,8 @@ pub fn plugin(app: &mut App, run: LiveRun) {
 /// Keeps `config.toml` what the learner uses.
 fn keep(mut run: ResMut<LiveRun>, learner: Res<LiveLearner>, sim: Res<SimConfig>) {
     let due = run.written.as_ref().is_none_or(|(at, _)| at.elapsed().as_secs_f32() >= CONFIG_SECONDS);
-    if !due || run.failed || !learner.is_accepted() {
-        return;
-    }
-    if let Err(error) = run.keep(&learner, sim.arenas) {
-        tracing::error!("{error}");
-        run.failed = true;
+    if due && learner.is_accepted() {
+        run.keep(&learner, sim.arenas);
     }
 }
 
@@ -86,43 +152,70 @@ fn write(
     mut run: ResMut<LiveRun>,
     learner: Res<LiveLearner>,
     history: Res<History>,
+    replay: Res<Replay>,
     mut hints: ResMut<Hints>,
 ) {
     let run = &mut *run;
-    if run.failed {
+    // What the disk refuses waits; it is told of with the next line.
+    for episode in &history.latest {
+        _ = run.folder.episode(episode);
+        if episode.controller == Controller::Learning.name() {
+            run.window.add(episode.clone());
+        }
+    }
+    for hint in &std::mem::take(&mut hints.given) {
+        _ = run.folder.hint(hint);
+    }
+    if run.line_at.elapsed().as_secs_f32() < LINE_SECONDS {
         return;
     }
+    run.line_at = Instant::now();
     let status = learner.status();
-    let mut lines = || {
-        for episode in &history.latest {
-            run.folder.episode(episode)?;
-            if episode.controller == Controller::Learning.name() {
-                run.window.add(episode.clone());
-            }
+    run.window.measured(status.measured(), status.effective_sample_size, status.policy_lag);
+    // Steps of the run, which go on when the agent begins again with fresh networks.
+    let mut line =
+        run.window.line(replay.env_steps, status.gradient_steps, status.replay_len, status.refused);
+    line.insert("time/env_steps_per_second".into(), history.env_step_rate.into());
+    line.insert("time/gradient_steps_per_second".into(), status.gradient_steps_per_second.into());
+    insert_times(&mut line, run.seconds());
+    _ = run.folder.metric(&line);
+    run.tell_lines();
+}
+
+/// Has checkpoints written: one at once, then by the clock and when somebody asks.
+fn save(
+    mut run: ResMut<LiveRun>,
+    mut learner: ResMut<LiveLearner>,
+    replay: Res<Replay>,
+    episodes: Res<Episodes>,
+) {
+    let run = &mut *run;
+    if let Some((receiver, env_steps)) = &run.under_way {
+        let env_steps = *env_steps;
+        match receiver.try_recv() {
+            Err(TryRecvError::Empty) => return,
+            Ok(result) => run.went(env_steps, result.err().map(|error| error.to_string())),
+            // A learner that has stopped says so itself.
+            Err(TryRecvError::Disconnected) => run.saving.went(true),
         }
-        for hint in &std::mem::take(&mut hints.given) {
-            run.folder.hint(hint)?;
+        run.under_way = None;
+    }
+    // A learner that has failed keeps its last one. Steps whose episodes are not written yet belong to the next one.
+    if matches!(learner.status().health, Health::Failed(_)) || !episodes.0.is_empty() {
+        return;
+    }
+    let news = run.saved_at != Some(replay.env_steps);
+    let due = run.saved_at.is_none() && run.unsaved.reason().is_none() || run.saving.is_due() && news;
+    if learner.take_wish() || due {
+        match run.begin_save(&mut learner, replay.env_steps) {
+            Ok(receiver) => run.under_way = Some((receiver, replay.env_steps)),
+            Err(problem) => run.went(replay.env_steps, Some(problem)),
         }
-        if run.line_at.elapsed().as_secs_f32() < LINE_SECONDS {
-            return Ok(());
-        }
-        run.line_at = Instant::now();
-        run.window.measured(status.measured(), status.effective_sample_size, status.policy_lag);
-        let mut line =
-            run.window.line(history.env_steps, status.gradient_steps, status.replay_len, status.refused);
-        line.insert("time/env_steps_per_second".into(), history.env_step_rate.into());
-        line.insert("time/gradient_steps_per_second".into(), status.gradient_steps_per_second.into());
-        run.folder.metric(&line)
-    };
-    if let Err(error) = lines() {
-        // A full disk must not end the game; say it once and go on without files.
-        tracing::error!("{error}");
-        run.failed = true;
     }
 }
 
 /// Lets the session keep the map that is played by now, however it was changed: in its folder and in its checkpoints.
-fn keep_map(rooms: Res<Rooms>, mut run: ResMut<LiveRun>, mut learner: ResMut<LiveLearner>) {
+fn keep_map(rooms: Res<Rooms>, run: Res<LiveRun>, mut learner: ResMut<LiveLearner>) {
     let level = learner.level().and_then(|level| Some((level.name.clone(), level.text.clone()?)));
     let Some((name, text)) = level else { return };
     let map = rooms.first();
@@ -131,8 +224,7 @@ fn keep_map(rooms: Res<Rooms>, mut run: ResMut<LiveRun>, mut learner: ResMut<Liv
     }
     let text = map.text();
     if let Err(error) = run.folder.keep_level(&text, true) {
-        tracing::error!("{error}");
-        run.failed = true;
+        run.unsaved.set(0, Some(error.to_string()));
     }
     learner.set_level_text(text);
 }
@@ -140,14 +232,27 @@ fn keep_map(rooms: Res<Rooms>, mut run: ResMut<LiveRun>, mut learner: ResMut<Liv
 fn close(
     mut exits: MessageReader<AppExit>,
     mut run: ResMut<LiveRun>,
-    learner: Res<LiveLearner>,
+    mut learner: ResMut<LiveLearner>,
+    replay: Res<Replay>,
     sim: Res<SimConfig>,
 ) {
     if exits.read().count() == 0 {
         return;
     }
+    let run = &mut *run;
     let status = learner.status();
-    let summary = Summary {
+    // One that has not begun has learned nothing yet, and one that has failed keeps its last checkpoint.
+    if !matches!(status.health, Health::Failed(_) | Health::Starting) {
+        let saved = match run.begin_save(&mut learner, replay.env_steps) {
+            Ok(saving) => learner.finish_save(&saving).map_err(|error| error.to_string()),
+            Err(problem) => Err(problem),
+        };
+        run.went(replay.env_steps, saved.err());
+    }
+    if learner.is_accepted() {
+        run.keep(&learner, sim.arenas);
+    }
+    let mut summary = Summary {
         env: run.begun.env.clone(),
         seed: run.begun.seed,
         env_steps: status.env_steps,
@@ -157,21 +262,13 @@ fn close(
         score: run.window.mean(|episode| episode.score),
         interrupted: false,
         device: status.device_reason.clone(),
-        seconds: run.began.elapsed().as_secs_f64(),
+        seconds: run.seconds(),
         eval: None,
         eval_training: None,
         solved: run.solved,
     };
-    let checkpoints = run.folder.checkpoints();
-    let kept = if learner.is_accepted() { run.keep(&learner, sim.arenas) } else { Ok(()) };
-    for result in [
-        kept.map_err(|error| error.to_string()),
-        run.folder.summary(&summary).map_err(|error| error.to_string()),
-        learner.save_and_wait(checkpoints).map_err(|error| error.to_string()),
-    ] {
-        if let Err(error) = result {
-            eprintln!("error: {error}");
-        }
+    if let Err(error) = run.folder.summary(&mut summary) {
+        run.unsaved.set(0, Some(error.to_string()));
     }
 }
 

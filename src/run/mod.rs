@@ -8,18 +8,21 @@ pub mod eval;
 pub mod folder;
 pub mod frames;
 pub mod headless;
+mod lines;
 pub mod live;
 mod metrics;
 pub mod minute;
 pub mod peers;
 mod progress;
+pub mod record;
 pub mod resume;
+mod saving;
 pub mod scores;
 pub mod sweep;
 pub mod ticks;
 
 pub use eval::{EvalSummary, Spread};
-pub use folder::RunFolder;
+pub use folder::{Claim, RunFolder};
 pub use headless::{HeadlessSetup, Summary};
 
 /// Why a run cannot begin or go on.
@@ -31,6 +34,9 @@ pub enum RunError {
     /// A checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] crate::learner::CheckpointError),
+    /// The run's folder, which is somebody else's.
+    #[error(transparent)]
+    Owner(#[from] crate::learner::owner::OwnerError),
     /// Its configuration.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
@@ -42,4 +48,7 @@ pub enum RunError {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// All went well but the last save.
+    #[error("what was learned last is not saved: {0}")]
+    Unsaved(String),
 }

@@ -41,12 +41,14 @@ pub fn table(sweep: &Sweep, jobs: &[Job], beside: &[Beside]) -> String {
             _ = writeln!(text, " – | – | 0 | – | – | {human} |");
             continue;
         }
+        let evaluated = finished.iter().any(|summary| summary.eval.is_some());
+        let (median, span) = match evaluated {
+            true => (short(trained.median), format!("{} to {}", short(trained.min), short(trained.max))),
+            false => ("–".into(), "–".into()),
+        };
         _ = writeln!(
             text,
-            " {} | {} to {} | {} | {:.0} | {:.1} | {human} |",
-            short(trained.median),
-            short(trained.min),
-            short(trained.max),
+            " {median} | {span} | {} | {:.0} | {:.1} | {human} |",
             finished.len(),
             of(&|summary| Some(summary.env_steps as f64)).median,
             of(&|summary| Some(summary.seconds)).median,
@@ -85,6 +87,7 @@ mod tests {
         let path = folder.path().join("episodes.jsonl");
         let line = |controller: &str, score: f32| {
             let episode = EpisodeSummary {
+                env_steps: 0,
                 arena: 0,
                 slot: 0,
                 controller: controller.into(),

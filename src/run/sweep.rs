@@ -14,7 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::{EvalSummary, RunError, Spread, Summary};
 use crate::config::{ConfigError, RunConfig};
 use crate::files::{self, in_plain_words};
-use crate::learner::checkpoint::replace_file;
+use crate::learner::checkpoint::{self, replace_file};
+use crate::learner::owner::{Owner, entries, foreign};
+
+/// What [`Sweep::write`] writes.
+const RESULTS: &str = "results.jsonl";
 
 /// A sweep's file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -91,15 +95,6 @@ pub struct Job {
     pub finished: Option<Summary>,
 }
 
-impl Job {
-    /// Forgets what a run has written that was cut off before its first checkpoint, so that it can begin anew.
-    pub fn begin_anew(&self) {
-        for lines in ["metrics.jsonl", "episodes.jsonl"] {
-            _ = std::fs::remove_file(self.out.join(lines));
-        }
-    }
-}
-
 /// A line of `results.jsonl`.
 #[derive(Serialize)]
 struct Line<'a> {
@@ -166,7 +161,7 @@ impl Sweep {
                 jobs.push(Job {
                     variant: index,
                     config,
-                    resume: begun.is_some() && out.join("checkpoint").is_dir(),
+                    resume: begun.is_some() && checkpoint::exists(&out),
                     out,
                     finished: summary.filter(|summary| !summary.interrupted),
                 });
@@ -212,20 +207,47 @@ impl Sweep {
             }
             let summaries: Vec<&Summary> = results.iter().filter_map(|job| job.finished.as_ref()).collect();
             let median = |value: &dyn Fn(&Summary) -> Option<f64>| {
-                Spread::of(summaries.iter().filter_map(|summary| value(summary)).collect()).median
+                let values: Vec<f64> = summaries.iter().filter_map(|summary| value(summary)).collect();
+                (!values.is_empty()).then(|| Spread::of(values).median)
             };
-            let success = |summary: &Summary| Some(summary.eval.as_ref()?.success);
-            _ = writeln!(
-                text,
-                " {} | {:.0} % | {:.0} | {:.0} | {:.1} |",
-                short(median(&measured)),
-                100.0 * median(&success),
-                median(&|summary| Some(summary.env_steps as f64)),
-                median(&|summary| Some(summary.gradient_steps as f64)),
-                median(&|summary| Some(summary.solved.map_or(summary.seconds, |solved| solved.seconds))),
-            );
+            let success = |summary: &Summary| Some(100.0 * summary.eval.as_ref()?.success);
+            let seconds = |summary: &Summary| summary.solved.map_or(summary.seconds, |solved| solved.seconds);
+            for (value, form) in [
+                (median(&measured), &short as &dyn Fn(f64) -> String),
+                (median(&success), &|value| format!("{value:.0} %")),
+                (median(&|summary| Some(summary.env_steps as f64)), &|value| format!("{value:.0}")),
+                (median(&|summary| Some(summary.gradient_steps as f64)), &|value| format!("{value:.0}")),
+                (median(&|summary| Some(seconds(summary))), &|value| format!("{value:.1}")),
+            ] {
+                _ = write!(text, " {} |", value.map_or("–".into(), form));
+            }
+            text.push('\n');
+        }
+        if let Some(left) = unfinished(jobs) {
+            _ = writeln!(text, "\n{left}");
         }
         text
+    }
+
+    /// Makes the folder `out` this sweep's own.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] when it is in use, holds anything else or cannot be made.
+    pub fn claim(&self, out: &Path) -> Result<Owner, RunError> {
+        let there = entries(out)?;
+        let own = |name: &String| {
+            let results = name == RESULTS && is_results(&out.join(name));
+            results || self.variant.iter().any(|variant| variant.name == *name)
+        };
+        if !Owner::has_marked(out) && !there.iter().all(own) {
+            let others: Vec<String> = there.into_iter().filter(|name| !own(name)).collect();
+            return Err(foreign(out, &others).into());
+        }
+        std::fs::create_dir_all(out).map_err(|error| RunError::Folder {
+            path: out.display().to_string(),
+            reason: format!("{error}; choose another --out"),
+        })?;
+        Ok(Owner::of(out)?)
     }
 
     /// Writes `results.jsonl` into `out`, a line a finished run.
@@ -233,7 +255,7 @@ impl Sweep {
     /// # Errors
     /// [`RunError::Folder`] when the disk refuses.
     pub fn write(&self, out: &Path, jobs: &[Job]) -> Result<(), RunError> {
-        let path = out.join("results.jsonl");
+        let path = out.join(RESULTS);
         let folder = |reason: String| RunError::Folder { path: path.display().to_string(), reason };
         let mut text = Vec::new();
         for job in jobs {
@@ -245,6 +267,22 @@ impl Sweep {
         }
         replace_file(&path, &text).map_err(|error| folder(error.to_string()))
     }
+}
+
+/// Says how much is left to be made; `None` when all is.
+pub fn unfinished(jobs: &[Job]) -> Option<String> {
+    let finished = jobs.iter().filter(|job| job.finished.is_some()).count();
+    (finished < jobs.len())
+        .then(|| format!("{finished} of {} runs finished; the same command goes on", jobs.len()))
+}
+
+/// Whether the file at `path` is one that [`Sweep::write`] has written.
+fn is_results(path: &Path) -> bool {
+    let own = |line: &str| {
+        let line = serde_json::from_str::<serde_json::Value>(line).unwrap_or_default();
+        line.get("variant").is_some() && line.get("env_steps").is_some()
+    };
+    std::fs::read_to_string(path).is_ok_and(|text| text.lines().all(own))
 }
 
 /// Makes what is left of `jobs` with `make`, `at_once` at a time, and tells `progress` of each, until
@@ -378,6 +416,41 @@ mod tests {
         let other = load(&TWO.replace("steps=10", "steps=20")).unwrap();
         let error = other.jobs(folder.path()).unwrap_err().to_string();
         assert!(error.contains("holds a run with other settings"), "{error}");
+    }
+
+    #[test]
+    fn nothing_is_shown_that_nobody_measured() {
+        let sweep = load(TWO).unwrap();
+        let mut jobs = sweep.jobs(Path::new("nowhere")).unwrap();
+        let table = sweep.table(&jobs);
+        assert!(table.contains("| plain | – | – | – | – | – | – | – | – |\n"), "{table}");
+        assert!(table.ends_with("\n0 of 6 runs finished; the same command goes on\n"), "{table}");
+        // A run without an evaluation has steps and seconds, and no return.
+        jobs[1].finished = Some(Summary { eval: None, ..summary(0.0, None) });
+        let table = sweep.table(&jobs);
+        assert!(table.contains("| plain | – | – | – | – | – | 1000 | 500 | 2.0 |\n"), "{table}");
+        jobs.iter_mut().for_each(|job| job.finished = Some(summary(0.0, None)));
+        assert!(unfinished(&jobs).is_none() && !sweep.table(&jobs).contains("runs finished"));
+    }
+
+    #[test]
+    fn a_sweep_has_its_folder_for_itself_and_takes_no_other() {
+        let sweep = load(TWO).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        // As a sweep leaves it that was made before folders had owners.
+        std::fs::create_dir(folder.path().join("plain")).unwrap();
+        let results = folder.path().join("results.jsonl");
+        std::fs::write(&results, "{\"mine\":1}\n").unwrap();
+        let refused = || sweep.claim(folder.path()).unwrap_err().to_string();
+        assert!(refused().contains("holds other files (results.jsonl)"), "{}", refused());
+        let mut jobs = sweep.jobs(folder.path()).unwrap();
+        jobs[0].finished = Some(summary(1.0, None));
+        sweep.write(folder.path(), &jobs).unwrap();
+        let owner = sweep.claim(folder.path()).unwrap();
+        assert!(refused().contains("is in use by another"), "{}", refused());
+        drop(owner);
+        std::fs::write(folder.path().join("notes.md"), "mine").unwrap();
+        sweep.claim(folder.path()).unwrap();
     }
 
     #[test]

@@ -203,9 +203,30 @@ fn finish(mut finishing: ResMut<Finishing>, mut notice: ResMut<Notice>) {
 
 /// Writes all shots into a .gif file, which has its name only when it is whole.
 fn write(path: &Path, shots: &Receiver<Shot>, widest: u32) -> Result<(), String> {
+    let mut aside = PathBuf::new();
+    let result = write_aside(path, shots, widest, &mut aside);
+    if result.is_err() && !aside.as_os_str().is_empty() {
+        _ = std::fs::remove_file(&aside);
+    }
+    result
+}
+
+/// A file that is not there yet, beside `path`.
+fn open_aside(path: &Path) -> std::io::Result<(PathBuf, File)> {
+    let mut again = 0;
+    loop {
+        let aside = path.with_extension(format!("gif.{again}.new"));
+        match File::create_new(&aside) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && again < 1000 => again += 1,
+            result => return result.map(|file| (aside, file)),
+        }
+    }
+}
+
+/// The same; `aside` is where it lies until it is whole.
+fn write_aside(path: &Path, shots: &Receiver<Shot>, widest: u32, aside: &mut PathBuf) -> Result<(), String> {
     let problem =
         |reason: String| format!("{}: {reason}; check the folder and the free space", path.display());
-    let aside = path.with_extension("gif.new");
     let mut encoder: Option<(Encoder<BufWriter<File>>, [u32; 2])> = None;
     // What is on show so far: only what differs from it is written.
     let mut shown = Vec::new();
@@ -214,7 +235,8 @@ fn write(path: &Path, shots: &Receiver<Shot>, widest: u32) -> Result<(), String>
         let (encoder, first) = match &mut encoder {
             Some(open) => (&mut open.0, open.1),
             None => {
-                let file = File::create(&aside).map_err(|error| problem(error.to_string()))?;
+                let (place, file) = open_aside(path).map_err(|error| problem(error.to_string()))?;
+                *aside = place;
                 let [width, height] = size.map(|side| side as u16);
                 let mut new = Encoder::new(BufWriter::new(file), width, height, &[])
                     .map_err(|error| problem(error.to_string()))?;
@@ -236,7 +258,7 @@ fn write(path: &Path, shots: &Receiver<Shot>, widest: u32) -> Result<(), String>
     let whole = |mut file: BufWriter<File>| {
         file.flush()?;
         file.get_ref().sync_all()?;
-        std::fs::rename(&aside, path)
+        std::fs::rename(&*aside, path)
     };
     let file = encoder.into_inner().map_err(|error| problem(error.to_string()))?;
     whole(file).map_err(|error| problem(error.to_string()))

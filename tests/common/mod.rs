@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod display;
+pub mod kill;
 pub mod transitions;
 
 use std::path::{Path, PathBuf};

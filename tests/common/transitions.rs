@@ -43,7 +43,8 @@ pub fn replay(folder: &Path) -> Result<ReplayBuffer, Box<dyn std::error::Error>>
         )
         .into());
     }
-    let bytes = checkpoint.file("replay.bin")?;
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut checkpoint.stream()?, &mut bytes)?;
     // As many segments of 64 steps as the file says, its fourth number after eight bytes.
     let segments = bytes.get(32..40).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
     let capacity = 64 * usize::try_from(segments)?;

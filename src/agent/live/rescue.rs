@@ -62,6 +62,9 @@ impl LiveLearner {
         };
         // The same swap, so that seats need not be told.
         self.handle = LearnerHandle::start_with(setup, self.handle.policy(), make);
+        if self.recorded {
+            self.handle.leave_saving();
+        }
         self.handle.set_training(self.training);
         self.handle.set_reveal(self.reveals);
         self.handle.set_survey(self.surveys);

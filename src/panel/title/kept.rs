@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use bevy::prelude::*;
 use bevy_egui::egui::{RichText, Ui};
 
+use crate::learner::owner::is_in_use;
 use crate::panel::theme::tone;
 use crate::panel::widgets::{row, section};
 use crate::view::palette;
@@ -29,9 +30,11 @@ struct OfWorld {
     sessions: Vec<(PathBuf, u64)>,
 }
 
-/// Whether there is something in the session at `path` to go on with.
+/// Whether there is something in the session at `path` to go on with: an agent that has played.
 pub fn goes_on(path: &Path) -> bool {
-    path.join("checkpoint/latest").is_file()
+    let latest = std::fs::read_to_string(path.join("checkpoint/latest"));
+    // Checkpoints are called by their environment steps; each session begins with one of none.
+    latest.is_ok_and(|name| !name.trim().bytes().all(|byte| byte == b'0'))
 }
 
 impl OfWorld {
@@ -71,12 +74,17 @@ impl Kept {
         let Some(world) = self.worlds.get_mut(index) else { return };
         let stays = world.sessions.remove(world.stays());
         self.problem = None;
-        world.sessions.retain(|(path, _)| match std::fs::remove_dir_all(path) {
-            Ok(()) => false,
-            Err(error) => {
-                self.problem = Some(format!("{}: {error}; delete it by hand", path.display()));
-                true
-            }
+        world.sessions.retain(|(path, _)| {
+            let problem = match is_in_use(path) {
+                true => Some("is in use by another window".to_owned()),
+                false => {
+                    std::fs::remove_dir_all(path).err().map(|error| format!("{error}; delete it by hand"))
+                }
+            };
+            let stays = problem.is_some();
+            self.problem =
+                problem.map(|problem| format!("{}: {problem}", path.display())).or(self.problem.take());
+            stays
         });
         world.sessions.push(stays);
     }
@@ -160,12 +168,18 @@ mod tests {
             std::fs::write(folder.join("checkpoint/weights"), [0; 1500]).unwrap();
         }
         // The last one was left before anything was learned.
-        std::fs::write(folders[1].join("checkpoint/latest"), []).unwrap();
+        std::fs::write(folders[1].join("checkpoint/latest"), "000000000400").unwrap();
+        std::fs::write(folders[2].join("checkpoint/latest"), "000000000000").unwrap();
         let mut kept = Kept::new([("tag".into(), folders.clone()), ("puck".into(), vec![])]);
-        assert_eq!((kept.worlds.len(), kept.bytes(), words(kept.bytes()).as_str()), (1, 4500, "5 kB"));
+        assert_eq!((kept.worlds.len(), kept.bytes(), words(kept.bytes()).as_str()), (1, 4524, "5 kB"));
+        // Another window plays there.
+        let owner = crate::learner::owner::Owner::of(&folders[0]).unwrap();
+        kept.delete_old(0);
+        assert!(folders[0].exists() && kept.problem.as_ref().unwrap().contains("in use by another window"));
+        drop(owner);
         kept.delete_old(0);
         assert_eq!(folders.iter().map(|folder| folder.exists()).collect::<Vec<_>>(), [false, true, false]);
-        assert!(kept.problem.is_none() && kept.bytes() == 1500);
+        assert!(kept.problem.is_none() && kept.bytes() == 1512);
         kept.worlds[0].sessions.insert(0, (folders[0].clone(), 0));
         kept.delete_old(0);
         let problem = kept.problem.unwrap();

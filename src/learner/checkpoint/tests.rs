@@ -1,0 +1,168 @@
+//! Checkpoints beside each other: what goes, what stays, and what is found.
+
+use std::fs;
+
+use super::*;
+use crate::mdp::{ActionSpace, ObservationSpace, Stream, rng};
+
+fn manifest(env_steps: u64) -> Manifest {
+    let spec = EnvironmentSpec {
+        name: "small".into(),
+        summary: String::new(),
+        observation: ObservationSpace { vector: vec!["x".into()], grid: None },
+        action: ActionSpace::discrete(&["a", "b"]),
+        ticks_per_step: 1,
+        tick_seconds: 1.0,
+        episode_limit: 10,
+        teams: vec![0],
+        rewards: Vec::new(),
+    };
+    let counters = Counters { env_steps, ..Counters::default() };
+    let learner = LearnerConfig::default();
+    Manifest::new(
+        spec,
+        None,
+        WorldOptions::default(),
+        learner.sac.clone(),
+        learner,
+        counters,
+        rng(1, Stream::Replay, 0),
+    )
+}
+
+fn save(folder: &Path, env_steps: u64, agent: Option<u32>) -> Result<(PathBuf, u32), CheckpointError> {
+    let text = format!("{env_steps}").repeat(20_000);
+    let content = |name: &str| -> (String, Content<'static>) {
+        let text = text.clone();
+        (name.to_owned(), Box::new(move |out| out.write_all(text.as_bytes())))
+    };
+    write(folder, manifest(env_steps), agent, vec![content(STREAM), content("a.json")])
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_checkpoint_comes_back_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    save(folder.path(), 123, None).unwrap();
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    for _ in 0..2 {
+        let mut text = String::new();
+        checkpoint.stream().unwrap().read_to_string(&mut text).unwrap();
+        assert!(text == "123".repeat(20_000) && text.as_bytes() == checkpoint.file("a.json").unwrap());
+    }
+    let path = checkpoint.folder.join(STREAM);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[30_001] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let error = Checkpoint::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("replay.bin is not what was written"), "{error}");
+}
+
+#[test]
+fn the_checksum_does_not_depend_on_how_bytes_arrive() {
+    let bytes: Vec<u8> = (0..103u8).map(|byte| byte.wrapping_mul(37)).collect();
+    let sum = |sizes: &[usize]| {
+        let (mut sum, mut left, mut sizes) = (Checksum::default(), &bytes[..], sizes.iter().cycle());
+        while !left.is_empty() {
+            let (now, later) = left.split_at(left.len().min(*sizes.next().unwrap()));
+            sum.add(now);
+            left = later;
+        }
+        sum.finish()
+    };
+    // As checkpoints have had it from the beginning: words, then what is left byte by byte.
+    let (words, rest) = bytes.as_chunks::<8>();
+    let whole = words.iter().fold(0xCBF2_9CE4_8422_2325, |sum, word| step(sum, u64::from_le_bytes(*word)));
+    let whole = rest.iter().fold(whole, |sum, &byte| step(sum, u64::from(byte)));
+    for sizes in [&[200][..], &[1], &[3], &[7, 1, 9], &[8], &[16, 5], &[2, 31]] {
+        assert_eq!(sum(sizes), whole, "{sizes:?}");
+    }
+}
+
+#[test]
+fn a_fresh_agent_replaces_nothing_that_was_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let (trained, agent) = save(folder.path(), 4480, None).unwrap();
+    let (trained_more, _) = save(folder.path(), 9000, Some(agent)).unwrap();
+    assert!(!trained.exists() && trained_more.exists());
+    let (fresh, second) = save(folder.path(), 16, None).unwrap();
+    save(folder.path(), 32, Some(second)).unwrap();
+    assert_eq!((agent, second), (0, 1));
+    assert!(!fresh.exists() && Checkpoint::open(&trained_more).is_ok());
+    assert_eq!(Checkpoint::open(folder.path()).unwrap().manifest.counters.env_steps, 32);
+    // One that cannot be read may be anybody's.
+    fs::write(trained_more.join(MANIFEST), "{").unwrap();
+    save(folder.path(), 48, Some(0)).unwrap();
+    assert!(trained_more.exists());
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_leaves_the_last_one_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, agent) = save(folder.path(), 100, None).unwrap();
+    let before = names(folder.path());
+    let full = |out: &mut dyn std::io::Write| {
+        out.write_all(&[7; 100_000])?;
+        Err(std::io::Error::from(std::io::ErrorKind::StorageFull))
+    };
+    let error = write(folder.path(), manifest(200), Some(agent), vec![("big".into(), Box::new(full))]);
+    assert!(error.unwrap_err().to_string().contains("free space"));
+    assert_eq!(names(folder.path()), before);
+    // Nor when only the last step fails.
+    fs::remove_file(folder.path().join(LATEST)).unwrap();
+    fs::create_dir(folder.path().join(LATEST)).unwrap();
+    assert!(save(folder.path(), 200, Some(agent)).is_err());
+    assert_eq!(names(folder.path()), before);
+}
+
+#[test]
+fn what_a_dead_program_left_is_found_or_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, agent) = save(folder.path(), 100, None).unwrap();
+    let half = folder.path().join(".new-000000000200");
+    fs::create_dir(&half).unwrap();
+    assert_eq!(Checkpoint::open(folder.path()).unwrap().folder, first);
+    // It died before it could say that the first one is whole, and left another one behind.
+    fs::remove_file(folder.path().join(LATEST)).unwrap();
+    fs::rename(&first, folder.path().join("000000000150")).unwrap();
+    fs::create_dir(&first).unwrap();
+    assert!(exists(folder.path()));
+    assert_eq!(Checkpoint::open(folder.path()).unwrap().manifest.counters.env_steps, 100);
+    fs::remove_dir(&first).unwrap();
+    save(folder.path(), 300, Some(agent)).unwrap();
+    assert_eq!(names(folder.path()), ["000000000300", "latest"]);
+    // `latest` names what is not there.
+    fs::write(folder.path().join(LATEST), "000000000999").unwrap();
+    assert_eq!(Checkpoint::open(folder.path()).unwrap().manifest.counters.env_steps, 300);
+    fs::write(folder.path().join(LATEST), "../000000000300").unwrap();
+    assert!(Checkpoint::open(folder.path()).unwrap_err().to_string().contains("no name of a checkpoint"));
+    let nothing = tempfile::tempdir().unwrap();
+    fs::create_dir_all(nothing.path().join("checkpoint/.new-000000000600")).unwrap();
+    assert!(!exists(nothing.path()));
+}
+
+#[test]
+fn reading_beside_a_program_that_writes_always_succeeds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, agent) = save(folder.path(), 1, None).unwrap();
+    let going = std::sync::atomic::AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for env_steps in 2..60 {
+                save(folder.path(), env_steps, Some(agent)).unwrap();
+            }
+            going.store(false, std::sync::atomic::Ordering::Relaxed);
+        });
+        while going.load(std::sync::atomic::Ordering::Relaxed) {
+            let read = Checkpoint::open(folder.path());
+            assert!(read.is_ok(), "{read:?}");
+        }
+    });
+}

@@ -1,0 +1,162 @@
+//! Files of lines that are appended to: whole lines or none, whatever the disk does.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Result, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+/// Bytes of lines that wait before they are written by themselves.
+const BLOCK: usize = 1 << 16;
+/// Bytes of lines that wait at most while the disk refuses them; further ones are lost.
+const MOST_WAITING: usize = 16 << 20;
+
+/// A file of lines. What the disk refuses waits, to be tried again.
+#[derive(Debug)]
+pub(super) struct Lines {
+    path: PathBuf,
+    /// Opened with the first line where it was not there.
+    file: Option<File>,
+    /// Bytes in the file, whole lines all of them.
+    length: u64,
+    waiting: Vec<u8>,
+    /// Lines that found no room to wait.
+    lost: u64,
+}
+
+impl Lines {
+    /// Opens the file at `path`, without what it holds beyond `length` bytes and the last whole line. It is made with its
+    /// first line.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn open(path: PathBuf, length: Option<u64>) -> Result<Self> {
+        let mut lines = Self { path, file: None, length: 0, waiting: Vec::new(), lost: 0 };
+        if lines.path.exists() {
+            let mut file = append(&lines.path)?;
+            let there = file.metadata()?.len();
+            lines.length = whole(&mut file, length.unwrap_or(there).min(there))?;
+            if lines.length < there {
+                file.set_len(lines.length)?;
+            }
+            lines.file = Some(file);
+        }
+        Ok(lines)
+    }
+
+    /// Bytes in the file and waiting.
+    pub fn length(&self) -> u64 {
+        self.length + self.waiting.len() as u64
+    }
+
+    /// Appends a line. It reaches the file with the next [`Lines::flush`], or when many wait.
+    pub fn push(&mut self, line: &impl Serialize) -> Result<()> {
+        if self.waiting.len() >= MOST_WAITING {
+            self.lost += 1;
+            return self.flush();
+        }
+        let before = self.waiting.len();
+        if let Err(error) = serde_json::to_writer(&mut self.waiting, line) {
+            self.waiting.truncate(before);
+            return Err(error.into());
+        }
+        self.waiting.push(b'\n');
+        // A disk that refuses is asked again by `flush`, not with every line.
+        if before < BLOCK && self.waiting.len() >= BLOCK { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what waits.
+    pub fn flush(&mut self) -> Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(append(&self.path)?),
+        };
+        if let Err(error) = file.write_all(&self.waiting) {
+            // Half a line must not stay, or the next one would be glued to it.
+            _ = file.set_len(self.length);
+            return Err(error);
+        }
+        self.length += self.waiting.len() as u64;
+        self.waiting.clear();
+        if self.lost > 0 {
+            tracing::warn!("{}: {} lines are lost", self.path.display(), std::mem::take(&mut self.lost));
+        }
+        Ok(())
+    }
+
+    /// The file, to be brought to the disk by whoever has the time; `None` while nothing was written.
+    pub fn file(&self) -> Option<File> {
+        self.file.as_ref()?.try_clone().ok()
+    }
+}
+
+fn append(path: &Path) -> Result<File> {
+    OpenOptions::new().create(true).read(true).append(true).open(path)
+}
+
+/// The length of the whole lines within the first `length` bytes of `file`.
+fn whole(file: &mut File, length: u64) -> Result<u64> {
+    let mut end = length;
+    let mut block = vec![0; BLOCK];
+    while end > 0 {
+        let begin = end.saturating_sub(BLOCK as u64);
+        let bytes = &mut block[..(end - begin) as usize];
+        file.seek(SeekFrom::Start(begin))?;
+        file.read_exact(bytes)?;
+        if let Some(last) = bytes.iter().rposition(|&byte| byte == b'\n') {
+            return Ok(begin + last as u64 + 1);
+        }
+        end = begin;
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_cut_to_whole_lines_within_the_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        let opened = |text: &str, length| {
+            std::fs::write(&path, text).unwrap();
+            let mut lines = Lines::open(path.clone(), length).unwrap();
+            lines.push(&7).unwrap();
+            lines.flush().unwrap();
+            assert_eq!(lines.length(), std::fs::metadata(&path).unwrap().len());
+            std::fs::read_to_string(&path).unwrap()
+        };
+        assert_eq!(opened("1\n2\n3", None), "1\n2\n7\n");
+        assert_eq!(opened("1\n2\n3\n", Some(4)), "1\n2\n7\n");
+        assert_eq!(opened("1\n2\n3\n", Some(5)), "1\n2\n7\n");
+        assert_eq!(opened("1\n", Some(100)), "1\n7\n");
+        assert_eq!(opened("123", None), "7\n");
+        assert_eq!(opened("", Some(0)), "7\n");
+        let long = "x".repeat(3 * BLOCK);
+        assert_eq!(opened(&format!("1\n{long}"), None), "1\n7\n");
+        // Nothing is made before there is something to say.
+        let none = folder.path().join("none.jsonl");
+        assert!(Lines::open(none.clone(), Some(9)).unwrap().flush().is_ok() && !none.exists());
+    }
+
+    /// `/dev/full` refuses everything.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn lines_that_the_disk_refuses_wait_for_better_times() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        std::fs::write(&path, "1\n").unwrap();
+        let mut lines = Lines::open(path.clone(), None).unwrap();
+        let good = lines.file.replace(OpenOptions::new().write(true).open("/dev/full").unwrap());
+        lines.push(&2).unwrap();
+        assert!(lines.flush().is_err() && lines.flush().is_err());
+        lines.push(&3).unwrap();
+        lines.file = good;
+        lines.flush().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n2\n3\n");
+    }
+}

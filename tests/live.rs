@@ -1,0 +1,155 @@
+//! What a watched run leaves on disk, without its window: nothing that was trained is lost, and the record stays whole.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bevy::prelude::*;
+use common::{metrics, quick};
+use entropy_arcade::agent::live::Unsaved;
+use entropy_arcade::agent::{Casting, LiveLearner, LivePlugin, Replay};
+use entropy_arcade::app;
+use entropy_arcade::learner::checkpoint::Checkpoint;
+use entropy_arcade::learner::{DeviceChoice, LearnerSetup};
+use entropy_arcade::mdp::Stream;
+use entropy_arcade::run::Claim;
+use entropy_arcade::run::live::{self, LiveRun};
+use entropy_arcade::run::record::Record;
+use entropy_arcade::sim::{SimConfig, run_agent_step};
+
+/// The arcade's app but for everything that draws.
+fn watched(out: &Path, resume: bool) -> App {
+    let mut config = quick("cartpole", 1, 1_000);
+    config.learner.checkpoint_seconds = 0.3;
+    let world = app::world(&config).unwrap();
+    let mut resume = resume.then(|| out.to_owned());
+    let claim = Claim::for_run(Some(out), &mut resume, &config.to_toml(), "entropy-arcade").unwrap().unwrap();
+    let record = resume.as_deref().map(|from| Record::of(&Checkpoint::open(from).unwrap()).unwrap());
+    let lengths = record.as_ref().and_then(|record| record.lengths);
+    let folder = claim.open(Some(&config.to_toml()), lengths).unwrap();
+    let mut setup = LearnerSetup::new(world.spec(), config.learner());
+    (setup.device, setup.checkpoints, setup.resume) = (DeviceChoice::Cpu, Some(folder.checkpoints()), resume);
+    let learner = LiveLearner::start(setup);
+    let mut app = App::new();
+    let sim = SimConfig { arenas: config.arenas, seed: 1, stream: Stream::Environment };
+    let casting = Casting::learn_against_script(&world.spec());
+    app.add_plugins(MinimalPlugins);
+    app::simulation(&mut app, &world, sim, casting, learner.policy(), 1);
+    app.insert_resource(learner).add_plugins(LivePlugin);
+    app.world_mut().resource_mut::<Replay>().env_steps = record.as_ref().map_or(0, |record| record.env_steps);
+    live::plugin(&mut app, LiveRun::new(folder, config.clone(), record, None));
+    app
+}
+
+/// Plays on until `done`, a frame of a few steps at a time.
+fn play(app: &mut App, what: &str, done: impl Fn(&mut World) -> bool) {
+    let begun = Instant::now();
+    while !done(app.world_mut()) {
+        assert!(begun.elapsed().as_secs() < 60, "{what}: {:?}", status(app.world()).message);
+        (0..4).for_each(|_| run_agent_step(app.world_mut()));
+        app.update();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn status(world: &World) -> std::sync::Arc<entropy_arcade::learner::LearnerStatus> {
+    world.resource::<LiveLearner>().status()
+}
+
+fn close(mut app: App) {
+    app.world_mut().write_message(AppExit::Success);
+    app.update();
+}
+
+/// Gradient steps of the checkpoint in `place`, and recorded environment steps.
+fn saved(place: &Path) -> Option<(u64, u64)> {
+    let checkpoint = Checkpoint::open(place).ok()?;
+    let record = Record::of(&checkpoint).unwrap();
+    assert!(record.lengths.is_some(), "every checkpoint knows how long the files of lines were");
+    Some((checkpoint.manifest.counters.gradient_steps, record.env_steps))
+}
+
+#[test]
+fn a_fresh_agent_leaves_the_trained_one_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut app = watched(&out, false);
+    let at = out.clone();
+    play(&mut app, "a first checkpoint at once", move |_| saved(&at).is_some());
+    play(&mut app, "training", |world| status(world).gradient_steps > 200);
+    app.world_mut().resource_mut::<LiveLearner>().reset();
+    play(&mut app, "fresh networks", |world| {
+        status(world).message.starts_with("fresh networks; the agent before")
+    });
+    let message = status(app.world()).message.clone();
+    let place = PathBuf::from(message.split(" stays in ").nth(1).unwrap());
+    let trained = saved(&place).unwrap();
+    assert!(trained.0 > 200, "what was learned until the last moment stays: {trained:?}");
+    // The fresh one is trained and saved, again and again.
+    let at = out.clone();
+    play(&mut app, "the fresh one saved", move |_| {
+        saved(&at).is_some_and(|(made, _)| (50..200).contains(&made))
+    });
+    close(app);
+    assert_eq!(saved(&place).unwrap(), trained);
+    let fresh = saved(&out).unwrap();
+    assert!(fresh.1 > trained.1, "steps of the run go on: {fresh:?} after {trained:?}");
+    assert_eq!(std::fs::read_dir(out.join("checkpoint")).unwrap().count(), 3);
+}
+
+#[test]
+fn what_cannot_be_saved_is_shown_until_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    for heals in [true, false] {
+        let mut app = watched(&out, !heals);
+        let at = out.clone();
+        play(&mut app, "a first checkpoint", move |_| saved(&at).is_some());
+        let (place, away) = (out.join("checkpoint"), out.join("away"));
+        std::fs::rename(&place, &away).unwrap();
+        std::fs::write(&place, "in the way").unwrap();
+        let reason = |world: &World| world.resource::<Unsaved>().reason();
+        play(&mut app, "a reason", move |world| reason(world).is_some());
+        let said = reason(app.world()).unwrap();
+        assert!(said.starts_with(place.to_str().unwrap()) && said.lines().count() == 1, "{said}");
+        if heals {
+            std::fs::remove_file(&place).unwrap();
+            std::fs::rename(&away, &place).unwrap();
+            play(&mut app, "no reason any more", move |world| reason(world).is_none());
+        }
+        let unsaved = app.world().resource::<Unsaved>().clone();
+        close(app);
+        assert_eq!(unsaved.reason().is_none(), heals);
+    }
+}
+
+/// As after `kill -9`: the app is gone without a word, and the lines it wrote last with it.
+#[test]
+fn the_record_of_a_run_that_died_is_gone_on_with_from_its_last_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut app = watched(&out, false);
+    let at = out.clone();
+    play(&mut app, "some episodes", move |_| saved(&at).is_some_and(|(_, steps)| steps > 3_000));
+    drop(app);
+    let (_, steps) = saved(&out).unwrap();
+    for (name, text) in [
+        ("metrics.jsonl", format!("{{\"env_steps\":{}}}\n{{\"env_st", steps + 900)),
+        ("episodes.jsonl", format!("{{\"env_steps\":{}}}\n{{\"ar", steps + 900)),
+        ("hints.jsonl", "{\"env_".to_owned()),
+    ] {
+        use std::io::Write as _;
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(out.join(name)).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+    let mut app = watched(&out, true);
+    play(&mut app, "a line", |world| world.resource::<Replay>().env_steps > 6_000);
+    close(app);
+    let mut tally = common::kill::Tally::default();
+    common::kill::inspect(&out, true, &mut tally);
+    assert!(tally.problems.is_empty(), "{:?}", tally.problems);
+    let episodes = std::fs::read_to_string(out.join("episodes.jsonl")).unwrap();
+    assert!(!episodes.contains(&format!("{{\"env_steps\":{}}}", steps + 900)));
+    assert!(metrics(&out).iter().all(|line| line.contains("gradient_steps")));
+}
