@@ -10,6 +10,7 @@ use bevy::prelude::*;
 use entropy_arcade::agent::{AgentPlugin, Casting, Controller, LiveLearner, LivePlugin, history::History};
 use entropy_arcade::learner::{Health, LearnerConfig, LearnerSetup};
 use entropy_arcade::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm};
+use entropy_arcade::sac::SacConfig;
 use entropy_arcade::sim::{self, Seats, SimSystems, SimTick, run_agent_step};
 
 const WIDTH: i32 = 7;
@@ -71,7 +72,9 @@ fn app() -> App {
         teams: vec![0],
         rewards: vec![RewardTerm::new("catch", 1.0, "the fruit lands in the basket, −1 beside it")],
     };
-    let config = LearnerConfig { learning_starts: 1000, ..LearnerConfig::default() };
+    // A small game: a small network learns it sooner.
+    let sac = SacConfig { hidden: vec![32, 32], ..SacConfig::default() };
+    let config = LearnerConfig { learning_starts: 1000, sac, ..LearnerConfig::default() };
     let learner = LiveLearner::start(LearnerSetup::new(spec.clone(), config));
     let (casting, policy) = (Casting::all(vec![Controller::Learning]), learner.policy());
     let mut app = App::new();

@@ -205,7 +205,7 @@ fn a_refused_resume_leaves_the_run_as_it_was() {
     for window in [&[][..], &["--no-render"]] {
         for (arguments, message) in [
             (&["--env", "paddle-duel"][..], "it was trained on lava-room"),
-            (&["--level", "2"], "its observations have another shape"),
+            (&["--level", "2"], "level = 2: it was none when the run began"),
             (&["--set", "level=1"], "level = 1: it was none when the run began"),
             (&["--seed", "9"], "seed = 9: it was 1 when the run began"),
             (&["--set", "seed=9"], "seed = 9: it was 1 when the run began"),

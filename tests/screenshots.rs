@@ -77,7 +77,7 @@ fn keys_turn_the_title_screen_and_the_map_of_values() {
 fn a_level_is_drawn_with_the_mouse_played_and_kept() {
     let Some(display) = display(4919) else { return };
     let home = tempfile::tempdir().unwrap();
-    let arguments = ["--env", "lava-room", "--arenas", "1", "--after", "11", "--press"];
+    let arguments = ["--env", "lava-room", "--arenas", "1", "--after", "12", "--out", "run", "--press"];
     // A wall, the first brush; then a cell above it that costs 0.1, by the panel's "Paint". Nobody saves anything.
     let strokes = "Space@0.2,E@3,308:400@4,1233:208@5,308:300@6";
     shoot_in(&display, "editor", &[&arguments[..], &[strokes]].concat(), home.path());
@@ -87,6 +87,13 @@ fn a_level_is_drawn_with_the_mouse_played_and_kept() {
     assert!(saved.contains("\"#a#.~...#\"") && saved.contains("(2, 2, -0.1)"), "{saved}");
     let check = Command::new(program()).args(["levels", "check"]).arg(&path).output().unwrap();
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
+    // The session goes on with the map as it was drawn, and what is drawn on it now goes on in the same file.
+    let strokes = "Space@0.2,E@3,308:480@5";
+    shoot_in(&display, "drawn-again", &["--resume", "run", "--after", "10", "--press", strokes], home.path());
+    let again = std::fs::read_to_string(&path).unwrap();
+    let rows = ["\"#a#.~...#\"", "\"#.#.~.#.#\""];
+    assert!(rows.iter().all(|row| again.contains(row)) && again.contains("(2, 2, -0.1)"), "{again}");
+    assert_eq!(path.parent().unwrap().read_dir().unwrap().count(), 1);
 }
 
 #[test]

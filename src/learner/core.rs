@@ -327,9 +327,8 @@ impl Learner {
     /// As [`LearnerConfig::follows`]; nothing has changed then.
     pub fn set_config(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
         config.follows(&self.setup.config)?;
-        let sized = replay_config(&config, self.setup.streams);
-        self.replay.resize(sized).map_err(|error| LearnerError::Period(error.to_string()))?;
         self.sac.set_config(config.sac.clone())?;
+        self.replay.resize(replay_config(&config, self.setup.streams));
         self.replay.set_priorities(priorities(&config));
         if config.threads != self.setup.config.threads {
             self.pool = pool(config.threads);

@@ -99,3 +99,31 @@ pub(super) fn commands(
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::worlds::WorldChoice;
+
+    #[test]
+    fn keys_of_seats_say_against_whom_and_with_whom_one_plays() {
+        let said = |world: &str, seats: &[Seat]| {
+            let spec = Spec(WorldChoice::new(world, None).unwrap().spec());
+            let mut casting = Casting::learn_against_script(&spec);
+            let mut seating = Seating::default();
+            seats.iter().for_each(|seat| seating.toggle(*seat, &spec, &mut casting));
+            Seat::ALL.map(|seat| sitting(seat, &spec, &casting, &seating))
+        };
+        let [against, agents] = Seat::ALL;
+        let second = Some("a second person plays");
+        for world in ["paddle-duel", "volley", "puck", "puck-2v2", "tag"] {
+            let both = [Some("play against the agent"), Some("play in the agent's place")];
+            assert_eq!(said(world, &[]), both, "{world}");
+            assert_eq!(said(world, &[against]), [Some("stop playing"), second], "{world}");
+            assert_eq!(said(world, &[agents]), [second, Some("stop playing")], "{world}");
+        }
+        assert_eq!(said("two-plates", &[]), [Some("play with the agent"), Some("play in the second seat")]);
+        assert_eq!(said("lava-room", &[]), [Some("take over"), None]);
+        assert_eq!(said("lava-room", &[against]), [Some("give back"), None]);
+    }
+}

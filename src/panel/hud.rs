@@ -140,7 +140,7 @@ pub(super) fn show(
             ];
             for part in parts.into_iter().chain([time(pace.as_deref(), sim.as_deref())]) {
                 if !part.is_empty() {
-                    ui.label(RichText::new(part).color(tone(palette::INK)));
+                    whole(ui, width, RichText::new(part).color(tone(palette::INK)));
                     ui.add_space(6.0);
                 }
             }
@@ -183,6 +183,20 @@ pub(super) fn show(
         screen.bottom = bottom;
     }
     Ok(())
+}
+
+/// Keeps `text` in one piece, on the next line if need be; only what is wider than all lines is broken.
+fn whole(ui: &mut egui::Ui, width: f32, text: RichText) {
+    let label = egui::Label::new(text.clone()).extend();
+    let font = egui::TextStyle::Body.resolve(ui.style());
+    let wide = ui
+        .fonts_mut(|fonts| fonts.layout_no_wrap(text.text().to_owned(), font, egui::Color32::WHITE).size().x);
+    if wide < width {
+        ui.add(label);
+    } else {
+        ui.end_row();
+        ui.add(egui::Label::new(text).wrap());
+    }
 }
 
 fn score(spec: &Spec, watched: Option<&Arena>, caption: &Caption, tally: &Tally) -> String {

@@ -375,3 +375,23 @@ pub(super) fn side(teams: &[usize], slot: usize) -> String {
     let mates = |slots: &[usize]| slots.iter().filter(|&team| teams.get(slot) == Some(team)).count();
     if mates(teams) > 1 { format!("{name} {}", mates(&teams[..=slot])) } else { name.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_is_called_what_a_newcomer_would_call_them() {
+        for (controller, alone, within) in [
+            (Controller::Human, "you", "you"),
+            (Controller::Learning, "the agent (learning)", "the agent"),
+            (Controller::Scripted, "built-in bot", "the built-in bot"),
+            (Controller::Random, "random", "the random player"),
+            (Controller::Frozen("minute 5".into()), "the agent at minute 5", "the agent at minute 5"),
+            (Controller::Frozen("trained".into()), "trained agent", "the trained agent"),
+            (Controller::Frozen("runs/lava".into()), "agent from lava", "the agent from lava"),
+        ] {
+            assert_eq!((title(&controller).as_str(), brief(&controller).as_str()), (alone, within));
+        }
+    }
+}

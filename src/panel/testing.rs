@@ -9,7 +9,8 @@ use bevy_egui::egui::{self, Event, Id, RawInput, Rect, Shape, pos2, vec2};
 use bevy_egui::{EguiContext, EguiPrimaryContextPass, EguiUserTextures, PrimaryEguiContext};
 
 use super::theme;
-use crate::agent::{AgentPlugin, Casting, LearningPolicy, LiveLearner, LivePlugin};
+use crate::agent::history::History;
+use crate::agent::{AgentPlugin, Casting, InsightPlugin, LearningPolicy, LiveLearner, LivePlugin};
 use crate::learner::{LearnerConfig, LearnerSetup, untrained};
 use crate::mdp::Stream;
 use crate::sim::pace::Pace;
@@ -238,6 +239,7 @@ impl Glass {
             phase: egui::TouchPhase::Move,
             modifiers: egui::Modifiers::NONE,
         };
+        self.context.all_styles_mut(|style| style.interaction.tooltip_delay = f32::INFINITY);
         // From the top on.
         self.frame(vec![Event::PointerMoved(at)]);
         for _ in 0..4 {
@@ -279,7 +281,7 @@ pub(crate) fn arcade(world: &str) -> Glass {
     world.add_to(&mut app, sim);
     app.add_plugins(AgentPlugin { spec: spec.clone(), seed: 1, casting, policy })
         .insert_resource(LiveLearner::start(LearnerSetup::new(spec, LearnerConfig::default())))
-        .add_plugins(LivePlugin)
+        .add_plugins((LivePlugin, InsightPlugin))
         .init_resource::<crate::agent::seating::Seating>()
         .init_resource::<crate::view::Screen>()
         .init_resource::<crate::view::Notice>()
@@ -293,6 +295,25 @@ pub(crate) fn arcade(world: &str) -> Glass {
 /// Lets `steps` agent steps pass.
 pub(crate) fn play(glass: &mut Glass, steps: usize) {
     (0..steps).for_each(|_| run_agent_step(glass.app.world_mut()));
+    glass.settle();
+}
+
+/// Lets every curve have been measured.
+pub(crate) fn measure(glass: &mut Glass) {
+    let mut history = glass.app.world_mut().resource_mut::<History>();
+    let history = &mut *history;
+    let all = [
+        &mut history.episode_return,
+        &mut history.critic_loss,
+        &mut history.temperature,
+        &mut history.entropy,
+        &mut history.target_entropy,
+        &mut history.gradient_steps_per_second,
+        &mut history.env_steps_per_second,
+    ];
+    for series in all {
+        series.0.extend((0..50).map(|step| [f64::from(step), f64::from(step % 7)]));
+    }
     glass.settle();
 }
 

@@ -2,9 +2,8 @@
 
 use bevy_egui::egui::{pos2, vec2};
 
-use super::testing::{Glass, arcade, play, rooms};
+use super::testing::{Glass, arcade, measure, play, rooms};
 use super::{WIDTH, editor, playing, plots, settings};
-use crate::agent::history::History;
 use crate::agent::lookback::Past;
 use crate::agent::mind::Insight;
 use crate::agent::seating::{Seat, Seating};
@@ -19,6 +18,7 @@ fn everything() -> Glass {
     glass.app.insert_resource(Insight::all());
     crate::view::editor::toggle(glass.app.world_mut());
     play(&mut glass, 3);
+    measure(&mut glass);
     glass.resize(vec2(1280.0, 4000.0));
     glass.settle();
     for heading in ["How it learns", "TUNING", "ALL SETTINGS"] {
@@ -84,16 +84,8 @@ fn cards_stay_where_they_are_when_something_is_measured() {
     let before = headings(&glass);
     assert!(before.iter().any(|(text, _)| text == "LOOK BACK"), "{before:?}");
     play(&mut glass, 200);
-    let world = glass.app.world_mut();
-    assert!(!world.resource::<Past>().episodes.is_empty());
-    let mut history = world.resource_mut::<History>();
-    for step in 0..50 {
-        let history = &mut *history;
-        for series in [&mut history.critic_loss, &mut history.temperature, &mut history.entropy] {
-            series.0.push_back([f64::from(step), f64::from(step % 7)]);
-        }
-    }
-    glass.settle();
+    assert!(!glass.app.world().resource::<Past>().episodes.is_empty());
+    measure(&mut glass);
     assert_eq!(headings(&glass), before);
 }
 

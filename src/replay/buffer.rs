@@ -87,6 +87,11 @@ impl ReplayBuffer {
         // Fewer than a few segments a stream, and streams would push out each other's open ones.
         let least = SEGMENTS_PER_STREAM * config.streams;
         let segments = config.capacity.div_ceil(SEGMENT_STEPS).max(least).max(2);
+        Self::of_segments(space, config, segments)
+    }
+
+    /// An empty buffer of as many segments.
+    pub(super) fn of_segments(space: ObservationSpace, config: ReplayConfig, segments: usize) -> Self {
         let entries = segments * SEGMENT_ENTRIES;
         Self {
             vectors: vec![0.0; entries * space.vector_len()],

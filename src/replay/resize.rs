@@ -1,24 +1,72 @@
 //! Resize: the transitions of a replay buffer in one of another size.
 
-use super::{Priorities, ReplayBuffer, ReplayConfig, ReplayError};
+use super::buffer::{Cursor, HUMAN, SEGMENT_ENTRIES, VALID};
+use super::{Priorities, ReplayBuffer, ReplayConfig};
 
 impl ReplayBuffer {
     /// Goes on with the same transitions, links and priorities under another configuration. Where that asks for fewer
-    /// segments, the oldest are dropped whole. Needs the memory of both and of what is held.
-    ///
-    /// # Errors
-    /// As [`ReplayBuffer::load`], which takes over what is held; nothing has changed then.
-    pub fn resize(&mut self, config: ReplayConfig) -> Result<(), ReplayError> {
+    /// segments, the oldest are dropped whole.
+    pub fn resize(&mut self, config: ReplayConfig) {
         let mut new = Self::new(self.space.clone(), config);
         if new.segments == self.segments {
             self.config = config;
-            return Ok(());
+            return;
         }
-        new.set_priorities(self.priorities.as_ref().map(Priorities::config));
-        let mut held = Vec::new();
-        self.save(&mut held)?;
-        *self = new.load(&mut held.as_slice())?;
-        Ok(())
+        let kept = self.begun.min(self.segments as u64).min(new.segments as u64);
+        let old: Vec<usize> =
+            (self.begun - kept..self.begun).map(|round| (round % self.segments as u64) as usize).collect();
+        let mut place = vec![None; self.segments];
+        old.iter().enumerate().for_each(|(new, &old)| place[old] = Some(new));
+        for (segment, &from) in old.iter().enumerate() {
+            new.copy_segment(segment, self, from);
+            let (next, generation) = self.links[from];
+            // A link to a segment that was overwritten since, or is dropped now, leads nowhere.
+            let led = self.generations[next as usize] == generation;
+            let next = place[next as usize].filter(|_| led);
+            new.links[segment] = next.map_or((0, 0), |next| (next as u32, generation));
+        }
+        let moved = |cursor: Cursor| {
+            place[cursor.segment as usize].map(|segment| Cursor { segment: segment as u32, ..cursor })
+        };
+        new.cursors = self.cursors.iter().map(|cursor| cursor.and_then(moved)).collect();
+        new.begun = kept;
+        new.priorities = self.priorities.as_ref().map(|priorities| priorities.moved(&old, new.flags.len()));
+        *self = new;
+    }
+
+    fn copy_segment(&mut self, to: usize, other: &Self, from: usize) {
+        fn copy<T: Copy>(to: &mut [T], at: usize, other: &[T], from: usize, each: usize) {
+            let length = SEGMENT_ENTRIES * each;
+            to[at * length..][..length].copy_from_slice(&other[from * length..][..length]);
+        }
+        copy(&mut self.vectors, to, &other.vectors, from, self.space.vector_len());
+        copy(&mut self.grids, to, &other.grids, from, self.space.grid_len());
+        copy(&mut self.actions, to, &other.actions, from, 1);
+        copy(&mut self.rewards, to, &other.rewards, from, 1);
+        copy(&mut self.entropies, to, &other.entropies, from, 1);
+        copy(&mut self.flags, to, &other.flags, from, 1);
+        self.generations[to] = other.generations[from];
+        for entry in to * SEGMENT_ENTRIES..(to + 1) * SEGMENT_ENTRIES {
+            self.valid += usize::from(self.flags[entry] & VALID != 0);
+            if self.flags[entry] & (VALID | HUMAN) == VALID | HUMAN {
+                self.people.insert(entry);
+            }
+        }
+    }
+}
+
+impl Priorities {
+    /// The priorities of the segments `old`, one after the other, among `slots`.
+    fn moved(&self, old: &[usize], slots: usize) -> Self {
+        let mut new = Self::new(slots, self.config());
+        let (largest, raw) = self.stored(self.slots());
+        let raw: Vec<f64> = old
+            .iter()
+            .flat_map(|segment| raw[segment * SEGMENT_ENTRIES..][..SEGMENT_ENTRIES].iter().copied())
+            .collect();
+        // They were accepted before, and are again.
+        new.restore(largest, &raw);
+        new
     }
 }
 
@@ -76,7 +124,7 @@ mod tests {
     fn a_larger_buffer_holds_the_same_and_goes_on() {
         let old = filled();
         let mut new = old.clone();
-        new.resize(ReplayConfig { capacity: 4096, ..CONFIG }).unwrap();
+        new.resize(ReplayConfig { capacity: 4096, ..CONFIG });
         assert_eq!(new.capacity(), 4096);
         assert_eq!((new.len(), new.human_share()), (old.len(), old.human_share()));
         assert_eq!(transitions(&new), transitions(&old));
@@ -94,7 +142,7 @@ mod tests {
     fn a_smaller_buffer_keeps_the_youngest() {
         let old = filled();
         let mut new = old.clone();
-        new.resize(ReplayConfig { capacity: 384, ..CONFIG }).unwrap();
+        new.resize(ReplayConfig { capacity: 384, ..CONFIG });
         assert_eq!(new.capacity(), 384);
         assert!(new.len() > 200 && new.len() <= 384, "{}", new.len());
         let (all, kept) = (transitions(&old), transitions(&new));

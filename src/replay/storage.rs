@@ -10,6 +10,8 @@ use super::{Priorities, ReplayBuffer};
 const MAGIC: &[u8; 8] = b"EAreplay";
 /// Version 2 adds priorities; version 1 is read as if all were the largest.
 const VERSION: u32 = 2;
+/// More than any configuration asks for.
+const MOST_SEGMENTS: u64 = 1 << 20;
 
 /// A saved buffer cannot be taken back.
 #[derive(Debug, thiserror::Error)]
@@ -83,13 +85,14 @@ impl ReplayBuffer {
         Ok(())
     }
 
-    /// Reads what [`ReplayBuffer::save`] wrote into a new buffer of the same shape as this one.
+    /// Reads what [`ReplayBuffer::save`] wrote into a new buffer of this one's configuration. What was saved from one
+    /// of another size is carried over, see [`ReplayBuffer::resize`].
     ///
     /// With priorities here and none in the file all transitions get the largest; the other way
     /// round they are left behind. Transitions with a value that is not finite are left out.
     ///
     /// # Errors
-    /// [`ReplayError::Unfit`] when the bytes are of another kind, version, observation or capacity;
+    /// [`ReplayError::Unfit`] when the bytes are of another kind, version or observation;
     /// [`ReplayError::Io`] when they end early.
     pub fn load(&self, input: &mut impl Read) -> Result<Self, ReplayError> {
         let unfit = |what: String| ReplayError::Unfit(what);
@@ -102,17 +105,19 @@ impl ReplayBuffer {
         if !(1..=u64::from(VERSION)).contains(&version) {
             return Err(unfit(format!("version {version}, this program reads 1 to {VERSION}")));
         }
-        for (what, have) in [
-            ("vector length", self.space.vector_len()),
-            ("grid length", self.space.grid_len()),
-            ("segments", self.segments),
-        ] {
+        for (what, have) in
+            [("vector length", self.space.vector_len()), ("grid length", self.space.grid_len())]
+        {
             let saved = read_u64(input)?;
             if saved != have as u64 {
                 return Err(unfit(format!("{what} {saved}, this run has {have}")));
             }
         }
-        let mut buffer = Self::new(self.space.clone(), self.config);
+        let segments = read_u64(input)?;
+        if !(1..=MOST_SEGMENTS).contains(&segments) {
+            return Err(unfit(format!("{segments} segments")));
+        }
+        let mut buffer = Self::of_segments(self.space.clone(), self.config, segments as usize);
         buffer.begun = read_u64(input)?;
         buffer.valid = read_u64(input)? as usize;
         let cursors = read_u64(input)?;
@@ -170,6 +175,7 @@ impl ReplayBuffer {
             buffer.set_priorities(self.priorities.as_ref().map(Priorities::config));
         }
         buffer.forget_what_is_not_finite();
+        buffer.resize(self.config);
         Ok(buffer)
     }
 

@@ -35,7 +35,7 @@ const REFUSED: [(Mode, &[Command], &str); 10] = [
         &[Command::TakeFirst, Command::TakeSecond, Command::Praise, Command::Blame],
         "what is shown is over",
     ),
-    (Mode::LookBack, &[Command::Restart, Command::Step], "the slider in the panel goes step by step"),
+    (Mode::LookBack, &[Command::Restart], "the slider in the panel leads to its start"),
     (Mode::Edit, &[Command::Compare, Command::LookBack], "other rounds are played on another map"),
     (Mode::Edit, &[Command::Zoom], "one map is drawn at a time"),
 ];
