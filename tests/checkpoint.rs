@@ -72,9 +72,9 @@ fn a_bad_checkpoint_is_one_clear_line_and_changes_nothing() {
         text
     };
 
-    std::fs::write(place.join("manifest.json"), manifest.replacen("\"version\": 1", "\"version\": 999", 1))
+    std::fs::write(place.join("manifest.json"), manifest.replacen("\"version\": 2", "\"version\": 999", 1))
         .unwrap();
-    assert!(message().contains("checkpoint version 999, this program reads up to 1; use a newer program"));
+    assert!(message().contains("checkpoint version 999, this program reads up to 2; use a newer program"));
     std::fs::write(place.join("manifest.json"), &original[..original.len() / 2]).unwrap();
     assert!(message().contains("damaged checkpoint"));
     std::fs::write(place.join("manifest.json"), "{\"format\": \"tar\", \"version\": 1}").unwrap();
@@ -300,7 +300,9 @@ fn a_run_outlives_a_checkpoint_that_cannot_be_written() {
         if heals {
             let left = std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name());
             let left: Vec<String> = left.map(|name| name.into_string().unwrap()).collect();
-            assert!(left.len() == 2 && left.iter().any(|name| name == "latest"), "{left:?}");
+            // What was being written while the folder was taken away may lie there until the run is opened again.
+            assert!(!left.iter().any(|name| name.starts_with(".new-")), "{left:?}");
+            Checkpoint::open(&out).unwrap();
         }
     }
 }

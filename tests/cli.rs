@@ -188,7 +188,7 @@ fn an_interrupt_saves_and_exits_well() {
 fn a_refused_resume_leaves_the_run_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    common::train(&common::quick("lava-room", 1, 1_500), &out, false).unwrap();
+    common::train(&common::quick("lava-room", 1, 600), &out, false).unwrap();
     let content = || -> Vec<Vec<u8>> {
         let latest = std::fs::read_to_string(out.join("checkpoint/latest")).unwrap();
         let manifest = format!("checkpoint/{latest}/manifest.json");
@@ -241,7 +241,9 @@ fn a_refused_resume_leaves_the_run_as_it_was() {
 fn every_override_of_a_resume_takes_effect() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    common::train(&common::quick("cartpole", 1, 1_500), &out, false).unwrap();
+    let mut config = common::quick("cartpole", 1, 1_500);
+    config.learner.gradient_steps_per_env_step = 0.1;
+    common::train(&config, &out, false).unwrap();
     let path = out.to_str().unwrap();
     let mut steps = 1_500;
     let mut resume = |arguments: &[&str]| {
@@ -277,6 +279,7 @@ fn a_run_that_has_ended_is_not_silently_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let mut config = common::quick("cartpole", 1, 3_000);
+    config.learner.gradient_steps_per_env_step = 0.1;
     (config.run.eval_every, config.run.eval_episodes, config.run.target_return) = (500, 2, Some(1.0));
     common::train(&config, &out, false).unwrap();
     let path = out.to_str().unwrap();

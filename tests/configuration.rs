@@ -95,7 +95,7 @@ fn what_is_set_while_watching_is_written_at_once_and_gone_on_with() {
 
     // A refused one changes nothing anywhere.
     let mut wider = tuned.clone();
-    (wider.sac.hidden, wider.sac.gamma) = (vec![48], 0.9);
+    (wider.sac.hidden, wider.sac.gamma, wider.gradient_steps_per_env_step) = (vec![48], 0.9, 0.1);
     assert!(learner(&mut app).set_config(wider.clone()).is_err());
     std::thread::sleep(Duration::from_millis(400));
     app.update();
@@ -122,12 +122,12 @@ fn what_is_set_while_watching_is_written_at_once_and_gone_on_with() {
     assert_eq!((&manifest.sac, &manifest.sac), (&config.sac, &wider.sac));
 
     // Headless and in a window again, on what was set last.
-    let resumed = RunConfig { steps: 3_000, ..config.clone() };
+    let resumed = RunConfig { steps: 1_000, ..config.clone() };
     common::train(&resumed, &out, true).unwrap();
     assert_eq!(Checkpoint::open(&out).unwrap().manifest.sac, wider.sac);
     assert_eq!(read(), resumed);
     let mut app = session(&resumed, &out, true);
-    until(&mut app, "the checkpoint", |learner| learner.status().env_steps >= 3_000);
+    until(&mut app, "the checkpoint", |learner| learner.status().env_steps >= 1_000);
     assert_eq!(learner(&mut app).config().sac, wider.sac);
 }
 
@@ -136,9 +136,10 @@ fn what_is_set_while_watching_is_written_at_once_and_gone_on_with() {
 fn networks_are_those_of_the_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let begun = common::quick("cartpole", 1, 1_000);
+    let mut begun = common::quick("cartpole", 1, 400);
+    begun.learner.gradient_steps_per_env_step = 0.1;
     common::train(&begun, &out, false).unwrap();
-    let mut anew = RunConfig { steps: 1_500, ..begun.clone() };
+    let mut anew = RunConfig { steps: 600, ..begun.clone() };
     (anew.sac.hidden, anew.sac.gamma) = (vec![48], 0.9);
     std::fs::write(out.join("config.toml"), anew.to_toml()).unwrap();
     let written = RunConfig::written(&out.join("config.toml")).unwrap();

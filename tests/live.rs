@@ -11,7 +11,7 @@ use entropy_arcade::agent::live::Unsaved;
 use entropy_arcade::agent::{Casting, LiveLearner, LivePlugin, Replay};
 use entropy_arcade::app;
 use entropy_arcade::learner::checkpoint::Checkpoint;
-use entropy_arcade::learner::{DeviceChoice, LearnerSetup};
+use entropy_arcade::learner::{DeviceChoice, Health, LearnerSetup};
 use entropy_arcade::mdp::Stream;
 use entropy_arcade::run::Claim;
 use entropy_arcade::run::live::{self, LiveRun};
@@ -105,7 +105,9 @@ fn what_cannot_be_saved_is_shown_until_it_can() {
     for heals in [true, false] {
         let mut app = watched(&out, !heals);
         let at = out.clone();
-        play(&mut app, "a first checkpoint", move |_| saved(&at).is_some());
+        play(&mut app, "a first checkpoint", move |world| {
+            status(world).health != Health::Starting && saved(&at).is_some()
+        });
         let (place, away) = (out.join("checkpoint"), out.join("away"));
         std::fs::rename(&place, &away).unwrap();
         std::fs::write(&place, "in the way").unwrap();

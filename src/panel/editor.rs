@@ -57,7 +57,7 @@ fn keep(
         drafts.kept = Some(editor.draft.clone());
         drafts.problem = None;
     }
-    if (!editor.is_changed() && !leaves) || (editor.is_drawing() && !leaves) {
+    if !leaves && (editor.is_drawing() || !editor.is_changed()) {
         return;
     }
     if drafts.kept.as_ref().is_some_and(|kept| kept.is_like(&editor.draft)) {

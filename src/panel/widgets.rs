@@ -130,7 +130,11 @@ pub fn chip(ui: &mut Ui, text: &str, color: Tone) -> Response {
         .fill(faded(color, 0.18))
         .corner_radius(CornerRadius::same(8))
         .inner_margin(Margin::symmetric(8, 2))
-        .show(ui, |ui| ui.label(RichText::new(text).small().strong().color(tone(color))))
+        // In one piece, where lines are short as well.
+        .show(ui, |ui| {
+            let text = RichText::new(text).small().strong().color(tone(color));
+            ui.add(egui::Label::new(text).extend())
+        })
         .response
 }
 

@@ -109,6 +109,7 @@ impl LiveRun {
     /// Writes the configuration in force into `config.toml`, if it is another.
     fn keep(&mut self, learner: &LiveLearner, arenas: usize) {
         let now = RunConfig { arenas, device: learner.device(), ..self.begun.recorded(learner.config()) };
+        self.saving.set_every(now.learner.checkpoint_seconds);
         let same = self.written.as_ref().is_some_and(|(_, written)| *written == now);
         let kept = if same { Ok(()) } else { self.folder.config(&now.to_toml()) };
         match kept {

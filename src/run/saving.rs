@@ -18,6 +18,11 @@ impl Saving {
         Self { every: seconds, since: Instant::now(), failures: 0 }
     }
 
+    /// Another time between two, without a break.
+    pub fn set_every(&mut self, seconds: f32) {
+        self.every = seconds;
+    }
+
     /// Whether one is due now.
     pub fn is_due(&self) -> bool {
         self.every > 0.0 && self.since.elapsed() >= self.wait()
@@ -53,5 +58,8 @@ mod tests {
         let mut quick = Saving::every(0.5);
         quick.went(false);
         assert_eq!(quick.wait(), Duration::from_millis(500));
+        quick.went(true);
+        quick.set_every(0.25);
+        assert_eq!(quick.wait(), Duration::from_millis(250));
     }
 }

@@ -119,7 +119,7 @@ pub const COMMANDS: [(Command, &str, &str, KeyCode); 30] = [
     (Command::RightRight, "right_right", "right hand, right", KeyCode::ArrowRight),
     (Command::RightFire, "right_fire", "right hand, fire", KeyCode::Enter),
     (Command::TakeFirst, "take_first", "play against the agent, or with it", KeyCode::KeyT),
-    (Command::TakeSecond, "take_second", "play in the agent's seat, or as a second person", KeyCode::KeyY),
+    (Command::TakeSecond, "take_second", "play in the agent's seat, or join", KeyCode::KeyY),
     (Command::Pause, "pause", "pause", KeyCode::Space),
     (Command::Step, "step", "single step", KeyCode::Period),
     (Command::Faster, "faster", "faster", KeyCode::Equal),

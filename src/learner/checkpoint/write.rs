@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::replace::{flush_folder, is_number};
+use super::replace::{flush_folder, is_number, remove_asides};
 use super::{CheckpointError, Checksum, LATEST, MANIFEST, Manifest, replace_file};
 use crate::files;
 
@@ -146,6 +146,7 @@ pub fn remove_leftovers(folder: &Path) {
 /// Old checkpoints of the same agent. Failing to remove them harms nothing.
 fn remove_others(folder: &Path, keep: &str, agent: u32) {
     remove_leftovers(folder);
+    remove_asides(folder, &[LATEST]);
     let old = own(folder).filter(|(name, of)| *of == Some(agent) && name != keep);
     for (name, _) in old.collect::<Vec<_>>() {
         _ = fs::remove_dir_all(folder.join(name));
