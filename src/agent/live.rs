@@ -394,7 +394,6 @@ fn keep_marks(learner: Res<LiveLearner>, frozen: Option<ResMut<FrozenPolicies>>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sac::Temperature;
 
     #[test]
     fn changes_are_named_by_their_keys() {
@@ -431,7 +430,8 @@ mod tests {
         assert!(error.contains("sac.hidden = [48]: it was [128, 128]"), "{error}");
         assert_eq!((live.config(), live.changes().len()), (&begun, 0));
         let mut tuned = begun.clone();
-        (tuned.sac.gamma, tuned.sac.temperature, tuned.replay_capacity) = (0.5, Temperature::Fixed, 5000);
+        (tuned.sac.gamma, tuned.replay_capacity) = (0.5, 5000);
+        tuned.sac.temperature = serde_json::from_value(serde_json::json!({ "mode": "fixed" })).unwrap();
         live.set_config(tuned.clone()).unwrap();
         let status = answered(&live);
         assert_eq!((&*status.config, live.config()), (&tuned.clone().settled(), &tuned.settled()));

@@ -100,8 +100,10 @@ impl Policy for UniformPolicy {
     ) {
         use rand::RngExt as _;
         decisions.clear();
-        for rng in &mut rngs[..observations.count] {
-            decisions.actions.push(Action::Discrete(rng.random_range(0..self.actions as u16)));
+        for row in 0..observations.count {
+            // Who asks what it would do, and does not act, has no generators: one action is as good as any.
+            let action = rngs.get_mut(row).map_or(0, |rng| rng.random_range(0..self.actions as u16));
+            decisions.actions.push(Action::Discrete(action));
             decisions.entropies.push((self.actions as f32).ln());
         }
         decisions.probabilities.resize(observations.count * self.actions, 1.0 / self.actions as f32);

@@ -81,11 +81,12 @@ pub(super) struct Facts<'w, 's> {
     arenas: Query<'w, 's, &'static Arena>,
 }
 
-/// What the status line has needed at most, at which width of the bar.
+/// What the status line has needed at most, at which width of the bar, and how many lines its keys.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     width: f32,
     tallest: f32,
+    keys: usize,
 }
 
 pub(super) fn show(
@@ -150,7 +151,7 @@ pub(super) fn show(
         }
         // As high as it has been: the worlds above do not move with every word.
         if (room.width - width).abs() > 0.5 {
-            *room = Room { width, tallest: 0.0 };
+            *room = Room { width, ..Room::default() };
         }
         let height = ui.cursor().top() - top;
         room.tallest = room.tallest.max(height);
@@ -162,7 +163,8 @@ pub(super) fn show(
         let others = people.map_or(Vec::new(), |(casting, seating)| help::seatings(spec, casting, seating));
         let others: Vec<_> = others.iter().map(|(casting, seating)| keys(Some((casting, seating)))).collect();
         let stay = [bindings.label(Command::Pause), bindings.label(Command::Panel), "Esc"];
-        keybar::show(ui, &keys(people), &others, &stay, &facts.modes.refused_keys(bindings));
+        let refused = facts.modes.refused_keys(bindings);
+        keybar::show(ui, &keys(people), &others, &stay, &refused, &mut room.keys);
     });
     let mut below = 0.0;
     if pace.as_ref().is_some_and(|pace| pace.paused) || looking.is_some() {

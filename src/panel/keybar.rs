@@ -18,11 +18,20 @@ const MOST: f32 = 0.28;
 /// Some keys, by what is printed on them, and what they do.
 pub(super) type Help = (Vec<&'static str>, String);
 
-/// Shows `now` in the lines that the longest of `others` needs. Keys of `refused` do nothing now. Where there is too little
-/// room, the last entries are left out, but none of the keys that `stay`.
-pub(super) fn show(ui: &mut Ui, now: &[Help], others: &[Vec<Help>], stay: &[&str], refused: &[&'static str]) {
+/// Shows `now` in the lines that the longest of `others` needs, and no fewer than `least`, which becomes as many. Keys of
+/// `refused` do nothing now. Where there is too little room, the last entries are left out, but none of the keys that `stay`.
+pub(super) fn show(
+    ui: &mut Ui,
+    now: &[Help],
+    others: &[Vec<Help>],
+    stay: &[&str],
+    refused: &[&'static str],
+    least: &mut usize,
+) {
     let needed = others.iter().map(|all| fit(ui, all, stay).1.len()).max().unwrap_or(0);
+    let needed = needed.max((*least).min(most(ui)));
     let (shown, filled) = fit(ui, now, stay);
+    *least = filled.len().max(needed);
     let mut rest = shown.into_iter();
     ui.spacing_mut().item_spacing = egui::vec2(BETWEEN, GAP);
     for line in 0..filled.len().max(needed) {
@@ -41,10 +50,15 @@ pub(super) fn height(ui: &Ui, all: &[Help]) -> f32 {
     fit(ui, all, &[]).1.len() as f32 * (LINE + GAP)
 }
 
+/// Lines that a bar may have.
+fn most(ui: &Ui) -> usize {
+    ((MOST * ui.ctx().viewport_rect().height() / (LINE + GAP)) as usize).max(2)
+}
+
 /// What of `all` is shown in as many lines as a bar may have, and how many entries each line holds.
 fn fit<'a>(ui: &Ui, all: &'a [Help], stay: &[&str]) -> (Vec<&'a Help>, Vec<usize>) {
     let room = ui.available_width();
-    let most = ((MOST * ui.ctx().viewport_rect().height() / (LINE + GAP)) as usize).max(2);
+    let most = most(ui);
     let mut shown: Vec<(&Help, f32)> = all.iter().map(|help| (help, width(ui, help))).collect();
     loop {
         let filled = lines(&shown.iter().map(|(_, width)| *width).collect::<Vec<_>>(), room);

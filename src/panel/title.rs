@@ -226,7 +226,7 @@ fn show(
             }
         });
         ui.add_space(6.0);
-        keybar::show(ui, &keys, &[], &[], &idle);
+        keybar::show(ui, &keys, &[], &[], &idle, &mut 0);
     });
     if let Some(index) = begun {
         choose(&mut cards, index, Visit::Anew, &choice, &mut exit);

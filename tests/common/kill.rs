@@ -205,7 +205,7 @@ impl Scene<'_> {
             let mut command = self.command();
             command.arg("sweep").arg(&file).arg("--out").arg(&out).args(["--jobs", "2"]);
             command.stdout(File::create(&printed).ok()?);
-            let life = (left > 0).then(|| dice.moment(0.05, 2.0));
+            let life = (left > 0).then(|| dice.moment(0.02, 0.5));
             match self.live(command, life, tally) {
                 Some(ended) if ended.success() => break,
                 Some(ended) => {

@@ -25,7 +25,7 @@ impl Start {
         let levels = rooms.levels.len();
         let plan = if levels > 1 { rng.random_range(0..levels) } else { 0 };
         let mut start = Self { plan, spawns: [0; 2], cue: 0, chaser: 0 };
-        for (spawn, count) in start.spawns.iter_mut().zip(spawns(rooms, plan)) {
+        for (spawn, count) in start.spawns.iter_mut().zip(spawns(rooms, plan)).take(rooms.players()) {
             *spawn = rng.random_range(0..count);
         }
         if rooms.rules.win == Win::Cue {
