@@ -127,7 +127,7 @@ pub fn kept_world(
     let copy = from.map(|run| run.join(kept::FILE)).filter(|copy| copy.is_file());
     let places = [outside.as_deref(), copy.as_deref()];
     if let Some(said) = places.iter().find_map(|place| kept::difference(env, level, *place)) {
-        eprintln!("note: {said}");
+        crate::files::to_stderr(&format!("note: {said}"));
     }
     Ok(world.with_level_file(outside))
 }
@@ -136,7 +136,7 @@ pub fn kept_world(
 /// they are looked at before they come.
 pub fn warn_of_level(world: &WorldChoice) {
     if let Some(problem) = level_problem(world) {
-        eprintln!("warning: {problem}; training goes on all the same");
+        crate::files::to_stderr(&format!("warning: {problem}; training goes on all the same"));
     }
 }
 
@@ -243,7 +243,10 @@ pub fn sweep(
         let went = summary.eval.map(|eval| format!("return {:.2}", eval.episode_return.mean));
         let went =
             went.unwrap_or_else(|| if summary.interrupted { "stopped" } else { "not evaluated" }.into());
-        eprintln!("{}: {went} after {steps} env steps, {seconds:.1} s", name.display());
+        crate::files::to_stderr(&format!(
+            "{}: {went} after {steps} env steps, {seconds:.1} s",
+            name.display()
+        ));
     };
     let failure = sweep::run(&mut jobs, at_once, stop, make, progress);
     // What Ctrl-C cut short goes on next time.

@@ -4,7 +4,7 @@
 //! counted while reading: what the file system says of a size is not trusted. What a text means is left to the caller.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Component, Path};
 
 /// Largest configuration, sweep, preferences or summary, in bytes.
@@ -13,6 +13,11 @@ pub const LARGEST_TEXT: u64 = 4 << 20;
 const LONGEST_WORD: usize = 80;
 /// Longest line of a file of lines, in bytes.
 const LONGEST_LINE: u64 = 1 << 20;
+
+/// Writes `line` to stderr. Nobody may be left to read it, or the disk that it goes to may be full: that ends nothing.
+pub fn to_stderr(line: &str) {
+    _ = writeln!(std::io::stderr(), "{line}");
+}
 
 /// Why a file was not read, without its path: callers say that, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

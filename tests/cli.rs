@@ -374,3 +374,19 @@ fn levels_are_checked_and_simple_players_evaluated() {
     let played = run(&["eval", "--env", "cartpole", "--player", "scripted", "--episodes", "2"]);
     assert!(String::from_utf8(played.stdout).unwrap().contains("\"mean\":500.0"));
 }
+
+/// Where the log of a run goes to a disk that is full, or to a terminal that has gone.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stderr_that_takes_nothing_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let out = folder.path().join("run");
+    let mut command = Command::new(program());
+    command.args(["--no-render", "--env", "cartpole", "--steps", "1500", "--device", "cpu"]);
+    command.args(["--set", "sac.hidden=[16]", "--set", "run.eval_episodes=1", "--out"]).arg(&out);
+    assert!(command.stderr(full()).status().unwrap().success());
+    assert!(out.join("summary.json").is_file());
+    let failed = Command::new(program()).args(["--env", "nowhere", "--no-render"]).stderr(full()).status();
+    assert_eq!(failed.unwrap().code(), Some(1));
+}

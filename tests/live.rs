@@ -98,6 +98,24 @@ fn a_fresh_agent_leaves_the_trained_one_where_it_is() {
     assert_eq!(std::fs::read_dir(out.join("checkpoint")).unwrap().count(), 3);
 }
 
+/// As when a window is closed at once, or its device is refused.
+#[test]
+fn a_session_that_ends_before_it_has_begun_leaves_what_the_run_had_come_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    common::train(&quick("cartpole", 1, 1_500), &out, false).unwrap();
+    let summary = std::fs::read(out.join("summary.json")).unwrap();
+    let mut app = watched(&out, true);
+    let (go, waits) = crossbeam_channel::bounded(0);
+    let spec = app::world(&quick("cartpole", 1, 1_500)).unwrap().spec();
+    let setup = LearnerSetup::new(spec, quick("cartpole", 1, 1_500).learner());
+    app.insert_resource(LiveLearner::start_after(setup, waits));
+    app.world_mut().write_message(AppExit::Success);
+    app.update();
+    drop(go);
+    assert_eq!(std::fs::read(out.join("summary.json")).unwrap(), summary);
+}
+
 #[test]
 fn what_cannot_be_saved_is_shown_until_it_can() {
     let folder = tempfile::tempdir().unwrap();

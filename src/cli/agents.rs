@@ -67,7 +67,10 @@ fn record(checkpoint: &Checkpoint, run: &Path, episodes: Option<usize>) -> Resul
         Some(eval) => eval,
         None => {
             let episodes = episodes.unwrap_or(EPISODES);
-            eprintln!("{}: evaluating with {episodes} greedy episodes", run.display());
+            crate::files::to_stderr(&format!(
+                "{}: evaluating with {episodes} greedy episodes",
+                run.display()
+            ));
             let world = world_of(checkpoint, run, None)?;
             app::evaluate(&world, checkpoint.policy()?, episodes, EVALUATION_SEED)
         }
@@ -75,7 +78,7 @@ fn record(checkpoint: &Checkpoint, run: &Path, episodes: Option<usize>) -> Resul
     Ok(TrainingRecord {
         level: checkpoint.manifest.level.as_ref().map(|level| portable(Path::new(&level.name))),
         seed,
-        env_steps: summary.as_ref().map_or(counters.env_steps, |summary| summary.env_steps),
+        env_steps: counters.env_steps,
         gradient_steps: counters.gradient_steps,
         seconds: summary.map(|summary| summary.seconds),
         episodes: eval.episodes,

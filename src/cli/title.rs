@@ -68,7 +68,9 @@ fn this_program() -> Command {
 /// Everything is saved by now: where the next screen cannot be opened, the program just ends.
 fn become_it(mut command: Command) -> Result<(), Failure> {
     let reason = turn_into(&mut command);
-    eprintln!("the next screen cannot be opened ({reason}); start the program again to go on");
+    crate::files::to_stderr(&format!(
+        "the next screen cannot be opened ({reason}); start the program again to go on"
+    ));
     Ok(())
 }
 

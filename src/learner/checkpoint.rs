@@ -139,8 +139,9 @@ impl Manifest {
 
 /// Steps that no run makes: counters beyond are damage, and would not add up.
 const MOST_STEPS: u64 = 1 << 53;
-/// Millionths of gradient steps that no run owes: learners owe a few thousand at most.
-const MOST_CREDIT: u64 = 10_000_000_000;
+/// Millionths of gradient steps that no run owes. The open period of the longest allowed one, 4096 arenas times 1024 steps
+/// times 64 gradient steps, owes a quarter of it for each slot.
+const MOST_CREDIT: u64 = 1 << 60;
 
 impl Manifest {
     /// What it says that cannot be, whoever wrote it.
@@ -381,6 +382,10 @@ pub fn find(folder: &Path) -> Result<PathBuf, CheckpointError> {
                 path: base.display().to_string(),
                 problem: format!("`{LATEST}` names {name:?}, {problem}"),
             };
+            if name.is_empty() {
+                // Cut off while it was written: as good as none.
+                break;
+            }
             // A name, not a path: a foreign file must not lead elsewhere.
             if !is_plain_name(&name) {
                 return Err(damaged("which is no name of a checkpoint"));

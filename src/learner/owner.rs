@@ -24,7 +24,19 @@ pub const MARK: &str = ".entropy-arcade";
 #[derive(Debug)]
 pub struct Owner {
     path: PathBuf,
+    /// Whether the mark was not there before.
+    fresh: bool,
     _locked: File,
+}
+
+impl Drop for Owner {
+    /// Nothing is left of a start that came to nothing: a mark alone would take a folder for this program's that others
+    /// then put their files in.
+    fn drop(&mut self) {
+        if self.fresh && entries(&self.path).is_ok_and(|there| there.is_empty()) {
+            _ = std::fs::remove_file(self.path.join(MARK));
+        }
+    }
 }
 
 impl Owner {
@@ -35,6 +47,7 @@ impl Owner {
     pub fn of(path: &Path) -> Result<Self, OwnerError> {
         let problem = |reason: String| OwnerError { path: path.display().to_string(), reason };
         let unwritable = |error: std::io::Error| problem(format!("{error}; check the folder and its rights"));
+        let fresh = !Self::has_marked(path);
         let open =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path.join(MARK));
         let mut file = open.map_err(unwritable)?;
@@ -54,7 +67,7 @@ impl Owner {
         }
         // On a full disk the number is missing, which harms nobody.
         _ = file.set_len(0).and_then(|()| file.write_all(own_line().as_bytes()));
-        Ok(Self { path: path.to_owned(), _locked: file })
+        Ok(Self { path: path.to_owned(), fresh, _locked: file })
     }
 
     /// Whether the folder is still where it was, and still this program's own.

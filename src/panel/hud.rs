@@ -81,6 +81,10 @@ pub(super) struct Facts<'w, 's> {
     arenas: Query<'w, 's, &'static Arena>,
 }
 
+/// A bar that has no room for two signs beside each other, and the height of a line of signs, in logical pixels.
+const NARROW: f32 = 240.0;
+const SIGN: f32 = 23.0;
+
 /// What the status line has needed at most, at which width of the bar, and how many lines its keys.
 #[derive(Debug, Default)]
 pub(super) struct Room {
@@ -154,7 +158,9 @@ pub(super) fn show(
             *room = Room { width, ..Room::default() };
         }
         let height = ui.cursor().top() - top;
-        room.tallest = room.tallest.max(height);
+        // Where a sign fills a line of its own, there is room for one more: people who sit down are told what waits.
+        let fresh = room.tallest == 0.0 && width < NARROW && spec.slots() > 1;
+        room.tallest = room.tallest.max(if fresh { height + SIGN } else { height });
         ui.add_space(room.tallest - height);
         let leads = hooks.as_ref().is_some_and(|hooks| hooks.leads);
         let there = [rooms.is_some(), comparison.is_some(), looking.is_some(), editor.is_some(), leads];

@@ -296,6 +296,11 @@ mod tests {
             assert!(error.contains(names[0]) && error.contains("choose another --out"), "{error}");
             assert_eq!(entries(folder.path()).unwrap().len(), names.len() + 1);
             assert!(!Owner::has_marked(folder.path()), "not even a mark");
+            // Nor does a start leave one that comes to nothing.
+            let elsewhere = tempfile::tempdir().unwrap();
+            drop(begin(elsewhere.path(), CONFIG_TEXT).unwrap());
+            fs::write(elsewhere.path().join(names[0]), "mine\n").unwrap();
+            assert!(begin(elsewhere.path(), CONFIG_TEXT).unwrap_err().contains(names[0]));
             for name in names {
                 assert_eq!(fs::read_to_string(folder.path().join(name)).unwrap(), "mine\n");
             }

@@ -183,7 +183,7 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         begun_with = checkpoint.manifest.counters.gradient_steps;
         if let Some((kept, why)) = Earlier::read(from)?.and_then(|earlier| run.ended(&config, earlier)) {
             if !silent {
-                eprintln!("nothing is left to do: {why}");
+                crate::files::to_stderr(&format!("nothing is left to do: {why}"));
             }
             return Ok(kept);
         }
@@ -247,7 +247,7 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
 
 /// What is good to know before a run has gone on for long.
 fn say_what_begins(config: &RunConfig, status: &LearnerStatus, solved: Option<Solved>) {
-    eprintln!("learning on {}", status.device_reason);
+    crate::files::to_stderr(&format!("learning on {}", status.device_reason));
     let (capacity, asked) = (status.replay_capacity, config.learner.replay_capacity);
     let megabytes = status.replay_bytes as f64 / 1e6;
     let why = if capacity > asked.next_multiple_of(64) {
@@ -257,13 +257,18 @@ fn say_what_begins(config: &RunConfig, status: &LearnerStatus, solved: Option<So
     } else {
         String::new()
     };
-    eprintln!("replay keeps {capacity} transitions, {megabytes:.1} MB when full{why}");
+    crate::files::to_stderr(&format!(
+        "replay keeps {capacity} transitions, {megabytes:.1} MB when full{why}"
+    ));
     if let Some(Solved { env_steps, .. }) = solved {
-        eprintln!("solved after {env_steps} env steps; going on to {}", config.steps);
+        crate::files::to_stderr(&format!("solved after {env_steps} env steps; going on to {}", config.steps));
     }
     let starts = config.learner.learning_starts;
     if config.steps <= starts {
-        eprintln!("nothing will be learned: learner.learning_starts = {starts}, steps = {}", config.steps);
+        crate::files::to_stderr(&format!(
+            "nothing will be learned: learner.learning_starts = {starts}, steps = {}",
+            config.steps
+        ));
     }
 }
 
@@ -525,6 +530,7 @@ impl Run {
     /// the target is higher.
     fn ended(&mut self, config: &RunConfig, earlier: Earlier) -> Option<(Summary, String)> {
         let Earlier { config: then, summary } = earlier;
+        let untaken = if *config == then { "" } else { "; other settings given with --resume are not taken" };
         let made = self.env_steps;
         let next = |every: u64| (made / every.max(1) + 1).saturating_mul(every);
         if config.run.log_every != then.run.log_every {
@@ -544,12 +550,12 @@ impl Run {
         self.again = self.solved.is_some() && !through;
         if through {
             let why = format!(
-                "it was solved after {made} env steps; --steps beyond {} or run.target_return=none goes on",
+                "it was solved after {made} env steps; --steps beyond {} or run.target_return=none goes on{untaken}",
                 then.steps
             );
             return summary.map(|summary| (summary, why));
         }
-        let why = format!("{made} of {} env steps are made; --steps asks for more", config.steps);
+        let why = format!("{made} of {} env steps are made; --steps asks for more{untaken}", config.steps);
         summary.filter(|_| made >= config.steps).map(|summary| (summary, why))
     }
 

@@ -241,27 +241,29 @@ fn close(
         return;
     }
     let run = &mut *run;
-    let status = learner.status();
-    // One that has not begun has learned nothing yet, and one that has failed keeps its last checkpoint.
-    if !matches!(status.health, Health::Failed(_) | Health::Starting) {
+    if !learner.is_accepted() {
+        // It has learned nothing and changed nothing: what the run had come to stays as it is written.
+        return;
+    }
+    // One that has failed keeps its last checkpoint.
+    if !matches!(learner.status().health, Health::Failed(_) | Health::Starting) {
         let saved = match run.begin_save(&mut learner, replay.env_steps) {
             Ok(saving) => learner.finish_save(&saving).map_err(|error| error.to_string()),
             Err(problem) => Err(problem),
         };
         run.went(replay.env_steps, saved.err());
     }
-    if learner.is_accepted() {
-        run.keep(&learner, sim.arenas);
-    }
+    run.keep(&learner, sim.arenas);
+    let status = learner.status();
     let mut summary = Summary {
         env: run.begun.env.clone(),
         seed: run.begun.seed,
-        env_steps: status.env_steps,
+        env_steps: replay.env_steps,
         gradient_steps: status.gradient_steps,
         episode_return: run.window.mean(|episode| episode.episode_return),
         success: run.window.mean(|episode| f32::from(u8::from(episode.success))),
         score: run.window.mean(|episode| episode.score),
-        interrupted: false,
+        interrupted: replay.env_steps < run.begun.steps && run.solved.is_none(),
         device: status.device_reason.clone(),
         seconds: run.seconds(),
         eval: None,

@@ -65,7 +65,7 @@ impl Progress {
 
     /// Says a line that people must see, however little else they want to hear.
     pub(super) fn warn(&self, text: &str) {
-        let say = || eprintln!("warning: {text}");
+        let say = || crate::files::to_stderr(&format!("warning: {text}"));
         match self {
             Self::Bar(bar, _) => bar.suspend(say),
             Self::Lines | Self::Silent => say(),

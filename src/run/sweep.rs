@@ -120,6 +120,13 @@ impl Sweep {
         if sweep.seeds.is_empty() {
             return invalid("seeds = []: give at least one".into());
         }
+        let mut seeds = BTreeSet::new();
+        if let Some(seed) = sweep.seeds.iter().find(|seed| !seeds.insert(**seed)) {
+            return invalid(format!("seeds: {seed} stands there twice"));
+        }
+        if sweep.variant.is_empty() {
+            return invalid("variant: give at least one [[variant]]".into());
+        }
         let mut names = BTreeSet::new();
         for Variant { name, .. } in &sweep.variant {
             let plain = |c: char| c.is_alphanumeric() || " -_+.".contains(c);
@@ -127,6 +134,9 @@ impl Sweep {
                 return invalid(format!(
                     "variant name = {name:?}: allowed are letters, digits, spaces and -_+."
                 ));
+            }
+            if name == RESULTS {
+                return invalid(format!("variant name = {name:?}: the results are written there"));
             }
             if !names.insert(name) {
                 return invalid(format!("variant name = {name:?} stands there twice"));
@@ -160,10 +170,10 @@ impl Sweep {
                 let summary = summary.and_then(|text| serde_json::from_str::<Summary>(&text).ok());
                 jobs.push(Job {
                     variant: index,
-                    config,
                     resume: begun.is_some() && checkpoint::exists(&out),
                     out,
-                    finished: summary.filter(|summary| !summary.interrupted),
+                    finished: summary.filter(|summary| is_through(summary, &config)),
+                    config,
                 });
             }
         }
@@ -289,6 +299,12 @@ fn is_results(path: &Path) -> bool {
 /// `stop` is set.
 ///
 /// # Errors
+/// Whether a run with `config` that came to `summary` has nothing left to do, whoever went on with it in between.
+fn is_through(summary: &Summary, config: &RunConfig) -> bool {
+    let learned = summary.solved.is_some() || summary.env_steps >= config.steps;
+    learned && !summary.interrupted && (summary.eval.is_some() || config.run.eval_episodes == 0)
+}
+
 /// The first failure, with the run's folder in front; runs that have begun are finished.
 pub fn run(
     jobs: &mut [Job],
@@ -416,6 +432,20 @@ mod tests {
         let other = load(&TWO.replace("steps=10", "steps=20")).unwrap();
         let error = other.jobs(folder.path()).unwrap_err().to_string();
         assert!(error.contains("holds a run with other settings"), "{error}");
+    }
+
+    /// Whoever went on with a run in between, and stopped it short or did not evaluate it.
+    #[test]
+    fn what_is_not_through_is_gone_on_with() {
+        let config = RunConfig { steps: 1000, ..RunConfig::default() };
+        let whole = summary(1.0, None);
+        assert!(is_through(&whole, &config));
+        assert!(!is_through(&Summary { eval: None, ..whole.clone() }, &config));
+        assert!(!is_through(&Summary { interrupted: true, ..whole.clone() }, &config));
+        assert!(!is_through(&Summary { env_steps: 999, ..whole.clone() }, &config));
+        assert!(is_through(&Summary { env_steps: 999, ..summary(1.0, Some(900)) }, &config));
+        let seeds = load(&TWO.replace("seeds = [1,", "seeds = [1, 1,")).unwrap_err();
+        assert!(seeds.contains("1 stands there twice"), "{seeds}");
     }
 
     #[test]

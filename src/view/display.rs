@@ -23,7 +23,7 @@ pub fn check() -> Result<(), DisplayError> {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let Some(line) = panic.payload_as_str().and_then(explain) else { return usual(panic) };
-        eprintln!("error: {line}");
+        crate::files::to_stderr(&format!("error: {line}"));
         std::process::exit(1);
     }));
     Ok(())

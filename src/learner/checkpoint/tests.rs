@@ -166,3 +166,13 @@ fn reading_beside_a_program_that_writes_always_succeeds() {
         }
     });
 }
+
+/// A stop in the middle of the longest period leaves more gradient steps to be made than any other.
+#[test]
+fn what_the_longest_open_period_owes_is_no_damage() {
+    let mut manifest = manifest(0);
+    manifest.counters.credit = 4096 * 1024 * 4 * 64 * 1_000_000;
+    assert_eq!(manifest.check(), Ok(()));
+    manifest.counters.credit = u64::MAX;
+    assert!(manifest.check().is_err());
+}

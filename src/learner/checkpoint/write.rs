@@ -149,7 +149,9 @@ fn remove_others(folder: &Path, keep: &str, agent: u32) {
     remove_asides(folder, &[LATEST]);
     let old = own(folder).filter(|(name, of)| *of == Some(agent) && name != keep);
     for (name, _) in old.collect::<Vec<_>>() {
-        _ = fs::remove_dir_all(folder.join(name));
+        // Under a name that says that it is no checkpoint any more, in case this is cut off.
+        let aside = folder.join(format!("{ASIDE}{name}"));
+        _ = fs::rename(folder.join(&name), &aside).and_then(|()| fs::remove_dir_all(&aside));
     }
 }
 
