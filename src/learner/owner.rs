@@ -150,8 +150,11 @@ mod tests {
             std::fs::write(folder.path().join(MARK), own_line()).unwrap();
         }
         drop(owner);
+        assert!(!is_in_use(folder.path()) && !Owner::has_marked(folder.path()), "nothing came of it");
+        let owner = Owner::of(folder.path()).unwrap();
+        std::fs::write(folder.path().join("config.toml"), "").unwrap();
+        drop(owner);
         assert!(!is_in_use(folder.path()) && Owner::has_marked(folder.path()));
-        Owner::of(folder.path()).unwrap();
-        assert_eq!(entries(folder.path()).unwrap(), Vec::<String>::new());
+        assert_eq!(entries(folder.path()).unwrap(), ["config.toml"]);
     }
 }

@@ -82,7 +82,7 @@ pub(super) struct Facts<'w, 's> {
 }
 
 /// A bar that has no room for two signs beside each other, and the height of a line of signs, in logical pixels.
-const NARROW: f32 = 240.0;
+const NARROW: f32 = 340.0;
 const SIGN: f32 = 23.0;
 
 /// What the status line has needed at most, at which width of the bar, and how many lines its keys.
