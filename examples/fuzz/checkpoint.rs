@@ -95,7 +95,7 @@ impl Checkpoints {
 fn steps(round: usize) -> StepBatch {
     let mut steps = StepBatch::default();
     for step in 0..40 {
-        let ends = step == 39 && round % 2 == 0;
+        let ends = step == 39 && round.is_multiple_of(2);
         steps.streams.push((step % 2) as u32);
         steps.starts.push(round == 0 && step < 2);
         steps.observations.push(&[0.01 * step as f32, 0.1, -0.1, round as f32], &[]);

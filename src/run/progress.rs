@@ -103,7 +103,7 @@ mod tests {
     fn time_left_follows_what_this_process_does() {
         // Steps of an earlier process say nothing of how long the rest takes.
         assert_eq!(time_left(364_000, smoothed(None, Some(14_000.0))), "  26s left");
-        let slower = (0..60).fold(Some(14_000.0), |rate, _| smoothed(rate, Some(1_000.0)));
+        let slower = (0..60).try_fold(14_000.0, |rate, _| smoothed(Some(rate), Some(1_000.0)));
         assert_eq!(time_left(60_000, slower), "  60s left");
         assert_eq!([time_left(9, None), time_left(9, Some(0.0))], ["", ""]);
     }
