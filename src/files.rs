@@ -19,6 +19,12 @@ pub fn to_stderr(line: &str) {
     _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// `text` in one line, whatever breaks and control characters stand in it.
+pub fn in_one_line(text: &str) -> String {
+    let printable = text.replace(char::is_control, " ");
+    printable.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Why a file was not read, without its path: callers say that, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
@@ -298,5 +304,10 @@ mod tests {
             assert_eq!(in_plain_words(said), plain);
         }
         assert!(in_plain_words(&format!("unknown field `{}`", "é".repeat(9000))).chars().count() < 100);
+    }
+
+    #[test]
+    fn a_line_stays_one_whatever_is_quoted_in_it() {
+        assert_eq!(in_one_line("keys.t\nanu:\tno\u{b} such\r\n command"), "keys.t anu: no such command");
     }
 }

@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::{ConfigError, RunConfig};
+use crate::files::in_one_line;
 
 /// What stands for an option that is off. TOML has no null, and a key that is left out would let an experiment
 /// below switch the option on.
@@ -20,8 +21,9 @@ const NONE: &str = "none";
 pub(super) const MOST: u64 = i64::MAX as u64;
 
 pub(super) fn invalid(place: &str, problem: &str) -> ConfigError {
-    let problem = problem.split_whitespace().collect::<Vec<_>>().join(" ");
-    ConfigError::Invalid { place: place.to_owned(), problem }
+    // Both may quote what somebody has written.
+    let [place, problem] = [place, problem].map(in_one_line);
+    ConfigError::Invalid { place, problem }
 }
 
 /// Parses `text` into a table, with options that are off as they are written.

@@ -81,7 +81,7 @@ impl Preferences {
         if !(0.0..=1.0).contains(&read.volume) {
             return Err(format!("volume = {}: allowed is 0 to 1", read.volume));
         }
-        Bindings::with(&read.keys)?;
+        Bindings::with(&read.keys).map_err(|problem| files::in_one_line(&problem))?;
         Ok(read)
     }
 
