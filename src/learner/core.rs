@@ -415,9 +415,7 @@ impl Learner {
         let begun = &checkpoint.manifest.sac;
         self.setup.config.sac.keeps_networks(begun).map_err(|error| unfit(error.to_string()))?;
         let (tensors, _) = weights::from_bytes(checkpoint.file("weights.safetensors")?)?;
-        let replay = empty_replay(&self.setup)
-            .load(&mut checkpoint.stream()?)
-            .map_err(|error| unfit(error.to_string()))?;
+        let replay = self.replay.load(&mut checkpoint.stream()?).map_err(|error| unfit(error.to_string()))?;
         let (action, actions) = (usize::from(replay.largest_action()), self.setup.spec.action.len());
         if action >= actions {
             return Err(unfit(format!("replay: action {action}, there are {actions}")).into());

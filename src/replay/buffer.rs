@@ -40,6 +40,15 @@ pub struct ReplayConfig {
     pub gamma: f32,
 }
 
+impl ReplayConfig {
+    /// Segments that a buffer of this configuration has.
+    pub(super) fn segments(&self) -> usize {
+        // Fewer than a few segments a stream, and streams would push out each other's open ones.
+        let least = SEGMENTS_PER_STREAM * self.streams;
+        self.capacity.div_ceil(SEGMENT_STEPS).max(least).max(2)
+    }
+}
+
 /// Where the next entry of a stream goes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Cursor {
@@ -84,9 +93,7 @@ pub struct ReplayBuffer {
 impl ReplayBuffer {
     /// An empty buffer for observations of `space`. Memory is reserved now and touched when used.
     pub fn new(space: ObservationSpace, config: ReplayConfig) -> Self {
-        // Fewer than a few segments a stream, and streams would push out each other's open ones.
-        let least = SEGMENTS_PER_STREAM * config.streams;
-        let segments = config.capacity.div_ceil(SEGMENT_STEPS).max(least).max(2);
+        let segments = config.segments();
         Self::of_segments(space, config, segments)
     }
 

@@ -139,13 +139,16 @@ impl Priorities {
         (self.largest, &self.raw[..slots])
     }
 
-    /// Takes over what [`Priorities::stored`] gave, if it can have given it.
-    pub(super) fn restore(&mut self, largest: f64, raw: &[f64]) -> bool {
-        let sound = |value: f64| value >= 0.0 && value.is_finite() && value <= largest;
-        if !(largest > 0.0 && largest.is_finite() && raw.iter().all(|&raw| raw == EMPTY || sound(raw))) {
+    /// Takes over what [`Priorities::stored`] gave, if it can have given it. Otherwise this is of no use any more.
+    pub(super) fn restore(&mut self, largest: f64, raw: impl Iterator<Item = f64>) -> bool {
+        let mut sound = largest > 0.0 && largest.is_finite();
+        for (slot, raw) in self.raw.iter_mut().zip(raw) {
+            sound &= raw == EMPTY || (0.0..=largest).contains(&raw);
+            *slot = raw;
+        }
+        if !sound {
             return false;
         }
-        self.raw[..raw.len()].copy_from_slice(raw);
         self.largest = self.largest.max(largest);
         self.rebuild();
         true
@@ -262,7 +265,7 @@ mod tests {
             }
             let (of, stored) = priorities.stored(slots);
             let mut restored = Priorities::new(slots, config);
-            prop_assert!(restored.restore(of, stored));
+            prop_assert!(restored.restore(of, stored.iter().copied()));
             prop_assert_eq!(&restored, &priorities);
             if filled == 0 {
                 return Ok(());

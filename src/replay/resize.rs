@@ -7,11 +7,11 @@ impl ReplayBuffer {
     /// Goes on with the same transitions, links and priorities under another configuration. Where that asks for fewer
     /// segments, the oldest are dropped whole.
     pub fn resize(&mut self, config: ReplayConfig) {
-        let mut new = Self::new(self.space.clone(), config);
-        if new.segments == self.segments {
+        if config.segments() == self.segments {
             self.config = config;
             return;
         }
+        let mut new = Self::new(self.space.clone(), config);
         let kept = self.begun.min(self.segments as u64).min(new.segments as u64);
         let old: Vec<usize> =
             (self.begun - kept..self.begun).map(|round| (round % self.segments as u64) as usize).collect();
@@ -60,12 +60,11 @@ impl Priorities {
     fn moved(&self, old: &[usize], slots: usize) -> Self {
         let mut new = Self::new(slots, self.config());
         let (largest, raw) = self.stored(self.slots());
-        let raw: Vec<f64> = old
+        let raw = old
             .iter()
-            .flat_map(|segment| raw[segment * SEGMENT_ENTRIES..][..SEGMENT_ENTRIES].iter().copied())
-            .collect();
+            .flat_map(|segment| raw[segment * SEGMENT_ENTRIES..][..SEGMENT_ENTRIES].iter().copied());
         // They were accepted before, and are again.
-        new.restore(largest, &raw);
+        new.restore(largest, raw);
         new
     }
 }

@@ -169,8 +169,11 @@ impl ReplayBuffer {
         }
         if version >= 2 && read_u64(input)? != 0 {
             let largest = read_f64(input)?;
-            let raw = (0..entries).map(|_| read_f64(input)).collect::<Result<Vec<_>, _>>()?;
-            buffer.priorities = self.priorities_from(largest, &raw, &buffer.flags)?;
+            let mut failed = Ok(());
+            let raw = (0..entries).map_while(|_| read_f64(input).map_err(|error| failed = Err(error)).ok());
+            let priorities = self.priorities_from(largest, raw, &buffer.flags);
+            failed?;
+            buffer.priorities = priorities?;
         } else {
             buffer.set_priorities(self.priorities.as_ref().map(Priorities::config));
         }
@@ -213,13 +216,21 @@ impl ReplayBuffer {
     fn priorities_from(
         &self,
         largest: f64,
-        raw: &[f64],
+        raw: impl Iterator<Item = f64>,
         flags: &[u8],
     ) -> Result<Option<Priorities>, ReplayError> {
-        let Some(own) = &self.priorities else { return Ok(None) };
+        let Some(own) = &self.priorities else {
+            raw.for_each(drop);
+            return Ok(None);
+        };
         let mut priorities = Priorities::new(flags.len(), own.config());
-        let fit = raw.iter().zip(flags).all(|(&raw, flags)| (raw >= 0.0) == (flags & VALID != 0));
-        if fit && priorities.restore(largest, raw) {
+        let mut fit = true;
+        let raw = raw.zip(flags).map(|(raw, flags)| {
+            fit &= (raw >= 0.0) == (flags & VALID != 0);
+            raw
+        });
+        let restored = priorities.restore(largest, raw);
+        if fit && restored {
             Ok(Some(priorities))
         } else {
             Err(ReplayError::Unfit("its priorities are of other transitions".into()))
@@ -270,11 +281,15 @@ fn write_f32(out: &mut impl Write, values: &[f32]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Block by block, so that reading takes no more memory than what is read and a block.
 fn read_f32(input: &mut impl Read, values: &mut [f32]) -> std::io::Result<()> {
-    let mut bytes = vec![0; values.len() * 4];
-    input.read_exact(&mut bytes)?;
-    for (value, bytes) in values.iter_mut().zip(bytes.as_chunks::<4>().0) {
-        *value = f32::from_le_bytes(*bytes);
+    let mut block = [0; 4096];
+    for values in values.chunks_mut(1024) {
+        let bytes = &mut block[..values.len() * 4];
+        input.read_exact(bytes)?;
+        for (value, bytes) in values.iter_mut().zip(bytes.as_chunks::<4>().0) {
+            *value = f32::from_le_bytes(*bytes);
+        }
     }
     Ok(())
 }
@@ -336,6 +351,34 @@ mod tests {
         buffer.sample(32, &mut rng(1, Stream::Replay, 0), &mut a);
         loaded.sample(32, &mut rng(1, Stream::Replay, 0), &mut b);
         assert_eq!(a, b);
+    }
+
+    /// Remembers the most that was ever asked for at once.
+    struct Asked<'a>(&'a [u8], usize);
+
+    impl Read for Asked<'_> {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            self.1 = self.1.max(into.len());
+            self.0.read(into)
+        }
+    }
+
+    #[test]
+    fn what_is_saved_is_read_in_blocks() {
+        let space = ObservationSpace { vector: vec!["x".into(); 40], grid: None };
+        let config = ReplayConfig { capacity: 200, streams: 2, n_step: 1, gamma: 0.9 };
+        let mut buffer = ReplayBuffer::new(space, config);
+        for time in 0..500 {
+            let mut steps = step(time, time < 2);
+            steps.observations.clear();
+            steps.observations.push(&[time as f32; 40], &[]);
+            buffer.push(&steps);
+        }
+        let mut bytes = Vec::new();
+        buffer.save(&mut bytes).unwrap();
+        let mut input = Asked(&bytes, 0);
+        assert_eq!(buffer.load(&mut input).unwrap(), buffer);
+        assert!(input.1 <= 4096, "{} bytes at once", input.1);
     }
 
     const PROPORTIONAL: PriorityConfig = PriorityConfig { exponent: 0.6, epsilon: 1e-3, initial: 1.0 };
