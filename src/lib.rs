@@ -1,7 +1,8 @@
 //! Entropy Arcade: physics worlds whose agents learn while you play.
 //!
 //! Data flows one way: environment → observation → action → step → transition → replay → learner →
-//! policy snapshot → action. The layers, each of which knows only those named before it:
+//! policy snapshot → action. The layers, each of which knows only those named before it; the first four are the crate
+//! `entropy-rl`, which knows no Bevy:
 //!
 //! | module | what it is |
 //! |---|---|
@@ -17,18 +18,15 @@
 //! | [`app`], [`cli`] | the whole composition, in one place; the command line |
 #![deny(missing_docs, unsafe_code)]
 
+pub use entropy_rl::{files, learner, mdp, replay, sac};
+
 pub mod agent;
 pub mod app;
 pub mod cli;
 pub mod config;
-pub mod files;
-pub mod learner;
-pub mod mdp;
 #[cfg(feature = "arcade")]
 pub mod panel;
-pub mod replay;
 pub mod run;
-pub mod sac;
 pub mod sim;
 #[cfg(feature = "arcade")]
 pub mod view;

@@ -25,7 +25,8 @@ const TRIAL: Duration = Duration::from_millis(500);
 const TRIAL_UPDATES: (u32, u32) = (20, 5);
 
 /// Where to learn.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum DeviceChoice {
     /// A GPU if there is one and it is measurably faster for this network, else the CPU.
