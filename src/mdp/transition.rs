@@ -113,7 +113,7 @@ pub struct StepBatch {
     /// Stream of every step.
     pub streams: Vec<u32>,
     /// Whether the step does not follow the stream's last recorded one: an episode began, or steps in
-    /// between were played by somebody who is not recorded.
+    /// between were played by a controller that is not recorded.
     pub starts: Vec<bool>,
     /// Observation every action was chosen on.
     pub observations: ObservationBatch,

@@ -1,5 +1,5 @@
 //! Court: what all ball games share on screen. A board with rails, a ball with a tail, and two ends, each with
-//! its score in the floor and a light in the color of whoever plays there.
+//! its score in the floor and a light in the color of the controller there.
 //!
 //! A world paints with these once and puts them on its stages; from then on they move by themselves. Who has
 //! how many points the world writes into [`Ends`].
@@ -259,7 +259,7 @@ pub struct Ends {
     scored: [f32; 2],
 }
 
-/// The floor behind a player wears the color of whoever plays.
+/// The floor behind a player wears the color of the controller.
 fn color_ends(
     art: Res<EndsArt>,
     stages: Query<(&Stage, &Ends)>,

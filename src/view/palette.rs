@@ -125,7 +125,7 @@ pub fn key(color: KeyColor) -> Tone {
     }
 }
 
-/// The color that stands for whoever plays.
+/// The color of a controller.
 pub fn of(controller: &Controller) -> Tone {
     match controller {
         Controller::Human => SKY,
@@ -139,7 +139,7 @@ pub fn of(controller: &Controller) -> Tone {
 /// All colors [`of`] can give, for meshes made once.
 pub const PLAYERS: [Tone; 5] = [SKY, MINT, VIOLET, ROSE, MUTED];
 
-/// Where in [`PLAYERS`] the color of whoever plays is.
+/// Where in [`PLAYERS`] the color of the controller is.
 pub fn player(controller: &Controller) -> usize {
     PLAYERS.iter().position(|tone| *tone == of(controller)).unwrap_or(0)
 }
