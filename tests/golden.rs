@@ -7,7 +7,7 @@
 //! GOLDEN=write cargo test --test golden
 //! ```
 //!
-//! Trained agents, experiments and figures in the README belong to the old fingerprint; make them anew as well.
+//! Trained agents, experiments and figures in docs/results.md belong to the old fingerprint; remake them as well.
 //! Floating-point functions differ between systems, so the fingerprints are those of x86-64 Linux.
 
 mod common;

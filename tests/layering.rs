@@ -14,7 +14,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("sim", vec!["mdp"]),
         ("agent", vec!["mdp", "sim", "learner"]),
         ("view", vec!["mdp", "sim", "agent"]),
-        // The panel lies on top of the view: it takes room from it and shares its colours.
+        // The panel lies on top of the view: it takes room from it and shares its colors.
         ("panel", vec!["mdp", "sim", "agent", "learner", "sac", "config", "view"]),
         ("config", vec!["mdp", "learner", "sac"]),
         ("run", vec!["mdp", "replay", "sim", "agent", "learner", "sac", "config"]),

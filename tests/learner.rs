@@ -242,7 +242,7 @@ fn a_new_beginning_may_have_other_networks() {
     wait_for(&handle, "training anew", |status| status.gradient_steps == 150);
 }
 
-/// What a checkpoint of `learner` keeps of its networks, optimiser and temperature.
+/// What a checkpoint of `learner` keeps of its networks, optimizer and temperature.
 fn weights(learner: &Learner) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let place = learner.save(folder.path(), Vec::new()).unwrap();
@@ -258,7 +258,7 @@ fn the_device_changes_without_a_break() {
     assert_ne!(before, fresh);
     learner.set_device(DeviceChoice::Auto).unwrap();
     assert_eq!(learner.counters(), counters);
-    assert!(weights(&learner) == before, "networks and optimiser go with it");
+    assert!(weights(&learner) == before, "networks and optimizer go with it");
 
     let mut handle = LearnerHandle::start(setup(None));
     handle.send(steps(300, 1.0));
@@ -349,7 +349,7 @@ fn a_period_brings_its_policy_at_the_barrier_only() {
 }
 
 #[test]
-fn policy_lag_counts_gradient_steps_behind_the_policys_own_steps() {
+fn policy_lag_counts_gradient_steps_behind_those_of_the_policy() {
     let mut learner = Learner::new(setup(None)).unwrap();
     learner.push(&steps(300, 1.0), true);
     assert_eq!(learner.policy_lag(), None, "nobody said which policy chose");

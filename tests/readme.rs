@@ -1,27 +1,47 @@
-//! Every `cargo run` command of the README is one that this program obeys, in a form that takes seconds.
+//! Every `cargo run` command of the documents is one that the program obeys, in a form that takes seconds.
 //!
-//! Commands that open a window run on a virtual display; where there is none, the test says so and leaves them out.
+//! They run in the order in which a reader meets them, in one folder: later ones find the runs and files of earlier ones.
+//! Commands that open a window run on a virtual display; where there is none, the test says so and skips them.
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::display::display;
 use common::program;
 
-/// The arguments of every `cargo run` in `text`, in blocks and in lines.
+/// Documents whose commands are run, folders with all that is in them.
+const DOCUMENTS: [&str; 4] = ["README.md", "docs", "levels/README.md", "CONTRIBUTING.md"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The Markdown files at `path`, a file or a folder.
+fn documents(path: &Path) -> Vec<PathBuf> {
+    if path.is_dir() {
+        let inside = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+        // Pages before folders, so that the algorithms come last.
+        let mut inside: Vec<PathBuf> = inside.collect();
+        inside.sort_by_key(|path| (path.is_dir(), path.clone()));
+        return inside.iter().flat_map(|path| documents(path)).collect();
+    }
+    Vec::from_iter(path.extension().is_some_and(|extension| extension == "md").then(|| path.to_owned()))
+}
+
+/// The arguments of every `cargo run` in `text`, in blocks and in sentences.
 fn commands(text: &str) -> Vec<Vec<String>> {
     let mut all = Vec::new();
     for (begin, _) in text.match_indices("cargo run") {
         let line = &text[begin..];
-        // A command in a sentence may go on in the next line; one in a block ends with its line.
+        // A command in a sentence may go on in the next line; one in a block ends with its line, or before a comment.
         let quoted = text[..begin].ends_with('`');
         let end = line.find(if quoted { '`' } else { '\n' }).unwrap();
-        let command = line[..end].split_once(" -- ").map_or("", |(_, arguments)| arguments);
-        let words: Vec<String> = command.split_whitespace().map(String::from).collect();
-        if !line[..end].contains("--example") && !all.contains(&words) {
-            all.push(words);
+        let command = line[..end].split(" #").next().unwrap();
+        if !command.contains("--example") {
+            let arguments = command.split_once(" -- ").map_or("", |(_, arguments)| arguments);
+            all.push(arguments.split_whitespace().map(String::from).collect());
         }
     }
     all
@@ -31,7 +51,7 @@ fn commands(text: &str) -> Vec<Vec<String>> {
 fn draws(arguments: &[String]) -> bool {
     let word = |index: usize| arguments.get(index).map_or("", String::as_str);
     match word(0) {
-        "" | "--env" | "pictures" => true,
+        "" | "--env" | "--resume" | "pictures" => true,
         "bench" => matches!(word(1), "minute" | "frames"),
         _ => false,
     }
@@ -47,7 +67,7 @@ fn set(arguments: &mut Vec<String>, name: &str, value: &str) {
 
 /// The sweep in `file` with one seed and runs of a few hundred steps, as a file in `folder`.
 fn shorten(file: &str, folder: &Path) -> String {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    let text = std::fs::read_to_string(root().join(file)).unwrap();
     let mut sweep: toml::Table = toml::from_str(&text).unwrap();
     sweep.insert("seeds".into(), toml::Value::from(vec![1]));
     for variant in sweep["variant"].as_array_mut().unwrap() {
@@ -68,7 +88,7 @@ fn short(mut arguments: Vec<String>, folder: &Path) -> Vec<String> {
         *argument = match argument.as_str() {
             "NAME" | "ENV" => "cartpole".into(),
             "N" => "1".into(),
-            "FILE…" => concat!(env!("CARGO_MANIFEST_DIR"), "/levels/lava-room-1.ron").into(),
+            "FILE…" => root().join("levels/lava-room-1.ron").display().to_string(),
             file if file.ends_with(".toml") => shorten(file, folder),
             _ => continue,
         };
@@ -97,12 +117,13 @@ fn short(mut arguments: Vec<String>, folder: &Path) -> Vec<String> {
         ["check"] => set(&mut arguments, "--env", "cartpole"),
         ["scores", _] => set(&mut arguments, "--episodes", "1"),
         ["eval", _] => set(&mut arguments, "--episodes", "2"),
+        ["agents", "export"] => set(&mut arguments, "--episodes", "2"),
         ["--no-render", _] => set(&mut arguments, "--steps", "3000"),
         ["pictures"] => {
             set(&mut arguments, "--only", "title.png");
             set(&mut arguments, "--out", &folder.join("pictures").display().to_string());
         }
-        [] | ["--env", _] => {
+        [] | ["--env" | "--resume", _] => {
             set(&mut arguments, "--screenshot", &folder.join("window.png").display().to_string());
             set(&mut arguments, "--after", "2");
         }
@@ -112,11 +133,19 @@ fn short(mut arguments: Vec<String>, folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn every_command_of_the_readme_works() {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+fn every_command_of_the_documents_works() {
     let folder = tempfile::tempdir().unwrap();
-    let all = commands(&readme);
-    assert!(all.len() > 15, "{all:?}");
+    // What a reader of levels/README.md writes first.
+    std::fs::copy(root().join("levels/lava-room-2.ron"), folder.path().join("mine.ron")).unwrap();
+    let mut all: Vec<Vec<String>> = Vec::new();
+    for document in DOCUMENTS.iter().flat_map(|path| documents(&root().join(path))) {
+        for command in commands(&std::fs::read_to_string(&document).unwrap()) {
+            if !all.contains(&command) {
+                all.push(command);
+            }
+        }
+    }
+    assert!(all.len() > 35, "{all:?}");
     let display = display(4922);
     for arguments in all {
         let (asked, draws) = (arguments.join(" "), draws(&arguments));
@@ -138,4 +167,11 @@ fn every_command_of_the_readme_works() {
         assert!(!said.lines().any(|line| line.starts_with("error")), "{asked}, as {arguments:?}: {said}");
         println!("{asked}: {} bytes of answer", output.stdout.len());
     }
+}
+
+#[test]
+fn a_command_ends_where_it_does() {
+    let text =
+        "so `cargo run -- a\nb` and\n\ncargo run\ncargo run -- c d   # why\n$ cargo run --example skate\n";
+    assert_eq!(commands(text), [vec!["a", "b"], vec![], vec!["c", "d"]]);
 }

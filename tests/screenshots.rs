@@ -39,7 +39,7 @@ fn shoot_in(display: &Display, name: &str, arguments: &[&str], home: &Path) -> s
     path
 }
 
-/// Colours of a picture as (r, g, b) by pixel, and its width.
+/// Colors of a picture as (r, g, b) by pixel, and its width.
 fn pixels(path: &Path) -> (Vec<[u8; 3]>, usize) {
     let decoder = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(path).unwrap()));
     let mut reader = decoder.read_info().unwrap();
@@ -121,13 +121,13 @@ fn what_is_preferred_is_kept_for_the_next_visit() {
     let Some(display) = display(4920) else { return };
     let home = tempfile::tempdir().unwrap();
     let arguments = ["--after", "5", "--press"];
-    // O opens the preferences; the first switch is for colours, the key of `pause` waits for another.
+    // O opens the preferences; the first switch is for colors, the key of `pause` waits for another.
     let strokes = "O@1,985:128@2,635:276@3,K@4";
     shoot_in(&display, "preferences", &[&arguments[..], &[strokes]].concat(), home.path());
     let path = home.path().join("config/entropy-arcade/preferences.toml");
     let kept = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert!(kept.contains("colour_blind = true") && kept.contains("pause = \"K\""), "{kept}");
-    // K pauses now, and the agent has another colour.
+    assert!(kept.contains("color_blind = true") && kept.contains("pause = \"K\""), "{kept}");
+    // K pauses now, and the agent has another color.
     let room = ["--env", "lava-room", "--arenas", "1", "--after", "6", "--press", "K@0.2"];
     let mine = shoot_in(&display, "preferred", &room, home.path());
     let paused = ["--env", "lava-room", "--arenas", "1", "--after", "6", "--press", "Space@0.2"];
@@ -167,16 +167,16 @@ fn every_world_and_the_panel_are_drawn() {
         let (pixels, width) = pixels(&path);
         let height = pixels.len() / width;
         assert!(width >= 1000 && height >= 600, "{width} × {height}");
-        let colours = |columns: std::ops::Range<usize>| {
+        let colors = |columns: std::ops::Range<usize>| {
             let set: std::collections::HashSet<[u8; 3]> = (0..height)
                 .flat_map(|row| columns.clone().map(move |column| row * width + column))
                 .map(|index| pixels[index])
                 .collect();
             set.len()
         };
-        // A blank or a single-coloured side would mean that nothing was drawn there.
-        assert!(colours(0..width - 350) > 40, "{env}: the world is missing");
-        assert!(colours(width - 320..width) > 40, "{env}: the panel is missing");
+        // A blank or a single-colored side would mean that nothing was drawn there.
+        assert!(colors(0..width - 350) > 40, "{env}: the world is missing");
+        assert!(colors(width - 320..width) > 40, "{env}: the panel is missing");
         println!("{}", path.display());
     }
 }

@@ -97,7 +97,7 @@ fn the_simulated_world_keeps_to_its_tables() {
             }
             finals += usize::from(steps.ends[at].is_some());
         }
-        // Nothing was left out: every cell at rest and come to from every neighbour, left by every action.
+        // Nothing was left out: every cell at rest and come to from every neighbor, left by every action.
         let mut all = BTreeSet::new();
         for (from, action) in (0..model.states()).flat_map(|from| (0..5).map(move |action| (from, action))) {
             let Some(state) = next(&model, from, action) else { continue };

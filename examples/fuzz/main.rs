@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng as _;
 use rand_pcg::Pcg64Mcg;
 
-/// Longest that one input may take, without optimisation and on a machine that does other things as well: some levels are
+/// Longest that one input may take, without optimization and on a machine that does other things as well: some levels are
 /// searched for a way, and played.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Most memory that all inputs may take beyond what the first ones did, in bytes.

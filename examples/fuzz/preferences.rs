@@ -31,7 +31,7 @@ pub struct Kept {
 
 impl Kept {
     pub fn new() -> Self {
-        let mut mine = Preferences { scale: 1.5, colour_blind: true, volume: 0.25, ..Preferences::default() };
+        let mut mine = Preferences { scale: 1.5, color_blind: true, volume: 0.25, ..Preferences::default() };
         mine.keys.insert("pause".into(), "K".into());
         mine.keys.insert("take over".into(), "J".into());
         Self { seeds: vec![Preferences::default().text(), mine.text()] }

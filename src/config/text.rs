@@ -49,7 +49,7 @@ pub(crate) fn read<T: Serialize + DeserializeOwned>(
 
 /// Writes `value`, every option that is off as such.
 pub(super) fn write<T: Serialize>(value: &T) -> String {
-    // Serialising plain values into a string has nothing to fail on.
+    // Serializing plain values into a string has nothing to fail on.
     let mut text = toml::to_string_pretty(value).unwrap_or_default();
     for option in absent(value) {
         let (table, key) = option.rsplit_once('.').unwrap_or(("", &option));

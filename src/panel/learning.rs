@@ -269,11 +269,11 @@ fn rescues(ui: &mut Ui, learner: &mut LiveLearner) {
         let (text, explanation) = match &rescue {
             Rescue::Checkpoint(seconds) => (
                 format!("Go on from the checkpoint of {seconds} s ago"),
-                "Networks, optimiser and replay as they were written then.",
+                "Networks, optimizer and replay as they were written then.",
             ),
             Rescue::Mark(mark) => (
                 format!("Go on as it was at {}", mark.name()),
-                "Networks and optimiser as they were then; replay begins empty.",
+                "Networks and optimizer as they were then; replay begins empty.",
             ),
             Rescue::Fresh => ("Start over".to_owned(), "Fresh networks and an empty replay."),
         };

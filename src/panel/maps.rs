@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_files_and_no_map_takes_anothers() {
+    fn names_are_those_of_files_and_no_map_takes_that_of_another() {
         let place = tempfile::tempdir().unwrap();
         let [one, two] = ["one", "two"].map(|name| place.path().join(format!("{name}.ron")));
         for path in [&one, &two] {

@@ -23,8 +23,8 @@ use crate::view::{Notice, Screen};
 /// Names of two pictures that are no curves.
 const HISTOGRAMS: [&str; 2] = ["replay/age", "replay/priority"];
 
-/// Earlier runs that are shown at once, each in a colour of its own.
-const COLOURS: [Tone; 5] = [palette::VIOLET, palette::SKY, palette::AMBER, palette::ROSE, palette::LIME];
+/// Earlier runs that are shown at once, each in a color of its own.
+const COLORS: [Tone; 5] = [palette::VIOLET, palette::SKY, palette::AMBER, palette::ROSE, palette::LIME];
 
 /// Runs of the same world that were kept, oldest first.
 #[derive(Resource, Debug, Clone, Default)]
@@ -195,7 +195,7 @@ fn compare(ui: &mut Ui, plots: &mut Plots, earlier: Option<&EarlierRuns>) {
             Ok(earlier) => {
                 plots.earlier.retain(|known| known.folder != earlier.folder);
                 plots.earlier.push(earlier);
-                let surplus = plots.earlier.len().saturating_sub(COLOURS.len());
+                let surplus = plots.earlier.len().saturating_sub(COLORS.len());
                 plots.earlier.drain(..surplus);
                 plots.problem = None;
             }
@@ -233,9 +233,9 @@ fn curve(ui: &mut Ui, plots: &Plots, name: &str, history: &History, changes: &[C
                 let line = VLine::new(change.what.as_str(), change.env_steps as f64);
                 plot.vline(line.color(faded(palette::AMBER, 0.5)).width(1.0));
             }
-            for (earlier, colour) in plots.earlier.iter().zip(COLOURS) {
+            for (earlier, color) in plots.earlier.iter().zip(COLORS) {
                 let line = Line::new(earlier.name.clone(), PlotPoints::from(earlier.curve(name)));
-                plot.line(line.color(tone(colour)).width(1.6));
+                plot.line(line.color(tone(color)).width(1.6));
             }
             if xs.len() > 1 {
                 let band = FilledArea::new("± one standard deviation", &xs, &low, &high);

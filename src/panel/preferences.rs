@@ -1,4 +1,4 @@
-//! Preferences: where people choose colours, sizes, motion and keys, on the title screen. What they mean is left to `view`.
+//! Preferences: where people choose colors, sizes, motion and keys, on the title screen. What they mean is left to `view`.
 
 use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
@@ -96,7 +96,7 @@ pub(super) fn show(
         let explanation =
             "Colors that everybody can tell apart. Worlds that are opened from now on are painted in them.";
         row(ui, "colorblind-safe colors", explanation, |ui| {
-            check(ui, &mut wanted.colour_blind, "").on_hover_text(explanation);
+            check(ui, &mut wanted.color_blind, "").on_hover_text(explanation);
         });
         let explanation = "Leaves out whatever pulses, flies about or grows only for show.";
         row(ui, "less motion", explanation, |ui| {
@@ -116,7 +116,7 @@ pub(super) fn show(
             }
         });
         if wanted != **preferences {
-            palette::set_colour_blind(wanted.colour_blind);
+            palette::set_color_blind(wanted.color_blind);
             **preferences = wanted;
         }
     });

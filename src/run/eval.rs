@@ -68,7 +68,7 @@ pub struct EvalSummary {
 
 /// Plays `episodes` greedy episodes in the arenas of `app`, in which slot 0 plays a frozen policy.
 ///
-/// Every arena contributes the same number of first episodes, so short ones are not favoured. Once `stop` is
+/// Every arena contributes the same number of first episodes, so short ones are not favored. Once `stop` is
 /// set, the summary is of those played by then.
 pub fn evaluate(app: &mut App, episodes: usize, arenas: usize, stop: &AtomicBool) -> EvalSummary {
     app.insert_resource(Greedy(true));

@@ -1,4 +1,4 @@
-//! Metrics: what a line of `metrics.jsonl` says. The README's glossary explains every key.
+//! Metrics: what a line of `metrics.jsonl` says. docs/metrics.md explains every key.
 
 use std::collections::VecDeque;
 

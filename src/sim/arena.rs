@@ -1,6 +1,6 @@
 //! Arenas: spawns any number of one environment's worlds and moves them through the tick's phases.
 //!
-//! What the phases mean to a particular world is left to its [`Environment`]; who acts, to `agent`.
+//! What the phases mean in a particular world is up to its [`Environment`]; who acts, to `agent`.
 
 mod foresee;
 mod outside;
@@ -91,7 +91,7 @@ impl Arena {
         self.steps
     }
 
-    /// Whether somebody has asked for a fresh start with [`Arena::cut_episode`] and it has not come yet.
+    /// Whether a fresh start was asked for with [`Arena::cut_episode`] and has not come yet.
     pub fn is_cut(&self) -> bool {
         self.overridden
     }

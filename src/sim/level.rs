@@ -108,9 +108,9 @@ impl Direction {
     }
 }
 
-/// Colours of keys and of the doors they open.
+/// Colors of keys and of the doors they open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Colour {
+pub enum KeyColor {
     /// `r`, `R`.
     Red,
     /// `y`, `Y`.
@@ -119,7 +119,7 @@ pub enum Colour {
     Blue,
 }
 
-impl Colour {
+impl KeyColor {
     /// All three.
     pub const ALL: [Self; 3] = [Self::Red, Self::Yellow, Self::Blue];
 }
@@ -145,8 +145,8 @@ pub enum Cell {
     Plate,
     /// `=`: solid while no plate is pressed.
     Gate,
-    /// `R`, `Y`, `U`: solid until somebody with the key of its colour walks into it.
-    Door(Colour),
+    /// `R`, `Y`, `U`: solid until somebody with the key of its color walks into it.
+    Door(KeyColor),
 }
 
 /// Cells by their symbols; all others stand on floor.
@@ -162,9 +162,9 @@ const CELLS: [(char, Cell); 14] = [
     ('x', Cell::Mark),
     ('_', Cell::Plate),
     ('=', Cell::Gate),
-    ('R', Cell::Door(Colour::Red)),
-    ('Y', Cell::Door(Colour::Yellow)),
-    ('U', Cell::Door(Colour::Blue)),
+    ('R', Cell::Door(KeyColor::Red)),
+    ('Y', Cell::Door(KeyColor::Yellow)),
+    ('U', Cell::Door(KeyColor::Blue)),
 ];
 
 /// A parsed level. Row 0 is the top row of the map; `y` grows upwards in the world.
@@ -187,7 +187,7 @@ pub struct Level {
     /// Cells crates begin in.
     pub crates: Vec<Place>,
     /// Keys and where they lie.
-    pub keys: Vec<(Colour, Place)>,
+    pub keys: Vec<(KeyColor, Place)>,
     /// Hazards: the direction each sets out in, and where it begins.
     pub hazards: Vec<(Direction, Place)>,
     /// Rewards of single cells, -1 to 1: what a player is paid every time it walks onto one.
@@ -206,7 +206,7 @@ impl Level {
         }
     }
 
-    /// Centre of a cell in world units; one cell is one unit and the map is centred on the origin.
+    /// Center of a cell in world units; one cell is one unit and the map is centered on the origin.
     pub fn center(&self, column: usize, row: usize) -> Vec2 {
         Vec2::new(column as f32 + 0.5 - self.width as f32 / 2.0, self.height as f32 / 2.0 - row as f32 - 0.5)
     }

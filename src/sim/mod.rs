@@ -1,7 +1,7 @@
 //! Simulation: worlds, arenas and the tick that moves them, the same windowed and headless.
 //!
 //! One [`SimTick`] is one physics tick of every arena, in the order of [`SimSystems`]. This layer
-//! fills and empties [`Seats`]; who sits in them, what is learned and what is drawn is left to others.
+//! fills and empties [`Seats`]; controllers, learning and drawing belong to other layers.
 
 pub mod arena;
 pub mod environment;
@@ -27,8 +27,8 @@ pub struct SimTick;
 /// One tick, in order. An agent step lasts `ticks_per_step` ticks: [`SimSystems::Select`] runs on
 /// its first, [`SimSystems::Observe`], [`SimSystems::Record`] and [`SimSystems::Reset`] on its last.
 ///
-/// Where nobody looks in between, one run of the schedule makes all ticks of a step at once
-/// ([`run_agent_step`]): arenas do not know of each other, so each may go through its ticks while it
+/// Where nothing is drawn in between, one run of the schedule makes all ticks of a step at once
+/// ([`run_agent_step`]): arenas do not depend on each other, so each may go through its ticks while it
 /// is in the processor's cache, on a thread of its own.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SimSystems {
@@ -85,7 +85,7 @@ impl TickClock {
 pub fn plugin(app: &mut App) {
     let begins = |clock: Res<TickClock>| clock.phase == 0;
     let ends = |clock: Res<TickClock>| clock.ends_step();
-    // Whoever knows how many ticks a step has may have said so already.
+    // A plugin that knows how many ticks a step has may have inserted it already.
     if !app.world().contains_resource::<TickClock>() {
         app.insert_resource(TickClock::new(1));
     }

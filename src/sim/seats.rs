@@ -1,4 +1,4 @@
-//! Seats: where an environment and whoever plays it meet.
+//! Seats: where an environment and its players meet.
 //!
 //! One component for all player slots of one arena (or of your own game). The environment writes
 //! observations, rewards and the end; controllers write actions.

@@ -108,7 +108,7 @@ fn furnish(
     }
 }
 
-/// Players wear the colour of whoever plays them.
+/// Players wear the color of the controller.
 fn recolor(
     art: Res<HallArt>,
     stages: Query<(&Stage, &HallShapes)>,

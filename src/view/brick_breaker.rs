@@ -81,7 +81,7 @@ fn furnish(
     }
 }
 
-/// The paddle wears the colour of whoever plays.
+/// The paddle wears the color of the controller.
 fn recolor(
     art: Res<WallArt>,
     stages: Query<(&Stage, &WallShapes)>,

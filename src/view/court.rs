@@ -1,5 +1,5 @@
 //! Court: what all ball games share on screen. A board with rails, a ball with a tail, and two ends, each with
-//! its score in the floor and a light in the colour of whoever plays there.
+//! its score in the floor and a light in the color of the controller there.
 //!
 //! A world paints with these once and puts them on its stages; from then on they move by themselves. Who has
 //! how many points the world writes into [`Ends`].
@@ -65,7 +65,7 @@ pub struct BallArt {
     radius: f32,
 }
 
-/// Colours of a ball.
+/// Colors of a ball.
 pub struct BallTones {
     /// At its rim.
     pub rim: Tone,
@@ -210,14 +210,14 @@ impl EndsArt {
             lights: [0, 1].map(|end| {
                 palette::PLAYERS.map(|tone| art(&|canvas| ramp(canvas, end, edge, edge - 4.0, tone, 0.09)))
             }),
-            // Centred on the edge of whoever conceded.
+            // Centered on the edge of whoever conceded.
             points: [0, 1]
                 .map(|end| art(&|canvas| ramp(canvas, end, 0.0, -POINT_DEPTH, palette::AMBER, 0.55))),
             edge: floor.x,
         }
     }
 
-    /// Puts both ends on a stage: lights in the colours of the slots of each end that come first, digits at
+    /// Puts both ends on a stage: lights in the colors of the slots of each end that come first, digits at
     /// `place` and mirrored, in the floor.
     pub fn spawn(
         &self,
@@ -259,7 +259,7 @@ pub struct Ends {
     scored: [f32; 2],
 }
 
-/// The floor behind a player wears the colour of whoever plays.
+/// The floor behind a player wears the color of the controller.
 fn color_ends(
     art: Res<EndsArt>,
     stages: Query<(&Stage, &Ends)>,

@@ -247,12 +247,12 @@ fn wipe(mut commands: Commands, old: Query<Entity, With<Sketch>>) {
     old.iter().for_each(|entity| commands.entity(entity).despawn());
 }
 
-/// The colour that stands for a reward.
+/// The color that stands for a reward.
 pub fn sign(reward: f32) -> Tone {
     if reward > 0.0 { palette::LIME } else { palette::ROSE }
 }
 
-/// The colour that stands for a symbol of a map.
+/// The color that stands for a symbol of a map.
 pub fn tone(symbol: char) -> Tone {
     match symbol {
         '#' => palette::WALL,

@@ -18,7 +18,7 @@ use super::stage::Detail;
 /// Steps of opacity. Few, so that shapes that fade share materials and are drawn together.
 const STEPS: usize = 24;
 
-/// What everything is drawn with: the colours of the mesh, at one opacity. Unlike [`ColorMaterial`] it looks up no
+/// What everything is drawn with: the colors of the mesh, at one opacity. Unlike [`ColorMaterial`] it looks up no
 /// texture, which takes lavapipe longer than all the rest of a pixel.
 #[derive(Asset, TypePath, AsBindGroup, Debug, Clone)]
 pub struct Ink {
@@ -37,7 +37,7 @@ impl Material2d for Ink {
     }
 }
 
-/// Inks of all opacities; all colour is in the meshes.
+/// Inks of all opacities; all color is in the meshes.
 #[derive(Resource, Debug)]
 pub struct Inks(Vec<Handle<Ink>>);
 

@@ -1,4 +1,4 @@
-// Ink: the colour that a mesh has at its corners, at one opacity. No texture is looked up: a renderer without a graphics
+// Ink: the color that a mesh has at its corners, at one opacity. No texture is looked up: a renderer without a graphics
 // card pays for the look even where nothing comes of it.
 #import bevy_sprite::mesh2d_vertex_output::VertexOutput
 

@@ -161,7 +161,7 @@ fn lay_ground(
     }
 }
 
-/// The cabin wears the colour of whoever plays.
+/// The cabin wears the color of the controller.
 fn recolor(
     art: Res<MoonArt>,
     stages: Query<(&Stage, &MoonShapes)>,

@@ -1,4 +1,4 @@
-//! Landscape: what the agent expects of every place of the watched arena, as colours, and what it would do there, as
+//! Landscape: what the agent expects of every place of the watched arena, as colors, and what it would do there, as
 //! arrows. Nothing is drawn, and nothing worked out, until somebody asks.
 
 use bevy::prelude::*;
@@ -14,7 +14,7 @@ use crate::sim::arena::Spec;
 
 /// Above floors, below whoever walks there.
 const DEPTH: f32 = 0.6;
-/// Half the side of a coloured square.
+/// Half the side of a colored square.
 const HALF: f32 = 0.47;
 /// Length of the arrow of an action that is certain.
 const REACH: f32 = 0.42;
@@ -86,7 +86,7 @@ fn range(values: &[f32]) -> [f32; 2] {
     if least < most { [least, most] } else { [least.min(0.0) - 0.5, most.max(0.0) + 0.5] }
 }
 
-/// From deep blue over blue to amber: told apart by brightness alone, whatever colours one sees.
+/// From deep blue over blue to amber: told apart by brightness alone, whatever colors one sees.
 fn color(value: f32, [least, most]: [f32; 2]) -> Tone {
     let share = ((value - least) / (most - least)).clamp(0.0, 1.0);
     let deep = NIGHT.mix(SKY, 0.35);

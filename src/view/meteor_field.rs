@@ -173,7 +173,7 @@ impl Drifter {
     }
 }
 
-/// Ship and shots wear the colour of whoever plays; a shot flashes where it leaves, a lost ship bursts.
+/// Ship and shots wear the color of the controller; a shot flashes where it leaves, a lost ship bursts.
 fn fly(
     mut studio: Studio,
     art: Res<SpaceArt>,

@@ -59,7 +59,7 @@ fn furnish(
     }
 }
 
-/// Paddles wear the colour of whoever plays.
+/// Paddles wear the color of the controller.
 fn recolor(
     art: Res<CourtArt>,
     stages: Query<(&Stage, &CourtShapes)>,

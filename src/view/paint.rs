@@ -1,4 +1,4 @@
-//! Paint: rounded, soft-edged shapes as one mesh with vertex colours.
+//! Paint: rounded, soft-edged shapes as one mesh with vertex colors.
 //!
 //! A whole board is one draw call in one white material. Edges fade out over `feather` units, which
 //! smooths them without multisampling, and wide fades are the shadows and glows: no texture, no
@@ -53,11 +53,11 @@ impl Paint {
         )
     }
 
-    /// Fills a convex outline from `middle` at its centre to `edge`.
+    /// Fills a convex outline from `middle` at its center to `edge`.
     pub fn shade(&mut self, outline: &[Vec2], middle: LinearRgba, edge: LinearRgba) -> &mut Self {
         let first = self.positions.len();
         self.fill(outline, edge);
-        // The centre is the first vertex `fill` makes.
+        // The center is the first vertex `fill` makes.
         if let Some(color) = self.colors.get_mut(first) {
             *color = middle.to_f32_array();
         }
@@ -175,7 +175,7 @@ impl Paint {
         }
     }
 
-    /// Its triangles in the order they are painted, as three points with their colours each.
+    /// Its triangles in the order they are painted, as three points with their colors each.
     pub(super) fn triangles(&self) -> impl Iterator<Item = [(Vec2, LinearRgba); 3]> {
         let corner = |index: u32| {
             let [x, y, _] = self.positions[index as usize];

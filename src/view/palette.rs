@@ -1,26 +1,26 @@
-//! Palette: every colour of the arcade. The panel borrows them; shapes are left to `paint`.
+//! Palette: every color of the arcade. The panel borrows them; shapes are left to `paint`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bevy::prelude::*;
 
 use crate::agent::Controller;
-use crate::sim::level::Colour;
+use crate::sim::level::KeyColor;
 
-/// One colour of the palette, as sRGB bytes.
+/// One color of the palette, as sRGB bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tone(pub u8, pub u8, pub u8);
 
 impl Tone {
-    /// As a linear colour with the given opacity, the form vertices carry.
+    /// As a linear color with the given opacity, the form vertices carry.
     pub fn alpha(self, alpha: f32) -> LinearRgba {
         let Tone(red, green, blue) = self.seen();
         LinearRgba::from(Srgba::rgb_u8(red, green, blue)).with_alpha(alpha)
     }
 
-    /// The tone that is shown for it: another one where colours must be told apart by everybody.
+    /// The tone that is shown for it: another one where colors must be told apart by everybody.
     pub fn seen(self) -> Self {
-        if !COLOUR_BLIND.load(Ordering::Relaxed) {
+        if !COLOR_BLIND.load(Ordering::Relaxed) {
             return self;
         }
         SAFE.iter().find(|(tone, _)| *tone == self).map_or(self, |(_, safe)| *safe)
@@ -38,16 +38,16 @@ impl Tone {
     }
 }
 
-/// Whether tones are shown in colours that everybody tells apart.
-static COLOUR_BLIND: AtomicBool = AtomicBool::new(false);
+/// Whether tones are shown in colors that everybody tells apart.
+static COLOR_BLIND: AtomicBool = AtomicBool::new(false);
 
-/// Shows tones from now on in colours that everybody tells apart, or in the arcade's own. What has been painted stays
+/// Shows tones from now on in colors that everybody tells apart, or in the arcade's own. What has been painted stays
 /// as it is.
-pub fn set_colour_blind(on: bool) {
-    COLOUR_BLIND.store(on, Ordering::Relaxed);
+pub fn set_color_blind(on: bool) {
+    COLOR_BLIND.store(on, Ordering::Relaxed);
 }
 
-/// Tones that meaning hangs on, and what stands for them where hues may be confused: the colours of Okabe and Ito (2008),
+/// Tones that meaning hangs on, and what stands for them where hues may be confused: the colors of Okabe and Ito (2008),
 /// "Color Universal Design".
 const SAFE: [(Tone, Tone); 12] = [
     (MINT, Tone(0x00, 0xb4, 0x83)),
@@ -116,16 +116,16 @@ pub const CITRINE: Tone = Tone(0xf6, 0xd8, 0x4e);
 /// Blue keys and doors.
 pub const COBALT: Tone = Tone(0x4f, 0x86, 0xf7);
 
-/// The colour of keys and doors of `colour`.
-pub fn key(colour: Colour) -> Tone {
-    match colour {
-        Colour::Red => RUBY,
-        Colour::Yellow => CITRINE,
-        Colour::Blue => COBALT,
+/// The color of keys and doors of `color`.
+pub fn key(color: KeyColor) -> Tone {
+    match color {
+        KeyColor::Red => RUBY,
+        KeyColor::Yellow => CITRINE,
+        KeyColor::Blue => COBALT,
     }
 }
 
-/// The colour that stands for whoever plays.
+/// The color of a controller.
 pub fn of(controller: &Controller) -> Tone {
     match controller {
         Controller::Human => SKY,
@@ -136,10 +136,10 @@ pub fn of(controller: &Controller) -> Tone {
     }
 }
 
-/// All colours [`of`] can give, for meshes made once.
+/// All colors [`of`] can give, for meshes made once.
 pub const PLAYERS: [Tone; 5] = [SKY, MINT, VIOLET, ROSE, MUTED];
 
-/// Where in [`PLAYERS`] the colour of whoever plays is.
+/// Where in [`PLAYERS`] the color of the controller is.
 pub fn player(controller: &Controller) -> usize {
     PLAYERS.iter().position(|tone| *tone == of(controller)).unwrap_or(0)
 }

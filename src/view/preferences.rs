@@ -25,8 +25,9 @@ pub const LEAST_ROOM: Vec2 = Vec2::new(560.0, 400.0);
 pub struct Preferences {
     /// Size of everything as a multiple of the system's, 0.75 to 2.5.
     pub scale: f32,
-    /// Colours that are told apart whatever colours one sees (Okabe and Ito 2008).
-    pub colour_blind: bool,
+    /// Colors that are told apart whatever colors one sees (Okabe and Ito 2008).
+    #[serde(alias = "colour_blind")]
+    pub color_blind: bool,
     /// Loudness of sounds, 0 to 1. Heard where the feature `audio` is built in.
     pub volume: f32,
     /// Nothing pulses, flies or grows that need not.
@@ -37,7 +38,7 @@ pub struct Preferences {
 
 impl Default for Preferences {
     fn default() -> Self {
-        Self { scale: 1.0, colour_blind: false, volume: 0.6, reduced_motion: false, keys: BTreeMap::new() }
+        Self { scale: 1.0, color_blind: false, volume: 0.6, reduced_motion: false, keys: BTreeMap::new() }
     }
 }
 
@@ -102,7 +103,7 @@ impl Preferences {
 
 /// Puts `preferences` in force, from before anything is painted.
 pub fn plugin(app: &mut App, preferences: Preferences) {
-    palette::set_colour_blind(preferences.colour_blind);
+    palette::set_color_blind(preferences.color_blind);
     app.insert_resource(Bindings::with(&preferences.keys).unwrap_or_default())
         .insert_resource(preferences)
         .add_systems(PreUpdate, (fit, resize.after(InputSystems), scale).chain());
@@ -180,13 +181,15 @@ mod tests {
         assert_eq!(Preferences::load(&path), Ok(Preferences::default()));
         let mine = Preferences {
             scale: 1.5,
-            colour_blind: true,
+            color_blind: true,
             volume: 0.25,
             reduced_motion: true,
             keys: BTreeMap::from([("pause".into(), "K".into())]),
         };
         std::fs::write(&path, mine.text()).unwrap();
         assert_eq!(Preferences::load(&path), Ok(mine));
+        std::fs::write(&path, "colour_blind = true").unwrap();
+        assert!(Preferences::load(&path).unwrap().color_blind, "as older programs wrote it");
         for wrong in ["scale = 9", "scale = 'big'", "volume = 3", "[keys]\npause = 'W'\nstep = 'W'", "\u{0}"]
         {
             std::fs::write(&path, wrong).unwrap();

@@ -107,7 +107,7 @@ fn furnish(
     }
 }
 
-/// Mallets wear the colour of whoever plays.
+/// Mallets wear the color of the controller.
 fn recolor(
     art: Res<RinkArt>,
     stages: Query<(&Stage, &RinkShapes)>,

@@ -20,7 +20,7 @@ pub fn raster(paint: &Paint, half: Vec2, size: [usize; 2], background: LinearRgb
     pixels.iter().flat_map(bytes).collect()
 }
 
-/// Lays one triangle over `pixels`, its colours blended from corner to corner.
+/// Lays one triangle over `pixels`, its colors blended from corner to corner.
 fn fill(
     pixels: &mut [LinearRgba],
     [width, height]: [usize; 2],

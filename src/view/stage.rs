@@ -77,7 +77,7 @@ impl Stage {
     }
 }
 
-/// Centre and pixels per unit.
+/// Center and pixels per unit.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Place {
     center: Vec2,

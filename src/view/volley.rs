@@ -130,7 +130,7 @@ fn furnish(
     }
 }
 
-/// Players wear the colour of whoever plays.
+/// Players wear the color of the controller.
 fn recolor(
     art: Res<BeachArt>,
     stages: Query<(&Stage, &BeachShapes)>,

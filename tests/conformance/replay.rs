@@ -91,7 +91,7 @@ impl Case {
 
 /// Section 14's script, on the priorities and the draws that the replay buffer makes. The ring of slots
 /// is the test's own: the buffer's is made of segments. `out.weight_buffer_max` belongs to another
-/// normalisation, which is not implemented.
+/// normalization, which is not implemented.
 fn prioritized(case: &Case, failures: &mut Vec<String>) {
     let capacity = case.count("capacity");
     let config = PriorityConfig {

@@ -151,7 +151,7 @@ fn my_levels(ui: &mut Ui, own: &[OwnMap], count: usize, level: &mut usize) {
     });
 }
 
-/// How hard a world is to learn, measured by the agent that comes with the arcade: in a word, a colour and a sentence.
+/// How hard a world is to learn, measured by the agent that comes with the arcade: in a word, a color and a sentence.
 pub(super) fn difficulty(record: Option<&TrainingRecord>) -> (&'static str, Tone, String) {
     /// Up to these many environment steps.
     const EASY: u64 = 65_000;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::draft::Draft;
 use super::kinds::{self, Kind};
 use super::{
-    CELLS, Cell, Colour, Direction, LARGEST_REWARD, LARGEST_SIDE, Level, LevelError, Place, VERSION,
+    CELLS, Cell, Direction, KeyColor, LARGEST_REWARD, LARGEST_SIDE, Level, LevelError, Place, VERSION,
 };
 
 #[derive(Deserialize)]
@@ -151,7 +151,7 @@ impl Level {
         self.spawns.iter().for_each(|place| begin('a', place));
         self.second_spawns.iter().for_each(|place| begin('b', place));
         self.crates.iter().for_each(|place| begin('o', place));
-        self.keys.iter().for_each(|(colour, place)| begin(['r', 'y', 'u'][*colour as usize], place));
+        self.keys.iter().for_each(|(color, place)| begin(['r', 'y', 'u'][*color as usize], place));
         for (ahead, place) in &self.hazards {
             begin(if *ahead == Direction::Right { '-' } else { '|' }, place);
         }
@@ -166,9 +166,9 @@ impl Level {
             'a' => self.spawns.push(place),
             'b' => self.second_spawns.push(place),
             'o' => self.crates.push(place),
-            'r' => self.keys.push((Colour::Red, place)),
-            'y' => self.keys.push((Colour::Yellow, place)),
-            'u' => self.keys.push((Colour::Blue, place)),
+            'r' => self.keys.push((KeyColor::Red, place)),
+            'y' => self.keys.push((KeyColor::Yellow, place)),
+            'u' => self.keys.push((KeyColor::Blue, place)),
             '-' => self.hazards.push((Direction::Right, place)),
             '|' => self.hazards.push((Direction::Up, place)),
             _ => {}

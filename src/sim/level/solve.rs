@@ -54,7 +54,7 @@ struct Position {
     crates: Vec<u16>,
     /// Cells of lava that crates have filled, ascending.
     filled: Vec<u16>,
-    /// By colour, whether its key is held.
+    /// By color, whether its key is held.
     keys: [bool; 3],
     /// The first cell that the walker can reach.
     home: u16,
@@ -112,14 +112,14 @@ impl Puzzle {
             set
         };
         let doors = level.cells.iter().enumerate().filter_map(|(index, cell)| match cell {
-            Cell::Door(colour) => Some((*colour as usize, index as u16)),
+            Cell::Door(color) => Some((*color as usize, index as u16)),
             _ => None,
         });
         let mut puzzle = Self {
             width: level.width,
             cells: level.cells.clone(),
             beside: (0..level.cells.len()).map(beside).collect(),
-            keys: level.keys.iter().map(|&(colour, at)| (colour as usize, level.index(at) as u16)).collect(),
+            keys: level.keys.iter().map(|&(color, at)| (color as usize, level.index(at) as u16)).collect(),
             doors: doors.collect(),
             floor: set(&|_, cell| !matches!(cell, Cell::Wall | Cell::Lava | Cell::Door(_))),
             goals: set(&|_, cell| cell == Cell::Goal),
@@ -176,8 +176,8 @@ impl Puzzle {
         loop {
             let reached = self.reach(&position);
             let before = position.keys;
-            for &(colour, at) in &self.keys {
-                position.keys[colour] |= reached.has(at);
+            for &(color, at) in &self.keys {
+                position.keys[color] |= reached.has(at);
             }
             if position.keys == before {
                 position.home = reached.first().unwrap_or(from);
@@ -189,8 +189,8 @@ impl Puzzle {
     /// The cells that the walker gets to from its home.
     fn reach(&self, position: &Position) -> Cells {
         let mut open = self.floor;
-        for &(colour, at) in &self.doors {
-            open.set(at, position.keys[colour]);
+        for &(color, at) in &self.doors {
+            open.set(at, position.keys[color]);
         }
         position.filled.iter().for_each(|&at| open.set(at, true));
         position.crates.iter().for_each(|&at| open.set(at, false));

@@ -52,7 +52,7 @@ impl FreeFlight {
                 .count();
             let [sped, turned] = [body.linvel().distance(*velocity), (body.angvel() - spin).abs()];
             let [sped, turned] = [sped > SPEED, turned > SPIN];
-            // Two neighbours may turn a body without moving it.
+            // Two neighbors may turn a body without moving it.
             if near > 1 || (near == 1 && sped) {
                 continue;
             }

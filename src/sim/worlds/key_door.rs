@@ -4,15 +4,15 @@
 use super::rooms::{Plane, Room, Rooms, Rules, Win, way};
 use crate::mdp::Action;
 use crate::sim::Bodies;
-use crate::sim::level::{Cell, Colour, Place};
+use crate::sim::level::{Cell, KeyColor, Place};
 
 /// The world.
 pub const RULES: Rules = Rules {
     name: "key-door",
-    summary: "Fetch the key of the colour of the door that is in the way, and reach the goal.",
+    summary: "Fetch the key of the color of the door that is in the way, and reach the goal.",
     teams: &[0],
     win: Win::Goal,
-    // Those of all colours, so that one policy fits every level of a size.
+    // Those of all colors, so that one policy fits every level of a size.
     planes: &[
         Plane::Solid,
         Plane::Lava,
@@ -46,8 +46,8 @@ fn script(room: &Room, rooms: &Rooms, bodies: &Bodies, slot: usize) -> Action {
 /// Where keys lie of doors that cannot be opened yet.
 fn missing(room: &Room, rooms: &Rooms) -> impl Iterator<Item = Place> {
     let level = room.level(rooms);
-    let shut = |colour: Colour| !room.holds(level, colour) && level.cells.contains(&Cell::Door(colour));
-    level.keys.iter().filter(move |(colour, _)| shut(*colour)).map(|(_, place)| *place)
+    let shut = |color: KeyColor| !room.holds(level, color) && level.cells.contains(&Cell::Door(color));
+    level.keys.iter().filter(move |(color, _)| shut(*color)).map(|(_, place)| *place)
 }
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ mod tests {
     use crate::sim::worlds::rooms::play::{DOWN, LEFT, Play, RIGHT};
 
     #[test]
-    fn a_key_pays_once_and_opens_the_doors_of_its_colour() {
+    fn a_key_pays_once_and_opens_the_doors_of_its_color() {
         let map = ["########", "#ar.RRg#", "####.Y##", "########"];
         let mut play = Play::new(&RULES, &map);
         let (reward, _) = play.step(RIGHT);

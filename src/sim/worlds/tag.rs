@@ -25,7 +25,7 @@ pub const RULES: Rules = Rules {
 /// Ways out of a cell that make it no dead end.
 const WAYS_OUT: usize = 2;
 
-/// The chaser walks the shortest way to the runner; the runner to the neighbouring cell that is farthest from the
+/// The chaser walks the shortest way to the runner; the runner to the neighboring cell that is farthest from the
 /// chaser, dead ends last. Both go around crates, and the chaser through them where there is no way around.
 fn script(room: &Room, rooms: &Rooms, bodies: &Bodies, slot: usize) -> Action {
     let level = room.level(rooms);

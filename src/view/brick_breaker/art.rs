@@ -12,7 +12,7 @@ use crate::view::stage::StageSize;
 /// Room drawn beyond the court on every side.
 pub const BEYOND: f32 = 0.7;
 
-/// Colours of the rows, from the top.
+/// Colors of the rows, from the top.
 const ROWS: [Tone; 5] = [palette::ROSE, palette::EMBER, palette::AMBER, palette::VIOLET, palette::SKY];
 
 /// Meshes of court and wall.

@@ -158,7 +158,7 @@ impl Furnisher<'_, '_, '_> {
     }
 }
 
-/// Colour of whoever plays the one slot, as an index into meshes made for all.
+/// Color of whoever plays the one slot, as an index into meshes made for all.
 fn player(controllers: Option<&Controllers>) -> usize {
     controllers.and_then(|all| all.first()).map_or(0, palette::player)
 }

@@ -167,7 +167,7 @@ fn paint_planet(canvas: &mut Paint, center: Vec2, radius: f32) {
     }
 }
 
-/// Descent stage in foil whose folds catch the light, cabin in the colour of whoever plays, a nozzle below.
+/// Descent stage in foil whose folds catch the light, cabin in the color of the controller, a nozzle below.
 fn paint_hull(canvas: &mut Paint, tone: Tone) {
     let [left_top, left, left_foot, right_foot, right, right_top] = HULL_OUTLINE;
     let (foil, steel) = (palette::AMBER.mix(palette::WOOD_DARK, 0.35), palette::WALL.mix(palette::INK, 0.3));

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use bevy::prelude::*;
 
-use crate::sim::level::{Cell, Colour};
+use crate::sim::level::{Cell, KeyColor};
 use crate::sim::worlds::rooms::{CRATE_HALF, RoomPlan, Rooms, WALKER_RADIUS};
 use crate::view::effects::{Art, Shimmer};
 use crate::view::paint::{Paint, circle, rounded};
@@ -31,7 +31,7 @@ pub struct RoomArt {
     pub halo: Art,
     pub gem: Art,
     pub shadow: Art,
-    /// By slot and by colour of whoever plays.
+    /// By slot and by color of whoever plays.
     pub walkers: [[Art; 5]; 2],
     pub eyes: [Art; 3],
     pub horns: Art,
@@ -46,10 +46,10 @@ pub struct RoomArt {
     pub gilded_box: Art,
     pub sunk_box: Art,
     pub patch: Art,
-    /// By colour.
+    /// By color.
     pub keys: [Art; 3],
     pub key_glow: Art,
-    /// By colour: side and top.
+    /// By color: side and top.
     pub doors: [[Art; 2]; 3],
     pub gate: [Art; 2],
     /// Free and pressed.
@@ -61,7 +61,7 @@ pub struct RoomArt {
     pub ember: Art,
     pub crimson: Art,
     pub lime: Art,
-    /// By colour.
+    /// By color.
     pub opened: [Art; 3],
 }
 
@@ -105,13 +105,12 @@ impl RoomArt {
             patch: art(&|canvas| {
                 canvas.fill(&rounded(Vec2::ZERO, Vec2::splat(0.47), 0.12), palette::FLOOR_ALT.solid());
             }),
-            keys: Colour::ALL.map(|colour| art(&|canvas| pieces::paint_key(canvas, colour))),
+            keys: KeyColor::ALL.map(|color| art(&|canvas| pieces::paint_key(canvas, color))),
             key_glow: art(&|canvas| {
                 canvas.soft(&circle(Vec2::ZERO, 0.15), 0.4, palette::INK.alpha(0.22));
             }),
-            doors: Colour::ALL.map(|colour| {
-                [false, true].map(|top| art(&|canvas| pieces::paint_door(canvas, colour, top)))
-            }),
+            doors: KeyColor::ALL
+                .map(|color| [false, true].map(|top| art(&|canvas| pieces::paint_door(canvas, color, top)))),
             gate: [false, true].map(|top| art(&|canvas| pieces::paint_gate(canvas, top))),
             plate: [false, true].map(|pressed| art(&|canvas| pieces::paint_plate(canvas, pressed))),
             plate_glow: art(&|canvas| {
@@ -123,8 +122,8 @@ impl RoomArt {
             ember: art(&|canvas| pieces::paint_burst(canvas, palette::EMBER)),
             crimson: art(&|canvas| pieces::paint_burst(canvas, palette::CRIMSON)),
             lime: art(&|canvas| pieces::paint_burst(canvas, palette::LIME)),
-            opened: Colour::ALL
-                .map(|colour| art(&|canvas| pieces::paint_burst(canvas, palette::key(colour)))),
+            opened: KeyColor::ALL
+                .map(|color| art(&|canvas| pieces::paint_burst(canvas, palette::key(color)))),
         }
     }
 }

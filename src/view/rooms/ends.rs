@@ -1,4 +1,4 @@
-//! How episodes end: light where it happened, in the colour of what happened.
+//! How episodes end: light where it happened, in the color of what happened.
 
 use bevy::prelude::*;
 

@@ -4,7 +4,7 @@ use bevy::prelude::*;
 
 use super::art::RoomArt;
 use super::{Hand, Watch};
-use crate::sim::level::{Cell, Colour, Place};
+use crate::sim::level::{Cell, KeyColor, Place};
 use crate::sim::worlds::rooms::{Room, Rooms};
 use crate::view::effects::{Inks, Studio, swing};
 use crate::view::sound::Cue;
@@ -23,7 +23,7 @@ pub struct BarrierShape {
     stage: Entity,
     index: usize,
     /// Of a door.
-    colour: Option<Colour>,
+    color: Option<KeyColor>,
     side: Entity,
     top: Entity,
     /// How far it has sunk, 0 to 1.
@@ -49,14 +49,14 @@ pub fn put_barrier(
     cell: Cell,
     center: Vec2,
 ) {
-    let (colour, [side, top]) = match cell {
-        Cell::Door(colour) => (Some(colour), &art.doors[colour as usize]),
+    let (color, [side, top]) = match cell {
+        Cell::Door(color) => (Some(color), &art.doors[color as usize]),
         _ => (None, &art.gate),
     };
     // All sides lie under all tops, as walls' do.
     let side = hand.put(side, center.extend(1.6), scene);
     let top = hand.put(top, center.extend(1.7), scene);
-    let shape = BarrierShape { stage, index, colour, side, top, open: 0.0 };
+    let shape = BarrierShape { stage, index, color, side, top, open: 0.0 };
     hand.commands.entity(top).insert(shape);
 }
 
@@ -91,9 +91,9 @@ pub fn move_barriers(
             shape.open = f32::from(u8::from(open));
         } else if open
             && shape.open == 0.0
-            && let Some(colour) = shape.colour
+            && let Some(color) = shape.color
         {
-            let burst = art.opened[colour as usize].at(stage.detail);
+            let burst = art.opened[color as usize].at(stage.detail);
             studio.sound(shape.stage, Cue::Open);
             studio.burst(shape.stage, burst, center.extend(5.0), [0.6, 2.0], 0.5);
         }

@@ -6,7 +6,7 @@ use bevy::prelude::*;
 
 use super::art::RoomArt;
 use super::{Hand, Watch};
-use crate::sim::level::Colour;
+use crate::sim::level::KeyColor;
 use crate::sim::worlds::rooms::Room;
 use crate::view::effects::{Pulse, Studio};
 use crate::view::follow::Follows;
@@ -25,7 +25,7 @@ const CARRIED: (f32, f32) = (0.5, 0.62);
 pub struct KeyShape {
     stage: Entity,
     index: usize,
-    colour: Colour,
+    color: KeyColor,
     home: Vec2,
     glow: Entity,
     /// The slot of whoever carries it.
@@ -38,13 +38,13 @@ pub fn put(
     art: &RoomArt,
     [stage, scene]: [Entity; 2],
     index: usize,
-    colour: Colour,
+    color: KeyColor,
     home: Vec2,
 ) {
     let glow = hand.put(&art.key_glow, home.extend(DEPTHS[0] - 0.1), scene);
     hand.commands.entity(glow).insert(Pulse { scale: [0.8, 1.2], period: 1.7 });
-    let key = hand.put(&art.keys[colour as usize], home.extend(DEPTHS[0]), scene);
-    hand.commands.entity(key).insert(KeyShape { stage, index, colour, home, glow, carrier: None });
+    let key = hand.put(&art.keys[color as usize], home.extend(DEPTHS[0]), scene);
+    hand.commands.entity(key).insert(KeyShape { stage, index, color, home, glow, carrier: None });
 }
 
 /// Lets keys bob, fly and hang.
@@ -77,7 +77,7 @@ pub fn animate(
         if shape.carrier.is_none() {
             let near = |slot: &usize| watch.walkers[*slot].distance(shape.home);
             shape.carrier = (0..watch.walkers.len()).min_by(|a, b| near(a).total_cmp(&near(b)));
-            let burst = art.opened[shape.colour as usize].at(stage.detail);
+            let burst = art.opened[shape.color as usize].at(stage.detail);
             studio.sound(shape.stage, Cue::Take);
             studio.burst(shape.stage, burst, shape.home.extend(5.0), [0.4, 1.5], 0.45);
         }

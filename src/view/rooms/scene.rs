@@ -57,8 +57,8 @@ pub fn turn(
             let center = level.center(column, row);
             fixtures::put_barrier(&mut hand, &art, [entity, scene], number, level.cell(column, row), center);
         }
-        for (number, &(colour, (column, row))) in level.keys.iter().enumerate() {
-            keys::put(&mut hand, &art, [entity, scene], number, colour, level.center(column, row));
+        for (number, &(color, (column, row))) in level.keys.iter().enumerate() {
+            keys::put(&mut hand, &art, [entity, scene], number, color, level.center(column, row));
         }
     }
 }

@@ -64,7 +64,7 @@ pub fn spawn(
     node
 }
 
-/// Walkers wear the colour of whoever plays them.
+/// Walkers wear the color of the controller.
 pub fn recolor(
     art: Res<RoomArt>,
     walkers: Query<&WalkerShape>,

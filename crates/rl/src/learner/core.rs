@@ -342,7 +342,7 @@ impl Learner {
         self.setup.level = Some(level);
     }
 
-    /// Goes on with the same networks and optimiser on another device. A GPU takes seconds to open.
+    /// Goes on with the same networks and optimizer on another device. A GPU takes seconds to open.
     ///
     /// # Errors
     /// [`LearnerError::Device`] when there is no such device or it fails; nothing has changed then.
@@ -403,7 +403,7 @@ impl Learner {
         self.replay.cut_streams();
     }
 
-    /// Goes on from a checkpoint: weights, optimiser, temperature, counters, random state, replay. Streams go on as well;
+    /// Goes on from a checkpoint: weights, optimizer, temperature, counters, random state, replay. Streams go on as well;
     /// where the simulation does not, [`Learner::cut_streams`]. A fixed temperature is this learner's own.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub struct Mark {
     pub gradient_steps: u64,
     /// Its policy.
     pub policy: Arc<dyn Policy>,
-    /// Networks, targets, optimisers and temperature.
+    /// Networks, targets, optimizers and temperature.
     pub(super) tensors: TensorMap,
 }
 

@@ -69,6 +69,6 @@ pub struct PolicySnapshot {
     pub gradient_steps: u64,
     /// What maps observations to actions.
     pub policy: Arc<dyn Policy>,
-    /// The critics it was learned with; there while somebody wants to see them.
+    /// The critics it was learned with; there only while the window shows them.
     pub critics: Option<Arc<dyn ActionValues>>,
 }

@@ -31,7 +31,7 @@ pub enum Stream {
 ///
 /// The three make a state of SplitMix64 (Steele et al. 2014), whose next two outputs seed the generator; an arena's luck
 /// does not depend on how many others run beside it. A seed advances that state by one step of SplitMix64 itself: the
-/// second half of a generator's seed is the first half of that of the next seed. The first outputs of neighbouring seeds
+/// second half of a generator's seed is the first half of that of the next seed. The first outputs of neighboring seeds
 /// show no correlation all the same.
 pub fn rng(seed: u64, stream: Stream, index: u64) -> Rng {
     let mut state = seed
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbouring_seeds_are_uncorrelated_in_their_first_outputs() {
+    fn neighboring_seeds_are_uncorrelated_in_their_first_outputs() {
         let first = |seed: u64| f64::from(rng(seed, Stream::Environment, 0).next_u32()) / f64::from(u32::MAX);
         let draws: Vec<f64> = (0..4001).map(first).collect();
         let mean = draws.iter().sum::<f64>() / draws.len() as f64;

@@ -113,7 +113,7 @@ pub struct StepBatch {
     /// Stream of every step.
     pub streams: Vec<u32>,
     /// Whether the step does not follow the stream's last recorded one: an episode began, or steps in
-    /// between were played by somebody who is not recorded.
+    /// between were played by a controller that is not recorded.
     pub starts: Vec<bool>,
     /// Observation every action was chosen on.
     pub observations: ObservationBatch,
@@ -121,7 +121,7 @@ pub struct StepBatch {
     pub actions: Vec<Action>,
     /// Reward of the step.
     pub rewards: Vec<f32>,
-    /// Entropy of the behaviour policy at the observation, in nats.
+    /// Entropy of the behavior policy at the observation, in nats.
     pub behaviour_entropies: Vec<f32>,
     /// Gradient steps behind the learning policy when it looked at the observation; may be left empty.
     #[serde(default)]
@@ -313,7 +313,7 @@ pub struct TransitionBatch {
     pub terminated: Vec<f32>,
     /// `[B]`: importance weights, 1 for uniform replay.
     pub weights: Vec<f32>,
-    /// `[B]`: entropy of the behaviour policy at `o`, in nats.
+    /// `[B]`: entropy of the behavior policy at `o`, in nats.
     pub behaviour_entropies: Vec<f32>,
     /// `[B]`: where each transition lies in the buffer, for priorities.
     pub indices: Vec<u32>,

@@ -1,4 +1,4 @@
-//! Replay: what has been lived through, kept to be learned from again.
+//! Replay: recorded experience, kept to be sampled for learning.
 //!
 //! It stores and samples, uniformly or by priority; when and why is the learner's business.
 

@@ -155,7 +155,7 @@ pub struct SacConfig {
     pub critic_hidden: Option<Vec<usize>>,
     /// What stands between an observation and the hidden layers of actor and critics.
     pub encoder: Encoder,
-    /// Whether every hidden layer is normalised before its ReLU (Ba et al. 2016): steadier, slower.
+    /// Whether every hidden layer is normalized before its ReLU (Ba et al. 2016): steadier, slower.
     pub layer_norm: bool,
     /// How weights begin.
     pub init: Init,
@@ -177,7 +177,7 @@ pub struct SacConfig {
     /// How the actor's gradient is estimated.
     pub actor_gradient: ActorGradient,
     /// Weight `beta` > 0 of `½ (H_old − H)²` in the actor loss: larger keeps the policy's entropy
-    /// nearer that of the behaviour it learns from (SD-SAC, Zhou et al. 2022); off when absent.
+    /// nearer that of the behavior it learns from (SD-SAC, Zhou et al. 2022); off when absent.
     pub entropy_penalty: Option<f32>,
     /// How target critics follow.
     pub target_update: TargetUpdate,
@@ -384,7 +384,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_is_todays_behaviour() {
+    fn what_is_left_out_is_todays_behavior() {
         let config: SacConfig = serde_json::from_str("{}").unwrap();
         assert_eq!(config, SacConfig::default());
         assert_eq!(

@@ -114,7 +114,7 @@ pub trait SacUpdate: Send {
     /// device fails. The trainable state is then unusable.
     fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<UpdateReport>, SacError>;
 
-    /// All parameters, targets, optimiser moments and `log_alpha` by name: `actor.layers.0.weight`,
+    /// All parameters, targets, optimizer moments and `log_alpha` by name: `actor.layers.0.weight`,
     /// `target_critic1.layers.2.bias`, `optimizer.actor.layers.0.weight.m`, `….v`, `log_alpha`. An
     /// update that draws random numbers adds `update_seed`, four pieces of 16 bits, lowest first.
     ///

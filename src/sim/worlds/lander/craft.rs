@@ -1,6 +1,6 @@
 //! The rocket and the ground as bodies: shapes, joints, engines. The rules are left to the parent.
 //!
-//! Measures are those of the published task: pixels of a picture 600 wide, 30 to the metre.
+//! Measures are those of the published task: pixels of a picture 600 wide, 30 to the meter.
 
 use bevy::prelude::*;
 use bevy_rapier2d::prelude::{Collider, CollisionGroups, Group, RevoluteJointBuilder, TypedJoint};

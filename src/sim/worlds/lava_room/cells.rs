@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(next(1), [Some(1), None, Some(4), Some(0), None]);
         // Beyond the map lies wall.
         assert_eq!(next(2), [Some(2), None, Some(2), Some(2), Some(3)]);
-        // Six of eight ticks bring the body's middle to a quarter of a cell from the centre.
+        // Six of eight ticks bring the body's middle to a quarter of a cell from the center.
         let paid: Vec<f32> = model.rewards()[5..10].iter().map(|&reward| reward as f32).collect();
         assert_eq!(paid, [-0.01, -1.0075, -0.01, -0.01, 0.9925]);
     }

@@ -9,7 +9,7 @@ use bevy_rapier2d::rapier::math::Vector as RapierVector;
 use super::rules::{Plane, Rules};
 use super::{HAZARD_SPEED, NOWHERE, TICK_SECONDS};
 use crate::sim::level::solve::{Guide, Pushes};
-use crate::sim::level::{Cell, Colour, Direction, Level, Place};
+use crate::sim::level::{Cell, Direction, KeyColor, Level, Place};
 
 /// Positions of a level that scripts think through before they first play it.
 const GUIDE_BOUND: usize = 200_000;
@@ -195,8 +195,8 @@ fn every_plane() -> impl Iterator<Item = Plane> {
     let alone = [Plane::Solid, Plane::Lava, Plane::Goal, Plane::Crate, Plane::Own, Plane::Other, Plane::Ice];
     let more = [Plane::Mark, Plane::Plate, Plane::Gate, Plane::Hazard, Plane::HazardSoon];
     let ways = (0..Direction::ALL.len()).map(Plane::OneWay);
-    let coloured = (0..Colour::ALL.len()).flat_map(|colour| [Plane::Key(colour), Plane::Door(colour)]);
-    alone.into_iter().chain(more).chain(ways).chain(coloured)
+    let colored = (0..KeyColor::ALL.len()).flat_map(|color| [Plane::Key(color), Plane::Door(color)]);
+    alone.into_iter().chain(more).chain(ways).chain(colored)
 }
 
 /// Whether `level` has something that `plane` shows.
@@ -222,8 +222,8 @@ fn shows(level: &Level, plane: Plane, place: Place) -> bool {
         Plane::Mark => cell == Cell::Mark,
         Plane::Plate => cell == Cell::Plate,
         Plane::Gate => cell == Cell::Gate,
-        Plane::Key(colour) => level.keys.contains(&(Colour::ALL[colour], place)),
-        Plane::Door(colour) => cell == Cell::Door(Colour::ALL[colour]),
+        Plane::Key(color) => level.keys.contains(&(KeyColor::ALL[color], place)),
+        Plane::Door(color) => cell == Cell::Door(KeyColor::ALL[color]),
         Plane::Crate | Plane::Own | Plane::Other | Plane::Hazard | Plane::HazardSoon => false,
     }
 }

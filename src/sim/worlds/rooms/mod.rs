@@ -21,7 +21,7 @@ use bevy::prelude::*;
 use crate::mdp::Action;
 use crate::sim::Bodies;
 use crate::sim::level::solve::Guide;
-use crate::sim::level::{Cell, Colour, Direction, Level, Place};
+use crate::sim::level::{Cell, Direction, KeyColor, Level, Place};
 
 pub use layout::{Patrol, Pieces, RoomPlan, Rooms};
 pub use rules::{Plane, Rules, Win};
@@ -46,7 +46,7 @@ const HAZARD_SPEED: f32 = 2.5;
 const HAZARD_MERCY: f32 = 0.1;
 /// Share of velocity that a crate on ice loses per second, roughly.
 const ICE_DAMPING: f32 = 0.4;
-/// How far from a cell's centre the middle of the body may be, in x and in y, to stand in the cell.
+/// How far from a cell's center the middle of the body may be, in x and in y, to stand in the cell.
 pub(super) const STANDS: f32 = 0.35;
 /// The same for a crate that sinks or fills a mark.
 pub const SETTLED: f32 = 0.3;
@@ -131,9 +131,9 @@ impl Room {
         self.taken[index]
     }
 
-    /// Whether somebody carries a key of `colour`.
-    pub fn holds(&self, level: &Level, colour: Colour) -> bool {
-        level.keys.iter().zip(&self.taken).any(|((own, _), taken)| *own == colour && *taken)
+    /// Whether somebody carries a key of `color`.
+    pub fn holds(&self, level: &Level, color: KeyColor) -> bool {
+        level.keys.iter().zip(&self.taken).any(|((own, _), taken)| *own == color && *taken)
     }
 
     /// The goal that the cue names (0 or 1 in the map's order), while it is to be seen.
@@ -169,7 +169,7 @@ impl Room {
     pub fn admits(&self, rooms: &Rooms, place: Place, direction: Direction) -> bool {
         match self.cell(rooms, place) {
             Cell::Wall | Cell::Gate => false,
-            Cell::Door(colour) => self.holds(self.level(rooms), colour),
+            Cell::Door(color) => self.holds(self.level(rooms), color),
             Cell::OneWay(only) => only == direction,
             _ => true,
         }
@@ -339,7 +339,7 @@ impl Room {
 }
 
 /// What `settled` in a cell means: the cell that body `index` of `bodies` stands in, if its middle is within
-/// `slack` of the cell's centre, so that grazing is forgiven.
+/// `slack` of the cell's center, so that grazing is forgiven.
 fn settled(level: &Level, bodies: &Bodies, index: usize, slack: f32) -> Option<Place> {
     let position = bodies.position(index);
     let place = level.locate(position);

@@ -5,15 +5,15 @@ use bevy::prelude::*;
 use super::{Plane, Room, Rooms, WALK_SPEED, Win};
 use crate::mdp::{GridShape, ObservationSpace};
 use crate::sim::Bodies;
-use crate::sim::level::{Colour, Level};
+use crate::sim::level::{KeyColor, Level};
 
 /// Ticks ahead that [`Plane::HazardSoon`] looks: half a second.
 const SOON: u32 = 15;
 
-/// Colours of keys that any level has.
-fn colours(rooms: &Rooms) -> impl Iterator<Item = Colour> {
+/// Colors of keys that any level has.
+fn colors(rooms: &Rooms) -> impl Iterator<Item = KeyColor> {
     rooms.planes.iter().filter_map(|plane| match plane {
-        Plane::Key(colour) => Some(Colour::ALL[*colour]),
+        Plane::Key(color) => Some(KeyColor::ALL[*color]),
         _ => None,
     })
 }
@@ -32,7 +32,7 @@ pub(super) fn space(rooms: &Rooms) -> ObservationSpace {
     if rooms.rules.win == Win::Catch {
         vector.push("chases".into());
     }
-    vector.extend(colours(rooms).map(|colour| format!("holds {colour:?} key").to_lowercase()));
+    vector.extend(colors(rooms).map(|color| format!("holds {color:?} key").to_lowercase()));
     let Level { width, height, .. } = *rooms.first();
     ObservationSpace { vector, grid: Some(GridShape { channels: rooms.planes.len(), height, width }) }
 }
@@ -67,7 +67,7 @@ pub(super) fn write(
         Win::Catch => push(if room.chaser == slot { 1.0 } else { -1.0 }),
         _ => {}
     }
-    colours(rooms).for_each(|colour| push(f32::from(u8::from(room.holds(level, colour)))));
+    colors(rooms).for_each(|color| push(f32::from(u8::from(room.holds(level, color)))));
 
     grid.copy_from_slice(&plan.still);
     for (plane, cells) in rooms.planes.iter().zip(grid.chunks_mut(level.cells.len())) {
@@ -127,7 +127,7 @@ pub(super) fn stand(room: &Room, rooms: &Rooms, place: Vec2, vector: &mut [f32],
     }
 }
 
-/// Adds a unit square at `position` to a plane of cells: every cell gets the share it covers, in 255ths.
+/// Adds a unit square at `position` to a plane of cells: every cell gets the share it covers, in steps of 1/255.
 fn splat(level: &Level, position: Vec2, plane: &mut [u8]) {
     let x = position.x + level.width as f32 / 2.0 - 0.5;
     let y = level.height as f32 / 2.0 - position.y - 0.5;

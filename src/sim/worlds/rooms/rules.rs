@@ -86,9 +86,9 @@ pub enum Plane {
     Plate,
     /// Gates, open or closed.
     Gate,
-    /// Keys of one colour that still lie there.
+    /// Keys of one color that still lie there.
     Key(usize),
-    /// Doors of one colour that are still closed.
+    /// Doors of one color that are still closed.
     Door(usize),
     /// Hazards, spread likewise.
     Hazard,

@@ -2,7 +2,7 @@
 
 use bevy::prelude::*;
 
-use super::{Cell, Colour, Place, Room, Rooms, Rules};
+use super::{Cell, KeyColor, Place, Room, Rooms, Rules};
 use crate::mdp::{Action, EpisodeEnd, Stream};
 use crate::sim::level::Level;
 use crate::sim::worlds::{lava_room, memory_corridor, tag, two_plates};
@@ -181,7 +181,7 @@ fn a_door_opens_with_its_key_alone() {
     assert_eq!(game.walk(&[LEFT, RIGHT]), [(1, 1), (2, 1)]);
     let (room, rooms) = game.room();
     let level = room.level(&rooms);
-    assert!(room.holds(level, Colour::Yellow) && !room.holds(level, Colour::Red));
+    assert!(room.holds(level, KeyColor::Yellow) && !room.holds(level, KeyColor::Red));
     let locked =
         Game::new(&KEYS, &["######", "#yaR.#", "#r#.g#", "######"]).walk(&[RIGHT, LEFT, RIGHT, RIGHT]);
     assert_eq!(locked, [(2, 1), (1, 1), (2, 1), (2, 1)], "another key opens nothing");

@@ -76,7 +76,7 @@ pub fn distances(
     distance
 }
 
-/// The action that walks from `place` to a neighbour that is closer, by `distances`; `None` where there is no way
+/// The action that walks from `place` to a neighbor that is closer, by `distances`; `None` where there is no way
 /// or nowhere to go.
 pub fn closer(
     level: &Level,

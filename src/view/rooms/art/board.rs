@@ -46,11 +46,11 @@ pub fn paint_board(canvas: &mut Paint, level: &Level, patrols: &[Patrol]) {
                 canvas.line(&rounded(center, Vec2::splat(0.45), 0.14), 0.03, palette::LIME.alpha(0.55));
             }
             Cell::Gate => socket(canvas, center),
-            Cell::Door(colour) => {
-                let tone = palette::key(colour);
+            Cell::Door(color) => {
+                let tone = palette::key(color);
                 canvas.fill(&rounded(center, Vec2::splat(0.46), 0.1), palette::NIGHT.solid());
                 canvas.line(&rounded(center, Vec2::splat(0.46), 0.1), 0.04, tone.alpha(0.6));
-                emblem(canvas, colour, center, 0.17, tone.alpha(0.4));
+                emblem(canvas, color, center, 0.17, tone.alpha(0.4));
             }
             Cell::Floor | Cell::Wall | Cell::Lava | Cell::Ice | Cell::OneWay(_) => {}
         }
@@ -229,7 +229,7 @@ fn paint_walls(canvas: &mut Paint, level: &Level) {
             canvas.ramp(rect, BLACK.alpha(0.38), BLACK.alpha(0.0));
         }
     }
-    // First all sides, then all tops, so that no side covers a neighbour's top.
+    // First all sides, then all tops, so that no side covers a neighbor's top.
     for (offset, tone) in [(-RISE, palette::WALL_SIDE), (0.0, palette::WALL)] {
         for (column, row) in level.places(wall) {
             let radii = corners(level, column, row, Cell::Wall, 0.26);

@@ -22,7 +22,7 @@ pub enum Mood {
     Alarmed,
 }
 
-/// A walker's body: the first player's is round, the second one's squarish, so that they differ in any colour.
+/// A walker's body: the first player's is round, the second one's squarish, so that they differ in any color.
 pub fn paint_walker(canvas: &mut Paint, tone: Tone, slot: usize) {
     let body = |radius: f32, lift: f32| {
         let center = Vec2::new(0.0, lift);

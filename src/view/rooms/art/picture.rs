@@ -17,8 +17,8 @@ pub fn paint_map(canvas: &mut Paint, level: &Level) {
             Cell::Gate => {
                 &|canvas: &mut Paint| [false, true].iter().for_each(|top| pieces::paint_gate(canvas, *top))
             }
-            Cell::Door(colour) => &move |canvas: &mut Paint| {
-                [false, true].iter().for_each(|top| pieces::paint_door(canvas, colour, *top))
+            Cell::Door(color) => &move |canvas: &mut Paint| {
+                [false, true].iter().for_each(|top| pieces::paint_door(canvas, color, *top))
             },
             _ => continue,
         };
@@ -28,8 +28,8 @@ pub fn paint_map(canvas: &mut Paint, level: &Level) {
         places.iter().for_each(|place| canvas.stamp(level.center(place.0, place.1), piece));
     };
     put(&level.crates, &|canvas| pieces::paint_crate(canvas, palette::WOOD, palette::WOOD_DARK));
-    for &(colour, place) in &level.keys {
-        put(&[place], &|canvas| pieces::paint_key(canvas, colour));
+    for &(color, place) in &level.keys {
+        put(&[place], &|canvas| pieces::paint_key(canvas, color));
     }
     for &(_, place) in &level.hazards {
         put(&[place], &|canvas| {

@@ -3,7 +3,7 @@
 use bevy::prelude::*;
 
 use super::board::RISE;
-use crate::sim::level::Colour;
+use crate::sim::level::KeyColor;
 use crate::sim::worlds::rooms::CRATE_HALF;
 use crate::view::paint::{Paint, circle, polygon, rounded};
 use crate::view::palette::{self, BLACK, Tone};
@@ -49,23 +49,23 @@ pub fn paint_gem(canvas: &mut Paint) {
     canvas.fill(&polygon(Vec2::new(0.0, 0.01), 0.13, 4), gold.mix(palette::INK, 0.7).solid());
 }
 
-/// The sign that tells a colour from the others by its shape: a triangle, a disc or a square.
-fn sign(colour: Colour, center: Vec2, radius: f32) -> Vec<Vec2> {
-    match colour {
-        Colour::Red => polygon(center - Vec2::Y * 0.15 * radius, 1.25 * radius, 3),
-        Colour::Yellow => circle(center, radius),
-        Colour::Blue => rounded(center, Vec2::splat(0.88 * radius), 0.12 * radius),
+/// The sign that tells a color from the others by its shape: a triangle, a disc or a square.
+fn sign(color: KeyColor, center: Vec2, radius: f32) -> Vec<Vec2> {
+    match color {
+        KeyColor::Red => polygon(center - Vec2::Y * 0.15 * radius, 1.25 * radius, 3),
+        KeyColor::Yellow => circle(center, radius),
+        KeyColor::Blue => rounded(center, Vec2::splat(0.88 * radius), 0.12 * radius),
     }
 }
 
-/// The sign of `colour`, filled.
-pub fn emblem(canvas: &mut Paint, colour: Colour, center: Vec2, radius: f32, ink: LinearRgba) {
-    canvas.fill(&sign(colour, center, radius), ink);
+/// The sign of `color`, filled.
+pub fn emblem(canvas: &mut Paint, color: KeyColor, center: Vec2, radius: f32, ink: LinearRgba) {
+    canvas.fill(&sign(color, center, radius), ink);
 }
 
-/// A key whose bow has the shape of its colour's sign.
-pub fn paint_key(canvas: &mut Paint, colour: Colour) {
-    let tone = palette::key(colour);
+/// A key whose bow has the shape of its color's sign.
+pub fn paint_key(canvas: &mut Paint, color: KeyColor) {
+    let tone = palette::key(color);
     let bow = Vec2::new(0.0, 0.15);
     let parts = [
         (Vec2::new(0.0, -0.15), Vec2::new(0.04, 0.2)),
@@ -74,18 +74,18 @@ pub fn paint_key(canvas: &mut Paint, colour: Colour) {
     ];
     // Once larger and dark, once as it is.
     for (more, fill) in [(0.045, tone.mix(palette::NIGHT, 0.72)), (0.0, tone)] {
-        emblem(canvas, colour, bow, 0.19 + more, fill.solid());
+        emblem(canvas, color, bow, 0.19 + more, fill.solid());
         for (center, half) in parts {
             canvas.fill(&rounded(center, half + more, 0.03 + more), fill.solid());
         }
     }
-    emblem(canvas, colour, bow, 0.085, tone.mix(palette::NIGHT, 0.8).solid());
+    emblem(canvas, color, bow, 0.085, tone.mix(palette::NIGHT, 0.8).solid());
     canvas.fill(&rounded(Vec2::new(-0.015, -0.12), Vec2::new(0.012, 0.14), 0.012), palette::INK.alpha(0.7));
 }
 
 /// A door's side, which is left of it where it stands highest, and its top.
-pub fn paint_door(canvas: &mut Paint, colour: Colour, top: bool) {
-    let tone = palette::key(colour);
+pub fn paint_door(canvas: &mut Paint, color: KeyColor, top: bool) {
+    let tone = palette::key(color);
     if !top {
         canvas.fill(
             &rounded(Vec2::new(0.0, -RISE), Vec2::splat(0.5), 0.1),
@@ -98,7 +98,7 @@ pub fn paint_door(canvas: &mut Paint, colour: Colour, top: bool) {
     let lid = Rect::from_corners(Vec2::new(-0.4, 0.0), Vec2::new(0.4, 0.42));
     canvas.ramp(lid, palette::INK.alpha(0.3), palette::INK.alpha(0.0));
     canvas.fill(&circle(Vec2::new(0.0, 0.015), 0.3), tone.mix(palette::NIGHT, 0.82).solid());
-    emblem(canvas, colour, Vec2::new(0.0, 0.02), 0.175, tone.mix(palette::INK, 0.55).solid());
+    emblem(canvas, color, Vec2::new(0.0, 0.02), 0.175, tone.mix(palette::INK, 0.55).solid());
 }
 
 fn posts() -> impl Iterator<Item = Vec2> {

@@ -113,9 +113,9 @@ impl Estimator {
     }
 }
 
-/// `(beta / 2) mean_b (H_old − H_b)²`, `[1]`; `behaviour` is `H_old`, `[1, B, 1]` (SD-SAC, Zhou et al. 2022).
-pub(super) fn entropy_penalty(beta: f32, behaviour: Tensor<3>, entropies: Tensor<3>) -> Tensor<1> {
-    let difference = behaviour - entropies;
+/// `(beta / 2) mean_b (H_old − H_b)²`, `[1]`; `behavior` is `H_old`, `[1, B, 1]` (SD-SAC, Zhou et al. 2022).
+pub(super) fn entropy_penalty(beta: f32, behavior: Tensor<3>, entropies: Tensor<3>) -> Tensor<1> {
+    let difference = behavior - entropies;
     (difference.clone() * difference).mean() * (0.5 * beta)
 }
 

@@ -47,7 +47,7 @@ fn random_case(seed: u64) -> (SacConfig, Case) {
     let learned = Temperature::Learned { target_entropy_fraction: 0.5 };
     let annealed = Temperature::Annealed { upper_fraction: 0.9, lower_fraction: 0.2, steps: 2 };
     let config = SacConfig {
-        // Normalising fewer than three numbers leaves gradients that are nothing but rounding.
+        // Normalizing fewer than three numbers leaves gradients that are nothing but rounding.
         layer_norm: hidden.iter().all(|width| *width > 2) && pick(source, &[false, false, true]),
         hidden,
         critic_hidden,

@@ -11,7 +11,7 @@ use burn::tensor::{Gradients, Tensor};
 use crate::sac::Head;
 use crate::sac::architecture::{Architecture, Inputs};
 
-/// Added to the variance by layer normalisation, as PyTorch's `nn.LayerNorm` does.
+/// Added to the variance by layer normalization, as PyTorch's `nn.LayerNorm` does.
 const NORM_EPSILON: f32 = 1e-5;
 
 /// What a network makes of its parameters.

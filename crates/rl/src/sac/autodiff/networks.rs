@@ -3,7 +3,7 @@
 //!
 //! Networks of equal shape are stacked: both critics are one [`Ensemble`] of two members whose
 //! tensors carry the member as their first dimension, so that two critics launch as many kernels as
-//! one. All parameters of an ensemble live in one vector `[P]`, which is what the optimiser and the
+//! one. All parameters of an ensemble live in one vector `[P]`, which is what the optimizer and the
 //! target update work on; layers are views into it.
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Adam on one flat vector of parameters. Which parameters these are is `networks`' matter, clipping
 //! `layers`'.
 //!
-//! burn's own optimiser keeps its moments per tensor and under generated ids; here they are two
+//! burn's own optimizer keeps its moments per tensor and under generated ids; here they are two
 //! vectors beside the parameters, so one step is a dozen kernels whatever the number of layers,
 //! and moments can be saved under their parameters' names.
 

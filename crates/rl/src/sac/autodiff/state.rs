@@ -111,7 +111,7 @@ impl SacUpdate for AutodiffSac {
 }
 
 impl AutodiffSac {
-    /// All networks, with their optimisers where they have one.
+    /// All networks, with their optimizers where they have one.
     fn ensembles(&self) -> Vec<(&Ensemble, Option<&Adam>)> {
         let mut trained = vec![&self.actor, &self.critics];
         let target = match &self.bootstrap {

@@ -89,8 +89,8 @@ impl AutodiffSac {
         let estimator = Estimator::draw(config.actor_gradient, batch, &policy.inner(), stream, device);
         let mut actor_loss = estimator.loss(alpha, policy.clone(), updated_q);
         if let Some(beta) = config.entropy_penalty {
-            let behaviour = column(batch.behaviour_entropies.clone(), 1, device);
-            actor_loss = actor_loss + entropy_penalty(beta, behaviour, policy.entropies.clone());
+            let behavior = column(batch.behaviour_entropies.clone(), 1, device);
+            actor_loss = actor_loss + entropy_penalty(beta, behavior, policy.entropies.clone());
         }
         let gradient = tracked_actor.gradient(&actor_loss);
         let actor_norms = report.then(|| gradient.norms());

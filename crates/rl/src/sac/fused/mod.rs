@@ -150,7 +150,7 @@ impl FusedSac {
         }
         trace.targets(next, critics, value.as_ref(), actions);
 
-        // 3. Critic losses, then one optimiser step each; the same for the value network.
+        // 3. Critic losses, then one optimizer step each; the same for the value network.
         //    td = Q(o, a) − y,  loss = mean_b w_b · ell(td),  d loss / d Q(o, a) = w_b · ell'(td) / B
         let critic_step = AdamStep::new(config.critic_learning_rate, config.adam_epsilon, t);
         trace.critics_before(critics, actions);

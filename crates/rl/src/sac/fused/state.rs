@@ -139,7 +139,7 @@ impl SacUpdate for FusedSac {
 }
 
 impl FusedSac {
-    /// The networks that have an optimiser, by name.
+    /// The networks that have an optimizer, by name.
     fn trained(&self) -> impl Iterator<Item = (String, &Trained)> {
         let critics = self.critics.iter().enumerate();
         let critics = critics.map(|(index, critic)| (format!("critic{}", index + 1), &critic.online));

@@ -1,8 +1,8 @@
 //! A network on the host: flat parameters, batched forward, hand-written backward. Losses and
-//! optimisers are left to the update.
+//! optimizers are left to the update.
 //!
 //! An observation passes convolutions, if there is a grid for them (`encoder`, `conv`), then dense
-//! layers (`linear`), each hidden one normalised (`norm`) if so chosen and followed by a ReLU; the
+//! layers (`linear`), each hidden one normalized (`norm`) if so chosen and followed by a ReLU; the
 //! output is linear. Inside, every layer is stored as `[inputs, padded outputs]` followed by its bias,
 //! zeros in the padding; what it is called outside stands in `tensors`, how it begins in `init`.
 

@@ -1,4 +1,4 @@
-//! Layer normalisation and the ReLU after it (Ba et al. 2016), as PyTorch's `nn.LayerNorm`:
+//! Layer normalization and the ReLU after it (Ba et al. 2016), as PyTorch's `nn.LayerNorm`:
 //! `y = max(w · x̂ + b, 0)` with `x̂ = (x − mean) / √(variance + 1e-5)` over the entries of a row.
 
 use pulp::Arch;
@@ -7,7 +7,7 @@ use crate::sac::buffer::{Buffer, LANES, padded};
 
 const EPSILON: f32 = 1e-5;
 
-/// Where the weights and biases of one normalised layer lie in the flat parameters, `[width]` each.
+/// Where the weights and biases of one normalized layer lie in the flat parameters, `[width]` each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Norm {
     pub(super) outputs: usize,
@@ -33,7 +33,7 @@ impl Norm {
         Self { outputs, width, weight, bias: weight + width }
     }
 
-    /// Normalises the sums in `normalized` and fills `out`, `[rows, width]`.
+    /// Normalizes the sums in `normalized` and fills `out`, `[rows, width]`.
     pub(super) fn forward(&self, parameters: &[f32], normalized: &mut Normalized, out: &mut [f32]) {
         let Normalized { values, scales } = normalized;
         let (weights, biases) = parameters[self.weight..self.bias + self.width].split_at(self.width);
