@@ -16,7 +16,7 @@ use crate::agent::{AgentPlugin, Casting, Controller, FrozenPolicies, LearningPol
 use crate::config::RunConfig;
 use crate::files;
 use crate::learner::checkpoint::{self, Checkpoint};
-use crate::learner::{CheckpointError, LearnerSetup, untrained};
+use crate::learner::{CheckpointError, LearnerSetup, check_memory, untrained};
 use crate::mdp::{EnvironmentSpec, LevelRecord, Policy, Stream, WorldOptions};
 use crate::run::check::{self, CheckReport, Violation};
 use crate::run::scores;
@@ -220,6 +220,7 @@ pub fn train(
     };
     let casting = casting(&config, &spec);
     let streams = config.arenas * casting.others.iter().filter(|player| player.is_recorded()).count();
+    check_memory(&spec.observation, &config.learner(), streams)?;
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
     let policy = LearningPolicy(untrained(spec.action.len()));
     let mut app = headless_app(world, sim, casting, policy, config.run.sim_threads);
