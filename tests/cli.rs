@@ -91,6 +91,12 @@ fn a_headless_run_leaves_its_folder_and_is_evaluated() {
     for file in ["config.toml", "metrics.jsonl", "episodes.jsonl", "summary.json", "checkpoint/latest"] {
         assert!(out.join(file).exists(), "no {file}");
     }
+    let read = |file: std::path::PathBuf| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+    };
+    let latest = std::fs::read_to_string(out.join("checkpoint/latest")).unwrap();
+    let manifest = read(out.join("checkpoint").join(latest).join("manifest.json"));
+    assert_eq!(read(out.join("summary.json"))["agent_env_steps"], manifest["counters"]["env_steps"]);
     // Progress lines come first, the summary is the last one.
     let text = String::from_utf8(output.stdout).unwrap();
     let summary: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
@@ -293,6 +299,41 @@ fn a_stop_while_levels_are_drawn_is_heard() {
     std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut said).unwrap();
     let expected = if begun { (Some(0), "stopping: ") } else { (Some(130), "stopped") };
     assert!(code == expected.0 && said.contains(expected.1), "{code:?} {said}");
+}
+
+/// Lines that somebody deletes are told of at once, the run goes on, and its end says so.
+#[cfg(unix)]
+#[test]
+fn a_record_that_is_not_whole_is_said_once_and_in_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let child = Command::new(program())
+        .args(["--no-render", "--env", "cartpole", "--steps", "100000000", "--device", "cpu"])
+        .args(["--set", "run.log_every=200", "--set", "learner.learning_starts=1000000", "--out"])
+        .arg(&out)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let metrics = out.join("metrics.jsonl");
+    let wait = || {
+        let there = (0..3000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            metrics.is_file()
+        });
+        assert!(there, "no metrics.jsonl");
+    };
+    wait();
+    std::fs::remove_file(&metrics).unwrap();
+    wait();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let warned = said.lines().filter(|line| line.starts_with("warning: ")).collect::<Vec<_>>();
+    assert!(warned.len() == 1 && warned[0].contains("was deleted while the run wrote it"), "{said}");
+    assert!(said.lines().last().unwrap().contains("the record of the run is not whole"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(out.join("summary.json").is_file());
 }
 
 /// What is asked of a resume is what happens and what is written.

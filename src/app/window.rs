@@ -16,7 +16,7 @@ use crate::mdp::{Policy, Stream, later_seed};
 use crate::panel::{maps, title};
 use crate::run::live::{self, LiveRun};
 use crate::run::record::Record;
-use crate::run::{Claim, minute};
+use crate::run::{Claim, RunError, minute};
 use crate::sim::worlds::{self, WorldChoice, WorldError};
 use crate::sim::{self, SimConfig};
 pub use crate::view::pictures::level_of as pictured_level;
@@ -107,10 +107,14 @@ pub fn arcade(
     // The folder is let go of only when nothing of the app writes into it any more.
     let run = app.world().get_resource::<LiveRun>().map(LiveRun::owner);
     let unsaved = app.world().get_resource::<Unsaved>().cloned();
+    let broken = app.world().get_resource::<LiveRun>().map(LiveRun::broken);
     let left = app.run();
     drop(run);
     if let Some(reason) = unsaved.and_then(|unsaved| unsaved.reason()) {
-        return Err(format!("what was learned last is not saved: {reason}").into());
+        return Err(RunError::Unsaved(reason).into());
+    }
+    if let Some(reason) = broken.as_ref().and_then(|broken| broken.get()) {
+        return Err(RunError::NotWhole(reason.clone()).into());
     }
     match left {
         AppExit::Success => Ok(Left::Closed),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::lines::Lines;
+use super::lines::{self, Lines};
 use super::record::Lengths;
 use super::{RunError, Summary};
 use crate::files;
@@ -18,6 +18,8 @@ use crate::sim::level::kept;
 
 const CONFIG: &str = "config.toml";
 const SUMMARY: &str = "summary.json";
+/// The files of lines.
+const LINES: [&str; 3] = ["metrics.jsonl", "episodes.jsonl", "hints.jsonl"];
 
 /// A run folder that is this program's own, in which nothing has changed yet.
 #[derive(Debug)]
@@ -91,6 +93,13 @@ impl Claim {
     }
 
     fn of(path: &Path) -> Result<Self, RunError> {
+        for name in LINES {
+            let file = path.join(name);
+            lines::is_there(&file).map_err(|error| {
+                let reason = format!("{error}, or choose another --out");
+                RunError::Folder { path: file.display().to_string(), reason }
+            })?;
+        }
         let owner = Owner::of(path, Kind::Run)?;
         Ok(Self { path: path.to_owned(), owner, goes_on: checkpoint::exists(path) })
     }
@@ -122,9 +131,9 @@ impl Claim {
         };
         let text = files::read(&path.join(SUMMARY), files::LARGEST_TEXT).ok().filter(|_| goes_on);
         Ok(RunFolder {
-            metrics: open("metrics.jsonl", lengths.map(|lengths| lengths.metrics))?,
-            episodes: open("episodes.jsonl", lengths.map(|lengths| lengths.episodes))?,
-            hints: open("hints.jsonl", lengths.and_then(|lengths| lengths.hints))?,
+            metrics: open(LINES[0], lengths.map(|lengths| lengths.metrics))?,
+            episodes: open(LINES[1], lengths.map(|lengths| lengths.episodes))?,
+            hints: open(LINES[2], lengths.and_then(|lengths| lengths.hints))?,
             earlier: text.and_then(|text| serde_json::from_slice(&text).ok()),
             owner: Arc::new(owner),
             path,
@@ -205,6 +214,11 @@ impl RunFolder {
         self.is_there()?;
         let all = [&mut self.metrics, &mut self.episodes, &mut self.hints].map(Lines::flush);
         all.into_iter().collect::<std::io::Result<()>>().map_err(|error| folder_error(&self.path, error))
+    }
+
+    /// Why its files of lines are not whole, whatever is written from now on.
+    pub fn broken(&self) -> Option<&str> {
+        [&self.metrics, &self.episodes, &self.hints].into_iter().find_map(Lines::broken)
     }
 
     /// How long the files of lines are, without lines that still wait.
@@ -362,6 +376,16 @@ mod tests {
         let error = begin(&sweep, CONFIG_TEXT).unwrap_err();
         assert!(error.contains("is the folder of a sweep"), "{error}");
         assert!(begin(&sweep.join("plain/seed-1"), CONFIG_TEXT).is_ok());
+    }
+
+    #[test]
+    fn a_folder_in_the_place_of_lines_is_refused_before_anything_is_written() {
+        let path = tempfile::tempdir().unwrap();
+        drop(begin(path.path(), CONFIG_TEXT).unwrap().open(Some(CONFIG_TEXT), None).unwrap());
+        fs::create_dir(path.path().join("metrics.jsonl")).unwrap();
+        let error = begin(path.path(), CONFIG_TEXT).unwrap_err();
+        let expected = "metrics.jsonl: not a regular file; move it away, or choose another --out";
+        assert!(error.contains(expected), "{error}");
     }
 
     /// One of an older program, which has no mark, is refused without one.

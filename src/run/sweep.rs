@@ -394,6 +394,7 @@ mod tests {
             env: "x".into(),
             seed: 0,
             env_steps: 1000,
+            agent_env_steps: None,
             gradient_steps: 500,
             episode_return: None,
             success: None,
