@@ -16,7 +16,7 @@ use crate::agent::{AgentPlugin, Casting, Controller, FrozenPolicies, LearningPol
 use crate::config::RunConfig;
 use crate::files;
 use crate::learner::checkpoint::{self, Checkpoint};
-use crate::learner::{CheckpointError, LearnerSetup, untrained};
+use crate::learner::{CheckpointError, LearnerSetup, check_memory, untrained};
 use crate::mdp::{EnvironmentSpec, LevelRecord, Policy, Stream, WorldOptions};
 use crate::run::check::{self, CheckReport, Violation};
 use crate::run::scores;
@@ -93,7 +93,36 @@ pub fn world_in(config: &RunConfig, out: Option<&Path>) -> Result<WorldChoice, W
 /// # Errors
 /// One line when there is no such world, or the run's checkpoint cannot be read.
 pub fn world_of_run(config: &RunConfig, run: &Path) -> Result<WorldChoice, Box<dyn std::error::Error>> {
-    let level = match Checkpoint::open_only(run, |_| false) {
+    match level_of_run(config, run)? {
+        Some(level) => Ok(kept_world(&config.env, &level, &config.world, Some(run))?),
+        None => Ok(world_in(config, Some(run))?),
+    }
+}
+
+/// Refuses the level `asked` for where the run in `run` has learned another one of that name.
+///
+/// # Errors
+/// One line that says so, or why the run's checkpoint cannot be read.
+pub fn check_level(config: &RunConfig, run: &Path, asked: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let Some(own) = level_of_run(config, run)? else { return Ok(()) };
+    // What cannot be read, or has another name, is left to whoever compares the names.
+    let Ok(found) = kept::find(&config.env, asked, None) else { return Ok(()) };
+    let differs = || kept::again(&config.env, &own).is_ok_and(|own| own.level != found.level);
+    match found.record.name == own.name && differs() {
+        true => Err(format!(
+            "--level {0}: not what it was when the run in {1} began; leave --level out to go on with the level \
+             kept there, or begin another run with --out",
+            asked.display(),
+            run.display()
+        )
+        .into()),
+        false => Ok(()),
+    }
+}
+
+/// The level that the run in `run` has kept; `None` where there is none.
+fn level_of_run(config: &RunConfig, run: &Path) -> Result<Option<LevelRecord>, CheckpointError> {
+    Ok(match Checkpoint::open_only(run, |_| false) {
         Ok(checkpoint) if checkpoint.manifest.environment.name == config.env => checkpoint.manifest.level,
         // The refusal is left to whoever compares the whole of it.
         Ok(_) => None,
@@ -103,12 +132,8 @@ pub fn world_of_run(config: &RunConfig, run: &Path) -> Result<WorldChoice, Box<d
             let name = config.level.as_deref().map_or("1".into(), files::portable);
             text.map(|text| LevelRecord { name, text: Some(text), near: None })
         }
-        Err(error) => return Err(error.into()),
-    };
-    match level {
-        Some(level) => Ok(kept_world(&config.env, &level, &config.world, Some(run))?),
-        None => Ok(world_in(config, Some(run))?),
-    }
+        Err(error) => return Err(error),
+    })
 }
 
 /// The world `env` on a `level` that was kept; says where the level outside, seen from the folder `from`, is another one
@@ -195,6 +220,7 @@ pub fn train(
     };
     let casting = casting(&config, &spec);
     let streams = config.arenas * casting.others.iter().filter(|player| player.is_recorded()).count();
+    check_memory(&spec.observation, &config.learner(), streams)?;
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
     let policy = LearningPolicy(untrained(spec.action.len()));
     let mut app = headless_app(world, sim, casting, policy, config.run.sim_threads);

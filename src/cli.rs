@@ -21,9 +21,11 @@ use clap::Parser as _;
 use crate::agent::Controller;
 use crate::app::{self, Left};
 use crate::config::RunConfig;
-use crate::learner::checkpoint::new_file;
+use crate::learner::checkpoint::{self, new_file};
+use crate::learner::owner::{Kind, Owner};
 use crate::mdp::WorldOptions;
 use crate::run::bench;
+use crate::run::folder::quoted;
 use crate::run::sweep::Sweep;
 use crate::sim::level::{check, generate};
 use crate::sim::worlds::{WorldChoice, names};
@@ -67,10 +69,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    // What has nothing to save ends at once; what has says so itself.
-    if !matches!(cli.command, None | Some(Command::Sweep { .. })) {
-        signals::quit_on_stop()?;
-    }
+    // What has nothing to save ends at once; what has says so itself, once it has.
+    signals::quit_on_stop()?;
     match cli.command {
         None => play(&cli.run),
         Some(Command::Envs { json }) => envs(json),
@@ -123,7 +123,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Sweep { file, out, jobs }) => {
             let sweep = Sweep::load(&file)?;
-            let (table, left) = app::sweep(&sweep, &out, jobs as usize, &stop_flag(signals::SAVES)?)?;
+            let (table, left) = app::sweep(&sweep, &out, jobs as usize, &stop_flag(signals::SAVES))?;
             say(table.trim_end());
             left.map_or(Ok(()), |left| Err(left.into()))
         }
@@ -184,6 +184,7 @@ impl From<SimplePlayer> for Controller {
 
 impl RunArgs {
     fn resolve(&self) -> Result<RunConfig, Failure> {
+        self.check_resume()?;
         let written = self.resume.as_ref().map(|folder| written(folder)).transpose()?;
         let mut config = match &written {
             Some(written) => written.with(&self.set)?,
@@ -202,7 +203,12 @@ impl RunArgs {
     /// The world to play: of a run that is gone on with, on its own level.
     fn world(&self, config: &RunConfig) -> Result<WorldChoice, Failure> {
         let world = match &self.resume {
-            Some(run) => app::world_of_run(config, run)?,
+            Some(run) => {
+                if let Some(level) = &self.level {
+                    app::check_level(config, run, level)?;
+                }
+                app::world_of_run(config, run)?
+            }
             None => app::world_in(config, self.out.as_deref())?,
         };
         app::warn_of_level(&world);
@@ -216,7 +222,21 @@ fn written(folder: &Path) -> Result<RunConfig, Failure> {
     if path.is_file() {
         return Ok(RunConfig::written(&path)?);
     }
-    Err(format!("--resume {}: no run there; give a folder made with --out", folder.display()).into())
+    let why = match (Kind::of(folder), Kind::run_around(folder)) {
+        (Some(Kind::Sweep), _) => {
+            "that is a sweep's folder; go on with the command that began it, or give the folder of one of its runs".into()
+        }
+        (_, Some(run)) => format!("that lies in the folder of a run; give {}", run.display()),
+        _ if Owner::has_marked(folder) && !checkpoint::exists(folder) => format!(
+            "nothing was trained there, the run was cut off before it began; start it with --out {} and the settings it had",
+            quoted(folder)
+        ),
+        _ if checkpoint::exists(folder) => {
+            "its config.toml is gone; put it back, or play it with `eval --checkpoint`".into()
+        }
+        _ => "no run there; give a folder made with --out".to_owned(),
+    };
+    Err(format!("--resume {}: {why}", folder.display()).into())
 }
 
 fn play(args: &RunArgs) -> Result<(), Failure> {
@@ -246,7 +266,7 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
         signals::on_stop(
             if out.is_some() || player.is_none() { signals::SAVES } else { signals::LEAVES },
             app::leave,
-        )?;
+        );
         let (env, level) = (config.env.clone(), world.level().map(|level| level.name.clone()));
         return match app::arcade(config, &world, out, args.resume.clone(), player)? {
             Left::Closed => Ok(()),
@@ -255,17 +275,17 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
         };
     }
     let line = if out.is_some() { signals::SAVES } else { signals::KEEPS_NOTHING };
-    let summary = app::train(config, &world, out, args.resume.clone(), stop_flag(line)?, false)?;
+    let summary = app::train(config, &world, out, args.resume.clone(), stop_flag(line), false)?;
     say(&serde_json::to_string(&summary)?);
     Ok(())
 }
 
 /// A flag that Ctrl-C sets, after `line` was said.
-fn stop_flag(line: &'static str) -> Result<Arc<AtomicBool>, Failure> {
+fn stop_flag(line: &'static str) -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
-    signals::on_stop(line, move || asked.store(true, Ordering::Relaxed))?;
-    Ok(stop)
+    signals::on_stop(line, move || asked.store(true, Ordering::Relaxed));
+    stop
 }
 
 fn envs(json: bool) -> Result<(), Failure> {

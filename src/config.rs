@@ -177,6 +177,10 @@ impl RunConfig {
     /// As [`RunConfig::resolve`].
     pub fn written(path: &Path) -> Result<Self, ConfigError> {
         let (name, text) = read_file(path)?;
+        if parse(&name, &text)?.is_empty() {
+            let problem = "says nothing, and a run writes everything there; put a copy of it back, or begin another run";
+            return Err(invalid(&name, problem));
+        }
         let mut config = text::read::<Self>(&name, &text, &Self::options())?;
         config.learner.sac = config.sac.clone();
         config.validate()?;

@@ -91,6 +91,12 @@ fn a_headless_run_leaves_its_folder_and_is_evaluated() {
     for file in ["config.toml", "metrics.jsonl", "episodes.jsonl", "summary.json", "checkpoint/latest"] {
         assert!(out.join(file).exists(), "no {file}");
     }
+    let read = |file: std::path::PathBuf| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+    };
+    let latest = std::fs::read_to_string(out.join("checkpoint/latest")).unwrap();
+    let manifest = read(out.join("checkpoint").join(latest).join("manifest.json"));
+    assert_eq!(read(out.join("summary.json"))["agent_env_steps"], manifest["counters"]["env_steps"]);
     // Progress lines come first, the summary is the last one.
     let text = String::from_utf8(output.stdout).unwrap();
     let summary: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
@@ -234,6 +240,100 @@ fn a_refused_resume_leaves_the_run_as_it_was() {
             assert!(content() == before, "{window:?} {arguments:?} changed the run");
         }
     }
+}
+
+/// What a run that is gone on with cannot take, and folders in which there is none.
+#[test]
+fn what_cannot_be_gone_on_with_says_what_can() {
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("run");
+    common::train(&common::quick("cartpole", 1, 300), &out, false).unwrap();
+    let path = out.to_str().unwrap();
+    let resume =
+        |folder: &str, more: &[&str]| failure(&[&["--no-render", "--resume", folder], more].concat());
+    assert!(resume(path, &["--config", "my.toml"]).contains("leave --config out, and change single values"));
+    assert!(resume(path, &["--out", "other"]).contains("goes on in its own folder; leave --out out"));
+    let inside = format!("{path}/checkpoint");
+    let text = resume(&inside, &[]);
+    assert!(text.contains("lies in the folder of a run; give ") && text.trim_end().ends_with(path), "{text}");
+    let text = failure(&["--no-render", "--env", "cartpole", "--out", &inside]);
+    assert!(text.contains("lies in the folder of the run"), "{text}");
+    assert!(!out.join("checkpoint/.entropy-arcade").exists());
+    std::fs::write(out.join("config.toml"), "# nothing\n").unwrap();
+    assert!(resume(path, &[]).contains("config.toml: says nothing"));
+    std::fs::remove_file(out.join("config.toml")).unwrap();
+    assert!(resume(path, &[]).contains("its config.toml is gone"));
+    // Killed before it wrote anything.
+    let begun = place.path().join("a run");
+    std::fs::create_dir(&begun).unwrap();
+    std::fs::write(begun.join(".entropy-arcade"), "process 1\nrun\n").unwrap();
+    let text = resume(begun.to_str().unwrap(), &[]);
+    assert!(
+        text.contains("nothing was trained there") && text.contains(&format!("--out '{}'", begun.display()))
+    );
+    let sweep = place.path().join("sweep");
+    std::fs::create_dir(&sweep).unwrap();
+    std::fs::write(sweep.join(".entropy-arcade"), "process 1\nsweep\n").unwrap();
+    assert!(resume(sweep.to_str().unwrap(), &[]).contains("that is a sweep's folder"));
+    let text = failure(&["--no-render", "--env", "cartpole", "--out", sweep.to_str().unwrap()]);
+    assert!(text.contains("is the folder of a sweep; choose another --out"), "{text}");
+}
+
+/// A signal that comes before the run has begun ends the program at once, as there is nothing to save.
+#[cfg(unix)]
+#[test]
+fn a_stop_while_levels_are_drawn_is_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut child = Command::new(program())
+        .args(["--no-render", "--env", "key-door", "--level", "random:5:10000", "--device", "cpu", "--out"])
+        .arg(&out)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let begun = out.exists();
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let code = child.wait().unwrap().code();
+    let mut said = String::new();
+    std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut said).unwrap();
+    let expected = if begun { (Some(0), "stopping: ") } else { (Some(130), "stopped") };
+    assert!(code == expected.0 && said.contains(expected.1), "{code:?} {said}");
+}
+
+/// Lines that somebody deletes are told of at once, the run goes on, and its end says so.
+#[cfg(unix)]
+#[test]
+fn a_record_that_is_not_whole_is_said_once_and_in_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let child = Command::new(program())
+        .args(["--no-render", "--env", "cartpole", "--steps", "100000000", "--device", "cpu"])
+        .args(["--set", "run.log_every=200", "--set", "learner.learning_starts=1000000", "--out"])
+        .arg(&out)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let metrics = out.join("metrics.jsonl");
+    let wait = || {
+        let there = (0..3000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            metrics.is_file()
+        });
+        assert!(there, "no metrics.jsonl");
+    };
+    wait();
+    std::fs::remove_file(&metrics).unwrap();
+    wait();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let warned = said.lines().filter(|line| line.starts_with("warning: ")).collect::<Vec<_>>();
+    assert!(warned.len() == 1 && warned[0].contains("was deleted while the run wrote it"), "{said}");
+    assert!(said.lines().last().unwrap().contains("the record of the run is not whole"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(out.join("summary.json").is_file());
 }
 
 /// What is asked of a resume is what happens and what is written.

@@ -13,9 +13,9 @@ use entropy_arcade::app;
 use entropy_arcade::learner::checkpoint::{Checkpoint, find};
 use entropy_arcade::learner::{DeviceChoice, Health, LearnerSetup};
 use entropy_arcade::mdp::Stream;
-use entropy_arcade::run::Claim;
 use entropy_arcade::run::live::{self, LiveRun};
 use entropy_arcade::run::record::Record;
+use entropy_arcade::run::{Claim, Summary};
 use entropy_arcade::sim::{SimConfig, run_agent_step};
 
 /// The arcade's app but for everything that draws.
@@ -95,6 +95,11 @@ fn a_fresh_agent_leaves_the_trained_one_where_it_is() {
     assert_eq!(saved(&place).unwrap(), trained);
     let fresh = saved(&out).unwrap();
     assert!(fresh.1 > trained.1, "steps of the run go on: {fresh:?} after {trained:?}");
+    // The summary tells both counts apart, as the checkpoint does.
+    let summary: Summary = serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
+    let made = Checkpoint::open(&out).unwrap().manifest.counters.env_steps;
+    assert_eq!((summary.env_steps, summary.agent_env_steps), (fresh.1, Some(made)));
+    assert!(made < fresh.1, "{made} of {}", fresh.1);
     assert_eq!(std::fs::read_dir(out.join("checkpoint")).unwrap().count(), 3);
 }
 

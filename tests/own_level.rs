@@ -80,8 +80,19 @@ fn a_level_travels_with_run_checkpoint_and_agent() {
             "{what}: {said}"
         );
     }
+    // Asked for, it is refused: what goes on is the run's own.
+    let refused = failure(folder, &["--no-render", "--resume", "own", "--level", "mine.ron"]);
+    assert!(refused.contains("not what it was when the run in own began"), "{refused}");
     let (_, said) = good(folder, &[&resume[..], &["900"]].concat());
     assert_eq!(said.lines().filter(|line| line.contains("mine.ron differs")).count(), 1, "{said}");
+    assert_eq!(kept(folder, "own"), Level::parse("mine", MINE).unwrap());
+
+    // As is the copy in the run's folder.
+    std::fs::write(&file, MINE).unwrap();
+    std::fs::write(folder.join("own/level.ron"), MINE.replace("#.a.g#", "#g.a.#")).unwrap();
+    let (_, said) = good(folder, &[&resume[..], &["950"], &["--level", "mine.ron"]].concat());
+    assert_eq!(said.lines().filter(|line| line.contains("level.ron differs")).count(), 1, "{said}");
+    std::fs::write(folder.join("own/level.ron"), MINE).unwrap();
     assert_eq!(kept(folder, "own"), Level::parse("mine", MINE).unwrap());
 
     // Moved, and the run with it.

@@ -11,11 +11,12 @@ use crate::agent::mind::Insight;
 use crate::agent::rounds::Reaction;
 use crate::agent::{Casting, Controller, FrozenPolicies, LiveLearner, gallery};
 use crate::config::RunConfig;
+use crate::learner::check_memory;
 use crate::mdp::{Policy, Stream, later_seed};
 use crate::panel::{maps, title};
 use crate::run::live::{self, LiveRun};
 use crate::run::record::Record;
-use crate::run::{Claim, minute};
+use crate::run::{Claim, RunError, minute};
 use crate::sim::worlds::{self, WorldChoice, WorldError};
 use crate::sim::{self, SimConfig};
 pub use crate::view::pictures::level_of as pictured_level;
@@ -106,10 +107,14 @@ pub fn arcade(
     // The folder is let go of only when nothing of the app writes into it any more.
     let run = app.world().get_resource::<LiveRun>().map(LiveRun::owner);
     let unsaved = app.world().get_resource::<Unsaved>().cloned();
+    let broken = app.world().get_resource::<LiveRun>().map(LiveRun::broken);
     let left = app.run();
     drop(run);
     if let Some(reason) = unsaved.and_then(|unsaved| unsaved.reason()) {
-        return Err(format!("what was learned last is not saved: {reason}").into());
+        return Err(RunError::Unsaved(reason).into());
+    }
+    if let Some(reason) = broken.as_ref().and_then(|broken| broken.get()) {
+        return Err(RunError::NotWhole(reason.clone()).into());
     }
     match left {
         AppExit::Success => Ok(Left::Closed),
@@ -239,6 +244,9 @@ pub fn arcade_app(
         Some(folder) if checkpoint::exists(folder) => resume::configuration(config.clone(), folder, &spec)?,
         _ => config.clone(),
     };
+    // The panel can ask for more arenas, and people take any seat.
+    let streams = config.arenas.max(256) * spec.slots();
+    check_memory(&spec.observation, &config.learner().watched(), streams)?;
     let claim = Claim::for_run(out.as_deref(), &mut resume, &config.to_toml(), "entropy-arcade")?;
     // Read here as well, so that a bad checkpoint is an error at the start and not a failed learner.
     let resumed = resume.as_deref().map(Checkpoint::open).transpose()?;
@@ -257,8 +265,6 @@ pub fn arcade_app(
     let pictures = out.as_ref().map(|out| out.join("pictures"));
     let checkpoints = out.map(|out| out.join("checkpoint"));
     let (window_is_up, go) = crossbeam_channel::bounded::<()>(1);
-    // The panel can ask for more arenas, and people take any seat.
-    let streams = config.arenas.max(256) * spec.slots();
     let mut setup = learner_setup(config, world, streams, checkpoints, resume);
     setup.config = setup.config.watched();
     let learner = LiveLearner::start_after(setup, go);

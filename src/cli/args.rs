@@ -1,6 +1,6 @@
 //! What can be said on the command line, and its help. What is done about it is left to `cli`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -78,8 +78,32 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "AGENT", conflicts_with_all = ["no_render", "resume"])]
     pub agent: Option<PathBuf>,
     /// Run folder to go on with.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "out"])]
+    #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
+}
+
+impl RunArgs {
+    /// Refuses what a run that is gone on with has once for all.
+    pub fn check_resume(&self) -> Result<(), String> {
+        let Some(run) = &self.resume else { return Ok(()) };
+        let refused = |option: &str, given: &Path, why: &str| {
+            let (given, run) = (given.display(), run.display());
+            Err(format!("{option} {given}: --resume {run} {why}"))
+        };
+        match (&self.config, &self.out) {
+            (Some(file), _) => refused(
+                "--config",
+                file,
+                "goes on with its own config.toml; leave --config out, and change single values with --set",
+            ),
+            (_, Some(folder)) => refused(
+                "--out",
+                folder,
+                "goes on in its own folder; leave --out out, or copy that folder and resume the copy",
+            ),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[cfg(feature = "arcade")]
@@ -118,7 +142,7 @@ impl RunArgs {
 
 /// Whether a picture may take the place of what is at `path`: nothing, an empty file or another picture.
 #[cfg(feature = "arcade")]
-fn is_picture(path: &std::path::Path) -> bool {
+fn is_picture(path: &Path) -> bool {
     use std::io::Read as _;
     let mut begins = Vec::new();
     match std::fs::File::open(path).and_then(|file| file.take(6).read_to_end(&mut begins)) {

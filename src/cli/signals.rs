@@ -1,6 +1,7 @@
 //! Signals that end the program: heard on a thread of their own, answered in one line at once.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::Failure;
@@ -18,25 +19,41 @@ pub(super) const KEEPS_NOTHING: &str =
 #[cfg(feature = "arcade")]
 pub(super) const LEAVES: &str = "stopping; press Ctrl-C again to quit at once";
 
-/// From now on the first Ctrl-C, or signal to end, says `line` and calls `stop`. The next one ends the program.
-pub(super) fn on_stop(line: &'static str, mut stop: impl FnMut() + Send + 'static) -> Result<(), Failure> {
-    let mut first: Option<Instant> = None;
-    listen(move || match first {
-        None => {
-            say(line);
-            first = Some(Instant::now());
-            stop();
-        }
-        Some(at) if at.elapsed() < TOGETHER => {}
-        Some(_) => exit(),
-    })
+/// What is done about the first Ctrl-C, or signal to end.
+struct Answer {
+    /// Is said before.
+    line: &'static str,
+    stop: Box<dyn FnMut() + Send>,
+    /// When that was.
+    first: Option<Instant>,
 }
 
-/// From now on Ctrl-C, or a signal to end, ends the program at once, with a line that says so.
+/// As it was asked for last; nothing before.
+static ANSWER: Mutex<Option<Answer>> = Mutex::new(None);
+
+/// From now on the first Ctrl-C, or signal to end, says `line` and calls `stop`. The next one ends the program. Asked for
+/// after [`quit_on_stop`].
+pub(super) fn on_stop(line: &'static str, stop: impl FnMut() + Send + 'static) {
+    if let Ok(mut answer) = ANSWER.lock() {
+        *answer = Some(Answer { line, stop: Box::new(stop), first: None });
+    }
+}
+
+/// From now on Ctrl-C, or a signal to end, ends the program at once, with a line that says so, until something else is
+/// asked for with [`on_stop`].
 pub(super) fn quit_on_stop() -> Result<(), Failure> {
-    listen(|| {
-        say("stopped");
-        exit()
+    listen(|| match ANSWER.lock().ok().as_deref_mut() {
+        Some(Some(Answer { line, stop, first: first @ None })) => {
+            say(line);
+            *first = Some(Instant::now());
+            stop();
+        }
+        Some(Some(Answer { first: Some(at), .. })) if at.elapsed() < TOGETHER => {}
+        Some(Some(_)) => exit(),
+        _ => {
+            say("stopped");
+            exit()
+        }
     })
 }
 

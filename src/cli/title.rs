@@ -20,7 +20,7 @@ pub(super) fn visit() -> Result<(), Failure> {
         Some((world, level)) => (world.to_owned(), Some(level.to_owned())),
         None => (from, None),
     });
-    signals::on_stop(signals::LEAVES, crate::app::leave)?;
+    signals::on_stop(signals::LEAVES, crate::app::leave);
     let Some(chosen) = crate::app::title(from)? else { return Ok(()) };
     let given: Vec<_> = std::env::args_os().skip(1).collect();
     let mut command = this_program();

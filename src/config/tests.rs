@@ -75,7 +75,11 @@ fn what_an_experiment_switches_on_can_be_switched_off() {
         );
     }
     // Only what is optional can be.
-    assert!(set(&["sac.gamma=none"]).unwrap_err().contains("--set sac.gamma=none: invalid type"));
+    for key in ["sac.gamma", "seed", "device", "learner.replay_capacity"] {
+        let expected = format!("--set {key}=none: cannot be switched off; give a value, or leave it out");
+        assert_eq!(set(&[&format!("{key}=none")]).unwrap_err(), expected);
+    }
+    assert!(set(&["sac.gama=none"]).unwrap_err().contains("unknown field `gama`"));
 }
 
 /// A run's own file is whole: an experiment that has gained an option since switches nothing on in it.

@@ -187,12 +187,26 @@ pub(super) fn apply_set(table: &mut toml::Table, set: &str, options: &[String]) 
     }
     // On its own over the defaults first, so that the message is about this one.
     let mut probe = parse("defaults", &RunConfig::default().to_toml())?;
+    let off = text.trim().trim_matches('"') == NONE && is_there(&probe, key.trim());
     merge(&mut probe, alone.clone());
     let read = toml::Value::Table(switch_off(probe, options)).try_into::<RunConfig>();
-    let read = read.map_err(|error| invalid(&place, error.message()))?;
+    let read = read.map_err(|error| match off {
+        true => invalid(&place, "cannot be switched off; give a value, or leave it out"),
+        false => invalid(&place, error.message()),
+    })?;
     all_read(&place, switch_off(alone.clone(), options), &read)?;
     merge(table, alone);
     Ok(())
+}
+
+/// Whether `table` has the dotted `key`.
+fn is_there(table: &toml::Table, key: &str) -> bool {
+    match key.split_once('.') {
+        Some((first, rest)) => {
+            table.get(first).and_then(toml::Value::as_table).is_some_and(|inner| is_there(inner, rest))
+        }
+        None => table.contains_key(key),
+    }
 }
 
 /// `text` as TOML, as a number written in another way (`.98`, `5.`, `+3`), or else as it stands.

@@ -8,16 +8,18 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::lines::Lines;
+use super::lines::{self, Lines};
 use super::record::Lengths;
 use super::{RunError, Summary};
 use crate::files;
 use crate::learner::checkpoint::{self, remove_asides, replace_file};
-use crate::learner::owner::{Owner, entries, foreign};
+use crate::learner::owner::{Kind, Owner, check_kind, check_outside, entries, foreign};
 use crate::sim::level::kept;
 
 const CONFIG: &str = "config.toml";
 const SUMMARY: &str = "summary.json";
+/// The files of lines.
+const LINES: [&str; 3] = ["metrics.jsonl", "episodes.jsonl", "hints.jsonl"];
 
 /// A run folder that is this program's own, in which nothing has changed yet.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ impl Claim {
     /// # Errors
     /// [`RunError::Folder`] when it is in use, or holds a run or anything else that would be lost.
     pub fn to_begin(path: &Path, config: &str, program: &str) -> Result<Self, RunError> {
+        check_outside(path)?;
+        check_kind(path, Kind::Run)?;
         let there = entries(path)?;
         if !there.is_empty() && !is_run(path, config) {
             return Err(foreign(path, &there).into());
@@ -49,6 +53,8 @@ impl Claim {
                 "holds {what}; go on with `{program} --resume {}`, or choose another --out",
                 quoted(path)
             );
+            // Looked at under the lock, and left as it was.
+            claim.owner.give_back();
             return Err(RunError::Folder { path: path.display().to_string(), reason });
         }
         Ok(claim)
@@ -87,7 +93,14 @@ impl Claim {
     }
 
     fn of(path: &Path) -> Result<Self, RunError> {
-        let owner = Owner::of(path)?;
+        for name in LINES {
+            let file = path.join(name);
+            lines::is_there(&file).map_err(|error| {
+                let reason = format!("{error}, or choose another --out");
+                RunError::Folder { path: file.display().to_string(), reason }
+            })?;
+        }
+        let owner = Owner::of(path, Kind::Run)?;
         Ok(Self { path: path.to_owned(), owner, goes_on: checkpoint::exists(path) })
     }
 
@@ -118,9 +131,9 @@ impl Claim {
         };
         let text = files::read(&path.join(SUMMARY), files::LARGEST_TEXT).ok().filter(|_| goes_on);
         Ok(RunFolder {
-            metrics: open("metrics.jsonl", lengths.map(|lengths| lengths.metrics))?,
-            episodes: open("episodes.jsonl", lengths.map(|lengths| lengths.episodes))?,
-            hints: open("hints.jsonl", lengths.and_then(|lengths| lengths.hints))?,
+            metrics: open(LINES[0], lengths.map(|lengths| lengths.metrics))?,
+            episodes: open(LINES[1], lengths.map(|lengths| lengths.episodes))?,
+            hints: open(LINES[2], lengths.and_then(|lengths| lengths.hints))?,
             earlier: text.and_then(|text| serde_json::from_slice(&text).ok()),
             owner: Arc::new(owner),
             path,
@@ -141,7 +154,7 @@ fn is_run(path: &Path, config: &str) -> bool {
 }
 
 /// As a shell takes it.
-fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%,:=".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
@@ -201,6 +214,11 @@ impl RunFolder {
         self.is_there()?;
         let all = [&mut self.metrics, &mut self.episodes, &mut self.hints].map(Lines::flush);
         all.into_iter().collect::<std::io::Result<()>>().map_err(|error| folder_error(&self.path, error))
+    }
+
+    /// Why its files of lines are not whole, whatever is written from now on.
+    pub fn broken(&self) -> Option<&str> {
+        [&self.metrics, &self.episodes, &self.hints].into_iter().find_map(Lines::broken)
     }
 
     /// How long the files of lines are, without lines that still wait.
@@ -336,6 +354,50 @@ mod tests {
         let run = begin(&path, CONFIG_TEXT).unwrap().open(Some(CONFIG_TEXT), None).unwrap();
         assert_eq!(entries(&path).unwrap(), ["checkpoint", "config.toml", "episodes.jsonl", "metrics.jsonl"]);
         assert_eq!(fs::read_dir(run.checkpoints()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn nothing_is_begun_within_a_run_or_in_the_folder_of_a_sweep() {
+        let place = tempfile::tempdir().unwrap();
+        let run = place.path().join("run");
+        let open = begin(&run, CONFIG_TEXT).unwrap().open(Some(CONFIG_TEXT), None).unwrap();
+        fs::create_dir(open.checkpoints()).unwrap();
+        fs::write(open.checkpoints().join("latest"), "000000000000").unwrap();
+        drop(open);
+        let error = begin(&run.join("checkpoint"), CONFIG_TEXT).unwrap_err();
+        assert!(
+            error.contains("lies in the folder of the run") && error.contains("choose another"),
+            "{error}"
+        );
+        assert!(!Owner::has_marked(&run.join("checkpoint")), "not even a mark");
+        let sweep = place.path().join("sweep");
+        fs::create_dir_all(sweep.join("plain/seed-1")).unwrap();
+        drop(Owner::of(&sweep, Kind::Sweep).unwrap());
+        let error = begin(&sweep, CONFIG_TEXT).unwrap_err();
+        assert!(error.contains("is the folder of a sweep"), "{error}");
+        assert!(begin(&sweep.join("plain/seed-1"), CONFIG_TEXT).is_ok());
+    }
+
+    #[test]
+    fn a_folder_in_the_place_of_lines_is_refused_before_anything_is_written() {
+        let path = tempfile::tempdir().unwrap();
+        drop(begin(path.path(), CONFIG_TEXT).unwrap().open(Some(CONFIG_TEXT), None).unwrap());
+        fs::create_dir(path.path().join("metrics.jsonl")).unwrap();
+        let error = begin(path.path(), CONFIG_TEXT).unwrap_err();
+        let expected = "metrics.jsonl: not a regular file; move it away, or choose another --out";
+        assert!(error.contains(expected), "{error}");
+    }
+
+    /// One of an older program, which has no mark, is refused without one.
+    #[test]
+    fn a_refused_start_leaves_no_mark_in_a_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoint = folder.path().join("checkpoint/000000000100");
+        fs::create_dir_all(&checkpoint).unwrap();
+        fs::write(checkpoint.join("manifest.json"), "{}").unwrap();
+        fs::write(folder.path().join("config.toml"), CONFIG_TEXT).unwrap();
+        let error = begin(folder.path(), CONFIG_TEXT).unwrap_err();
+        assert!(error.contains("holds a run already") && !Owner::has_marked(folder.path()), "{error}");
     }
 
     #[test]

@@ -25,7 +25,8 @@ use crate::config::RunConfig;
 use crate::files::in_plain_words;
 use crate::learner::checkpoint::{Checkpoint, CheckpointError};
 use crate::learner::{
-    CategoricalPolicy, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus, PeriodReport, policy_bytes,
+    CategoricalPolicy, Counters, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus, PeriodReport,
+    policy_bytes,
 };
 use crate::mdp::{Policy, PolicySnapshot, StepBatch};
 use crate::sim::ArenaSnapshot;
@@ -60,9 +61,13 @@ pub struct Summary {
     pub env: String,
     /// Seed.
     pub seed: u64,
-    /// Environment steps made.
+    /// Environment steps that the run has made, by all its agents together.
     pub env_steps: u64,
-    /// Gradient steps made.
+    /// Those of them that its present agent has taken in, as in its checkpoint's manifest: fewer after a reset in the
+    /// window, and without the last period's, which are learned from in the next one. `None` in files of older programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_env_steps: Option<u64>,
+    /// Gradient steps that its present agent has made.
     pub gradient_steps: u64,
     /// Mean return of the last 100 learning episodes.
     pub episode_return: Option<f32>,
@@ -169,18 +174,19 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
         progress: Progress::new(config.steps, silent),
         saving: Saving::every(config.learner.checkpoint_seconds),
         told: [None, None],
+        told_broken: false,
         rates: (Instant::now(), 0, 0),
         open: None,
         stop: stop.clone(),
     };
-    let (mut lengths, mut acting, mut begun_with) = (None, None, 0);
+    let (mut lengths, mut acting, mut begun_with) = (None, None, Counters::default());
     let level = learner_setup.level.as_ref().and_then(|level| level.text.clone());
     if let Some(from) = &learner_setup.resume {
         let checkpoint = Checkpoint::open(from)?;
         checkpoint.check_spec(&learner_setup.spec)?;
         lengths = run.restore(app.world_mut(), &checkpoint, &config)?;
         acting = run.acting(&checkpoint)?;
-        begun_with = checkpoint.manifest.counters.gradient_steps;
+        begun_with = checkpoint.manifest.counters;
         if let Some((kept, why)) = Earlier::read(from)?.and_then(|earlier| run.ended(&config, earlier)) {
             if !silent {
                 crate::files::to_stderr(&format!("nothing is left to do: {why}"));
@@ -223,13 +229,13 @@ pub fn train(app: &mut App, setup: HeadlessSetup) -> Result<Summary, RunError> {
             let acting = policy_bytes(period.actor.as_deref())?;
             run.progress.finish();
             run.checkpoint(app.world_mut(), &learner, vec![(ACTING.into(), acting)])?;
-            return run.end(run.summary(&config, &learner, now.counters.gradient_steps));
+            return run.end(run.summary(&config, &learner, now.counters));
         }
         period = now;
     }
     run.progress.finish();
     run.checkpoint(app.world_mut(), &learner, Vec::new())?;
-    let mut summary = run.summary(&config, &learner, period.counters.gradient_steps);
+    let mut summary = run.summary(&config, &learner, period.counters);
     let solved = run.solved.is_some() && !run.again;
     summary.interrupted = run.env_steps < config.steps && !solved;
     // An evaluation that is stopped counts as not made: the run that goes on makes it.
@@ -291,6 +297,8 @@ struct Run {
     saving: Saving,
     /// What people were told that the disk refuses: lines, and the last checkpoint.
     told: [Option<String>; 2],
+    /// Whether they were told that the record is not whole.
+    told_broken: bool,
     /// When, env steps and gradient steps at the last line.
     rates: (Instant, u64, u64),
     /// Left by a stop.
@@ -374,6 +382,15 @@ impl Run {
         self.told[what] = problem;
     }
 
+    /// Says once that lines are lost for good.
+    fn tell_broken(&mut self) {
+        let broken = self.folder.as_ref().and_then(RunFolder::broken);
+        if let Some(broken) = broken.filter(|_| !self.told_broken) {
+            self.progress.warn(&format!("{broken}; the run goes on"));
+            self.told_broken = true;
+        }
+    }
+
     /// Writes a line of metrics and evaluates, when either is due.
     fn log(
         &mut self,
@@ -428,6 +445,7 @@ impl Run {
         if let Some(folder) = &mut self.folder {
             let problem = folder.metric(&line).err();
             self.tell(0, problem.map(|error| error.to_string()));
+            self.tell_broken();
         }
         self.progress.show(&line);
         Ok(())
@@ -479,17 +497,19 @@ impl Run {
         };
         self.saving.went(saved.is_none());
         self.tell(0, lines);
+        self.tell_broken();
         self.tell(1, saved);
         Ok(())
     }
 
     /// What it has come to so far.
-    fn summary(&self, config: &RunConfig, learner: &LearnerHandle, gradient_steps: u64) -> Summary {
+    fn summary(&self, config: &RunConfig, learner: &LearnerHandle, made: Counters) -> Summary {
         Summary {
             env: config.env.clone(),
             seed: config.seed,
             env_steps: self.env_steps,
-            gradient_steps,
+            agent_env_steps: Some(made.env_steps),
+            gradient_steps: made.gradient_steps,
             episode_return: self.window.mean(|episode| episode.episode_return),
             success: self.window.mean(|episode| f32::from(u8::from(episode.success))),
             score: self.window.mean(|episode| episode.score),
@@ -506,13 +526,16 @@ impl Run {
     ///
     /// # Errors
     /// [`RunError::Unsaved`] for what the disk refused until the end: it is lost with this process.
+    /// [`RunError::NotWhole`] for lines that were lost on the way.
     fn end(&mut self, mut summary: Summary) -> Result<Summary, RunError> {
         if let Some(folder) = &mut self.folder {
             folder.summary(&mut summary)?;
         }
-        match self.told.iter_mut().find_map(Option::take) {
-            Some(problem) => Err(RunError::Unsaved(problem)),
-            None => Ok(summary),
+        let broken = self.folder.as_ref().and_then(RunFolder::broken);
+        match (self.told.iter_mut().find_map(Option::take), broken) {
+            (Some(problem), _) => Err(RunError::Unsaved(problem)),
+            (None, Some(broken)) => Err(RunError::NotWhole(broken.to_owned())),
+            (None, None) => Ok(summary),
         }
     }
 

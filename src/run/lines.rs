@@ -1,7 +1,7 @@
 //! Files of lines that are appended to: whole lines or none, whatever the disk does.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Result, Seek, SeekFrom, Write};
+use std::io::{Error, ErrorKind, Read, Result, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -22,6 +22,8 @@ pub(super) struct Lines {
     waiting: Vec<u8>,
     /// Lines that found no room to wait.
     lost: u64,
+    /// Why the file is not whole, and never will be again.
+    broken: Option<String>,
 }
 
 impl Lines {
@@ -31,8 +33,8 @@ impl Lines {
     /// # Errors
     /// The system's error.
     pub fn open(path: PathBuf, length: Option<u64>) -> Result<Self> {
-        let mut lines = Self { path, file: None, length: 0, waiting: Vec::new(), lost: 0 };
-        if lines.path.exists() {
+        let mut lines = Self { path, file: None, length: 0, waiting: Vec::new(), lost: 0, broken: None };
+        if is_there(&lines.path)? {
             let mut file = append(&lines.path)?;
             let there = file.metadata()?.len();
             lines.length = whole(&mut file, length.unwrap_or(there).min(there))?;
@@ -70,9 +72,22 @@ impl Lines {
         if self.waiting.is_empty() {
             return Ok(());
         }
+        let there = is_there(&self.path)?;
+        if self.file.as_ref().is_some_and(|file| !there || !is_same(file, &self.path)) {
+            let what = if there { "replaced" } else { "deleted" };
+            let path = self.path.display();
+            self.broken.get_or_insert(format!(
+                "{path}: was {what} while the run wrote it; some of its lines are lost"
+            ));
+            self.file = None;
+        }
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(append(&self.path)?),
+            none => {
+                let file = append(&self.path)?;
+                self.length = file.metadata()?.len();
+                none.insert(file)
+            }
         };
         if let Err(error) = file.write_all(&self.waiting) {
             // Half a line must not stay, or the next one would be glued to it.
@@ -82,14 +97,50 @@ impl Lines {
         self.length += self.waiting.len() as u64;
         self.waiting.clear();
         if self.lost > 0 {
-            tracing::warn!("{}: {} lines are lost", self.path.display(), std::mem::take(&mut self.lost));
+            let lost = format!("{}: {} lines are lost, the disk was full", self.path.display(), self.lost);
+            self.broken.get_or_insert(lost);
+            self.lost = 0;
         }
         Ok(())
+    }
+
+    /// Why the file is not whole, whatever is written from now on.
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
     }
 
     /// The file, to be brought to the disk by whoever has the time; `None` while nothing was written.
     pub fn file(&self) -> Option<File> {
         self.file.as_ref()?.try_clone().ok()
+    }
+}
+
+/// Whether there is a file at `path`.
+///
+/// # Errors
+/// For anything else that is there: a pipe that nobody reads would hold the run up for ever.
+pub(super) fn is_there(path: &Path) -> Result<bool> {
+    match std::fs::metadata(path) {
+        Ok(there) if there.is_file() => Ok(true),
+        Ok(_) => Err(Error::new(ErrorKind::InvalidInput, "not a regular file; move it away")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the open `file` still has the name `path`; only Unix tells.
+fn is_same(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let number = |there: std::fs::Metadata| (there.dev(), there.ino());
+        let [open, named] = [file.metadata(), std::fs::metadata(path)].map(|there| there.map(number).ok());
+        open == named
+    }
+    #[cfg(not(unix))]
+    {
+        _ = (file, path);
+        true
     }
 }
 
@@ -143,15 +194,64 @@ mod tests {
         assert!(Lines::open(none.clone(), Some(9)).unwrap().flush().is_ok() && !none.exists());
     }
 
-    /// `/dev/full` refuses everything.
-    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_goes_is_made_again_and_said_to_be_broken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        let mut lines = Lines::open(path.clone(), None).unwrap();
+        let write = |number: i32, lines: &mut Lines| {
+            lines.push(&number).unwrap();
+            lines.flush()
+        };
+        write(1, &mut lines).unwrap();
+        write(2, &mut lines).unwrap();
+        assert_eq!(lines.broken(), None);
+        std::fs::remove_file(&path).unwrap();
+        write(3, &mut lines).unwrap();
+        let said = lines.broken().unwrap().to_owned();
+        assert!(said.contains("x.jsonl: was deleted while the run wrote it"), "{said}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "3\n");
+        assert_eq!(lines.length(), 2);
+        // What is no file is not written into; its lines wait until it is gone.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(write(4, &mut lines).unwrap_err().to_string().contains("not a regular file"));
+        std::fs::remove_dir(&path).unwrap();
+        write(5, &mut lines).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "4\n5\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn another_file_in_its_place_is_noticed_and_nothing_but_files_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        let mut lines = Lines::open(path.clone(), None).unwrap();
+        lines.push(&1).unwrap();
+        lines.flush().unwrap();
+        let other = folder.path().join("y");
+        std::fs::write(&other, "9\n").unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        lines.push(&2).unwrap();
+        lines.flush().unwrap();
+        assert!(lines.broken().unwrap().contains("was replaced while"), "{lines:?}");
+        assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), lines.length()), ("9\n2\n", 4));
+        let pipe = folder.path().join("pipe.jsonl");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for odd in [&pipe, folder.path()] {
+            let error = Lines::open(odd.to_owned(), None).unwrap_err().to_string();
+            assert!(error.contains("not a regular file"), "{error}");
+        }
+    }
+
+    /// A file that is opened for reading refuses everything.
     #[test]
     fn lines_that_the_disk_refuses_wait_for_better_times() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.jsonl");
         std::fs::write(&path, "1\n").unwrap();
         let mut lines = Lines::open(path.clone(), None).unwrap();
-        let good = lines.file.replace(OpenOptions::new().write(true).open("/dev/full").unwrap());
+        let good = lines.file.replace(File::open(&path).unwrap());
         lines.push(&2).unwrap();
         assert!(lines.flush().is_err() && lines.flush().is_err());
         lines.push(&3).unwrap();

@@ -4,7 +4,7 @@
 //! window writes a last one and the summary.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bevy::prelude::*;
@@ -21,6 +21,7 @@ use crate::agent::live::{SaveReceiver, Unsaved};
 use crate::agent::{Controller, Episodes, LiveLearner, Replay};
 use crate::config::RunConfig;
 use crate::learner::Health;
+use crate::learner::checkpoint::Checkpoint;
 use crate::learner::owner::Owner;
 use crate::sim::SimConfig;
 use crate::sim::level::Level;
@@ -52,6 +53,8 @@ pub struct LiveRun {
     /// Environment steps of the last checkpoint; `None` before the first.
     saved_at: Option<u64>,
     unsaved: Unsaved,
+    /// Why lines of its record are lost for good.
+    broken: Arc<OnceLock<String>>,
 }
 
 impl LiveRun {
@@ -75,12 +78,18 @@ impl LiveRun {
             under_way: None,
             saved_at,
             unsaved: Unsaved::default(),
+            broken: Arc::default(),
         }
     }
 
     /// Keeps other programs away from its folder for as long as it is held.
     pub fn owner(&self) -> Arc<Owner> {
         self.folder.owner()
+    }
+
+    /// Why lines of its record are lost for good, once any are.
+    pub fn broken(&self) -> Arc<OnceLock<String>> {
+        self.broken.clone()
     }
 
     fn seconds(&self) -> f64 {
@@ -101,9 +110,20 @@ impl LiveRun {
         Ok(learner.begin_save(self.folder.checkpoints(), extra, self.folder.files()))
     }
 
+    /// Environment steps that the agent of the last checkpoint had taken in.
+    fn agent_env_steps(&self) -> Option<u64> {
+        let checkpoint = Checkpoint::open_only(&self.folder.checkpoints(), |_| false);
+        Some(checkpoint.ok()?.manifest.counters.env_steps)
+    }
+
     /// Writes the lines that wait, and tells whether that could be done.
     fn tell_lines(&mut self) {
         self.unsaved.set(0, self.folder.flush().err().map(|error| error.to_string()));
+        if let Some(broken) = self.folder.broken()
+            && self.broken.set(broken.to_owned()).is_ok()
+        {
+            tracing::error!("{broken}; the run goes on");
+        }
     }
 
     /// Writes the configuration in force into `config.toml`, if it is another.
@@ -259,6 +279,7 @@ fn close(
         env: run.begun.env.clone(),
         seed: run.begun.seed,
         env_steps: replay.env_steps,
+        agent_env_steps: Some(run.agent_env_steps().unwrap_or(status.env_steps)),
         gradient_steps: status.gradient_steps,
         episode_return: run.window.mean(|episode| episode.episode_return),
         success: run.window.mean(|episode| f32::from(u8::from(episode.success))),

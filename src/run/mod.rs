@@ -51,4 +51,7 @@ pub enum RunError {
     /// All went well but the last save.
     #[error("what was learned last is not saved: {0}")]
     Unsaved(String),
+    /// All went well, but lines of its record are lost.
+    #[error("what was learned is saved, but the record of the run is not whole: {0}")]
+    NotWhole(String),
 }

@@ -26,7 +26,8 @@ pub struct Lengths {
 pub struct Record {
     /// Of the appended files; `None` where nobody measured.
     pub lengths: Option<Lengths>,
-    /// Environment steps recorded since the run began.
+    /// Environment steps recorded since the run began, by all its agents together. The counters of the manifest beside it
+    /// are those of its present agent.
     pub env_steps: u64,
     /// Seconds of wall time since the run began, all its parts together.
     pub seconds: f64,

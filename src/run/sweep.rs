@@ -15,10 +15,13 @@ use super::{EvalSummary, RunError, Spread, Summary};
 use crate::config::{ConfigError, RunConfig};
 use crate::files::{self, in_plain_words};
 use crate::learner::checkpoint::{self, replace_file};
-use crate::learner::owner::{Owner, entries, foreign};
+use crate::learner::owner::{Kind, Owner, check_kind, check_outside, entries, foreign};
 
 /// What [`Sweep::write`] writes.
 const RESULTS: &str = "results.jsonl";
+
+/// Bytes that it has at most.
+const LARGEST_RESULTS: u64 = 64 << 20;
 
 /// A sweep's file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -127,8 +130,14 @@ impl Sweep {
         if sweep.variant.is_empty() {
             return invalid("variant: give at least one [[variant]]".into());
         }
+        if let Err(problem) = keeps_its_own(&sweep.set, "set") {
+            return invalid(problem);
+        }
         let mut names = BTreeSet::new();
-        for Variant { name, .. } in &sweep.variant {
+        for Variant { name, set, .. } in &sweep.variant {
+            if let Err(problem) = keeps_its_own(set, &format!("variant {name:?}: set")) {
+                return invalid(problem);
+            }
             let plain = |c: char| c.is_alphanumeric() || " -_+.".contains(c);
             if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
                 return invalid(format!(
@@ -244,20 +253,25 @@ impl Sweep {
     /// # Errors
     /// [`RunError::Folder`] when it is in use, holds anything else or cannot be made.
     pub fn claim(&self, out: &Path) -> Result<Owner, RunError> {
-        let there = entries(out)?;
-        let own = |name: &String| {
-            let results = name == RESULTS && is_results(&out.join(name));
-            results || self.variant.iter().any(|variant| variant.name == *name)
+        check_outside(out)?;
+        check_kind(out, Kind::Sweep)?;
+        let results = out.join(RESULTS);
+        let others = results.symlink_metadata().is_ok() && !is_results(&results);
+        let own = |name: &String| match name.as_str() {
+            RESULTS => !others,
+            name => self.variant.iter().any(|variant| variant.name == name),
         };
-        if !Owner::has_marked(out) && !there.iter().all(own) {
-            let others: Vec<String> = there.into_iter().filter(|name| !own(name)).collect();
-            return Err(foreign(out, &others).into());
+        // What people put beside their own sweep stays; their results would be replaced.
+        let there = entries(out)?.into_iter().filter(|name| !own(name));
+        let there: Vec<String> = there.filter(|name| !Owner::has_marked(out) || name == RESULTS).collect();
+        if !there.is_empty() {
+            return Err(foreign(out, &there).into());
         }
         std::fs::create_dir_all(out).map_err(|error| RunError::Folder {
             path: out.display().to_string(),
             reason: format!("{error}; choose another --out"),
         })?;
-        Ok(Owner::of(out)?)
+        Ok(Owner::of(out, Kind::Sweep)?)
     }
 
     /// Writes `results.jsonl` into `out`, a line a finished run.
@@ -286,25 +300,39 @@ pub fn unfinished(jobs: &[Job]) -> Option<String> {
         .then(|| format!("{finished} of {} runs finished; the same command goes on", jobs.len()))
 }
 
+/// Refuses settings of what a sweep says in another place, where they would do nothing.
+fn keeps_its_own(sets: &[String], place: &str) -> Result<(), String> {
+    for (key, value) in sets.iter().filter_map(|set| set.split_once('=')) {
+        let (key, value) = (key.trim(), value.trim());
+        let instead = match key {
+            "seed" => format!("seeds = [{value}] at the top of the file"),
+            "env" => format!("env = {:?} as a key of its own", value.trim_matches('"')),
+            _ => continue,
+        };
+        return Err(format!("{place} = [\"{key}={value}\"]: does nothing in a sweep; write {instead}"));
+    }
+    Ok(())
+}
+
 /// Whether the file at `path` is one that [`Sweep::write`] has written.
 fn is_results(path: &Path) -> bool {
     let own = |line: &str| {
         let line = serde_json::from_str::<serde_json::Value>(line).unwrap_or_default();
         line.get("variant").is_some() && line.get("env_steps").is_some()
     };
-    std::fs::read_to_string(path).is_ok_and(|text| text.lines().all(own))
+    files::read_text(path, LARGEST_RESULTS).is_ok_and(|text| text.lines().all(own))
 }
 
-/// Makes what is left of `jobs` with `make`, `at_once` at a time, and tells `progress` of each, until
-/// `stop` is set.
-///
-/// # Errors
 /// Whether a run with `config` that came to `summary` has nothing left to do, whoever went on with it in between.
 fn is_through(summary: &Summary, config: &RunConfig) -> bool {
     let learned = summary.solved.is_some() || summary.env_steps >= config.steps;
     learned && !summary.interrupted && (summary.eval.is_some() || config.run.eval_episodes == 0)
 }
 
+/// Makes what is left of `jobs` with `make`, `at_once` at a time, and tells `progress` of each, until
+/// `stop` is set.
+///
+/// # Errors
 /// The first failure, with the run's folder in front; runs that have begun are finished.
 pub fn run(
     jobs: &mut [Job],
@@ -366,6 +394,7 @@ mod tests {
             env: "x".into(),
             seed: 0,
             env_steps: 1000,
+            agent_env_steps: None,
             gradient_steps: 500,
             episode_return: None,
             success: None,
@@ -481,6 +510,17 @@ mod tests {
         drop(owner);
         std::fs::write(folder.path().join("notes.md"), "mine").unwrap();
         sweep.claim(folder.path()).unwrap();
+        // A mark makes nobody's results this program's own.
+        std::fs::write(&results, "{\"mine\":1}\n").unwrap();
+        assert!(refused().contains("holds other files (results.jsonl)"), "{}", refused());
+        let run = tempfile::tempdir().unwrap();
+        std::fs::write(run.path().join("config.toml"), "").unwrap();
+        drop(Owner::of(run.path(), Kind::Run).unwrap());
+        let error = sweep.claim(run.path()).unwrap_err().to_string();
+        assert!(error.contains("is the folder of a run"), "{error}");
+        let error = sweep.claim(&run.path().join("checkpoint")).unwrap_err().to_string();
+        assert!(error.contains("lies in the folder of the run"), "{error}");
+        assert!(!run.path().join("checkpoint").exists());
     }
 
     #[test]
@@ -496,6 +536,22 @@ mod tests {
         assert!(load(&named("../up")).unwrap_err().contains("allowed are letters"));
         let twice = named("a") + "[[variant]]\nname = \"a\"\n";
         assert!(load(&twice).unwrap_err().contains("twice"));
+        let plain = named("a");
+        for (text, said) in [
+            (
+                plain.replace("seeds", "set = [\"seed=5\"]\nseeds"),
+                "set = [\"seed=5\"]: does nothing in a sweep; write seeds = [5] at the top of the file",
+            ),
+            (
+                plain.replace("seeds", "set = [\" env = tag\"]\nseeds"),
+                "set = [\"env=tag\"]: does nothing in a sweep; write env = \"tag\" as a key of its own",
+            ),
+            (plain.clone() + "set = [\"steps=9\", \"seed=5\"]\n", "variant \"a\": set = [\"seed=5\"]: does"),
+            (plain.clone() + "set = [\"env=tag\"]\n", "variant \"a\": set = [\"env=tag\"]: does nothing"),
+        ] {
+            let error = load(&text).unwrap_err();
+            assert!(error.contains("sweep.toml: ") && error.contains(said), "{error}");
+        }
         let far = load(&named("a").replace("seeds = [1]", "seeds = [9223372036854775808]"));
         let far = far.and_then(|sweep| sweep.jobs(Path::new("nowhere")).map_err(|error| error.to_string()));
         assert!(far.unwrap_err().contains("9223372036854775807"));

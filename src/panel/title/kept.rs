@@ -157,6 +157,7 @@ pub(super) fn words(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learner::owner::{Kind, Owner};
 
     #[test]
     fn all_but_the_last_go_and_what_cannot_go_is_said() {
@@ -173,7 +174,7 @@ mod tests {
         let mut kept = Kept::new([("tag".into(), folders.clone()), ("puck".into(), vec![])]);
         assert_eq!((kept.worlds.len(), kept.bytes(), words(kept.bytes()).as_str()), (1, 4524, "5 kB"));
         // Another window plays there.
-        let owner = crate::learner::owner::Owner::of(&folders[0]).unwrap();
+        let owner = Owner::of(&folders[0], Kind::Run).unwrap();
         kept.delete_old(0);
         assert!(folders[0].exists() && kept.problem.as_ref().unwrap().contains("in use by another window"));
         drop(owner);

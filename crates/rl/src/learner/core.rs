@@ -69,7 +69,7 @@ impl LearnerSetup {
 /// Counters of a learner, as they stand in a checkpoint.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counters {
-    /// Steps received.
+    /// Steps received by this agent. A run that began again with a fresh one has made more.
     pub env_steps: u64,
     /// Gradient steps made.
     pub gradient_steps: u64,
@@ -489,12 +489,12 @@ fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
     replay
 }
 
-fn replay_config(config: &LearnerConfig, streams: usize) -> ReplayConfig {
+pub(super) fn replay_config(config: &LearnerConfig, streams: usize) -> ReplayConfig {
     let LearnerConfig { replay_capacity: capacity, n_step, sac, .. } = config;
     ReplayConfig { capacity: *capacity, streams, n_step: *n_step, gamma: sac.gamma }
 }
 
-fn priorities(config: &LearnerConfig) -> Option<PriorityConfig> {
+pub(super) fn priorities(config: &LearnerConfig) -> Option<PriorityConfig> {
     config.prioritized.map(|prioritized| prioritized.priorities())
 }
 

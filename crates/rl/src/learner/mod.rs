@@ -10,6 +10,7 @@ pub mod device;
 pub mod exact;
 mod handle;
 pub mod marks;
+mod memory;
 pub mod owner;
 pub mod trained;
 mod worker;
@@ -17,10 +18,11 @@ mod worker;
 pub use crate::replay::Survey;
 pub use checkpoint::CheckpointError;
 pub use config::{LearnerConfig, PrioritizedConfig};
-pub use core::{Learner, LearnerSetup, check_networks};
+pub use core::{Counters, Learner, LearnerSetup, check_networks};
 pub use device::DeviceChoice;
 pub use handle::{Health, LearnerHandle, LearnerStatus, PeriodReport};
 pub use marks::{Mark, Marks};
+pub use memory::check_memory;
 
 use std::sync::Arc;
 
@@ -51,6 +53,20 @@ pub enum LearnerError {
         value: String,
         /// What is allowed.
         allowed: &'static str,
+    },
+    /// More replay than memory.
+    #[error(
+        "learner.replay_capacity = {capacity}: takes {:.1} GB when full, of {:.1} GB of memory here; choose a smaller one",
+        *needed as f64 / 1e9,
+        *memory as f64 / 1e9
+    )]
+    Memory {
+        /// Transitions asked for.
+        capacity: usize,
+        /// Bytes that they take.
+        needed: u64,
+        /// Bytes of memory.
+        memory: u64,
     },
     /// The environment's actions are of a kind that no algorithm here learns.
     #[error("{0}: its actions are continuous; only discrete actions can be learned")]

@@ -1,7 +1,7 @@
 //! Who writes into a folder: one program at a time, and never one that has died.
 //!
 //! A file in the folder is locked for as long as the program lives that opened it; the system lets go of it when that
-//! dies, however it dies. The file also marks the folder as made by this program.
+//! dies, however it dies. The file also marks the folder as made by this program, and says what for: a run or a sweep.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -20,10 +20,64 @@ pub struct OwnerError {
 /// The locked file.
 pub const MARK: &str = ".entropy-arcade";
 
+/// What a folder is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One run.
+    Run,
+    /// A sweep: its results, and a folder for each of its runs.
+    Sweep,
+}
+
+impl Kind {
+    /// As the mark says it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Sweep => "sweep",
+        }
+    }
+
+    /// What the folder `path`, which has a mark, is for: as the mark says or, where an older program has made it or the disk
+    /// was full, as its contents say. `None` where there is no mark, or nothing else.
+    pub fn of(path: &Path) -> Option<Self> {
+        if !Owner::has_marked(path) {
+            return None;
+        }
+        let mark = crate::files::read_text(&path.join(MARK), LARGEST_MARK).unwrap_or_default();
+        let said = mark.lines().nth(1).unwrap_or_default();
+        if let Some(kind) = [Self::Run, Self::Sweep].into_iter().find(|kind| kind.name() == said) {
+            return Some(kind);
+        }
+        if path.join("config.toml").is_file() {
+            return Some(Self::Run);
+        }
+        let is_variant = |name: &String| {
+            let runs = entries(&path.join(name)).unwrap_or_default();
+            runs.iter().any(|run| run.starts_with("seed-") && path.join(name).join(run).is_dir())
+        };
+        let there = entries(path).unwrap_or_default();
+        let sweep = path.join("results.jsonl").is_file() || there.iter().any(is_variant);
+        let run = path.join("checkpoint").is_dir();
+        if sweep { Some(Self::Sweep) } else { run.then_some(Self::Run) }
+    }
+
+    /// The run folder that `path` lies in, if it lies in one.
+    pub fn run_around(path: &Path) -> Option<PathBuf> {
+        let whole = std::path::absolute(path).ok()?;
+        let around = whole.ancestors().skip(1).find(|folder| Self::of(folder) == Some(Self::Run));
+        around.map(Path::to_owned)
+    }
+}
+
+/// Bytes that a mark has at most.
+const LARGEST_MARK: u64 = 1 << 10;
+
 /// A folder that nobody else writes into while this is there.
 #[derive(Debug)]
 pub struct Owner {
     path: PathBuf,
+    kind: Kind,
     /// Whether the mark was not there before.
     fresh: bool,
     _locked: File,
@@ -43,9 +97,11 @@ impl Owner {
     /// Makes the existing folder `path` this program's own.
     ///
     /// # Errors
-    /// [`OwnerError`] when it is another program's, named by its process number, or cannot be written.
-    pub fn of(path: &Path) -> Result<Self, OwnerError> {
+    /// [`OwnerError`] when it is another program's, named by its process number, is for another `kind` of thing, or cannot
+    /// be written.
+    pub fn of(path: &Path, kind: Kind) -> Result<Self, OwnerError> {
         let problem = |reason: String| OwnerError { path: path.display().to_string(), reason };
+        check_kind(path, kind)?;
         let unwritable = |error: std::io::Error| problem(format!("{error}; check the folder and its rights"));
         let fresh = !Self::has_marked(path);
         let open =
@@ -56,7 +112,8 @@ impl Owner {
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
                 _ = file.read_to_string(&mut text);
-                let number = text.trim().strip_prefix("process ").unwrap_or("unknown");
+                let first = text.lines().next().unwrap_or_default();
+                let number = first.trim().strip_prefix("process ").unwrap_or("unknown");
                 return Err(problem(format!(
                     "is in use by another entropy-arcade (process {number}); close it first or choose another --out"
                 )));
@@ -65,9 +122,16 @@ impl Owner {
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(unwritable(error)),
         }
-        // On a full disk the number is missing, which harms nobody.
-        _ = file.set_len(0).and_then(|()| file.write_all(own_line().as_bytes()));
-        Ok(Self { path: path.to_owned(), fresh, _locked: file })
+        // On a full disk the text is missing, which harms nobody.
+        _ = file.set_len(0).and_then(|()| file.write_all(own_text(kind).as_bytes()));
+        Ok(Self { path: path.to_owned(), kind, fresh, _locked: file })
+    }
+
+    /// Lets go of the folder as if it had never been this program's own.
+    pub fn give_back(self) {
+        if self.fresh {
+            _ = std::fs::remove_file(self.path.join(MARK));
+        }
     }
 
     /// Whether the folder is still where it was, and still this program's own.
@@ -76,7 +140,7 @@ impl Owner {
     /// [`OwnerError`] when it was moved or deleted, or another one has taken its place.
     pub fn is_there(&self) -> Result<(), OwnerError> {
         match std::fs::read_to_string(self.path.join(MARK)) {
-            Ok(line) if line == own_line() || line.is_empty() => Ok(()),
+            Ok(text) if text == own_text(self.kind) || text.is_empty() => Ok(()),
             // Some systems let nobody read what is locked.
             Err(error) if error.kind() != ErrorKind::NotFound => Ok(()),
             _ => {
@@ -92,8 +156,32 @@ impl Owner {
     }
 }
 
-fn own_line() -> String {
-    format!("process {}\n", std::process::id())
+fn own_text(kind: Kind) -> String {
+    format!("process {}\n{}\n", std::process::id(), kind.name())
+}
+
+/// Refuses the folder `path` where it is for something else than `kind`.
+///
+/// # Errors
+/// [`OwnerError`] says what it is for.
+pub fn check_kind(path: &Path, kind: Kind) -> Result<(), OwnerError> {
+    match Kind::of(path) {
+        Some(there) if there != kind => {
+            let reason = format!("is the folder of a {}; choose another --out", there.name());
+            Err(OwnerError { path: path.display().to_string(), reason })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses the folder `path` where it lies in that of a run, which is for that run's files alone.
+///
+/// # Errors
+/// [`OwnerError`] names the run.
+pub fn check_outside(path: &Path) -> Result<(), OwnerError> {
+    let Some(run) = Kind::run_around(path) else { return Ok(()) };
+    let reason = format!("lies in the folder of the run {}; choose another --out", run.display());
+    Err(OwnerError { path: path.display().to_string(), reason })
 }
 
 /// Whether a living program writes into the folder `path`.
@@ -137,8 +225,8 @@ mod tests {
     fn a_folder_has_one_owner_who_is_named() {
         let folder = tempfile::tempdir().unwrap();
         assert!(!Owner::has_marked(folder.path()) && !is_in_use(folder.path()));
-        let owner = Owner::of(folder.path()).unwrap();
-        let error = Owner::of(folder.path()).unwrap_err().to_string();
+        let owner = Owner::of(folder.path(), Kind::Run).unwrap();
+        let error = Owner::of(folder.path(), Kind::Run).unwrap_err().to_string();
         let expected = format!("is in use by another entropy-arcade (process {})", std::process::id());
         assert!(error.contains(&expected) && error.lines().count() == 1, "{error}");
         assert!(is_in_use(folder.path()) && Owner::has_marked(folder.path()));
@@ -147,14 +235,50 @@ mod tests {
             std::fs::remove_file(folder.path().join(MARK)).unwrap();
             other.into_iter().for_each(|line| std::fs::write(folder.path().join(MARK), line).unwrap());
             assert!(owner.is_there().unwrap_err().to_string().contains("is not there any more"));
-            std::fs::write(folder.path().join(MARK), own_line()).unwrap();
+            std::fs::write(folder.path().join(MARK), own_text(Kind::Run)).unwrap();
         }
         drop(owner);
         assert!(!is_in_use(folder.path()) && !Owner::has_marked(folder.path()), "nothing came of it");
-        let owner = Owner::of(folder.path()).unwrap();
+        let owner = Owner::of(folder.path(), Kind::Run).unwrap();
         std::fs::write(folder.path().join("config.toml"), "").unwrap();
         drop(owner);
         assert!(!is_in_use(folder.path()) && Owner::has_marked(folder.path()));
         assert_eq!(entries(folder.path()).unwrap(), ["config.toml"]);
+    }
+    #[test]
+    fn a_folder_is_for_a_run_or_a_sweep_and_says_so() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = |name: &str, files: &[&str]| {
+            let folder = place.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            for file in files {
+                std::fs::create_dir_all(folder.join(file).parent().unwrap()).unwrap();
+                std::fs::write(folder.join(file), "").unwrap();
+            }
+            folder
+        };
+        let refused = |folder: &Path, kind| Owner::of(folder, kind).unwrap_err().to_string();
+        let run = folder("run", &["x"]);
+        drop(Owner::of(&run, Kind::Run).unwrap());
+        assert!(refused(&run, Kind::Sweep).contains("run: is the folder of a run; choose another --out"));
+        let sweep = folder("sweep", &["x"]);
+        drop(Owner::of(&sweep, Kind::Sweep).unwrap());
+        assert!(refused(&sweep, Kind::Run).contains("sweep: is the folder of a sweep; choose another --out"));
+        drop(Owner::of(&sweep, Kind::Sweep).unwrap());
+        // Marks that say nothing, as older programs wrote them.
+        for (name, files, kind) in [
+            ("begun", &["config.toml"][..], Some(Kind::Run)),
+            ("results", &["results.jsonl"], Some(Kind::Sweep)),
+            ("cut-off", &["plain/seed-1/config.toml"], Some(Kind::Sweep)),
+            ("empty", &[], None),
+        ] {
+            let folder = folder(name, files);
+            assert_eq!(Kind::of(&folder), None);
+            std::fs::write(folder.join(MARK), "process 1\n").unwrap();
+            assert_eq!(Kind::of(&folder), kind, "{name}");
+        }
+        assert!(check_outside(&run).is_ok() && check_outside(&sweep.join("plain")).is_ok());
+        let error = check_outside(&run.join("checkpoint/x")).unwrap_err().to_string();
+        assert!(error.contains("lies in the folder of the run") && error.lines().count() == 1, "{error}");
     }
 }

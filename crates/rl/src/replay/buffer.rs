@@ -44,7 +44,7 @@ impl ReplayConfig {
     /// Segments that a buffer of this configuration has.
     pub(super) fn segments(&self) -> usize {
         // Fewer than a few segments a stream, and streams would push out each other's open ones.
-        let least = SEGMENTS_PER_STREAM * self.streams;
+        let least = SEGMENTS_PER_STREAM.saturating_mul(self.streams);
         self.capacity.div_ceil(SEGMENT_STEPS).max(least).max(2)
     }
 }
@@ -90,11 +90,24 @@ pub struct ReplayBuffer {
     pub(super) people: People,
 }
 
+/// Bytes of an entry: an observation, action, reward, entropy and flags.
+fn bytes_of_entry(space: &ObservationSpace) -> usize {
+    space.bytes() + size_of::<u16>() + 2 * size_of::<f32>() + size_of::<u8>()
+}
+
 impl ReplayBuffer {
     /// An empty buffer for observations of `space`. Memory is reserved now and touched when used.
     pub fn new(space: ObservationSpace, config: ReplayConfig) -> Self {
         let segments = config.segments();
         Self::of_segments(space, config, segments)
+    }
+
+    /// Bytes that one of `config` takes once it is full, to within a hundredth; with priorities where it is `ranked`.
+    pub fn bytes_of(space: &ObservationSpace, config: &ReplayConfig, ranked: bool) -> u64 {
+        // Leaves of the sums and a sixteenth more above them, beside the priorities themselves.
+        let priorities = if ranked { 2.0 * 8.0 + 8.0 / 15.0 } else { 0.0 };
+        let entries = config.segments() as f64 * SEGMENT_ENTRIES as f64;
+        (entries * (bytes_of_entry(space) as f64 + priorities)) as u64
     }
 
     /// An empty buffer of as many segments.
@@ -162,8 +175,7 @@ impl ReplayBuffer {
 
     /// Bytes the storage takes once it is full.
     pub fn bytes(&self) -> usize {
-        let each = self.space.bytes() + size_of::<u16>() + 2 * size_of::<f32>() + size_of::<u8>();
-        self.flags.len() * each + self.priorities.as_ref().map_or(0, Priorities::bytes)
+        self.flags.len() * bytes_of_entry(&self.space) + self.priorities.as_ref().map_or(0, Priorities::bytes)
     }
 
     /// Share of sampleable transitions that a person played, [0, 1].

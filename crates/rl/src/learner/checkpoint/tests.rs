@@ -148,6 +148,30 @@ fn what_a_dead_program_left_is_found_or_removed() {
     assert!(!exists(nothing.path()));
 }
 
+/// One that gives way is never half a checkpoint under its own name, wherever its removal is cut off.
+#[test]
+fn a_removal_that_is_cut_off_leaves_no_half_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, agent) = save(folder.path(), 100, None).unwrap();
+    // Its other name is taken by what cannot be removed as a folder: it stays, whole.
+    let aside = folder.path().join(".new-000000000100");
+    fs::write(&aside, "in the way").unwrap();
+    save(folder.path(), 200, Some(agent)).unwrap();
+    assert!(Checkpoint::open(&first).is_ok(), "deleted before it was renamed");
+    fs::remove_file(&aside).unwrap();
+    // Cut off after the new name, and then after every file that goes.
+    fs::rename(&first, &aside).unwrap();
+    for gone in [None, Some("a.json"), Some(STREAM), Some(MANIFEST)] {
+        gone.into_iter().for_each(|name| fs::remove_file(aside.join(name)).unwrap());
+        assert_eq!(Checkpoint::open(folder.path()).unwrap().manifest.counters.env_steps, 200);
+        fs::rename(folder.path().join(LATEST), folder.path().join("hidden")).unwrap();
+        assert_eq!(Checkpoint::open(folder.path()).unwrap().manifest.counters.env_steps, 200, "{gone:?}");
+        fs::rename(folder.path().join("hidden"), folder.path().join(LATEST)).unwrap();
+    }
+    save(folder.path(), 300, Some(agent)).unwrap();
+    assert_eq!(names(folder.path()), ["000000000300", "latest"]);
+}
+
 #[test]
 fn reading_beside_a_program_that_writes_always_succeeds() {
     let folder = tempfile::tempdir().unwrap();

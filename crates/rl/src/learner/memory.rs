@@ -1,0 +1,92 @@
+//! Memory: whether replay, once it is full, fits into that of the machine. Nothing is allocated to find out.
+
+use super::core::{priorities, replay_config};
+use super::{LearnerConfig, LearnerError};
+use crate::mdp::ObservationSpace;
+use crate::replay::ReplayBuffer;
+
+/// Refuses a replay capacity that this machine's memory cannot hold, for `streams` recorded at the same time.
+///
+/// # Errors
+/// [`LearnerError::Memory`] says how much it would take and how much there is.
+pub fn check_memory(
+    space: &ObservationSpace,
+    config: &LearnerConfig,
+    streams: usize,
+) -> Result<(), LearnerError> {
+    fits(space, config, streams, physical())
+}
+
+fn fits(
+    space: &ObservationSpace,
+    config: &LearnerConfig,
+    streams: usize,
+    memory: Option<u64>,
+) -> Result<(), LearnerError> {
+    let ranked = priorities(config).is_some();
+    let needed = ReplayBuffer::bytes_of(space, &replay_config(config, streams), ranked);
+    match memory {
+        Some(memory) if needed > memory => {
+            Err(LearnerError::Memory { capacity: config.replay_capacity, needed, memory })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Bytes of memory that this machine has. Only Linux tells without further ado; elsewhere nothing is refused.
+fn physical() -> Option<u64> {
+    total(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+/// As `/proc/meminfo` says it, in units of 1024 bytes.
+fn total(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learner::PrioritizedConfig;
+
+    /// A hundred numbers.
+    fn space() -> ObservationSpace {
+        ObservationSpace { vector: vec!["x".into(); 100], grid: None }
+    }
+
+    #[test]
+    fn a_replay_that_memory_cannot_hold_is_refused_in_one_line() {
+        let space = space();
+        let config = LearnerConfig { replay_capacity: 50_000_000, ..LearnerConfig::default() };
+        let error = fits(&space, &config, 16, Some(1 << 30)).unwrap_err().to_string();
+        assert!(
+            error.starts_with("learner.replay_capacity = 50000000: takes ")
+                && error.contains("of 1.1 GB of memory")
+                && error.lines().count() == 1,
+            "{error}"
+        );
+        assert!(fits(&space, &config, 16, None).is_ok());
+        assert!(fits(&space, &LearnerConfig::default(), 16, Some(1 << 30)).is_ok());
+        // Room for many streams counts as well.
+        assert!(fits(&space, &LearnerConfig::default(), 1 << 24, Some(1 << 30)).is_err());
+    }
+
+    #[test]
+    fn the_estimate_is_what_a_buffer_takes() {
+        let space = space();
+        for prioritized in [None, Some(PrioritizedConfig::default())] {
+            let config = LearnerConfig { replay_capacity: 10_000, prioritized, ..LearnerConfig::default() };
+            let mut buffer = ReplayBuffer::new(space.clone(), replay_config(&config, 16));
+            buffer.set_priorities(priorities(&config));
+            let estimate = ReplayBuffer::bytes_of(&space, &replay_config(&config, 16), prioritized.is_some());
+            let exact = buffer.bytes() as f64;
+            assert!((estimate as f64 / exact - 1.0).abs() < 0.01, "{estimate} {exact}");
+        }
+    }
+
+    #[test]
+    fn linux_tells_its_memory() {
+        assert_eq!(total("MemFree: 1 kB\nMemTotal:       16303428 kB\n"), Some(16_303_428 * 1024));
+        assert_eq!(total("nothing of the kind"), None);
+    }
+}
