@@ -4,8 +4,10 @@
 //! dies, however it dies. The file also marks the folder as made by this program.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+
+use crate::files::{self, ReadError};
 
 /// Why a folder cannot be written into, with what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +21,8 @@ pub struct OwnerError {
 
 /// The locked file.
 pub const MARK: &str = ".entropy-arcade";
+/// Bytes that it has at most.
+const LONGEST_MARK: u64 = 1024;
 
 /// A folder that nobody else writes into while this is there.
 #[derive(Debug)]
@@ -54,8 +58,7 @@ impl Owner {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                _ = file.read_to_string(&mut text);
+                let text = files::read_text(&path.join(MARK), LONGEST_MARK).unwrap_or_default();
                 let number = text.trim().strip_prefix("process ").unwrap_or("unknown");
                 return Err(problem(format!(
                     "is in use by another entropy-arcade (process {number}); close it first or choose another --out"
@@ -75,10 +78,10 @@ impl Owner {
     /// # Errors
     /// [`OwnerError`] when it was moved or deleted, or another one has taken its place.
     pub fn is_there(&self) -> Result<(), OwnerError> {
-        match std::fs::read_to_string(self.path.join(MARK)) {
+        match files::read_text(&self.path.join(MARK), LONGEST_MARK) {
             Ok(line) if line == own_line() || line.is_empty() => Ok(()),
             // Some systems let nobody read what is locked.
-            Err(error) if error.kind() != ErrorKind::NotFound => Ok(()),
+            Err(ReadError::Io(_)) => Ok(()),
             _ => {
                 let reason = "is not there any more; put it back where it was".to_owned();
                 Err(OwnerError { path: self.path.display().to_string(), reason })
@@ -98,7 +101,7 @@ fn own_line() -> String {
 
 /// Whether a living program writes into the folder `path`.
 pub fn is_in_use(path: &Path) -> bool {
-    File::open(path.join(MARK))
+    files::open(&path.join(MARK))
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 

@@ -19,6 +19,8 @@ use crate::learner::owner::{Owner, entries, foreign};
 
 /// What [`Sweep::write`] writes.
 const RESULTS: &str = "results.jsonl";
+/// Bytes that it has at most: some hundred thousand runs.
+const LARGEST_RESULTS: u64 = 64 << 20;
 
 /// A sweep's file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -292,7 +294,7 @@ fn is_results(path: &Path) -> bool {
         let line = serde_json::from_str::<serde_json::Value>(line).unwrap_or_default();
         line.get("variant").is_some() && line.get("env_steps").is_some()
     };
-    std::fs::read_to_string(path).is_ok_and(|text| text.lines().all(own))
+    files::read_text(path, LARGEST_RESULTS).is_ok_and(|text| text.lines().all(own))
 }
 
 /// Makes what is left of `jobs` with `make`, `at_once` at a time, and tells `progress` of each, until
