@@ -17,6 +17,8 @@ use entropy_arcade::mdp::{Action, Stream};
 use entropy_arcade::run::Claim;
 use entropy_arcade::run::live::{self, LiveRun};
 use entropy_arcade::run::record::Record;
+use entropy_arcade::sim::level::Level;
+use entropy_arcade::sim::worlds::rooms::{Rooms, reload};
 use entropy_arcade::sim::{SimConfig, run_agent_step};
 
 /// The arcade's app but for everything that draws.
@@ -227,4 +229,45 @@ fn who_sits_where_stays_with_a_session_and_nobody_plays_for_whoever_is_away() {
     close(app);
     let app = watched_in("paddle-duel", &out, true);
     assert_eq!(seats(&app), begun);
+}
+
+/// As when somebody redraws the map in the editor while the agent plays on it.
+#[test]
+fn a_map_that_is_redrawn_stays_with_the_session_over_save_and_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let map = |app: &App| app.world().resource::<Rooms>().first().clone();
+    let kept = |out: &Path| {
+        let text = std::fs::read_to_string(out.join("level.ron")).unwrap();
+        Level::parse("level.ron", &text).unwrap()
+    };
+    let learned_on = |out: &Path| {
+        let level = Checkpoint::open_only(out, |_| false).unwrap().manifest.level.unwrap();
+        Level::parse(&level.name, &level.text.unwrap()).unwrap()
+    };
+    let mut app = watched_in("lava-room", &out, false);
+    app.update();
+    let begun = map(&app);
+    assert_eq!(kept(&out), begun);
+    let mut drawn = begun.clone();
+    for (row, redrawn) in [("#...##~.#", "#..~##~.#"), ("#...~.#.#", "#.#.~.#.#")] {
+        drawn = Level::parse("drawn", &drawn.text().replacen(row, redrawn, 1)).unwrap();
+        assert!(drawn != begun && reload::exchange(app.world_mut(), drawn.clone()));
+        app.update();
+        assert_eq!((map(&app), kept(&out)), (drawn.clone(), drawn.clone()), "kept as soon as it is played");
+    }
+    let at = out.clone();
+    play(&mut app, "a checkpoint of it", move |_| saved(&at).is_some_and(|(_, steps)| steps > 300));
+    close(app);
+    assert_eq!(learned_on(&out), drawn);
+    // Gone on with, on what was drawn; and so again, without a word from anybody.
+    for _ in 0..2 {
+        let mut app = watched_in("lava-room", &out, true);
+        app.update();
+        assert_eq!((map(&app), kept(&out)), (drawn.clone(), drawn.clone()));
+        let before = saved(&out).unwrap().1;
+        play(&mut app, "more of it", move |world| world.resource::<Replay>().env_steps > before + 200);
+        close(app);
+        assert_eq!(learned_on(&out), drawn);
+    }
 }
