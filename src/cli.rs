@@ -21,6 +21,7 @@ use clap::Parser as _;
 use crate::agent::Controller;
 use crate::app::{self, Left};
 use crate::config::RunConfig;
+use crate::files;
 use crate::learner::checkpoint::{self, new_file};
 use crate::learner::owner::{Kind, Owner};
 use crate::mdp::WorldOptions;
@@ -342,7 +343,7 @@ fn make_levels(
         let text = level.text();
         let written = std::fs::create_dir_all(folder).and_then(|()| new_file(&path, text.as_bytes()));
         // The same level is the same file, whoever made it.
-        let there = || std::fs::read(&path).is_ok_and(|there| there == text.as_bytes());
+        let there = || files::read(&path, text.len() as u64).is_ok_and(|there| there == text.as_bytes());
         if let Err(error) = written
             && !there()
         {

@@ -132,6 +132,52 @@ fn every_file_stays_in_its_layer() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// Ways to read a file past `src/files.rs`, which alone counts what it reads and opens nothing that blocks.
+const READERS: [&str; 7] = [
+    "fs::read(",
+    "fs::read_to_string",
+    "File::open",
+    "read_to_string(",
+    "read_to_end(",
+    "from_reader(",
+    "BufReader",
+];
+
+/// Who may use one all the same.
+const MAY_READ: [(&str, &str); 4] = [
+    ("files.rs", ""),
+    // What it has opened there, counted.
+    ("learner/checkpoint.rs", "read_to_end("),
+    ("learner/checkpoint.rs", "BufReader"),
+    // A folder, to have it written to the disk.
+    ("learner/checkpoint/replace.rs", "File::open"),
+];
+
+/// Uses of [`READERS`] in the source file `name`, but for its tests.
+fn readers(name: &str, text: &str) -> Vec<&'static str> {
+    let code = code(text.split("#[cfg(test)]\nmod ").next().unwrap_or_default());
+    let may = |reader: &str| MAY_READ.iter().any(|(file, what)| *file == name && reader.contains(what));
+    READERS.into_iter().filter(|reader| code.contains(reader) && !may(reader)).collect()
+}
+
+#[test]
+fn files_are_read_in_one_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut faults = Vec::new();
+    for file in files {
+        let name = file.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+        if !name.ends_with("tests.rs") {
+            let text = std::fs::read_to_string(&file).unwrap();
+            faults.extend(readers(&name, &text).iter().map(|found| format!("src/{name}: {found}")));
+        }
+    }
+    assert!(faults.is_empty(), "use crate::files instead:\n{}", faults.join("\n"));
+    assert_eq!(readers("a.rs", "let x = std::fs::read(path); // File::open\n"), ["fs::read("]);
+    assert!(readers("a.rs", "files::read(path, 9);\n#[cfg(test)]\nmod tests { fs::read(path) }").is_empty());
+}
+
 #[test]
 fn the_reader_of_paths_sees_what_it_should() {
     let text = "use crate::{agent, sim::{Seats, worlds}, mdp};\nlet x = crate::run::go();";

@@ -11,7 +11,7 @@ use entropy_arcade::learner::{
     PrioritizedConfig, UniformPolicy, untrained,
 };
 use entropy_arcade::mdp::{
-    Action, ActionSpace, EnvironmentSpec, ObservationSpace, Origin, PolicySnapshot, StepBatch,
+    Action, ActionSpace, EnvironmentSpec, Fault, ObservationSpace, Origin, PolicySnapshot, StepBatch,
     TransitionBatch,
 };
 use entropy_arcade::sac::{
@@ -117,6 +117,30 @@ fn values_that_are_not_finite_are_refused_and_counted() {
 }
 
 #[test]
+fn finite_values_that_no_error_could_be_squared_of_are_refused_and_the_largest_allowed_are_learned_from() {
+    for prioritized in [None, Some(PrioritizedConfig::default())] {
+        let mut setup = setup(None);
+        setup.config.prioritized = prioritized;
+        setup.config.sac.gamma = 0.999;
+        let handle = LearnerHandle::start(setup);
+        handle.send(steps(300, 1e30));
+        let status = wait_for(&handle, "refusal", |status| status.env_steps == 300);
+        assert_eq!((status.refused, status.replay_len), (300, 0));
+        // As large as can be, with either sign.
+        let mut some = steps(900, Fault::LARGEST);
+        some.rewards.iter_mut().skip(1).step_by(3).for_each(|reward| *reward = -Fault::LARGEST);
+        let values = some.observations.vector.iter_mut().enumerate();
+        values.for_each(|(at, value)| *value = if at % 5 == 0 { -Fault::LARGEST } else { Fault::LARGEST });
+        some.observations.row_mut(500).0[2] = 2e6;
+        handle.send(some);
+        let status = wait_for(&handle, "training", |status| {
+            status.gradient_steps > 400 || matches!(status.health, Health::Failed(_))
+        });
+        assert_eq!((&status.health, status.refused), (&Health::Training, 301));
+    }
+}
+
+#[test]
 fn a_learner_that_is_far_behind_is_sent_no_more_than_replay_holds() {
     let (go, wait) = crossbeam_channel::bounded::<()>(1);
     let mut slow = setup(None);
@@ -135,9 +159,12 @@ fn a_learner_that_is_far_behind_is_sent_no_more_than_replay_holds() {
 
 #[test]
 fn losses_that_are_not_finite_stop_the_learner_and_not_the_program() {
-    let handle = LearnerHandle::start(setup(None));
+    // No experience does that: what is too large is refused.
+    let mut wild = setup(None);
+    wild.config.sac.critic_learning_rate = 1e30;
+    let handle = LearnerHandle::start(wild);
     let policy = handle.policy();
-    handle.send(steps(300, f32::MAX));
+    handle.send(steps(300, 1.0));
     let status = wait_for(&handle, "failure", |status| matches!(status.health, Health::Failed(_)));
     let Health::Failed(reason) = &status.health else { unreachable!() };
     assert!(reason.contains("not finite"), "{reason}");

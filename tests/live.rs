@@ -8,27 +8,38 @@ use std::time::{Duration, Instant};
 use bevy::prelude::*;
 use common::{metrics, quick};
 use entropy_arcade::agent::live::Unsaved;
-use entropy_arcade::agent::{Casting, LiveLearner, LivePlugin, Replay};
+use entropy_arcade::agent::seating::{Seat, Seating};
+use entropy_arcade::agent::{Casting, Controller, HumanInput, LiveLearner, LivePlugin, Replay};
 use entropy_arcade::app;
 use entropy_arcade::learner::checkpoint::{Checkpoint, find};
 use entropy_arcade::learner::{DeviceChoice, Health, LearnerSetup};
-use entropy_arcade::mdp::Stream;
+use entropy_arcade::mdp::{Action, Stream};
 use entropy_arcade::run::live::{self, LiveRun};
 use entropy_arcade::run::record::Record;
 use entropy_arcade::run::{Claim, Summary};
+use entropy_arcade::sim::level::Level;
+use entropy_arcade::sim::worlds::rooms::{Rooms, reload};
 use entropy_arcade::sim::{SimConfig, run_agent_step};
 
 /// The arcade's app but for everything that draws.
 fn watched(out: &Path, resume: bool) -> App {
-    let mut config = quick("cartpole", 1, 1_000);
+    watched_in("cartpole", out, resume)
+}
+
+fn watched_in(env: &str, out: &Path, resume: bool) -> App {
+    let mut config = quick(env, 1, 1_000);
     config.learner.checkpoint_seconds = 0.3;
-    let world = app::world(&config).unwrap();
+    let world = if resume { app::world_of_run(&config, out).unwrap() } else { app::world(&config).unwrap() };
     let mut resume = resume.then(|| out.to_owned());
     let claim = Claim::for_run(Some(out), &mut resume, &config.to_toml(), "entropy-arcade").unwrap().unwrap();
     let record = resume.as_deref().map(|from| Record::of(&Checkpoint::open(from).unwrap()).unwrap());
     let lengths = record.as_ref().and_then(|record| record.lengths);
     let folder = claim.open(Some(&config.to_toml()), lengths).unwrap();
+    if let Some(text) = world.level().and_then(|level| level.text.as_deref()) {
+        folder.keep_level(text, resume.is_none()).unwrap();
+    }
     let mut setup = LearnerSetup::new(world.spec(), config.learner());
+    setup.level = world.level().cloned();
     (setup.device, setup.checkpoints, setup.resume) = (DeviceChoice::Cpu, Some(folder.checkpoints()), resume);
     let learner = LiveLearner::start(setup);
     let mut app = App::new();
@@ -177,4 +188,91 @@ fn the_record_of_a_run_that_died_is_gone_on_with_from_its_last_checkpoint() {
     let episodes = std::fs::read_to_string(out.join("episodes.jsonl")).unwrap();
     assert!(!episodes.contains(&format!("{{\"env_steps\":{}}}", steps + 900)));
     assert!(metrics(&out).iter().all(|line| line.contains("gradient_steps")));
+}
+
+#[test]
+fn who_sits_where_stays_with_a_session_and_nobody_plays_for_whoever_is_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let seats = |app: &App| app.world().resource::<Casting>().clone();
+    let mut app = watched_in("paddle-duel", &out, false);
+    app.update();
+    assert!(!out.join("seats.json").exists(), "everybody sits as usual");
+    let begun = seats(&app);
+    let spec = app::world(&quick("paddle-duel", 1, 1_000)).unwrap().spec();
+    let world = app.world_mut();
+    let mut changed = begun.clone();
+    changed.others = vec![Controller::Learning, Controller::Random];
+    let mut seating = world.resource::<Seating>().clone();
+    seating.toggle(Seat::Opposite, &spec, &mut changed);
+    world.insert_resource(seating.clone());
+    *world.resource_mut::<Casting>() = changed.clone();
+    let at = out.clone();
+    play(&mut app, "a first checkpoint", move |_| saved(&at).is_some_and(|(_, steps)| steps > 500));
+    close(app);
+
+    let mut app = watched_in("paddle-duel", &out, true);
+    assert_eq!((seats(&app), app.world().resource::<Seating>()), (changed.clone(), &seating));
+    // The agent plays in eight arenas.
+    let people = |app: &mut App| {
+        let steps = |app: &App| app.world().resource::<Replay>().env_steps;
+        let before = steps(app);
+        run_agent_step(app.world_mut());
+        steps(app) - before - 8
+    };
+    app.update();
+    assert_eq!((0..20).map(|_| people(&mut app)).sum::<u64>(), 0, "nobody is there yet");
+    app.world_mut().resource_mut::<HumanInput>().tapped[1].push_back(Action::Discrete(1));
+    assert_eq!((0..20).map(|_| people(&mut app)).sum::<u64>(), 20, "who has struck a key plays");
+    close(app);
+
+    // A file that says what cannot be leaves everybody where they sit by the settings, and is written anew.
+    std::fs::write(out.join("seats.json"), "{\"watched\": [\"dragon\"]}").unwrap();
+    let mut app = watched_in("paddle-duel", &out, true);
+    app.update();
+    assert_eq!(seats(&app), begun);
+    close(app);
+    let app = watched_in("paddle-duel", &out, true);
+    assert_eq!(seats(&app), begun);
+}
+
+/// As when somebody redraws the map in the editor while the agent plays on it.
+#[test]
+fn a_map_that_is_redrawn_stays_with_the_session_over_save_and_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let map = |app: &App| app.world().resource::<Rooms>().first().clone();
+    let kept = |out: &Path| {
+        let text = std::fs::read_to_string(out.join("level.ron")).unwrap();
+        Level::parse("level.ron", &text).unwrap()
+    };
+    let learned_on = |out: &Path| {
+        let level = Checkpoint::open_only(out, |_| false).unwrap().manifest.level.unwrap();
+        Level::parse(&level.name, &level.text.unwrap()).unwrap()
+    };
+    let mut app = watched_in("lava-room", &out, false);
+    app.update();
+    let begun = map(&app);
+    assert_eq!(kept(&out), begun);
+    let mut drawn = begun.clone();
+    for (row, redrawn) in [("#...##~.#", "#..~##~.#"), ("#...~.#.#", "#.#.~.#.#")] {
+        drawn = Level::parse("drawn", &drawn.text().replacen(row, redrawn, 1)).unwrap();
+        assert!(drawn != begun && reload::exchange(app.world_mut(), drawn.clone()));
+        app.update();
+        assert_eq!((map(&app), kept(&out)), (drawn.clone(), drawn.clone()), "kept as soon as it is played");
+    }
+    let at = out.clone();
+    play(&mut app, "a checkpoint of it", move |_| saved(&at).is_some_and(|(_, steps)| steps > 300));
+    close(app);
+    assert_eq!(learned_on(&out), drawn);
+    // Gone on with, on what was drawn; and so again, without a word from anybody.
+    for _ in 0..2 {
+        let mut app = watched_in("lava-room", &out, true);
+        app.update();
+        assert_eq!((map(&app), kept(&out)), (drawn.clone(), drawn.clone()));
+        let before = saved(&out).unwrap().1;
+        play(&mut app, "more of it", move |world| world.resource::<Replay>().env_steps > before + 200);
+        close(app);
+        assert_eq!(learned_on(&out), drawn);
+    }
 }

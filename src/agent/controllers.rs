@@ -73,6 +73,12 @@ impl Casting {
         Self::against_script(spec, &Controller::Learning)
     }
 
+    /// Whether a person sits in `slot` of any arena.
+    fn seats_person(&self, slot: usize) -> bool {
+        let mut all = [&self.watched, &self.others].into_iter().chain(self.each.values());
+        all.any(|seats| seats.get(slot) == Some(&Controller::Human))
+    }
+
     /// `player` in all slots of slot 0's side, scripts on every other.
     pub fn against_script(spec: &EnvironmentSpec, player: &Controller) -> Self {
         let seat = |slot| if spec.on_first_side(slot) { player.clone() } else { Controller::Scripted };
@@ -84,8 +90,13 @@ impl Casting {
 pub(super) fn cast(
     mut commands: Commands,
     casting: Res<Casting>,
+    mut input: ResMut<HumanInput>,
     mut seats: Query<(Entity, &Seats, Option<&mut Controllers>)>,
 ) {
+    // Whoever sits down after somebody has got up is there.
+    for (slot, absent) in input.bypass_change_detection().absent.iter_mut().enumerate() {
+        *absent = *absent && casting.seats_person(slot);
+    }
     for (entity, seats, controllers) in &mut seats {
         let usual = if seats.arena == 0 { &casting.watched } else { &casting.others };
         let wanted = casting.each.get(&seats.arena).unwrap_or(usual);
@@ -122,6 +133,9 @@ pub struct HumanInput {
     /// What a slot does while no key is held: these in turn. One action that does nothing, or several
     /// that cancel out.
     pub idle: Vec<Action>,
+    /// `[slots]`: whether nobody has struck a key since the session was gone on with. What such a seat does is nobody's
+    /// play, and nothing is recorded of it.
+    pub(super) absent: Vec<bool>,
     /// `[slots]`: how often it was asked while idle.
     turns: Vec<usize>,
 }
@@ -133,13 +147,16 @@ impl HumanInput {
             held: vec![None; slots],
             tapped: vec![VecDeque::new(); slots],
             idle: vec![Action::Discrete(0)],
+            absent: vec![false; slots],
             turns: vec![0; slots],
         }
     }
 
     /// What `slot` does in this agent step.
     pub(super) fn take(&mut self, slot: usize) -> Action {
-        self.tapped[slot].pop_front().or(self.held[slot]).unwrap_or_else(|| {
+        let struck = self.tapped[slot].pop_front().or(self.held[slot]);
+        self.absent[slot] &= struck.is_none();
+        struck.unwrap_or_else(|| {
             self.turns[slot] += 1;
             let turn = self.turns[slot] % self.idle.len().max(1);
             self.idle.get(turn).copied().unwrap_or(Action::Discrete(0))

@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use super::controllers::Controllers;
 use super::hints::Hints;
 use super::roster::{MOST_SLOTS, Roster, SeatFault};
-use crate::mdp::{EpisodeSummary, Fault, Place, StepBatch};
+use crate::mdp::{EpisodeSummary, Fault, StepBatch};
 use crate::sim::Seats;
 
 /// Agent steps for which steps and episodes wait to be taken; what nobody takes in that time is dropped, so that an app
@@ -64,12 +64,13 @@ pub(super) fn record(
             } else if memory.played != name {
                 memory.played = "mixed";
             }
-            memory.episode_return = sum(memory.episode_return, seats.rewards[slot]);
             memory.episode_length += 1;
             let row = memory.row.take();
-            if row.is_none() && !seats.rewards[slot].is_finite() {
-                let fault = Fault { place: Place::Reward, value: seats.rewards[slot] };
-                faults.push(SeatFault { stream, fault, recorded: false });
+            // What nothing can be learned from is no reward.
+            match Fault::in_reward(seats.rewards[slot]) {
+                None => memory.episode_return = sum(memory.episode_return, seats.rewards[slot]),
+                Some(fault) if row.is_none() => faults.push(SeatFault { stream, fault, recorded: false }),
+                Some(_) => {}
             }
             if let Some(end) = seats.end {
                 memory.open = false;

@@ -1,6 +1,9 @@
 //! Seating: where a person sits down, against the agent or beside it, and who gets that seat back afterwards.
 
+pub mod kept;
+
 use bevy::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::rounds::has_sides;
 use super::{Casting, Controller};
@@ -21,10 +24,11 @@ impl Seat {
 }
 
 /// People who sit in the watched arena, and whom they relieved.
-#[derive(Resource, Debug, Clone, Default, PartialEq)]
+#[derive(Resource, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seating([Option<Guest>; 2]);
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Guest {
     slot: usize,
     /// By slot: who sat there before. The person's own seat, and the agent's where it was brought in.

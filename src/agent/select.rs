@@ -150,7 +150,8 @@ pub(super) fn select_actions(
                 thought.action = chosen.index();
                 thoughts.push(thought);
             }
-            let recorded = controller.is_recorded() && shown.is_present() && sees && !again;
+            let away = *controller == Controller::Human && human.absent[slot];
+            let recorded = controller.is_recorded() && shown.is_present() && sees && !again && !away;
             if recorded {
                 let pending = &mut roster.pending;
                 memory.row = Some(pending.len());

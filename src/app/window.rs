@@ -195,6 +195,8 @@ const TRAINED: &str = "trained";
 fn let_play(app: &mut App, player: Arc<dyn Policy>) {
     let world = app.world_mut();
     world.resource_mut::<FrozenPolicies>().0.insert(TRAINED.into(), player);
+    // Seats that this start alone asks for are not kept.
+    live::forget_seats(world);
     let mut casting = world.resource_mut::<Casting>();
     let Casting { watched, others, .. } = &mut *casting;
     for seat in watched.iter_mut().chain(others).filter(|seat| **seat == Controller::Learning) {
@@ -261,7 +263,7 @@ pub fn arcade_app(
     if let (Some(folder), Some(text)) = (&folder, world.level().and_then(|level| level.text.as_deref())) {
         folder.keep_level(text, resume.is_none())?;
     }
-    let session = out.clone();
+    let (session, from) = (out.clone(), resume.clone());
     let pictures = out.as_ref().map(|out| out.join("pictures"));
     let checkpoints = out.map(|out| out.join("checkpoint"));
     let (window_is_up, go) = crossbeam_channel::bounded::<()>(1);
@@ -304,7 +306,7 @@ pub fn arcade_app(
         sim::worlds::rooms::reload::plugin(&mut app, path.to_owned());
     }
     if let Some(folder) = folder {
-        live::plugin(&mut app, LiveRun::new(folder, config.clone(), record, solved));
+        live::plugin(&mut app, LiveRun::new(folder, config.clone(), record, solved).seated_as_in(from));
     }
     // On few cores, handing a frame's small systems to other threads costs more than they do.
     for schedule in [First.intern(), PreUpdate.intern(), Update.intern(), PostUpdate.intern(), Last.intern()]

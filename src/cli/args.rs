@@ -143,12 +143,10 @@ impl RunArgs {
 /// Whether a picture may take the place of what is at `path`: nothing, an empty file or another picture.
 #[cfg(feature = "arcade")]
 fn is_picture(path: &Path) -> bool {
-    use std::io::Read as _;
-    let mut begins = Vec::new();
-    match std::fs::File::open(path).and_then(|file| file.take(6).read_to_end(&mut begins)) {
-        Ok(0) => true,
-        Ok(_) => begins.starts_with(b"\x89PNG\r\n") || begins.starts_with(b"GIF8"),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    use crate::files;
+    match files::begins(path, 6) {
+        Ok(begins) => begins.is_empty() || begins.starts_with(b"\x89PNG\r\n") || begins.starts_with(b"GIF8"),
+        Err(error) => error == files::ReadError::Missing,
     }
 }
 

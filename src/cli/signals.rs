@@ -5,6 +5,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::Failure;
+#[cfg(unix)]
+use crate::files;
 
 /// Signals that come this close together are one: `timeout` and terminals send some of them twice.
 const TOGETHER: Duration = Duration::from_millis(250);
@@ -82,7 +84,8 @@ fn listen(mut heard: impl FnMut() + Send + 'static) -> Result<(), Failure> {
 /// Whether whoever started this program had it ignore `signal`. Only Linux tells; elsewhere it is not.
 #[cfg(unix)]
 fn ignores(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status =
+        files::read_text(std::path::Path::new("/proc/self/status"), files::LARGEST_TEXT).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
     mask >> (signal - 1) & 1 == 1

@@ -1,4 +1,4 @@
-//! A run's folder: `config.toml`, `metrics.jsonl`, `episodes.jsonl`, `hints.jsonl`, `summary.json`, `checkpoint/`.
+//! A run's folder: `config.toml`, `metrics.jsonl`, `episodes.jsonl`, `hints.jsonl`, `seats.json`, `summary.json`, `checkpoint/`.
 //!
 //! It belongs to one program at a time. Whatever a run has written when it dies, the same command and `--resume` go on.
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::lines::{self, Lines};
 use super::record::Lengths;
-use super::{RunError, Summary};
+use super::{RunError, Summary, seats};
 use crate::files;
 use crate::learner::checkpoint::{self, remove_asides, replace_file};
 use crate::learner::owner::{Kind, Owner, check_kind, check_outside, entries, foreign};
@@ -119,7 +119,7 @@ impl Claim {
         let checkpoints = path.join("checkpoint");
         checkpoint::remove_leftovers(&checkpoints);
         remove_asides(&checkpoints, &["latest"]);
-        remove_asides(&path, &[CONFIG, SUMMARY, kept::FILE]);
+        remove_asides(&path, &[CONFIG, SUMMARY, kept::FILE, seats::FILE]);
         let lengths = if goes_on { lengths } else { Some(Lengths { hints: Some(0), ..Lengths::default() }) };
         if let Some(config) = config {
             let file = path.join(CONFIG);
@@ -233,6 +233,11 @@ impl RunFolder {
     /// The files of lines, to be brought to the disk before a checkpoint counts on their lengths.
     pub fn files(&self) -> Vec<File> {
         [&self.metrics, &self.episodes, &self.hints].into_iter().filter_map(Lines::file).collect()
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Replaces `config.toml`.

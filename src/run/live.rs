@@ -15,6 +15,7 @@ use super::headless::{Solved, Summary, insert_times};
 use super::metrics::Window;
 use super::record::Record;
 use super::saving::Saving;
+use super::seats;
 use crate::agent::hints::Hints;
 use crate::agent::history::{History, remember};
 use crate::agent::live::{SaveReceiver, Unsaved};
@@ -36,6 +37,8 @@ const CONFIG_SECONDS: f32 = 0.3;
 #[derive(Resource)]
 pub struct LiveRun {
     folder: RunFolder,
+    /// Where the session lies that this one goes on with.
+    from: Option<PathBuf>,
     /// As `config.toml` was when the session began.
     begun: RunConfig,
     /// As it is now, and since when; `None` before the learner is ready for the first time.
@@ -67,6 +70,7 @@ impl LiveRun {
         let record = record.unwrap_or_default();
         Self {
             earlier: record.seconds.max(folder.seconds()),
+            from: saved_at.map(|_| folder.path().to_owned()),
             folder,
             written: None,
             solved,
@@ -80,6 +84,18 @@ impl LiveRun {
             unsaved: Unsaved::default(),
             broken: Arc::default(),
         }
+    }
+
+    /// Seats everybody as in the session in `from`, which may lie elsewhere.
+    #[must_use]
+    pub fn seated_as_in(mut self, from: Option<PathBuf>) -> Self {
+        self.from = from;
+        self
+    }
+
+    /// Tells of something that cannot be written.
+    pub(super) fn cannot_write(&self, problem: String) {
+        self.unsaved.set(0, Some(problem));
     }
 
     /// Keeps other programs away from its folder for as long as it is held.
@@ -149,16 +165,22 @@ impl LiveRun {
     }
 }
 
-/// Keeps the files of `run`.
+/// Keeps the files of `run`, and seats everybody as they sat where it goes on.
 pub fn plugin(app: &mut App, run: LiveRun) {
     if let Some(mut learner) = app.world_mut().get_resource_mut::<LiveLearner>() {
         learner.record();
     }
+    seats::plugin(app, run.folder.path(), run.from.as_deref());
     app.insert_resource(run.unsaved.clone())
         .insert_resource(run)
         .add_systems(Update, (keep, (write, save).chain().after(remember)))
         .add_systems(PostUpdate, keep_map.run_if(resource_exists_and_changed::<Rooms>))
         .add_systems(Last, close);
+}
+
+/// Keeps the seats as they are written, whoever sits there from now on.
+pub fn forget_seats(world: &mut World) {
+    world.remove_resource::<seats::KeptSeats>();
 }
 
 /// Keeps `config.toml` what the learner uses.

@@ -18,6 +18,7 @@ pub mod record;
 pub mod resume;
 mod saving;
 pub mod scores;
+mod seats;
 pub mod sweep;
 pub mod ticks;
 

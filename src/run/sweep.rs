@@ -19,6 +19,8 @@ use crate::learner::owner::{Kind, Owner, check_kind, check_outside, entries, for
 
 /// What [`Sweep::write`] writes.
 const RESULTS: &str = "results.jsonl";
+/// Bytes that it has at most: some hundred thousand runs.
+const LARGEST_RESULTS: u64 = 64 << 20;
 
 /// Bytes that it has at most.
 const LARGEST_RESULTS: u64 = 64 << 20;

@@ -64,6 +64,8 @@ impl Environment for Failing {
         rewards[0] += match self.luck + self.steps {
             18 => f32::NAN,
             25 => f32::NEG_INFINITY,
+            // Finite, and yet beyond what errors can be squared of.
+            28 => 1e30,
             _ => 1.0,
         };
         out_of_bounds(&self.state).then_some(EpisodeEnd::Terminated)
@@ -74,6 +76,7 @@ impl Environment for Failing {
         match self.luck + self.steps {
             12 => vector[2] = f32::NAN,
             30 | 31 => vector[0] = f32::INFINITY,
+            34 => vector[3] = -3e37,
             // Also what episodes end with.
             _ if self.luck.is_multiple_of(5) && out_of_bounds(&self.state) => vector[1] = f32::NAN,
             _ => {}
@@ -116,6 +119,8 @@ fn a_game_that_says_nan_is_told_where_and_the_rest_is_learned() {
                         30..33 => seats.observations.row_mut(0).0[2] = f32::NAN,
                         60..63 => seats.rewards[0] = f32::NAN,
                         90..93 => seats.rewards[0] = f32::INFINITY,
+                        120..123 => seats.rewards[0] = 1e30,
+                        150..153 => seats.observations.row_mut(0).0[1] = -2e6,
                         _ => {}
                     }
                 }
@@ -125,14 +130,14 @@ fn a_game_that_says_nan_is_told_where_and_the_rest_is_learned() {
         (0..400).for_each(|_| run_agent_step(app.world_mut()));
         let steps = staged(&mut app);
         assert_eq!(app.world().resource::<Replay>().env_steps, 1200);
-        assert_eq!((steps.len(), steps.refused), (1197, 3));
+        assert_eq!((steps.len(), steps.refused), (1195, 5));
         let kept = buffer(&steps);
-        assert_lived(&kept, 1180);
+        assert_lived(&kept, 1175);
         let episodes = &app.world().resource::<Episodes>().0;
         assert!(episodes.iter().all(|episode| episode.episode_return.is_finite()));
         let sums: f32 = episodes.iter().map(|episode| episode.episode_return).sum();
         let lengths: u32 = episodes.iter().map(|episode| episode.episode_length).sum();
-        assert_eq!(sums, lengths as f32 - 2.0, "what is no number is no reward");
+        assert_eq!(sums, lengths as f32 - 3.0, "what is refused is no reward");
         let saved = serde_json::to_string(&app.world().resource::<Roster>().snapshot()).unwrap();
         assert!(!saved.contains("null"), "{saved}");
     });

@@ -84,6 +84,16 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, ReadError> {
     if bytes.len() as u64 > most { Err(ReadError::TooLarge(most)) } else { Ok(bytes) }
 }
 
+/// The first bytes of the regular file at `path`, `count` of them where it has as many.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn begins(path: &Path, count: u64) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    open(path)?.take(count).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The text of the regular file at `path`, at most `most` bytes of it, without its byte order mark and with lines that
 /// end in LF.
 ///

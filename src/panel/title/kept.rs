@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use bevy::prelude::*;
 use bevy_egui::egui::{RichText, Ui};
 
+use crate::files;
 use crate::learner::owner::is_in_use;
 use crate::panel::theme::tone;
 use crate::panel::widgets::{row, section};
@@ -32,7 +33,7 @@ struct OfWorld {
 
 /// Whether there is something in the session at `path` to go on with: an agent that has played.
 pub fn goes_on(path: &Path) -> bool {
-    let latest = std::fs::read_to_string(path.join("checkpoint/latest"));
+    let latest = files::read_text(&path.join("checkpoint/latest"), 1024);
     // Checkpoints are called by their environment steps; each session begins with one of none.
     latest.is_ok_and(|name| !name.trim().bytes().all(|byte| byte == b'0'))
 }

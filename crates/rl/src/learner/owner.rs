@@ -4,8 +4,10 @@
 //! dies, however it dies. The file also marks the folder as made by this program, and says what for: a run or a sweep.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+
+use crate::files::{self, ReadError};
 
 /// Why a folder cannot be written into, with what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +46,7 @@ impl Kind {
         if !Owner::has_marked(path) {
             return None;
         }
-        let mark = crate::files::read_text(&path.join(MARK), LARGEST_MARK).unwrap_or_default();
+        let mark = files::read_text(&path.join(MARK), LARGEST_MARK).unwrap_or_default();
         let said = mark.lines().nth(1).unwrap_or_default();
         if let Some(kind) = [Self::Run, Self::Sweep].into_iter().find(|kind| kind.name() == said) {
             return Some(kind);
@@ -110,8 +112,7 @@ impl Owner {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                _ = file.read_to_string(&mut text);
+                let text = files::read_text(&path.join(MARK), LARGEST_MARK).unwrap_or_default();
                 let first = text.lines().next().unwrap_or_default();
                 let number = first.trim().strip_prefix("process ").unwrap_or("unknown");
                 return Err(problem(format!(
@@ -139,10 +140,10 @@ impl Owner {
     /// # Errors
     /// [`OwnerError`] when it was moved or deleted, or another one has taken its place.
     pub fn is_there(&self) -> Result<(), OwnerError> {
-        match std::fs::read_to_string(self.path.join(MARK)) {
+        match files::read_text(&self.path.join(MARK), LARGEST_MARK) {
             Ok(text) if text == own_text(self.kind) || text.is_empty() => Ok(()),
             // Some systems let nobody read what is locked.
-            Err(error) if error.kind() != ErrorKind::NotFound => Ok(()),
+            Err(ReadError::Io(_)) => Ok(()),
             _ => {
                 let reason = "is not there any more; put it back where it was".to_owned();
                 Err(OwnerError { path: self.path.display().to_string(), reason })
@@ -186,7 +187,7 @@ pub fn check_outside(path: &Path) -> Result<(), OwnerError> {
 
 /// Whether a living program writes into the folder `path`.
 pub fn is_in_use(path: &Path) -> bool {
-    File::open(path.join(MARK))
+    files::open(&path.join(MARK))
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 

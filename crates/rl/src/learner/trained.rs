@@ -1,7 +1,7 @@
 //! Trained agents: one small file each, a policy alone with the record of how it came to be. Runs that can be gone on with
 //! are left to `checkpoint`.
 //!
-//! The file is in the safetensors format; what it says of itself stands in its metadata.
+//! The file is in the safetensors format; what it says of itself stands in its metadata, with a checksum over all of it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,6 +21,8 @@ const FORMAT: &str = "entropy-arcade-agent";
 const VERSION: u32 = 2;
 /// Largest file, in bytes: more than the largest networks take that a world trains well.
 const LARGEST: u64 = 256 << 20;
+/// The metadata's key for the checksum. Files from before there was one have none.
+const CHECKSUM: &str = "checksum";
 /// What the names of files end in.
 pub const EXTENSION: &str = "agent";
 
@@ -121,6 +123,7 @@ impl TrainedAgent {
         for (key, text) in said {
             metadata.insert(key.to_owned(), text.map_err(|error| damaged(error.to_string()))?);
         }
+        metadata.insert(CHECKSUM.to_owned(), checksum(&self.tensors, &metadata));
         weights::to_bytes(&self.tensors, &metadata).map_err(|error| damaged(error.to_string()))
     }
 
@@ -138,6 +141,9 @@ impl TrainedAgent {
         let version = field("version")?.parse().unwrap_or(u32::MAX);
         if version > VERSION {
             return Err(CheckpointError::Newer { path: name.to_owned(), found: version });
+        }
+        if said.get(CHECKSUM).is_some_and(|sum| *sum != checksum(&tensors, &said)) {
+            return Err(damaged("it is not what was written: copy or export it again".to_owned()));
         }
         fn said_as<T: DeserializeOwned>(key: &str, text: &str) -> Result<T, String> {
             serde_json::from_str(text)
@@ -193,5 +199,69 @@ impl TrainedAgent {
             Some(problem) => Err(CheckpointError::Unfit { path: self.name.clone(), problem }),
             None => Ok(()),
         }
+    }
+}
+
+/// CRC-32 over `tensors` and what the metadata says beside the checksum itself, however the file orders them.
+fn checksum(tensors: &TensorMap, said: &BTreeMap<String, String>) -> String {
+    let mut sum = crc32fast::Hasher::new();
+    let mut add = |bytes: &[u8]| {
+        // With its length, so that no two contents read alike.
+        sum.update(&(bytes.len() as u64).to_le_bytes());
+        sum.update(bytes);
+    };
+    for (key, text) in said.iter().filter(|(key, _)| *key != CHECKSUM) {
+        add(key.as_bytes());
+        add(text.as_bytes());
+    }
+    for (name, tensor) in tensors {
+        add(name.as_bytes());
+        let shape = tensor.shape.iter().flat_map(|extent| (*extent as u64).to_le_bytes());
+        add(&shape.collect::<Vec<u8>>());
+        add(&tensor.data.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+    }
+    format!("{:08x}", sum.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file from before there were checksums.
+    const OLDER: &[u8] = include_bytes!("../../assets/agents/mountain-car.agent");
+
+    fn same(a: &TrainedAgent, b: &TrainedAgent) -> bool {
+        a.tensors == b.tensors && a.record == b.record && a.environment == b.environment && a.sac == b.sac
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_is_refused_or_changes_nothing() {
+        let older = TrainedAgent::read("older", OLDER).unwrap();
+        let bytes = older.to_bytes().unwrap();
+        let whole = TrainedAgent::read("whole", &bytes).unwrap();
+        assert!(same(&older, &whole));
+        let header = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+        // The length, every byte of the header with its metadata, and weights from the first to the last.
+        let weights = (header..bytes.len()).step_by(997).chain([bytes.len() - 1]);
+        let (mut refused, mut weights_refused) = (0, 0);
+        for place in (0..header).chain(weights.clone()) {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= 1 << (place % 8);
+            match TrainedAgent::read("a.agent", &damaged) {
+                Ok(read) => assert!(same(&whole, &read), "byte {place} changes what is read"),
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(error.starts_with("a.agent: ") && error.lines().count() == 1, "{error}");
+                    refused += 1;
+                    weights_refused += usize::from(place >= header);
+                }
+            }
+        }
+        assert_eq!(weights_refused, weights.count(), "every flipped weight is noticed");
+        assert!(refused > header / 2, "{refused} of {header}");
+        let mut damaged = bytes.clone();
+        damaged[header + 1] ^= 1;
+        let error = TrainedAgent::read("a.agent", &damaged).unwrap_err().to_string();
+        assert!(error.contains("copy or export it again"), "{error}");
     }
 }

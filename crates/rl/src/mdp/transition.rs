@@ -132,7 +132,7 @@ pub struct StepBatch {
     pub ends: Vec<Option<EpisodeEnd>>,
     /// One row for every `Some` in `ends`, in the same order.
     pub final_observations: ObservationBatch,
-    /// Steps that were made and are left out here because a value of theirs was not finite.
+    /// Steps that were made and are left out here because of a value that nothing can be learned from, see [`Fault`].
     #[serde(default)]
     pub refused: u64,
 }
@@ -150,23 +150,41 @@ pub enum Place {
     Entropy,
 }
 
-/// A value that is not finite: nothing can be learned from the step it stands in.
+/// A value that is not finite or larger than [`Fault::LARGEST`]: nothing can be learned from the step it stands in.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fault {
     /// Where it stands.
     pub place: Place,
-    /// NaN, or an infinity.
+    /// NaN, an infinity, or a number that is too large.
     pub value: f32,
 }
 
 impl Fault {
-    /// The first of an observation's `values` that is not finite.
+    /// Largest size of a reward, and of a float of an observation.
+    ///
+    /// The learner counts in 32-bit floats, which end at 3.4e38. With rewards up to `R`, observations up to `O` and a
+    /// discount of 0.999, values reach `1e3 R`, and so do their errors; a gradient reaches `1e3 R O`, and its squared
+    /// norm over a million parameters `1e12 R² O²`, 1e36 where both are a million.
+    pub const LARGEST: f32 = 1e6;
+
+    /// Whether a reward or a float of an observation can be learned from.
+    pub fn is_none_in(value: f32) -> bool {
+        // A NaN is not within either.
+        value.abs() <= Self::LARGEST
+    }
+
+    /// The first of an observation's `values` that cannot be learned from.
     pub fn in_observation(values: &[f32]) -> Option<Self> {
         Self::first(values, Place::Observation)
     }
 
+    /// Of a reward that cannot be learned from.
+    pub fn in_reward(reward: f32) -> Option<Self> {
+        Self::first(&[reward], |_| Place::Reward)
+    }
+
     fn first(values: &[f32], place: impl Fn(usize) -> Place) -> Option<Self> {
-        let entry = values.iter().position(|value| !value.is_finite())?;
+        let entry = values.iter().position(|value| !Self::is_none_in(*value))?;
         Some(Self { place: place(entry), value: values[entry] })
     }
 
@@ -179,23 +197,26 @@ impl Fault {
             Place::Reward => "reward".to_owned(),
             Place::Entropy => "entropy of the policy".to_owned(),
         };
+        if self.value.is_finite() {
+            return format!("{what} is {:e}, beyond ±{:e}", self.value, Self::LARGEST);
+        }
         format!("{what} is {}", self.value)
     }
 }
 
 impl StepBatch {
-    /// The first value of step `row` that is not finite, where its final observation, if it has one, is row `end` of
+    /// The first value of step `row` that cannot be learned from, where its final observation, if it has one, is row `end` of
     /// `final_observations`.
     pub fn fault(&self, row: usize, end: usize) -> Option<Fault> {
         let (observation, _) = self.observations.row(row);
         let last = self.ends[row].map(|_| self.final_observations.row(end).0).unwrap_or_default();
         Fault::in_observation(observation)
             .or_else(|| Fault::first(last, Place::FinalObservation))
-            .or_else(|| Fault::first(&self.rewards[row..=row], |_| Place::Reward))
+            .or_else(|| Fault::in_reward(self.rewards[row]))
             .or_else(|| Fault::first(&self.behaviour_entropies[row..=row], |_| Place::Entropy))
     }
 
-    /// Takes out every step with a value that is not finite, and tells their streams and the first fault of each.
+    /// Takes out every step with a value that cannot be learned from, and tells their streams and the first fault of each.
     pub fn refuse(&mut self) -> Vec<(u32, Fault)> {
         let columns = [
             &self.observations.vector,
@@ -203,7 +224,7 @@ impl StepBatch {
             &self.behaviour_entropies,
             &self.final_observations.vector,
         ];
-        if columns.into_iter().flatten().all(|value| value.is_finite()) {
+        if columns.into_iter().flatten().all(|value| Fault::is_none_in(*value)) {
             return Vec::new();
         }
         let whole = std::mem::take(self);

@@ -194,7 +194,7 @@ impl ReplayBuffer {
         }
     }
 
-    /// Adds steps in order, but for those with a value that is not finite, which cut their stream; how many those are.
+    /// Adds steps in order, but for those with a value that cannot be learned from, which cut their stream; how many those are.
     pub fn push(&mut self, steps: &StepBatch) -> u64 {
         let (mut finals, mut refused) = (0, 0);
         for row in 0..steps.len() {

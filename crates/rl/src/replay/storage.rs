@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 
 use super::buffer::{Cursor, HUMAN, SEGMENT_ENTRIES, SEGMENT_STEPS, TERMINATED, TRUNCATED, VALID};
 use super::{Priorities, ReplayBuffer};
+use crate::mdp::Fault;
 
 const MAGIC: &[u8; 8] = b"EAreplay";
 /// Version 2 adds priorities; version 1 is read as if all were the largest.
@@ -89,7 +90,7 @@ impl ReplayBuffer {
     /// of another size is carried over, see [`ReplayBuffer::resize`].
     ///
     /// With priorities here and none in the file all transitions get the largest; the other way
-    /// round they are left behind. Transitions with a value that is not finite are left out.
+    /// round they are left behind. Transitions with a value that is refused today, see [`Fault`], are left out.
     ///
     /// # Errors
     /// [`ReplayError::Unfit`] when the bytes are of another kind, version or observation;
@@ -177,22 +178,22 @@ impl ReplayBuffer {
         } else {
             buffer.set_priorities(self.priorities.as_ref().map(Priorities::config));
         }
-        buffer.forget_what_is_not_finite();
+        buffer.forget_what_is_refused();
         buffer.resize(self.config);
         Ok(buffer)
     }
 
     /// Leaves out what files from before such values were refused may hold.
-    fn forget_what_is_not_finite(&mut self) {
+    fn forget_what_is_refused(&mut self) {
         let v = self.space.vector_len();
-        let is_finite = |buffer: &Self, entry: usize, observations: usize| {
+        let is_sound = |buffer: &Self, entry: usize, observations: usize| {
             let seen = &buffer.vectors[entry * v..(entry + observations) * v];
             let paid = [buffer.rewards[entry], buffer.entropies[entry]];
-            seen.iter().chain(&paid).all(|value| value.is_finite())
+            seen.iter().chain(&paid).all(|value| Fault::is_none_in(*value))
         };
         let before = self.valid;
         for entry in 0..self.flags.len() {
-            if self.flags[entry] & VALID != 0 && !is_finite(self, entry, 2) {
+            if self.flags[entry] & VALID != 0 && !is_sound(self, entry, 2) {
                 self.flags[entry] &= !VALID;
                 self.valid -= 1;
                 self.people.forget(&(entry..entry + 1));
@@ -203,12 +204,15 @@ impl ReplayBuffer {
         }
         for stream in 0..self.cursors.len() {
             let Some(cursor) = self.cursors[stream].filter(|cursor| cursor.pending) else { continue };
-            let pending = is_finite(self, cursor.last(), 1);
+            let pending = is_sound(self, cursor.last(), 1);
             self.cursors[stream] = Some(Cursor { pending, ..cursor });
         }
         if self.valid < before {
             let left_out = before - self.valid;
-            tracing::warn!("replay: {left_out} transitions with values that are not finite are left out");
+            let most = Fault::LARGEST;
+            tracing::warn!(
+                "replay: {left_out} transitions with values that are not finite or beyond ±{most:e} are left out"
+            );
         }
     }
 
