@@ -158,12 +158,13 @@
 // Here and not in Cargo.toml, where it would bind the tests and examples as well.
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
+pub use entropy_agents as agent;
 pub use entropy_rl::{files, learner, mdp, replay, sac};
 
-pub mod agent;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod insight;
 #[cfg(feature = "arcade")]
 pub mod panel;
 pub mod run;

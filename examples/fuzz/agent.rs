@@ -1,6 +1,6 @@
 //! Agents: what is taken is written and read again, and acts.
 
-use entropy_arcade::agent::gallery;
+use entropy_arcade::insight::gallery;
 use entropy_arcade::learner::trained::TrainedAgent;
 use entropy_arcade::mdp::{Decisions, ObservationBatch, Stream, rng};
 use rand::RngExt as _;

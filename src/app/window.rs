@@ -7,10 +7,11 @@ use bevy::prelude::*;
 
 use super::{Left, casting, learner_setup, simulation};
 use crate::agent::live::Unsaved;
-use crate::agent::mind::Insight;
-use crate::agent::rounds::Reaction;
-use crate::agent::{Casting, Controller, FrozenPolicies, LiveLearner, gallery};
+use crate::agent::reaction::Reaction;
+use crate::agent::{Casting, Controller, FrozenPolicies, LiveLearner};
 use crate::config::RunConfig;
+use crate::insight::gallery;
+use crate::insight::mind::Insight;
 use crate::learner::check_memory;
 use crate::mdp::{Policy, Stream, later_seed};
 use crate::panel::{maps, title};
@@ -234,7 +235,8 @@ pub fn arcade_app(
     out: Option<PathBuf>,
     mut resume: Option<PathBuf>,
 ) -> Result<App, Box<dyn std::error::Error>> {
-    use crate::agent::{InsightPlugin, LivePlugin, Replay};
+    use crate::agent::{LivePlugin, Replay};
+    use crate::insight::InsightPlugin;
     use crate::learner::checkpoint::{self, Checkpoint};
     use crate::run::resume::{self, Earlier};
     use crate::{panel, view};

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Failure, say};
-use crate::agent::gallery;
 use crate::app;
 use crate::config::RunConfig;
 use crate::files::{self, portable};
+use crate::insight::gallery;
 use crate::learner::checkpoint::{Checkpoint, Manifest, WEIGHTS, replace_file};
 use crate::learner::trained::{EXTENSION, TrainedAgent, TrainingRecord};
 use crate::mdp::{LevelRecord, Policy, WorldOptions};

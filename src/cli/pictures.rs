@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{Failure, say};
-use crate::agent::gallery;
 use crate::app::pictured_level;
+use crate::insight::gallery;
 use crate::sim::level::shipped_levels;
 use crate::sim::worlds::names;
 

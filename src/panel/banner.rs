@@ -6,7 +6,7 @@ use super::plate::Plate;
 use super::playing::{brief, capital, side};
 use super::theme::tone;
 use crate::agent::Controller;
-use crate::agent::rounds::RoundEnd;
+use crate::insight::rounds::RoundEnd;
 use crate::mdp::EnvironmentSpec;
 use crate::view::Screen;
 use crate::view::palette::{self, Tone};

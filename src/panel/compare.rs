@@ -6,7 +6,7 @@ use egui::{Align2, pos2, vec2};
 
 use super::plate::Plate;
 use super::theme::tone;
-use crate::agent::compare::Comparison;
+use crate::insight::compare::Comparison;
 use crate::view::palette;
 use crate::view::stage::{Stage, StageSize};
 

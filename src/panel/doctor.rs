@@ -8,8 +8,7 @@ use super::theme::tone;
 use super::widgets::section;
 use crate::agent::history::{History, Series};
 use crate::agent::live::LiveLearner;
-use crate::agent::rounds::has_sides;
-use crate::agent::waiting::Waiting;
+use crate::insight::waiting::Waiting;
 use crate::learner::{Health, LearnerConfig, LearnerStatus};
 use crate::sac::Temperature;
 use crate::sim::arena::Spec;
@@ -142,7 +141,7 @@ fn examine_again(
 
 /// The command by which a person plays in the agent's place.
 fn shows(spec: Option<&Spec>) -> Command {
-    if spec.is_some_and(|spec| has_sides(spec)) { Command::TakeSecond } else { Command::TakeFirst }
+    if spec.is_some_and(|spec| spec.has_sides()) { Command::TakeSecond } else { Command::TakeFirst }
 }
 
 /// What looks wrong by what has been measured so far; nothing while little has been, nor while it gets better. `key`

@@ -2,9 +2,8 @@
 
 use super::keybar::Help;
 use super::playing::side;
-use crate::agent::rounds::has_sides;
-use crate::agent::seating::{Seat, Seating};
 use crate::agent::{Casting, Controller};
+use crate::insight::seating::{Seat, Seating};
 use crate::sim::arena::Spec;
 use crate::view::bindings::{Bindings, Command};
 use crate::view::{Screen, input};
@@ -25,7 +24,7 @@ pub(super) fn seatings(spec: &Spec, casting: &Casting, seating: &Seating) -> Vec
 
 /// What the key of `seat` does now; `None` where there is no such seat.
 fn sitting(seat: Seat, spec: &Spec, casting: &Casting, seating: &Seating) -> Option<&'static str> {
-    let (alone, sides) = (spec.slots() == 1, has_sides(spec));
+    let (alone, sides) = (spec.slots() == 1, spec.has_sides());
     if seating.taken(seat, spec, casting).is_some() {
         return Some(if alone { "give back" } else { "stop playing" });
     }

@@ -6,10 +6,10 @@ use bevy_egui::{EguiContext, PrimaryEguiContext};
 
 use super::learning;
 use super::plots::Plots;
-use crate::agent::compare::{self, Comparison};
-use crate::agent::lookback::{self, LookBack};
-use crate::agent::mind::Insight;
-use crate::agent::rounds::Rounds;
+use crate::insight::compare::{self, Comparison};
+use crate::insight::lookback::{self, LookBack};
+use crate::insight::mind::Insight;
+use crate::insight::rounds::Rounds;
 use crate::sim::arena::Spec;
 use crate::view::bindings::Command;
 use crate::view::controls::Controls;
@@ -105,8 +105,8 @@ fn close_lists(world: &mut World) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::mind;
-    use crate::agent::rounds::RoundEnd;
+    use crate::insight::mind;
+    use crate::insight::rounds::RoundEnd;
     use crate::sim::worlds::WorldChoice;
     use crate::view::controls;
     use crate::view::controls::tests::{ready, strike};

@@ -15,7 +15,7 @@ use super::widgets::{chip, count, folding, list, note, row, section, toggle};
 use super::{curves, doctor, figures};
 use crate::agent::history::History;
 use crate::agent::live::{LiveLearner, Rescue};
-use crate::agent::waiting::Waiting;
+use crate::insight::waiting::Waiting;
 use crate::learner::{Health, LearnerConfig, LearnerError, LearnerStatus};
 use crate::view::{Notice, Screen, palette};
 

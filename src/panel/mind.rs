@@ -6,8 +6,8 @@ use super::curves;
 use super::playing::{side, title};
 use super::theme::tone;
 use super::widgets::{bar, check, list, number, row, section};
-use crate::agent::mind::{Expectation, Insight, Landscape, Layer, Mind};
 use crate::agent::{Casting, Controller, Thought, Thoughts};
+use crate::insight::mind::{Expectation, Insight, Landscape, Layer, Mind};
 use crate::mdp::EnvironmentSpec;
 use crate::view::palette::{self, Tone};
 

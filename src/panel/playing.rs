@@ -10,12 +10,13 @@ use super::theme::tone;
 use super::widgets::{check, figure, list, note, row, section};
 use super::{mind, sight};
 use crate::agent::hints::{HINT_RANGE, Hints};
-use crate::agent::lookback::{self, LookBack, Past};
-use crate::agent::mind::{Insight, Mind};
-use crate::agent::rounds::{Reaction, Rounds, has_sides};
-use crate::agent::seating::Seating;
-use crate::agent::sight::Sights;
+use crate::agent::reaction::Reaction;
 use crate::agent::{Casting, Controller, FrozenPolicies, Thoughts};
+use crate::insight::lookback::{self, LookBack, Past};
+use crate::insight::mind::{Insight, Mind};
+use crate::insight::rounds::Rounds;
+use crate::insight::seating::Seating;
+use crate::insight::sight::Sights;
 use crate::sim::SimConfig;
 use crate::sim::arena::{EnvironmentHooks, Spec};
 use crate::sim::pace::{Pace, SPEED_RANGE};
@@ -183,7 +184,7 @@ impl Playing<'_, '_> {
                     }
                 }
             }
-            if let Some(seating) = self.seating.as_mut().filter(|_| has_sides(&self.spec)) {
+            if let Some(seating) = self.seating.as_mut().filter(|_| self.spec.has_sides()) {
                 let explanation =
                     "Who plays on the left plays on the right from now on, and the other way round.";
                 if ui.button("Swap sides").on_hover_text(explanation).clicked() {

@@ -4,7 +4,7 @@ use bevy_egui::egui::{self, RichText, Sense, Ui, vec2};
 
 use super::theme::{faded, tone};
 use super::widgets::{bar, row, section};
-use crate::agent::sight::{Sight, Sights};
+use crate::insight::sight::{Sight, Sights};
 use crate::mdp::{EnvironmentSpec, GridShape};
 use crate::view::palette;
 

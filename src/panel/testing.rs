@@ -10,7 +10,8 @@ use bevy_egui::{EguiContext, EguiPrimaryContextPass, EguiUserTextures, PrimaryEg
 
 use super::theme;
 use crate::agent::history::History;
-use crate::agent::{AgentPlugin, Casting, InsightPlugin, LearningPolicy, LiveLearner, LivePlugin};
+use crate::agent::{AgentPlugin, Casting, LearningPolicy, LiveLearner, LivePlugin};
+use crate::insight::InsightPlugin;
 use crate::learner::{LearnerConfig, LearnerSetup, untrained};
 use crate::mdp::Stream;
 use crate::sim::pace::Pace;
@@ -282,7 +283,7 @@ pub(crate) fn arcade(world: &str) -> Glass {
     app.add_plugins(AgentPlugin { spec: spec.clone(), seed: 1, casting, policy })
         .insert_resource(LiveLearner::start(LearnerSetup::new(spec, LearnerConfig::default())))
         .add_plugins((LivePlugin, InsightPlugin))
-        .init_resource::<crate::agent::seating::Seating>()
+        .init_resource::<crate::insight::seating::Seating>()
         .init_resource::<crate::view::Screen>()
         .init_resource::<crate::view::Notice>()
         .init_resource::<crate::view::record::Pictures>()

@@ -4,10 +4,10 @@ use bevy_egui::egui::{pos2, vec2};
 
 use super::testing::{Glass, arcade, measure, play, rooms};
 use super::{WIDTH, editor, playing, plots, settings};
-use crate::agent::lookback::Past;
-use crate::agent::mind::Insight;
-use crate::agent::seating::{Seat, Seating};
 use crate::agent::{Casting, Controller};
+use crate::insight::lookback::Past;
+use crate::insight::mind::Insight;
+use crate::insight::seating::{Seat, Seating};
 use crate::sim::arena::Spec;
 use crate::view::{Notice, Screen};
 
@@ -125,7 +125,7 @@ fn keys_of_what_is_refused_are_faint() {
     play(&mut glass, 2);
     let ink = |glass: &Glass| glass.ink("look back").unwrap();
     let before = ink(&glass);
-    glass.app.insert_resource(crate::agent::compare::Comparison::default());
+    glass.app.insert_resource(crate::insight::compare::Comparison::default());
     glass.settle();
     assert!(ink(&glass).a() < before.a(), "{:?} {before:?}", ink(&glass));
 }

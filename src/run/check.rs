@@ -341,7 +341,7 @@ fn returns(make: MakeApp) -> bool {
     let roster = app.world().resource::<Roster>().snapshot();
     let expected = trace(&mut app, 5, 100);
     let mut fresh = make(5, 1234, 1);
-    agent::resume(fresh.world_mut(), &saved, &roster, 0);
+    sim::resume(fresh.world_mut(), &saved, &roster, 0);
     trace(&mut fresh, 5, 100) == expected
 }
 

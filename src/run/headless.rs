@@ -595,7 +595,7 @@ impl Run {
         let lengths = record.lengths;
         world.resource_mut::<Replay>().env_steps = self.env_steps;
         if !checkpoint.has("simulation.json") {
-            agent::begin_later(world, self.env_steps);
+            sim::begin_later(world, self.env_steps);
             let next = |every: u64| (self.env_steps / every.max(1) + 1).saturating_mul(every);
             (self.next_log, self.next_eval) = (next(config.run.log_every), next(config.run.eval_every));
             return Ok(lengths);
@@ -612,7 +612,7 @@ impl Run {
             let problem = "simulation.json: steps that cannot be".to_owned();
             return Err(CheckpointError::Damaged { path: checkpoint.path(), problem }.into());
         }
-        agent::resume(world, &state.arenas, &state.roster, state.env_steps);
+        sim::resume(world, &state.arenas, &state.roster, state.env_steps);
         world.resource_mut::<Replay>().env_steps = state.env_steps;
         self.env_steps = state.env_steps;
         self.next_log = state.next_log;

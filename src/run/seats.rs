@@ -6,9 +6,9 @@ use bevy::prelude::*;
 
 use super::live::LiveRun;
 use crate::agent::Casting;
-use crate::agent::compare::Comparison;
-use crate::agent::seating::{Seating, kept};
 use crate::files::{self, ReadError};
+use crate::insight::compare::Comparison;
+use crate::insight::seating::{Seating, kept};
 use crate::learner::checkpoint::replace_file;
 use crate::sim::arena::Spec;
 

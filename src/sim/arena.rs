@@ -23,6 +23,7 @@ use super::turn::Turn;
 use super::{Bodies, Environment, Seats, SimSystems, SimTick, TickClock};
 use crate::mdp::{EnvironmentSpec, EpisodeEnd, Rng, Stream, later_seed, rng};
 
+pub use crate::agent::tick::{ScriptSystems, Spec};
 pub use foresee::{Choose, Foreseen, foresee};
 pub use outside::{EnvironmentHooks, Imagined, imagine, restore, snapshots};
 
@@ -36,14 +37,6 @@ pub struct SimConfig {
     /// Which stream of it: training and evaluation must not share episodes.
     pub stream: Stream,
 }
-
-/// Where environments write the scripted actions that were asked for, within [`SimSystems::Select`].
-#[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ScriptSystems;
-
-/// What the running environment declares. There once an [`EnvironmentPlugin`] is added.
-#[derive(Resource, Debug, Clone, Deref)]
-pub struct Spec(pub EnvironmentSpec);
 
 /// `[slots]`: the body that shows where a slot is, as [`Arena::entities`] numbers it, where there is one.
 #[derive(Resource, Debug, Clone, Default)]

@@ -204,22 +204,6 @@ pub fn within(wish: f32, position: f32, reach: f32, seconds: f32) -> f32 {
     wish.clamp(allowed.0.min(0.0), allowed.1.max(0.0))
 }
 
-/// How an episode went for one slot.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Outcome {
-    /// Goal reached, match won.
-    pub success: bool,
-    /// Points for minus points against, or 1/0.
-    pub score: f32,
-}
-
-impl Outcome {
-    /// Of a world with a goal that is reached or not.
-    pub fn goal(reached: bool) -> Self {
-        Self { success: reached, score: f32::from(u8::from(reached)) }
-    }
-}
-
 /// A world: rules and bodies of one arena. Everything random comes from the generator of `reset`
 /// and `judge`; everything that outlives a tick is in `self` or in the bodies, so that arenas never
 /// share state and an episode can be played again from its start and its actions.

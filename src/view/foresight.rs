@@ -8,8 +8,8 @@ use super::paint::{Paint, circle};
 use super::palette::{self, INK};
 use super::stage::{Detail, Stage};
 use crate::agent::Controllers;
-use crate::agent::compare::Comparison;
-use crate::agent::foresight::Foresight;
+use crate::insight::compare::Comparison;
+use crate::insight::foresight::Foresight;
 
 /// Below bodies, above floors and maps.
 const DEPTH: f32 = 1.2;

@@ -6,13 +6,13 @@ use super::bindings::{Bindings, Command};
 use super::controls::{Controls, ReadControls};
 use super::taps::{Down, HOLD, tap};
 use super::{Notice, Screen, editor};
-use crate::agent::compare::{self, Comparison};
 use crate::agent::hints::{Hint, Hints};
-use crate::agent::lookback;
-use crate::agent::mind::{Insight, Layer};
-use crate::agent::rounds::Rounds;
-use crate::agent::seating::{Seat, Seating};
 use crate::agent::{Casting, Controller, HumanInput};
+use crate::insight::compare::{self, Comparison};
+use crate::insight::lookback;
+use crate::insight::mind::{Insight, Layer};
+use crate::insight::rounds::Rounds;
+use crate::insight::seating::{Seat, Seating};
 use crate::mdp::{Action, EnvironmentSpec};
 use crate::sim::arena::{EnvironmentHooks, Spec};
 use crate::sim::pace::{Pace, SPEED_RANGE};
@@ -302,7 +302,7 @@ mod tests {
     use std::collections::VecDeque;
 
     use super::*;
-    use crate::agent::rounds::RoundEnd;
+    use crate::insight::rounds::RoundEnd;
     use crate::mdp::ActionSpace;
     use crate::sim::worlds::WorldChoice;
     use crate::view::controls::tests::{ready, strike};

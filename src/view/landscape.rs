@@ -8,8 +8,8 @@ use super::effects::Inks;
 use super::paint::{Paint, circle, rounded};
 use super::palette::{AMBER, INK, NIGHT, SKY, Tone};
 use super::stage::{Detail, Stage};
-use crate::agent::compare::Comparison;
-use crate::agent::mind::{Landscape, Mind, way};
+use crate::insight::compare::Comparison;
+use crate::insight::mind::{Landscape, Mind, way};
 use crate::sim::arena::Spec;
 
 /// Above floors, below whoever walks there.

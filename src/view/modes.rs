@@ -7,9 +7,9 @@ use super::bindings::{Bindings, Command};
 use super::controls::{Controls, ReadControls};
 use super::editor::Editor;
 use super::{Notice, Screen};
-use crate::agent::compare::Comparison;
-use crate::agent::lookback::LookBack;
-use crate::agent::mind::Insight;
+use crate::insight::compare::Comparison;
+use crate::insight::lookback::LookBack;
+use crate::insight::mind::Insight;
 
 /// Something that is on the screen until it is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,12 +4,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
-use entropy_arcade::agent::compare::{self, Comparison};
 use entropy_arcade::agent::live::Rescue;
-use entropy_arcade::agent::lookback::{self, LookBack};
-use entropy_arcade::agent::{
-    AgentPlugin, Casting, Controller, InsightPlugin, LiveLearner, LivePlugin, Replay,
-};
+use entropy_arcade::agent::{AgentPlugin, Casting, Controller, LiveLearner, LivePlugin, Replay};
+use entropy_arcade::insight::InsightPlugin;
+use entropy_arcade::insight::compare::{self, Comparison};
+use entropy_arcade::insight::lookback::{self, LookBack};
 use entropy_arcade::learner::{DeviceChoice, Health, LearnerConfig, LearnerSetup};
 use entropy_arcade::mdp::Stream;
 use entropy_arcade::sim::arena::EnvironmentHooks;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 use entropy_arcade::agent::hints::{Hint, Hints};
-use entropy_arcade::agent::rounds::Reaction;
+use entropy_arcade::agent::reaction::Reaction;
 use entropy_arcade::agent::{
     AgentPlugin, Casting, Controller, Episodes, HumanInput, LearningPolicy, MOST_SLOTS, Replay,
 };

@@ -169,6 +169,11 @@ impl EnvironmentSpec {
     pub fn on_first_side(&self, slot: usize) -> bool {
         self.teams.get(slot) == self.teams.first()
     }
+
+    /// Whether not all slots are on one side.
+    pub fn has_sides(&self) -> bool {
+        (0..self.slots()).any(|slot| !self.on_first_side(slot))
+    }
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ fn look(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::rounds::RoundEnd;
+    use crate::insight::rounds::RoundEnd;
     use crate::mdp::Stream;
 
     #[test]

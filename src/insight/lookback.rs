@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use bevy::prelude::*;
 
 use super::mind::{Expectation, Mind};
-use super::{Thought, Thoughts};
+use crate::agent::{Thought, Thoughts};
 use crate::sim::arena::{EnvironmentHooks, show_bodies};
 use crate::sim::pace::Pace;
 use crate::sim::worlds::rooms::Rooms;
@@ -67,7 +67,7 @@ pub struct LookBack {
     was_paused: bool,
 }
 
-/// Keeps episodes. Add with a [`LiveLearner`](super::LiveLearner).
+/// Keeps episodes. Add with a [`LiveLearner`](crate::agent::LiveLearner).
 pub(super) fn plugin(app: &mut App) {
     app.init_resource::<Past>()
         .add_systems(SimTick, remember.in_set(SimSystems::Record))

@@ -4,7 +4,7 @@
 
 use bevy::prelude::*;
 
-use super::{Casting, Controller, FrozenPolicies, LiveLearner};
+use crate::agent::{Casting, Controller, FrozenPolicies, LiveLearner};
 use crate::mdp::EnvironmentSpec;
 use crate::sim::arena::{EnvironmentHooks, SameStart, Spec};
 use crate::sim::pace::Pace;
@@ -32,10 +32,7 @@ pub struct Comparison {
 
 /// Adds the tallies of comparisons.
 pub(super) fn plugin(app: &mut App) {
-    app.add_systems(
-        SimTick,
-        tally.in_set(SimSystems::Record).before(super::record::record).run_if(resource_exists::<Comparison>),
-    );
+    app.add_systems(SimTick, tally.in_set(SimSystems::Observe).run_if(resource_exists::<Comparison>));
 }
 
 /// Begins a comparison, or ends the one that is shown.
@@ -122,7 +119,8 @@ fn tally(arenas: Query<(&Arena, &Seats)>, mut comparison: ResMut<Comparison>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::{AgentPlugin, InsightPlugin, LearningPolicy, LivePlugin};
+    use crate::agent::{AgentPlugin, LearningPolicy, LivePlugin};
+    use crate::insight::InsightPlugin;
     use crate::learner::{LearnerConfig, LearnerSetup, untrained};
     use crate::mdp::Stream;
     use crate::sim::run_agent_step;

@@ -5,8 +5,23 @@
 
 use bevy::prelude::*;
 
-use super::Outcome;
 use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, ObservationBatch};
+
+/// How an episode went for one slot.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Outcome {
+    /// Goal reached, match won.
+    pub success: bool,
+    /// Points for minus points against, or 1/0.
+    pub score: f32,
+}
+
+impl Outcome {
+    /// Of a world with a goal that is reached or not.
+    pub fn goal(reached: bool) -> Self {
+        Self { success: reached, score: f32::from(u8::from(reached)) }
+    }
+}
 
 /// The player slots of one arena and what passes through them in the current agent step.
 #[derive(Component, Debug, Clone)]
@@ -60,7 +75,7 @@ impl Seats {
         self.actions.len()
     }
 
-    /// Clears what the last step left behind. Called at the start of every step by [`super::plugin`].
+    /// Clears what the last step left behind. Called at the start of every step by [`crate::tick::plugin`].
     pub(super) fn begin_step(&mut self) {
         self.begins |= self.end.take().is_some();
         self.rewards.fill(0.0);

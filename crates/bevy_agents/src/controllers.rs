@@ -9,8 +9,9 @@ use std::sync::Arc;
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::Seats;
 use crate::mdp::{Action, EnvironmentSpec, Policy};
-use crate::sim::{Seats, TickClock};
+use crate::tick::TickClock;
 
 /// Who plays one seat.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

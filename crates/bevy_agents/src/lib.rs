@@ -1,39 +1,36 @@
-//! Agents: who sits in the seats of a simulation, and what of their lives goes to a learner.
+//! Agents in any Bevy app: controllers in the seats of a simulation, and what they live through to a learner.
 //!
-//! Add [`AgentPlugin`] to any Bevy app that has [`sim::plugin`](crate::sim::plugin), spawn entities
-//! with [`Seats`](crate::sim::Seats), write observations, rewards and ends in the documented sets:
-//! the plugin fills the seats, batches every policy's observations into one forward pass and records
-//! transitions. How the worlds work is left to `sim`, how learning works to `learner`.
+//! Add [`tick::plugin`] and [`AgentPlugin`], spawn entities with [`Seats`], and write observations, rewards and ends in the
+//! sets of [`SimSystems`](tick::SimSystems). The plugin fills the seats, batches every policy's observations into one
+//! forward pass and records transitions; [`LivePlugin`] hands them to a learner in the background. Nothing here knows a
+//! physics engine, a window or the arcade.
+#![deny(missing_docs, unsafe_code)]
 
-pub mod compare;
 pub mod controllers;
-pub mod foresight;
-pub mod gallery;
 pub mod hints;
 pub mod history;
 pub mod live;
-pub mod lookback;
-pub mod mind;
+pub mod pace;
+pub mod reaction;
 mod record;
 mod roster;
-pub mod rounds;
-pub mod seating;
+mod seats;
 mod select;
-pub mod sight;
-mod terrain;
-pub mod waiting;
+pub mod tick;
 
-use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 
 pub use controllers::{Casting, Controller, Controllers, FrozenPolicies, HumanInput};
 pub use live::{LiveLearner, LivePlugin};
 pub use record::{Episodes, Replay};
-pub use roster::{MOST_SLOTS, Roster, RosterSnapshot, Thought, Thoughts, begin_later, resume};
+pub use roster::{MOST_SLOTS, Roster, RosterSnapshot, Thought, Thoughts};
+pub use seats::{Outcome, Seats};
+pub use select::select_actions;
+
+use entropy_rl::{files, learner, mdp};
 
 use crate::mdp::{EnvironmentSpec, PolicySnapshot};
-use crate::sim::arena::Spec;
-use crate::sim::{SimSystems, SimTick, TickClock};
+use crate::tick::{SimSystems, SimTick, Spec, TickClock};
 
 /// The policy that acts in learning seats. Replaced whole; every step reads the latest.
 #[derive(Resource, Clone)]
@@ -50,37 +47,12 @@ impl LearningPolicy {
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Greedy(pub bool);
 
-/// Whether what is played is the present, and so experience: not while ages of the agent are compared or an earlier
-/// episode is looked at.
-#[derive(SystemParam)]
-struct Shown<'w> {
-    comparison: Option<Res<'w, compare::Comparison>>,
-    look_back: Option<Res<'w, lookback::LookBack>>,
-}
-
-impl Shown<'_> {
-    fn is_present(&self) -> bool {
-        self.comparison.is_none() && self.look_back.is_none()
-    }
-}
-
-/// What the arcade shows of its agents beside what learning needs: what they expect, see and would do, their ages side
-/// by side, earlier episodes, rounds. Add with a [`LiveLearner`] to arenas of an
-/// [`EnvironmentPlugin`](crate::sim::EnvironmentPlugin).
-pub struct InsightPlugin;
-
-impl Plugin for InsightPlugin {
-    fn build(&self, app: &mut App) {
-        app.add_plugins((
-            mind::plugin,
-            foresight::plugin,
-            sight::plugin,
-            compare::plugin,
-            lookback::plugin,
-            rounds::plugin,
-            waiting::plugin,
-        ));
-    }
+/// Whether what is played is experience.
+#[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// While it is, nothing is recorded: what is played is not the present, but for instance an earlier episode that is
+    /// looked at again.
+    pub suspended: bool,
 }
 
 /// Fills seats and records what happens in them. Declares `spec` as that of the simulation, with its ticks.
@@ -109,14 +81,14 @@ impl Plugin for AgentPlugin {
             .init_resource::<Episodes>()
             .init_resource::<hints::Hints>()
             .init_resource::<Thoughts>()
-            .init_resource::<rounds::Reaction>()
-            .init_resource::<seating::Seating>()
+            .init_resource::<reaction::Reaction>()
+            .init_resource::<Recording>()
             .add_systems(
                 SimTick,
                 (
                     controllers::cast.in_set(SimSystems::First),
                     controllers::ask_for_scripts.in_set(SimSystems::First).after(controllers::cast),
-                    select::select_actions.in_set(SimSystems::Select).after(crate::sim::arena::ScriptSystems),
+                    select::select_actions.in_set(SimSystems::Select).after(tick::ScriptSystems),
                     record::record.in_set(SimSystems::Record),
                 ),
             );

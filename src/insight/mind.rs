@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 
-use super::{Controller, Controllers, LearningPolicy, LiveLearner, Thoughts, select, terrain};
+use super::terrain;
+use crate::agent::{Controller, Controllers, LearningPolicy, LiveLearner, Thoughts, select_actions};
 use crate::mdp::{ActionValues, Decisions, EpisodeEnd, ObservationBatch, PolicySnapshot};
 use crate::sim::arena::{EnvironmentHooks, Imagined};
 use crate::sim::{Seats, SimSystems, SimTick};
@@ -173,10 +174,7 @@ pub(super) fn plugin(app: &mut App) {
         .init_resource::<Mind>()
         .add_systems(
             SimTick,
-            (
-                expect.in_set(SimSystems::Select).after(select::select_actions),
-                follow.in_set(SimSystems::Record),
-            )
+            (expect.in_set(SimSystems::Select).after(select_actions), follow.in_set(SimSystems::Record))
                 .run_if(|insight: Res<Insight>| insight.values),
         )
         .add_systems(Update, (ask, map.run_if(|insight: Res<Insight>| insight.map.is_some())).chain());

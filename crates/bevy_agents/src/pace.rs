@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 
-use super::{SimTick, TickClock, arena::Spec};
+use super::tick::{SimTick, Spec, TickClock};
 
 /// Slowest and fastest multiple of real time.
 pub const SPEED_RANGE: [f32; 2] = [0.25, 16.0];

@@ -10,8 +10,6 @@ use crate::mdp::{
     Action, Decisions, EnvironmentSpec, Fault, ObservationBatch, PolicyState, Rng, StepBatch, Stream,
     later_seed, rng,
 };
-use crate::sim::arena::EnvironmentHooks;
-use crate::sim::{ArenaSnapshot, Seats, SimConfig};
 
 /// Slots an arena may have; stream numbers are `arena · MOST_SLOTS + slot`.
 pub const MOST_SLOTS: usize = 8;
@@ -145,6 +143,13 @@ impl Roster {
         }
     }
 
+    /// Forgets every seat; what is random from here on does not repeat what came before in a run that has lived through
+    /// `lived` environment steps.
+    pub fn begin_later(&mut self, lived: u64) {
+        self.seed = later_seed(self.seed, lived);
+        self.seats.clear();
+    }
+
     /// Goes on from a snapshot.
     pub fn restore(&mut self, snapshot: &RosterSnapshot) {
         self.seats.clear();
@@ -154,32 +159,6 @@ impl Roster {
             (seat.episode_return, seat.episode_length) = (*episode_return, *episode_length);
         }
     }
-}
-
-/// Brings arenas and the roster back to where they stood together between two agent steps: streams go on. Arenas beyond
-/// those of the snapshot begin at starts of their own, drawn for a part of the run that begins after `lived` environment
-/// steps.
-pub fn resume(world: &mut World, arenas: &[ArenaSnapshot], roster: &RosterSnapshot, lived: u64) {
-    let hooks = *world.resource::<EnvironmentHooks>();
-    if world.resource::<SimConfig>().arenas > arenas.len() {
-        begin_later(world, lived);
-    }
-    (hooks.restore)(world, arenas);
-    world.resource_mut::<Roster>().restore(roster);
-    let mut seats = world.query::<&mut Seats>();
-    seats.iter_mut(world).for_each(|mut seats| seats.interrupted = false);
-}
-
-/// Begins new episodes that do not repeat those of a run that has lived through `lived` environment steps.
-pub fn begin_later(world: &mut World, lived: u64) {
-    let mut config = world.resource_mut::<SimConfig>();
-    let arenas = config.arenas;
-    config.seed = later_seed(config.seed, lived);
-    let populate = world.resource::<EnvironmentHooks>().populate;
-    populate(world, arenas);
-    let mut roster = world.resource_mut::<Roster>();
-    roster.seed = later_seed(roster.seed, lived);
-    roster.seats.clear();
 }
 
 /// The roster on disk: by stream, random state, whether open, return and length so far.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bevy::prelude::*;
 
 use super::mind::Insight;
-use super::{Controller, Controllers, LearningPolicy};
+use crate::agent::{Controller, Controllers, LearningPolicy};
 use crate::mdp::{Decisions, Fault, GridShape, ObservationBatch, Policy};
 use crate::sim::Seats;
 use crate::sim::arena::Spec;

@@ -3,14 +3,14 @@
 use bevy::prelude::*;
 
 use super::controllers::{Controller, Controllers, FrozenPolicies, HumanInput};
+use super::reaction::Reaction;
 use super::roster::{MOST_SLOTS, PolicyBatch, Roster, SeatFault, Thought, Thoughts};
-use super::rounds::Reaction;
-use super::{Greedy, LearningPolicy, Shown};
+use super::{Greedy, LearningPolicy, Recording};
+use crate::Seats;
 use crate::mdp::{Action, Fault, Origin, Policy, PolicyState};
-use crate::sim::Seats;
 
 /// First collects what every policy has to look at, then lets each look once, then hands out actions.
-pub(super) fn select_actions(
+pub fn select_actions(
     mut all: Query<(&mut Seats, &Controllers)>,
     mut roster: ResMut<Roster>,
     mut human: ResMut<HumanInput>,
@@ -19,7 +19,7 @@ pub(super) fn select_actions(
     frozen: Res<FrozenPolicies>,
     greedy: Res<Greedy>,
     reaction: Res<Reaction>,
-    shown: Shown,
+    recording: Res<Recording>,
 ) {
     let roster = &mut *roster;
     let policy = learning.0.load();
@@ -48,7 +48,7 @@ pub(super) fn select_actions(
                 memory.state = PolicyState(vec![0.0; state_len]);
             }
             if let Some(fault) = fault {
-                let recorded = controller.is_recorded() && shown.is_present();
+                let recorded = controller.is_recorded() && !recording.suspended;
                 roster.faults.push(SeatFault { stream, fault, recorded });
                 continue;
             }
@@ -151,7 +151,7 @@ pub(super) fn select_actions(
                 thoughts.push(thought);
             }
             let away = *controller == Controller::Human && human.absent[slot];
-            let recorded = controller.is_recorded() && shown.is_present() && sees && !again && !away;
+            let recorded = controller.is_recorded() && !recording.suspended && sees && !again && !away;
             if recorded {
                 let pending = &mut roster.pending;
                 memory.row = Some(pending.len());

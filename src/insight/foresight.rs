@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bevy::prelude::*;
 
 use super::mind::Insight;
-use super::{Casting, Controller, FrozenPolicies, LearningPolicy};
+use crate::agent::{Casting, Controller, FrozenPolicies, LearningPolicy};
 use crate::mdp::{Action, Decisions, Fault, ObservationBatch, Policy, PolicyState, Stream, rng};
 use crate::sim::arena::{EnvironmentHooks, Foreseen, Spec};
 

@@ -5,8 +5,8 @@ use bevy::prelude::*;
 use super::controllers::Controllers;
 use super::hints::Hints;
 use super::roster::{MOST_SLOTS, Roster, SeatFault};
+use crate::Seats;
 use crate::mdp::{EpisodeSummary, Fault, StepBatch};
-use crate::sim::Seats;
 
 /// Agent steps for which steps and episodes wait to be taken; what nobody takes in that time is dropped, so that an app
 /// that wants neither does not grow. A headless run takes them after 1024 at the latest.

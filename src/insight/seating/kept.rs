@@ -108,7 +108,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::agent::seating::Seat;
+    use crate::insight::seating::Seat;
     use crate::learner::UniformPolicy;
     use crate::sim::worlds::WorldChoice;
     use Controller::{Human, Learning, Random, Scripted};

@@ -2,8 +2,8 @@
 
 use bevy::prelude::*;
 
-use super::LiveLearner;
 use super::mind::{Insight, Landscape, Layer, Mind};
+use crate::agent::LiveLearner;
 use crate::learner::exact::{self, ExactValues, SacConfig};
 use crate::sim::Seats;
 use crate::sim::arena::Imagined;

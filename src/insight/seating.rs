@@ -5,8 +5,7 @@ pub mod kept;
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::rounds::has_sides;
-use super::{Casting, Controller};
+use crate::agent::{Casting, Controller};
 use crate::mdp::EnvironmentSpec;
 
 /// What a person who sits down wants.
@@ -102,7 +101,7 @@ impl Seating {
     fn target(&self, seat: Seat, spec: &EnvironmentSpec, casting: &Casting) -> Option<usize> {
         let free = |slot: &usize| casting.watched.get(*slot).is_some_and(|now| *now != Controller::Human);
         let all = || 0..spec.slots().min(casting.watched.len());
-        if has_sides(spec) {
+        if spec.has_sides() {
             let agent = self.agents_seat(spec, casting);
             let opposite = |slot: &usize| spec.on_first_side(*slot) != spec.on_first_side(agent);
             return match seat {
@@ -140,7 +139,7 @@ impl Seating {
 
     /// The seat of the agent that a person in `slot` plays against or with; `None` where that person is alone.
     fn agent(&self, spec: &EnvironmentSpec, casting: &Casting, slot: usize) -> Option<usize> {
-        let sides = has_sides(spec);
+        let sides = spec.has_sides();
         let other = |other: &usize| {
             *other != slot && (!sides || spec.on_first_side(*other) != spec.on_first_side(slot))
         };

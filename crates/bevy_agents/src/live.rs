@@ -20,7 +20,7 @@ use crate::learner::{
     Mark, Marks, untrained,
 };
 use crate::mdp::{LevelRecord, Policy};
-use crate::sim::{SimSystems, SimTick};
+use crate::tick::{SimSystems, SimTick};
 
 pub use crate::learner::Survey;
 pub use rescue::Rescue;
@@ -367,7 +367,7 @@ impl Plugin for LivePlugin {
         app.init_resource::<History>()
             .add_systems(SimTick, feed.in_set(SimSystems::Last))
             // What finished in a frame's ticks is taken in within that frame.
-            .add_systems(Update, (settle, remember.after(crate::sim::pace::drive), keep_marks));
+            .add_systems(Update, (settle, remember.after(crate::pace::drive), keep_marks));
     }
 }
 

@@ -6,35 +6,15 @@ use std::collections::VecDeque;
 use bevy::prelude::*;
 
 use super::compare::Comparison;
-use super::{Casting, Controller, HumanInput};
+use crate::agent::reaction::Reaction;
+use crate::agent::{Casting, Controller, HumanInput};
 use crate::mdp::EnvironmentSpec;
 use crate::sim::arena::{Points, Spec};
 use crate::sim::pace::Pace;
 use crate::sim::{Arena, Seats, SimSystems, SimTick, TickClock};
 
-/// Seconds that whoever is no person takes to react, where it plays against one: those of a quick person.
-const QUICK: f32 = 0.15;
-
 /// Seconds of rest before a serve against a person.
 const BREATH: f32 = 1.0;
-
-/// How late all but people act in the watched arena while a person plays there.
-#[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Reaction {
-    /// Agent steps between what is seen and what is done about it.
-    pub steps: usize,
-}
-
-impl Reaction {
-    /// Most steps that can be chosen.
-    pub const MOST: usize = 20;
-
-    /// What is fair in a world of `spec`: none where all are on one side.
-    pub fn fair(spec: &EnvironmentSpec) -> Self {
-        let step = spec.tick_seconds * spec.ticks_per_step as f32;
-        Self { steps: if has_sides(spec) { (QUICK / step).round() as usize } else { 0 } }
-    }
-}
 
 /// How a round ended. Fixed when it ends: what people do afterwards changes nothing about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,11 +75,6 @@ pub(super) fn plugin(app: &mut App) {
         .add_systems(Update, breathe);
 }
 
-/// Whether not all are on one side.
-pub fn has_sides(spec: &EnvironmentSpec) -> bool {
-    (0..spec.slots()).any(|slot| !spec.on_first_side(slot))
-}
-
 /// Holds the watched arena while it rests. Nobody rests in a comparison, and single steps are made at once.
 fn rest(
     spec: Res<Spec>,
@@ -111,7 +86,7 @@ fn rest(
     mut input: ResMut<HumanInput>,
     mut seats: Query<&mut Seats>,
 ) {
-    let played = has_sides(&spec) && casting.watched.contains(&Controller::Human);
+    let played = spec.has_sides() && casting.watched.contains(&Controller::Human);
     if !played {
         rounds.breath = 0.0;
     } else if !rounds.played && points.0.is_some() {
