@@ -22,9 +22,6 @@ const RESULTS: &str = "results.jsonl";
 /// Bytes that it has at most: some hundred thousand runs.
 const LARGEST_RESULTS: u64 = 64 << 20;
 
-/// Bytes that it has at most.
-const LARGEST_RESULTS: u64 = 64 << 20;
-
 /// A sweep's file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
