@@ -72,9 +72,9 @@ fn a_bad_checkpoint_is_one_clear_line_and_changes_nothing() {
         text
     };
 
-    std::fs::write(place.join("manifest.json"), manifest.replacen("\"version\": 2", "\"version\": 999", 1))
+    std::fs::write(place.join("manifest.json"), manifest.replacen("\"version\": 3", "\"version\": 999", 1))
         .unwrap();
-    assert!(message().contains("checkpoint version 999, this program reads up to 2; use a newer program"));
+    assert!(message().contains("checkpoint version 999, this program reads up to 3; use a newer program"));
     std::fs::write(place.join("manifest.json"), &original[..original.len() / 2]).unwrap();
     assert!(message().contains("damaged checkpoint"));
     std::fs::write(place.join("manifest.json"), "{\"format\": \"tar\", \"version\": 1}").unwrap();

@@ -2,8 +2,10 @@
 //! reached. What is taken is learned from and saved again.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use entropy_arcade::learner::checkpoint::Checkpoint;
 use entropy_arcade::learner::{DeviceChoice, Learner, LearnerConfig, LearnerSetup, PrioritizedConfig};
 use entropy_arcade::mdp::{Action, EpisodeEnd, Origin, StepBatch};
 use entropy_arcade::sim::worlds::WorldChoice;
@@ -57,10 +59,14 @@ impl Checkpoints {
         learner.train(3, false)?;
         let place = learner.save(&folder.path().join("good"), Vec::new())?;
         let mut good = BTreeMap::new();
-        for entry in std::fs::read_dir(place)? {
+        for entry in std::fs::read_dir(&place)? {
             let entry = entry?;
             good.insert(entry.file_name().to_string_lossy().into_owned(), std::fs::read(entry.path())?);
         }
+        // Not compressed, which is read as well: so that what is behind the compression is reached.
+        let mut replay = Vec::new();
+        Checkpoint::open(&place)?.stream()?.read_to_end(&mut replay)?;
+        good.insert("replay.bin".into(), replay);
         Ok(Self { folder, learner, good, taken: 0 })
     }
 

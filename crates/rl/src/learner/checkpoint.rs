@@ -3,6 +3,7 @@
 //! A checkpoint folder holds one folder a checkpoint and a file `latest` that names the good one.
 //! What is in the files is left to those who write them; how they are written, to `write`.
 
+mod packed;
 mod replace;
 mod write;
 
@@ -19,6 +20,7 @@ use super::core::Counters;
 use crate::files::{self, in_plain_words, is_plain_name};
 use crate::mdp::{EnvironmentSpec, LevelRecord, Policy, Rng, WorldOptions};
 use crate::sac::{CategoricalPolicy, SacConfig, weights};
+pub(in crate::learner) use packed::pack;
 pub use replace::{new_file, remove_asides, replace_file};
 pub use write::{Content, remove_leftovers, write};
 
@@ -28,8 +30,8 @@ pub const STREAM: &str = "replay.bin";
 const MOST_TRIES: usize = 100;
 
 const FORMAT: &str = "entropy-arcade-checkpoint";
-/// Version 2 keeps the text of the level beside its name.
-const VERSION: u32 = 2;
+/// Version 2 keeps the text of the level beside its name; version 3 has its replay compressed.
+const VERSION: u32 = 3;
 /// The file of the networks: all that playing needs.
 pub const WEIGHTS: &str = "weights.safetensors";
 const MANIFEST: &str = "manifest.json";
@@ -278,15 +280,16 @@ impl Checkpoint {
         })
     }
 
-    /// [`STREAM`] from its beginning.
+    /// The content of [`STREAM`] from its beginning, compressed or not. Read to its end it is known to be what was written.
     ///
     /// # Errors
-    /// [`CheckpointError::Damaged`] when the checkpoint has no such file.
+    /// [`CheckpointError::Damaged`] when the checkpoint has no such file, or it cannot be read.
     pub fn stream(&self) -> Result<impl Read, CheckpointError> {
         let damaged = |problem: String| CheckpointError::Damaged { path: self.path(), problem };
         let mut file = self.stream.as_ref().ok_or_else(|| damaged(format!("it has no {STREAM}")))?;
-        file.rewind().map_err(|error| damaged(format!("{STREAM}: {error}")))?;
-        Ok(BufReader::with_capacity(1 << 16, file))
+        file.rewind()
+            .and_then(|()| packed::Unpacked::of(BufReader::with_capacity(1 << 16, file)))
+            .map_err(|error| damaged(format!("{STREAM}: {error}")))
     }
 
     /// The checkpoint folder that it lies in.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::io::Write;
+use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -388,7 +388,8 @@ impl Learner {
         );
         let weights = weights::to_bytes(&tensors, &Default::default())?;
         let mut files: Vec<(String, Content<'_>)> = vec![("weights.safetensors".into(), as_it_is(weights))];
-        let replay = |mut out: &mut dyn Write| Ok(self.replay.save(&mut out)?);
+        let content = |mut out: &mut dyn Write| Ok(self.replay.save(&mut out)?);
+        let replay = |out: &mut dyn Write| checkpoint::pack(content, out);
         files.push((checkpoint::STREAM.into(), Box::new(replay)));
         files.extend(extra.into_iter().map(|(name, bytes)| (name, as_it_is(bytes))));
         let mut saved = self.saved.borrow_mut();
@@ -415,7 +416,13 @@ impl Learner {
         let begun = &checkpoint.manifest.sac;
         self.setup.config.sac.keeps_networks(begun).map_err(|error| unfit(error.to_string()))?;
         let (tensors, _) = weights::from_bytes(checkpoint.file("weights.safetensors")?)?;
-        let replay = self.replay.load(&mut checkpoint.stream()?).map_err(|error| unfit(error.to_string()))?;
+        let mut stream = checkpoint.stream()?;
+        let replay = self.replay.load(&mut stream).map_err(|error| unfit(error.to_string()))?;
+        // What it is compared with stands at its end.
+        let rest = stream.read(&mut [0]).map_err(|error| unfit(format!("replay: {error}")))?;
+        if rest > 0 {
+            return Err(unfit("replay: there is more of it than it says".to_owned()).into());
+        }
         let (action, actions) = (usize::from(replay.largest_action()), self.setup.spec.action.len());
         if action >= actions {
             return Err(unfit(format!("replay: action {action}, there are {actions}")).into());

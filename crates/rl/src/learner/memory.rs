@@ -1,7 +1,10 @@
 //! Memory: whether replay, once it is full, fits into that of the machine. Nothing is allocated to find out.
 
+use std::path::Path;
+
 use super::core::{priorities, replay_config};
 use super::{LearnerConfig, LearnerError};
+use crate::files;
 use crate::mdp::ObservationSpace;
 use crate::replay::ReplayBuffer;
 
@@ -35,7 +38,7 @@ fn fits(
 
 /// Bytes of memory that this machine has. Only Linux tells without further ado; elsewhere nothing is refused.
 fn physical() -> Option<u64> {
-    total(&std::fs::read_to_string("/proc/meminfo").ok()?)
+    total(&files::read_text(Path::new("/proc/meminfo"), files::LARGEST_TEXT).ok()?)
 }
 
 /// As `/proc/meminfo` says it, in units of 1024 bytes.

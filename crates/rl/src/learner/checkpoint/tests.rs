@@ -1,6 +1,7 @@
 //! Checkpoints beside each other: what goes, what stays, and what is found.
 
 use std::fs;
+use std::io::Write;
 
 use super::*;
 use crate::mdp::{ActionSpace, ObservationSpace, Stream, rng};
@@ -199,4 +200,34 @@ fn what_the_longest_open_period_owes_is_no_damage() {
     assert_eq!(manifest.check(), Ok(()));
     manifest.counters.credit = u64::MAX;
     assert!(manifest.check().is_err());
+}
+
+#[test]
+fn what_is_packed_comes_back_and_what_never_was_is_read_as_it_is() {
+    // Planes of cells, and numbers that hardly repeat.
+    let cells: Vec<u8> = (0..300_000u32).map(|at| u8::from(at % 9 == 0 || at % 81 < 9) * 255).collect();
+    let numbers = (0..60_000u32).flat_map(|at| (at as f32).sin().to_le_bytes());
+    let content: Vec<u8> = cells.into_iter().chain(numbers).collect();
+    let packed = |piece: usize| {
+        let mut bytes = Vec::new();
+        let write = |out: &mut dyn Write| content.chunks(piece).try_for_each(|part| out.write_all(part));
+        packed::pack(write, &mut bytes).unwrap();
+        bytes
+    };
+    let bytes = packed(4);
+    assert!(bytes == packed(4) && bytes.len() < content.len() * 3 / 4, "{}", bytes.len());
+    let unpacked = |bytes: &[u8]| {
+        let mut all = Vec::new();
+        packed::Unpacked::of(bytes)?.read_to_end(&mut all)?;
+        std::io::Result::Ok(all)
+    };
+    assert!(unpacked(&bytes).unwrap() == content && unpacked(&packed(70_000)).unwrap() == content);
+    assert!(unpacked(&content).unwrap() == content);
+    assert_eq!(unpacked(b"").unwrap(), b"");
+    for place in (10..bytes.len()).step_by(bytes.len() / 300) {
+        let mut damaged = bytes.clone();
+        damaged[place] ^= 1 << (place % 8);
+        assert!(unpacked(&damaged).map_or(true, |all| all == content), "byte {place}");
+    }
+    assert!(unpacked(&bytes[..bytes.len() - 3]).is_err());
 }
