@@ -6,9 +6,7 @@ use std::collections::VecDeque;
 use bevy::prelude::*;
 
 use super::compare::Comparison;
-use crate::agent::reaction::Reaction;
 use crate::agent::{Casting, Controller, HumanInput};
-use crate::mdp::EnvironmentSpec;
 use crate::sim::arena::{Points, Spec};
 use crate::sim::pace::Pace;
 use crate::sim::{Arena, Seats, SimSystems, SimTick, TickClock};

@@ -9,7 +9,7 @@ use bevy::prelude::*;
 use serde::Serialize;
 
 use super::ticks::set_rest;
-use crate::agent::{self, MOST_SLOTS, Roster};
+use crate::agent::{MOST_SLOTS, Roster};
 use crate::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd};
 use crate::sim::arena::snapshots;
 use crate::sim::physics::Rest;
@@ -341,7 +341,7 @@ fn returns(make: MakeApp) -> bool {
     let roster = app.world().resource::<Roster>().snapshot();
     let expected = trace(&mut app, 5, 100);
     let mut fresh = make(5, 1234, 1);
-    sim::resume(fresh.world_mut(), &saved, &roster, 0);
+    crate::sim::resume(fresh.world_mut(), &saved, &roster, 0);
     trace(&mut fresh, 5, 100) == expected
 }
 

@@ -20,7 +20,7 @@ use super::record::{Lengths, Record};
 use super::resume::Earlier;
 use super::saving::Saving;
 use super::{EvalSummary, RunError};
-use crate::agent::{self, Controller, Episodes, LearningPolicy, Replay, Roster, RosterSnapshot};
+use crate::agent::{Controller, Episodes, LearningPolicy, Replay, Roster, RosterSnapshot};
 use crate::config::RunConfig;
 use crate::files::in_plain_words;
 use crate::learner::checkpoint::{Checkpoint, CheckpointError};
@@ -595,7 +595,7 @@ impl Run {
         let lengths = record.lengths;
         world.resource_mut::<Replay>().env_steps = self.env_steps;
         if !checkpoint.has("simulation.json") {
-            sim::begin_later(world, self.env_steps);
+            crate::sim::begin_later(world, self.env_steps);
             let next = |every: u64| (self.env_steps / every.max(1) + 1).saturating_mul(every);
             (self.next_log, self.next_eval) = (next(config.run.log_every), next(config.run.eval_every));
             return Ok(lengths);
@@ -612,7 +612,7 @@ impl Run {
             let problem = "simulation.json: steps that cannot be".to_owned();
             return Err(CheckpointError::Damaged { path: checkpoint.path(), problem }.into());
         }
-        sim::resume(world, &state.arenas, &state.roster, state.env_steps);
+        crate::sim::resume(world, &state.arenas, &state.roster, state.env_steps);
         world.resource_mut::<Replay>().env_steps = state.env_steps;
         self.env_steps = state.env_steps;
         self.next_log = state.next_log;

@@ -11,6 +11,7 @@ use bevy_rapier2d::rapier::geometry::{ColliderSet, NarrowPhase, SharedShape};
 use bevy_rapier2d::rapier::math::Rotation;
 
 use super::turn::Turn;
+use crate::agent::Outcome;
 use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, Rng};
 
 /// How a body moves.

@@ -136,7 +136,7 @@ pub struct HumanInput {
     pub idle: Vec<Action>,
     /// `[slots]`: whether nobody has struck a key since the session was gone on with. What such a seat does is nobody's
     /// play, and nothing is recorded of it.
-    pub(super) absent: Vec<bool>,
+    pub absent: Vec<bool>,
     /// `[slots]`: how often it was asked while idle.
     turns: Vec<usize>,
 }

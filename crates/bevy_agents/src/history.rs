@@ -70,8 +70,10 @@ pub struct History {
     pub latest: Vec<EpisodeSummary>,
     /// The last episode of the watched arena's slots.
     pub watched: Option<EpisodeSummary>,
-    pub(crate) gradient_steps: u64,
-    pub(crate) failed: bool,
+    /// Gradient steps the learner has made; falls back as well.
+    pub gradient_steps: u64,
+    /// Whether the learner has failed.
+    pub failed: bool,
 }
 
 impl History {

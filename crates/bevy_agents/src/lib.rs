@@ -4,7 +4,7 @@
 //! sets of [`SimSystems`](tick::SimSystems). The plugin fills the seats, batches every policy's observations into one
 //! forward pass and records transitions; [`LivePlugin`] hands them to a learner in the background. Nothing here knows a
 //! physics engine, a window or the arcade.
-#![deny(missing_docs, unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 pub mod controllers;
 pub mod hints;
@@ -16,6 +16,8 @@ mod record;
 mod roster;
 mod seats;
 mod select;
+#[cfg(test)]
+mod testing;
 pub mod tick;
 
 use bevy::prelude::*;
@@ -27,7 +29,7 @@ pub use roster::{MOST_SLOTS, Roster, RosterSnapshot, Thought, Thoughts};
 pub use seats::{Outcome, Seats};
 pub use select::select_actions;
 
-use entropy_rl::{files, learner, mdp};
+use entropy_rl::{learner, mdp};
 
 use crate::mdp::{EnvironmentSpec, PolicySnapshot};
 use crate::tick::{SimSystems, SimTick, Spec, TickClock};

@@ -411,7 +411,7 @@ mod tests {
 
     #[test]
     fn a_refused_setting_is_taken_nowhere_and_later_ones_take_effect() {
-        let spec = crate::sim::worlds::WorldChoice::new("cartpole", None).unwrap().spec();
+        let spec = crate::testing::pole();
         let setup = LearnerSetup::new(spec, LearnerConfig::default());
         let mut live = LiveLearner::start(LearnerSetup { device: DeviceChoice::Cpu, ..setup });
         let answered = |live: &LiveLearner| {
@@ -446,7 +446,7 @@ mod tests {
 
     #[test]
     fn a_device_that_cannot_be_opened_is_not_kept() {
-        let spec = crate::sim::worlds::WorldChoice::new("cartpole", None).unwrap().spec();
+        let spec = crate::testing::pole();
         let setup = LearnerSetup::new(spec, LearnerConfig::default());
         let mut live = LiveLearner::start(LearnerSetup { device: DeviceChoice::Cpu, ..setup });
         live.set_device(DeviceChoice::Gpu);

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use crate::learner::{DeviceChoice, Health, LearnerConfig, LearnerError, LearnerStatus};
     use crate::mdp::{Action, Origin, StepBatch};
-    use crate::sim::worlds::WorldChoice;
+    use crate::testing::pole;
 
     /// Steps of cartpole that are as good as any.
     fn steps(count: usize) -> StepBatch {
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_learner_that_failed_goes_on_from_every_good_state() {
         let folder = tempfile::tempdir().unwrap();
-        let spec = WorldChoice::new("cartpole", None).unwrap().spec();
+        let spec = pole();
         let config = LearnerConfig { learning_starts: 100, batch_size: 8, ..LearnerConfig::default() };
         let mut setup = LearnerSetup::new(spec, config);
         (setup.device, setup.checkpoints) = (DeviceChoice::Cpu, Some(folder.path().into()));

@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     /// A file from before there were checksums.
-    const OLDER: &[u8] = include_bytes!("../../assets/agents/mountain-car.agent");
+    const OLDER: &[u8] = include_bytes!("../../../../assets/agents/mountain-car.agent");
 
     fn same(a: &TrainedAgent, b: &TrainedAgent) -> bool {
         a.tensors == b.tensors && a.record == b.record && a.environment == b.environment && a.sac == b.sac
