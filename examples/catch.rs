@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bevy::prelude::*;
-use entropy_arcade::agent::{AgentPlugin, Casting, Controller, LiveLearner, LivePlugin, history::History};
+use entropy_arcade::agent::{
+    AgentPlugin, Controller, ControllerAssignment, LiveLearner, LivePlugin, history::History,
+};
 use entropy_arcade::learner::{Health, LearnerConfig, LearnerSetup};
 use entropy_arcade::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm};
 use entropy_arcade::sac::SacConfig;
@@ -76,10 +78,10 @@ fn app() -> App {
     let sac = SacConfig { hidden: vec![32, 32], ..SacConfig::default() };
     let config = LearnerConfig { learning_starts: 1000, sac, ..LearnerConfig::default() };
     let learner = LiveLearner::start(LearnerSetup::new(spec.clone(), config));
-    let (casting, policy) = (Casting::all(vec![Controller::Learning]), learner.policy());
+    let (assignment, policy) = (ControllerAssignment::all(vec![Controller::Learning]), learner.policy());
     let mut app = App::new();
     app.add_plugins((MinimalPlugins, sim::plugin, LivePlugin))
-        .add_plugins(AgentPlugin { spec: spec.clone(), seed: 1, casting, policy })
+        .add_plugins(AgentPlugin { spec: spec.clone(), seed: 1, assignment, policy })
         .insert_resource(learner)
         .add_systems(SimTick, fall.in_set(SimSystems::Play))
         .add_systems(SimTick, observe.in_set(SimSystems::Observe))

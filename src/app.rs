@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bevy::prelude::*;
 
-use crate::agent::{AgentPlugin, Casting, Controller, FrozenPolicies, LearningPolicy};
+use crate::agent::{AgentPlugin, Controller, ControllerAssignment, FrozenPolicies, LearningPolicy};
 use crate::config::RunConfig;
 use crate::files;
 use crate::learner::checkpoint::{self, Checkpoint};
@@ -43,7 +43,7 @@ pub fn simulation(
     app: &mut App,
     world: &WorldChoice,
     sim: SimConfig,
-    casting: Casting,
+    assignment: ControllerAssignment,
     policy: LearningPolicy,
     threads: usize,
 ) {
@@ -54,19 +54,19 @@ pub fn simulation(
     });
     let seed = sim.seed;
     world.add_to(app, sim);
-    app.add_plugins(AgentPlugin { spec: world.spec(), seed, casting, policy });
+    app.add_plugins(AgentPlugin { spec: world.spec(), seed, assignment, policy });
 }
 
 /// An app without a window, ready for [`sim::run_agent_step`].
 pub fn headless_app(
     world: &WorldChoice,
     sim: SimConfig,
-    casting: Casting,
+    assignment: ControllerAssignment,
     policy: LearningPolicy,
     threads: usize,
 ) -> App {
     let mut app = App::new();
-    simulation(&mut app, world, sim, casting, policy, threads);
+    simulation(&mut app, world, sim, assignment, policy, threads);
     app.finish();
     app.cleanup();
     app
@@ -172,11 +172,11 @@ pub fn level_problem(world: &WorldChoice) -> Option<String> {
 }
 
 /// Who plays while a run learns.
-fn casting(config: &RunConfig, spec: &EnvironmentSpec) -> Casting {
+fn assignment(config: &RunConfig, spec: &EnvironmentSpec) -> ControllerAssignment {
     if config.run.self_play {
-        Casting::all(vec![Controller::Learning; spec.slots()])
+        ControllerAssignment::all(vec![Controller::Learning; spec.slots()])
     } else {
-        Casting::learn_against_script(spec)
+        ControllerAssignment::learn_against_script(spec)
     }
 }
 
@@ -218,12 +218,12 @@ pub fn train(
         Some(folder) if checkpoint::exists(folder) => resume::configuration(config, folder, &spec)?,
         _ => config,
     };
-    let casting = casting(&config, &spec);
-    let streams = config.arenas * casting.others.iter().filter(|player| player.is_recorded()).count();
+    let assignment = assignment(&config, &spec);
+    let streams = config.arenas * assignment.others.iter().filter(|player| player.is_recorded()).count();
     check_memory(&spec.observation, &config.learner(), streams)?;
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
     let policy = LearningPolicy(untrained(spec.action.len()));
-    let mut app = headless_app(world, sim, casting, policy, config.run.sim_threads);
+    let mut app = headless_app(world, sim, assignment, policy, config.run.sim_threads);
     // Checkpoints of a headless run hold its simulation too, so the run writes them, not the learner.
     let learner = learner_setup(&config, world, streams, None, resume);
     let (episodes, seed, world) = (config.run.eval_episodes, config.seed, world.clone());
@@ -331,16 +331,16 @@ fn evaluation(world: &WorldChoice, player: Controller, episodes: usize, seed: u6
     let spec = world.spec();
     let arenas = episodes.clamp(1, EVAL_ARENAS);
     let sim = SimConfig { arenas, seed, stream: Stream::Evaluation };
-    let casting = Casting::against_script(&spec, &player);
-    (headless_app(world, sim, casting, LearningPolicy(untrained(spec.action.len())), 0), arenas)
+    let assignment = ControllerAssignment::against_script(&spec, &player);
+    (headless_app(world, sim, assignment, LearningPolicy(untrained(spec.action.len())), 0), arenas)
 }
 
 /// Arenas of `world` in which everybody acts at random.
 pub fn random_app(world: &WorldChoice, arenas: usize, seed: u64, threads: usize) -> App {
     let spec = world.spec();
     let sim = SimConfig { arenas, seed, stream: Stream::Environment };
-    let casting = Casting::all(vec![Controller::Random; spec.slots()]);
-    headless_app(world, sim, casting, LearningPolicy(untrained(spec.action.len())), threads)
+    let assignment = ControllerAssignment::all(vec![Controller::Random; spec.slots()]);
+    headless_app(world, sim, assignment, LearningPolicy(untrained(spec.action.len())), threads)
 }
 
 /// Holds `world` to the contract every environment keeps.

@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use bevy::prelude::*;
-//! use entropy_arcade::agent::{AgentPlugin, Casting, Controller, LiveLearner, LivePlugin, Replay};
+//! use entropy_arcade::agent::{AgentPlugin, ControllerAssignment, Controller, LiveLearner, LivePlugin, Replay};
 //! use entropy_arcade::learner::{DeviceChoice, LearnerConfig, LearnerSetup};
 //! use entropy_arcade::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm};
 //! use entropy_arcade::sim::{self, Seats, SimSystems, SimTick, run_agent_step};
@@ -67,7 +67,7 @@
 //!     .add_plugins(AgentPlugin {
 //!         spec: spec.clone(),
 //!         seed: 1,
-//!         casting: Casting::all(vec![Controller::Learning]),
+//!         assignment: ControllerAssignment::all(vec![Controller::Learning]),
 //!         policy: learner.policy(),
 //!     })
 //!     .insert_resource(learner)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 use entropy_arcade::agent::hints::Hints;
-use entropy_arcade::agent::{Casting, LiveLearner, LivePlugin};
+use entropy_arcade::agent::{ControllerAssignment, LiveLearner, LivePlugin};
 use entropy_arcade::app;
 use entropy_arcade::config::RunConfig;
 use entropy_arcade::learner::checkpoint::Checkpoint;
@@ -35,8 +35,8 @@ fn session(config: &RunConfig, out: &Path, resume: bool) -> App {
     let learner = LiveLearner::start(setup);
     let mut app = App::new();
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
-    let casting = Casting::learn_against_script(&world.spec());
-    app::simulation(&mut app, &world, sim, casting, learner.policy(), 1);
+    let assignment = ControllerAssignment::learn_against_script(&world.spec());
+    app::simulation(&mut app, &world, sim, assignment, learner.policy(), 1);
     app.insert_resource(learner).init_resource::<Hints>().add_plugins(LivePlugin);
     live::plugin(&mut app, LiveRun::new(folder, config.clone(), record, None));
     app.finish();

@@ -8,7 +8,7 @@ use bevy::math::Vec2;
 use bevy::prelude::Entity;
 use bevy_rapier2d::plugin::context::RapierRigidBodySet;
 use common::worlds;
-use entropy_arcade::agent::{Casting, Controller, Episodes, LearningPolicy};
+use entropy_arcade::agent::{Controller, ControllerAssignment, Episodes, LearningPolicy};
 use entropy_arcade::app::{headless_app, random_app};
 use entropy_arcade::learner::untrained;
 use entropy_arcade::mdp::Stream;
@@ -136,7 +136,7 @@ fn scripts_play() {
         let mut app = headless_app(
             &world,
             SimConfig { arenas: 8, seed: 1, stream: Stream::Evaluation },
-            Casting::all(vec![Controller::Scripted; spec.slots()]),
+            ControllerAssignment::all(vec![Controller::Scripted; spec.slots()]),
             LearningPolicy(untrained(spec.action.len())),
             1,
         );

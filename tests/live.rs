@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bevy::prelude::*;
 use common::{metrics, quick};
 use entropy_arcade::agent::live::Unsaved;
-use entropy_arcade::agent::{Casting, Controller, HumanInput, LiveLearner, LivePlugin, Replay};
+use entropy_arcade::agent::{Controller, ControllerAssignment, HumanInput, LiveLearner, LivePlugin, Replay};
 use entropy_arcade::app;
 use entropy_arcade::insight::seating::{Seat, Seating};
 use entropy_arcade::learner::checkpoint::{Checkpoint, find};
@@ -44,9 +44,9 @@ fn watched_in(env: &str, out: &Path, resume: bool) -> App {
     let learner = LiveLearner::start(setup);
     let mut app = App::new();
     let sim = SimConfig { arenas: config.arenas, seed: 1, stream: Stream::Environment };
-    let casting = Casting::learn_against_script(&world.spec());
+    let assignment = ControllerAssignment::learn_against_script(&world.spec());
     app.add_plugins(MinimalPlugins);
-    app::simulation(&mut app, &world, sim, casting, learner.policy(), 1);
+    app::simulation(&mut app, &world, sim, assignment, learner.policy(), 1);
     app.insert_resource(learner).add_plugins(LivePlugin);
     app.world_mut().resource_mut::<Replay>().env_steps = record.as_ref().map_or(0, |record| record.env_steps);
     live::plugin(&mut app, LiveRun::new(folder, config.clone(), record, None));
@@ -194,7 +194,7 @@ fn the_record_of_a_run_that_died_is_gone_on_with_from_its_last_checkpoint() {
 fn who_sits_where_stays_with_a_session_and_nobody_plays_for_whoever_is_away() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let seats = |app: &App| app.world().resource::<Casting>().clone();
+    let seats = |app: &App| app.world().resource::<ControllerAssignment>().clone();
     let mut app = watched_in("paddle-duel", &out, false);
     app.update();
     assert!(!out.join("seats.json").exists(), "everybody sits as usual");
@@ -206,7 +206,7 @@ fn who_sits_where_stays_with_a_session_and_nobody_plays_for_whoever_is_away() {
     let mut seating = world.resource::<Seating>().clone();
     seating.toggle(Seat::Opposite, &spec, &mut changed);
     world.insert_resource(seating.clone());
-    *world.resource_mut::<Casting>() = changed.clone();
+    *world.resource_mut::<ControllerAssignment>() = changed.clone();
     let at = out.clone();
     play(&mut app, "a first checkpoint", move |_| saved(&at).is_some_and(|(_, steps)| steps > 500));
     close(app);

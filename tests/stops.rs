@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bevy::prelude::*;
 use common::{checkpoint_file, metrics, quick};
-use entropy_arcade::agent::{Casting, LearningPolicy};
+use entropy_arcade::agent::{ControllerAssignment, LearningPolicy};
 use entropy_arcade::app::{self, headless_app};
 use entropy_arcade::config::RunConfig;
 use entropy_arcade::learner::{LearnerSetup, untrained};
@@ -21,9 +21,9 @@ fn train_until(config: &RunConfig, out: &Path, resume: bool, ticks: Option<u64>)
     let world = app::world(config).unwrap();
     let spec = world.spec();
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
-    let casting = Casting::learn_against_script(&spec);
+    let assignment = ControllerAssignment::learn_against_script(&spec);
     let policy = LearningPolicy(untrained(spec.action.len()));
-    let mut app = headless_app(&world, sim, casting, policy, 1);
+    let mut app = headless_app(&world, sim, assignment, policy, 1);
     let stop = Arc::new(AtomicBool::new(false));
     let (asked, mut made) = (stop.clone(), 0);
     let count = move || {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use bevy::prelude::*;
-use entropy_arcade::agent::{Casting, Controller, LearningPolicy, Replay};
+use entropy_arcade::agent::{Controller, ControllerAssignment, LearningPolicy, Replay};
 use entropy_arcade::app::headless_app;
 use entropy_arcade::learner::{DeviceChoice, Learner, LearnerConfig, LearnerSetup, untrained};
 use entropy_arcade::mdp::{Decisions, EpisodeEnd, StepBatch, Stream, TabularModel};
@@ -32,7 +32,7 @@ fn experience(level: &Level, seed: u64, steps: usize) -> StepBatch {
     let world = WorldChoice::of::<Room>(Rooms::single(&lava_room::RULES, level.clone()));
     let sim = SimConfig { arenas: 64, seed, stream: Stream::Environment };
     let policy = LearningPolicy(untrained(world.spec().action.len()));
-    let mut app = headless_app(&world, sim, Casting::all(vec![Controller::Learning]), policy, 1);
+    let mut app = headless_app(&world, sim, ControllerAssignment::all(vec![Controller::Learning]), policy, 1);
     for _ in 0..steps {
         run_agent_step(app.world_mut());
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 
-use super::{Left, casting, learner_setup, simulation};
+use super::{Left, assignment, learner_setup, simulation};
 use crate::agent::live::Unsaved;
 use crate::agent::reaction::Reaction;
-use crate::agent::{Casting, Controller, FrozenPolicies, LiveLearner};
+use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, LiveLearner};
 use crate::config::RunConfig;
 use crate::insight::gallery;
 use crate::insight::mind::Insight;
@@ -198,8 +198,8 @@ fn let_play(app: &mut App, player: Arc<dyn Policy>) {
     world.resource_mut::<FrozenPolicies>().0.insert(TRAINED.into(), player);
     // Seats that this start alone asks for are not kept.
     live::forget_seats(world);
-    let mut casting = world.resource_mut::<Casting>();
-    let Casting { watched, others, .. } = &mut *casting;
+    let mut assignment = world.resource_mut::<ControllerAssignment>();
+    let ControllerAssignment { watched, others, .. } = &mut *assignment;
     for seat in watched.iter_mut().chain(others).filter(|seat| **seat == Controller::Learning) {
         *seat = Controller::Frozen(TRAINED.into());
     }
@@ -281,7 +281,7 @@ pub fn arcade_app(
     let sim = SimConfig { arenas: config.arenas, seed, stream: Stream::Environment };
     // A watched simulation is a small part of a frame: the other cores are for the learner and the renderer.
     let threads = config.run.sim_threads.max(1);
-    simulation(&mut app, world, sim, casting(config, &spec), learner.policy(), threads);
+    simulation(&mut app, world, sim, assignment(config, &spec), learner.policy(), threads);
     app.insert_resource(Reaction::fair(&spec));
     app.insert_resource(learner)
         .init_resource::<sim::pace::Pace>()

@@ -4,7 +4,7 @@
 
 use bevy::prelude::*;
 
-use crate::agent::{Casting, Controller, FrozenPolicies, LiveLearner};
+use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, LiveLearner};
 use crate::mdp::EnvironmentSpec;
 use crate::sim::arena::{EnvironmentHooks, SameStart, Spec};
 use crate::sim::pace::Pace;
@@ -27,7 +27,7 @@ pub struct Comparison {
     /// By arena: how the round ended for its first slot; `None` while it goes on.
     pub outcomes: Vec<Option<bool>>,
     /// What to go back to.
-    before: Option<(Casting, usize, Option<Pace>)>,
+    before: Option<(ControllerAssignment, usize, Option<Pace>)>,
 }
 
 /// Adds the tallies of comparisons.
@@ -41,8 +41,8 @@ pub fn toggle(world: &mut World) {
     let Some(populate) = world.get_resource::<EnvironmentHooks>().map(|hooks| hooks.populate) else { return };
     if let Some(comparison) = world.remove_resource::<Comparison>() {
         world.remove_resource::<SameStart>();
-        if let Some((casting, arenas, pace)) = comparison.before {
-            world.insert_resource(casting);
+        if let Some((assignment, arenas, pace)) = comparison.before {
+            world.insert_resource(assignment);
             if let (Some(before), Some(mut pace)) = (pace, world.get_resource_mut::<Pace>()) {
                 *pace = before;
             }
@@ -59,13 +59,13 @@ pub fn toggle(world: &mut World) {
     }
     shown.push(NOW.to_owned());
     world.resource_mut::<FrozenPolicies>().0.insert(NOW.to_owned(), now);
-    let casting = world.resource::<Casting>().clone();
+    let assignment = world.resource::<ControllerAssignment>().clone();
     let spec = world.resource::<Spec>().0.clone();
     let arenas = world.resource::<SimConfig>().arenas;
-    let seats = |name: &String| seats(&spec, &casting, name);
-    world.insert_resource(Casting {
+    let seats = |name: &String| seats(&spec, &assignment, name);
+    world.insert_resource(ControllerAssignment {
         watched: seats(&shown[0]),
-        others: casting.others.clone(),
+        others: assignment.others.clone(),
         each: shown.iter().enumerate().map(|(arena, name)| (arena, seats(name))).collect(),
     });
     let count = shown.len();
@@ -81,14 +81,14 @@ pub fn toggle(world: &mut World) {
         returns: vec![0.0; count],
         steps: vec![0; count],
         outcomes: vec![None; count],
-        before: Some((casting, arenas, pace)),
+        before: Some((assignment, arenas, pace)),
     });
     populate(world, count);
 }
 
 /// The agent called `name` wherever the learner sits in the watched arena, or a person; nobody else changes.
-fn seats(spec: &EnvironmentSpec, casting: &Casting, name: &str) -> Vec<Controller> {
-    let seat = |slot: usize| match casting.watched.get(slot) {
+fn seats(spec: &EnvironmentSpec, assignment: &ControllerAssignment, name: &str) -> Vec<Controller> {
+    let seat = |slot: usize| match assignment.watched.get(slot) {
         Some(Controller::Learning | Controller::Human) if spec.on_first_side(slot) => {
             Controller::Frozen(name.to_owned())
         }
@@ -131,12 +131,12 @@ mod tests {
         let world = WorldChoice::new("lava-room", None).unwrap();
         let spec = world.spec();
         let sim = SimConfig { arenas: 7, seed: 1, stream: Stream::Environment };
-        let casting = Casting::learn_against_script(&spec);
+        let assignment = ControllerAssignment::learn_against_script(&spec);
         let policy = LearningPolicy(untrained(spec.action.len()));
         let mut app = App::new();
         app.add_plugins(crate::sim::plugin);
         world.add_to(&mut app, sim);
-        app.add_plugins(AgentPlugin { spec: spec.clone(), seed: 1, casting: casting.clone(), policy })
+        app.add_plugins(AgentPlugin { spec: spec.clone(), seed: 1, assignment: assignment.clone(), policy })
             .insert_resource(LiveLearner::start(LearnerSetup::new(spec, LearnerConfig::default())))
             .add_plugins((LivePlugin, InsightPlugin));
         // Until the learner has set its first mark.
@@ -163,7 +163,7 @@ mod tests {
         }
         assert!(rounds >= 3, "{rounds}");
         toggle(app.world_mut());
-        assert_eq!(*app.world().resource::<Casting>(), casting);
+        assert_eq!(*app.world().resource::<ControllerAssignment>(), assignment);
         assert_eq!(app.world().resource::<SimConfig>().arenas, 7);
         assert!(!app.world().contains_resource::<Comparison>());
         let all = starts(&mut app);

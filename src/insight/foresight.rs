@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bevy::prelude::*;
 
 use super::mind::Insight;
-use crate::agent::{Casting, Controller, FrozenPolicies, LearningPolicy};
+use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, LearningPolicy};
 use crate::mdp::{Action, Decisions, Fault, ObservationBatch, Policy, PolicyState, Stream, rng};
 use crate::sim::arena::{EnvironmentHooks, Foreseen, Spec};
 
@@ -94,7 +94,7 @@ impl Player {
 fn players(world: &World) -> Vec<Player> {
     let learning = world.resource::<LearningPolicy>().0.load_full().policy.clone();
     let frozen = world.resource::<FrozenPolicies>();
-    let watched = &world.resource::<Casting>().watched;
+    let watched = &world.resource::<ControllerAssignment>().watched;
     let asks = |policy: &Arc<dyn Policy>| {
         Player::Policy(policy.clone(), vec![PolicyState(vec![0.0; policy.state_len()])])
     };
@@ -131,9 +131,9 @@ mod tests {
         let mut app = App::new();
         app.add_plugins(crate::sim::plugin);
         choice.add_to(&mut app, SimConfig { arenas: 1, seed: 3, stream: Stream::Environment });
-        let casting = Casting::all(vec![Controller::Scripted; spec.slots()]);
+        let assignment = ControllerAssignment::all(vec![Controller::Scripted; spec.slots()]);
         let policy = LearningPolicy(untrained(spec.action.len()));
-        app.add_plugins(AgentPlugin { spec, seed: 3, casting, policy });
+        app.add_plugins(AgentPlugin { spec, seed: 3, assignment, policy });
         app.finish();
         app.cleanup();
         app

@@ -208,7 +208,7 @@ fn play(world: &mut World) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::{AgentPlugin, Casting, Controller, LearningPolicy};
+    use crate::agent::{AgentPlugin, Controller, ControllerAssignment, LearningPolicy};
     use crate::learner::untrained;
     use crate::mdp::Stream;
     use crate::sim::worlds::WorldChoice;
@@ -221,12 +221,12 @@ mod tests {
                 let world = WorldChoice::new(world, None).unwrap();
                 let spec = world.spec();
                 let sim = SimConfig { arenas: 2, seed: 3, stream: Stream::Environment };
-                let casting = Casting::all(vec![Controller::Random; spec.slots()]);
+                let assignment = ControllerAssignment::all(vec![Controller::Random; spec.slots()]);
                 let policy = LearningPolicy(untrained(spec.action.len()));
                 let mut app = App::new();
                 app.add_plugins(crate::sim::plugin).init_resource::<Pace>().init_resource::<Time>();
                 world.add_to(&mut app, sim);
-                app.add_plugins(AgentPlugin { spec, seed: 1, casting, policy });
+                app.add_plugins(AgentPlugin { spec, seed: 1, assignment, policy });
                 plugin(&mut app);
                 app
             };

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use bevy::prelude::*;
 
 use super::compare::Comparison;
-use crate::agent::{Casting, Controller, HumanInput};
+use crate::agent::{Controller, ControllerAssignment, HumanInput};
 use crate::sim::arena::{Points, Spec};
 use crate::sim::pace::Pace;
 use crate::sim::{Arena, Seats, SimSystems, SimTick, TickClock};
@@ -76,7 +76,7 @@ pub(super) fn plugin(app: &mut App) {
 /// Holds the watched arena while it rests. Nobody rests in a comparison, and single steps are made at once.
 fn rest(
     spec: Res<Spec>,
-    casting: Res<Casting>,
+    assignment: Res<ControllerAssignment>,
     points: Res<Points>,
     comparison: Option<Res<Comparison>>,
     pace: Option<Res<Pace>>,
@@ -84,7 +84,7 @@ fn rest(
     mut input: ResMut<HumanInput>,
     mut seats: Query<&mut Seats>,
 ) {
-    let played = spec.has_sides() && casting.watched.contains(&Controller::Human);
+    let played = spec.has_sides() && assignment.watched.contains(&Controller::Human);
     if !played {
         rounds.breath = 0.0;
     } else if !rounds.played && points.0.is_some() {
@@ -106,7 +106,7 @@ fn rest(
 fn count(
     arenas: Query<(&Seats, Option<&Arena>)>,
     spec: Res<Spec>,
-    casting: Res<Casting>,
+    assignment: Res<ControllerAssignment>,
     points: Res<Points>,
     mut rounds: ResMut<Rounds>,
 ) {
@@ -120,8 +120,8 @@ fn count(
         }
         return;
     }
-    if rounds.players != casting.watched {
-        *rounds = Rounds { players: casting.watched.clone(), played: rounds.played, ..Rounds::default() };
+    if rounds.players != assignment.watched {
+        *rounds = Rounds { players: assignment.watched.clone(), played: rounds.played, ..Rounds::default() };
     }
     if !rounds.played {
         return;
@@ -142,7 +142,7 @@ fn count(
     if let Some(winner) = winner {
         rounds.wins[winner] += 1;
     }
-    rounds.ended = Some(RoundEnd { winner, points: now, players: casting.watched.clone() });
+    rounds.ended = Some(RoundEnd { winner, points: now, players: assignment.watched.clone() });
 }
 
 /// Lets the rest before a serve pass, in real time.

@@ -5,7 +5,7 @@ pub mod kept;
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::{Casting, Controller};
+use crate::agent::{Controller, ControllerAssignment};
 use crate::mdp::EnvironmentSpec;
 
 /// What a person who sits down wants.
@@ -36,39 +36,39 @@ struct Guest {
 
 impl Seating {
     /// Seats a person, or gives the seat back to whoever sat there before.
-    pub fn toggle(&mut self, seat: Seat, spec: &EnvironmentSpec, casting: &mut Casting) {
-        if let Some(slot) = self.taken(seat, spec, casting) {
+    pub fn toggle(&mut self, seat: Seat, spec: &EnvironmentSpec, assignment: &mut ControllerAssignment) {
+        if let Some(slot) = self.taken(seat, spec, assignment) {
             let guest = self.0[seat as usize].take();
             let relieved = guest.filter(|guest| guest.slot == slot).map(|guest| guest.relieved);
-            for (slot, controller) in relieved.unwrap_or_else(|| vec![(slot, usual(casting, slot))]) {
-                casting.watched[slot] = controller;
+            for (slot, controller) in relieved.unwrap_or_else(|| vec![(slot, usual(assignment, slot))]) {
+                assignment.watched[slot] = controller;
             }
             return;
         }
-        let Some(slot) = self.offered(seat, spec, casting) else { return };
-        let mut relieved = vec![(slot, std::mem::replace(&mut casting.watched[slot], Controller::Human))];
-        let agent = self.agent(spec, casting, slot);
+        let Some(slot) = self.offered(seat, spec, assignment) else { return };
+        let mut relieved = vec![(slot, std::mem::replace(&mut assignment.watched[slot], Controller::Human))];
+        let agent = self.agent(spec, assignment, slot);
         if let Some(agent) = agent.filter(|_| seat == Seat::Opposite)
-            && !matches!(casting.watched[agent], Controller::Human)
-            && !is_agent(&casting.watched[agent])
+            && !matches!(assignment.watched[agent], Controller::Human)
+            && !is_agent(&assignment.watched[agent])
         {
-            let usual = Some(usual(casting, agent)).filter(is_agent).unwrap_or_default();
-            relieved.push((agent, std::mem::replace(&mut casting.watched[agent], usual)));
+            let usual = Some(usual(assignment, agent)).filter(is_agent).unwrap_or_default();
+            relieved.push((agent, std::mem::replace(&mut assignment.watched[agent], usual)));
         }
         self.0[seat as usize] = Some(Guest { slot, relieved });
     }
 
     /// Lets both sides of the watched arena change ends; nothing where they are not equally strong.
-    pub fn swap(&mut self, spec: &EnvironmentSpec, casting: &mut Casting) {
+    pub fn swap(&mut self, spec: &EnvironmentSpec, assignment: &mut ControllerAssignment) {
         let side = |first: bool| (0..spec.slots()).filter(move |slot| spec.on_first_side(*slot) == first);
-        if side(true).count() != side(false).count() || casting.watched.len() != spec.slots() {
+        if side(true).count() != side(false).count() || assignment.watched.len() != spec.slots() {
             return;
         }
         let mut across = vec![0; spec.slots()];
         for (own, other) in side(true).zip(side(false)) {
             (across[own], across[other]) = (other, own);
         }
-        casting.watched = across.iter().map(|slot| casting.watched[*slot].clone()).collect();
+        assignment.watched = across.iter().map(|slot| assignment.watched[*slot].clone()).collect();
         for guest in self.0.iter_mut().flatten() {
             guest.slot = across[guest.slot];
             guest.relieved.iter_mut().for_each(|(slot, _)| *slot = across[*slot]);
@@ -76,33 +76,43 @@ impl Seating {
     }
 
     /// The seat that somebody who wanted `seat` sits in and would give back.
-    pub fn taken(&self, seat: Seat, spec: &EnvironmentSpec, casting: &Casting) -> Option<usize> {
-        self.guest(seat, casting).or_else(|| {
+    pub fn taken(
+        &self,
+        seat: Seat,
+        spec: &EnvironmentSpec,
+        assignment: &ControllerAssignment,
+    ) -> Option<usize> {
+        self.guest(seat, assignment).or_else(|| {
             // A person whom the panel has seated there gets up as well; one who asked for the other seat does not.
-            let others = Seat::ALL.iter().find_map(|other| self.guest(*other, casting));
-            let target = self.target(seat, spec, casting)?;
-            let sits = casting.watched.get(target) == Some(&Controller::Human);
+            let others = Seat::ALL.iter().find_map(|other| self.guest(*other, assignment));
+            let target = self.target(seat, spec, assignment)?;
+            let sits = assignment.watched.get(target) == Some(&Controller::Human);
             (sits && others != Some(target)).then_some(target)
         })
     }
 
     /// The seat that `seat` stands for now; `None` where there is no such, or a person sits there already.
-    pub fn offered(&self, seat: Seat, spec: &EnvironmentSpec, casting: &Casting) -> Option<usize> {
-        let target = self.target(seat, spec, casting)?;
-        (casting.watched.get(target) != Some(&Controller::Human)).then_some(target)
+    pub fn offered(
+        &self,
+        seat: Seat,
+        spec: &EnvironmentSpec,
+        assignment: &ControllerAssignment,
+    ) -> Option<usize> {
+        let target = self.target(seat, spec, assignment)?;
+        (assignment.watched.get(target) != Some(&Controller::Human)).then_some(target)
     }
 
-    fn guest(&self, seat: Seat, casting: &Casting) -> Option<usize> {
+    fn guest(&self, seat: Seat, assignment: &ControllerAssignment) -> Option<usize> {
         let slot = self.0[seat as usize].as_ref()?.slot;
-        (casting.watched.get(slot) == Some(&Controller::Human)).then_some(slot)
+        (assignment.watched.get(slot) == Some(&Controller::Human)).then_some(slot)
     }
 
     /// The seat that `seat` stands for, rather a free one.
-    fn target(&self, seat: Seat, spec: &EnvironmentSpec, casting: &Casting) -> Option<usize> {
-        let free = |slot: &usize| casting.watched.get(*slot).is_some_and(|now| *now != Controller::Human);
-        let all = || 0..spec.slots().min(casting.watched.len());
+    fn target(&self, seat: Seat, spec: &EnvironmentSpec, assignment: &ControllerAssignment) -> Option<usize> {
+        let free = |slot: &usize| assignment.watched.get(*slot).is_some_and(|now| *now != Controller::Human);
+        let all = || 0..spec.slots().min(assignment.watched.len());
         if spec.has_sides() {
-            let agent = self.agents_seat(spec, casting);
+            let agent = self.agents_seat(spec, assignment);
             let opposite = |slot: &usize| spec.on_first_side(*slot) != spec.on_first_side(agent);
             return match seat {
                 Seat::Opposite => all().filter(opposite).find(free).or_else(|| all().find(opposite)),
@@ -110,7 +120,7 @@ impl Seating {
             };
         }
         // Beside the agent, so in nobody else's place where somebody else plays.
-        let other = |slot: &usize| free(slot) && !is_agent(&casting.watched[*slot]);
+        let other = |slot: &usize| free(slot) && !is_agent(&assignment.watched[*slot]);
         match seat {
             Seat::Opposite => {
                 let other = all().find(other).filter(|_| spec.slots() > 1);
@@ -121,30 +131,30 @@ impl Seating {
     }
 
     /// Where the agent sits, or would if a person were not there: on the first side where it is on neither.
-    fn agents_seat(&self, spec: &EnvironmentSpec, casting: &Casting) -> usize {
-        let of = |wanted: &dyn Fn(&Controller) -> bool| casting.watched.iter().position(wanted);
+    fn agents_seat(&self, spec: &EnvironmentSpec, assignment: &ControllerAssignment) -> usize {
+        let of = |wanted: &dyn Fn(&Controller) -> bool| assignment.watched.iter().position(wanted);
         let learning = of(&|controller| *controller == Controller::Learning);
-        let own = |slot: &usize| casting.watched.get(*slot) == Some(&Controller::Human);
-        let taken = self.guest(Seat::Agents, casting);
-        let opposite = self.guest(Seat::Opposite, casting).map(|slot| spec.on_first_side(slot));
+        let own = |slot: &usize| assignment.watched.get(*slot) == Some(&Controller::Human);
+        let taken = self.guest(Seat::Agents, assignment);
+        let opposite = self.guest(Seat::Opposite, assignment).map(|slot| spec.on_first_side(slot));
         let across =
             (0..spec.slots()).find(|slot| opposite.is_some_and(|side| side != spec.on_first_side(*slot)));
         learning
             .or_else(|| of(&is_agent))
             .or(taken)
             .or(across)
-            .or_else(|| (0..spec.slots()).find(|slot| own(slot) && is_agent(&usual(casting, *slot))))
+            .or_else(|| (0..spec.slots()).find(|slot| own(slot) && is_agent(&usual(assignment, *slot))))
             .unwrap_or(0)
     }
 
     /// The seat of the agent that a person in `slot` plays against or with; `None` where that person is alone.
-    fn agent(&self, spec: &EnvironmentSpec, casting: &Casting, slot: usize) -> Option<usize> {
+    fn agent(&self, spec: &EnvironmentSpec, assignment: &ControllerAssignment, slot: usize) -> Option<usize> {
         let sides = spec.has_sides();
         let other = |other: &usize| {
             *other != slot && (!sides || spec.on_first_side(*other) != spec.on_first_side(slot))
         };
-        let others = || (0..casting.watched.len()).filter(other);
-        others().find(|slot| is_agent(&casting.watched[*slot])).or_else(|| others().next())
+        let others = || (0..assignment.watched.len()).filter(other);
+        others().find(|slot| is_agent(&assignment.watched[*slot])).or_else(|| others().next())
     }
 }
 
@@ -154,8 +164,8 @@ fn is_agent(controller: &Controller) -> bool {
 }
 
 /// Who sits in `slot` where nobody watches.
-fn usual(casting: &Casting, slot: usize) -> Controller {
-    casting.others.get(slot).cloned().unwrap_or_default()
+fn usual(assignment: &ControllerAssignment, slot: usize) -> Controller {
+    assignment.others.get(slot).cloned().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -171,13 +181,13 @@ mod tests {
     /// Who sits in `world` when seats were asked for in turn, with `watched` at first.
     fn seated(world: &str, watched: &[Controller], seats: &[Seat]) -> Vec<Controller> {
         let spec = spec(world);
-        let mut casting = Casting::learn_against_script(&spec);
+        let mut assignment = ControllerAssignment::learn_against_script(&spec);
         if !watched.is_empty() {
-            casting.watched = watched.to_vec();
+            assignment.watched = watched.to_vec();
         }
         let mut seating = Seating::default();
-        seats.iter().for_each(|seat| seating.toggle(*seat, &spec, &mut casting));
-        casting.watched
+        seats.iter().for_each(|seat| seating.toggle(*seat, &spec, &mut assignment));
+        assignment.watched
     }
 
     #[test]
@@ -247,34 +257,34 @@ mod tests {
             ("two-plates", vec![Human, Learning], vec![Learning, Learning]),
         ] {
             let spec = spec(world);
-            let mut casting = Casting::learn_against_script(&spec);
+            let mut assignment = ControllerAssignment::learn_against_script(&spec);
             let mut seating = Seating::default();
-            seating.toggle(Seat::Opposite, &spec, &mut casting);
-            seating.swap(&spec, &mut casting);
-            assert_eq!(casting.watched, seated, "{world}");
-            seating.toggle(Seat::Opposite, &spec, &mut casting);
-            assert_eq!(casting.watched, back, "{world}");
+            seating.toggle(Seat::Opposite, &spec, &mut assignment);
+            seating.swap(&spec, &mut assignment);
+            assert_eq!(assignment.watched, seated, "{world}");
+            seating.toggle(Seat::Opposite, &spec, &mut assignment);
+            assert_eq!(assignment.watched, back, "{world}");
         }
     }
 
     #[test]
     fn a_person_who_was_seated_elsewhere_is_in_nobodys_way() {
         let spec = spec("paddle-duel");
-        let mut casting = Casting::learn_against_script(&spec);
+        let mut assignment = ControllerAssignment::learn_against_script(&spec);
         let mut seating = Seating::default();
         // Chosen in the panel: the same key gives the seat back.
         for (chosen, seat) in [([Learning, Human], Seat::Opposite), ([Human, Scripted], Seat::Agents)] {
-            casting.watched = chosen.to_vec();
-            assert_eq!(seating.offered(seat, &spec, &casting), None);
-            seating.toggle(seat, &spec, &mut casting);
-            assert_eq!(casting.watched, [Learning, Scripted]);
+            assignment.watched = chosen.to_vec();
+            assert_eq!(seating.offered(seat, &spec, &assignment), None);
+            seating.toggle(seat, &spec, &mut assignment);
+            assert_eq!(assignment.watched, [Learning, Scripted]);
         }
-        casting.watched[1] = Scripted;
-        seating.toggle(Seat::Opposite, &spec, &mut casting);
-        casting.watched[1] = Random;
-        assert_eq!(seating.taken(Seat::Opposite, &spec, &casting), None);
-        seating.toggle(Seat::Opposite, &spec, &mut casting);
-        seating.toggle(Seat::Opposite, &spec, &mut casting);
-        assert_eq!(casting.watched, [Learning, Random]);
+        assignment.watched[1] = Scripted;
+        seating.toggle(Seat::Opposite, &spec, &mut assignment);
+        assignment.watched[1] = Random;
+        assert_eq!(seating.taken(Seat::Opposite, &spec, &assignment), None);
+        seating.toggle(Seat::Opposite, &spec, &mut assignment);
+        seating.toggle(Seat::Opposite, &spec, &mut assignment);
+        assert_eq!(assignment.watched, [Learning, Random]);
     }
 }

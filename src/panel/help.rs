@@ -2,7 +2,7 @@
 
 use super::keybar::Help;
 use super::playing::side;
-use crate::agent::{Casting, Controller};
+use crate::agent::{Controller, ControllerAssignment};
 use crate::insight::seating::{Seat, Seating};
 use crate::sim::arena::Spec;
 use crate::view::bindings::{Bindings, Command};
@@ -12,24 +12,33 @@ use crate::view::{Screen, input};
 pub(super) type There = [bool; 5];
 
 /// Every way in which up to two people can sit down, the present one first.
-pub(super) fn seatings(spec: &Spec, casting: &Casting, seating: &Seating) -> Vec<(Casting, Seating)> {
+pub(super) fn seatings(
+    spec: &Spec,
+    assignment: &ControllerAssignment,
+    seating: &Seating,
+) -> Vec<(ControllerAssignment, Seating)> {
     let toggled = |seats: &[Seat]| {
-        let (mut casting, mut seating) = (casting.clone(), seating.clone());
-        seats.iter().for_each(|seat| seating.toggle(*seat, spec, &mut casting));
-        (casting, seating)
+        let (mut assignment, mut seating) = (assignment.clone(), seating.clone());
+        seats.iter().for_each(|seat| seating.toggle(*seat, spec, &mut assignment));
+        (assignment, seating)
     };
     let [first, second] = Seat::ALL;
     [&[][..], &[first], &[second], &[first, second]].map(toggled).to_vec()
 }
 
 /// What the key of `seat` does now; `None` where there is no such seat.
-fn sitting(seat: Seat, spec: &Spec, casting: &Casting, seating: &Seating) -> Option<&'static str> {
+fn sitting(
+    seat: Seat,
+    spec: &Spec,
+    assignment: &ControllerAssignment,
+    seating: &Seating,
+) -> Option<&'static str> {
     let (alone, sides) = (spec.slots() == 1, spec.has_sides());
-    if seating.taken(seat, spec, casting).is_some() {
+    if seating.taken(seat, spec, assignment).is_some() {
         return Some(if alone { "give back" } else { "stop playing" });
     }
-    seating.offered(seat, spec, casting)?;
-    let somebody = casting.watched.contains(&Controller::Human);
+    seating.offered(seat, spec, assignment)?;
+    let somebody = assignment.watched.contains(&Controller::Human);
     Some(match seat {
         Seat::Opposite if alone => "take over",
         _ if somebody => "a second person plays",
@@ -43,17 +52,17 @@ fn sitting(seat: Seat, spec: &Spec, casting: &Casting, seating: &Seating) -> Opt
 /// Keys and what they do now. `there` says whether there are rooms, a comparison, an earlier episode, an editor and ways.
 pub(super) fn commands(
     spec: &Spec,
-    people: Option<(&Casting, &Seating)>,
+    people: Option<(&ControllerAssignment, &Seating)>,
     screen: &Screen,
     bindings: &Bindings,
     [rooms, compared, looking, editing, leads]: There,
     esc: &str,
 ) -> Vec<Help> {
     let mut lines = Vec::new();
-    if let Some((casting, seating)) = people {
-        let human = |slot: usize| casting.watched.get(slot) == Some(&Controller::Human);
+    if let Some((assignment, seating)) = people {
+        let human = |slot: usize| assignment.watched.get(slot) == Some(&Controller::Human);
         for slot in (0..spec.slots()).filter(|&slot| human(slot)) {
-            let hands = input::hands(casting, slot);
+            let hands = input::hands(assignment, slot);
             let actions = spec.action.names();
             let keys = (0..2)
                 .filter(|&hand| hands[hand])
@@ -63,7 +72,7 @@ pub(super) fn commands(
             lines.push((keys, if alone { "move".into() } else { side(&spec.teams, slot) }));
         }
         for (seat, command) in Seat::ALL.into_iter().zip(input::SEATS) {
-            if let Some(meaning) = sitting(seat, spec, casting, seating) {
+            if let Some(meaning) = sitting(seat, spec, assignment, seating) {
                 lines.push((vec![bindings.label(command)], meaning.to_owned()));
             }
         }
@@ -108,10 +117,10 @@ mod tests {
     fn keys_of_seats_say_against_whom_and_with_whom_one_plays() {
         let said = |world: &str, seats: &[Seat]| {
             let spec = Spec(WorldChoice::new(world, None).unwrap().spec());
-            let mut casting = Casting::learn_against_script(&spec);
+            let mut assignment = ControllerAssignment::learn_against_script(&spec);
             let mut seating = Seating::default();
-            seats.iter().for_each(|seat| seating.toggle(*seat, &spec, &mut casting));
-            Seat::ALL.map(|seat| sitting(seat, &spec, &casting, &seating))
+            seats.iter().for_each(|seat| seating.toggle(*seat, &spec, &mut assignment));
+            Seat::ALL.map(|seat| sitting(seat, &spec, &assignment, &seating))
         };
         let [against, agents] = Seat::ALL;
         let second = Some("a second person plays");

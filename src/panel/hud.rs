@@ -13,7 +13,7 @@ use super::widgets::chip;
 use super::{help, keybar, notices};
 use crate::agent::hints::Hints;
 use crate::agent::history::History;
-use crate::agent::{Casting, Controller};
+use crate::agent::{Controller, ControllerAssignment};
 use crate::insight::compare::Comparison;
 use crate::insight::lookback::{LookBack, Past};
 use crate::insight::rounds::Rounds;
@@ -59,7 +59,7 @@ pub(super) struct Facts<'w, 's> {
     spec: Res<'w, Spec>,
     sim: Option<Res<'w, SimConfig>>,
     pace: Option<Res<'w, Pace>>,
-    casting: Option<Res<'w, Casting>>,
+    assignment: Option<Res<'w, ControllerAssignment>>,
     history: Option<Res<'w, History>>,
     tally: Res<'w, Tally>,
     caption: Res<'w, Caption>,
@@ -99,7 +99,7 @@ pub(super) fn show(
     facts: Facts,
     mut room: Local<Room>,
 ) -> Result {
-    let Facts { spec, sim, pace, casting, history, tally, caption, notice, told, bindings, .. } = &facts;
+    let Facts { spec, sim, pace, assignment, history, tally, caption, notice, told, bindings, .. } = &facts;
     let Facts { rooms, comparison, looking, rounds, arenas, hooks, editor, past, seating, .. } = &facts;
     let waits = facts.waiting.as_ref().and_then(|waiting| waiting.0);
     let context = contexts.ctx_mut()?;
@@ -117,7 +117,7 @@ pub(super) fn show(
             if let Some(reason) = waits {
                 chip(ui, reason, palette::AMBER);
             }
-            let seats = casting.iter().flat_map(|casting| &casting.watched).enumerate();
+            let seats = assignment.iter().flat_map(|assignment| &assignment.watched).enumerate();
             for (slot, controller) in seats {
                 let name = title(controller);
                 let name =
@@ -165,9 +165,11 @@ pub(super) fn show(
         let leads = hooks.as_ref().is_some_and(|hooks| hooks.leads);
         let there = [rooms.is_some(), comparison.is_some(), looking.is_some(), editor.is_some(), leads];
         let keys = |people| help::commands(spec, people, &screen, bindings, there, facts.esc.0);
-        let people = casting.as_deref().zip(seating.as_deref());
-        let others = people.map_or(Vec::new(), |(casting, seating)| help::seatings(spec, casting, seating));
-        let others: Vec<_> = others.iter().map(|(casting, seating)| keys(Some((casting, seating)))).collect();
+        let people = assignment.as_deref().zip(seating.as_deref());
+        let others =
+            people.map_or(Vec::new(), |(assignment, seating)| help::seatings(spec, assignment, seating));
+        let others: Vec<_> =
+            others.iter().map(|(assignment, seating)| keys(Some((assignment, seating)))).collect();
         let stay = [bindings.label(Command::Pause), bindings.label(Command::Panel), "Esc"];
         let refused = facts.modes.refused_keys(bindings);
         keybar::show(ui, &keys(people), &others, &stay, &refused, &mut room.keys);
@@ -181,7 +183,8 @@ pub(super) fn show(
     }
     let ended = rounds.as_ref().and_then(|rounds| rounds.ended.as_ref());
     if let Some(ended) = ended.filter(|_| comparison.is_none() && looking.is_none()) {
-        let plays = casting.as_ref().is_some_and(|casting| casting.watched.contains(&Controller::Human));
+        let plays =
+            assignment.as_ref().is_some_and(|assignment| assignment.watched.contains(&Controller::Human));
         let on = if plays { "rematch" } else { "go on" };
         let on = format!("{}: {on}", bindings.label(Command::Pause));
         banner(context, &screen, spec, ended, &on);

@@ -6,7 +6,7 @@ use super::curves;
 use super::playing::{side, title};
 use super::theme::tone;
 use super::widgets::{bar, check, list, number, row, section};
-use crate::agent::{Casting, Controller, Thought, Thoughts};
+use crate::agent::{Controller, ControllerAssignment, Thought, Thoughts};
 use crate::insight::mind::{Expectation, Insight, Landscape, Layer, Mind};
 use crate::mdp::EnvironmentSpec;
 use crate::view::palette::{self, Tone};
@@ -23,11 +23,11 @@ pub(super) struct Offered {
 }
 
 /// Whether the seat of `controller` has thoughts to show: a person's are those the learning agent would have there.
-fn thinks(controller: &Controller, casting: &Casting) -> bool {
+fn thinks(controller: &Controller, assignment: &ControllerAssignment) -> bool {
     match controller {
         Controller::Learning | Controller::Frozen(_) => true,
         Controller::Human => {
-            casting.watched.iter().chain(&casting.others).any(|all| *all == Controller::Learning)
+            assignment.watched.iter().chain(&assignment.others).any(|all| *all == Controller::Learning)
         }
         Controller::Scripted | Controller::Random => false,
     }
@@ -38,12 +38,13 @@ pub(super) fn show(
     ui: &mut Ui,
     spec: &EnvironmentSpec,
     thoughts: &Thoughts,
-    casting: &Casting,
+    assignment: &ControllerAssignment,
     mind: Option<&Mind>,
     mut insight: Option<&mut Insight>,
     offered: Offered,
 ) {
-    let seats = || casting.watched.iter().enumerate().filter(|(_, controller)| thinks(controller, casting));
+    let seats =
+        || assignment.watched.iter().enumerate().filter(|(_, controller)| thinks(controller, assignment));
     if seats().next().is_none() {
         return;
     }

@@ -11,7 +11,7 @@ use super::widgets::{check, figure, list, note, row, section};
 use super::{mind, sight};
 use crate::agent::hints::{HINT_RANGE, Hints};
 use crate::agent::reaction::Reaction;
-use crate::agent::{Casting, Controller, FrozenPolicies, Thoughts};
+use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, Thoughts};
 use crate::insight::lookback::{self, LookBack, Past};
 use crate::insight::mind::{Insight, Mind};
 use crate::insight::rounds::Rounds;
@@ -44,7 +44,7 @@ pub(super) struct Playing<'w, 's> {
     spec: Res<'w, Spec>,
     sim: Option<Res<'w, SimConfig>>,
     pace: Option<ResMut<'w, Pace>>,
-    casting: Option<ResMut<'w, Casting>>,
+    assignment: Option<ResMut<'w, ControllerAssignment>>,
     frozen: Option<ResMut<'w, FrozenPolicies>>,
     thoughts: Option<Res<'w, Thoughts>>,
     mind: Option<Res<'w, Mind>>,
@@ -154,7 +154,7 @@ impl Playing<'_, '_> {
 
     /// Controllers of the watched arena and of the others.
     pub fn players(&mut self, ui: &mut Ui) {
-        let (Some(casting), drafts) = (&mut self.casting, &mut *self.drafts) else { return };
+        let (Some(assignment), drafts) = (&mut self.assignment, &mut *self.drafts) else { return };
         let names: Vec<String> =
             self.frozen.iter().flat_map(|frozen| frozen.0.keys()).map(ToString::to_string).collect();
         let slots = self.spec.slots();
@@ -167,7 +167,7 @@ impl Playing<'_, '_> {
             }
             for slot in 0..slots {
                 for (watched, arena) in [(true, "watched arena"), (false, "other arenas")] {
-                    let seats = if watched { &casting.watched } else { &casting.others };
+                    let seats = if watched { &assignment.watched } else { &assignment.others };
                     let Some(now) = seats.get(slot) else { continue };
                     let name = if slots > 1 {
                         format!("{arena}, {}", side(&self.spec.teams, slot))
@@ -179,7 +179,7 @@ impl Playing<'_, '_> {
                         choose(ui, (slot, watched), &mut chosen, &names)
                     });
                     if chosen != *now {
-                        let seats = if watched { &mut casting.watched } else { &mut casting.others };
+                        let seats = if watched { &mut assignment.watched } else { &mut assignment.others };
                         seats[slot] = chosen;
                     }
                 }
@@ -188,7 +188,7 @@ impl Playing<'_, '_> {
                 let explanation =
                     "Who plays on the left plays on the right from now on, and the other way round.";
                 if ui.button("Swap sides").on_hover_text(explanation).clicked() {
-                    seating.swap(&self.spec, casting);
+                    seating.swap(&self.spec, assignment);
                 }
             }
             if let Some(reaction) = &mut self.reaction
@@ -246,14 +246,14 @@ impl Playing<'_, '_> {
 
     /// What the watched agent thinks.
     pub fn thoughts(&mut self, ui: &mut Ui) {
-        let (Some(thoughts), Some(casting)) = (&self.thoughts, &self.casting) else { return };
+        let (Some(thoughts), Some(assignment)) = (&self.thoughts, &self.assignment) else { return };
         let mut insight = self.insight.as_deref().copied();
         let offered = mind::Offered {
             maps: self.rooms.is_some(),
             ways: self.hooks.as_ref().is_some_and(|hooks| hooks.leads),
             refused: self.modes.refusal(Command::Map, &self.bindings),
         };
-        mind::show(ui, &self.spec, thoughts, casting, self.mind.as_deref(), insight.as_mut(), offered);
+        mind::show(ui, &self.spec, thoughts, assignment, self.mind.as_deref(), insight.as_mut(), offered);
         if let Some(sights) = &self.sights {
             sight::show(ui, &self.spec, sights);
         }

@@ -10,7 +10,7 @@ use bevy_egui::{EguiContext, EguiPrimaryContextPass, EguiUserTextures, PrimaryEg
 
 use super::theme;
 use crate::agent::history::History;
-use crate::agent::{AgentPlugin, Casting, LearningPolicy, LiveLearner, LivePlugin};
+use crate::agent::{AgentPlugin, ControllerAssignment, LearningPolicy, LiveLearner, LivePlugin};
 use crate::insight::InsightPlugin;
 use crate::learner::{LearnerConfig, LearnerSetup, untrained};
 use crate::mdp::Stream;
@@ -275,12 +275,12 @@ pub(crate) fn arcade(world: &str) -> Glass {
     let world = WorldChoice::new(world, None).unwrap();
     let spec = world.spec();
     let sim = SimConfig { arenas: 4, seed: 1, stream: Stream::Environment };
-    let casting = Casting::learn_against_script(&spec);
+    let assignment = ControllerAssignment::learn_against_script(&spec);
     let policy = LearningPolicy(untrained(spec.action.len()));
     let mut app = App::new();
     app.add_plugins(sim::plugin).init_resource::<Pace>();
     world.add_to(&mut app, sim);
-    app.add_plugins(AgentPlugin { spec: spec.clone(), seed: 1, casting, policy })
+    app.add_plugins(AgentPlugin { spec: spec.clone(), seed: 1, assignment, policy })
         .insert_resource(LiveLearner::start(LearnerSetup::new(spec, LearnerConfig::default())))
         .add_plugins((LivePlugin, InsightPlugin))
         .init_resource::<crate::insight::seating::Seating>()

@@ -4,7 +4,7 @@ use bevy_egui::egui::{pos2, vec2};
 
 use super::testing::{Glass, arcade, measure, play, rooms};
 use super::{WIDTH, editor, playing, plots, settings};
-use crate::agent::{Casting, Controller};
+use crate::agent::{Controller, ControllerAssignment};
 use crate::insight::lookback::Past;
 use crate::insight::mind::Insight;
 use crate::insight::seating::{Seat, Seating};
@@ -66,7 +66,7 @@ fn no_message_widens_the_panel_or_is_cut() {
         world.resource_mut::<playing::Drafts>().error.clone_from(&message);
         world.resource_mut::<settings::Draft>().problem.clone_from(&message);
         world.resource_mut::<Notice>().say(message.clone());
-        world.resource_mut::<Casting>().others[0] = Controller::Frozen(message.clone());
+        world.resource_mut::<ControllerAssignment>().others[0] = Controller::Frozen(message.clone());
         glass.settle();
         assert_eq!(glass.app.world().resource::<Screen>().right, WIDTH);
         assert_eq!(glass.cut(), [""; 0]);
@@ -101,10 +101,12 @@ fn the_stage_keeps_its_room_when_people_sit_down() {
             // Both sit down, and both get up again.
             for seat in Seat::ALL.into_iter().chain(Seat::ALL) {
                 let world_mut = glass.app.world_mut();
-                let (spec, mut casting) =
-                    (world_mut.resource::<Spec>().0.clone(), world_mut.resource::<Casting>().clone());
-                world_mut.resource_mut::<Seating>().toggle(seat, &spec, &mut casting);
-                world_mut.insert_resource(casting);
+                let (spec, mut assignment) = (
+                    world_mut.resource::<Spec>().0.clone(),
+                    world_mut.resource::<ControllerAssignment>().clone(),
+                );
+                world_mut.resource_mut::<Seating>().toggle(seat, &spec, &mut assignment);
+                world_mut.insert_resource(assignment);
                 play(&mut glass, 2);
                 let after = glass.app.world().resource::<Screen>().bottom;
                 // Where the panel leaves a bar of a hand's breadth, what two people are told may take two lines more.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bevy::prelude::*;
 
 use super::live::LiveRun;
-use crate::agent::Casting;
+use crate::agent::ControllerAssignment;
 use crate::files::{self, ReadError};
 use crate::insight::compare::Comparison;
 use crate::insight::seating::{Seating, kept};
@@ -20,7 +20,7 @@ pub(super) const FILE: &str = "seats.json";
 pub struct KeptSeats {
     path: PathBuf,
     /// Who sits where by the run's settings.
-    usual: Casting,
+    usual: ControllerAssignment,
     /// As in the file, or as it would be: seats that nobody has changed are not written.
     written: String,
     /// Whether the disk has refused the last change.
@@ -30,9 +30,10 @@ pub struct KeptSeats {
 /// Seats everybody as in the session in `from`, if there is one to go on from, and keeps their seats in `folder`.
 pub(super) fn plugin(app: &mut App, folder: &Path, from: Option<&Path>) {
     let world = app.world_mut();
-    let (Some(usual), Some(spec)) =
-        (world.get_resource::<Casting>().cloned(), world.get_resource::<Spec>().map(|spec| spec.0.clone()))
-    else {
+    let (Some(usual), Some(spec)) = (
+        world.get_resource::<ControllerAssignment>().cloned(),
+        world.get_resource::<Spec>().map(|spec| spec.0.clone()),
+    ) else {
         return;
     };
     if let Some(path) = from.map(|from| from.join(FILE)) {
@@ -54,12 +55,18 @@ pub(super) fn plugin(app: &mut App, folder: &Path, from: Option<&Path>) {
 }
 
 /// Keeps the file true to the seats. Those of a comparison go with it.
-fn keep(seats: Option<ResMut<KeptSeats>>, run: Res<LiveRun>, casting: Res<Casting>, seating: Res<Seating>) {
-    let Some(mut seats) = seats.filter(|seats| seats.waits || casting.is_changed() || seating.is_changed())
+fn keep(
+    seats: Option<ResMut<KeptSeats>>,
+    run: Res<LiveRun>,
+    assignment: Res<ControllerAssignment>,
+    seating: Res<Seating>,
+) {
+    let Some(mut seats) =
+        seats.filter(|seats| seats.waits || assignment.is_changed() || seating.is_changed())
     else {
         return;
     };
-    let Ok(text) = kept::to_text(&seats.usual, &casting, &seating) else { return };
+    let Ok(text) = kept::to_text(&seats.usual, &assignment, &seating) else { return };
     let kept = if text == seats.written { Ok(()) } else { replace_file(&seats.path, text.as_bytes()) };
     seats.waits = kept.is_err();
     match kept {

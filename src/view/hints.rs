@@ -11,7 +11,7 @@ use super::palette::{INK, MUTED, NIGHT, ROSE};
 use super::sound::Cue;
 use super::stage::{Stage, StageSize};
 use crate::agent::hints::Hints;
-use crate::agent::{Casting, Controller};
+use crate::agent::{Controller, ControllerAssignment};
 use crate::sim::Arena;
 use crate::sim::arena::Players;
 
@@ -43,7 +43,7 @@ fn show(
     mut commands: Commands,
     mut studio: Studio,
     hints: Res<Hints>,
-    casting: Option<Res<Casting>>,
+    assignment: Option<Res<ControllerAssignment>>,
     players: Option<Res<Players>>,
     size: Option<Res<StageSize>>,
     signs: Option<Res<Signs>>,
@@ -70,8 +70,8 @@ fn show(
     (*counted, *rest) = (hints.counts, EVERY);
     for (entity, stage) in stages.iter().filter(|(_, stage)| stage.index == 0) {
         studio.sound(entity, [Cue::Praise, Cue::Blame][said]);
-        let Some(casting) = &casting else { continue };
-        let hears = casting.watched.iter().enumerate().filter(|(_, seat)| **seat == Controller::Learning);
+        let Some(assignment) = &assignment else { continue };
+        let hears = assignment.watched.iter().enumerate().filter(|(_, seat)| **seat == Controller::Learning);
         for (slot, _) in hears {
             let body = players.as_ref().and_then(|players| *players.0.get(slot)?);
             let body = body.and_then(|body| arenas.get(stage.arena).ok()?.entities.get(body).copied());

@@ -7,7 +7,7 @@ use super::controls::{Controls, ReadControls};
 use super::taps::{Down, HOLD, tap};
 use super::{Notice, Screen, editor};
 use crate::agent::hints::{Hint, Hints};
-use crate::agent::{Casting, Controller, HumanInput};
+use crate::agent::{Controller, ControllerAssignment, HumanInput};
 use crate::insight::compare::{self, Comparison};
 use crate::insight::lookback;
 use crate::insight::mind::{Insight, Layer};
@@ -75,8 +75,8 @@ fn idle(actions: &[String]) -> Vec<Action> {
 }
 
 /// Which hands play a slot: both when one person plays, one each when two do, the left hand the first slot of both.
-pub fn hands(casting: &Casting, slot: usize) -> [bool; 2] {
-    let humans = || casting.watched.iter().enumerate().filter(|(_, seat)| **seat == Controller::Human);
+pub fn hands(assignment: &ControllerAssignment, slot: usize) -> [bool; 2] {
+    let humans = || assignment.watched.iter().enumerate().filter(|(_, seat)| **seat == Controller::Human);
     if humans().count() < 2 {
         return [true, true];
     }
@@ -103,14 +103,14 @@ fn chosen(
 fn play(
     controls: Res<Controls>,
     spec: Res<Spec>,
-    casting: Option<Res<Casting>>,
+    assignment: Option<Res<ControllerAssignment>>,
     input: Option<ResMut<HumanInput>>,
     pace: Option<Res<Pace>>,
     time: Res<Time>,
     seats: Query<&Seats>,
     mut down: Local<Down>,
 ) {
-    let (Some(casting), Some(mut input)) = (casting, input) else { return };
+    let (Some(assignment), Some(mut input)) = (assignment, input) else { return };
     if spec.is_changed() {
         input.idle = idle(spec.action.names());
     }
@@ -119,12 +119,12 @@ fn play(
     let still = pace.paused || seats.iter().any(|seats| seats.arena == 0 && seats.rests);
     let least = if pace.unlimited || pace.speed > 1.0 { HOLD } else { 0.0 };
     for slot in 0..spec.slots() {
-        let hands = hands(&casting, slot);
+        let hands = hands(&assignment, slot);
         let given = |key: usize, state: &dyn Fn(Command) -> bool| {
             KEYS[key].1.iter().zip(hands).any(|(command, hand)| hand && state(*command))
         };
         let struck = |key: usize| given(key, &|command| controls.struck(command));
-        let human = casting.watched.get(slot) == Some(&Controller::Human) && !pace.held;
+        let human = assignment.watched.get(slot) == Some(&Controller::Human) && !pace.held;
         let held = chosen(&spec, slot, |key| given(key, &|command| down.holds(command, least)), |_| true);
         let held = held.filter(|_| human).map(|(action, _)| action);
         // Written only on change: nobody should be told of news that are none.
@@ -159,16 +159,16 @@ fn sit_down(
     controls: Res<Controls>,
     spec: Res<Spec>,
     mut seating: ResMut<Seating>,
-    casting: Option<ResMut<Casting>>,
+    assignment: Option<ResMut<ControllerAssignment>>,
 ) {
-    let Some(mut casting) = casting else { return };
+    let Some(mut assignment) = assignment else { return };
     for (seat, command) in Seat::ALL.into_iter().zip(SEATS) {
         if !controls.struck(command) {
             continue;
         }
-        let mut after = casting.clone();
+        let mut after = assignment.clone();
         seating.toggle(seat, &spec, &mut after);
-        casting.set_if_neq(after);
+        assignment.set_if_neq(after);
     }
 }
 
@@ -176,11 +176,11 @@ fn sit_down(
 fn say(
     controls: Res<Controls>,
     hints: Option<ResMut<Hints>>,
-    casting: Option<Res<Casting>>,
+    assignment: Option<Res<ControllerAssignment>>,
     notice: Option<ResMut<Notice>>,
 ) {
     let Some(mut hints) = hints else { return };
-    let learns = casting.is_none_or(|casting| casting.watched.contains(&Controller::Learning));
+    let learns = assignment.is_none_or(|assignment| assignment.watched.contains(&Controller::Learning));
     let struck = controls.struck(Command::Praise) || controls.struck(Command::Blame);
     if let Some(mut notice) = notice.filter(|_| struck && !learns) {
         notice.say("nobody hears that: no agent learns in this arena".into());
@@ -312,7 +312,7 @@ mod tests {
         let mut app = App::new();
         app.init_resource::<Screen>()
             .insert_resource(HumanInput::new(spec.slots()))
-            .insert_resource(Casting::learn_against_script(&spec))
+            .insert_resource(ControllerAssignment::learn_against_script(&spec))
             .insert_resource(Spec(spec))
             .init_resource::<Pace>()
             .add_message::<AppExit>()
@@ -324,22 +324,29 @@ mod tests {
     #[test]
     fn one_key_plays_against_the_agent_and_gives_the_seat_back() {
         let mut app = app("paddle-duel").unwrap();
-        let before = app.world().resource::<Casting>().clone();
+        let before = app.world().resource::<ControllerAssignment>().clone();
         strike(&mut app, KeyCode::KeyT);
-        assert_eq!(app.world().resource::<Casting>().watched, [Controller::Learning, Controller::Human]);
-        assert_eq!(app.world().resource::<Casting>().others, before.others);
+        assert_eq!(
+            app.world().resource::<ControllerAssignment>().watched,
+            [Controller::Learning, Controller::Human]
+        );
+        assert_eq!(app.world().resource::<ControllerAssignment>().others, before.others);
         strike(&mut app, KeyCode::KeyT);
-        assert_eq!(*app.world().resource::<Casting>(), before);
+        assert_eq!(*app.world().resource::<ControllerAssignment>(), before);
         strike(&mut app, KeyCode::KeyY);
-        assert_eq!(app.world().resource::<Casting>().watched, [Controller::Human, Controller::Scripted]);
+        assert_eq!(
+            app.world().resource::<ControllerAssignment>().watched,
+            [Controller::Human, Controller::Scripted]
+        );
     }
 
     #[test]
     fn two_people_have_a_hand_each_wherever_they_sit() {
         let mut app = app("puck-2v2").unwrap();
         strike(&mut app, KeyCode::KeyT);
-        let hands_of =
-            |app: &App| (0..4).map(|slot| hands(app.world().resource::<Casting>(), slot)).collect::<Vec<_>>();
+        let hands_of = |app: &App| {
+            (0..4).map(|slot| hands(app.world().resource::<ControllerAssignment>(), slot)).collect::<Vec<_>>()
+        };
         assert_eq!(hands_of(&app)[2], [true, true]);
         strike(&mut app, KeyCode::KeyY);
         assert_eq!(hands_of(&app), [[true, false], [false, false], [false, true], [false, false]]);

@@ -6,7 +6,7 @@ use bevy::ecs::schedule::ScheduleLabel;
 use bevy::prelude::*;
 use entropy_arcade::agent::history::History;
 use entropy_arcade::agent::{
-    AgentPlugin, Casting, Controller, Episodes, LearningPolicy, LiveLearner, LivePlugin, Replay,
+    AgentPlugin, Controller, ControllerAssignment, Episodes, LearningPolicy, LiveLearner, LivePlugin, Replay,
 };
 use entropy_arcade::learner::{DeviceChoice, Health, LearnerConfig, LearnerSetup, untrained};
 use entropy_arcade::mdp::{EnvironmentSpec, EpisodeEnd};
@@ -63,7 +63,12 @@ fn begin_again(mut poles: Query<(&mut Pole, &mut Seats)>) {
 }
 
 fn agents(policy: LearningPolicy) -> AgentPlugin {
-    AgentPlugin { spec: spec(), seed: 1, casting: Casting::all(vec![Controller::Learning]), policy }
+    AgentPlugin {
+        spec: spec(),
+        seed: 1,
+        assignment: ControllerAssignment::all(vec![Controller::Learning]),
+        policy,
+    }
 }
 
 /// The game around whatever plugins are there.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 use entropy_arcade::agent::live::Rescue;
-use entropy_arcade::agent::{AgentPlugin, Casting, Controller, LiveLearner, LivePlugin, Replay};
+use entropy_arcade::agent::{AgentPlugin, Controller, ControllerAssignment, LiveLearner, LivePlugin, Replay};
 use entropy_arcade::insight::InsightPlugin;
 use entropy_arcade::insight::compare::{self, Comparison};
 use entropy_arcade::insight::lookback::{self, LookBack};
@@ -36,8 +36,8 @@ fn session(folder: &Path, arenas: usize) -> App {
     let mut app = App::new();
     app.add_plugins(sim::plugin).init_resource::<Time>().init_resource::<Pace>();
     world.add_to(&mut app, SimConfig { arenas, seed: 5, stream: Stream::Environment });
-    let (casting, policy) = (Casting::all(vec![Controller::Learning]), learner.policy());
-    app.add_plugins(AgentPlugin { spec, seed: 5, casting, policy })
+    let (assignment, policy) = (ControllerAssignment::all(vec![Controller::Learning]), learner.policy());
+    app.add_plugins(AgentPlugin { spec, seed: 5, assignment, policy })
         .insert_resource(learner)
         .add_plugins((LivePlugin, InsightPlugin))
         .add_systems(Update, drive);
@@ -184,7 +184,7 @@ fn what_is_shown_of_other_ages_is_no_experience() {
     assert!(app.world().contains_resource::<Comparison>());
     run(&mut app, 30);
     // Whoever takes over or wants more arenas meanwhile is not recorded either.
-    app.world_mut().resource_mut::<Casting>().watched = vec![Controller::Human];
+    app.world_mut().resource_mut::<ControllerAssignment>().watched = vec![Controller::Human];
     (hooks.populate)(app.world_mut(), 9);
     run(&mut app, 100);
     assert_eq!(steps(&app), before);
@@ -209,8 +209,8 @@ fn what_is_played_while_training_is_off_is_saved() {
     let mut app = App::new();
     app.add_plugins(sim::plugin);
     world.add_to(&mut app, SimConfig { arenas: 1, seed: 5, stream: Stream::Environment });
-    let (casting, policy) = (Casting::all(vec![Controller::Human]), learner.policy());
-    app.add_plugins(AgentPlugin { spec: world.spec(), seed: 5, casting, policy })
+    let (assignment, policy) = (ControllerAssignment::all(vec![Controller::Human]), learner.policy());
+    app.add_plugins(AgentPlugin { spec: world.spec(), seed: 5, assignment, policy })
         .insert_resource(learner)
         .add_plugins(LivePlugin);
     run(&mut app, 200);

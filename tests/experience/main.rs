@@ -15,7 +15,7 @@ mod window;
 
 use bevy::prelude::*;
 use common::transitions::{self, Checked};
-use entropy_arcade::agent::{Casting, Controller, LearningPolicy, Replay};
+use entropy_arcade::agent::{Controller, ControllerAssignment, LearningPolicy, Replay};
 use entropy_arcade::app::headless_app;
 use entropy_arcade::learner::untrained;
 use entropy_arcade::mdp::{ObservationSpace, StepBatch, Stream, TransitionBatch};
@@ -27,7 +27,7 @@ use entropy_arcade::sim::worlds::WorldChoice;
 fn cartpole(arenas: usize, controller: Controller) -> App {
     let world = WorldChoice::new("cartpole", None).unwrap();
     let sim = SimConfig { arenas, seed: 5, stream: Stream::Environment };
-    headless_app(&world, sim, Casting::all(vec![controller]), LearningPolicy(untrained(2)), 1)
+    headless_app(&world, sim, ControllerAssignment::all(vec![controller]), LearningPolicy(untrained(2)), 1)
 }
 
 /// Takes what has been recorded.

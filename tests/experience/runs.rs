@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
-use entropy_arcade::agent::{AgentPlugin, Casting, Controller, LiveLearner, LivePlugin};
+use entropy_arcade::agent::{AgentPlugin, Controller, ControllerAssignment, LiveLearner, LivePlugin};
 use entropy_arcade::app;
 use entropy_arcade::learner::{DeviceChoice, Health, LearnerSetup};
 use entropy_arcade::mdp::Stream;
@@ -96,8 +96,8 @@ fn a_watched_session_resumed_without_a_window_lives_through_other_luck() {
     let mut app = App::new();
     app.add_plugins((sim::plugin, LivePlugin));
     world.add_to(&mut app, SimConfig { arenas: 8, seed: config.seed, stream: Stream::Environment });
-    let (casting, policy) = (Casting::all(vec![Controller::Learning]), learner.policy());
-    app.add_plugins(AgentPlugin { spec, seed: config.seed, casting, policy }).insert_resource(learner);
+    let (assignment, policy) = (ControllerAssignment::all(vec![Controller::Learning]), learner.policy());
+    app.add_plugins(AgentPlugin { spec, seed: config.seed, assignment, policy }).insert_resource(learner);
     let starting = |app: &App| app.world().resource::<LiveLearner>().status().health == Health::Starting;
     while starting(&app) {
         std::thread::sleep(Duration::from_millis(5));

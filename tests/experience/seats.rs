@@ -6,7 +6,7 @@ use bevy::prelude::*;
 use entropy_arcade::agent::hints::{Hint, Hints};
 use entropy_arcade::agent::reaction::Reaction;
 use entropy_arcade::agent::{
-    AgentPlugin, Casting, Controller, Episodes, HumanInput, LearningPolicy, MOST_SLOTS, Replay,
+    AgentPlugin, Controller, ControllerAssignment, Episodes, HumanInput, LearningPolicy, MOST_SLOTS, Replay,
 };
 use entropy_arcade::learner::untrained;
 use entropy_arcade::mdp::{
@@ -23,7 +23,7 @@ fn run(app: &mut App, steps: usize) {
 }
 
 fn seat(app: &mut App, controller: Controller) {
-    app.world_mut().resource_mut::<Casting>().watched = vec![controller];
+    app.world_mut().resource_mut::<ControllerAssignment>().watched = vec![controller];
 }
 
 #[test]
@@ -180,11 +180,11 @@ fn late_decisions_are_forgotten_when_the_person_leaves() {
         critics: None,
     };
     policy.0.store(Arc::new(snapshot(1)));
-    let against = Casting::all(vec![Controller::Human, Controller::Learning]);
+    let against = ControllerAssignment::all(vec![Controller::Human, Controller::Learning]);
     let mut app = App::new();
     app.add_plugins(sim::plugin);
     world.add_to(&mut app, SimConfig { arenas: 1, seed: 3, stream: Stream::Environment });
-    app.add_plugins(AgentPlugin { spec, seed: 1, casting: against.clone(), policy: policy.clone() });
+    app.add_plugins(AgentPlugin { spec, seed: 1, assignment: against.clone(), policy: policy.clone() });
     app.insert_resource(Reaction { steps: 2 });
     app.world_mut().resource_mut::<HumanInput>().idle = vec![Action::Discrete(0)];
     let acts = |app: &mut App, steps: usize| -> Vec<u16> {
@@ -195,7 +195,7 @@ fn late_decisions_are_forgotten_when_the_person_leaves() {
     };
     // What is recorded is what is done, two steps after it was decided.
     assert_eq!(acts(&mut app, 5), [0, 0, 1, 1, 1]);
-    app.insert_resource(Casting::all(vec![Controller::Scripted, Controller::Learning]));
+    app.insert_resource(ControllerAssignment::all(vec![Controller::Scripted, Controller::Learning]));
     policy.0.store(Arc::new(snapshot(2)));
     assert_eq!(acts(&mut app, 4), [2, 2, 2, 2]);
     app.insert_resource(against);

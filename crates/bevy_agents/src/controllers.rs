@@ -54,7 +54,7 @@ pub struct Controllers(pub Vec<Controller>);
 
 /// Default controllers by slot: of the watched arena (number 0) and of all others.
 #[derive(Resource, Debug, Clone, PartialEq, Eq)]
-pub struct Casting {
+pub struct ControllerAssignment {
     /// Arena 0.
     pub watched: Vec<Controller>,
     /// The rest.
@@ -63,7 +63,7 @@ pub struct Casting {
     pub each: BTreeMap<usize, Vec<Controller>>,
 }
 
-impl Casting {
+impl ControllerAssignment {
     /// The same controllers everywhere.
     pub fn all(controllers: Vec<Controller>) -> Self {
         Self { watched: controllers.clone(), others: controllers, each: BTreeMap::new() }
@@ -87,23 +87,23 @@ impl Casting {
     }
 }
 
-/// Gives controllers to seats that have none, and to all when the casting changes.
-pub(super) fn cast(
+/// Gives controllers to seats that have none, and to all when the assignment changes.
+pub(super) fn assign(
     mut commands: Commands,
-    casting: Res<Casting>,
+    assignment: Res<ControllerAssignment>,
     mut input: ResMut<HumanInput>,
     mut seats: Query<(Entity, &Seats, Option<&mut Controllers>)>,
 ) {
     // Whoever sits down after somebody has got up is there.
     for (slot, absent) in input.bypass_change_detection().absent.iter_mut().enumerate() {
-        *absent = *absent && casting.seats_person(slot);
+        *absent = *absent && assignment.seats_person(slot);
     }
     for (entity, seats, controllers) in &mut seats {
-        let usual = if seats.arena == 0 { &casting.watched } else { &casting.others };
-        let wanted = casting.each.get(&seats.arena).unwrap_or(usual);
+        let usual = if seats.arena == 0 { &assignment.watched } else { &assignment.others };
+        let wanted = assignment.each.get(&seats.arena).unwrap_or(usual);
         match controllers {
             None => _ = commands.entity(entity).insert(Controllers(wanted.clone())),
-            Some(mut controllers) if casting.is_changed() && controllers.0 != *wanted => {
+            Some(mut controllers) if assignment.is_changed() && controllers.0 != *wanted => {
                 controllers.0.clone_from(wanted);
             }
             Some(_) => {}

@@ -22,7 +22,7 @@ pub mod tick;
 
 use bevy::prelude::*;
 
-pub use controllers::{Casting, Controller, Controllers, FrozenPolicies, HumanInput};
+pub use controllers::{Controller, ControllerAssignment, Controllers, FrozenPolicies, HumanInput};
 pub use live::{LiveLearner, LivePlugin};
 pub use record::{Episodes, Replay};
 pub use roster::{MOST_SLOTS, Roster, RosterSnapshot, Thought, Thoughts};
@@ -64,7 +64,7 @@ pub struct AgentPlugin {
     /// Seed of exploration and of random controllers.
     pub seed: u64,
     /// Who sits where unless told otherwise.
-    pub casting: Casting,
+    pub assignment: ControllerAssignment,
     /// The policy of learning seats.
     pub policy: LearningPolicy,
 }
@@ -74,7 +74,7 @@ impl Plugin for AgentPlugin {
         app.insert_resource(Roster::new(self.seed, &self.spec))
             .insert_resource(Spec(self.spec.clone()))
             .insert_resource(TickClock::new(self.spec.ticks_per_step))
-            .insert_resource(self.casting.clone())
+            .insert_resource(self.assignment.clone())
             .insert_resource(self.policy.clone())
             .insert_resource(HumanInput::new(self.spec.slots()))
             .init_resource::<Greedy>()
@@ -88,8 +88,8 @@ impl Plugin for AgentPlugin {
             .add_systems(
                 SimTick,
                 (
-                    controllers::cast.in_set(SimSystems::First),
-                    controllers::ask_for_scripts.in_set(SimSystems::First).after(controllers::cast),
+                    controllers::assign.in_set(SimSystems::First),
+                    controllers::ask_for_scripts.in_set(SimSystems::First).after(controllers::assign),
                     select::select_actions.in_set(SimSystems::Select).after(tick::ScriptSystems),
                     record::record.in_set(SimSystems::Record),
                 ),

@@ -15,13 +15,13 @@ fn app(world: &str, arenas: usize) -> App {
     let world = WorldChoice::new(world, None).unwrap();
     let spec = world.spec();
     let sim = SimConfig { arenas, seed: 3, stream: Stream::Environment };
-    let mut casting = Casting::learn_against_script(&spec);
-    casting.watched = vec![Controller::Human, Controller::Scripted];
+    let mut assignment = ControllerAssignment::learn_against_script(&spec);
+    assignment.watched = vec![Controller::Human, Controller::Scripted];
     let policy = LearningPolicy(untrained(spec.action.len()));
     let mut app = App::new();
     app.add_plugins(crate::sim::plugin).init_resource::<Pace>().init_resource::<Time<Real>>();
     world.add_to(&mut app, sim);
-    app.add_plugins(AgentPlugin { spec, seed: 1, casting, policy });
+    app.add_plugins(AgentPlugin { spec, seed: 1, assignment, policy });
     plugin(&mut app);
     app
 }
@@ -67,7 +67,7 @@ fn a_round_is_counted_and_its_result_stays_whatever_people_do_next() {
         [Controller::Learning, Controller::Human],
         [Controller::Human, Controller::Human],
     ] {
-        app.world_mut().resource_mut::<Casting>().watched = watched.to_vec();
+        app.world_mut().resource_mut::<ControllerAssignment>().watched = watched.to_vec();
         run_agent_step(app.world_mut());
         wait(&mut app, 10.0);
         assert_eq!(rounds(&app).ended.as_ref(), Some(&ended));
@@ -75,7 +75,8 @@ fn a_round_is_counted_and_its_result_stays_whatever_people_do_next() {
     assert!(app.world_mut().resource_mut::<Rounds>().go_on());
     assert_eq!(rounds(&app).ended, None);
     // Other players, another count.
-    app.world_mut().resource_mut::<Casting>().watched = vec![Controller::Human, Controller::Random];
+    app.world_mut().resource_mut::<ControllerAssignment>().watched =
+        vec![Controller::Human, Controller::Random];
     play_out(&mut app);
     assert!(rounds(&app).wins.iter().sum::<u32>() <= 1);
 }
@@ -113,7 +114,7 @@ fn against_a_person_every_serve_is_waited_for_and_without_one_none_is() {
     for (world, human) in [("paddle-duel", true), ("volley", true), ("puck", true), ("puck", false)] {
         let mut app = app(world, 1);
         if !human {
-            app.world_mut().resource_mut::<Casting>().watched[0] = Controller::Random;
+            app.world_mut().resource_mut::<ControllerAssignment>().watched[0] = Controller::Random;
         }
         let mut serves = 0;
         for _ in 0..2500 {

@@ -8,7 +8,7 @@ use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Seating;
-use crate::agent::{Casting, Controller, FrozenPolicies, HumanInput};
+use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, HumanInput};
 use crate::files::in_plain_words;
 use crate::mdp::EnvironmentSpec;
 
@@ -30,11 +30,15 @@ struct KeptSeats {
 ///
 /// # Errors
 /// When it cannot be written as JSON.
-pub fn to_text(usual: &Casting, casting: &Casting, seating: &Seating) -> Result<String, serde_json::Error> {
+pub fn to_text(
+    usual: &ControllerAssignment,
+    assignment: &ControllerAssignment,
+    seating: &Seating,
+) -> Result<String, serde_json::Error> {
     let kept = KeptSeats {
         usual: [usual.watched.clone(), usual.others.clone()],
-        watched: casting.watched.clone(),
-        others: casting.others.clone(),
+        watched: assignment.watched.clone(),
+        others: assignment.others.clone(),
         people: seating.clone(),
     };
     serde_json::to_string_pretty(&kept).map(|text| text + "\n")
@@ -54,11 +58,11 @@ pub fn restore(world: &mut World, text: &str, spec: &EnvironmentSpec) -> Result<
             return Err(format!("{key} names {} players, this world has {slots} seat(s)", seats.len()));
         }
     }
-    let casting = world.resource::<Casting>();
-    if usual != [casting.watched.clone(), casting.others.clone()] {
+    let assignment = world.resource::<ControllerAssignment>();
+    if usual != [assignment.watched.clone(), assignment.others.clone()] {
         return Err("the run's settings seat other players than before".to_owned());
     }
-    let usual = casting.clone();
+    let usual = assignment.clone();
     let mut frozen = world.get_resource_or_init::<FrozenPolicies>();
     let mut gone = Vec::new();
     for (seats, usual) in [(&mut watched, &usual.watched), (&mut others, &usual.others)] {
@@ -77,7 +81,7 @@ pub fn restore(world: &mut World, text: &str, spec: &EnvironmentSpec) -> Result<
     let human = |seats: &[Controller], slot: usize| seats[slot] == Controller::Human;
     let mut input = world.get_resource_or_insert_with(|| HumanInput::new(slots));
     (0..slots).for_each(|slot| input.absent[slot] = human(&watched, slot) || human(&others, slot));
-    world.insert_resource(Casting { watched, others, each: usual.each });
+    world.insert_resource(ControllerAssignment { watched, others, each: usual.each });
     world.insert_resource(seating);
     gone.sort();
     gone.dedup();
@@ -117,7 +121,7 @@ mod tests {
     fn begun() -> (World, EnvironmentSpec) {
         let spec = WorldChoice::new("paddle-duel", None).unwrap().spec();
         let mut world = World::new();
-        world.insert_resource(Casting::learn_against_script(&spec));
+        world.insert_resource(ControllerAssignment::learn_against_script(&spec));
         world.insert_resource(HumanInput::new(spec.slots()));
         world.init_resource::<Seating>();
         let mut frozen = FrozenPolicies::default();
@@ -126,41 +130,41 @@ mod tests {
         (world, spec)
     }
 
-    fn text(casting: &Casting, seating: &Seating) -> String {
+    fn text(assignment: &ControllerAssignment, seating: &Seating) -> String {
         let (world, _) = begun();
-        to_text(world.resource::<Casting>(), casting, seating).unwrap()
+        to_text(world.resource::<ControllerAssignment>(), assignment, seating).unwrap()
     }
 
     #[test]
     fn everybody_finds_their_seat_again_and_gets_the_old_one_back() {
         let (mut world, spec) = begun();
         let trained = Controller::Frozen("trained".into());
-        let mut casting = world.resource::<Casting>().clone();
-        casting.watched = vec![Random, trained.clone()];
-        casting.others[1] = Learning;
-        let (before, mut seating) = (casting.clone(), Seating::default());
-        seating.toggle(Seat::Agents, &spec, &mut casting);
-        assert_eq!(casting.watched, [Random, Human]);
-        assert_eq!(restore(&mut world, &text(&casting, &seating), &spec), Ok(None));
-        assert_eq!(*world.resource::<Casting>(), casting);
+        let mut assignment = world.resource::<ControllerAssignment>().clone();
+        assignment.watched = vec![Random, trained.clone()];
+        assignment.others[1] = Learning;
+        let (before, mut seating) = (assignment.clone(), Seating::default());
+        seating.toggle(Seat::Agents, &spec, &mut assignment);
+        assert_eq!(assignment.watched, [Random, Human]);
+        assert_eq!(restore(&mut world, &text(&assignment, &seating), &spec), Ok(None));
+        assert_eq!(*world.resource::<ControllerAssignment>(), assignment);
         assert_eq!(*world.resource::<Seating>(), seating);
         assert_eq!(world.resource::<HumanInput>().absent, [false, true]);
-        seating.toggle(Seat::Agents, &spec, &mut casting);
-        assert_eq!(casting, before);
+        seating.toggle(Seat::Agents, &spec, &mut assignment);
+        assert_eq!(assignment, before);
     }
 
     #[test]
     fn who_is_gone_is_named_once_and_replaced() {
         let (mut world, spec) = begun();
         let gone = Controller::Frozen("minute 5".into());
-        let mut casting = world.resource::<Casting>().clone();
-        casting.watched = vec![gone.clone(), Human];
-        casting.others = vec![Learning, gone];
-        let said = restore(&mut world, &text(&casting, &Seating::default()), &spec).unwrap().unwrap();
+        let mut assignment = world.resource::<ControllerAssignment>().clone();
+        assignment.watched = vec![gone.clone(), Human];
+        assignment.others = vec![Learning, gone];
+        let said = restore(&mut world, &text(&assignment, &Seating::default()), &spec).unwrap().unwrap();
         assert!(said.starts_with("\"minute 5\" cannot be found any more"), "{said}");
-        let casting = world.resource::<Casting>();
+        let assignment = world.resource::<ControllerAssignment>();
         assert_eq!(
-            (&casting.watched[..], &casting.others[..]),
+            (&assignment.watched[..], &assignment.others[..]),
             (&[Learning, Human][..], &[Learning, Scripted][..])
         );
     }
@@ -169,7 +173,7 @@ mod tests {
     fn impossible_seats_are_refused_in_one_line_and_change_nothing() {
         let good = {
             let (world, _) = begun();
-            text(world.resource::<Casting>(), &Seating::default())
+            text(world.resource::<ControllerAssignment>(), &Seating::default())
         };
         let trio = good.replacen("\"others\": [", "\"others\": [\n\"random\",", 1);
         for (bad, why) in [
@@ -181,10 +185,10 @@ mod tests {
             (good.replacen('{', "{\"more\": 1,", 1), "more"),
         ] {
             let (mut world, spec) = begun();
-            let before = world.resource::<Casting>().clone();
+            let before = world.resource::<ControllerAssignment>().clone();
             let error = restore(&mut world, &bad, &spec).unwrap_err();
             assert!(error.contains(why) && error.lines().count() == 1, "{error}");
-            assert_eq!(*world.resource::<Casting>(), before);
+            assert_eq!(*world.resource::<ControllerAssignment>(), before);
         }
         // Whoever stands in for somebody on a seat that is not there gets up.
         let (mut world, spec) = begun();

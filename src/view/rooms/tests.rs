@@ -6,7 +6,7 @@ use bevy::window::PrimaryWindow;
 use super::art::{Boards, MOST_BOARDS};
 use super::fixtures::BarrierShape;
 use super::{Stage, Watch};
-use crate::agent::{Casting, HumanInput};
+use crate::agent::{ControllerAssignment, HumanInput};
 use crate::mdp::Stream;
 use crate::sim::arena::{EnvironmentHooks, Spec};
 use crate::sim::level::Level;
@@ -30,7 +30,7 @@ fn app(levels: Vec<Level>) -> App {
         .init_asset::<Mesh>()
         .init_asset::<crate::view::effects::Ink>()
         .insert_resource(HumanInput::new(1))
-        .insert_resource(Casting::learn_against_script(&world.spec()))
+        .insert_resource(ControllerAssignment::learn_against_script(&world.spec()))
         .init_resource::<Pace>();
     world.add_to(&mut app, SimConfig { arenas: 8, seed: 3, stream: Stream::Environment });
     app.add_plugins(crate::view::plugin);

@@ -10,7 +10,7 @@ use bevy::prelude::*;
 
 use super::super::Screen;
 use super::super::controls::tests::ready;
-use crate::agent::{AgentPlugin, Casting, Controller, LearningPolicy};
+use crate::agent::{AgentPlugin, Controller, ControllerAssignment, LearningPolicy};
 use crate::mdp::Stream;
 use crate::sim::pace::{Pace, drive};
 use crate::sim::worlds::WorldChoice;
@@ -36,8 +36,10 @@ fn count(seats: Query<&Seats>, mut made: ResMut<Made>) {
 fn app(world: &str) -> App {
     let world = WorldChoice::new(world, None).unwrap();
     let spec = world.spec();
-    let (casting, policy) =
-        (Casting::all(vec![Controller::Human; spec.slots()]), LearningPolicy::untrained(spec.action.len()));
+    let (assignment, policy) = (
+        ControllerAssignment::all(vec![Controller::Human; spec.slots()]),
+        LearningPolicy::untrained(spec.action.len()),
+    );
     let mut app = App::new();
     app.add_plugins((InputPlugin, crate::sim::plugin))
         .init_resource::<Screen>()
@@ -45,7 +47,7 @@ fn app(world: &str) -> App {
         .init_resource::<Pace>()
         .add_message::<AppExit>();
     world.add_to(&mut app, SimConfig { arenas: 1, seed: 3, stream: Stream::Environment });
-    app.add_plugins(AgentPlugin { spec, seed: 3, casting, policy })
+    app.add_plugins(AgentPlugin { spec, seed: 3, assignment, policy })
         .add_plugins(super::super::input::plugin)
         .add_systems(Update, drive)
         .add_systems(SimTick, count.in_set(SimSystems::Record));
