@@ -13,7 +13,7 @@ use entropy_arcade::agent::{
 use entropy_arcade::learner::{Health, LearnerConfig, LearnerSetup};
 use entropy_arcade::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm};
 use entropy_arcade::sac::SacConfig;
-use entropy_arcade::sim::{self, Seats, SimSystems, SimTick, run_agent_step};
+use entropy_arcade::sim::{self, AgentSlots, SimSystems, SimTick, run_agent_step};
 
 const WIDTH: i32 = 7;
 const HEIGHT: i32 = 6;
@@ -32,13 +32,13 @@ impl Game {
         self.fruit = IVec2::new(self.games * 5 % WIDTH, HEIGHT);
     }
 
-    fn show(&self, seats: &mut Seats) {
+    fn show(&self, seats: &mut AgentSlots) {
         let [x, y] = [self.fruit.x as f32 / WIDTH as f32, self.fruit.y as f32 / HEIGHT as f32];
         seats.observations.row_mut(0).0.copy_from_slice(&[self.basket as f32 / WIDTH as f32, x, y]);
     }
 }
 
-fn fall(mut games: Query<(&mut Game, &mut Seats)>) {
+fn fall(mut games: Query<(&mut Game, &mut AgentSlots)>) {
     for (mut game, mut seats) in &mut games {
         game.basket = (game.basket + [0, -1, 1][seats.actions[0].index()]).clamp(0, WIDTH - 1);
         game.fruit.y -= 1;
@@ -50,11 +50,11 @@ fn fall(mut games: Query<(&mut Game, &mut Seats)>) {
     }
 }
 
-fn observe(mut games: Query<(&Game, &mut Seats)>) {
+fn observe(mut games: Query<(&Game, &mut AgentSlots)>) {
     games.iter_mut().for_each(|(game, mut seats)| game.show(&mut seats));
 }
 
-fn begin_again(mut games: Query<(&mut Game, &mut Seats)>) {
+fn begin_again(mut games: Query<(&mut Game, &mut AgentSlots)>) {
     for (mut game, mut seats) in games.iter_mut().filter(|(_, seats)| seats.end.is_some()) {
         game.begin();
         game.show(&mut seats);
@@ -87,7 +87,8 @@ fn app() -> App {
         .add_systems(SimTick, observe.in_set(SimSystems::Observe))
         .add_systems(SimTick, begin_again.in_set(SimSystems::Reset));
     for arena in 0..8 {
-        let (mut game, mut seats) = (Game { games: arena as i32, ..default() }, Seats::new(arena, &spec));
+        let (mut game, mut seats) =
+            (Game { games: arena as i32, ..default() }, AgentSlots::new(arena, &spec));
         game.begin();
         game.show(&mut seats);
         app.world_mut().spawn((game, seats));

@@ -6,7 +6,7 @@
 //! # Put an agent into your own game
 //!
 //! A game needs three things: an [`EnvironmentSpec`](mdp::EnvironmentSpec) that declares what a player sees and can do,
-//! an entity with [`Seats`](sim::Seats) for each copy of the game, and systems in the sets of
+//! an entity with [`AgentSlots`](sim::AgentSlots) for each copy of the game, and systems in the sets of
 //! [`SimTick`](sim::SimTick) that read actions and write observations, rewards and ends.
 //! [`AgentPlugin`](agent::AgentPlugin) lets policies act, [`LivePlugin`](agent::LivePlugin) feeds a learner on a thread
 //! of its own; neither ever blocks a frame.
@@ -16,13 +16,13 @@
 //! use entropy_arcade::agent::{AgentPlugin, ControllerAssignment, Controller, LiveLearner, LivePlugin, Replay};
 //! use entropy_arcade::learner::{DeviceChoice, LearnerConfig, LearnerSetup};
 //! use entropy_arcade::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm};
-//! use entropy_arcade::sim::{self, Seats, SimSystems, SimTick, run_agent_step};
+//! use entropy_arcade::sim::{self, AgentSlots, SimSystems, SimTick, run_agent_step};
 //!
 //! /// A walker on a line: +1 at the right end, −1 at the left end.
 //! #[derive(Component, Default)]
 //! struct Walker(i32);
 //!
-//! fn walk(mut walkers: Query<(&mut Walker, &mut Seats)>) {
+//! fn walk(mut walkers: Query<(&mut Walker, &mut AgentSlots)>) {
 //!     for (mut walker, mut seats) in &mut walkers {
 //!         walker.0 += [-1, 1][seats.actions[0].index()];
 //!         if walker.0.abs() == 3 {
@@ -33,14 +33,14 @@
 //!     }
 //! }
 //!
-//! fn observe(mut walkers: Query<(&Walker, &mut Seats)>) {
+//! fn observe(mut walkers: Query<(&Walker, &mut AgentSlots)>) {
 //!     for (walker, mut seats) in &mut walkers {
 //!         seats.observations.row_mut(0).0[0] = walker.0 as f32 / 3.0;
 //!     }
 //! }
 //!
 //! /// An episode that has ended begins again, and its first observation is written.
-//! fn reset(mut walkers: Query<(&mut Walker, &mut Seats)>) {
+//! fn reset(mut walkers: Query<(&mut Walker, &mut AgentSlots)>) {
 //!     for (mut walker, mut seats) in walkers.iter_mut().filter(|(_, seats)| seats.end.is_some()) {
 //!         walker.0 = 0;
 //!         seats.observations.row_mut(0).0[0] = 0.0;
@@ -75,7 +75,7 @@
 //!     .add_systems(SimTick, observe.in_set(SimSystems::Observe))
 //!     .add_systems(SimTick, reset.in_set(SimSystems::Reset));
 //! for arena in 0..4 {
-//!     app.world_mut().spawn((Walker::default(), Seats::new(arena, &spec)));
+//!     app.world_mut().spawn((Walker::default(), AgentSlots::new(arena, &spec)));
 //! }
 //! for _ in 0..50 {
 //!     run_agent_step(app.world_mut());

@@ -9,7 +9,7 @@ use entropy_arcade::learner::DeviceChoice;
 use entropy_arcade::learner::checkpoint::Checkpoint;
 use entropy_arcade::mdp::{Action, Stream};
 use entropy_arcade::sim::worlds::WorldChoice;
-use entropy_arcade::sim::{self, Seats, SimConfig, SimSystems, SimTick, run_agent_step};
+use entropy_arcade::sim::{self, AgentSlots, SimConfig, SimSystems, SimTick, run_agent_step};
 
 const TWINS: [&str; 2] = ["cartpole", "cart-pole"];
 const ARENAS: usize = 64;
@@ -22,7 +22,7 @@ fn app(env: &str) -> App {
     let mut app = App::new();
     app.add_plugins(sim::plugin).init_resource::<Actions>().add_systems(
         SimTick,
-        (|actions: Res<Actions>, mut all: Query<&mut Seats>| {
+        (|actions: Res<Actions>, mut all: Query<&mut AgentSlots>| {
             for mut seats in &mut all {
                 if let Some(action) = actions.0.get(seats.arena) {
                     seats.actions[0] = *action;
@@ -39,7 +39,7 @@ fn app(env: &str) -> App {
 /// By arena: what it sees, and whether its episode goes on.
 fn look(app: &mut App) -> Vec<(Vec<f32>, bool)> {
     let mut seen = vec![Default::default(); ARENAS];
-    for seats in app.world_mut().query::<&Seats>().iter(app.world()) {
+    for seats in app.world_mut().query::<&AgentSlots>().iter(app.world()) {
         seen[seats.arena] = (seats.observations.vector.clone(), seats.end.is_none());
     }
     seen

@@ -15,7 +15,7 @@ use entropy_arcade::mdp::Stream;
 use entropy_arcade::run::check::trace;
 use entropy_arcade::sim::physics::free_flight::FreeFlight;
 use entropy_arcade::sim::worlds::WorldChoice;
-use entropy_arcade::sim::{Seats, SimConfig, run_agent_step};
+use entropy_arcade::sim::{AgentSlots, SimConfig, run_agent_step};
 
 /// An arena's trajectory is bit-identical alone or among 256, on one thread or two.
 #[test]
@@ -60,7 +60,7 @@ fn paddle_duel_views_are_mirrored() {
     let mut app = random_app(&world, 8, 4, 1);
     for _ in 0..500 {
         run_agent_step(app.world_mut());
-        let mut query = app.world_mut().query::<&Seats>();
+        let mut query = app.world_mut().query::<&AgentSlots>();
         for seats in query.iter(app.world()) {
             let (left, right) = (seats.observations.row(0).0, seats.observations.row(1).0);
             let mirrored =
@@ -81,7 +81,7 @@ fn volley_views_are_mirrored_and_its_script_beats_chance() {
     let mut app = random_app(&world, 8, 4, 1);
     for _ in 0..500 {
         run_agent_step(app.world_mut());
-        let mut query = app.world_mut().query::<&Seats>();
+        let mut query = app.world_mut().query::<&AgentSlots>();
         for seats in query.iter(app.world()) {
             let (left, right) = (seats.observations.row(0).0, seats.observations.row(1).0);
             // Own and other change places; what is across changes its sign, and so do touches.
@@ -185,7 +185,7 @@ fn beam_carry_is_carried_by_its_script_and_nobody_lets_go() {
     let mut app = random_app(&world, 8, 4, 1);
     for _ in 0..500 {
         run_agent_step(app.world_mut());
-        let mut query = app.world_mut().query::<&Seats>();
+        let mut query = app.world_mut().query::<&AgentSlots>();
         for seats in query.iter(app.world()) {
             let [one, other] = [0, 1].map(|slot| seats.observations.row(slot).0);
             let mate = Vec2::new(one[4], one[5]);

@@ -68,7 +68,7 @@ fn code(text: &str) -> String {
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// Names that follow `prefix` in `text` as a path, e.g. `sim` in `crate::sim::Seats`.
+/// Names that follow `prefix` in `text` as a path, e.g. `sim` in `crate::sim::AgentSlots`.
 fn names_after<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
     text.match_indices(prefix)
         .filter(|(at, _)| !text[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
@@ -180,7 +180,7 @@ fn files_are_read_in_one_place() {
 
 #[test]
 fn the_reader_of_paths_sees_what_it_should() {
-    let text = "use crate::{agent, sim::{Seats, worlds}, mdp};\nlet x = crate::run::go();";
+    let text = "use crate::{agent, sim::{AgentSlots, worlds}, mdp};\nlet x = crate::run::go();";
     assert_eq!(names_after(text, "crate::"), ["agent", "sim", "mdp", "run"]);
     assert_eq!(names_after("fn f(x: burn::Tensor, y: my_burn::T)", "burn::"), ["Tensor"]);
 }

@@ -196,7 +196,7 @@ const TRAINED: &str = "trained";
 fn let_play(app: &mut App, player: Arc<dyn Policy>) {
     let world = app.world_mut();
     world.resource_mut::<FrozenPolicies>().0.insert(TRAINED.into(), player);
-    // Seats that this start alone asks for are not kept.
+    // AgentSlots that this start alone asks for are not kept.
     live::forget_seats(world);
     let mut assignment = world.resource_mut::<ControllerAssignment>();
     let ControllerAssignment { watched, others, .. } = &mut *assignment;

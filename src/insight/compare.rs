@@ -8,7 +8,7 @@ use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, LiveLearner
 use crate::mdp::EnvironmentSpec;
 use crate::sim::arena::{EnvironmentHooks, SameStart, Spec};
 use crate::sim::pace::Pace;
-use crate::sim::{Arena, Seats, SimConfig, SimSystems, SimTick};
+use crate::sim::{AgentSlots, Arena, SimConfig, SimSystems, SimTick};
 
 /// Ages in seconds that are shown beside the present, where there are marks of them.
 const AGES: [u64; 3] = [0, 60, 300];
@@ -98,7 +98,7 @@ fn seats(spec: &EnvironmentSpec, assignment: &ControllerAssignment, name: &str) 
     (0..spec.slots()).map(seat).collect()
 }
 
-fn tally(arenas: Query<(&Arena, &Seats)>, mut comparison: ResMut<Comparison>) {
+fn tally(arenas: Query<(&Arena, &AgentSlots)>, mut comparison: ResMut<Comparison>) {
     let comparison = &mut *comparison;
     for (arena, seats) in &arenas {
         let index = arena.index;
@@ -148,7 +148,7 @@ mod tests {
         let names = app.world().resource::<Comparison>().names.clone();
         assert_eq!(names, ["minute 0", "now"]);
         let starts = |app: &mut App| -> Vec<Vec<f32>> {
-            let mut seats = app.world_mut().query::<&Seats>();
+            let mut seats = app.world_mut().query::<&AgentSlots>();
             seats.iter(app.world()).map(|seats| seats.observations.vector.clone()).collect()
         };
         let mut rounds = 0;

@@ -150,7 +150,7 @@ mod tests {
                 (hooks.foresee)(app.world_mut(), 12, &mut choose);
             }
             let world = app.world_mut();
-            let seats = world.query::<&crate::sim::Seats>().iter(world).next().unwrap().clone();
+            let seats = world.query::<&crate::sim::AgentSlots>().iter(world).next().unwrap().clone();
             told.push(format!("{:?} {:?}", seats, arena::snapshots(world)));
         }
         told

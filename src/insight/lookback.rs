@@ -12,7 +12,7 @@ use crate::agent::{Thought, Thoughts};
 use crate::sim::arena::{EnvironmentHooks, show_bodies};
 use crate::sim::pace::Pace;
 use crate::sim::worlds::rooms::Rooms;
-use crate::sim::{Arena, ArenaSnapshot, Seats, SimSystems, SimTick, TickClock};
+use crate::sim::{AgentSlots, Arena, ArenaSnapshot, SimSystems, SimTick, TickClock};
 
 /// Episodes that are kept.
 const MOST: usize = 20;
@@ -75,7 +75,7 @@ pub(super) fn plugin(app: &mut App) {
 }
 
 fn remember(
-    arenas: Query<(&Arena, &Seats)>,
+    arenas: Query<(&Arena, &AgentSlots)>,
     thoughts: Res<Thoughts>,
     mind: Option<Res<Mind>>,
     rooms: Option<Res<Rooms>>,
@@ -231,7 +231,7 @@ mod tests {
                 app
             };
             let seen = |app: &mut App| {
-                let mut seats = app.world_mut().query::<&Seats>();
+                let mut seats = app.world_mut().query::<&AgentSlots>();
                 let watched = seats.iter(app.world()).find(|seats| seats.arena == 0).unwrap();
                 watched.observations.clone()
             };

@@ -10,7 +10,7 @@ use super::terrain;
 use crate::agent::{Controller, Controllers, LearningPolicy, LiveLearner, Thoughts, select_actions};
 use crate::mdp::{ActionValues, Decisions, EpisodeEnd, ObservationBatch, PolicySnapshot};
 use crate::sim::arena::{EnvironmentHooks, Imagined};
-use crate::sim::{Seats, SimSystems, SimTick};
+use crate::sim::{AgentSlots, SimSystems, SimTick};
 
 /// Time between two maps.
 const MAP_EVERY: Duration = Duration::from_millis(100);
@@ -198,7 +198,7 @@ fn ask(insight: Res<Insight>, mut learner: ResMut<LiveLearner>, mut mind: ResMut
 fn expect(
     policy: Res<LearningPolicy>,
     thoughts: Res<Thoughts>,
-    arenas: Query<(&Seats, &Controllers)>,
+    arenas: Query<(&AgentSlots, &Controllers)>,
     mut mind: ResMut<Mind>,
 ) {
     let snapshot = policy.0.load();
@@ -229,7 +229,7 @@ fn expect(
 }
 
 /// What came of what was expected.
-fn follow(learner: Res<LiveLearner>, arenas: Query<&Seats>, mut mind: ResMut<Mind>) {
+fn follow(learner: Res<LiveLearner>, arenas: Query<&AgentSlots>, mut mind: ResMut<Mind>) {
     let Some(seats) = arenas.iter().find(|seats| seats.arena == 0 && !seats.rests) else { return };
     let mind = &mut *mind;
     for ((following, told), reward) in mind.following.iter_mut().zip(&mut mind.told).zip(&seats.rewards) {

@@ -9,7 +9,7 @@ use super::compare::Comparison;
 use crate::agent::{Controller, ControllerAssignment, HumanInput};
 use crate::sim::arena::{Points, Spec};
 use crate::sim::pace::Pace;
-use crate::sim::{Arena, Seats, SimSystems, SimTick, TickClock};
+use crate::sim::{AgentSlots, Arena, SimSystems, SimTick, TickClock};
 
 /// Seconds of rest before a serve against a person.
 const BREATH: f32 = 1.0;
@@ -82,7 +82,7 @@ fn rest(
     pace: Option<Res<Pace>>,
     mut rounds: ResMut<Rounds>,
     mut input: ResMut<HumanInput>,
-    mut seats: Query<&mut Seats>,
+    mut seats: Query<&mut AgentSlots>,
 ) {
     let played = spec.has_sides() && assignment.watched.contains(&Controller::Human);
     if !played {
@@ -104,7 +104,7 @@ fn rest(
 }
 
 fn count(
-    arenas: Query<(&Seats, Option<&Arena>)>,
+    arenas: Query<(&AgentSlots, Option<&Arena>)>,
     spec: Res<Spec>,
     assignment: Res<ControllerAssignment>,
     points: Res<Points>,

@@ -8,7 +8,7 @@ use bevy::prelude::*;
 use super::mind::Insight;
 use crate::agent::{Controller, Controllers, LearningPolicy};
 use crate::mdp::{Decisions, Fault, GridShape, ObservationBatch, Policy};
-use crate::sim::Seats;
+use crate::sim::AgentSlots;
 use crate::sim::arena::Spec;
 
 /// Time between two looks.
@@ -40,7 +40,7 @@ fn see(
     insight: Res<Insight>,
     spec: Res<Spec>,
     policy: Res<LearningPolicy>,
-    arenas: Query<(&Seats, &Controllers)>,
+    arenas: Query<(&AgentSlots, &Controllers)>,
     mut sights: ResMut<Sights>,
     mut at: Local<Option<Instant>>,
 ) {

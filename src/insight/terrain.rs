@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use super::mind::{Insight, Landscape, Layer, Mind};
 use crate::agent::LiveLearner;
 use crate::learner::exact::{self, ExactValues, SacConfig};
-use crate::sim::Seats;
+use crate::sim::AgentSlots;
 use crate::sim::arena::Imagined;
 use crate::sim::level::{Level, Place};
 use crate::sim::worlds::lava_room::CellModel;
@@ -36,7 +36,7 @@ fn nearest(places: impl Iterator<Item = [f32; 2]>, at: [f32; 2]) -> Option<usize
 }
 
 /// Counts where players stand, while that is looked at.
-pub(super) fn count(seats: Query<&Seats>, mut visits: ResMut<Visits>) {
+pub(super) fn count(seats: Query<&AgentSlots>, mut visits: ResMut<Visits>) {
     for seats in &seats {
         let (vector, _) = seats.observations.row(0);
         let [Some(&x), Some(&y)] = [vector.first(), vector.get(1)] else { continue };
@@ -147,7 +147,7 @@ const FARTHEST: usize = 40;
 /// Where the watched player would go if it did what it thinks best from where it is on.
 fn way(world: &mut World, imagined: &Imagined, landscape: &Landscape) -> Vec<Vec2> {
     let names: Vec<String> = world.resource::<crate::sim::arena::Spec>().action.names().to_vec();
-    let mut seats = world.query::<&Seats>();
+    let mut seats = world.query::<&AgentSlots>();
     let Some(seats) = seats.iter(world).find(|seats| seats.arena == 0) else { return Vec::new() };
     let (vector, _) = seats.observations.row(0);
     let [Some(&x), Some(&y)] = [vector.first(), vector.get(1)] else { return Vec::new() };

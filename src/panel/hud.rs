@@ -23,7 +23,7 @@ use crate::sim::arena::{Caption, EnvironmentHooks, Spec};
 use crate::sim::pace::Pace;
 use crate::sim::worlds::rooms::Rooms;
 use crate::sim::worlds::rooms::reload::LevelNotice;
-use crate::sim::{Arena, Seats, SimConfig, SimSystems, SimTick};
+use crate::sim::{AgentSlots, Arena, SimConfig, SimSystems, SimTick};
 use crate::view::bindings::{Bindings, Command};
 use crate::view::editor::Editor;
 use crate::view::modes::Modes;
@@ -45,7 +45,7 @@ pub(super) fn plugin(app: &mut App) {
         .add_systems(SimTick, tally.in_set(SimSystems::Record));
 }
 
-fn tally(seats: Query<&Seats>, mut tally: ResMut<Tally>) {
+fn tally(seats: Query<&AgentSlots>, mut tally: ResMut<Tally>) {
     let Some(seats) = seats.iter().find(|seats| seats.arena == 0) else { return };
     tally.0.resize(seats.slots(), 0.0);
     for (sum, reward) in tally.0.iter_mut().zip(&seats.rewards) {

@@ -14,7 +14,7 @@ use crate::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd};
 use crate::sim::arena::snapshots;
 use crate::sim::physics::Rest;
 use crate::sim::physics::free_flight::FreeFlight;
-use crate::sim::{Arena, Seats, SimSystems, SimTick, TickClock, run_agent_step};
+use crate::sim::{AgentSlots, Arena, SimSystems, SimTick, TickClock, run_agent_step};
 
 /// Agent steps played at random.
 const RANDOM_STEPS: usize = 100_000;
@@ -160,7 +160,7 @@ fn play_at_random(spec: &EnvironmentSpec, make: MakeApp, rule: Rule) -> Result<C
     let mut brightest = 0;
     for _ in 0..report.random_steps / ARENAS {
         run_agent_step(app.world_mut());
-        let mut query = app.world_mut().query::<(&Seats, &Arena)>();
+        let mut query = app.world_mut().query::<(&AgentSlots, &Arena)>();
         for (seats, arena) in query.iter(app.world()) {
             let seen = &seats.observations;
             let sizes = (seen.count, seen.vector.len(), seen.grid.len());
@@ -210,7 +210,7 @@ fn trace_by(app: &mut App, count: usize, steps: usize, advance: fn(&mut World)) 
     let mut all = vec![Vec::new(); count];
     for _ in 0..steps {
         advance(app.world_mut());
-        let mut query = app.world_mut().query::<&Seats>();
+        let mut query = app.world_mut().query::<&AgentSlots>();
         for seats in query.iter(app.world()).filter(|seats| seats.arena < count) {
             let track = &mut all[seats.arena];
             track.extend(seats.observations.vector.iter().map(|value| u64::from(value.to_bits())));
@@ -289,7 +289,7 @@ fn strays(make: MakeApp) -> f32 {
         for _ in 0..12 {
             let [some, full] = [&mut some, &mut full].map(|app| {
                 run_agent_step(app.world_mut());
-                let mut seats = app.world_mut().query::<&Seats>();
+                let mut seats = app.world_mut().query::<&AgentSlots>();
                 let mut all = vec![Vec::new(); 8];
                 for seats in seats.iter(app.world()) {
                     all[seats.arena].clone_from(&seats.observations.vector);
@@ -310,7 +310,7 @@ fn strays(make: MakeApp) -> f32 {
 fn shows_its_end(make: MakeApp) -> bool {
     #[derive(Resource, Default)]
     struct Seen(Vec<(usize, Vec<u32>, Vec<u8>)>);
-    let see = |seats: Query<&Seats>, mut seen: ResMut<Seen>| {
+    let see = |seats: Query<&AgentSlots>, mut seen: ResMut<Seen>| {
         seen.0.clear();
         for seats in &seats {
             let vector = seats.observations.vector.iter().map(|value| value.to_bits()).collect();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::{Episodes, Greedy};
 use crate::mdp::ObservationBatch;
-use crate::sim::{Seats, run_agent_step};
+use crate::sim::{AgentSlots, run_agent_step};
 
 /// Mean, median, standard deviation and range of a figure over episodes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -106,7 +106,7 @@ pub fn evaluate(app: &mut App, episodes: usize, arenas: usize, stop: &AtomicBool
 /// By arena, a number for what all its players see where their next step is the first of an episode; else 0.
 fn first_seen(world: &mut World, arenas: usize) -> Vec<u64> {
     let mut seen = vec![0; arenas];
-    for seats in world.query::<&Seats>().iter(world) {
+    for seats in world.query::<&AgentSlots>().iter(world) {
         let begins = seats.begins || seats.end.is_some();
         if let Some(seen) = seen.get_mut(seats.arena).filter(|_| begins) {
             let ObservationBatch { vector, grid, .. } = &seats.observations;

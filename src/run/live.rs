@@ -86,7 +86,7 @@ impl LiveRun {
         }
     }
 
-    /// Seats everybody as in the session in `from`, which may lie elsewhere.
+    /// AgentSlots everybody as in the session in `from`, which may lie elsewhere.
     #[must_use]
     pub fn seated_as_in(mut self, from: Option<PathBuf>) -> Self {
         self.from = from;

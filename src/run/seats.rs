@@ -1,4 +1,4 @@
-//! Seats: who sits where stays with a watched session, in its `seats.json`, which is there once somebody has changed seats.
+//! AgentSlots: who sits where stays with a watched session, in its `seats.json`, which is there once somebody has changed seats.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::sim::arena::Spec;
 /// Its file.
 pub(super) const FILE: &str = "seats.json";
 
-/// Seats of the running session, and where they are kept.
+/// AgentSlots of the running session, and where they are kept.
 #[derive(Resource)]
 pub struct KeptSeats {
     path: PathBuf,
@@ -27,7 +27,7 @@ pub struct KeptSeats {
     waits: bool,
 }
 
-/// Seats everybody as in the session in `from`, if there is one to go on from, and keeps their seats in `folder`.
+/// AgentSlots everybody as in the session in `from`, if there is one to go on from, and keeps their seats in `folder`.
 pub(super) fn plugin(app: &mut App, folder: &Path, from: Option<&Path>) {
     let world = app.world_mut();
     let (Some(usual), Some(spec)) = (

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::physics::{Context, ContextItem, PristineContext, Rest, SimPool};
 use super::turn::Turn;
-use super::{Bodies, Environment, Seats, SimSystems, SimTick, TickClock};
+use super::{AgentSlots, Bodies, Environment, SimSystems, SimTick, TickClock};
 use crate::mdp::{EnvironmentSpec, EpisodeEnd, Rng, Stream, later_seed, rng};
 
 pub use crate::agent::tick::{ScriptSystems, Spec};
@@ -244,7 +244,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             overridden: false,
             waits: false,
         };
-        world.entity_mut(context).insert((state, Seats::new(index, &spec), arena));
+        world.entity_mut(context).insert((state, AgentSlots::new(index, &spec), arena));
     }
     if physical {
         build_bodies(world);
@@ -285,7 +285,7 @@ fn build_bodies(world: &mut World) {
 pub struct ArenaParts<E: Environment> {
     state: &'static mut E,
     arena: &'static mut Arena,
-    seats: &'static mut Seats,
+    seats: &'static mut AgentSlots,
     bodies: &'static mut RapierRigidBodySet,
     /// There where there are bodies.
     physics: Option<(Context, &'static PristineContext)>,
@@ -343,7 +343,7 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
                 context.step(&mut self.bodies, &arena.handles, unhindered, spec.tick_seconds);
             }
             let mut parts = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
-            let Seats { rewards, end, outcomes, .. } = &mut *seats;
+            let AgentSlots { rewards, end, outcomes, .. } = &mut *seats;
             *end = self.state.judge(layout, &mut parts, rewards, &mut arena.rng);
             let cut = arena.steps >= spec.episode_limit || arena.overridden;
             if phase + 1 == spec.ticks_per_step && end.is_none() && cut {

@@ -1,7 +1,7 @@
 //! Simulation: worlds, arenas and the tick that moves them, the same windowed and headless.
 //!
 //! One [`SimTick`] is one physics tick of every arena, in the order of [`SimSystems`]. This layer
-//! fills and empties [`Seats`]; controllers, learning and drawing belong to other layers.
+//! fills and empties [`AgentSlots`]; controllers, learning and drawing belong to other layers.
 
 pub mod arena;
 pub mod environment;
@@ -15,7 +15,7 @@ use bevy::prelude::*;
 
 pub use crate::agent::pace;
 pub use crate::agent::tick::{SimSystems, SimTick, TickClock, run_agent_step};
-pub use crate::agent::{Outcome, Seats};
+pub use crate::agent::{AgentSlots, Outcome};
 pub use arena::{Arena, ArenaSnapshot, EnvironmentPlugin, Shown, SimConfig};
 pub use environment::{Bodies, BodyKind, BodySpec, Environment, within};
 pub use physics::SimPool;

@@ -3,7 +3,7 @@
 use bevy::prelude::*;
 
 use super::arena::EnvironmentHooks;
-use super::{ArenaSnapshot, Seats, SimConfig};
+use super::{AgentSlots, ArenaSnapshot, SimConfig};
 use crate::agent::{Roster, RosterSnapshot};
 use crate::mdp::later_seed;
 
@@ -17,7 +17,7 @@ pub fn resume(world: &mut World, arenas: &[ArenaSnapshot], roster: &RosterSnapsh
     }
     (hooks.restore)(world, arenas);
     world.resource_mut::<Roster>().restore(roster);
-    let mut seats = world.query::<&mut Seats>();
+    let mut seats = world.query::<&mut AgentSlots>();
     seats.iter_mut(world).for_each(|mut seats| seats.interrupted = false);
 }
 

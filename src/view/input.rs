@@ -17,7 +17,7 @@ use crate::mdp::{Action, EnvironmentSpec};
 use crate::sim::arena::{EnvironmentHooks, Spec};
 use crate::sim::pace::{Pace, SPEED_RANGE};
 use crate::sim::worlds::rooms::Rooms;
-use crate::sim::{Arena, Seats};
+use crate::sim::{AgentSlots, Arena};
 
 /// Exit code of an arcade that was left for the title screen.
 pub const HOME: u8 = 64;
@@ -107,7 +107,7 @@ fn play(
     input: Option<ResMut<HumanInput>>,
     pace: Option<Res<Pace>>,
     time: Res<Time>,
-    seats: Query<&Seats>,
+    seats: Query<&AgentSlots>,
     mut down: Local<Down>,
 ) {
     let (Some(assignment), Some(mut input)) = (assignment, input) else { return };

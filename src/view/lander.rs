@@ -15,7 +15,7 @@ use super::{Signs, ViewSystems};
 use crate::agent::Controllers;
 use crate::sim::worlds::lander::craft::SIDE_ENGINE;
 use crate::sim::worlds::lander::{CORNERS, FLAGS, HALF, Lander, Moon, PAD};
-use crate::sim::{Arena, Seats};
+use crate::sim::{AgentSlots, Arena};
 use art::{MoonArt, NOZZLE, RIM};
 use fireworks::{blow, mark_events};
 
@@ -179,7 +179,7 @@ fn recolor(
 /// Flames flicker as long as their engine burns; flags wave.
 fn burn(
     studio: Studio,
-    seats: Query<&Seats>,
+    seats: Query<&AgentSlots>,
     mut stages: Query<(&Stage, &mut MoonShapes)>,
     mut transforms: Query<&mut Transform, Without<Stage>>,
 ) {

@@ -14,7 +14,7 @@ use entropy_arcade::mdp::{Action, EnvironmentSpec, EpisodeEnd, Rng};
 use entropy_arcade::sim::worlds::WorldChoice;
 use entropy_arcade::sim::worlds::classic_control::cartpole::{out_of_bounds, step};
 use entropy_arcade::sim::{
-    Bodies, BodySpec, Environment, Outcome, Seats, SimSystems, SimTick, run_agent_step,
+    AgentSlots, Bodies, BodySpec, Environment, Outcome, SimSystems, SimTick, run_agent_step,
 };
 use rand::RngExt as _;
 
@@ -113,7 +113,7 @@ fn a_game_that_says_nan_is_told_where_and_the_rest_is_learned() {
         let mut app = cartpole(3, Controller::Learning);
         app.add_systems(
             SimTick,
-            (|mut all: Query<&mut Seats>, replay: Res<Replay>| {
+            (|mut all: Query<&mut AgentSlots>, replay: Res<Replay>| {
                 for mut seats in all.iter_mut().filter(|seats| seats.arena == 1) {
                     match replay.env_steps {
                         30..33 => seats.observations.row_mut(0).0[2] = f32::NAN,
@@ -221,7 +221,7 @@ fn a_world_that_never_says_a_number_ends_all_the_same() {
     let mut app = cartpole(2, Controller::Learning);
     app.add_systems(
         SimTick,
-        (|mut all: Query<&mut Seats>| {
+        (|mut all: Query<&mut AgentSlots>| {
             all.iter_mut().for_each(|mut seats| seats.observations.vector.fill(f32::NAN));
         })
         .in_set(SimSystems::Last),

@@ -12,7 +12,7 @@ use entropy_arcade::learner::{DeviceChoice, Health, LearnerConfig, LearnerSetup,
 use entropy_arcade::mdp::{EnvironmentSpec, EpisodeEnd};
 use entropy_arcade::sim::worlds::WorldChoice;
 use entropy_arcade::sim::worlds::classic_control::cartpole::{out_of_bounds, step};
-use entropy_arcade::sim::{self, Seats, SimSystems, SimTick, run_agent_step};
+use entropy_arcade::sim::{self, AgentSlots, SimSystems, SimTick, run_agent_step};
 
 use super::common::transitions;
 use super::{assert_lived, buffer, staged};
@@ -30,7 +30,7 @@ impl Pole {
         self.state = [0.0, 0.0, 0.01 * f64::from(self.begun % 7) - 0.03, 0.0];
     }
 
-    fn show(&self, seats: &mut Seats) {
+    fn show(&self, seats: &mut AgentSlots) {
         seats.observations.row_mut(0).0.copy_from_slice(&self.state.map(|value| value as f32));
     }
 }
@@ -43,7 +43,7 @@ fn spec() -> EnvironmentSpec {
     EnvironmentSpec { ticks_per_step: 2, ..WorldChoice::new("cartpole", None).unwrap().spec() }
 }
 
-fn fall(mut poles: Query<(&mut Pole, &mut Seats)>, clock: Res<sim::TickClock>) {
+fn fall(mut poles: Query<(&mut Pole, &mut AgentSlots)>, clock: Res<sim::TickClock>) {
     for (mut pole, mut seats) in poles.iter_mut().filter(|_| clock.ends_step()) {
         pole.state = step(pole.state, seats.actions[0]);
         seats.rewards[0] += 1.0;
@@ -51,11 +51,11 @@ fn fall(mut poles: Query<(&mut Pole, &mut Seats)>, clock: Res<sim::TickClock>) {
     }
 }
 
-fn observe(mut poles: Query<(&Pole, &mut Seats)>) {
+fn observe(mut poles: Query<(&Pole, &mut AgentSlots)>) {
     poles.iter_mut().for_each(|(pole, mut seats)| pole.show(&mut seats));
 }
 
-fn begin_again(mut poles: Query<(&mut Pole, &mut Seats)>) {
+fn begin_again(mut poles: Query<(&mut Pole, &mut AgentSlots)>) {
     for (mut pole, mut seats) in poles.iter_mut().filter(|(_, seats)| seats.end.is_some()) {
         pole.begin();
         pole.show(&mut seats);
@@ -80,7 +80,7 @@ fn game(mut app: App) -> App {
         .add_systems(SimTick, begin_again.in_set(SimSystems::Reset));
     for arena in 0..5 {
         let mut pole = Pole { state: [0.0; 4], begun: arena };
-        let mut seats = Seats::new(arena as usize, &spec());
+        let mut seats = AgentSlots::new(arena as usize, &spec());
         pole.begin();
         pole.show(&mut seats);
         app.world_mut().spawn((pole, seats));

@@ -14,7 +14,7 @@ use entropy_arcade::mdp::{
 };
 use entropy_arcade::sim::arena::{EnvironmentHooks, snapshots};
 use entropy_arcade::sim::worlds::WorldChoice;
-use entropy_arcade::sim::{self, Arena, Seats, SimConfig, SimSystems, SimTick, run_agent_step};
+use entropy_arcade::sim::{self, AgentSlots, Arena, SimConfig, SimSystems, SimTick, run_agent_step};
 
 use super::{assert_lived, buffer, cartpole, repeated, staged};
 
@@ -236,7 +236,7 @@ fn another_number_of_arenas_lives_through_other_starts() {
 #[test]
 fn seats_of_one_number_are_not_taken_for_one() {
     let mut app = cartpole(4, Controller::Learning);
-    let mut seats = app.world_mut().query::<&mut Seats>();
+    let mut seats = app.world_mut().query::<&mut AgentSlots>();
     seats.iter_mut(app.world_mut()).for_each(|mut seats| seats.arena = seats.arena.min(2));
     run(&mut app, 200);
     let steps = staged(&mut app);
@@ -258,6 +258,6 @@ fn what_nobody_takes_does_not_grow_without_end() {
     // And what is taken is whole.
     run(&mut app, 100);
     assert_lived(&buffer(&staged(&mut app)), 1000);
-    let mut seats = app.world_mut().query::<&Seats>();
+    let mut seats = app.world_mut().query::<&AgentSlots>();
     assert_eq!(seats.iter(app.world()).count(), 4);
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::Seats;
+use crate::AgentSlots;
 use crate::mdp::{Action, EnvironmentSpec, Policy};
 use crate::tick::TickClock;
 
@@ -48,7 +48,7 @@ impl Controller {
     }
 }
 
-/// The controllers of one entity's [`Seats`], slot by slot.
+/// The controllers of one entity's [`AgentSlots`], slot by slot.
 #[derive(Component, Debug, Clone, PartialEq, Eq, Deref, DerefMut)]
 pub struct Controllers(pub Vec<Controller>);
 
@@ -92,7 +92,7 @@ pub(super) fn assign(
     mut commands: Commands,
     assignment: Res<ControllerAssignment>,
     mut input: ResMut<HumanInput>,
-    mut seats: Query<(Entity, &Seats, Option<&mut Controllers>)>,
+    mut seats: Query<(Entity, &AgentSlots, Option<&mut Controllers>)>,
 ) {
     // Whoever sits down after somebody has got up is there.
     for (slot, absent) in input.bypass_change_detection().absent.iter_mut().enumerate() {
@@ -112,7 +112,7 @@ pub(super) fn assign(
 }
 
 /// Tells environments which slots want a scripted action.
-pub(super) fn ask_for_scripts(clock: Res<TickClock>, mut seats: Query<(&mut Seats, &Controllers)>) {
+pub(super) fn ask_for_scripts(clock: Res<TickClock>, mut seats: Query<(&mut AgentSlots, &Controllers)>) {
     if clock.phase != 0 {
         return;
     }

@@ -1,6 +1,6 @@
 //! Agents in any Bevy app: controllers in the seats of a simulation, and what they live through to a learner.
 //!
-//! Add [`tick::plugin`] and [`AgentPlugin`], spawn entities with [`Seats`], and write observations, rewards and ends in the
+//! Add [`tick::plugin`] and [`AgentPlugin`], spawn entities with [`AgentSlots`], and write observations, rewards and ends in the
 //! sets of [`SimSystems`](tick::SimSystems). The plugin fills the seats, batches every policy's observations into one
 //! forward pass and records transitions; [`LivePlugin`] hands them to a learner in the background. Nothing here knows a
 //! physics engine, a window or the arcade.
@@ -14,8 +14,8 @@ pub mod pace;
 pub mod reaction;
 mod record;
 mod roster;
-mod seats;
 mod select;
+mod slots;
 #[cfg(test)]
 mod testing;
 pub mod tick;
@@ -26,8 +26,8 @@ pub use controllers::{Controller, ControllerAssignment, Controllers, FrozenPolic
 pub use live::{LiveLearner, LivePlugin};
 pub use record::{Episodes, Replay};
 pub use roster::{MOST_SLOTS, Roster, RosterSnapshot, Thought, Thoughts};
-pub use seats::{Outcome, Seats};
 pub use select::select_actions;
+pub use slots::{AgentSlots, Outcome};
 
 use entropy_rl::{learner, mdp};
 

@@ -4,8 +4,8 @@ use bevy::prelude::*;
 
 use super::controllers::Controllers;
 use super::hints::Hints;
-use super::roster::{MOST_SLOTS, Roster, SeatFault};
-use crate::Seats;
+use super::roster::{MOST_SLOTS, Roster, SlotFault};
+use crate::AgentSlots;
 use crate::mdp::{EpisodeSummary, Fault, StepBatch};
 
 /// Agent steps for which steps and episodes wait to be taken; what nobody takes in that time is dropped, so that an app
@@ -30,7 +30,7 @@ pub struct Replay {
 pub struct Episodes(pub Vec<EpisodeSummary>, u32);
 
 pub(super) fn record(
-    all: Query<(&Seats, &Controllers)>,
+    all: Query<(&AgentSlots, &Controllers)>,
     mut roster: ResMut<Roster>,
     mut replay: ResMut<Replay>,
     mut episodes: ResMut<Episodes>,
@@ -50,7 +50,7 @@ pub(super) fn record(
     roster.pending.rewards.resize(rows, 0.0);
     roster.pending.ends.resize(rows, None);
     // Rows in the order of selection may find their seats in another order by now.
-    let mut finals: Vec<(usize, &Seats, usize)> = Vec::new();
+    let mut finals: Vec<(usize, &AgentSlots, usize)> = Vec::new();
     let mut found = 0;
     let mut faults = std::mem::take(&mut roster.faults);
     let env_steps = replay.env_steps + rows as u64;
@@ -69,7 +69,7 @@ pub(super) fn record(
             // What nothing can be learned from is no reward.
             match Fault::in_reward(seats.rewards[slot]) {
                 None => memory.episode_return = sum(memory.episode_return, seats.rewards[slot]),
-                Some(fault) if row.is_none() => faults.push(SeatFault { stream, fault, recorded: false }),
+                Some(fault) if row.is_none() => faults.push(SlotFault { stream, fault, recorded: false }),
                 Some(_) => {}
             }
             if let Some(end) = seats.end {
@@ -98,7 +98,7 @@ pub(super) fn record(
         }
     }
     if found < rows {
-        // Seats vanished in the middle of a step: what they were doing has no outcome. The others'
+        // AgentSlots vanished in the middle of a step: what they were doing has no outcome. The others'
         // step is dropped with theirs, so their next one follows nothing that was recorded.
         roster.pending.clear();
         roster.cut_streams();
@@ -123,10 +123,10 @@ fn refuse(roster: &mut Roster) {
     for (stream, fault) in roster.pending.refuse() {
         let stream = stream as usize;
         roster.seats[stream].open = false;
-        roster.faults.push(SeatFault { stream, fault, recorded: true });
+        roster.faults.push(SlotFault { stream, fault, recorded: true });
     }
     roster.pending.refused += unseen;
-    for SeatFault { stream, fault, recorded } in &roster.faults {
+    for SlotFault { stream, fault, recorded } in &roster.faults {
         roster.found += 1;
         let count = roster.found;
         if count == 10u64.pow(count.ilog10()) {

@@ -16,7 +16,7 @@ pub const MOST_SLOTS: usize = 8;
 
 /// Memory of one seat.
 #[derive(Debug, Clone)]
-pub(super) struct SeatMemory {
+pub(super) struct SlotState {
     pub(super) rng: Rng,
     pub(super) state: PolicyState,
     /// Whether the previous step was recorded and its episode goes on.
@@ -33,7 +33,7 @@ pub(super) struct SeatMemory {
     pub(super) row: Option<usize>,
 }
 
-impl SeatMemory {
+impl SlotState {
     /// One of so many actions, uniformly.
     pub(super) fn any_action(&mut self, actions: usize) -> Action {
         Action::Discrete(self.rng.random_range(0..actions as u16))
@@ -42,7 +42,7 @@ impl SeatMemory {
 
 /// Something that is not finite where a seat's step has a number.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct SeatFault {
+pub(super) struct SlotFault {
     pub(super) stream: usize,
     pub(super) fault: Fault,
     /// Whether the step would have been recorded.
@@ -74,7 +74,7 @@ impl PolicyBatch {
 pub struct Roster {
     pub(super) seed: u64,
     pub(super) actions: usize,
-    pub(super) seats: Vec<SeatMemory>,
+    pub(super) seats: Vec<SlotState>,
     /// The learning policy's batch.
     pub(super) learning: PolicyBatch,
     /// Frozen policies' batches by name.
@@ -82,7 +82,7 @@ pub struct Roster {
     /// Steps begun and not yet finished.
     pub(super) pending: StepBatch,
     /// What was found at fault in this step.
-    pub(super) faults: Vec<SeatFault>,
+    pub(super) faults: Vec<SlotFault>,
     /// Names of an observation's floats.
     pub(super) entries: Vec<String>,
     /// Faults found since the start.
@@ -114,10 +114,10 @@ impl Roster {
     }
 
     /// The memory of a seat, made on first use.
-    pub(super) fn seat(&mut self, stream: usize) -> &mut SeatMemory {
+    pub(super) fn seat(&mut self, stream: usize) -> &mut SlotState {
         while self.seats.len() <= stream {
             let rng = rng(self.seed, Stream::Exploration, self.seats.len() as u64);
-            self.seats.push(SeatMemory {
+            self.seats.push(SlotState {
                 rng,
                 state: PolicyState::default(),
                 open: false,

@@ -4,14 +4,14 @@ use bevy::prelude::*;
 
 use super::controllers::{Controller, Controllers, FrozenPolicies, HumanInput};
 use super::reaction::Reaction;
-use super::roster::{MOST_SLOTS, PolicyBatch, Roster, SeatFault, Thought, Thoughts};
+use super::roster::{MOST_SLOTS, PolicyBatch, Roster, SlotFault, Thought, Thoughts};
 use super::{Greedy, LearningPolicy, Recording};
-use crate::Seats;
+use crate::AgentSlots;
 use crate::mdp::{Action, Fault, Origin, Policy, PolicyState};
 
 /// First collects what every policy has to look at, then lets each look once, then hands out actions.
 pub fn select_actions(
-    mut all: Query<(&mut Seats, &Controllers)>,
+    mut all: Query<(&mut AgentSlots, &Controllers)>,
     mut roster: ResMut<Roster>,
     mut human: ResMut<HumanInput>,
     mut thoughts: ResMut<Thoughts>,
@@ -49,7 +49,7 @@ pub fn select_actions(
             }
             if let Some(fault) = fault {
                 let recorded = controller.is_recorded() && !recording.suspended;
-                roster.faults.push(SeatFault { stream, fault, recorded });
+                roster.faults.push(SlotFault { stream, fault, recorded });
                 continue;
             }
             let (rng, state) = (memory.rng.clone(), std::mem::take(&mut memory.state));
@@ -106,7 +106,7 @@ pub fn select_actions(
             if again && !std::mem::replace(&mut roster.warned, true) {
                 let arena = seats.arena;
                 tracing::warn!(
-                    "arena {arena}, slot {slot}: there already; number all `Seats` differently, from 0"
+                    "arena {arena}, slot {slot}: there already; number all `AgentSlots` differently, from 0"
                 );
             }
             let mut entropy = 0.0;

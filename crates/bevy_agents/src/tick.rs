@@ -3,7 +3,7 @@
 use bevy::ecs::schedule::{ScheduleLabel, SingleThreadedExecutor};
 use bevy::prelude::*;
 
-use super::Seats;
+use super::AgentSlots;
 use crate::mdp::EnvironmentSpec;
 
 /// The schedule that advances every arena by one physics tick.
@@ -105,7 +105,7 @@ pub fn plugin(app: &mut App) {
         .add_systems(SimTick, advance_clock.after(SimSystems::Last));
 }
 
-fn begin_step(mut seats: Query<&mut Seats>) {
+fn begin_step(mut seats: Query<&mut AgentSlots>) {
     seats.iter_mut().for_each(|mut seats| seats.begin_step());
 }
 

@@ -87,7 +87,7 @@ fn other_arenas_go_on_while_the_watched_one_rests_and_nothing_is_invented() {
     play_out(&mut app);
     assert_eq!(steps(&mut app, 0), 0);
     let seen = |app: &mut App| {
-        let mut seats = app.world_mut().query::<&Seats>();
+        let mut seats = app.world_mut().query::<&AgentSlots>();
         seats.iter(app.world()).find(|seats| seats.arena == 0).unwrap().observations.clone()
     };
     let before = seen(&mut app);

@@ -44,7 +44,7 @@ pub fn to_text(
     serde_json::to_string_pretty(&kept).map(|text| text + "\n")
 }
 
-/// Seats everybody in `world` as `text` says; tells in one line what could not be done. Nothing is recorded of people who
+/// AgentSlots everybody in `world` as `text` says; tells in one line what could not be done. Nothing is recorded of people who
 /// are seated this way until they strike a key.
 ///
 /// # Errors

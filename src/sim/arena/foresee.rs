@@ -7,7 +7,7 @@ use bevy_rapier2d::plugin::context::RapierRigidBodySet;
 use super::{Arena, ArenaParts, ArenaPartsItem, Spec, bodies};
 use crate::mdp::{Action, ObservationBatch, Rng};
 use crate::sim::physics::{PristineContext, Rest};
-use crate::sim::{Environment, Seats, TickClock};
+use crate::sim::{AgentSlots, Environment, TickClock};
 
 /// Says what every slot does: given `[slots]` observations and scripted actions, where seats want them, it fills
 /// `[slots]` actions.
@@ -43,7 +43,7 @@ pub fn foresee<E: Environment>(world: &mut World, steps: usize, choose: &mut Cho
     for _ in 0..steps {
         if phase == 0 {
             parts.write_scripts(&layout);
-            let Seats { observations, script, actions, .. } = &mut *parts.seats;
+            let AgentSlots { observations, script, actions, .. } = &mut *parts.seats;
             choose(observations, script, actions);
         }
         for tick in phase..spec.ticks_per_step {
@@ -66,7 +66,7 @@ pub fn foresee<E: Environment>(world: &mut World, steps: usize, choose: &mut Cho
 /// All of an arena that play changes.
 struct Before<E> {
     state: E,
-    seats: Seats,
+    seats: AgentSlots,
     rng: Rng,
     steps: u32,
     logged: usize,

@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use super::{Clock, Furnisher, Glide, Shapes, ease, paint_ground, paint_rim, paint_ring, player, succeeded};
 use crate::agent::Controllers;
 use crate::sim::worlds::classic_control::acrobot::{Acrobot, LINE, LINK};
-use crate::sim::{Arena, Seats};
+use crate::sim::{AgentSlots, Arena};
 use crate::view::ViewSystems;
 use crate::view::effects::{Art, Inks, Shimmer, Studio};
 use crate::view::paint::{Paint, circle, polygon, rounded};
@@ -92,7 +92,7 @@ fn animate(
     clock: Clock,
     mut studio: Studio,
     art: Res<ArmArt>,
-    arenas: Query<(&Arena, &Seats, &Acrobot, Option<&Controllers>)>,
+    arenas: Query<(&Arena, &AgentSlots, &Acrobot, Option<&Controllers>)>,
     mut stages: Query<(Entity, &Stage, &mut ArmShapes)>,
     mut shapes: Shapes,
     mut ghosts: Query<&mut Transform, With<Ghost>>,

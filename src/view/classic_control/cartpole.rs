@@ -8,7 +8,7 @@ use super::{
 use crate::agent::Controllers;
 use crate::sim::worlds::cart_pole::BodyCartPole;
 use crate::sim::worlds::classic_control::cartpole::{Balancing, CartPole, FARTHEST, HALF_POLE, STEEPEST};
-use crate::sim::{Arena, Seats};
+use crate::sim::{AgentSlots, Arena};
 use crate::view::ViewSystems;
 use crate::view::effects::{Art, Inks, Studio, decay};
 use crate::view::paint::{Paint, circle, rounded};
@@ -101,7 +101,7 @@ fn animate<W: Balancing>(
     clock: Clock,
     mut studio: Studio,
     art: Res<CartArt>,
-    arenas: Query<(&Arena, &Seats, &W, Option<&Controllers>)>,
+    arenas: Query<(&Arena, &AgentSlots, &W, Option<&Controllers>)>,
     mut stages: Query<(Entity, &Stage, &mut CartShapes)>,
     mut shapes: Shapes,
 ) {

@@ -18,7 +18,7 @@ use super::tail::Ghost;
 use crate::agent::Controllers;
 use crate::sim::arena::Spec;
 use crate::sim::pace::Pace;
-use crate::sim::{Arena, Seats};
+use crate::sim::{AgentSlots, Arena};
 
 /// Draws whichever of them runs.
 pub(super) fn plugin(app: &mut App) {
@@ -93,7 +93,7 @@ impl<const N: usize> Glide<N> {
 }
 
 /// Whether the last episode of the one slot was a success.
-fn succeeded(seats: &Seats) -> bool {
+fn succeeded(seats: &AgentSlots) -> bool {
     seats.outcomes.first().is_some_and(|outcome| outcome.success)
 }
 

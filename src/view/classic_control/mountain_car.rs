@@ -7,7 +7,7 @@ use super::{
 };
 use crate::agent::Controllers;
 use crate::sim::worlds::classic_control::mountain_car::{FLAG, MountainCar, ROAD};
-use crate::sim::{Arena, Seats};
+use crate::sim::{AgentSlots, Arena};
 use crate::view::ViewSystems;
 use crate::view::effects::{Art, Inks, Pulse, Studio, decay, swing};
 use crate::view::paint::{Paint, circle, rounded};
@@ -103,7 +103,7 @@ fn animate(
     clock: Clock,
     mut studio: Studio,
     art: Res<CarArt>,
-    arenas: Query<(&Arena, &Seats, &MountainCar, Option<&Controllers>)>,
+    arenas: Query<(&Arena, &AgentSlots, &MountainCar, Option<&Controllers>)>,
     mut stages: Query<(Entity, &Stage, &mut CarShapes)>,
     mut shapes: Shapes,
 ) {

@@ -9,7 +9,7 @@ use super::MoonShapes;
 use super::art::{MoonArt, NOZZLE};
 use crate::sim::worlds::lander::Lander;
 use crate::sim::worlds::lander::craft::LEG_HALF;
-use crate::sim::{Arena, Seats};
+use crate::sim::{AgentSlots, Arena};
 use crate::view::drift::{Drift, scatter};
 use crate::view::effects::{Art, Inks, Studio};
 use crate::view::follow::Follows;
@@ -59,7 +59,7 @@ impl Fireworks<'_, '_> {
 /// Touchdown, crash and rest.
 pub(super) fn mark_events(
     mut fireworks: Fireworks,
-    arenas: Query<(&Arena, &Seats, &Lander)>,
+    arenas: Query<(&Arena, &AgentSlots, &Lander)>,
     followers: Query<&Follows>,
     mut stages: Query<(Entity, &Stage, &mut MoonShapes)>,
 ) {

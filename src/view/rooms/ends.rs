@@ -6,7 +6,7 @@ use super::Watch;
 use super::art::RoomArt;
 use crate::sim::level::{Cell, Level};
 use crate::sim::worlds::rooms::{Rooms, Win};
-use crate::sim::{Arena, Seats};
+use crate::sim::{AgentSlots, Arena};
 use crate::view::effects::{Art, Studio};
 use crate::view::sound::Cue;
 use crate::view::stage::Stage;
@@ -20,7 +20,7 @@ pub fn celebrate(
     mut studio: Studio,
     art: Res<RoomArt>,
     rooms: Res<Rooms>,
-    arenas: Query<(&Arena, &Seats)>,
+    arenas: Query<(&Arena, &AgentSlots)>,
     mut stages: Query<(Entity, &Stage, &mut Watch)>,
 ) {
     for (entity, stage, mut watch) in &mut stages {

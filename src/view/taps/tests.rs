@@ -14,7 +14,7 @@ use crate::agent::{AgentPlugin, Controller, ControllerAssignment, LearningPolicy
 use crate::mdp::Stream;
 use crate::sim::pace::{Pace, drive};
 use crate::sim::worlds::WorldChoice;
-use crate::sim::{Seats, SimConfig, SimSystems, SimTick};
+use crate::sim::{AgentSlots, SimConfig, SimSystems, SimTick};
 
 /// By slot of the watched arena: agent steps in which it did something, and all agent steps.
 #[derive(Resource, Debug, Clone, Default, PartialEq)]
@@ -23,7 +23,7 @@ struct Made {
     steps: u32,
 }
 
-fn count(seats: Query<&Seats>, mut made: ResMut<Made>) {
+fn count(seats: Query<&AgentSlots>, mut made: ResMut<Made>) {
     let Some(seats) = seats.iter().next() else { return };
     made.steps += 1;
     made.actions.resize(seats.slots(), 0);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
 use crate::mdp::{Action, EpisodeEnd, Stream};
 use crate::sim::{
-    self, Environment, EnvironmentPlugin, Seats, SimConfig, SimSystems, SimTick, run_agent_step,
+    self, AgentSlots, Environment, EnvironmentPlugin, SimConfig, SimSystems, SimTick, run_agent_step,
 };
 
 #[derive(Deserialize)]
@@ -35,11 +35,11 @@ struct Step {
     end: Option<EpisodeEnd>,
 }
 
-fn act(step: Res<Step>, mut seats: Single<&mut Seats>) {
+fn act(step: Res<Step>, mut seats: Single<&mut AgentSlots>) {
     seats.actions[0] = Action::Discrete(step.action);
 }
 
-fn see(mut step: ResMut<Step>, seats: Single<&Seats>) {
+fn see(mut step: ResMut<Step>, seats: Single<&AgentSlots>) {
     step.observation.clone_from(&seats.observations.vector);
     (step.reward, step.end) = (seats.rewards[0], seats.end);
 }
@@ -107,7 +107,7 @@ fn mountain_car_is_gymnasiums() {
 /// Observations of 256 fresh arenas.
 fn starts<E: Environment<Layout = Classic>>(velocity_masked: bool) -> Vec<Vec<f32>> {
     let mut app = app::<E>(Classic { velocity_masked }, 256);
-    let mut query = app.world_mut().query::<&Seats>();
+    let mut query = app.world_mut().query::<&AgentSlots>();
     query.iter(app.world()).map(|seats| seats.observations.vector.clone()).collect()
 }
 

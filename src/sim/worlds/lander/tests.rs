@@ -10,7 +10,7 @@ use super::{
 };
 use crate::mdp::{Action, EpisodeEnd, Stream};
 use crate::sim::{
-    self, Arena, Bodies, EnvironmentPlugin, Seats, SimConfig, SimSystems, SimTick, run_agent_step,
+    self, AgentSlots, Arena, Bodies, EnvironmentPlugin, SimConfig, SimSystems, SimTick, run_agent_step,
 };
 
 /// What the one seat does in every step, and what came of the last one.
@@ -32,11 +32,11 @@ fn app() -> App {
         .add_systems(
             SimTick,
             (
-                (|step: Res<Step>, mut seats: Single<&mut Seats>| {
+                (|step: Res<Step>, mut seats: Single<&mut AgentSlots>| {
                     seats.actions[0] = Action::Discrete(step.action as u16);
                 })
                 .in_set(SimSystems::Select),
-                (|mut step: ResMut<Step>, seats: Single<&Seats>, lander: Single<&Lander>| {
+                (|mut step: ResMut<Step>, seats: Single<&AgentSlots>, lander: Single<&Lander>| {
                     (step.reward, step.end) = (seats.rewards[0], seats.end);
                     (step.success, step.points) = (seats.outcomes[0].success, lander.points());
                 })

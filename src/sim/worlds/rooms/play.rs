@@ -7,7 +7,9 @@ use bevy_rapier2d::prelude::RapierRigidBodyHandle;
 use super::{Room, Rooms, Rules};
 use crate::mdp::{Action, EpisodeEnd, Stream};
 use crate::sim::level::Level;
-use crate::sim::{self, Arena, EnvironmentPlugin, Seats, SimConfig, SimSystems, SimTick, run_agent_step};
+use crate::sim::{
+    self, AgentSlots, Arena, EnvironmentPlugin, SimConfig, SimSystems, SimTick, run_agent_step,
+};
 
 /// Numbers of the actions.
 pub(in crate::sim::worlds) const WAIT: u16 = 0;
@@ -27,7 +29,7 @@ impl Play {
         let text = format!("(version: 1, world: {:?}, name: \"n\", map: {map:?})", rules.name);
         let layout = Rooms::single(rules, Level::parse("x.ron", &text).unwrap());
         let config = SimConfig { arenas: 1, seed: 1, stream: Stream::Environment };
-        let act = |next: Res<Next>, mut seats: Single<&mut Seats>| {
+        let act = |next: Res<Next>, mut seats: Single<&mut AgentSlots>| {
             seats.actions[0] = Action::Discrete(next.0);
         };
         let mut app = App::new();
@@ -40,7 +42,7 @@ impl Play {
     pub fn step(&mut self, action: u16) -> (f32, Option<EpisodeEnd>) {
         self.0.world_mut().resource_mut::<Next>().0 = action;
         run_agent_step(self.0.world_mut());
-        let seats = self.0.world_mut().query::<&Seats>().single(self.0.world()).unwrap();
+        let seats = self.0.world_mut().query::<&AgentSlots>().single(self.0.world()).unwrap();
         (seats.rewards[0], seats.end)
     }
 

@@ -6,7 +6,7 @@ use super::{Cell, KeyColor, Place, Room, Rooms, Rules};
 use crate::mdp::{Action, EpisodeEnd, Stream};
 use crate::sim::level::Level;
 use crate::sim::worlds::{lava_room, memory_corridor, tag, two_plates};
-use crate::sim::{self, EnvironmentPlugin, Seats, SimConfig, SimSystems, SimTick, run_agent_step};
+use crate::sim::{self, AgentSlots, EnvironmentPlugin, SimConfig, SimSystems, SimTick, run_agent_step};
 
 const WAIT: u16 = 0;
 const UP: u16 = 1;
@@ -18,7 +18,7 @@ const RIGHT: u16 = 4;
 #[derive(Resource, Default)]
 struct Step {
     actions: Vec<u16>,
-    seats: Option<Seats>,
+    seats: Option<AgentSlots>,
 }
 
 /// Rooms of one level, moved step by step.
@@ -46,14 +46,14 @@ impl Game {
     }
 
     /// One step with `actions` by slot; the seats as they are at its end, before a reset.
-    fn step(&mut self, actions: &[u16]) -> Seats {
+    fn step(&mut self, actions: &[u16]) -> AgentSlots {
         self.app.world_mut().resource_mut::<Step>().actions = actions.to_vec();
         run_agent_step(self.app.world_mut());
         self.app.world_mut().resource_mut::<Step>().seats.take().unwrap()
     }
 
     /// Where player `slot` was at the end of the last step of `seats`.
-    fn place(&self, seats: &Seats, slot: usize) -> Place {
+    fn place(&self, seats: &AgentSlots, slot: usize) -> Place {
         let (vector, _) = seats.observations.row(slot);
         let half = Vec2::new(self.level.width as f32, self.level.height as f32) / 2.0;
         self.level.locate(Vec2::new(vector[0], vector[1]) * half)
@@ -75,7 +75,7 @@ impl Game {
     }
 }
 
-fn act(step: Res<Step>, mut seats: Query<&mut Seats>) {
+fn act(step: Res<Step>, mut seats: Query<&mut AgentSlots>) {
     for mut seats in &mut seats {
         for (own, &action) in seats.actions.iter_mut().zip(&step.actions) {
             *own = Action::Discrete(action);
@@ -83,7 +83,7 @@ fn act(step: Res<Step>, mut seats: Query<&mut Seats>) {
     }
 }
 
-fn see(mut step: ResMut<Step>, seats: Query<&Seats>) {
+fn see(mut step: ResMut<Step>, seats: Query<&AgentSlots>) {
     step.seats = seats.iter().find(|seats| seats.arena == 0).cloned();
 }
 
@@ -242,8 +242,8 @@ fn a_cue_is_seen_at_the_start_and_nowhere_else() {
         for _ in 0..waits {
             game.step(&[WAIT]);
         }
-        let mut query = game.app.world_mut().query::<&Seats>();
-        let cue = |seats: &Seats| seats.observations.vector[4];
+        let mut query = game.app.world_mut().query::<&AgentSlots>();
+        let cue = |seats: &AgentSlots| seats.observations.vector[4];
         let cues: Vec<f32> = query.iter(game.app.world()).map(cue).collect();
         assert!(cues.contains(&1.0) && cues.contains(&-1.0) && cues.iter().all(|cue| cue.abs() == 1.0));
         let mut seen: Vec<Vec<_>> = vec![Vec::new(); 32];
@@ -263,7 +263,7 @@ fn a_cue_is_seen_at_the_start_and_nowhere_else() {
 #[test]
 fn the_goal_that_was_named_pays_and_the_other_costs() {
     let mut game = Game::many(&memory_corridor::RULES, &["####", "##g#", "#a.#", "##g#", "####"], 32);
-    let mut query = game.app.world_mut().query::<(&Room, &Seats)>();
+    let mut query = game.app.world_mut().query::<(&Room, &AgentSlots)>();
     let named: Vec<usize> = query.iter(game.app.world()).map(|(room, _)| room.named()).collect();
     game.step(&[RIGHT]);
     game.step(&[UP]);
@@ -277,7 +277,7 @@ fn the_goal_that_was_named_pays_and_the_other_costs() {
 #[test]
 fn a_chase_pays_one_what_it_costs_the_other() {
     let mut game = Game::many(&tag::RULES, &["######", "#a..b#", "######"], 32);
-    let mut query = game.app.world_mut().query::<(&Room, &Seats)>();
+    let mut query = game.app.world_mut().query::<(&Room, &AgentSlots)>();
     let chasers: Vec<usize> = query.iter(game.app.world()).map(|(room, _)| room.chaser()).collect();
     assert!(chasers.contains(&0) && chasers.contains(&1), "roles are drawn");
     let mut caught = [false; 32];

@@ -1,4 +1,4 @@
-//! Seats: where an environment and its players meet.
+//! AgentSlots: where an environment and its players meet.
 //!
 //! One component for all player slots of one arena (or of your own game). The environment writes
 //! observations, rewards and the end; controllers write actions.
@@ -25,7 +25,7 @@ impl Outcome {
 
 /// The player slots of one arena and what passes through them in the current agent step.
 #[derive(Component, Debug, Clone)]
-pub struct Seats {
+pub struct AgentSlots {
     /// Number of this arena among all, unlike that of any other; stream numbers and seeds derive from it.
     pub arena: usize,
     /// `[slots]` observations: the latest, to act on; after an end the final one, until the reset.
@@ -52,7 +52,7 @@ pub struct Seats {
     pub rests: bool,
 }
 
-impl Seats {
+impl AgentSlots {
     /// Empty seats for arena number `arena` of an environment.
     pub fn new(arena: usize, spec: &EnvironmentSpec) -> Self {
         Self {
