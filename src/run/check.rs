@@ -9,7 +9,7 @@ use bevy::prelude::*;
 use serde::Serialize;
 
 use super::ticks::set_rest;
-use crate::agent::{MOST_SLOTS, Roster};
+use crate::agent::{ActorStates, MOST_SLOTS};
 use crate::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd};
 use crate::sim::arena::snapshots;
 use crate::sim::physics::Rest;
@@ -338,10 +338,10 @@ fn returns(make: MakeApp) -> bool {
     let mut app = make(5, 9, 1);
     trace(&mut app, 5, 137);
     let saved = snapshots(app.world_mut());
-    let roster = app.world().resource::<Roster>().snapshot();
+    let actor_states = app.world().resource::<ActorStates>().snapshot();
     let expected = trace(&mut app, 5, 100);
     let mut fresh = make(5, 1234, 1);
-    crate::sim::resume(fresh.world_mut(), &saved, &roster, 0);
+    crate::sim::resume(fresh.world_mut(), &saved, &actor_states, 0);
     trace(&mut fresh, 5, 100) == expected
 }
 

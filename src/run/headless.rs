@@ -20,7 +20,7 @@ use super::record::{Lengths, Record};
 use super::resume::Earlier;
 use super::saving::Saving;
 use super::{EvalSummary, RunError};
-use crate::agent::{Controller, Episodes, LearningPolicy, Replay, Roster, RosterSnapshot};
+use crate::agent::{ActorStates, ActorStatesSnapshot, Controller, Episodes, LearningPolicy, Replay};
 use crate::config::RunConfig;
 use crate::files::in_plain_words;
 use crate::learner::checkpoint::{Checkpoint, CheckpointError};
@@ -123,7 +123,8 @@ struct SimulationState {
     #[serde(default)]
     solved: Option<Solved>,
     arenas: Vec<ArenaSnapshot>,
-    roster: RosterSnapshot,
+    #[serde(rename = "roster")]
+    actor_states: ActorStatesSnapshot,
     staged: StepBatch,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     open: Option<OpenPeriod>,
@@ -476,7 +477,7 @@ impl Run {
             next_eval: self.next_eval,
             solved: self.solved,
             arenas: snapshots(world),
-            roster: world.resource::<Roster>().snapshot(),
+            actor_states: world.resource::<ActorStates>().snapshot(),
             // Steps of an open period have not left the actors yet.
             staged: match self.open {
                 Some(_) => world.resource::<Replay>().staged.clone(),
@@ -612,7 +613,7 @@ impl Run {
             let problem = "simulation.json: steps that cannot be".to_owned();
             return Err(CheckpointError::Damaged { path: checkpoint.path(), problem }.into());
         }
-        crate::sim::resume(world, &state.arenas, &state.roster, state.env_steps);
+        crate::sim::resume(world, &state.arenas, &state.actor_states, state.env_steps);
         world.resource_mut::<Replay>().env_steps = state.env_steps;
         self.env_steps = state.env_steps;
         self.next_log = state.next_log;

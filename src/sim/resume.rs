@@ -4,19 +4,19 @@ use bevy::prelude::*;
 
 use super::arena::EnvironmentHooks;
 use super::{AgentSlots, ArenaSnapshot, SimConfig};
-use crate::agent::{Roster, RosterSnapshot};
+use crate::agent::{ActorStates, ActorStatesSnapshot};
 use crate::mdp::later_seed;
 
-/// Brings arenas and the roster back to where they stood together between two agent steps: streams go on. Arenas beyond
+/// Brings arenas and the actor_states back to where they stood together between two agent steps: streams go on. Arenas beyond
 /// those of the snapshot begin at starts of their own, drawn for a part of the run that begins after `lived` environment
 /// steps.
-pub fn resume(world: &mut World, arenas: &[ArenaSnapshot], roster: &RosterSnapshot, lived: u64) {
+pub fn resume(world: &mut World, arenas: &[ArenaSnapshot], actor_states: &ActorStatesSnapshot, lived: u64) {
     let hooks = *world.resource::<EnvironmentHooks>();
     if world.resource::<SimConfig>().arenas > arenas.len() {
         begin_later(world, lived);
     }
     (hooks.restore)(world, arenas);
-    world.resource_mut::<Roster>().restore(roster);
+    world.resource_mut::<ActorStates>().restore(actor_states);
     let mut seats = world.query::<&mut AgentSlots>();
     seats.iter_mut(world).for_each(|mut seats| seats.interrupted = false);
 }
@@ -28,5 +28,5 @@ pub fn begin_later(world: &mut World, lived: u64) {
     config.seed = later_seed(config.seed, lived);
     let populate = world.resource::<EnvironmentHooks>().populate;
     populate(world, arenas);
-    world.resource_mut::<Roster>().begin_later(lived);
+    world.resource_mut::<ActorStates>().begin_later(lived);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use bevy::prelude::*;
-use entropy_arcade::agent::{Controller, Episodes, Replay, Roster};
+use entropy_arcade::agent::{ActorStates, Controller, Episodes, Replay};
 use entropy_arcade::app;
 use entropy_arcade::config::RunConfig;
 use entropy_arcade::learner::DeviceChoice;
@@ -138,7 +138,7 @@ fn a_game_that_says_nan_is_told_where_and_the_rest_is_learned() {
         let sums: f32 = episodes.iter().map(|episode| episode.episode_return).sum();
         let lengths: u32 = episodes.iter().map(|episode| episode.episode_length).sum();
         assert_eq!(sums, lengths as f32 - 3.0, "what is refused is no reward");
-        let saved = serde_json::to_string(&app.world().resource::<Roster>().snapshot()).unwrap();
+        let saved = serde_json::to_string(&app.world().resource::<ActorStates>().snapshot()).unwrap();
         assert!(!saved.contains("null"), "{saved}");
     });
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
@@ -183,7 +183,7 @@ fn a_world_of_failing_sensors_is_trained_on_saved_and_gone_on_with() {
         assert!(window.len() > 100 && !window.contains("null"), "{window}");
         assert!(!state["staged"]["rewards"].to_string().contains("null"));
         assert!(!state["staged"]["observations"].to_string().contains("null"));
-        assert!(!state["roster"].to_string().contains("null"));
+        assert!(!state["actor_states"].to_string().contains("null"));
     }
 }
 

@@ -6,6 +6,7 @@
 //! physics engine, a window or the arcade.
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
+mod actor_states;
 pub mod controllers;
 pub mod hints;
 pub mod history;
@@ -13,7 +14,6 @@ pub mod live;
 pub mod pace;
 pub mod reaction;
 mod record;
-mod roster;
 mod select;
 mod slots;
 #[cfg(test)]
@@ -22,10 +22,10 @@ pub mod tick;
 
 use bevy::prelude::*;
 
+pub use actor_states::{ActorStates, ActorStatesSnapshot, MOST_SLOTS, Thought, Thoughts};
 pub use controllers::{Controller, ControllerAssignment, Controllers, FrozenPolicies, HumanInput};
 pub use live::{LiveLearner, LivePlugin};
 pub use record::{Episodes, Replay};
-pub use roster::{MOST_SLOTS, Roster, RosterSnapshot, Thought, Thoughts};
 pub use select::select_actions;
 pub use slots::{AgentSlots, Outcome};
 
@@ -71,7 +71,7 @@ pub struct AgentPlugin {
 
 impl Plugin for AgentPlugin {
     fn build(&self, app: &mut App) {
-        app.insert_resource(Roster::new(self.seed, &self.spec))
+        app.insert_resource(ActorStates::new(self.seed, &self.spec))
             .insert_resource(Spec(self.spec.clone()))
             .insert_resource(TickClock::new(self.spec.ticks_per_step))
             .insert_resource(self.assignment.clone())

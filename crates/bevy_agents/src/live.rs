@@ -11,10 +11,10 @@ use std::sync::Arc;
 use bevy::prelude::*;
 
 use super::LearningPolicy;
+use super::actor_states::ActorStates;
 use super::controllers::FrozenPolicies;
 use super::history::{History, remember};
 use super::record::Replay;
-use super::roster::Roster;
 use crate::learner::{
     DeviceChoice, Health, Learner, LearnerConfig, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus,
     Mark, Marks, untrained,
@@ -372,10 +372,10 @@ impl Plugin for LivePlugin {
 }
 
 /// Hands recorded steps over. A learner that is behind by all that replay can hold takes no more of them.
-fn feed(learner: Res<LiveLearner>, mut replay: ResMut<Replay>, mut roster: ResMut<Roster>) {
+fn feed(learner: Res<LiveLearner>, mut replay: ResMut<Replay>, mut actor_states: ResMut<ActorStates>) {
     let steps = std::mem::take(&mut replay.staged);
     if (!steps.is_empty() || steps.refused > 0) && !learner.handle.send(steps) {
-        roster.cut_streams();
+        actor_states.cut_streams();
     }
 }
 

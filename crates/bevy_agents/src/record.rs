@@ -2,9 +2,9 @@
 
 use bevy::prelude::*;
 
+use super::actor_states::{ActorStates, MOST_SLOTS, SlotFault};
 use super::controllers::Controllers;
 use super::hints::Hints;
-use super::roster::{MOST_SLOTS, Roster, SlotFault};
 use crate::AgentSlots;
 use crate::mdp::{EpisodeSummary, Fault, StepBatch};
 
@@ -31,33 +31,33 @@ pub struct Episodes(pub Vec<EpisodeSummary>, u32);
 
 pub(super) fn record(
     all: Query<(&AgentSlots, &Controllers)>,
-    mut roster: ResMut<Roster>,
+    mut actor_states: ResMut<ActorStates>,
     mut replay: ResMut<Replay>,
     mut episodes: ResMut<Episodes>,
     mut hints: ResMut<Hints>,
 ) {
-    let roster = &mut *roster;
+    let actor_states = &mut *actor_states;
     if waits_too_long(replay.staged.is_empty(), &mut replay.waited) {
         replay.staged.clear();
         // This step follows none that will ever be taken.
-        roster.pending.starts.fill(true);
+        actor_states.pending.starts.fill(true);
     }
     let Episodes(finished, waited) = &mut *episodes;
     if waits_too_long(finished.is_empty(), waited) {
         finished.clear();
     }
-    let rows = roster.pending.len();
-    roster.pending.rewards.resize(rows, 0.0);
-    roster.pending.ends.resize(rows, None);
+    let rows = actor_states.pending.len();
+    actor_states.pending.rewards.resize(rows, 0.0);
+    actor_states.pending.ends.resize(rows, None);
     // Rows in the order of selection may find their seats in another order by now.
     let mut finals: Vec<(usize, &AgentSlots, usize)> = Vec::new();
     let mut found = 0;
-    let mut faults = std::mem::take(&mut roster.faults);
+    let mut faults = std::mem::take(&mut actor_states.faults);
     let env_steps = replay.env_steps + rows as u64;
     for (seats, controllers) in all.iter().filter(|(seats, _)| !seats.rests) {
         for slot in 0..seats.slots() {
             let stream = seats.arena * MOST_SLOTS + slot;
-            let memory = roster.seat(stream);
+            let memory = actor_states.seat(stream);
             let name = controllers.get(slot).map_or("", |controller| controller.name());
             if memory.episode_length == 0 || memory.played.is_empty() {
                 memory.played = name;
@@ -89,8 +89,8 @@ pub(super) fn record(
             if let Some(row) = row {
                 found += 1;
                 let said = hints.give(seats.arena, slot, controllers.get(slot), replay.env_steps);
-                roster.pending.rewards[row] = seats.rewards[slot] + said;
-                roster.pending.ends[row] = seats.end;
+                actor_states.pending.rewards[row] = seats.rewards[slot] + said;
+                actor_states.pending.ends[row] = seats.end;
                 if seats.end.is_some() {
                     finals.push((row, seats, slot));
                 }
@@ -100,38 +100,38 @@ pub(super) fn record(
     if found < rows {
         // AgentSlots vanished in the middle of a step: what they were doing has no outcome. The others'
         // step is dropped with theirs, so their next one follows nothing that was recorded.
-        roster.pending.clear();
-        roster.cut_streams();
+        actor_states.pending.clear();
+        actor_states.cut_streams();
         return;
     }
     finals.sort_by_key(|(row, ..)| *row);
     for (_, seats, slot) in finals {
         let (vector, grid) = seats.observations.row(slot);
-        roster.pending.final_observations.push(vector, grid);
+        actor_states.pending.final_observations.push(vector, grid);
     }
-    roster.faults = faults;
-    refuse(roster);
-    replay.env_steps += roster.pending.len() as u64 + roster.pending.refused;
-    replay.staged.append(&roster.pending);
-    roster.pending.clear();
+    actor_states.faults = faults;
+    refuse(actor_states);
+    replay.env_steps += actor_states.pending.len() as u64 + actor_states.pending.refused;
+    replay.staged.append(&actor_states.pending);
+    actor_states.pending.clear();
 }
 
 /// Takes out what nothing can be learned from, cuts its streams, and says what is wrong with it: the first time, the tenth,
 /// the hundredth and so on.
-fn refuse(roster: &mut Roster) {
-    let unseen = roster.faults.iter().filter(|found| found.recorded).count() as u64;
-    for (stream, fault) in roster.pending.refuse() {
+fn refuse(actor_states: &mut ActorStates) {
+    let unseen = actor_states.faults.iter().filter(|found| found.recorded).count() as u64;
+    for (stream, fault) in actor_states.pending.refuse() {
         let stream = stream as usize;
-        roster.seats[stream].open = false;
-        roster.faults.push(SlotFault { stream, fault, recorded: true });
+        actor_states.seats[stream].open = false;
+        actor_states.faults.push(SlotFault { stream, fault, recorded: true });
     }
-    roster.pending.refused += unseen;
-    for SlotFault { stream, fault, recorded } in &roster.faults {
-        roster.found += 1;
-        let count = roster.found;
+    actor_states.pending.refused += unseen;
+    for SlotFault { stream, fault, recorded } in &actor_states.faults {
+        actor_states.found += 1;
+        let count = actor_states.found;
         if count == 10u64.pow(count.ilog10()) {
             let (arena, slot) = (stream / MOST_SLOTS, stream % MOST_SLOTS);
-            let what = fault.describe(&roster.entries);
+            let what = fault.describe(&actor_states.entries);
             let left_out = if *recorded { "; the step is not learned from" } else { "" };
             tracing::warn!("arena {arena}, slot {slot}: {what}{left_out} ({count} such values so far)");
         }

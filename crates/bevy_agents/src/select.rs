@@ -2,9 +2,9 @@
 
 use bevy::prelude::*;
 
+use super::actor_states::{ActorStates, MOST_SLOTS, PolicyBatch, SlotFault, Thought, Thoughts};
 use super::controllers::{Controller, Controllers, FrozenPolicies, HumanInput};
 use super::reaction::Reaction;
-use super::roster::{MOST_SLOTS, PolicyBatch, Roster, SlotFault, Thought, Thoughts};
 use super::{Greedy, LearningPolicy, Recording};
 use crate::AgentSlots;
 use crate::mdp::{Action, Fault, Origin, Policy, PolicyState};
@@ -12,7 +12,7 @@ use crate::mdp::{Action, Fault, Origin, Policy, PolicyState};
 /// First collects what every policy has to look at, then lets each look once, then hands out actions.
 pub fn select_actions(
     mut all: Query<(&mut AgentSlots, &Controllers)>,
-    mut roster: ResMut<Roster>,
+    mut actor_states: ResMut<ActorStates>,
     mut human: ResMut<HumanInput>,
     mut thoughts: ResMut<Thoughts>,
     learning: Res<LearningPolicy>,
@@ -21,12 +21,12 @@ pub fn select_actions(
     reaction: Res<Reaction>,
     recording: Res<Recording>,
 ) {
-    let roster = &mut *roster;
+    let actor_states = &mut *actor_states;
     let policy = learning.0.load();
-    roster.learning.clear();
-    roster.frozen.values_mut().for_each(PolicyBatch::clear);
-    roster.pending.clear();
-    roster.faults.clear();
+    actor_states.learning.clear();
+    actor_states.frozen.values_mut().for_each(PolicyBatch::clear);
+    actor_states.pending.clear();
+    actor_states.faults.clear();
 
     for (seats, controllers) in all.iter().filter(|(seats, _)| !seats.rests) {
         for (slot, controller) in controllers.iter().enumerate() {
@@ -37,7 +37,7 @@ pub fn select_actions(
             };
             let (vector, grid) = seats.observations.row(slot);
             let fault = Fault::in_observation(vector);
-            let memory = roster.seat(stream);
+            let memory = actor_states.seat(stream);
             (memory.sees, memory.row) = (fault.is_none(), None);
             if seats.begins {
                 (memory.open, memory.episode_return, memory.episode_length) = (false, 0.0, 0);
@@ -49,14 +49,14 @@ pub fn select_actions(
             }
             if let Some(fault) = fault {
                 let recorded = controller.is_recorded() && !recording.suspended;
-                roster.faults.push(SlotFault { stream, fault, recorded });
+                actor_states.faults.push(SlotFault { stream, fault, recorded });
                 continue;
             }
             let (rng, state) = (memory.rng.clone(), std::mem::take(&mut memory.state));
             let batch = match controller {
                 // A person's observation is looked at too: the panel shows what the agent would do.
-                Controller::Learning | Controller::Human => &mut roster.learning,
-                Controller::Frozen(name) => roster.frozen.entry(name.clone()).or_default(),
+                Controller::Learning | Controller::Human => &mut actor_states.learning,
+                Controller::Frozen(name) => actor_states.frozen.entry(name.clone()).or_default(),
                 Controller::Scripted | Controller::Random => continue,
             };
             batch.observations.push(vector, grid);
@@ -66,8 +66,8 @@ pub fn select_actions(
         }
     }
 
-    decide(&*policy.policy, &mut roster.learning, greedy.0);
-    for (name, batch) in &mut roster.frozen {
+    decide(&*policy.policy, &mut actor_states.learning, greedy.0);
+    for (name, batch) in &mut actor_states.frozen {
         if let Some(policy) = frozen.0.get(name) {
             decide(&**policy, batch, greedy.0);
         }
@@ -86,24 +86,24 @@ pub fn select_actions(
         let played = controllers.contains(&Controller::Human);
         for (slot, controller) in controllers.iter().enumerate() {
             let stream = seats.arena * MOST_SLOTS + slot;
-            let sees = roster.seats[stream].sees;
+            let sees = actor_states.seats[stream].sees;
             let looked = match controller {
                 _ if !sees => None,
                 Controller::Learning | Controller::Human => {
                     next_learning += 1;
-                    Some((&roster.learning, next_learning - 1))
+                    Some((&actor_states.learning, next_learning - 1))
                 }
                 Controller::Frozen(name) => {
                     let next = next_frozen.entry(name.as_str()).or_default();
                     *next += 1;
-                    roster.frozen.get(name).map(|batch| (batch, *next - 1))
+                    actor_states.frozen.get(name).map(|batch| (batch, *next - 1))
                 }
                 Controller::Scripted | Controller::Random => None,
             };
-            let memory = &mut roster.seats[stream];
+            let memory = &mut actor_states.seats[stream];
             // Two of one number cannot be told apart: only the first is recorded.
             let again = memory.row.is_some();
-            if again && !std::mem::replace(&mut roster.warned, true) {
+            if again && !std::mem::replace(&mut actor_states.warned, true) {
                 let arena = seats.arena;
                 tracing::warn!(
                     "arena {arena}, slot {slot}: there already; number all `AgentSlots` differently, from 0"
@@ -112,7 +112,7 @@ pub fn select_actions(
             let mut entropy = 0.0;
             let mut thought = Thought::default();
             let mut chosen = Action::Discrete(0);
-            let actions = roster.actions;
+            let actions = actor_states.actions;
             // A frozen policy that is gone leaves its batch undecided: its seats stand still.
             if let Some((batch, row)) = looked.filter(|(batch, row)| *row < batch.decisions.actions.len()) {
                 memory.rng = batch.rngs[row].clone();
@@ -153,7 +153,7 @@ pub fn select_actions(
             let away = *controller == Controller::Human && human.absent[slot];
             let recorded = controller.is_recorded() && !recording.suspended && sees && !again && !away;
             if recorded {
-                let pending = &mut roster.pending;
+                let pending = &mut actor_states.pending;
                 memory.row = Some(pending.len());
                 pending.streams.push(stream as u32);
                 pending.starts.push(!memory.open || seats.interrupted);

@@ -1,4 +1,4 @@
-//! The roster: what the agent layer remembers of every seat between steps.
+//! The actor_states: what the agent layer remembers of every seat between steps.
 
 use std::collections::VecDeque;
 
@@ -71,7 +71,7 @@ impl PolicyBatch {
 
 /// Every seat's memory, and scratch that is reused from step to step.
 #[derive(Resource, Debug, Clone)]
-pub struct Roster {
+pub struct ActorStates {
     pub(super) seed: u64,
     pub(super) actions: usize,
     pub(super) seats: Vec<SlotState>,
@@ -91,8 +91,8 @@ pub struct Roster {
     pub(super) warned: bool,
 }
 
-impl Roster {
-    /// An empty roster for seats of `spec`.
+impl ActorStates {
+    /// An empty actor_states for seats of `spec`.
     pub fn new(seed: u64, spec: &EnvironmentSpec) -> Self {
         Self {
             seed,
@@ -133,8 +133,8 @@ impl Roster {
     }
 
     /// What must be kept to go on exactly, between two agent steps.
-    pub fn snapshot(&self) -> RosterSnapshot {
-        RosterSnapshot {
+    pub fn snapshot(&self) -> ActorStatesSnapshot {
+        ActorStatesSnapshot {
             seats: self
                 .seats
                 .iter()
@@ -151,7 +151,7 @@ impl Roster {
     }
 
     /// Goes on from a snapshot.
-    pub fn restore(&mut self, snapshot: &RosterSnapshot) {
+    pub fn restore(&mut self, snapshot: &ActorStatesSnapshot) {
         self.seats.clear();
         for (stream, (rng, open, episode_return, episode_length)) in snapshot.seats.iter().enumerate() {
             let seat = self.seat(stream);
@@ -161,9 +161,9 @@ impl Roster {
     }
 }
 
-/// The roster on disk: by stream, random state, whether open, return and length so far.
+/// The actor_states on disk: by stream, random state, whether open, return and length so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct RosterSnapshot {
+pub struct ActorStatesSnapshot {
     seats: Vec<(Rng, bool, f32, u32)>,
 }
 
