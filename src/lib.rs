@@ -114,7 +114,7 @@
 //! ```
 //! use entropy_arcade::app;
 //! use entropy_arcade::learner::trained::TrainedAgent;
-//! use entropy_arcade::mdp::{Decisions, ObservationBatch, PolicyState};
+//! use entropy_arcade::mdp::{PolicyOutput, ObservationBatch, PolicyState};
 //! use entropy_arcade::sim::worlds::WorldChoice;
 //!
 //! let agent = TrainedAgent::load("assets/agents/cartpole.agent".as_ref())?;
@@ -123,7 +123,7 @@
 //! // On observations of your own: here the pole leans to the right, so the cart is pushed to the right.
 //! let mut observations = ObservationBatch::default();
 //! observations.push(&[0.0, 0.0, 0.05, 0.5], &[]);
-//! let (mut states, mut decisions) = (vec![PolicyState::default()], Decisions::default());
+//! let (mut states, mut decisions) = (vec![PolicyState::default()], PolicyOutput::default());
 //! policy.act(&observations, &mut states, &mut [], true, &mut decisions);
 //! assert_eq!(agent.environment.action.names()[decisions.actions[0].index()], "right");
 //!

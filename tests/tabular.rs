@@ -7,7 +7,7 @@ use bevy::prelude::*;
 use entropy_arcade::agent::{Controller, ControllerAssignment, LearningPolicy, Replay};
 use entropy_arcade::app::headless_app;
 use entropy_arcade::learner::{DeviceChoice, Learner, LearnerConfig, LearnerSetup, untrained};
-use entropy_arcade::mdp::{Decisions, EpisodeEnd, StepBatch, Stream, TabularModel};
+use entropy_arcade::mdp::{EpisodeEnd, PolicyOutput, StepBatch, Stream, TabularModel};
 use entropy_arcade::sac::tabular::TabularMdp;
 use entropy_arcade::sac::{ActorGradient, Backup, SacConfig, TargetUpdate, Temperature};
 use entropy_arcade::sim::level::{Cell, Level};
@@ -185,7 +185,7 @@ fn errors(backup: Backup, seed: u64) -> (f64, f64) {
     }
 
     let values = learner.critic().unwrap().values(&steps.observations);
-    let mut decisions = Decisions::default();
+    let mut decisions = PolicyOutput::default();
     let policy = learner.publish(false).unwrap().policy;
     policy.act(&steps.observations, &mut [], &mut [], true, &mut decisions);
     let rows = || {

@@ -2,7 +2,7 @@
 
 use entropy_arcade::insight::gallery;
 use entropy_arcade::learner::trained::TrainedAgent;
-use entropy_arcade::mdp::{Decisions, ObservationBatch, Stream, rng};
+use entropy_arcade::mdp::{ObservationBatch, PolicyOutput, Stream, rng};
 use rand::RngExt as _;
 use rand_pcg::Pcg64Mcg;
 
@@ -78,7 +78,7 @@ impl Target for Agents {
         let policy = agent.policy();
         let Ok(policy) = policy else { panic!("{:?}", policy.err()) };
         let observations = ObservationBatch::zeros(&agent.environment.observation, 2);
-        let mut decisions = Decisions::default();
+        let mut decisions = PolicyOutput::default();
         let mut luck = [0, 1].map(|index| rng(1, Stream::Exploration, index));
         policy.act(&observations, &mut [], &mut luck, false, &mut decisions);
         let actions = agent.environment.action.len();

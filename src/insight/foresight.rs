@@ -8,7 +8,7 @@ use bevy::prelude::*;
 
 use super::mind::Insight;
 use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, LearningPolicy};
-use crate::mdp::{Action, Decisions, Fault, ObservationBatch, Policy, PolicyState, Stream, rng};
+use crate::mdp::{Action, Fault, ObservationBatch, Policy, PolicyOutput, PolicyState, Stream, rng};
 use crate::sim::arena::{EnvironmentHooks, Foreseen, Spec};
 
 /// Seconds of play that are looked ahead.
@@ -78,7 +78,7 @@ impl Player {
             Self::Policy(policy, states) => {
                 let mut own = ObservationBatch::default();
                 own.push(vector, grid);
-                let mut decisions = Decisions::default();
+                let mut decisions = PolicyOutput::default();
                 // Greedy choices draw nothing, so whose luck it is does not matter.
                 let mut rngs = [rng(0, Stream::Evaluation, 0)];
                 policy.act(&own, states, &mut rngs, true, &mut decisions);

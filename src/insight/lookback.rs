@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use bevy::prelude::*;
 
 use super::mind::{Expectation, Mind};
-use crate::agent::{Thought, Thoughts};
+use crate::agent::{WatchedDecision, WatchedDecisions};
 use crate::sim::arena::{EnvironmentHooks, show_bodies};
 use crate::sim::pace::Pace;
 use crate::sim::worlds::rooms::Rooms;
@@ -39,7 +39,7 @@ impl PastEpisode {
 /// What was thought before one step.
 #[derive(Debug, Clone, Default)]
 struct Moment {
-    thoughts: Vec<Thought>,
+    thoughts: Vec<WatchedDecision>,
     expected: Vec<Option<Expectation>>,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn plugin(app: &mut App) {
 
 fn remember(
     arenas: Query<(&Arena, &AgentSlots)>,
-    thoughts: Res<Thoughts>,
+    thoughts: Res<WatchedDecisions>,
     mind: Option<Res<Mind>>,
     rooms: Option<Res<Rooms>>,
     mut past: ResMut<Past>,
@@ -139,7 +139,7 @@ pub fn look(world: &mut World, episode: usize, step: usize) {
     restore(world, &[start]);
     show_bodies(world);
     if let Some(Moment { thoughts, expected }) = moment {
-        world.resource_mut::<Thoughts>().0 = thoughts;
+        world.resource_mut::<WatchedDecisions>().0 = thoughts;
         if let Some(mut mind) = world.get_resource_mut::<Mind>() {
             mind.seats = expected;
         }

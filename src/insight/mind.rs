@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use bevy::prelude::*;
 
 use super::terrain;
-use crate::agent::{Controller, Controllers, LearningPolicy, LiveLearner, Thoughts, select_actions};
-use crate::mdp::{ActionValues, Decisions, EpisodeEnd, ObservationBatch, PolicySnapshot};
+use crate::agent::{Controller, Controllers, LearningPolicy, LiveLearner, WatchedDecisions, select_actions};
+use crate::mdp::{ActionValues, EpisodeEnd, ObservationBatch, PolicyOutput, PolicySnapshot};
 use crate::sim::arena::{EnvironmentHooks, Imagined};
 use crate::sim::{AgentSlots, SimSystems, SimTick};
 
@@ -197,7 +197,7 @@ fn ask(insight: Res<Insight>, mut learner: ResMut<LiveLearner>, mut mind: ResMut
 /// What the critics say of what the watched seats see.
 fn expect(
     policy: Res<LearningPolicy>,
-    thoughts: Res<Thoughts>,
+    thoughts: Res<WatchedDecisions>,
     arenas: Query<(&AgentSlots, &Controllers)>,
     mut mind: ResMut<Mind>,
 ) {
@@ -267,7 +267,7 @@ fn survey(snapshot: &PolicySnapshot, imagined: &Imagined) -> Option<Landscape> {
     if count == 0 || snapshot.policy.state_len() > 0 {
         return None;
     }
-    let (mut decisions, mut values) = (Decisions::default(), Vec::new());
+    let (mut decisions, mut values) = (PolicyOutput::default(), Vec::new());
     snapshot.policy.act(&imagined.observations, &mut [], &mut [], true, &mut decisions);
     critics.action_values(&imagined.observations, &mut values);
     let actions = decisions.probabilities.len() / count;
@@ -283,7 +283,7 @@ fn survey(snapshot: &PolicySnapshot, imagined: &Imagined) -> Option<Landscape> {
             *value += sum / critics.critics() as f32;
         }
     }
-    let Decisions { probabilities: policy, .. } = decisions;
+    let PolicyOutput { probabilities: policy, .. } = decisions;
     Some(Landscape { places: imagined.places.clone(), values: expected, policy, ..default() })
 }
 
@@ -330,7 +330,7 @@ mod tests {
             _states: &mut [PolicyState],
             _rngs: &mut [Rng],
             _greedy: bool,
-            decisions: &mut Decisions,
+            decisions: &mut PolicyOutput,
         ) {
             decisions.clear();
             for _ in 0..observations.count {

@@ -7,7 +7,7 @@ use bevy::prelude::*;
 
 use super::mind::Insight;
 use crate::agent::{Controller, Controllers, LearningPolicy};
-use crate::mdp::{Decisions, Fault, GridShape, ObservationBatch, Policy};
+use crate::mdp::{Fault, GridShape, ObservationBatch, Policy, PolicyOutput};
 use crate::sim::AgentSlots;
 use crate::sim::arena::Spec;
 
@@ -83,7 +83,7 @@ fn look(policy: &dyn Policy, vector: &[f32], grid: &[u8], shape: Option<GridShap
         without.iter_mut().skip(cell).step_by(cells).for_each(|byte| *byte = 0);
         all.push(vector, &without);
     }
-    let mut decisions = Decisions::default();
+    let mut decisions = PolicyOutput::default();
     policy.act(&all, &mut [], &mut [], true, &mut decisions);
     let actions = decisions.probabilities.len() / all.count;
     let mut rows = decisions.probabilities.chunks_exact(actions.max(1));
@@ -109,7 +109,7 @@ mod tests {
             _states: &mut [PolicyState],
             _rngs: &mut [Rng],
             _greedy: bool,
-            decisions: &mut Decisions,
+            decisions: &mut PolicyOutput,
         ) {
             decisions.clear();
             for row in 0..observations.count {

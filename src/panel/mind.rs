@@ -6,7 +6,7 @@ use super::curves;
 use super::playing::{side, title};
 use super::theme::tone;
 use super::widgets::{bar, check, list, number, row, section};
-use crate::agent::{Controller, ControllerAssignment, Thought, Thoughts};
+use crate::agent::{Controller, ControllerAssignment, WatchedDecision, WatchedDecisions};
 use crate::insight::mind::{Expectation, Insight, Landscape, Layer, Mind};
 use crate::mdp::EnvironmentSpec;
 use crate::view::palette::{self, Tone};
@@ -37,7 +37,7 @@ fn thinks(controller: &Controller, assignment: &ControllerAssignment) -> bool {
 pub(super) fn show(
     ui: &mut Ui,
     spec: &EnvironmentSpec,
-    thoughts: &Thoughts,
+    thoughts: &WatchedDecisions,
     assignment: &ControllerAssignment,
     mind: Option<&Mind>,
     mut insight: Option<&mut Insight>,
@@ -161,7 +161,7 @@ fn map(ui: &mut Ui, insight: &mut Insight) {
 fn options(
     ui: &mut Ui,
     actions: &[String],
-    thought: Option<&Thought>,
+    thought: Option<&WatchedDecision>,
     mind: Option<&Expectation>,
     color: Tone,
 ) {

@@ -11,7 +11,7 @@ use super::widgets::{check, figure, list, note, row, section};
 use super::{mind, sight};
 use crate::agent::hints::{HINT_RANGE, Hints};
 use crate::agent::reaction::Reaction;
-use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, Thoughts};
+use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, WatchedDecisions};
 use crate::insight::lookback::{self, LookBack, Past};
 use crate::insight::mind::{Insight, Mind};
 use crate::insight::rounds::Rounds;
@@ -46,7 +46,7 @@ pub(super) struct Playing<'w, 's> {
     pace: Option<ResMut<'w, Pace>>,
     assignment: Option<ResMut<'w, ControllerAssignment>>,
     frozen: Option<ResMut<'w, FrozenPolicies>>,
-    thoughts: Option<Res<'w, Thoughts>>,
+    thoughts: Option<Res<'w, WatchedDecisions>>,
     mind: Option<Res<'w, Mind>>,
     insight: Option<ResMut<'w, Insight>>,
     sights: Option<Res<'w, Sights>>,

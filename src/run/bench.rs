@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::peers::{self, Answer};
 use crate::learner::{Learner, LearnerError, LearnerSetup, PrioritizedConfig};
 use crate::mdp::{
-    Action, Decisions, EnvironmentSpec, EpisodeEnd, Origin, Policy as _, PolicyState, Rng, StepBatch, Stream,
-    TransitionBatch, rng,
+    Action, EnvironmentSpec, EpisodeEnd, Origin, Policy as _, PolicyOutput, PolicyState, Rng, StepBatch,
+    Stream, TransitionBatch, rng,
 };
 use crate::replay::{ReplayBuffer, ReplayConfig};
 use crate::sac::{CategoricalPolicy, FusedSac, SacConfig, SacUpdate as _};
@@ -213,7 +213,7 @@ pub fn act(
     let mut observations = random_experience(spec, rows).observations;
     observations.count = rows;
     let mut random: Vec<Rng> = (0..rows as u64).map(|row| rng(1, Stream::Exploration, row)).collect();
-    let (mut states, mut decisions) = (vec![PolicyState::default(); rows], Decisions::default());
+    let (mut states, mut decisions) = (vec![PolicyState::default(); rows], PolicyOutput::default());
     let mut times = Vec::new();
     for _ in 0..runs {
         let (start, mut passes) = (Instant::now(), 0u32);

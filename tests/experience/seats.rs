@@ -10,7 +10,8 @@ use entropy_arcade::agent::{
 };
 use entropy_arcade::learner::untrained;
 use entropy_arcade::mdp::{
-    Action, Decisions, EpisodeEnd, ObservationBatch, Origin, Policy, PolicySnapshot, PolicyState, Rng, Stream,
+    Action, EpisodeEnd, ObservationBatch, Origin, Policy, PolicyOutput, PolicySnapshot, PolicyState, Rng,
+    Stream,
 };
 use entropy_arcade::sim::arena::{EnvironmentHooks, snapshots};
 use entropy_arcade::sim::worlds::WorldChoice;
@@ -159,7 +160,7 @@ impl Policy for Constant {
         _states: &mut [PolicyState],
         _rngs: &mut [Rng],
         _greedy: bool,
-        decisions: &mut Decisions,
+        decisions: &mut PolicyOutput,
     ) {
         decisions.clear();
         decisions.actions.resize(observations.count, Action::Discrete(self.0));

@@ -7,7 +7,7 @@ use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::mdp::{
-    Action, Decisions, EnvironmentSpec, Fault, ObservationBatch, PolicyState, Rng, StepBatch, Stream,
+    Action, EnvironmentSpec, Fault, ObservationBatch, PolicyOutput, PolicyState, Rng, StepBatch, Stream,
     later_seed, rng,
 };
 
@@ -56,7 +56,7 @@ pub(super) struct PolicyBatch {
     pub(super) streams: Vec<usize>,
     pub(super) states: Vec<PolicyState>,
     pub(super) rngs: Vec<Rng>,
-    pub(super) decisions: Decisions,
+    pub(super) decisions: PolicyOutput,
 }
 
 impl PolicyBatch {
@@ -169,7 +169,7 @@ pub struct ActorStatesSnapshot {
 
 /// What the policy made of one seat's last observation.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Thought {
+pub struct WatchedDecision {
     /// Probability of every action; empty where no policy looked.
     pub probabilities: Vec<f32>,
     /// Policy entropy in nats.
@@ -180,4 +180,4 @@ pub struct Thought {
 
 /// The thoughts in the watched arena (number 0), by slot.
 #[derive(Resource, Debug, Clone, Default, Deref, DerefMut)]
-pub struct Thoughts(pub Vec<Thought>);
+pub struct WatchedDecisions(pub Vec<WatchedDecision>);

@@ -22,7 +22,7 @@ pub mod tick;
 
 use bevy::prelude::*;
 
-pub use actor_states::{ActorStates, ActorStatesSnapshot, MOST_SLOTS, Thought, Thoughts};
+pub use actor_states::{ActorStates, ActorStatesSnapshot, MOST_SLOTS, WatchedDecision, WatchedDecisions};
 pub use controllers::{Controller, ControllerAssignment, Controllers, FrozenPolicies, HumanInput};
 pub use live::{LiveLearner, LivePlugin};
 pub use record::{Episodes, Replay};
@@ -82,7 +82,7 @@ impl Plugin for AgentPlugin {
             .init_resource::<Replay>()
             .init_resource::<Episodes>()
             .init_resource::<hints::Hints>()
-            .init_resource::<Thoughts>()
+            .init_resource::<WatchedDecisions>()
             .init_resource::<reaction::Reaction>()
             .init_resource::<Recording>()
             .add_systems(

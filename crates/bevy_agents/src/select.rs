@@ -2,7 +2,9 @@
 
 use bevy::prelude::*;
 
-use super::actor_states::{ActorStates, MOST_SLOTS, PolicyBatch, SlotFault, Thought, Thoughts};
+use super::actor_states::{
+    ActorStates, MOST_SLOTS, PolicyBatch, SlotFault, WatchedDecision, WatchedDecisions,
+};
 use super::controllers::{Controller, Controllers, FrozenPolicies, HumanInput};
 use super::reaction::Reaction;
 use super::{Greedy, LearningPolicy, Recording};
@@ -14,7 +16,7 @@ pub fn select_actions(
     mut all: Query<(&mut AgentSlots, &Controllers)>,
     mut actor_states: ResMut<ActorStates>,
     mut human: ResMut<HumanInput>,
-    mut thoughts: ResMut<Thoughts>,
+    mut thoughts: ResMut<WatchedDecisions>,
     learning: Res<LearningPolicy>,
     frozen: Res<FrozenPolicies>,
     greedy: Res<Greedy>,
@@ -110,7 +112,7 @@ pub fn select_actions(
                 );
             }
             let mut entropy = 0.0;
-            let mut thought = Thought::default();
+            let mut thought = WatchedDecision::default();
             let mut chosen = Action::Discrete(0);
             let actions = actor_states.actions;
             // A frozen policy that is gone leaves its batch undecided: its seats stand still.

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::mdp::{Action, Decisions, ObservationBatch, Policy, PolicySnapshot, PolicyState, Rng};
+use crate::mdp::{Action, ObservationBatch, Policy, PolicyOutput, PolicySnapshot, PolicyState, Rng};
 pub use crate::sac::CategoricalPolicy;
 use crate::sac::weights;
 
@@ -112,7 +112,7 @@ impl Policy for UniformPolicy {
         _states: &mut [PolicyState],
         rngs: &mut [Rng],
         _greedy: bool,
-        decisions: &mut Decisions,
+        decisions: &mut PolicyOutput,
     ) {
         use rand::RngExt as _;
         decisions.clear();

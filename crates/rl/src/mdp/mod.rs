@@ -12,7 +12,7 @@ mod transition;
 
 pub use episode::{EpisodeEnd, EpisodeSummary, RewardTerm};
 pub use level::LevelRecord;
-pub use policy::{ActionValues, Decisions, Policy, PolicySnapshot, PolicyState};
+pub use policy::{ActionValues, Policy, PolicyOutput, PolicySnapshot, PolicyState};
 pub use seed::{Rng, Stream, later_seed, rng};
 pub use space::{ActionSpace, EnvironmentSpec, GridShape, ObservationSpace, WorldOptions};
 pub use tabular::{TabularError, TabularModel, TabularOutcome};

@@ -12,7 +12,7 @@ pub struct PolicyState(pub Vec<f32>);
 
 /// What a policy chose for `n` observations, and how sure it was.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Decisions {
+pub struct PolicyOutput {
     /// `[n]`.
     pub actions: Vec<Action>,
     /// `[n, A]`: probability of every action.
@@ -21,7 +21,7 @@ pub struct Decisions {
     pub entropies: Vec<f32>,
 }
 
-impl Decisions {
+impl PolicyOutput {
     /// Empties all rows and keeps the memory.
     pub fn clear(&mut self) {
         self.actions.clear();
@@ -47,7 +47,7 @@ pub trait Policy: Send + Sync {
         states: &mut [PolicyState],
         rngs: &mut [Rng],
         greedy: bool,
-        decisions: &mut Decisions,
+        decisions: &mut PolicyOutput,
     );
 }
 

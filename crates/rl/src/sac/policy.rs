@@ -9,7 +9,7 @@ use super::architecture::Architecture;
 use super::fused::softmax;
 use super::network::{Activations, Network};
 use super::{Head, Inputs, SacConfig, SacError, TensorMap};
-use crate::mdp::{Action, Decisions, ObservationBatch, Policy, PolicyState, Rng};
+use crate::mdp::{Action, ObservationBatch, Policy, PolicyOutput, PolicyState, Rng};
 
 /// Softmax policy over discrete actions.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ impl Policy for CategoricalPolicy {
         _states: &mut [PolicyState],
         rngs: &mut [Rng],
         greedy: bool,
-        decisions: &mut Decisions,
+        decisions: &mut PolicyOutput,
     ) {
         debug_assert!(greedy || rngs.len() == observations.count);
         decisions.clear();
@@ -176,9 +176,9 @@ mod tests {
             let policy = policy(&config, inputs);
             let all = observations(inputs, 256);
             let fresh = || (0..256).map(|i| rng(7, Stream::Exploration, i)).collect::<Vec<_>>();
-            let mut together = Decisions::default();
+            let mut together = PolicyOutput::default();
             policy.act(&all, &mut [], &mut fresh(), false, &mut together);
-            let mut alone = Decisions::default();
+            let mut alone = PolicyOutput::default();
             for (index, source) in fresh().iter_mut().enumerate() {
                 let mut one = ObservationBatch::default();
                 let (vector, grid) = all.row(index);
@@ -200,7 +200,7 @@ mod tests {
         let mut one = ObservationBatch::default();
         one.push(&[1.0, -1.0, 2.0, 0.5, -2.0, 1.5, 0.0, 1.0], &[]);
         let mut source = [rng(8, Stream::Exploration, 0)];
-        let mut decisions = Decisions::default();
+        let mut decisions = PolicyOutput::default();
         let mut counts = [0.0f32; 4];
         for _ in 0..20_000 {
             policy.act(&one, &mut [], &mut source, false, &mut decisions);
