@@ -11,7 +11,7 @@ use crate::agent::reaction::Reaction;
 use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, LiveLearner};
 use crate::config::RunConfig;
 use crate::insight::gallery;
-use crate::insight::mind::Insight;
+use crate::insight::values::OverlaySettings;
 use crate::learner::check_memory;
 use crate::mdp::{Policy, Stream, later_seed};
 use crate::panel::{maps, title};

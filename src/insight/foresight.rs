@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 
-use super::mind::Insight;
+use super::values::OverlaySettings;
 use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, LearningPolicy};
 use crate::mdp::{Action, Fault, ObservationBatch, Policy, PolicyOutput, PolicyState, Stream, rng};
 use crate::sim::arena::{EnvironmentHooks, Foreseen, Spec};
@@ -31,7 +31,7 @@ pub(super) fn plugin(app: &mut App) {
 }
 
 fn look(world: &mut World, mut looked: Local<Option<Instant>>) {
-    let wanted = world.get_resource::<Insight>().is_some_and(|insight| insight.ways);
+    let wanted = world.get_resource::<OverlaySettings>().is_some_and(|insight| insight.ways);
     if !wanted {
         if world.resource::<Foresight>().foreseen != Foreseen::default() {
             show(world, Foreseen::default());

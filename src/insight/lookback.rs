@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use bevy::prelude::*;
 
-use super::mind::{Expectation, Mind};
+use super::values::{Expectation, ValueEstimates};
 use crate::agent::{WatchedDecision, WatchedDecisions};
 use crate::sim::arena::{EnvironmentHooks, show_bodies};
 use crate::sim::pace::Pace;
@@ -77,7 +77,7 @@ pub(super) fn plugin(app: &mut App) {
 fn remember(
     arenas: Query<(&Arena, &AgentSlots)>,
     thoughts: Res<WatchedDecisions>,
-    mind: Option<Res<Mind>>,
+    mind: Option<Res<ValueEstimates>>,
     rooms: Option<Res<Rooms>>,
     mut past: ResMut<Past>,
 ) {
@@ -140,7 +140,7 @@ pub fn look(world: &mut World, episode: usize, step: usize) {
     show_bodies(world);
     if let Some(Moment { thoughts, expected }) = moment {
         world.resource_mut::<WatchedDecisions>().0 = thoughts;
-        if let Some(mut mind) = world.get_resource_mut::<Mind>() {
+        if let Some(mut mind) = world.get_resource_mut::<ValueEstimates>() {
             mind.seats = expected;
         }
     }

@@ -4,11 +4,11 @@ pub mod compare;
 pub mod foresight;
 pub mod gallery;
 pub mod lookback;
-pub mod mind;
 pub mod rounds;
 pub mod seating;
 pub mod sight;
 mod terrain;
+pub mod values;
 pub mod waiting;
 
 use bevy::prelude::*;
@@ -25,7 +25,7 @@ impl Plugin for InsightPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<seating::Seating>().add_systems(SimTick, suspend.in_set(SimSystems::First));
         app.add_plugins((
-            mind::plugin,
+            values::plugin,
             foresight::plugin,
             sight::plugin,
             compare::plugin,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 
-use super::mind::Insight;
+use super::values::OverlaySettings;
 use crate::agent::{Controller, Controllers, LearningPolicy};
 use crate::mdp::{Fault, GridShape, ObservationBatch, Policy, PolicyOutput};
 use crate::sim::AgentSlots;
@@ -31,13 +31,13 @@ pub struct Sight {
 #[derive(Resource, Debug, Clone, Default, Deref)]
 pub struct Sights(pub Vec<Option<Sight>>);
 
-/// Keeps [`Sights`] while [`Insight`] asks for them.
+/// Keeps [`Sights`] while [`OverlaySettings`] asks for them.
 pub(super) fn plugin(app: &mut App) {
     app.init_resource::<Sights>().add_systems(Update, see.run_if(resource_exists::<Spec>));
 }
 
 fn see(
-    insight: Res<Insight>,
+    insight: Res<OverlaySettings>,
     spec: Res<Spec>,
     policy: Res<LearningPolicy>,
     arenas: Query<(&AgentSlots, &Controllers)>,

@@ -2,7 +2,7 @@
 
 use bevy::prelude::*;
 
-use super::mind::{Insight, Landscape, Layer, Mind};
+use super::values::{MapLayer, OverlaySettings, ValueEstimates, ValueMap};
 use crate::agent::LiveLearner;
 use crate::learner::exact::{self, ExactValues, SacConfig};
 use crate::sim::AgentSlots;
@@ -48,17 +48,17 @@ pub(super) fn count(seats: Query<&AgentSlots>, mut visits: ResMut<Visits>) {
 }
 
 /// Whether visits are looked at.
-pub(super) fn counted(insight: Res<Insight>) -> bool {
-    insight.map == Some(Layer::Visits)
+pub(super) fn counted(insight: Res<OverlaySettings>) -> bool {
+    insight.map == Some(MapLayer::Visits)
 }
 
 /// Turns `landscape`, which tells what the agent expects, into the layer that is looked at.
-pub(super) fn turn(world: &mut World, imagined: &Imagined, layer: Layer, landscape: &mut Landscape) {
+pub(super) fn turn(world: &mut World, imagined: &Imagined, layer: MapLayer, landscape: &mut ValueMap) {
     landscape.layer = layer;
     landscape.path = way(world, imagined, landscape);
     match layer {
-        Layer::Expected => {}
-        Layer::Visits => {
+        MapLayer::Expected => {}
+        MapLayer::Visits => {
             let mut visits = world.get_resource_or_init::<Visits>();
             let marks: Vec<[f32; 2]> = marks(imagined).collect();
             // Gates that open and maps that are edited make other places.
@@ -70,7 +70,7 @@ pub(super) fn turn(world: &mut World, imagined: &Imagined, layer: Layer, landsca
             let sum: f32 = visits.places.iter().map(|(_, count)| count).sum();
             landscape.values = visits.places.iter().map(|(_, count)| count / sum.max(1.0)).collect();
         }
-        Layer::Exact => {
+        MapLayer::Exact => {
             let Some((values, policy)) = solved(world, &landscape.places) else {
                 landscape.error = None;
                 landscape.values.fill(0.0);
@@ -145,7 +145,7 @@ fn solved(world: &mut World, places: &[Vec2]) -> Option<(Vec<f32>, Vec<f32>)> {
 const FARTHEST: usize = 40;
 
 /// Where the watched player would go if it did what it thinks best from where it is on.
-fn way(world: &mut World, imagined: &Imagined, landscape: &Landscape) -> Vec<Vec2> {
+fn way(world: &mut World, imagined: &Imagined, landscape: &ValueMap) -> Vec<Vec2> {
     let names: Vec<String> = world.resource::<crate::sim::arena::Spec>().action.names().to_vec();
     let mut seats = world.query::<&AgentSlots>();
     let Some(seats) = seats.iter(world).find(|seats| seats.arena == 0) else { return Vec::new() };
@@ -158,7 +158,7 @@ fn way(world: &mut World, imagined: &Imagined, landscape: &Landscape) -> Vec<Vec
         let here = path[path.len() - 1];
         let policy = &landscape.policy[here * actions..][..actions];
         let best = (0..actions).max_by(|&a, &b| policy[a].total_cmp(&policy[b]));
-        let Some(way) = best.and_then(|best| super::mind::way(&names[best])) else { break };
+        let Some(way) = best.and_then(|best| super::values::way(&names[best])) else { break };
         let next = places.iter().position(|place| place.distance(places[here] + way) < 0.1);
         match next.filter(|next| !path.contains(next)) {
             Some(next) => path.push(next),
@@ -176,7 +176,10 @@ fn way(world: &mut World, imagined: &Imagined, landscape: &Landscape) -> Vec<Vec
 pub(super) fn plugin(app: &mut App) {
     app.init_resource::<Visits>().add_systems(
         crate::sim::SimTick,
-        count.in_set(crate::sim::SimSystems::Record).run_if(counted).run_if(resource_exists::<Mind>),
+        count
+            .in_set(crate::sim::SimSystems::Record)
+            .run_if(counted)
+            .run_if(resource_exists::<ValueEstimates>),
     );
 }
 

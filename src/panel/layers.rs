@@ -8,8 +8,8 @@ use super::learning;
 use super::plots::Plots;
 use crate::insight::compare::{self, Comparison};
 use crate::insight::lookback::{self, LookBack};
-use crate::insight::mind::Insight;
 use crate::insight::rounds::Rounds;
+use crate::insight::values::OverlaySettings;
 use crate::sim::arena::Spec;
 use crate::view::bindings::Command;
 use crate::view::controls::Controls;
@@ -18,7 +18,7 @@ use crate::view::input::HOME;
 use crate::view::{Screen, editor};
 
 /// Something that lies over a world.
-struct Layer {
+struct MapLayer {
     /// What `Esc` does about it, for the line of keys.
     meaning: &'static str,
     /// Whether it is open.
@@ -28,25 +28,25 @@ struct Layer {
 }
 
 /// All of them, the topmost first. A text field comes before: while somebody types, `Esc` is no command.
-static LAYERS: [Layer; 8] = [
-    Layer { meaning: "close the list", open: list_is_open, close: close_lists },
-    Layer { meaning: "no", open: learning::asks, close: learning::say_no },
-    Layer {
+static LAYERS: [MapLayer; 8] = [
+    MapLayer { meaning: "close the list", open: list_is_open, close: close_lists },
+    MapLayer { meaning: "no", open: learning::asks, close: learning::say_no },
+    MapLayer {
         meaning: "close the curves",
         open: |world| world.get_resource::<Plots>().is_some_and(|plots| plots.open),
         close: |world| world.resource_mut::<Plots>().open = false,
     },
-    Layer {
+    MapLayer {
         meaning: "done with the map",
         open: |world| world.contains_resource::<Editor>(),
         close: editor::toggle,
     },
-    Layer {
+    MapLayer {
         meaning: "back to now",
         open: |world| world.contains_resource::<LookBack>(),
         close: lookback::toggle,
     },
-    Layer {
+    MapLayer {
         meaning: "back to one arena",
         open: |world| world.contains_resource::<Comparison>(),
         close: |world| {
@@ -54,15 +54,15 @@ static LAYERS: [Layer; 8] = [
             world.resource_mut::<Screen>().zoomed_out = false;
         },
     },
-    Layer {
+    MapLayer {
         meaning: "next round",
         open: |world| world.get_resource::<Rounds>().is_some_and(|rounds| rounds.ended.is_some()),
         close: |world| _ = world.resource_mut::<Rounds>().go_on(),
     },
-    Layer {
+    MapLayer {
         meaning: "hide the map",
-        open: |world| world.get_resource::<Insight>().is_some_and(|insight| insight.map.is_some()),
-        close: |world| world.resource_mut::<Insight>().map = None,
+        open: |world| world.get_resource::<OverlaySettings>().is_some_and(|insight| insight.map.is_some()),
+        close: |world| world.resource_mut::<OverlaySettings>().map = None,
     },
 ];
 
@@ -105,8 +105,8 @@ fn close_lists(world: &mut World) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::insight::mind;
     use crate::insight::rounds::RoundEnd;
+    use crate::insight::values;
     use crate::sim::worlds::WorldChoice;
     use crate::view::controls;
     use crate::view::controls::tests::{ready, strike};
@@ -114,7 +114,7 @@ mod tests {
     fn app() -> App {
         let mut app = App::new();
         app.init_resource::<Plots>()
-            .init_resource::<Insight>()
+            .init_resource::<OverlaySettings>()
             .init_resource::<Screen>()
             .init_resource::<learning::Drafts>()
             .insert_resource(Spec(WorldChoice::new("lava-room", None).unwrap().spec()))
@@ -135,7 +135,7 @@ mod tests {
     fn esc_closes_what_lies_on_top_and_only_then_leaves() {
         let mut app = app();
         let ended = RoundEnd { winner: None, points: None, players: Vec::new() };
-        app.world_mut().resource_mut::<Insight>().map = Some(mind::Layer::Expected);
+        app.world_mut().resource_mut::<OverlaySettings>().map = Some(mind::MapLayer::Expected);
         app.insert_resource(Rounds::over(ended));
         app.world_mut().resource_mut::<Plots>().open = true;
         app.world_mut().resource_mut::<learning::Drafts>().ask();
@@ -151,7 +151,7 @@ mod tests {
             assert_eq!(app.world().resource::<Esc>().0, after);
         }
         assert!(!app.world().resource::<Plots>().open);
-        assert_eq!(app.world().resource::<Insight>().map, None);
+        assert_eq!(app.world().resource::<OverlaySettings>().map, None);
         assert_eq!(app.world().resource::<Rounds>().ended, None);
         assert!(leaves(&mut app));
     }

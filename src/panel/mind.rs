@@ -1,4 +1,4 @@
-//! Mind: probabilities and values of the watched agent's actions, and what came of what it expected.
+//! ValueEstimates: probabilities and values of the watched agent's actions, and what came of what it expected.
 
 use bevy_egui::egui::{self, RichText, Ui};
 
@@ -7,7 +7,7 @@ use super::playing::{side, title};
 use super::theme::tone;
 use super::widgets::{bar, check, list, number, row, section};
 use crate::agent::{Controller, ControllerAssignment, WatchedDecision, WatchedDecisions};
-use crate::insight::mind::{Expectation, Insight, Landscape, Layer, Mind};
+use crate::insight::values::{Expectation, MapLayer, OverlaySettings, ValueEstimates, ValueMap};
 use crate::mdp::EnvironmentSpec;
 use crate::view::palette::{self, Tone};
 
@@ -39,8 +39,8 @@ pub(super) fn show(
     spec: &EnvironmentSpec,
     thoughts: &WatchedDecisions,
     assignment: &ControllerAssignment,
-    mind: Option<&Mind>,
-    mut insight: Option<&mut Insight>,
+    mind: Option<&ValueEstimates>,
+    mut insight: Option<&mut OverlaySettings>,
     offered: Offered,
 ) {
     let seats =
@@ -92,19 +92,19 @@ pub(super) fn show(
 }
 
 /// What the darkest and the brightest place of the map stand for, and how far it is from the exact one.
-fn legend(ui: &mut Ui, layer: Layer, landscape: Option<&Landscape>) {
+fn legend(ui: &mut Ui, layer: MapLayer, landscape: Option<&ValueMap>) {
     let explanation = format!("On the map: {}; the darkest place and the brightest.", layer.meaning());
     let text = landscape.map_or("–".into(), |landscape| {
         let values = || landscape.values.iter().copied().filter(|value| value.is_finite());
         let least = values().fold(f32::INFINITY, f32::min);
         let most = values().fold(f32::NEG_INFINITY, f32::max);
         match layer {
-            Layer::Visits => format!("{:.0} to {:.0} % of steps", least * 100.0, most * 100.0),
-            Layer::Expected | Layer::Exact => format!("{least:+.2} to {most:+.2}"),
+            MapLayer::Visits => format!("{:.0} to {:.0} % of steps", least * 100.0, most * 100.0),
+            MapLayer::Expected | MapLayer::Exact => format!("{least:+.2} to {most:+.2}"),
         }
     });
     number(ui, "dark to bright", text, &explanation);
-    if layer == Layer::Exact {
+    if layer == MapLayer::Exact {
         let explanation = "Mean difference over all places between what the agent expects and the exact solution, in \
                            reward. There is no exact solution where more than the cell of one walker matters.";
         let error = landscape.map(|landscape| landscape.error);
@@ -115,7 +115,7 @@ fn legend(ui: &mut Ui, layer: Layer, landscape: Option<&Landscape>) {
 }
 
 /// What is to be seen beside probabilities.
-fn switches(ui: &mut Ui, insight: &mut Insight, offered: &Offered) {
+fn switches(ui: &mut Ui, insight: &mut OverlaySettings, offered: &Offered) {
     let why = offered.refused.as_deref().unwrap_or_default();
     // As high as its highest part, so that all stand on one level.
     let size = egui::vec2(ui.available_width(), 24.0);
@@ -143,11 +143,11 @@ fn switches(ui: &mut Ui, insight: &mut Insight, offered: &Offered) {
 }
 
 /// Which map is painted.
-fn map(ui: &mut Ui, insight: &mut Insight) {
-    let chosen = insight.map.map_or("no map", Layer::name);
+fn map(ui: &mut Ui, insight: &mut OverlaySettings) {
+    let chosen = insight.map.map_or("no map", MapLayer::name);
     let map = list("map", chosen, 78.0).show_ui(ui, |ui| {
         ui.selectable_value(&mut insight.map, None, "no map");
-        for layer in Layer::ALL {
+        for layer in MapLayer::ALL {
             let name = layer.name();
             ui.selectable_value(&mut insight.map, Some(layer), name).on_hover_text(layer.meaning());
         }

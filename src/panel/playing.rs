@@ -13,10 +13,10 @@ use crate::agent::hints::{HINT_RANGE, Hints};
 use crate::agent::reaction::Reaction;
 use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, WatchedDecisions};
 use crate::insight::lookback::{self, LookBack, Past};
-use crate::insight::mind::{Insight, Mind};
 use crate::insight::rounds::Rounds;
 use crate::insight::seating::Seating;
 use crate::insight::sight::Sights;
+use crate::insight::values::{OverlaySettings, ValueEstimates};
 use crate::sim::SimConfig;
 use crate::sim::arena::{EnvironmentHooks, Spec};
 use crate::sim::pace::{Pace, SPEED_RANGE};
@@ -47,8 +47,8 @@ pub(super) struct Playing<'w, 's> {
     assignment: Option<ResMut<'w, ControllerAssignment>>,
     frozen: Option<ResMut<'w, FrozenPolicies>>,
     thoughts: Option<Res<'w, WatchedDecisions>>,
-    mind: Option<Res<'w, Mind>>,
-    insight: Option<ResMut<'w, Insight>>,
+    mind: Option<Res<'w, ValueEstimates>>,
+    insight: Option<ResMut<'w, OverlaySettings>>,
     sights: Option<Res<'w, Sights>>,
     hints: Option<ResMut<'w, Hints>>,
     reaction: Option<ResMut<'w, Reaction>>,

@@ -6,8 +6,8 @@ use super::testing::{Glass, arcade, measure, play, rooms};
 use super::{WIDTH, editor, playing, plots, settings};
 use crate::agent::{Controller, ControllerAssignment};
 use crate::insight::lookback::Past;
-use crate::insight::mind::Insight;
 use crate::insight::seating::{Seat, Seating};
+use crate::insight::values::OverlaySettings;
 use crate::sim::arena::Spec;
 use crate::view::{Notice, Screen};
 
@@ -78,7 +78,7 @@ fn no_message_widens_the_panel_or_is_cut() {
 #[test]
 fn cards_stay_where_they_are_when_something_is_measured() {
     let mut glass = arcade("lava-room");
-    glass.app.insert_resource(Insight { values: true, ..Insight::default() });
+    glass.app.insert_resource(OverlaySettings { values: true, ..Insight::default() });
     glass.resize(vec2(1280.0, 3000.0));
     glass.settle();
     let before = headings(&glass);

@@ -10,9 +10,9 @@ use crate::agent::hints::{Hint, Hints};
 use crate::agent::{Controller, ControllerAssignment, HumanInput};
 use crate::insight::compare::{self, Comparison};
 use crate::insight::lookback;
-use crate::insight::mind::{Insight, Layer};
 use crate::insight::rounds::Rounds;
 use crate::insight::seating::{Seat, Seating};
+use crate::insight::values::{MapLayer, OverlaySettings};
 use crate::mdp::{Action, EnvironmentSpec};
 use crate::sim::arena::{EnvironmentHooks, Spec};
 use crate::sim::pace::{Pace, SPEED_RANGE};
@@ -245,7 +245,7 @@ fn steer_screen(
     controls: Res<Controls>,
     comparison: Option<Res<Comparison>>,
     mut screen: ResMut<Screen>,
-    insight: Option<ResMut<Insight>>,
+    insight: Option<ResMut<OverlaySettings>>,
     mut notice: Option<ResMut<Notice>>,
     rooms: Option<Res<Rooms>>,
     hooks: Option<Res<EnvironmentHooks>>,
@@ -254,11 +254,11 @@ fn steer_screen(
     if let Some(mut insight) = insight {
         let mut say = |text: String| notice.iter_mut().for_each(|notice| notice.say(text.clone()));
         if struck(Command::Map) && rooms.is_some() {
-            insight.map = Layer::after(insight.map);
-            let number = insight.map.and_then(|layer| Layer::ALL.iter().position(|known| *known == layer));
+            insight.map = MapLayer::after(insight.map);
+            let number = insight.map.and_then(|layer| MapLayer::ALL.iter().position(|known| *known == layer));
             say(match (insight.map, number) {
                 (Some(layer), Some(number)) => {
-                    format!("map {} of {}: {}", number + 1, Layer::ALL.len(), layer.meaning())
+                    format!("map {} of {}: {}", number + 1, MapLayer::ALL.len(), layer.meaning())
                 }
                 _ => "no map".into(),
             });

@@ -1,4 +1,4 @@
-//! Landscape: what the agent expects of every place of the watched arena, as colors, and what it would do there, as
+//! ValueMap: what the agent expects of every place of the watched arena, as colors, and what it would do there, as
 //! arrows. Nothing is drawn, and nothing worked out, until somebody asks.
 
 use bevy::prelude::*;
@@ -9,7 +9,7 @@ use super::paint::{Paint, circle, rounded};
 use super::palette::{AMBER, INK, NIGHT, SKY, Tone};
 use super::stage::{Detail, Stage};
 use crate::insight::compare::Comparison;
-use crate::insight::mind::{Landscape, Mind, way};
+use crate::insight::values::{ValueEstimates, ValueMap, way};
 use crate::sim::arena::Spec;
 
 /// Above floors, below whoever walks there.
@@ -27,12 +27,12 @@ struct Drawn(u64);
 
 /// Draws the landscape where there is one.
 pub(super) fn plugin(app: &mut App) {
-    app.add_systems(PostUpdate, draw.run_if(resource_exists::<Mind>).in_set(ViewSystems::Animate));
+    app.add_systems(PostUpdate, draw.run_if(resource_exists::<ValueEstimates>).in_set(ViewSystems::Animate));
 }
 
 fn draw(
     mut commands: Commands,
-    mind: Res<Mind>,
+    mind: Res<ValueEstimates>,
     spec: Res<Spec>,
     inks: Option<Res<Inks>>,
     comparison: Option<Res<Comparison>>,
@@ -58,7 +58,7 @@ fn draw(
     commands.spawn((Drawn(landscape.version), Mesh2d(mesh), inks.plain(), place, ChildOf(stage)));
 }
 
-fn paint(landscape: &Landscape, ways: &[Option<Vec2>]) -> Paint {
+fn paint(landscape: &ValueMap, ways: &[Option<Vec2>]) -> Paint {
     let mut paint = Paint::new(0.02);
     let range = range(&landscape.values);
     for (index, (&place, &value)) in landscape.places.iter().zip(&landscape.values).enumerate() {

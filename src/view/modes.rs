@@ -9,7 +9,7 @@ use super::editor::Editor;
 use super::{Notice, Screen};
 use crate::insight::compare::Comparison;
 use crate::insight::lookback::LookBack;
-use crate::insight::mind::Insight;
+use crate::insight::values::OverlaySettings;
 
 /// Something that is on the screen until it is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +112,7 @@ fn refuse(
     mut controls: ResMut<Controls>,
     modes: Res<Modes>,
     bindings: Res<Bindings>,
-    insight: Option<Res<Insight>>,
+    insight: Option<Res<OverlaySettings>>,
     mut screen: ResMut<Screen>,
     mut notice: ResMut<Notice>,
 ) {
@@ -151,7 +151,7 @@ mod tests {
         let mut app = App::new();
         app.init_resource::<Screen>()
             .init_resource::<Notice>()
-            .init_resource::<Insight>()
+            .init_resource::<OverlaySettings>()
             .add_plugins((super::super::controls::plugin, plugin))
             .init_resource::<Struck>()
             .add_systems(Update, |controls: Res<Controls>, mut struck: ResMut<Struck>| {
@@ -209,7 +209,7 @@ mod tests {
         assert!(!app.world().resource::<Screen>().zoomed_out);
         // What is on already is only brought to sight.
         app.world_mut().resource_mut::<Screen>().zoomed_out = true;
-        app.world_mut().resource_mut::<Insight>().ways = true;
+        app.world_mut().resource_mut::<OverlaySettings>().ways = true;
         assert_eq!(given(&mut app, &[Command::Ways]).0, []);
         assert!(!app.world().resource::<Screen>().zoomed_out);
         assert_eq!(given(&mut app, &[Command::Ways]).0, [Command::Ways]);

@@ -1,4 +1,4 @@
-//! Layer normalization and the ReLU after it (Ba et al. 2016), as PyTorch's `nn.LayerNorm`:
+//! MapLayer normalization and the ReLU after it (Ba et al. 2016), as PyTorch's `nn.LayerNorm`:
 //! `y = max(w · x̂ + b, 0)` with `x̂ = (x − mean) / √(variance + 1e-5)` over the entries of a row.
 
 use pulp::Arch;

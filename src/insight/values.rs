@@ -1,4 +1,4 @@
-//! Mind: what the watched agent expects, for whoever shows it. Worked out only while somebody looks, and nothing here
+//! ValueEstimates: what the watched agent expects, for whoever shows it. Worked out only while somebody looks, and nothing here
 //! acts: observations are read and networks asked, no random number is drawn.
 
 use std::sync::Arc;
@@ -17,11 +17,11 @@ const MAP_EVERY: Duration = Duration::from_millis(100);
 
 /// What somebody wants to see of the watched agent.
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Insight {
+pub struct OverlaySettings {
     /// Action values, and what came of them.
     pub values: bool,
     /// What is painted on the map, if anything is.
-    pub map: Option<Layer>,
+    pub map: Option<MapLayer>,
     /// What it sees, and what of that matters.
     pub sight: bool,
     /// Where bodies would go if everybody went on as they think best.
@@ -30,7 +30,7 @@ pub struct Insight {
 
 /// What a map can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Layer {
+pub enum MapLayer {
     /// What the agent expects of every place, and what it would do there.
     #[default]
     Expected,
@@ -40,7 +40,7 @@ pub enum Layer {
     Exact,
 }
 
-impl Layer {
+impl MapLayer {
     /// All of them, in the order in which one key goes through them.
     pub const ALL: [Self; 3] = [Self::Expected, Self::Visits, Self::Exact];
 
@@ -73,22 +73,22 @@ impl Layer {
     }
 }
 
-impl Insight {
+impl OverlaySettings {
     /// All there is.
     pub fn all() -> Self {
-        Self { values: true, map: Some(Layer::Expected), sight: true, ways: true }
+        Self { values: true, map: Some(MapLayer::Expected), sight: true, ways: true }
     }
 }
 
-/// What the watched agent expects. Everything is empty until asked for by [`Insight`].
+/// What the watched agent expects. Everything is empty until asked for by [`OverlaySettings`].
 #[derive(Resource, Default)]
-pub struct Mind {
+pub struct ValueEstimates {
     /// By slot; `None` for a seat that asks no critic.
     pub seats: Vec<Option<Expectation>>,
     /// By slot: the last episode that was followed from where to its end.
     pub told: Vec<Told>,
     /// What it expects of every place, where a world has places.
-    pub landscape: Landscape,
+    pub landscape: ValueMap,
     following: Vec<Following>,
 }
 
@@ -150,11 +150,11 @@ impl Following {
 
 /// What the agent expects of every place at which it might stand.
 #[derive(Debug, Clone, Default)]
-pub struct Landscape {
+pub struct ValueMap {
     /// `[n]`: the places, in the arena's coordinates.
     pub places: Vec<Vec2>,
     /// What `values` tell.
-    pub layer: Layer,
+    pub layer: MapLayer,
     /// `[n]`: Σ π(a) Q(a) there, mean over critics; or what another layer shows in its place.
     pub values: Vec<f32>,
     /// `[n, A]`: the policy there.
@@ -167,21 +167,24 @@ pub struct Landscape {
     pub version: u64,
 }
 
-/// Keeps the [`Mind`] that [`Insight`] asks for. Add with a [`LiveLearner`].
+/// Keeps the [`ValueEstimates`] that [`OverlaySettings`] asks for. Add with a [`LiveLearner`].
 pub(super) fn plugin(app: &mut App) {
     terrain::plugin(app);
-    app.init_resource::<Insight>()
-        .init_resource::<Mind>()
+    app.init_resource::<OverlaySettings>()
+        .init_resource::<ValueEstimates>()
         .add_systems(
             SimTick,
             (expect.in_set(SimSystems::Select).after(select_actions), follow.in_set(SimSystems::Record))
-                .run_if(|insight: Res<Insight>| insight.values),
+                .run_if(|insight: Res<OverlaySettings>| insight.values),
         )
-        .add_systems(Update, (ask, map.run_if(|insight: Res<Insight>| insight.map.is_some())).chain());
+        .add_systems(
+            Update,
+            (ask, map.run_if(|insight: Res<OverlaySettings>| insight.map.is_some())).chain(),
+        );
 }
 
 /// Has the learner publish critics while somebody wants them, and forgets what nobody looks at.
-fn ask(insight: Res<Insight>, mut learner: ResMut<LiveLearner>, mut mind: ResMut<Mind>) {
+fn ask(insight: Res<OverlaySettings>, mut learner: ResMut<LiveLearner>, mut mind: ResMut<ValueEstimates>) {
     if !insight.is_changed() {
         return;
     }
@@ -190,7 +193,7 @@ fn ask(insight: Res<Insight>, mut learner: ResMut<LiveLearner>, mut mind: ResMut
         (mind.seats, mind.told, mind.following) = default();
     }
     if insight.map.is_none() {
-        mind.landscape = Landscape { version: mind.landscape.version + 1, ..default() };
+        mind.landscape = ValueMap { version: mind.landscape.version + 1, ..default() };
     }
 }
 
@@ -199,7 +202,7 @@ fn expect(
     policy: Res<LearningPolicy>,
     thoughts: Res<WatchedDecisions>,
     arenas: Query<(&AgentSlots, &Controllers)>,
-    mut mind: ResMut<Mind>,
+    mut mind: ResMut<ValueEstimates>,
 ) {
     let snapshot = policy.0.load();
     let Some(critics) = &snapshot.critics else { return };
@@ -229,7 +232,7 @@ fn expect(
 }
 
 /// What came of what was expected.
-fn follow(learner: Res<LiveLearner>, arenas: Query<&AgentSlots>, mut mind: ResMut<Mind>) {
+fn follow(learner: Res<LiveLearner>, arenas: Query<&AgentSlots>, mut mind: ResMut<ValueEstimates>) {
     let Some(seats) = arenas.iter().find(|seats| seats.arena == 0 && !seats.rests) else { return };
     let mind = &mut *mind;
     for ((following, told), reward) in mind.following.iter_mut().zip(&mut mind.told).zip(&seats.rewards) {
@@ -254,14 +257,14 @@ fn map(world: &mut World, mut at: Local<Option<Instant>>, mut imagined: Local<Im
     (hooks.imagine)(world, 0, &mut imagined);
     let snapshot = world.resource::<LearningPolicy>().0.load_full();
     let Some(mut landscape) = survey(&snapshot, &imagined) else { return };
-    let layer = world.resource::<Insight>().map.unwrap_or_default();
+    let layer = world.resource::<OverlaySettings>().map.unwrap_or_default();
     terrain::turn(world, &imagined, layer, &mut landscape);
-    let mut mind = world.resource_mut::<Mind>();
-    mind.landscape = Landscape { version: mind.landscape.version + 1, ..landscape };
+    let mut mind = world.resource_mut::<ValueEstimates>();
+    mind.landscape = ValueMap { version: mind.landscape.version + 1, ..landscape };
 }
 
 /// `None` without critics or places, and for a policy that would need to remember how it got there.
-fn survey(snapshot: &PolicySnapshot, imagined: &Imagined) -> Option<Landscape> {
+fn survey(snapshot: &PolicySnapshot, imagined: &Imagined) -> Option<ValueMap> {
     let critics: &Arc<dyn ActionValues> = snapshot.critics.as_ref()?;
     let count = imagined.places.len();
     if count == 0 || snapshot.policy.state_len() > 0 {
@@ -284,7 +287,7 @@ fn survey(snapshot: &PolicySnapshot, imagined: &Imagined) -> Option<Landscape> {
         }
     }
     let PolicyOutput { probabilities: policy, .. } = decisions;
-    Some(Landscape { places: imagined.places.clone(), values: expected, policy, ..default() })
+    Some(ValueMap { places: imagined.places.clone(), values: expected, policy, ..default() })
 }
 
 /// Which way an action leads, by its name, for arrows; `None` for one that leads nowhere.
