@@ -5,8 +5,8 @@ pub mod foresight;
 pub mod gallery;
 pub mod lookback;
 pub mod rounds;
+pub mod saliency;
 pub mod seating;
-pub mod sight;
 mod terrain;
 pub mod values;
 pub mod waiting;
@@ -27,7 +27,7 @@ impl Plugin for InsightPlugin {
         app.add_plugins((
             values::plugin,
             foresight::plugin,
-            sight::plugin,
+            saliency::plugin,
             compare::plugin,
             lookback::plugin,
             rounds::plugin,

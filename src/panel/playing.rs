@@ -14,8 +14,8 @@ use crate::agent::reaction::Reaction;
 use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, WatchedDecisions};
 use crate::insight::lookback::{self, LookBack, Past};
 use crate::insight::rounds::Rounds;
+use crate::insight::saliency::WatchedSaliency;
 use crate::insight::seating::Seating;
-use crate::insight::sight::Sights;
 use crate::insight::values::{OverlaySettings, ValueEstimates};
 use crate::sim::SimConfig;
 use crate::sim::arena::{EnvironmentHooks, Spec};
@@ -49,7 +49,7 @@ pub(super) struct Playing<'w, 's> {
     thoughts: Option<Res<'w, WatchedDecisions>>,
     mind: Option<Res<'w, ValueEstimates>>,
     insight: Option<ResMut<'w, OverlaySettings>>,
-    sights: Option<Res<'w, Sights>>,
+    sights: Option<Res<'w, WatchedSaliency>>,
     hints: Option<ResMut<'w, Hints>>,
     reaction: Option<ResMut<'w, Reaction>>,
     rounds: Option<ResMut<'w, Rounds>>,

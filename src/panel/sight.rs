@@ -4,7 +4,7 @@ use bevy_egui::egui::{self, RichText, Sense, Ui, vec2};
 
 use super::theme::{faded, tone};
 use super::widgets::{bar, row, section};
-use crate::insight::sight::{Sight, Sights};
+use crate::insight::saliency::{Saliency, WatchedSaliency};
 use crate::mdp::{EnvironmentSpec, GridShape};
 use crate::view::palette;
 
@@ -12,7 +12,7 @@ use crate::view::palette;
 const WIDTH: f32 = 280.0;
 
 /// What the watched seats see.
-pub(super) fn show(ui: &mut Ui, spec: &EnvironmentSpec, sights: &Sights) {
+pub(super) fn show(ui: &mut Ui, spec: &EnvironmentSpec, sights: &WatchedSaliency) {
     if sights.iter().all(Option::is_none) {
         return;
     }
@@ -32,7 +32,7 @@ pub(super) fn show(ui: &mut Ui, spec: &EnvironmentSpec, sights: &Sights) {
     });
 }
 
-fn numbers(ui: &mut Ui, names: &[String], sight: &Sight) {
+fn numbers(ui: &mut Ui, names: &[String], sight: &Saliency) {
     let most = sight.matters.iter().fold(0.0f32, |most, share| most.max(*share)).max(1e-6);
     for ((name, value), share) in names.iter().zip(&sight.vector).zip(&sight.matters) {
         let explanation = format!(
@@ -48,7 +48,7 @@ fn numbers(ui: &mut Ui, names: &[String], sight: &Sight) {
 }
 
 /// The room as the policy weighs it.
-fn cells(ui: &mut Ui, shape: GridShape, sight: &Sight) {
+fn cells(ui: &mut Ui, shape: GridShape, sight: &Saliency) {
     let most = sight.cells.iter().fold(0.0f32, |most, share| most.max(*share));
     let explanation = format!(
         "Brighter cells matter more: were nothing seen in the brightest, {:.1} % of the policy's probability would go to \

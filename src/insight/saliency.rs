@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(150);
 
 /// What one seat sees.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Sight {
+pub struct Saliency {
     /// The observation's floats.
     pub vector: Vec<f32>,
     /// Its bytes, `[channels, height, width]`.
@@ -29,11 +29,11 @@ pub struct Sight {
 
 /// By slot of the watched arena; `None` for a seat in which no policy looks. Empty until asked for.
 #[derive(Resource, Debug, Clone, Default, Deref)]
-pub struct Sights(pub Vec<Option<Sight>>);
+pub struct WatchedSaliency(pub Vec<Option<Saliency>>);
 
-/// Keeps [`Sights`] while [`OverlaySettings`] asks for them.
+/// Keeps [`WatchedSaliency`] while [`OverlaySettings`] asks for them.
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<Sights>().add_systems(Update, see.run_if(resource_exists::<Spec>));
+    app.init_resource::<WatchedSaliency>().add_systems(Update, see.run_if(resource_exists::<Spec>));
 }
 
 fn see(
@@ -41,7 +41,7 @@ fn see(
     spec: Res<Spec>,
     policy: Res<LearningPolicy>,
     arenas: Query<(&AgentSlots, &Controllers)>,
-    mut sights: ResMut<Sights>,
+    mut sights: ResMut<WatchedSaliency>,
     mut at: Local<Option<Instant>>,
 ) {
     if !insight.sight {
@@ -69,7 +69,7 @@ fn see(
 }
 
 /// Takes parts of an observation away one by one, and sees what `policy` makes of the rest.
-fn look(policy: &dyn Policy, vector: &[f32], grid: &[u8], shape: Option<GridShape>) -> Sight {
+fn look(policy: &dyn Policy, vector: &[f32], grid: &[u8], shape: Option<GridShape>) -> Saliency {
     let mut all = ObservationBatch::default();
     all.push(vector, grid);
     for entry in 0..vector.len() {
@@ -91,7 +91,12 @@ fn look(policy: &dyn Policy, vector: &[f32], grid: &[u8], shape: Option<GridShap
     let moved: Vec<f32> =
         rows.map(|row| 0.5 * row.iter().zip(whole).map(|(a, b)| (a - b).abs()).sum::<f32>()).collect();
     let (matters, cells) = moved.split_at(vector.len().min(moved.len()));
-    Sight { vector: vector.to_vec(), grid: grid.to_vec(), matters: matters.to_vec(), cells: cells.to_vec() }
+    Saliency {
+        vector: vector.to_vec(),
+        grid: grid.to_vec(),
+        matters: matters.to_vec(),
+        cells: cells.to_vec(),
+    }
 }
 
 #[cfg(test)]
