@@ -1,8 +1,8 @@
 //! Insight: what the arcade shows of its agents and lets people do with them, beside what learning needs.
 
 pub mod compare;
-pub mod foresight;
 pub mod gallery;
+pub mod lookahead;
 pub mod lookback;
 pub mod rounds;
 pub mod saliency;
@@ -26,7 +26,7 @@ impl Plugin for InsightPlugin {
         app.init_resource::<seating::Seating>().add_systems(SimTick, suspend.in_set(SimSystems::First));
         app.add_plugins((
             values::plugin,
-            foresight::plugin,
+            lookahead::plugin,
             saliency::plugin,
             compare::plugin,
             lookback::plugin,

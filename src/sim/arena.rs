@@ -2,8 +2,8 @@
 //!
 //! What the phases mean in a particular world is up to its [`Environment`]; who acts, to `agent`.
 
-mod foresee;
 mod outside;
+mod predict;
 
 use std::ops::Range;
 
@@ -24,8 +24,8 @@ use super::{AgentSlots, Bodies, Environment, SimSystems, SimTick, TickClock};
 use crate::mdp::{EnvironmentSpec, EpisodeEnd, Rng, Stream, later_seed, rng};
 
 pub use crate::agent::tick::{ScriptSystems, Spec};
-pub use foresee::{Choose, Foreseen, foresee};
 pub use outside::{EnvironmentHooks, Imagined, imagine, restore, snapshots};
+pub use predict::{Choose, Trajectories, predict};
 
 /// How many arenas run, and from which seed.
 #[derive(Resource, Debug, Clone, PartialEq, Eq)]

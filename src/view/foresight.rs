@@ -9,7 +9,7 @@ use super::palette::{self, INK};
 use super::stage::{Detail, Stage};
 use crate::agent::Controllers;
 use crate::insight::compare::Comparison;
-use crate::insight::foresight::Foresight;
+use crate::insight::lookahead::Lookahead;
 
 /// Below bodies, above floors and maps.
 const DEPTH: f32 = 1.2;
@@ -22,14 +22,14 @@ const RADIUS: f32 = 0.085;
 #[derive(Component, Debug)]
 struct Drawn(u64);
 
-/// Draws what is foreseen.
+/// Draws what is trajectories.
 pub(super) fn plugin(app: &mut App) {
-    app.add_systems(PostUpdate, draw.run_if(resource_exists::<Foresight>).in_set(ViewSystems::Animate));
+    app.add_systems(PostUpdate, draw.run_if(resource_exists::<Lookahead>).in_set(ViewSystems::Animate));
 }
 
 fn draw(
     mut commands: Commands,
-    foresight: Res<Foresight>,
+    foresight: Res<Lookahead>,
     inks: Option<Res<Inks>>,
     comparison: Option<Res<Comparison>>,
     size: Option<Res<super::stage::StageSize>>,
@@ -52,7 +52,7 @@ fn draw(
     let unit = size.map_or(1.0, |size| size.0.y / 5.0);
     let mut paint = Paint::new(0.02 * unit);
     let controllers = controllers.get(stage.arena);
-    for (slot, way) in &foresight.foreseen.ways {
+    for (slot, way) in &foresight.trajectories.ways {
         let controller = slot.and_then(|slot| controllers.as_ref().ok()?.get(slot));
         let tone = controller.map_or(INK, palette::of);
         for (place, left) in dots(way, GAP * unit) {

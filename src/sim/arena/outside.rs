@@ -3,7 +3,7 @@
 
 use bevy::prelude::*;
 
-use super::{Arena, ArenaParts, ArenaSnapshot, Choose, Foreseen, Spec, bodies, foresee, populate};
+use super::{Arena, ArenaParts, ArenaSnapshot, Choose, Spec, Trajectories, bodies, populate, predict};
 use crate::mdp::{Action, ObservationBatch};
 use crate::sim::Environment;
 
@@ -70,10 +70,10 @@ pub struct EnvironmentHooks {
     pub restore: fn(&mut World, &[ArenaSnapshot]),
     /// See [`imagine`].
     pub imagine: fn(&mut World, usize, &mut Imagined),
-    /// Whether there is anything whose way could be foreseen.
+    /// Whether there is anything whose way could be trajectories.
     pub leads: bool,
-    /// See [`foresee`].
-    pub foresee: fn(&mut World, usize, &mut Choose) -> Foreseen,
+    /// See [`predict`].
+    pub predict: fn(&mut World, usize, &mut Choose) -> Trajectories,
 }
 
 impl EnvironmentHooks {
@@ -85,7 +85,7 @@ impl EnvironmentHooks {
             populate: populate::<E>,
             restore: restore::<E>,
             imagine: imagine::<E>,
-            foresee: foresee::<E>,
+            predict: predict::<E>,
         }
     }
 }

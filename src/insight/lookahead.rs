@@ -9,7 +9,7 @@ use bevy::prelude::*;
 use super::values::OverlaySettings;
 use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, LearningPolicy};
 use crate::mdp::{Action, Fault, ObservationBatch, Policy, PolicyOutput, PolicyState, Stream, rng};
-use crate::sim::arena::{EnvironmentHooks, Foreseen, Spec};
+use crate::sim::arena::{EnvironmentHooks, Spec, Trajectories};
 
 /// Seconds of play that are looked ahead.
 const AHEAD: f32 = 2.0;
@@ -18,39 +18,39 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// Where the watched bodies would go. Empty until asked for by [`Insight::ways`].
 #[derive(Resource, Debug, Clone, Default)]
-pub struct Foresight {
-    /// What was last foreseen.
-    pub foreseen: Foreseen,
+pub struct Lookahead {
+    /// What was last trajectories.
+    pub trajectories: Trajectories,
     /// Counts looks, so that nothing is drawn twice.
     pub version: u64,
 }
 
-/// Keeps the [`Foresight`] that is asked for.
+/// Keeps the [`Lookahead`] that is asked for.
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<Foresight>().add_systems(Update, look);
+    app.init_resource::<Lookahead>().add_systems(Update, look);
 }
 
 fn look(world: &mut World, mut looked: Local<Option<Instant>>) {
     let wanted = world.get_resource::<OverlaySettings>().is_some_and(|insight| insight.ways);
     if !wanted {
-        if world.resource::<Foresight>().foreseen != Foreseen::default() {
-            show(world, Foreseen::default());
+        if world.resource::<Lookahead>().trajectories != Trajectories::default() {
+            show(world, Trajectories::default());
         }
         return;
     }
-    let hooks = world.get_resource::<EnvironmentHooks>().map(|hooks| hooks.foresee);
-    let Some(foresee) = hooks.filter(|_| looked.is_none_or(|at| at.elapsed() >= EVERY)) else { return };
+    let hooks = world.get_resource::<EnvironmentHooks>().map(|hooks| hooks.predict);
+    let Some(predict) = hooks.filter(|_| looked.is_none_or(|at| at.elapsed() >= EVERY)) else { return };
     *looked = Some(Instant::now());
     let spec = world.resource::<Spec>();
     let step = spec.ticks_per_step as f32 * spec.tick_seconds;
     let mut choose = choose(world);
-    let foreseen = foresee(world, (AHEAD / step).ceil() as usize, &mut choose);
-    show(world, foreseen);
+    let trajectories = predict(world, (AHEAD / step).ceil() as usize, &mut choose);
+    show(world, trajectories);
 }
 
-fn show(world: &mut World, foreseen: Foreseen) {
-    let mut foresight = world.resource_mut::<Foresight>();
-    foresight.foreseen = foreseen;
+fn show(world: &mut World, trajectories: Trajectories) {
+    let mut foresight = world.resource_mut::<Lookahead>();
+    foresight.trajectories = trajectories;
     foresight.version += 1;
 }
 
@@ -73,7 +73,7 @@ impl Player {
     ) -> Action {
         let (vector, grid) = observations.row(slot);
         match self {
-            // A policy acts at random on what is no observation; nobody can foresee that.
+            // A policy acts at random on what is no observation; nobody can predict that.
             Self::Policy(..) if Fault::in_observation(vector).is_some() => last,
             Self::Policy(policy, states) => {
                 let mut own = ObservationBatch::default();
@@ -147,7 +147,7 @@ mod tests {
             if foresees {
                 let hooks = *app.world().resource::<EnvironmentHooks>();
                 let mut choose = choose(app.world());
-                (hooks.foresee)(app.world_mut(), 12, &mut choose);
+                (hooks.predict)(app.world_mut(), 12, &mut choose);
             }
             let world = app.world_mut();
             let seats = world.query::<&crate::sim::AgentSlots>().iter(world).next().unwrap().clone();
@@ -174,14 +174,14 @@ mod tests {
         let mut script = |_: &ObservationBatch, scripts: &[Action], actions: &mut [Action]| {
             actions.copy_from_slice(scripts);
         };
-        let Foreseen { ways } = (hooks.foresee)(app.world_mut(), 10, &mut script);
+        let Trajectories { ways } = (hooks.predict)(app.world_mut(), 10, &mut script);
         let ticks = ways[0].1.len();
         let ball = |app: &mut App| {
             let hooks = *app.world().resource::<EnvironmentHooks>();
             let still = &mut |_: &ObservationBatch, _: &[Action], _: &mut [Action]| {};
-            (hooks.foresee)(app.world_mut(), 1, still).ways[0].1[0]
+            (hooks.predict)(app.world_mut(), 1, still).ways[0].1[0]
         };
-        // The first tick that is foreseen now is the last but one of what was foreseen then.
+        // The first tick that is trajectories now is the last but one of what was trajectories then.
         play(&mut app, ticks - 1, false);
         assert_eq!(ball(&mut app), ways[0].1[ticks - 1]);
     }

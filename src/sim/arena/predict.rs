@@ -15,7 +15,7 @@ pub type Choose<'a> = dyn FnMut(&ObservationBatch, &[Action], &mut [Action]) + '
 
 /// Where bodies would go.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Foreseen {
+pub struct Trajectories {
     /// A way each of [`Environment::leads`]: the slot that moves the body, where one does, and where the body would be
     /// after every tick, in the arena's coordinates.
     pub ways: Vec<(Option<usize>, Vec<Vec2>)>,
@@ -23,17 +23,17 @@ pub struct Foreseen {
 
 /// Plays the watched arena ahead for `steps` agent steps, or to the end of its episode, as `choose` says. Afterwards
 /// everything is as it was before, random states included.
-pub fn foresee<E: Environment>(world: &mut World, steps: usize, choose: &mut Choose) -> Foreseen {
+pub fn predict<E: Environment>(world: &mut World, steps: usize, choose: &mut Choose) -> Trajectories {
     let layout = world.resource::<E::Layout>().clone();
     let leads = E::leads(&layout);
     let spec = world.resource::<Spec>().0.clone();
     let clock = *world.resource::<TickClock>();
     let mut query = world.query::<ArenaParts<E>>();
     let Some(mut parts) = query.iter_mut(world).find(|parts| parts.arena.index == 0) else {
-        return Foreseen::default();
+        return Trajectories::default();
     };
     if leads.is_empty() || parts.seats.end.is_some() || parts.arena.waits {
-        return Foreseen::default();
+        return Trajectories::default();
     }
     let before = Before::of(&mut parts);
     let mut ways: Vec<(Option<usize>, Vec<Vec2>)> =
@@ -60,7 +60,7 @@ pub fn foresee<E: Environment>(world: &mut World, steps: usize, choose: &mut Cho
         parts.write_observations(&layout);
     }
     before.restore(&mut parts);
-    Foreseen { ways }
+    Trajectories { ways }
 }
 
 /// All of an arena that play changes.
