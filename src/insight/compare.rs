@@ -37,7 +37,7 @@ pub(super) fn plugin(app: &mut App) {
 
 /// Begins a comparison, or ends the one that is shown.
 pub fn toggle(world: &mut World) {
-    super::lookback::end(world);
+    super::playback::end(world);
     let Some(populate) = world.get_resource::<EnvironmentHooks>().map(|hooks| hooks.populate) else { return };
     if let Some(comparison) = world.remove_resource::<Comparison>() {
         world.remove_resource::<SameStart>();

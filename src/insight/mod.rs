@@ -3,7 +3,7 @@
 pub mod compare;
 pub mod gallery;
 pub mod lookahead;
-pub mod lookback;
+pub mod playback;
 pub mod rounds;
 pub mod saliency;
 pub mod seating;
@@ -29,7 +29,7 @@ impl Plugin for InsightPlugin {
             lookahead::plugin,
             saliency::plugin,
             compare::plugin,
-            lookback::plugin,
+            playback::plugin,
             rounds::plugin,
             waiting::plugin,
         ));
@@ -39,7 +39,7 @@ impl Plugin for InsightPlugin {
 /// What is played while ages of the agent are compared, or an earlier episode is looked at, is no experience.
 fn suspend(
     comparison: Option<Res<compare::Comparison>>,
-    looking: Option<Res<lookback::LookBack>>,
+    looking: Option<Res<playback::Playback>>,
     mut recording: ResMut<Recording>,
 ) {
     recording.set_if_neq(Recording { suspended: comparison.is_some() || looking.is_some() });

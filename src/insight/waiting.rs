@@ -3,7 +3,7 @@
 use bevy::prelude::*;
 
 use super::compare::Comparison;
-use super::lookback::LookBack;
+use super::playback::Playback;
 use super::rounds::Rounds;
 use crate::sim::SimConfig;
 use crate::sim::pace::Pace;
@@ -20,7 +20,7 @@ pub(super) fn plugin(app: &mut App) {
 fn look(
     pace: Option<Res<Pace>>,
     comparison: Option<Res<Comparison>>,
-    looking: Option<Res<LookBack>>,
+    looking: Option<Res<Playback>>,
     rounds: Res<Rounds>,
     sim: Option<Res<SimConfig>>,
     mut waiting: ResMut<Waiting>,

@@ -87,7 +87,7 @@ pub(super) fn commands(
         (vec![name(Command::Restart)], "restart"),
         (vec![name(Command::Praise), name(Command::Blame)], "praise, blame"),
         (vec![name(Command::Compare)], if compared { "back" } else { "then and now" }),
-        (vec![name(Command::LookBack)], if looking { "back to now" } else { "look back" }),
+        (vec![name(Command::Playback)], if looking { "back to now" } else { "look back" }),
         (vec![name(Command::Values)], "values"),
         (if leads { vec![name(Command::Ways)] } else { Vec::new() }, "way ahead"),
         (if rooms { vec![name(Command::Map)] } else { Vec::new() }, "values on the map"),

@@ -15,7 +15,7 @@ use crate::agent::hints::Hints;
 use crate::agent::history::History;
 use crate::agent::{Controller, ControllerAssignment};
 use crate::insight::compare::Comparison;
-use crate::insight::lookback::{LookBack, Past};
+use crate::insight::playback::{Past, Playback};
 use crate::insight::rounds::Rounds;
 use crate::insight::seating::Seating;
 use crate::insight::waiting::Waiting;
@@ -68,7 +68,7 @@ pub(super) struct Facts<'w, 's> {
     bindings: Res<'w, Bindings>,
     rooms: Option<Res<'w, Rooms>>,
     comparison: Option<Res<'w, Comparison>>,
-    looking: Option<Res<'w, LookBack>>,
+    looking: Option<Res<'w, Playback>>,
     past: Option<Res<'w, Past>>,
     rounds: Option<Res<'w, Rounds>>,
     seating: Option<Res<'w, Seating>>,

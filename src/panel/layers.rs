@@ -7,7 +7,7 @@ use bevy_egui::{EguiContext, PrimaryEguiContext};
 use super::learning;
 use super::plots::Plots;
 use crate::insight::compare::{self, Comparison};
-use crate::insight::lookback::{self, LookBack};
+use crate::insight::playback::{self, Playback};
 use crate::insight::rounds::Rounds;
 use crate::insight::values::OverlaySettings;
 use crate::sim::arena::Spec;
@@ -43,8 +43,8 @@ static LAYERS: [MapLayer; 8] = [
     },
     MapLayer {
         meaning: "back to now",
-        open: |world| world.contains_resource::<LookBack>(),
-        close: lookback::toggle,
+        open: |world| world.contains_resource::<Playback>(),
+        close: playback::toggle,
     },
     MapLayer {
         meaning: "back to one arena",

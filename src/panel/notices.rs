@@ -39,7 +39,7 @@ pub(super) fn say(context: &Context, screen: &Screen, text: &str, below: f32) {
 /// reaches.
 pub(super) fn standing(context: &Context, screen: &Screen, looking: bool, bindings: &Bindings) -> f32 {
     let text = match looking {
-        true => format!("LOOKING BACK ({} leads back to now)", bindings.label(Command::LookBack)),
+        true => format!("LOOKING BACK ({} leads back to now)", bindings.label(Command::Playback)),
         false => format!("PAUSED ({} goes on)", bindings.label(Command::Pause)),
     };
     let plate = Plate {

@@ -12,7 +12,7 @@ use super::{mind, sight};
 use crate::agent::hints::{HINT_RANGE, Hints};
 use crate::agent::reaction::Reaction;
 use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, WatchedDecisions};
-use crate::insight::lookback::{self, LookBack, Past};
+use crate::insight::playback::{self, Past, Playback};
 use crate::insight::rounds::Rounds;
 use crate::insight::saliency::WatchedSaliency;
 use crate::insight::seating::Seating;
@@ -55,7 +55,7 @@ pub(super) struct Playing<'w, 's> {
     rounds: Option<ResMut<'w, Rounds>>,
     seating: Option<ResMut<'w, Seating>>,
     past: Option<Res<'w, Past>>,
-    looking: Option<ResMut<'w, LookBack>>,
+    looking: Option<ResMut<'w, Playback>>,
     rooms: Option<Res<'w, Rooms>>,
     hooks: Option<Res<'w, EnvironmentHooks>>,
     modes: Res<'w, Modes>,
@@ -123,7 +123,7 @@ impl Playing<'_, '_> {
                 list.show_ui(ui, |ui| {
                     for index in (0..episodes.len()).rev() {
                         if ui.selectable_label(shown == Some(index), name(index)).clicked() {
-                            commands.queue(move |world: &mut World| lookback::look(world, index, 0));
+                            commands.queue(move |world: &mut World| playback::look(world, index, 0));
                         }
                     }
                 });
@@ -137,16 +137,16 @@ impl Playing<'_, '_> {
                 ui.spacing_mut().slider_width = 116.0;
                 if ui.add(egui::Slider::new(&mut step, 0..=episodes[index].steps())).changed() {
                     looking.playing = false;
-                    commands.queue(move |world: &mut World| lookback::look(world, index, step));
+                    commands.queue(move |world: &mut World| playback::look(world, index, step));
                 }
                 if ui.button(if looking.playing { "Stop" } else { "Play" }).clicked() {
                     looking.playing = !looking.playing;
                     if looking.step >= episodes[index].steps() {
-                        commands.queue(move |world: &mut World| lookback::look(world, index, 0));
+                        commands.queue(move |world: &mut World| playback::look(world, index, 0));
                     }
                 }
                 if ui.button("Now").on_hover_text("Back to the present.").clicked() {
-                    commands.queue(lookback::toggle);
+                    commands.queue(playback::toggle);
                 }
             });
         });

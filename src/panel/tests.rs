@@ -5,7 +5,7 @@ use bevy_egui::egui::{pos2, vec2};
 use super::testing::{Glass, arcade, measure, play, rooms};
 use super::{WIDTH, editor, playing, plots, settings};
 use crate::agent::{Controller, ControllerAssignment};
-use crate::insight::lookback::Past;
+use crate::insight::playback::Past;
 use crate::insight::seating::{Seat, Seating};
 use crate::insight::values::OverlaySettings;
 use crate::sim::arena::Spec;

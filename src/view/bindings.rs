@@ -53,7 +53,7 @@ pub enum Command {
     /// Earlier ages of the agent beside the present.
     Compare,
     /// The last episode of the watched arena, step by step.
-    LookBack,
+    Playback,
     /// Action values.
     Values,
     /// Values painted on the map.
@@ -129,7 +129,7 @@ pub const COMMANDS: [(Command, &str, &str, KeyCode); 30] = [
     (Command::Praise, "praise", "praise, while held", KeyCode::KeyP),
     (Command::Blame, "blame", "blame, while held", KeyCode::KeyB),
     (Command::Compare, "compare", "then and now", KeyCode::KeyN),
-    (Command::LookBack, "look_back", "look back", KeyCode::KeyL),
+    (Command::Playback, "look_back", "look back", KeyCode::KeyL),
     (Command::Values, "values", "action values", KeyCode::KeyQ),
     (Command::Map, "map", "values on the map", KeyCode::KeyV),
     (Command::Ways, "ways", "way ahead", KeyCode::KeyG),

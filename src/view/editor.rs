@@ -72,7 +72,7 @@ pub fn toggle(world: &mut World) {
     if world.remove_resource::<Editor>().is_some() {
         return;
     }
-    crate::insight::lookback::end(world);
+    crate::insight::playback::end(world);
     let Some(rooms) = world.get_resource::<Rooms>().cloned() else { return };
     let mut states = world.query::<(&Arena, &Room)>();
     let watched = states.iter(world).find(|(arena, _)| arena.index == 0);
@@ -93,7 +93,7 @@ pub fn toggle(world: &mut World) {
 /// Plays the draft in all arenas, if it is a level that the agent here can play.
 pub fn play(world: &mut World) {
     // What was looked at happened on another map.
-    crate::insight::lookback::end(world);
+    crate::insight::playback::end(world);
     let Some(draft) = world.get_resource::<Editor>().map(|editor| editor.draft.clone()) else { return };
     let (problem, foreign) = match draft.level() {
         Ok(level) => {

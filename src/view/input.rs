@@ -9,7 +9,7 @@ use super::{Notice, Screen, editor};
 use crate::agent::hints::{Hint, Hints};
 use crate::agent::{Controller, ControllerAssignment, HumanInput};
 use crate::insight::compare::{self, Comparison};
-use crate::insight::lookback;
+use crate::insight::playback;
 use crate::insight::rounds::Rounds;
 use crate::insight::seating::{Seat, Seating};
 use crate::insight::values::{MapLayer, OverlaySettings};
@@ -281,8 +281,8 @@ fn steer_screen(
     if struck(Command::Edit) {
         commands.queue(editor::toggle);
     }
-    if struck(Command::LookBack) {
-        commands.queue(lookback::toggle);
+    if struck(Command::Playback) {
+        commands.queue(playback::toggle);
     }
     if struck(Command::Compare) {
         // Side by side while it lasts.

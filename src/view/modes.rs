@@ -8,7 +8,7 @@ use super::controls::{Controls, ReadControls};
 use super::editor::Editor;
 use super::{Notice, Screen};
 use crate::insight::compare::Comparison;
-use crate::insight::lookback::LookBack;
+use crate::insight::playback::Playback;
 use crate::insight::values::OverlaySettings;
 
 /// Something that is on the screen until it is left.
@@ -17,7 +17,7 @@ enum Mode {
     /// Then and now.
     Compare,
     /// An earlier episode.
-    LookBack,
+    Playback,
     /// The map that is drawn on.
     Edit,
 }
@@ -25,23 +25,23 @@ enum Mode {
 /// Commands that are refused in a mode, and why.
 const REFUSED: [(Mode, &[Command], &str); 10] = [
     (Mode::Compare, &[Command::Map, Command::Ways], "it shows what one agent expects, and here are several"),
-    (Mode::Compare, &[Command::LookBack], "these rounds are not kept"),
+    (Mode::Compare, &[Command::Playback], "these rounds are not kept"),
     (Mode::Compare, &[Command::Edit], "all of these play the same map"),
     (Mode::Compare, &[Command::TakeFirst, Command::TakeSecond], "here only agents are compared"),
     (Mode::Compare, &[Command::Praise, Command::Blame], "none of these agents learns"),
     (Mode::Compare, &[Command::Zoom, Command::Record], "all are shown side by side"),
     (
-        Mode::LookBack,
+        Mode::Playback,
         &[Command::TakeFirst, Command::TakeSecond, Command::Praise, Command::Blame],
         "what is shown is over",
     ),
-    (Mode::LookBack, &[Command::Restart], "the slider in the panel leads to its start"),
-    (Mode::Edit, &[Command::Compare, Command::LookBack], "other rounds are played on another map"),
+    (Mode::Playback, &[Command::Restart], "the slider in the panel leads to its start"),
+    (Mode::Edit, &[Command::Compare, Command::Playback], "other rounds are played on another map"),
     (Mode::Edit, &[Command::Zoom], "one map is drawn at a time"),
 ];
 
 /// Commands whose effect is seen in the one large arena only: they leave the view of many.
-const ONE_ARENA: [Command; 3] = [Command::Map, Command::Ways, Command::LookBack];
+const ONE_ARENA: [Command; 3] = [Command::Map, Command::Ways, Command::Playback];
 
 /// The modes that are on.
 #[derive(Resource, Debug, Clone, Default, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Modes {
         let (mode, why) = self.refused(command)?;
         let (name, leave) = match mode {
             Mode::Compare => ("then and now", Command::Compare),
-            Mode::LookBack => ("looking back", Command::LookBack),
+            Mode::Playback => ("looking back", Command::Playback),
             Mode::Edit => ("drawing on the map", Command::Edit),
         };
         Some(format!("not while {name}: {why}; {} ends it", bindings.label(leave)))
@@ -95,13 +95,13 @@ pub fn plugin(app: &mut App) {
 /// Sees which modes are on.
 fn look(
     comparison: Option<Res<Comparison>>,
-    looking: Option<Res<LookBack>>,
+    looking: Option<Res<Playback>>,
     editor: Option<Res<Editor>>,
     mut modes: ResMut<Modes>,
 ) {
     let all = [
         (Mode::Compare, comparison.is_some()),
-        (Mode::LookBack, looking.is_some()),
+        (Mode::Playback, looking.is_some()),
         (Mode::Edit, editor.is_some()),
     ];
     modes.set_if_neq(Modes(all.into_iter().filter(|(_, on)| *on).map(|(mode, _)| mode).collect()));
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn what_means_nothing_in_a_comparison_is_refused_and_told() {
         let mut app = app();
-        let keys = [Command::LookBack, Command::Map, Command::Edit, Command::TakeFirst, Command::Zoom];
+        let keys = [Command::Playback, Command::Map, Command::Edit, Command::TakeFirst, Command::Zoom];
         for command in keys {
             assert_eq!(given(&mut app, &[command]), (vec![command], None));
         }

@@ -8,7 +8,7 @@ use entropy_arcade::agent::live::Rescue;
 use entropy_arcade::agent::{AgentPlugin, Controller, ControllerAssignment, LiveLearner, LivePlugin, Replay};
 use entropy_arcade::insight::InsightPlugin;
 use entropy_arcade::insight::compare::{self, Comparison};
-use entropy_arcade::insight::lookback::{self, LookBack};
+use entropy_arcade::insight::playback::{self, Playback};
 use entropy_arcade::learner::{DeviceChoice, Health, LearnerConfig, LearnerSetup};
 use entropy_arcade::mdp::Stream;
 use entropy_arcade::sim::arena::EnvironmentHooks;
@@ -145,23 +145,23 @@ fn looking_back_makes_steps_of_the_past_only() {
     };
     for _ in 0..3 {
         let (before, elsewhere) = (steps(&app), others(&mut app));
-        lookback::toggle(app.world_mut());
+        playback::toggle(app.world_mut());
         for made in 1..=3 {
             app.world_mut().resource_mut::<Pace>().single_steps += 1;
             app.update();
-            assert_eq!(app.world().resource::<LookBack>().step, made);
+            assert_eq!(app.world().resource::<Playback>().step, made);
         }
         // Time that is let go on goes on from the present.
         app.world_mut().resource_mut::<Time>().advance_by(Duration::from_secs_f32(0.5));
         app.world_mut().resource_mut::<Pace>().paused = false;
         app.update();
-        assert!(!app.world().contains_resource::<LookBack>());
+        assert!(!app.world().contains_resource::<Playback>());
         assert_eq!((steps(&app), others(&mut app)), (before, elsewhere), "nothing was recorded");
         run(&mut app, 20);
-        lookback::toggle(app.world_mut());
+        playback::toggle(app.world_mut());
         app.world_mut().resource_mut::<Pace>().single_steps += 2;
         app.update();
-        lookback::toggle(app.world_mut());
+        playback::toggle(app.world_mut());
         run(&mut app, 20);
     }
     save(&app, folder.path());

@@ -54,7 +54,7 @@ pub struct Past {
 
 /// What is being looked at. Not there otherwise.
 #[derive(Resource, Debug, Clone)]
-pub struct LookBack {
+pub struct Playback {
     /// Number of the episode among [`Past::episodes`].
     pub episode: usize,
     /// Steps of it that have been made.
@@ -71,7 +71,7 @@ pub struct LookBack {
 pub(super) fn plugin(app: &mut App) {
     app.init_resource::<Past>()
         .add_systems(SimTick, remember.in_set(SimSystems::Record))
-        .add_systems(Update, play.run_if(resource_exists::<LookBack>));
+        .add_systems(Update, play.run_if(resource_exists::<Playback>));
 }
 
 fn remember(
@@ -114,7 +114,7 @@ fn remember(
 /// Shows `step` of episode number `episode`; time stands still from now on.
 pub fn look(world: &mut World, episode: usize, step: usize) {
     let Some(steps) = world.resource::<Past>().episodes.get(episode).map(PastEpisode::steps) else { return };
-    if !world.contains_resource::<LookBack>() {
+    if !world.contains_resource::<Playback>() {
         // A step that was begun is finished first: snapshots are of whole steps.
         while world.resource::<TickClock>().phase != 0 {
             world.run_schedule(SimTick);
@@ -126,11 +126,11 @@ pub fn look(world: &mut World, episode: usize, step: usize) {
         let mut pace = world.resource_mut::<Pace>();
         let was_paused = std::mem::replace(&mut pace.paused, true);
         (pace.held, pace.single_steps) = (true, 0);
-        world.insert_resource(LookBack { episode, step, playing: false, since: 0.0, before, was_paused });
+        world.insert_resource(Playback { episode, step, playing: false, since: 0.0, before, was_paused });
     }
     let step = step.min(steps);
     let slots = world.resource::<crate::sim::arena::Spec>().slots();
-    let mut looking = world.resource_mut::<LookBack>();
+    let mut looking = world.resource_mut::<Playback>();
     (looking.episode, looking.step) = (episode, step);
     let past = world.resource::<Past>();
     let shown = &past.episodes[episode];
@@ -148,7 +148,7 @@ pub fn look(world: &mut World, episode: usize, step: usize) {
 
 /// Goes back to the present; whether anything was being looked at.
 pub fn end(world: &mut World) -> bool {
-    let Some(looking) = world.remove_resource::<LookBack>() else { return false };
+    let Some(looking) = world.remove_resource::<Playback>() else { return false };
     let restore = world.resource::<EnvironmentHooks>().restore;
     restore(world, &[looking.before]);
     show_bodies(world);
@@ -179,7 +179,7 @@ fn play(world: &mut World) {
     }
     let asked = std::mem::take(&mut world.resource_mut::<Pace>().single_steps) as usize;
     if asked > 0 {
-        let mut looking = world.resource_mut::<LookBack>();
+        let mut looking = world.resource_mut::<Playback>();
         looking.playing = false;
         let (episode, step) = (looking.episode, looking.step + asked);
         look(world, episode, step);
@@ -189,7 +189,7 @@ fn play(world: &mut World) {
     let step_seconds = world
         .get_resource::<crate::sim::arena::Spec>()
         .map_or(0.1, |spec| spec.tick_seconds * spec.ticks_per_step as f32);
-    let mut looking = world.resource_mut::<LookBack>();
+    let mut looking = world.resource_mut::<Playback>();
     if !looking.playing {
         return;
     }
@@ -201,7 +201,7 @@ fn play(world: &mut World) {
     looking.since %= step_seconds;
     let (episode, step) = (looking.episode, looking.step + made);
     let steps = world.resource::<Past>().episodes.get(episode).map_or(0, PastEpisode::steps);
-    world.resource_mut::<LookBack>().playing = step < steps;
+    world.resource_mut::<Playback>().playing = step < steps;
     look(world, episode, step);
 }
 
