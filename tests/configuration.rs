@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
-use entropy_arcade::agent::hints::Hints;
+use entropy_arcade::agent::feedback::HumanFeedback;
 use entropy_arcade::agent::{ControllerAssignment, LiveLearner, LivePlugin};
 use entropy_arcade::app;
 use entropy_arcade::config::RunConfig;
@@ -37,7 +37,7 @@ fn session(config: &RunConfig, out: &Path, resume: bool) -> App {
     let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
     let assignment = ControllerAssignment::learn_against_script(&world.spec());
     app::simulation(&mut app, &world, sim, assignment, learner.policy(), 1);
-    app.insert_resource(learner).init_resource::<Hints>().add_plugins(LivePlugin);
+    app.insert_resource(learner).init_resource::<HumanFeedback>().add_plugins(LivePlugin);
     live::plugin(&mut app, LiveRun::new(folder, config.clone(), record, None));
     app.finish();
     app.cleanup();

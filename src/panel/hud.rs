@@ -11,7 +11,7 @@ use super::playing::{side, title};
 use super::theme::tone;
 use super::widgets::chip;
 use super::{help, keybar, notices};
-use crate::agent::hints::Hints;
+use crate::agent::feedback::HumanFeedback;
 use crate::agent::history::History;
 use crate::agent::{Controller, ControllerAssignment};
 use crate::insight::compare::Comparison;
@@ -72,7 +72,7 @@ pub(super) struct Facts<'w, 's> {
     past: Option<Res<'w, Past>>,
     rounds: Option<Res<'w, Rounds>>,
     seating: Option<Res<'w, Seating>>,
-    hints: Option<Res<'w, Hints>>,
+    hints: Option<Res<'w, HumanFeedback>>,
     waiting: Option<Res<'w, Waiting>>,
     esc: Res<'w, Esc>,
     hooks: Option<Res<'w, EnvironmentHooks>>,
@@ -227,7 +227,7 @@ fn played(rounds: Option<&Rounds>) -> String {
 }
 
 /// Steps that were praised and blamed.
-fn hinted(hints: Option<&Hints>) -> String {
+fn hinted(hints: Option<&HumanFeedback>) -> String {
     hints.filter(|hints| hints.counts != [0, 0]).map_or(String::new(), |hints| {
         let [praised, blamed] = hints.counts;
         format!("praised {praised}, blamed {blamed}")

@@ -9,7 +9,7 @@ use bevy_egui::egui::{self, RichText, Ui};
 use super::theme::tone;
 use super::widgets::{check, figure, list, note, row, section};
 use super::{mind, sight};
-use crate::agent::hints::{HINT_RANGE, Hints};
+use crate::agent::feedback::{HINT_RANGE, HumanFeedback};
 use crate::agent::reaction::Reaction;
 use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, WatchedDecisions};
 use crate::insight::playback::{self, Past, Playback};
@@ -50,7 +50,7 @@ pub(super) struct Playing<'w, 's> {
     mind: Option<Res<'w, ValueEstimates>>,
     insight: Option<ResMut<'w, OverlaySettings>>,
     sights: Option<Res<'w, WatchedSaliency>>,
-    hints: Option<ResMut<'w, Hints>>,
+    hints: Option<ResMut<'w, HumanFeedback>>,
     reaction: Option<ResMut<'w, Reaction>>,
     rounds: Option<ResMut<'w, Rounds>>,
     seating: Option<ResMut<'w, Seating>>,

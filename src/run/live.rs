@@ -16,7 +16,7 @@ use super::metrics::Window;
 use super::record::Record;
 use super::saving::Saving;
 use super::seats;
-use crate::agent::hints::Hints;
+use crate::agent::feedback::HumanFeedback;
 use crate::agent::history::{History, remember};
 use crate::agent::live::{SaveReceiver, Unsaved};
 use crate::agent::{Controller, Episodes, LiveLearner, Replay};
@@ -196,7 +196,7 @@ fn write(
     learner: Res<LiveLearner>,
     history: Res<History>,
     replay: Res<Replay>,
-    mut hints: ResMut<Hints>,
+    mut hints: ResMut<HumanFeedback>,
 ) {
     let run = &mut *run;
     // What the disk refuses waits; it is told of with the next line.

@@ -6,7 +6,7 @@ use super::bindings::{Bindings, Command};
 use super::controls::{Controls, ReadControls};
 use super::taps::{Down, HOLD, tap};
 use super::{Notice, Screen, editor};
-use crate::agent::hints::{Hint, Hints};
+use crate::agent::feedback::{Feedback, HumanFeedback};
 use crate::agent::{Controller, ControllerAssignment, HumanInput};
 use crate::insight::compare::{self, Comparison};
 use crate::insight::playback;
@@ -175,7 +175,7 @@ fn sit_down(
 /// Praise and blame, while their keys are held. Where no agent learns, it is told that nobody hears them.
 fn say(
     controls: Res<Controls>,
-    hints: Option<ResMut<Hints>>,
+    hints: Option<ResMut<HumanFeedback>>,
     assignment: Option<Res<ControllerAssignment>>,
     notice: Option<ResMut<Notice>>,
 ) {
@@ -186,8 +186,8 @@ fn say(
         notice.say("nobody hears that: no agent learns in this arena".into());
     }
     let held = match (controls.held(Command::Praise), controls.held(Command::Blame)) {
-        (true, false) => Some(Hint::Praise),
-        (false, true) => Some(Hint::Blame),
+        (true, false) => Some(Feedback::Praise),
+        (false, true) => Some(Feedback::Blame),
         _ => None,
     };
     if hints.held != held {
@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn praise_that_nobody_hears_is_said_to_be_so() {
         let mut app = app("lava-room").unwrap();
-        app.init_resource::<Hints>().init_resource::<Notice>();
+        app.init_resource::<HumanFeedback>().init_resource::<Notice>();
         strike(&mut app, KeyCode::KeyP);
         assert_eq!(app.world().resource::<Notice>().text(), None);
         strike(&mut app, KeyCode::KeyT);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bevy::prelude::*;
-use entropy_arcade::agent::hints::{Hint, Hints};
+use entropy_arcade::agent::feedback::{Feedback, HumanFeedback};
 use entropy_arcade::agent::reaction::Reaction;
 use entropy_arcade::agent::{
     AgentPlugin, Controller, ControllerAssignment, Episodes, HumanInput, LearningPolicy, MOST_SLOTS, Replay,
@@ -103,10 +103,10 @@ fn praise_is_paid_to_the_learner_and_counted_in_no_return() {
     let mut app = cartpole(2, Controller::Learning);
     run(&mut app, 3);
     staged(&mut app);
-    let held = |app: &mut App, held| app.world_mut().resource_mut::<Hints>().held = held;
-    held(&mut app, Some(Hint::Praise));
+    let held = |app: &mut App, held| app.world_mut().resource_mut::<HumanFeedback>().held = held;
+    held(&mut app, Some(Feedback::Praise));
     run(&mut app, 2);
-    held(&mut app, Some(Hint::Blame));
+    held(&mut app, Some(Feedback::Blame));
     run(&mut app, 1);
     held(&mut app, None);
     run(&mut app, 300);
@@ -116,7 +116,7 @@ fn praise_is_paid_to_the_learner_and_counted_in_no_return() {
     };
     assert_eq!(paid(0)[..4], [1.1, 1.1, 0.9, 1.0]);
     assert!(paid(MOST_SLOTS as u32).iter().all(|&reward| reward == 1.0));
-    let hints = app.world().resource::<Hints>();
+    let hints = app.world().resource::<HumanFeedback>();
     assert_eq!((hints.counts, hints.given.len()), ([2, 1], 3));
     let episodes = &app.world().resource::<Episodes>().0;
     assert!(!episodes.is_empty());

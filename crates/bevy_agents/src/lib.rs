@@ -8,7 +8,7 @@
 
 mod actor_states;
 pub mod controllers;
-pub mod hints;
+pub mod feedback;
 pub mod history;
 pub mod live;
 pub mod pace;
@@ -81,7 +81,7 @@ impl Plugin for AgentPlugin {
             .init_resource::<FrozenPolicies>()
             .init_resource::<Replay>()
             .init_resource::<Episodes>()
-            .init_resource::<hints::Hints>()
+            .init_resource::<feedback::HumanFeedback>()
             .init_resource::<WatchedDecisions>()
             .init_resource::<reaction::Reaction>()
             .init_resource::<Recording>()

@@ -4,7 +4,7 @@ use bevy::prelude::*;
 
 use super::actor_states::{ActorStates, MOST_SLOTS, SlotFault};
 use super::controllers::Controllers;
-use super::hints::Hints;
+use super::feedback::HumanFeedback;
 use crate::AgentSlots;
 use crate::mdp::{EpisodeSummary, Fault, StepBatch};
 
@@ -34,7 +34,7 @@ pub(super) fn record(
     mut actor_states: ResMut<ActorStates>,
     mut replay: ResMut<Replay>,
     mut episodes: ResMut<Episodes>,
-    mut hints: ResMut<Hints>,
+    mut hints: ResMut<HumanFeedback>,
 ) {
     let actor_states = &mut *actor_states;
     if waits_too_long(replay.staged.is_empty(), &mut replay.waited) {

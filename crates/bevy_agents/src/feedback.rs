@@ -1,4 +1,4 @@
-//! Hints: what a person says of what the watched agent does, as reward that its learner gets beside the world's own.
+//! HumanFeedback: what a person says of what the watched agent does, as reward that its learner gets beside the world's own.
 //!
 //! What episodes return stays the world's word alone. Reading keys is left to `view`.
 
@@ -12,9 +12,9 @@ pub const HINT_RANGE: std::ops::RangeInclusive<f32> = 0.01..=2.0;
 
 /// What is being said, and what has been.
 #[derive(Resource, Debug, Clone, PartialEq)]
-pub struct Hints {
+pub struct HumanFeedback {
     /// Praise or blame that is held now; `None` while nothing is said.
-    pub held: Option<Hint>,
+    pub held: Option<Feedback>,
     /// Reward of one step of praise; of blame, as much less.
     pub size: f32,
     /// Given and not yet taken by whoever keeps a record.
@@ -23,7 +23,7 @@ pub struct Hints {
     pub counts: [u64; 2],
 }
 
-impl Default for Hints {
+impl Default for HumanFeedback {
     fn default() -> Self {
         Self { held: None, size: 0.1, given: Vec::new(), counts: [0; 2] }
     }
@@ -31,7 +31,7 @@ impl Default for Hints {
 
 /// One of two things to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hint {
+pub enum Feedback {
     /// More of this.
     Praise,
     /// Less of this.
@@ -49,7 +49,7 @@ pub struct GivenHint {
     pub reward: f32,
 }
 
-impl Hints {
+impl HumanFeedback {
     /// What is added to the reward of a step of `controller` in `slot` of `arena`.
     pub(super) fn give(
         &mut self,
@@ -61,8 +61,8 @@ impl Hints {
         let Some(hint) = self.held.filter(|_| arena == 0 && controller == Some(&Controller::Learning)) else {
             return 0.0;
         };
-        let reward = if hint == Hint::Praise { self.size } else { -self.size };
-        self.counts[usize::from(hint == Hint::Blame)] += 1;
+        let reward = if hint == Feedback::Praise { self.size } else { -self.size };
+        self.counts[usize::from(hint == Feedback::Blame)] += 1;
         self.given.push(GivenHint { env_steps, slot, reward });
         reward
     }
@@ -74,14 +74,14 @@ mod tests {
 
     #[test]
     fn only_the_watched_learner_is_praised_and_blamed() {
-        let mut hints = Hints::default();
+        let mut hints = HumanFeedback::default();
         let learner = Some(&Controller::Learning);
         assert_eq!(hints.give(0, 0, learner, 7), 0.0);
-        hints.held = Some(Hint::Blame);
+        hints.held = Some(Feedback::Blame);
         assert_eq!(hints.give(0, 0, learner, 8), -0.1);
         assert_eq!(hints.give(1, 0, learner, 8), 0.0);
         assert_eq!(hints.give(0, 1, Some(&Controller::Human), 8), 0.0);
-        hints.held = Some(Hint::Praise);
+        hints.held = Some(Feedback::Praise);
         assert_eq!(hints.give(0, 1, learner, 9), 0.1);
         assert_eq!(hints.counts, [1, 1]);
         assert_eq!(hints.given[1], GivenHint { env_steps: 9, slot: 1, reward: 0.1 });
