@@ -7,7 +7,7 @@ use bevy::prelude::*;
 
 use super::{Left, assignment, learner_setup, simulation};
 use crate::agent::live::Unsaved;
-use crate::agent::reaction::Reaction;
+use crate::agent::reaction::ReactionDelay;
 use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, LiveLearner};
 use crate::config::RunConfig;
 use crate::insight::gallery;

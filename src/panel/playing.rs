@@ -10,7 +10,7 @@ use super::theme::tone;
 use super::widgets::{check, figure, list, note, row, section};
 use super::{mind, sight};
 use crate::agent::feedback::{HINT_RANGE, HumanFeedback};
-use crate::agent::reaction::Reaction;
+use crate::agent::reaction::ReactionDelay;
 use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, WatchedDecisions};
 use crate::insight::playback::{self, Past, Playback};
 use crate::insight::rounds::Rounds;
@@ -51,7 +51,7 @@ pub(super) struct Playing<'w, 's> {
     insight: Option<ResMut<'w, OverlaySettings>>,
     sights: Option<Res<'w, WatchedSaliency>>,
     hints: Option<ResMut<'w, HumanFeedback>>,
-    reaction: Option<ResMut<'w, Reaction>>,
+    reaction: Option<ResMut<'w, ReactionDelay>>,
     rounds: Option<ResMut<'w, Rounds>>,
     seating: Option<ResMut<'w, Seating>>,
     past: Option<Res<'w, Past>>,

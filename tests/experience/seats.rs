@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 use entropy_arcade::agent::feedback::{Feedback, HumanFeedback};
-use entropy_arcade::agent::reaction::Reaction;
+use entropy_arcade::agent::reaction::ReactionDelay;
 use entropy_arcade::agent::{
     AgentPlugin, Controller, ControllerAssignment, Episodes, HumanInput, LearningPolicy, MOST_SLOTS, Replay,
 };
@@ -186,7 +186,7 @@ fn late_decisions_are_forgotten_when_the_person_leaves() {
     app.add_plugins(sim::plugin);
     world.add_to(&mut app, SimConfig { arenas: 1, seed: 3, stream: Stream::Environment });
     app.add_plugins(AgentPlugin { spec, seed: 1, assignment: against.clone(), policy: policy.clone() });
-    app.insert_resource(Reaction { steps: 2 });
+    app.insert_resource(ReactionDelay { steps: 2 });
     app.world_mut().resource_mut::<HumanInput>().idle = vec![Action::Discrete(0)];
     let acts = |app: &mut App, steps: usize| -> Vec<u16> {
         run(app, steps);

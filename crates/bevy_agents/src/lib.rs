@@ -83,7 +83,7 @@ impl Plugin for AgentPlugin {
             .init_resource::<Episodes>()
             .init_resource::<feedback::HumanFeedback>()
             .init_resource::<WatchedDecisions>()
-            .init_resource::<reaction::Reaction>()
+            .init_resource::<reaction::ReactionDelay>()
             .init_resource::<Recording>()
             .add_systems(
                 SimTick,

@@ -9,12 +9,12 @@ const QUICK: f32 = 0.15;
 
 /// How late all but people act in the watched arena while a person plays there.
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Reaction {
+pub struct ReactionDelay {
     /// Agent steps between what is seen and what is done about it.
     pub steps: usize,
 }
 
-impl Reaction {
+impl ReactionDelay {
     /// Most steps that can be chosen.
     pub const MOST: usize = 20;
 

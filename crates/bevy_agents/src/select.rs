@@ -6,7 +6,7 @@ use super::actor_states::{
     ActorStates, MOST_SLOTS, PolicyBatch, SlotFault, WatchedDecision, WatchedDecisions,
 };
 use super::controllers::{Controller, Controllers, FrozenPolicies, HumanInput};
-use super::reaction::Reaction;
+use super::reaction::ReactionDelay;
 use super::{Greedy, LearningPolicy, Recording};
 use crate::AgentSlots;
 use crate::mdp::{Action, Fault, Origin, Policy, PolicyState};
@@ -20,7 +20,7 @@ pub fn select_actions(
     learning: Res<LearningPolicy>,
     frozen: Res<FrozenPolicies>,
     greedy: Res<Greedy>,
-    reaction: Res<Reaction>,
+    reaction: Res<ReactionDelay>,
     recording: Res<Recording>,
 ) {
     let actor_states = &mut *actor_states;

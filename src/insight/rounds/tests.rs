@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::agent::reaction::Reaction;
+use crate::agent::reaction::ReactionDelay;
 use crate::agent::{AgentPlugin, LearningPolicy, Replay};
 use crate::learner::untrained;
 use crate::mdp::{Action, Stream};
