@@ -188,7 +188,7 @@ fn plot_over(
     tell(ui, shown, (name, axis), &points, changes, color);
 }
 
-/// Marks the point of a curve that the pointer is over, and tells its value and where it was measured.
+/// SnapshotHistory the point of a curve that the pointer is over, and tells its value and where it was measured.
 fn tell<R>(
     ui: &Ui,
     shown: PlotResponse<R>,

@@ -14,7 +14,7 @@ use super::tuning::{Edit, sliders};
 use super::widgets::{chip, count, folding, list, note, row, section, toggle};
 use super::{curves, doctor, figures};
 use crate::agent::history::History;
-use crate::agent::live::{LiveLearner, Rescue};
+use crate::agent::live::{LiveLearner, RecoveryPoint};
 use crate::insight::waiting::Waiting;
 use crate::learner::{Health, LearnerConfig, LearnerError, LearnerStatus};
 use crate::view::{Notice, Screen, palette};
@@ -267,15 +267,15 @@ fn rescues(ui: &mut Ui, learner: &mut LiveLearner) {
     let mut chosen = None;
     for rescue in learner.rescues() {
         let (text, explanation) = match &rescue {
-            Rescue::Checkpoint(seconds) => (
+            RecoveryPoint::Checkpoint(seconds) => (
                 format!("Go on from the checkpoint of {seconds} s ago"),
                 "Networks, optimizer and replay as they were written then.",
             ),
-            Rescue::Mark(mark) => (
+            RecoveryPoint::Mark(mark) => (
                 format!("Go on as it was at {}", mark.name()),
                 "Networks and optimizer as they were then; replay begins empty.",
             ),
-            Rescue::Fresh => ("Start over".to_owned(), "Fresh networks and an empty replay."),
+            RecoveryPoint::Fresh => ("Start over".to_owned(), "Fresh networks and an empty replay."),
         };
         if ui.button(text).on_hover_text(explanation).clicked() {
             chosen = Some(rescue);

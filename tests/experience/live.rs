@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
-use entropy_arcade::agent::live::Rescue;
+use entropy_arcade::agent::live::RecoveryPoint;
 use entropy_arcade::agent::{AgentPlugin, Controller, ControllerAssignment, LiveLearner, LivePlugin, Replay};
 use entropy_arcade::insight::InsightPlugin;
 use entropy_arcade::insight::compare::{self, Comparison};
@@ -95,14 +95,14 @@ fn a_rescue_is_not_joined_to_the_present() {
     save(&app, folder.path());
     for steps in [1, 17] {
         run(&mut app, steps);
-        app.world_mut().resource_mut::<LiveLearner>().rescue(&Rescue::Checkpoint(0));
+        app.world_mut().resource_mut::<LiveLearner>().rescue(&RecoveryPoint::Checkpoint(0));
         run(&mut app, 25);
         is_up(&app);
         run(&mut app, 10);
         save(&app, folder.path());
         assert_lived(&transitions::replay(folder.path()).unwrap(), 64 * 40);
     }
-    app.world_mut().resource_mut::<LiveLearner>().rescue(&Rescue::Fresh);
+    app.world_mut().resource_mut::<LiveLearner>().rescue(&RecoveryPoint::Fresh);
     run(&mut app, 25);
     is_up(&app);
     save(&app, folder.path());

@@ -16,14 +16,14 @@ use super::controllers::FrozenPolicies;
 use super::history::{History, remember};
 use super::record::Replay;
 use crate::learner::{
-    DeviceChoice, Health, Learner, LearnerConfig, LearnerError, LearnerHandle, LearnerSetup, LearnerStatus,
-    Mark, Marks, untrained,
+    AgentSnapshot, DeviceChoice, Health, Learner, LearnerConfig, LearnerError, LearnerHandle, LearnerSetup,
+    LearnerStatus, SnapshotHistory, untrained,
 };
 use crate::mdp::{LevelRecord, Policy};
 use crate::tick::{SimSystems, SimTick};
 
 pub use crate::learner::Survey;
-pub use rescue::Rescue;
+pub use rescue::RecoveryPoint;
 pub use unsaved::Unsaved;
 
 /// The learner that trains while the simulation runs.
@@ -36,8 +36,8 @@ pub struct LiveLearner {
     surveys: bool,
     changes: Vec<Change>,
     accepted: bool,
-    /// Marks of the learner before, where that one failed.
-    earlier: Marks,
+    /// SnapshotHistory of the learner before, where that one failed.
+    earlier: SnapshotHistory,
     /// Whether somebody keeps a record of the run and has checkpoints written with it.
     recorded: bool,
     /// Whether such a checkpoint is wished for now.
@@ -74,7 +74,7 @@ impl LiveLearner {
             surveys: false,
             changes: Vec::new(),
             accepted: false,
-            earlier: Marks::default(),
+            earlier: SnapshotHistory::default(),
             recorded: false,
             wanted: false,
             next: None,
@@ -97,7 +97,7 @@ impl LiveLearner {
             surveys: false,
             changes: Vec::new(),
             accepted: false,
-            earlier: Marks::default(),
+            earlier: SnapshotHistory::default(),
             recorded: false,
             wanted: false,
             next: None,
@@ -154,7 +154,7 @@ impl LiveLearner {
     }
 
     /// Goes back to how the agent was at `mark`.
-    pub fn rewind(&mut self, mark: &Arc<Mark>) {
+    pub fn rewind(&mut self, mark: &Arc<AgentSnapshot>) {
         self.note(format!("back at {}", mark.name()), None);
         self.handle.rewind(mark.clone());
     }
@@ -279,7 +279,7 @@ impl LiveLearner {
     /// Begins again with fresh networks. What was learned until now is saved before, and stays.
     pub fn reset(&mut self) {
         self.changes.clear();
-        self.earlier = Marks::default();
+        self.earlier = SnapshotHistory::default();
         let config = self.setup.config.clone();
         if self.recorded && !matches!(self.status().health, Health::Failed(_)) {
             (self.wanted, self.next) = (true, Some(config));

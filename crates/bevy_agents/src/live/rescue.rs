@@ -1,52 +1,52 @@
-//! Rescue: what a learner that has failed can go on from. That it has failed is said by its status.
+//! RecoveryPoint: what a learner that has failed can go on from. That it has failed is said by its status.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::LiveLearner;
 use crate::learner::checkpoint::Checkpoint;
-use crate::learner::{Learner, LearnerHandle, LearnerSetup, Mark};
+use crate::learner::{AgentSnapshot, Learner, LearnerHandle, LearnerSetup};
 
 /// A state that a learner that has failed can go on from.
 #[derive(Debug, Clone)]
-pub enum Rescue {
+pub enum RecoveryPoint {
     /// The last checkpoint, written this many seconds ago.
     Checkpoint(u64),
     /// How the agent was at a certain age. What replay held is lost.
-    Mark(Arc<Mark>),
+    Mark(Arc<AgentSnapshot>),
     /// Fresh networks.
     Fresh,
 }
 
 impl LiveLearner {
     /// What can be gone on from after a failure, the youngest first.
-    pub fn rescues(&self) -> Vec<Rescue> {
-        let mut all: Vec<(Duration, Rescue)> = Vec::new();
+    pub fn rescues(&self) -> Vec<RecoveryPoint> {
+        let mut all: Vec<(Duration, RecoveryPoint)> = Vec::new();
         let latest = self.setup.checkpoints.as_ref().map(|folder| folder.join("latest"));
         let written = latest.and_then(|latest| std::fs::metadata(latest).ok()?.modified().ok());
         if let Some(written) = written {
             // A clock that was set back makes no checkpoint worse.
             let age = written.elapsed().unwrap_or_default();
-            all.push((age, Rescue::Checkpoint(age.as_secs())));
+            all.push((age, RecoveryPoint::Checkpoint(age.as_secs())));
         }
         let status = self.status();
         for mark in self.earlier.all().iter().chain(status.marks.all()).filter(|mark| mark.gradient_steps > 0)
         {
-            all.push((mark.born.elapsed(), Rescue::Mark(mark.clone())));
+            all.push((mark.born.elapsed(), RecoveryPoint::Mark(mark.clone())));
         }
         all.sort_by_key(|(age, _)| *age);
-        all.into_iter().map(|(_, rescue)| rescue).chain([Rescue::Fresh]).collect()
+        all.into_iter().map(|(_, rescue)| rescue).chain([RecoveryPoint::Fresh]).collect()
     }
 
     /// After a failure: a new thread, which goes on from `rescue`.
-    pub fn rescue(&mut self, rescue: &Rescue) {
+    pub fn rescue(&mut self, rescue: &RecoveryPoint) {
         // Should that fail as well, the others are still there.
         let marks = self.status().marks.clone();
         if !marks.all().is_empty() {
             self.earlier = marks;
         }
         let checkpoints = self.setup.checkpoints.clone();
-        let resume = checkpoints.filter(|_| matches!(rescue, Rescue::Checkpoint(_)));
+        let resume = checkpoints.filter(|_| matches!(rescue, RecoveryPoint::Checkpoint(_)));
         // A checkpoint from before a new start with other networks is gone on with as it is.
         if let Some(Ok(checkpoint)) = resume.as_deref().map(|folder| Checkpoint::open_only(folder, |_| false))
         {
@@ -68,7 +68,7 @@ impl LiveLearner {
         self.handle.set_training(self.training);
         self.handle.set_reveal(self.reveals);
         self.handle.set_survey(self.surveys);
-        if let Rescue::Mark(mark) = rescue {
+        if let RecoveryPoint::Mark(mark) = rescue {
             self.handle.rewind(mark.clone());
         }
     }
@@ -135,14 +135,17 @@ mod tests {
         live.earlier = known.marks.clone();
         fail(&mut live);
         let rescues = live.rescues();
-        let of = |wanted: fn(&Rescue) -> bool| rescues.iter().find(|rescue| wanted(rescue)).unwrap();
-        assert!(matches!(rescues.last(), Some(Rescue::Fresh)) && rescues.len() == good + 2, "{rescues:?}");
-        live.rescue(of(|rescue| matches!(rescue, Rescue::Checkpoint(_))));
+        let of = |wanted: fn(&RecoveryPoint) -> bool| rescues.iter().find(|rescue| wanted(rescue)).unwrap();
+        assert!(
+            matches!(rescues.last(), Some(RecoveryPoint::Fresh)) && rescues.len() == good + 2,
+            "{rescues:?}"
+        );
+        live.rescue(of(|rescue| matches!(rescue, RecoveryPoint::Checkpoint(_))));
         let status = wait(&live, |status| status.gradient_steps > 0);
         assert_eq!((status.env_steps, status.replay_len), (300, 299), "{status:?}");
         fail(&mut live);
         // The youngest mark comes first.
-        live.rescue(of(|rescue| matches!(rescue, Rescue::Mark(_))));
+        live.rescue(of(|rescue| matches!(rescue, RecoveryPoint::Mark(_))));
         let status = wait(&live, |status| status.gradient_steps > 0);
         assert_eq!((status.gradient_steps, status.replay_len), (trained, 0), "{status:?}");
     }

@@ -251,12 +251,12 @@ impl Learner {
     ///
     /// # Errors
     /// [`LearnerError::Sac`] when it cannot be read from the device.
-    pub fn mark(&self, seconds: u64) -> Result<Mark, LearnerError> {
+    pub fn mark(&self, seconds: u64) -> Result<AgentSnapshot, LearnerError> {
         let EnvironmentSpec { observation, action, .. } = &self.setup.spec;
         let tensors = self.sac.export()?;
         let policy = CategoricalPolicy::from_tensors(self.sac.config(), observation, action.len(), &tensors)?;
         let Counters { env_steps, gradient_steps, .. } = self.counters;
-        Ok(Mark {
+        Ok(AgentSnapshot {
             born: Instant::now(),
             seconds,
             env_steps,
@@ -271,7 +271,7 @@ impl Learner {
     ///
     /// # Errors
     /// [`LearnerError::Sac`] when it is of other networks; nothing has changed then.
-    pub fn rewind(&mut self, mark: &Mark) -> Result<(), LearnerError> {
+    pub fn rewind(&mut self, mark: &AgentSnapshot) -> Result<(), LearnerError> {
         self.import(mark.tensors.clone(), mark.gradient_steps)?;
         self.counters.gradient_steps = mark.gradient_steps;
         self.counters.credit = 0;

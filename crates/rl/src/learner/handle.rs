@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use super::core::{Counters, Learner, LearnerSetup};
-use super::marks::{Mark, Marks};
+use super::marks::{AgentSnapshot, SnapshotHistory};
 use super::worker::{Command, Save, Worker};
 use super::{DeviceChoice, LearnerConfig, LearnerError, untrained};
 use crate::mdp::{LevelRecord, PolicySnapshot, StepBatch};
@@ -77,7 +77,7 @@ pub struct LearnerStatus {
     /// How many of the changes asked for ([`LearnerHandle::asked`]) have been made or refused.
     pub answered: u64,
     /// How it was at certain ages; only while somebody watches.
-    pub marks: Marks,
+    pub marks: SnapshotHistory,
     /// What replay holds, while somebody looks.
     pub survey: Option<Arc<Survey>>,
     /// The last thing worth telling; may be empty.
@@ -177,7 +177,7 @@ impl LearnerHandle {
             config: Arc::new(setup.config.clone()),
             device_choice: setup.device,
             answered: 0,
-            marks: Marks::default(),
+            marks: SnapshotHistory::default(),
             survey: None,
             message: String::new(),
         }));
@@ -287,7 +287,7 @@ impl LearnerHandle {
     }
 
     /// Asks to go back to a mark; a mark of now is set first, so that there is a way back.
-    pub fn rewind(&self, mark: Arc<Mark>) {
+    pub fn rewind(&self, mark: Arc<AgentSnapshot>) {
         self.tell(Command::Rewind(mark));
     }
 

@@ -1,4 +1,4 @@
-//! Marks: how an agent was at certain ages, kept in memory to be played with, shown, or gone back to.
+//! SnapshotHistory: how an agent was at certain ages, kept in memory to be played with, shown, or gone back to.
 //!
 //! When marks are set is said here; setting them and going back is left to the learner and its thread.
 
@@ -9,14 +9,14 @@ use std::time::Instant;
 use crate::mdp::Policy;
 use crate::sac::TensorMap;
 
-/// Marks kept at once.
+/// SnapshotHistory kept at once.
 const MOST: usize = 12;
 /// Seconds of age that keep their marks for good.
 const FIRST: [u64; 3] = [0, 60, 300];
 
 /// An agent as it was.
 #[derive(Clone)]
-pub struct Mark {
+pub struct AgentSnapshot {
     /// When it was set.
     pub born: Instant,
     /// Seconds since it began, or since it was read from a checkpoint.
@@ -31,7 +31,7 @@ pub struct Mark {
     pub(super) tensors: TensorMap,
 }
 
-impl Mark {
+impl AgentSnapshot {
     /// Its age in words: `minute 5`, or seconds below one.
     pub fn name(&self) -> String {
         if self.seconds.is_multiple_of(60) {
@@ -42,9 +42,9 @@ impl Mark {
     }
 }
 
-impl fmt::Debug for Mark {
+impl fmt::Debug for AgentSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mark")
+        f.debug_struct("AgentSnapshot")
             .field("seconds", &self.seconds)
             .field("gradient_steps", &self.gradient_steps)
             .finish_non_exhaustive()
@@ -53,11 +53,11 @@ impl fmt::Debug for Mark {
 
 /// All marks of one agent, oldest first.
 #[derive(Debug, Clone, Default)]
-pub struct Marks(Vec<Arc<Mark>>);
+pub struct SnapshotHistory(Vec<Arc<AgentSnapshot>>);
 
-impl Marks {
+impl SnapshotHistory {
     /// All there are, oldest first.
-    pub fn all(&self) -> &[Arc<Mark>] {
+    pub fn all(&self) -> &[Arc<AgentSnapshot>] {
         &self.0
     }
 
@@ -69,7 +69,7 @@ impl Marks {
     }
 
     /// Adds the youngest. When there are too many, every other one goes, but for those of the first minutes.
-    pub fn push(&mut self, mark: Mark) {
+    pub fn push(&mut self, mark: AgentSnapshot) {
         self.0.push(Arc::new(mark));
         if self.0.len() > MOST {
             let mut keep = false;
@@ -88,12 +88,12 @@ mod tests {
 
     #[test]
     fn the_first_minutes_are_kept_and_later_ones_thinned() {
-        let mut marks = Marks::default();
+        let mut marks = SnapshotHistory::default();
         for _ in 0..60 {
             let seconds = marks.due();
             let policy = Arc::new(UniformPolicy { actions: 2 });
             let tensors = TensorMap::new();
-            marks.push(Mark {
+            marks.push(AgentSnapshot {
                 born: Instant::now(),
                 seconds,
                 env_steps: seconds,

@@ -21,7 +21,7 @@ pub use config::{LearnerConfig, PrioritizedConfig};
 pub use core::{Counters, Learner, LearnerSetup, check_networks};
 pub use device::DeviceChoice;
 pub use handle::{Health, LearnerHandle, LearnerStatus, PeriodReport};
-pub use marks::{Mark, Marks};
+pub use marks::{AgentSnapshot, SnapshotHistory};
 pub use memory::check_memory;
 
 use std::sync::Arc;

@@ -266,7 +266,7 @@ mod tests {
         drop(Owner::of(&sweep, Kind::Sweep).unwrap());
         assert!(refused(&sweep, Kind::Run).contains("sweep: is the folder of a sweep; choose another --out"));
         drop(Owner::of(&sweep, Kind::Sweep).unwrap());
-        // Marks that say nothing, as older programs wrote them.
+        // SnapshotHistory that say nothing, as older programs wrote them.
         for (name, files, kind) in [
             ("begun", &["config.toml"][..], Some(Kind::Run)),
             ("results", &["results.jsonl"], Some(Kind::Sweep)),

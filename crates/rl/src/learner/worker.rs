@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use super::checkpoint;
 use super::core::Learner;
 use super::handle::{Health, LearnerStatus, PeriodReport};
-use super::marks::{Mark, Marks};
+use super::marks::{AgentSnapshot, SnapshotHistory};
 use super::{CheckpointError, DeviceChoice, LearnerConfig, LearnerError};
 use crate::mdp::{LevelRecord, PolicySnapshot, StepBatch};
 use crate::replay::Survey;
@@ -34,7 +34,7 @@ pub(super) enum Command {
     Save(Save),
     LeaveSaving,
     Load(PathBuf),
-    Rewind(Arc<Mark>),
+    Rewind(Arc<AgentSnapshot>),
     Device(DeviceChoice),
     Reset(Box<LearnerConfig>),
 }
@@ -88,7 +88,7 @@ pub(super) struct Worker {
     surveyed: Option<(Instant, Arc<Survey>)>,
     /// Since when it has lived, and how it was.
     born: Instant,
-    marks: Marks,
+    marks: SnapshotHistory,
 }
 
 impl Worker {
@@ -120,7 +120,7 @@ impl Worker {
             surveys: false,
             surveyed: None,
             born: now,
-            marks: Marks::default(),
+            marks: SnapshotHistory::default(),
         }
     }
 
@@ -238,7 +238,7 @@ impl Worker {
                     Ok(()) => {
                         // Play goes on from where it is, not from where the checkpoint was written.
                         self.learner.cut_streams();
-                        (self.born, self.marks) = (Instant::now(), Marks::default());
+                        (self.born, self.marks) = (Instant::now(), SnapshotHistory::default());
                         format!("loaded {}", folder.display())
                     }
                     Err(error) => error.to_string(),
@@ -273,7 +273,7 @@ impl Worker {
                 match result {
                     Ok(()) => {
                         self.saved = (Instant::now(), [0, 0]);
-                        (self.born, self.marks) = (Instant::now(), Marks::default());
+                        (self.born, self.marks) = (Instant::now(), SnapshotHistory::default());
                         self.publish()?;
                         let stays = self.what_stays().map(|stays| format!("; {stays}")).unwrap_or_default();
                         self.tell(None, Some(format!("fresh networks{stays}")));
