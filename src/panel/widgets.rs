@@ -159,7 +159,7 @@ pub fn check(ui: &mut Ui, on: &mut bool, text: &str) -> Response {
                 (CornerRadius::same(4), egui::Stroke::new(1.0, tone(palette::MUTED)));
             state.fg_stroke = egui::Stroke::new(2.0, tone(palette::MINT));
         }
-        // Ink of its text, which the state's foreground would color as well.
+        // FlatMaterial of its text, which the state's foreground would color as well.
         ui.checkbox(on, RichText::new(text).color(tone(palette::INK)))
     })
     .inner

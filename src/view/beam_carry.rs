@@ -5,7 +5,7 @@ mod art;
 use bevy::prelude::*;
 
 use super::ViewSystems;
-use super::effects::{Art, Inks, Shimmer, Studio, decay};
+use super::effects::{Art, FlatMaterials, Materials, Shimmer, decay};
 use super::follow::Follows;
 use super::palette;
 use super::stage::{Detail, Stage};
@@ -57,7 +57,7 @@ pub(super) fn plugin(app: &mut App) {
 fn furnish(
     mut commands: Commands,
     art: Res<HallArt>,
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     arenas: Query<&Arena, With<BeamCarry>>,
 ) {
@@ -127,7 +127,7 @@ fn recolor(
 
 /// A new episode has its gaps and its zone elsewhere; a beam that was carried into the last one is celebrated.
 fn arrange(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<HallArt>,
     halls: Query<(&BeamCarry, &Arena)>,
     followers: Query<&Follows>,
@@ -176,7 +176,7 @@ fn arrange(
 
 /// Players turn to where they push, stretch as they begin to, and leave dust behind.
 fn push(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<HallArt>,
     halls: Query<&BeamCarry>,
     mut stages: Query<(Entity, &Stage, &mut HallShapes)>,

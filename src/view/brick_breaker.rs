@@ -5,7 +5,7 @@ mod art;
 use bevy::prelude::*;
 
 use super::court::BallArt;
-use super::effects::{Art, Inks, Studio, decay};
+use super::effects::{Art, FlatMaterials, Materials, decay};
 use super::follow::Follows;
 use super::palette;
 use super::stage::Stage;
@@ -50,7 +50,7 @@ fn furnish(
     mut commands: Commands,
     art: Res<WallArt>,
     balls: Res<BallArt>,
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     arenas: Query<(&Arena, &BrickBreaker)>,
 ) {
@@ -99,7 +99,7 @@ fn recolor(
 
 /// Shows the bricks that stand and the balls that are left; what has just broken bursts.
 fn break_bricks(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<WallArt>,
     games: Query<&BrickBreaker>,
     mut stages: Query<(Entity, &Stage, &mut WallShapes)>,
@@ -131,7 +131,7 @@ fn break_bricks(
 }
 
 fn animate(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<BallArt>,
     games: Query<&BrickBreaker>,
     followers: Query<&Follows>,

@@ -8,7 +8,7 @@ use bevy::prelude::*;
 
 use super::ViewSystems;
 use super::digits;
-use super::effects::{Art, Inks, Studio, decay};
+use super::effects::{Art, FlatMaterials, Materials, decay};
 use super::follow::Follows;
 use super::paint::{Paint, circle, rounded};
 use super::palette::{self, BLACK, Tone};
@@ -112,7 +112,7 @@ impl BallArt {
     pub fn spawn(
         &self,
         commands: &mut Commands,
-        inks: &Inks,
+        inks: &FlatMaterials,
         detail: Detail,
         stage: Entity,
         body: Entity,
@@ -134,7 +134,7 @@ impl BallArt {
     }
 
     /// A ring where the ball was hit.
-    pub fn hit(&self, studio: &mut Studio, stage: Entity, detail: Detail, position: Vec2) {
+    pub fn hit(&self, studio: &mut Materials, stage: Entity, detail: Detail, position: Vec2) {
         studio.sound(stage, Cue::Hit);
         studio.burst(stage, self.hit.at(detail), position.extend(5.0), [0.4, 1.9], 0.35);
     }
@@ -155,7 +155,7 @@ const SLOW: f32 = 0.35;
 const BOUNCE: f32 = 0.95;
 
 fn drag_tails(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<BallArt>,
     mut stages: Query<(Entity, &Stage, &mut Flight)>,
     followers: Query<(&Follows, &Transform), Without<Ghost>>,
@@ -222,7 +222,7 @@ impl EndsArt {
     pub fn spawn(
         &self,
         commands: &mut Commands,
-        inks: &Inks,
+        inks: &FlatMaterials,
         detail: Detail,
         stage: Entity,
         place: Vec2,
@@ -278,7 +278,7 @@ fn color_ends(
 }
 
 fn animate_ends(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<EndsArt>,
     mut stages: Query<(Entity, &Stage, &mut Ends)>,
     mut digits: Query<(&mut Transform, &mut Mesh2d), Without<Stage>>,

@@ -6,7 +6,7 @@ use bevy::window::PrimaryWindow;
 
 use super::bindings::Command;
 use super::controls::Controls;
-use super::effects::Inks;
+use super::effects::FlatMaterials;
 use super::paint::{Paint, rounded};
 use super::palette::{self, INK, Tone};
 use super::rooms::paint_reward;
@@ -198,7 +198,7 @@ struct Sketch;
 fn draw(
     mut commands: Commands,
     editor: Res<Editor>,
-    inks: Option<Res<Inks>>,
+    inks: Option<Res<FlatMaterials>>,
     stages: Query<(Entity, &Stage)>,
     old: Query<(Entity, &ChildOf), With<Sketch>>,
     mut meshes: ResMut<Assets<Mesh>>,

@@ -21,13 +21,13 @@ const STEPS: usize = 24;
 /// What everything is drawn with: the colors of the mesh, at one opacity. Unlike [`ColorMaterial`] it looks up no
 /// texture, which takes lavapipe longer than all the rest of a pixel.
 #[derive(Asset, TypePath, AsBindGroup, Debug, Clone)]
-pub struct Ink {
+pub struct FlatMaterial {
     /// Only its last part counts; uniforms come in fours.
     #[uniform(0)]
     opacity: Vec4,
 }
 
-impl Material2d for Ink {
+impl Material2d for FlatMaterial {
     fn fragment_shader() -> ShaderRef {
         ShaderRef::Path(AssetPath::from_path_buf(embedded_path!("ink.wgsl")).with_source("embedded"))
     }
@@ -37,27 +37,27 @@ impl Material2d for Ink {
     }
 }
 
-/// Inks of all opacities; all color is in the meshes.
+/// FlatMaterials of all opacities; all color is in the meshes.
 #[derive(Resource, Debug)]
-pub struct Inks(Vec<Handle<Ink>>);
+pub struct FlatMaterials(Vec<Handle<FlatMaterial>>);
 
-impl Inks {
+impl FlatMaterials {
     /// Full opacity.
-    pub fn plain(&self) -> MeshMaterial2d<Ink> {
+    pub fn plain(&self) -> MeshMaterial2d<FlatMaterial> {
         self.fade(1.0)
     }
 
     /// An opacity from 0 to 1, rounded to a step.
-    pub fn fade(&self, opacity: f32) -> MeshMaterial2d<Ink> {
+    pub fn fade(&self, opacity: f32) -> MeshMaterial2d<FlatMaterial> {
         let step = (opacity.clamp(0.0, 1.0) * STEPS as f32).round() as usize;
         MeshMaterial2d(self.0[step.min(STEPS)].clone())
     }
 }
 
-impl FromWorld for Inks {
+impl FromWorld for FlatMaterials {
     fn from_world(world: &mut World) -> Self {
-        let mut materials = world.resource_mut::<Assets<Ink>>();
-        let ink = |step| Ink { opacity: Vec4::new(1.0, 1.0, 1.0, step as f32 / STEPS as f32) };
+        let mut materials = world.resource_mut::<Assets<FlatMaterial>>();
+        let ink = |step| FlatMaterial { opacity: Vec4::new(1.0, 1.0, 1.0, step as f32 / STEPS as f32) };
         Self((0..=STEPS).map(|step| materials.add(ink(step))).collect())
     }
 }
@@ -84,15 +84,15 @@ impl Art {
 
 /// What worlds need to move their shapes.
 #[derive(SystemParam)]
-pub struct Studio<'w, 's> {
+pub struct Materials<'w, 's> {
     commands: Commands<'w, 's>,
-    inks: Res<'w, Inks>,
+    inks: Res<'w, FlatMaterials>,
     heard: MessageWriter<'w, Heard>,
     /// Real time: shapes move while the simulation is paused.
     pub time: Res<'w, Time<Real>>,
 }
 
-impl Studio<'_, '_> {
+impl Materials<'_, '_> {
     /// Lets `mesh` grow from one scale to another at `place` of a stage, and vanish within `life` seconds. What
     /// comes back takes further components, such as a drift.
     pub fn burst(
@@ -117,7 +117,7 @@ impl Studio<'_, '_> {
         self.sound_at(stage, cue, 1.0);
     }
 
-    /// As [`Studio::sound`], at another pitch.
+    /// As [`Materials::sound`], at another pitch.
     pub fn sound_at(&mut self, stage: Entity, cue: Cue, pitch: f32) {
         self.heard.write(Heard { stage: Some(stage), cue, pitch });
     }
@@ -154,10 +154,12 @@ pub struct Shimmer {
 /// Adds materials and motions.
 pub(super) fn plugin(app: &mut App) {
     embedded_asset!(app, "ink.wgsl");
-    app.add_plugins(Material2dPlugin::<Ink>::default()).init_resource::<Inks>().add_systems(
-        PostUpdate,
-        (burst, (pulse, shimmer).run_if(preferences::lively)).in_set(ViewSystems::Animate),
-    );
+    app.add_plugins(Material2dPlugin::<FlatMaterial>::default())
+        .init_resource::<FlatMaterials>()
+        .add_systems(
+            PostUpdate,
+            (burst, (pulse, shimmer).run_if(preferences::lively)).in_set(ViewSystems::Animate),
+        );
 }
 
 /// `from` … `to` and back in one period, beginning at `from`.
@@ -173,9 +175,9 @@ pub fn decay(value: f32, rate: f32, seconds: f32) -> f32 {
 fn burst(
     mut commands: Commands,
     time: Res<Time<Real>>,
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     preferences: Option<Res<Preferences>>,
-    mut bursts: Query<(Entity, &mut Burst, &mut Transform, &mut MeshMaterial2d<Ink>)>,
+    mut bursts: Query<(Entity, &mut Burst, &mut Transform, &mut MeshMaterial2d<FlatMaterial>)>,
 ) {
     let calm = preferences.is_some_and(|preferences| preferences.reduced_motion);
     for (entity, mut burst, mut transform, mut material) in &mut bursts {
@@ -200,8 +202,8 @@ fn pulse(time: Res<Time<Real>>, mut pulses: Query<(&Pulse, &mut Transform)>) {
 
 fn shimmer(
     time: Res<Time<Real>>,
-    inks: Res<Inks>,
-    mut shimmers: Query<(&Shimmer, &mut MeshMaterial2d<Ink>)>,
+    inks: Res<FlatMaterials>,
+    mut shimmers: Query<(&Shimmer, &mut MeshMaterial2d<FlatMaterial>)>,
 ) {
     for (shimmer, mut material) in &mut shimmers {
         let seconds = time.elapsed_secs() + shimmer.offset * shimmer.period;

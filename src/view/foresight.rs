@@ -3,7 +3,7 @@
 use bevy::prelude::*;
 
 use super::ViewSystems;
-use super::effects::Inks;
+use super::effects::FlatMaterials;
 use super::paint::{Paint, circle};
 use super::palette::{self, INK};
 use super::stage::{Detail, Stage};
@@ -30,7 +30,7 @@ pub(super) fn plugin(app: &mut App) {
 fn draw(
     mut commands: Commands,
     foresight: Res<Lookahead>,
-    inks: Option<Res<Inks>>,
+    inks: Option<Res<FlatMaterials>>,
     comparison: Option<Res<Comparison>>,
     size: Option<Res<super::stage::StageSize>>,
     stages: Query<(Entity, &Stage)>,

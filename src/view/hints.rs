@@ -5,7 +5,7 @@ use bevy::prelude::*;
 
 use super::ViewSystems;
 use super::drift::Drift;
-use super::effects::{Art, Inks, Studio};
+use super::effects::{Art, FlatMaterials, Materials};
 use super::paint::{Paint, circle};
 use super::palette::{INK, MUTED, NIGHT, ROSE};
 use super::sound::Cue;
@@ -34,14 +34,15 @@ struct Signs {
 pub(super) fn plugin(app: &mut App) {
     app.add_systems(
         PostUpdate,
-        show.run_if(resource_exists::<Hints>.and_then(resource_exists::<Inks>)).in_set(ViewSystems::Animate),
+        show.run_if(resource_exists::<Hints>.and_then(resource_exists::<FlatMaterials>))
+            .in_set(ViewSystems::Animate),
     );
 }
 
 /// A sign for what was said since the last one.
 fn show(
     mut commands: Commands,
-    mut studio: Studio,
+    mut studio: Materials,
     hints: Res<Hints>,
     assignment: Option<Res<ControllerAssignment>>,
     players: Option<Res<Players>>,

@@ -6,7 +6,7 @@ mod fireworks;
 use bevy::prelude::*;
 
 use super::drift::scatter;
-use super::effects::{Art, Inks, Pulse, Shimmer, Studio, decay, swing};
+use super::effects::{Art, FlatMaterials, Materials, Pulse, Shimmer, decay, swing};
 use super::follow::Follows;
 use super::paint::Paint;
 use super::palette;
@@ -68,7 +68,7 @@ fn explain(mut commands: Commands) {
 fn furnish(
     mut commands: Commands,
     art: Res<MoonArt>,
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     arenas: Query<&Arena, With<Lander>>,
 ) {
@@ -178,7 +178,7 @@ fn recolor(
 
 /// Flames flicker as long as their engine burns; flags wave.
 fn burn(
-    studio: Studio,
+    studio: Materials,
     seats: Query<&AgentSlots>,
     mut stages: Query<(&Stage, &mut MoonShapes)>,
     mut transforms: Query<&mut Transform, Without<Stage>>,
@@ -218,11 +218,14 @@ fn burn(
 
 /// Above the picture a mark shows where the rocket is.
 fn hide_beyond(
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     followers: Query<&Transform, With<Follows>>,
     stages: Query<&MoonShapes>,
     mut visibilities: Query<&mut Visibility>,
-    mut marks: Query<(&mut Transform, &mut MeshMaterial2d<crate::view::effects::Ink>), Without<Follows>>,
+    mut marks: Query<
+        (&mut Transform, &mut MeshMaterial2d<crate::view::effects::FlatMaterial>),
+        Without<Follows>,
+    >,
 ) {
     for shapes in &stages {
         let Ok(hull) = followers.get(shapes.hull) else { continue };

@@ -4,7 +4,7 @@
 use bevy::prelude::*;
 
 use super::ViewSystems;
-use super::effects::Inks;
+use super::effects::FlatMaterials;
 use super::paint::{Paint, circle, rounded};
 use super::palette::{AMBER, INK, NIGHT, SKY, Tone};
 use super::stage::{Detail, Stage};
@@ -34,7 +34,7 @@ fn draw(
     mut commands: Commands,
     mind: Res<ValueEstimates>,
     spec: Res<Spec>,
-    inks: Option<Res<Inks>>,
+    inks: Option<Res<FlatMaterials>>,
     comparison: Option<Res<Comparison>>,
     stages: Query<(Entity, &Stage)>,
     old: Query<(Entity, &Drawn, &ChildOf)>,

@@ -7,7 +7,7 @@ mod art;
 use bevy::prelude::*;
 
 use super::ViewSystems;
-use super::effects::{Art, Inks, Pulse, Shimmer, Studio, decay};
+use super::effects::{Art, FlatMaterials, Materials, Pulse, Shimmer, decay};
 use super::follow::Follows;
 use super::palette;
 use super::stage::{Detail, Stage};
@@ -66,7 +66,7 @@ pub(super) fn plugin(app: &mut App) {
 fn furnish(
     mut commands: Commands,
     art: Res<SpaceArt>,
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     arenas: Query<(&Arena, &MeteorField)>,
 ) {
@@ -175,7 +175,7 @@ impl Drifter {
 
 /// Ship and shots wear the color of the controller; a shot flashes where it leaves, a lost ship bursts.
 fn fly(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<SpaceArt>,
     fields: Query<(&MeteorField, &Controllers)>,
     mut stages: Query<(Entity, &Stage, &mut SpaceShapes)>,
@@ -214,7 +214,7 @@ fn fly(
 
 /// Rocks that are gone burst, new ones grow.
 fn drift(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<SpaceArt>,
     fields: Query<(&MeteorField, &Arena)>,
     mut stages: Query<(Entity, &Stage, &mut SpaceShapes)>,
@@ -247,7 +247,7 @@ fn drift(
 
 /// The engine's flame flickers and leaves puffs behind.
 fn burn(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<SpaceArt>,
     fields: Query<&MeteorField>,
     mut stages: Query<(Entity, &Stage, &mut SpaceShapes)>,

@@ -6,7 +6,7 @@ use bevy::prelude::*;
 
 use super::ViewSystems;
 use super::court::{BallArt, Ends, EndsArt};
-use super::effects::{Inks, Studio, decay};
+use super::effects::{FlatMaterials, Materials, decay};
 use super::follow::Follows;
 use super::palette;
 use super::stage::Stage;
@@ -37,7 +37,7 @@ pub(super) fn plugin(app: &mut App) {
 fn furnish(
     mut commands: Commands,
     (art, balls, ends): (Res<CourtArt>, Res<BallArt>, Res<EndsArt>),
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     arenas: Query<(&Arena, &PaddleDuel)>,
 ) {
@@ -77,7 +77,7 @@ fn recolor(
 }
 
 fn animate(
-    mut studio: Studio,
+    mut studio: Materials,
     balls: Res<BallArt>,
     duels: Query<&PaddleDuel>,
     followers: Query<&Follows>,

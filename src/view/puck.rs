@@ -6,7 +6,7 @@ mod art;
 use bevy::prelude::*;
 
 use super::court::{BallArt, Ends, EndsArt};
-use super::effects::{Art, Inks, Studio, decay};
+use super::effects::{Art, FlatMaterials, Materials, decay};
 use super::follow::Follows;
 use super::palette;
 use super::stage::Stage;
@@ -66,7 +66,7 @@ fn explain(mut commands: Commands) {
 fn furnish(
     mut commands: Commands,
     (art, balls, ends): (Res<RinkArt>, Res<BallArt>, Res<EndsArt>),
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     sides: Res<Sides>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     arenas: Query<(&Arena, &Puck)>,
@@ -129,12 +129,12 @@ fn recolor(
 
 /// Rings where the puck meets mallets, sparks where it meets walls, bursts in the goals, and the score.
 fn animate_puck(
-    mut studio: Studio,
-    (art, balls, inks): (Res<RinkArt>, Res<BallArt>, Res<Inks>),
+    mut studio: Materials,
+    (art, balls, inks): (Res<RinkArt>, Res<BallArt>, Res<FlatMaterials>),
     games: Query<&Puck>,
     followers: Query<&Follows>,
     mut stages: Query<(Entity, &Stage, &mut RinkShapes, &mut Ends)>,
-    mut materials: Query<&mut MeshMaterial2d<crate::view::effects::Ink>>,
+    mut materials: Query<&mut MeshMaterial2d<crate::view::effects::FlatMaterial>>,
 ) {
     for (entity, stage, mut shapes, mut ends) in &mut stages {
         let (Ok(game), Ok(puck)) = (games.get(stage.arena), followers.get(shapes.puck)) else { continue };

@@ -17,7 +17,7 @@ mod walkers;
 use bevy::prelude::*;
 
 use super::ViewSystems;
-use super::effects::{Art, Inks};
+use super::effects::{Art, FlatMaterials};
 use super::follow::Follows;
 use super::stage::{Detail, Stage};
 use crate::sim::Arena;
@@ -97,7 +97,7 @@ fn repaint(
 /// Puts meshes of one detail on a stage.
 struct Hand<'a, 'w, 's> {
     commands: &'a mut Commands<'w, 's>,
-    inks: &'a Inks,
+    inks: &'a FlatMaterials,
     detail: Detail,
 }
 
@@ -130,7 +130,7 @@ impl Hand<'_, '_, '_> {
 fn furnish(
     mut commands: Commands,
     art: Res<RoomArt>,
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     rooms: Res<Rooms>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     arenas: Query<&Arena>,

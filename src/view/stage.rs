@@ -8,7 +8,7 @@ use bevy::render::renderer::RenderAdapterInfo;
 use bevy::window::PrimaryWindow;
 
 use super::editor::Editor;
-use super::effects::Inks;
+use super::effects::FlatMaterials;
 use super::paint::{Paint, rounded};
 use super::palette::MINT;
 use super::{Screen, ViewSystems};
@@ -94,7 +94,7 @@ pub(super) fn plugin(app: &mut App) {
         PostUpdate,
         (
             arrange.in_set(ViewSystems::Arrange),
-            frame.run_if(resource_exists::<Inks>).in_set(ViewSystems::Furnish),
+            frame.run_if(resource_exists::<FlatMaterials>).in_set(ViewSystems::Furnish),
         )
             .run_if(resource_exists::<StageSize>),
     );
@@ -105,7 +105,7 @@ fn frame(
     mut commands: Commands,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     size: Res<StageSize>,
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     mut meshes: ResMut<Assets<Mesh>>,
 ) {
     for (entity, _) in stages.iter().filter(|(_, stage)| stage.index == 0 && stage.detail == Detail::Small) {

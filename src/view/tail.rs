@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bevy::prelude::*;
 
-use super::effects::Inks;
+use super::effects::FlatMaterials;
 use super::follow::Follows;
 
 /// Ghosts that one shape drags behind it.
@@ -20,7 +20,7 @@ impl Tail {
     /// A tail of `length` shapes at depth `z` of a stage, smaller and paler towards its end.
     pub fn spawn(
         commands: &mut Commands,
-        inks: &Inks,
+        inks: &FlatMaterials,
         mesh: Mesh2d,
         stage: Entity,
         length: usize,

@@ -1,4 +1,4 @@
-//! Taps: no tap on a key or a button is lost because a frame was longer than it, and none counts as held because one held
+//! InputLatch: no tap on a key or a button is lost because a frame was longer than it, and none counts as held because one held
 //! many steps. What taps mean is left to `controls` and `input`.
 
 #[cfg(test)]
@@ -18,7 +18,7 @@ use crate::mdp::Action;
 
 /// What frames are shown of buttons: every tap, although frames can be longer than taps.
 #[derive(Debug, Clone)]
-pub(super) struct Taps<T> {
+pub(super) struct InputLatch<T> {
     /// Buttons that are down.
     down: Vec<T>,
     /// Let go in the frame in which they were pressed, and shown as down until the next one.
@@ -27,13 +27,13 @@ pub(super) struct Taps<T> {
     delayed: Vec<T>,
 }
 
-impl<T> Default for Taps<T> {
+impl<T> Default for InputLatch<T> {
     fn default() -> Self {
         Self { down: Vec::new(), kept: Vec::new(), delayed: Vec::new() }
     }
 }
 
-impl<T: Copy + Eq + std::hash::Hash + Send + Sync + 'static> Taps<T> {
+impl<T: Copy + Eq + std::hash::Hash + Send + Sync + 'static> InputLatch<T> {
     /// Corrects `input` for this frame, in which `events` have come; what was corrected, and whether it is down now.
     fn settle(
         &mut self,
@@ -81,7 +81,7 @@ pub(super) fn keep_taps(
     mut mouse: ResMut<ButtonInput<MouseButton>>,
     mut keys: MessageReader<KeyboardInput>,
     mut clicks: MessageReader<MouseButtonInput>,
-    mut taps: Local<(Taps<KeyCode>, Taps<MouseButton>)>,
+    mut taps: Local<(InputLatch<KeyCode>, InputLatch<MouseButton>)>,
 ) {
     let pressed = keys.read().filter(|event| !event.repeat).map(|event| (event.key_code, event.state));
     taps.0.settle(&mut keyboard, pressed);
@@ -91,7 +91,7 @@ pub(super) fn keep_taps(
 /// What frames are shown of gamepads: the same of their buttons, and every flick of a stick.
 #[derive(Debug, Default)]
 pub(super) struct Pads {
-    buttons: HashMap<Entity, Taps<GamepadButton>>,
+    buttons: HashMap<Entity, InputLatch<GamepadButton>>,
     /// Sticks that were let go in the frame in which they were moved, and where they really are.
     flicked: Vec<(Entity, GamepadAxis, f32)>,
 }
@@ -132,7 +132,7 @@ pub(super) fn keep_pad_taps(
     }
 }
 
-/// Taps that wait for their agent steps at most: whoever hammers must not play on for seconds.
+/// InputLatch that wait for their agent steps at most: whoever hammers must not play on for seconds.
 const MOST_TAPS: usize = 4;
 /// Seconds after which a key that is down counts as held where time runs faster than fingers.
 pub(super) const HOLD: f32 = 0.15;

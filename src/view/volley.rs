@@ -6,7 +6,7 @@ mod art;
 use bevy::prelude::*;
 
 use super::court::{BallArt, Ends, EndsArt, sign};
-use super::effects::{Art, Inks, Studio, decay};
+use super::effects::{Art, FlatMaterials, Materials, decay};
 use super::follow::Follows;
 use super::palette;
 use super::stage::Stage;
@@ -76,7 +76,7 @@ fn explain(mut commands: Commands) {
 fn furnish(
     mut commands: Commands,
     (art, balls, ends): (Res<BeachArt>, Res<BallArt>, Res<EndsArt>),
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     arenas: Query<(&Arena, &Volley)>,
 ) {
@@ -149,7 +149,7 @@ fn recolor(
 
 /// What the ball does to others: rings, sparks where it comes down, a net that trembles, a score.
 fn animate_ball(
-    mut studio: Studio,
+    mut studio: Materials,
     (art, balls): (Res<BeachArt>, Res<BallArt>),
     games: Query<&Volley>,
     followers: Query<&Follows>,
@@ -186,7 +186,7 @@ fn animate_ball(
 }
 
 fn animate_players(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<BeachArt>,
     games: Query<&Volley>,
     followers: Query<&Follows>,

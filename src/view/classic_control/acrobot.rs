@@ -7,7 +7,7 @@ use crate::agent::Controllers;
 use crate::sim::worlds::classic_control::acrobot::{Acrobot, LINE, LINK};
 use crate::sim::{AgentSlots, Arena};
 use crate::view::ViewSystems;
-use crate::view::effects::{Art, Inks, Shimmer, Studio};
+use crate::view::effects::{Art, FlatMaterials, Materials, Shimmer};
 use crate::view::paint::{Paint, circle, polygon, rounded};
 use crate::view::palette::{self, BLACK, Tone};
 use crate::view::sound::Cue;
@@ -59,7 +59,7 @@ pub(super) fn plugin(app: &mut App) {
 fn furnish(
     mut commands: Commands,
     art: Res<ArmArt>,
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     arenas: Query<(&Arena, &Acrobot)>,
 ) {
@@ -90,7 +90,7 @@ fn tip([upper, lower]: [f32; 2]) -> Vec2 {
 
 fn animate(
     clock: Clock,
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<ArmArt>,
     arenas: Query<(&Arena, &AgentSlots, &Acrobot, Option<&Controllers>)>,
     mut stages: Query<(Entity, &Stage, &mut ArmShapes)>,

@@ -10,7 +10,7 @@ use crate::sim::worlds::cart_pole::BodyCartPole;
 use crate::sim::worlds::classic_control::cartpole::{Balancing, CartPole, FARTHEST, HALF_POLE, STEEPEST};
 use crate::sim::{AgentSlots, Arena};
 use crate::view::ViewSystems;
-use crate::view::effects::{Art, Inks, Studio, decay};
+use crate::view::effects::{Art, FlatMaterials, Materials, decay};
 use crate::view::paint::{Paint, circle, rounded};
 use crate::view::palette::{self, BLACK, Tone};
 use crate::view::sound::Cue;
@@ -68,7 +68,7 @@ fn draw<W: Balancing>(app: &mut App) {
 fn furnish<W: Balancing>(
     mut commands: Commands,
     art: Res<CartArt>,
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     arenas: Query<(&Arena, &W)>,
 ) {
@@ -99,7 +99,7 @@ fn furnish<W: Balancing>(
 
 fn animate<W: Balancing>(
     clock: Clock,
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<CartArt>,
     arenas: Query<(&Arena, &AgentSlots, &W, Option<&Controllers>)>,
     mut stages: Query<(Entity, &Stage, &mut CartShapes)>,

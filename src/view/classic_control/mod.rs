@@ -10,7 +10,7 @@ use std::f32::consts::{PI, TAU};
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 
-use super::effects::{Art, Inks};
+use super::effects::{Art, FlatMaterials};
 use super::paint::{Paint, circle, rounded};
 use super::palette::{self, BLACK, Tone};
 use super::stage::Stage;
@@ -103,13 +103,13 @@ struct Shapes<'w, 's> {
     all: Query<
         'w,
         's,
-        (&'static mut Transform, Option<&'static mut Mesh2d>, Option<&'static mut Ink>),
+        (&'static mut Transform, Option<&'static mut Mesh2d>, Option<&'static mut FlatMaterial>),
         (Without<Stage>, Without<Ghost>),
     >,
-    inks: Res<'w, Inks>,
+    inks: Res<'w, FlatMaterials>,
 }
 
-type Ink = MeshMaterial2d<crate::view::effects::Ink>;
+type FlatMaterial = MeshMaterial2d<crate::view::effects::FlatMaterial>;
 
 impl Shapes<'_, '_> {
     fn place(&mut self, shape: Entity, position: Vec2, angle: f32) {
@@ -141,7 +141,7 @@ impl Shapes<'_, '_> {
 /// Puts shapes on one stage.
 struct Furnisher<'a, 'w, 's> {
     commands: &'a mut Commands<'w, 's>,
-    inks: &'a Inks,
+    inks: &'a FlatMaterials,
     stage: &'a Stage,
 }
 

@@ -9,7 +9,7 @@ use crate::agent::Controllers;
 use crate::sim::worlds::classic_control::mountain_car::{FLAG, MountainCar, ROAD};
 use crate::sim::{AgentSlots, Arena};
 use crate::view::ViewSystems;
-use crate::view::effects::{Art, Inks, Pulse, Studio, decay, swing};
+use crate::view::effects::{Art, FlatMaterials, Materials, Pulse, decay, swing};
 use crate::view::paint::{Paint, circle, rounded};
 use crate::view::palette::{self, BLACK, Tone};
 use crate::view::sound::Cue;
@@ -69,7 +69,7 @@ pub(super) fn plugin(app: &mut App) {
 fn furnish(
     mut commands: Commands,
     art: Res<CarArt>,
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     arenas: Query<(&Arena, &MountainCar)>,
 ) {
@@ -101,7 +101,7 @@ fn furnish(
 
 fn animate(
     clock: Clock,
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<CarArt>,
     arenas: Query<(&Arena, &AgentSlots, &MountainCar, Option<&Controllers>)>,
     mut stages: Query<(Entity, &Stage, &mut CarShapes)>,

@@ -11,7 +11,7 @@ use crate::sim::worlds::lander::Lander;
 use crate::sim::worlds::lander::craft::LEG_HALF;
 use crate::sim::{AgentSlots, Arena};
 use crate::view::drift::{Drift, scatter};
-use crate::view::effects::{Art, Inks, Studio};
+use crate::view::effects::{Art, FlatMaterials, Materials};
 use crate::view::follow::Follows;
 use crate::view::sound::Cue;
 use crate::view::stage::{Detail, Stage};
@@ -25,7 +25,7 @@ const MOON_PULL: Vec2 = Vec2::new(0.0, -5.0);
 /// What throws sparks and splinters.
 #[derive(SystemParam)]
 pub(super) struct Fireworks<'w, 's> {
-    studio: Studio<'w, 's>,
+    studio: Materials<'w, 's>,
     art: Res<'w, MoonArt>,
 }
 
@@ -106,12 +106,12 @@ pub(super) fn mark_events(
 /// Sparks behind the main engine, its light on the ground below, the dust it stirs there.
 pub(super) fn blow(
     mut fireworks: Fireworks,
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     landers: Query<&Lander>,
     followers: Query<(&Follows, &Transform)>,
     mut stages: Query<(Entity, &Stage, &mut MoonShapes)>,
     mut lights: Query<
-        (&mut Transform, &mut MeshMaterial2d<crate::view::effects::Ink>),
+        (&mut Transform, &mut MeshMaterial2d<crate::view::effects::FlatMaterial>),
         (Without<Follows>, Without<Stage>),
     >,
 ) {

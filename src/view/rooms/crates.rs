@@ -8,7 +8,7 @@ use super::art::RoomArt;
 use super::{Hand, Watch};
 use crate::sim::level::{Cell, Level};
 use crate::sim::worlds::rooms::{Room, Rooms, SETTLED};
-use crate::view::effects::{Studio, decay};
+use crate::view::effects::{Materials, decay};
 use crate::view::follow::Follows;
 use crate::view::sound::Cue;
 use crate::view::stage::Stage;
@@ -52,7 +52,7 @@ pub fn spawn(hand: &mut Hand, art: &RoomArt, stage: Entity, index: usize, body: 
 
 /// Sinks crates, gilds them, and hides those that the level does not have.
 pub fn animate(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<RoomArt>,
     rooms: Res<Rooms>,
     states: Query<&Room>,

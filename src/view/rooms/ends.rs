@@ -7,7 +7,7 @@ use super::art::RoomArt;
 use crate::sim::level::{Cell, Level};
 use crate::sim::worlds::rooms::{Rooms, Win};
 use crate::sim::{AgentSlots, Arena};
-use crate::view::effects::{Art, Studio};
+use crate::view::effects::{Art, Materials};
 use crate::view::sound::Cue;
 use crate::view::stage::Stage;
 
@@ -17,7 +17,7 @@ const NEAR: f32 = 1.2;
 /// Notices new episodes. Their reset came before anybody could look, so that the end of the old ones is told from
 /// where everybody stood in the last frame.
 pub fn celebrate(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<RoomArt>,
     rooms: Res<Rooms>,
     arenas: Query<(&Arena, &AgentSlots)>,

@@ -6,7 +6,7 @@ use super::art::RoomArt;
 use super::{Hand, Watch};
 use crate::sim::level::{Cell, KeyColor, Place};
 use crate::sim::worlds::rooms::{Room, Rooms};
-use crate::view::effects::{Inks, Studio, swing};
+use crate::view::effects::{FlatMaterials, Materials, swing};
 use crate::view::sound::Cue;
 use crate::view::stage::Stage;
 
@@ -70,14 +70,17 @@ pub fn put_plate(hand: &mut Hand, art: &RoomArt, [stage, scene]: [Entity; 2], pl
 
 /// Sinks what is open.
 pub fn move_barriers(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<RoomArt>,
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     rooms: Res<Rooms>,
     states: Query<&Room>,
     stages: Query<(&Stage, &Watch)>,
     mut barriers: Query<&mut BarrierShape>,
-    mut parts: Query<(&mut Transform, &mut MeshMaterial2d<crate::view::effects::Ink>), Without<Stage>>,
+    mut parts: Query<
+        (&mut Transform, &mut MeshMaterial2d<crate::view::effects::FlatMaterial>),
+        Without<Stage>,
+    >,
 ) {
     let ease = 1.0 - (-HASTE * studio.time.delta_secs()).exp();
     for mut shape in &mut barriers {
@@ -114,14 +117,14 @@ pub fn move_barriers(
 
 /// Presses the plates that something stands on.
 pub fn press_plates(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<RoomArt>,
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     rooms: Res<Rooms>,
     states: Query<&Room>,
     stages: Query<(&Stage, &Watch)>,
     mut plates: Query<(&mut PlateShape, &Transform, &mut Mesh2d)>,
-    mut glows: Query<&mut MeshMaterial2d<crate::view::effects::Ink>>,
+    mut glows: Query<&mut MeshMaterial2d<crate::view::effects::FlatMaterial>>,
 ) {
     let now = studio.time.elapsed_secs();
     let ease = 1.0 - (-HASTE * studio.time.delta_secs()).exp();

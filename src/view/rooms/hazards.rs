@@ -4,7 +4,7 @@ use bevy::prelude::*;
 
 use super::art::RoomArt;
 use super::{Hand, Watch};
-use crate::view::effects::{Studio, swing};
+use crate::view::effects::{Materials, swing};
 use crate::view::follow::Follows;
 
 /// Radians per second.
@@ -35,7 +35,7 @@ pub fn spawn(hand: &mut Hand, art: &RoomArt, stage: Entity, index: usize, body: 
 
 /// Spins blades and turns eyes; hides hazards that the level does not have.
 pub fn animate(
-    studio: Studio,
+    studio: Materials,
     stages: Query<&Watch>,
     mut hazards: Query<(&HazardShape, &Follows, &mut Visibility)>,
     mut parts: Query<&mut Transform, Without<Follows>>,

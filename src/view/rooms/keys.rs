@@ -8,7 +8,7 @@ use super::art::RoomArt;
 use super::{Hand, Watch};
 use crate::sim::level::KeyColor;
 use crate::sim::worlds::rooms::Room;
-use crate::view::effects::{Pulse, Studio};
+use crate::view::effects::{Materials, Pulse};
 use crate::view::follow::Follows;
 use crate::view::sound::Cue;
 use crate::view::stage::Stage;
@@ -49,7 +49,7 @@ pub fn put(
 
 /// Lets keys bob, fly and hang.
 pub fn animate(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<RoomArt>,
     states: Query<&Room>,
     stages: Query<(&Stage, &Watch)>,

@@ -6,7 +6,7 @@ use super::art::{Boards, RoomArt};
 use super::{Hand, Watch, fixtures, keys, signs};
 use crate::sim::level::Cell;
 use crate::sim::worlds::rooms::{Room, Rooms};
-use crate::view::effects::Inks;
+use crate::view::effects::FlatMaterials;
 use crate::view::stage::Stage;
 
 /// Depth of the lowest layer of light on a board, and of how much higher the next one is.
@@ -16,7 +16,7 @@ const LAYERS: [f32; 2] = [0.3, 0.05];
 pub fn turn(
     mut commands: Commands,
     art: Res<RoomArt>,
-    inks: Res<Inks>,
+    inks: Res<FlatMaterials>,
     rooms: Res<Rooms>,
     mut boards: ResMut<Boards>,
     mut meshes: ResMut<Assets<Mesh>>,

@@ -6,7 +6,7 @@ use super::art::RoomArt;
 use super::{Hand, Watch};
 use crate::sim::level::Cell;
 use crate::sim::worlds::rooms::{Room, Rooms};
-use crate::view::effects::{Inks, Pulse, Studio, swing};
+use crate::view::effects::{FlatMaterials, Materials, Pulse, swing};
 use crate::view::follow::Follows;
 use crate::view::stage::Stage;
 
@@ -55,7 +55,7 @@ pub fn spawn(hand: &mut Hand, art: &RoomArt, stage: Entity) {
 
 /// Lets goals glow, the named one more.
 pub fn light_goals(
-    studio: Studio,
+    studio: Materials,
     states: Query<&Room>,
     stages: Query<&Stage>,
     mut lights: Query<(&mut GoalLight, &mut Transform)>,
@@ -73,15 +73,15 @@ pub fn light_goals(
 
 /// Hangs signs over players while the cue is to be seen, and lets them fly away.
 pub fn hang_signs(
-    studio: Studio,
-    inks: Res<Inks>,
+    studio: Materials,
+    inks: Res<FlatMaterials>,
     rooms: Res<Rooms>,
     states: Query<&Room>,
     stages: Query<(&Stage, &Watch)>,
     walkers: Query<&Transform, With<Follows>>,
     mut signs: Query<(&mut SignShape, &mut Transform), Without<Follows>>,
     mut parts: Query<
-        (&mut Transform, &mut MeshMaterial2d<crate::view::effects::Ink>),
+        (&mut Transform, &mut MeshMaterial2d<crate::view::effects::FlatMaterial>),
         (Without<Follows>, Without<SignShape>),
     >,
 ) {

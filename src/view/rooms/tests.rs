@@ -28,7 +28,7 @@ fn app(levels: Vec<Level>) -> App {
     let mut app = App::new();
     app.add_plugins((MinimalPlugins, AssetPlugin::default(), sim::plugin))
         .init_asset::<Mesh>()
-        .init_asset::<crate::view::effects::Ink>()
+        .init_asset::<crate::view::effects::FlatMaterial>()
         .insert_resource(HumanInput::new(1))
         .insert_resource(ControllerAssignment::learn_against_script(&world.spec()))
         .init_resource::<Pace>();

@@ -8,7 +8,7 @@ use super::art::{Mood, RoomArt};
 use super::{Hand, Watch};
 use crate::agent::Controllers;
 use crate::sim::worlds::rooms::{Rooms, Win};
-use crate::view::effects::{Studio, decay, swing};
+use crate::view::effects::{Materials, decay, swing};
 use crate::view::follow::Follows;
 use crate::view::palette;
 use crate::view::stage::{Detail, Stage};
@@ -85,7 +85,7 @@ pub fn recolor(
 
 /// Moves their bodies, eyes and marks.
 pub fn animate(
-    mut studio: Studio,
+    mut studio: Materials,
     art: Res<RoomArt>,
     rooms: Res<Rooms>,
     stages: Query<(&Stage, &Watch)>,

@@ -1,4 +1,4 @@
-//! Taps as a person gives them, at every frame rate and speed: one is one action, however time runs.
+//! InputLatch as a person gives them, at every frame rate and speed: one is one action, however time runs.
 
 use std::time::Duration;
 
