@@ -15,7 +15,7 @@ use entropy_arcade::mdp::{
     TransitionBatch,
 };
 use entropy_arcade::sac::{
-    AutodiffSac, Backup, FusedSac, Init, SacConfig, SacError, SacUpdate, Temperature, TensorMap, UpdateReport,
+    AutodiffSac, Backup, FusedSac, Init, SacConfig, SacError, SacUpdate, Temperature, TensorMap, TrainMetrics,
 };
 
 fn setup(checkpoints: Option<PathBuf>) -> LearnerSetup {
@@ -178,7 +178,7 @@ fn losses_that_are_not_finite_stop_the_learner_and_not_the_program() {
 struct Panicking(SacConfig);
 
 impl SacUpdate for Panicking {
-    fn update(&mut self, _: &TransitionBatch, _: bool) -> Result<Option<UpdateReport>, SacError> {
+    fn update(&mut self, _: &TransitionBatch, _: bool) -> Result<Option<TrainMetrics>, SacError> {
         panic!("device lost")
     }
     fn export(&self) -> Result<TensorMap, SacError> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::mdp::EpisodeSummary;
-use crate::sac::UpdateReport;
+use crate::sac::TrainMetrics;
 
 /// Episodes that rolling means run over.
 const WINDOW: usize = 100;
@@ -16,7 +16,7 @@ const WINDOW: usize = 100;
 pub struct Window {
     episodes: VecDeque<EpisodeSummary>,
     finished: u64,
-    report: Option<UpdateReport>,
+    report: Option<TrainMetrics>,
     /// Of that step's importance weights; `None` for uniform replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     effective_sample_size: Option<f32>,
@@ -38,7 +38,7 @@ impl Window {
     /// Remembers the last gradient step, what its batch was worth with prioritized replay, and the policy lag.
     pub fn measured(
         &mut self,
-        report: Option<UpdateReport>,
+        report: Option<TrainMetrics>,
         effective_sample_size: Option<f32>,
         policy_lag: Option<f32>,
     ) {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::learner::{LearnerHandle, LearnerSetup};
-use crate::sac::UpdateReport;
+use crate::sac::TrainMetrics;
 use crate::sim::worlds::WorldChoice;
 
 fn series(values: impl Iterator<Item = (f64, f64)>) -> Series {
@@ -23,7 +23,7 @@ fn noise(time: f64) -> f64 {
 fn status() -> LearnerStatus {
     let spec = WorldChoice::new("cartpole", None).unwrap().spec();
     let handle = LearnerHandle::start(LearnerSetup::new(spec, LearnerConfig::default()));
-    let report = UpdateReport { q_std: 1.0, twin_disagreement: 0.1, ..UpdateReport::default() };
+    let report = TrainMetrics { q_std: 1.0, twin_disagreement: 0.1, ..TrainMetrics::default() };
     LearnerStatus { health: Health::Training, gradient_steps: 5000, report, ..(*handle.status()).clone() }
 }
 
@@ -40,7 +40,7 @@ fn found(history: &History, status: &LearnerStatus) -> Vec<Verdict> {
 fn an_agent_that_does_well_or_gets_better_is_left_alone_whatever_else_is_measured() {
     // As alarming as can be.
     let plain = status();
-    let report = UpdateReport {
+    let report = TrainMetrics {
         q_std: 0.1,
         twin_disagreement: 5.0,
         entropy: 0.6,
@@ -79,7 +79,7 @@ fn an_agent_that_does_well_or_gets_better_is_left_alone_whatever_else_is_measure
 #[test]
 fn every_verdict_is_reached_alone_and_has_a_remedy_that_can_be_set() {
     let plain = status();
-    let reported = |report: UpdateReport| LearnerStatus { report, ..plain.clone() };
+    let reported = |report: TrainMetrics| LearnerStatus { report, ..plain.clone() };
     let short = || History {
         // Too short to be flat.
         episode_return: series((0..120).map(|point| (f64::from(point), noise(f64::from(point) / 400.0)))),
@@ -87,8 +87,8 @@ fn every_verdict_is_reached_alone_and_has_a_remedy_that_can_be_set() {
         ..History::default()
     };
     let unmoved =
-        UpdateReport { entropy: 0.6, target_entropy: 0.2, temperature: 1e-5, ..plain.report.clone() };
-    let quarrel = UpdateReport { q_std: 0.1, twin_disagreement: 0.4, ..plain.report.clone() };
+        TrainMetrics { entropy: 0.6, target_entropy: 0.2, temperature: 1e-5, ..plain.report.clone() };
+    let quarrel = TrainMetrics { q_std: 0.1, twin_disagreement: 0.4, ..plain.report.clone() };
     for (verdict, history, status) in [
         (Verdict::NoReward, short(), reported(unmoved)),
         (

@@ -20,7 +20,7 @@ use crate::mdp::{
 use crate::replay::{PriorityConfig, ReplayBuffer, ReplayConfig, effective_sample_size};
 use crate::sac::{
     CategoricalPolicy, Critic, FusedSac, HostTensor, Inputs, SacConfig, SacError, SacUpdate, TensorMap,
-    UpdateReport, weights,
+    TrainMetrics, weights,
 };
 
 /// One gradient step of credit. Whole numbers add up the same in any order and on any disk.
@@ -165,7 +165,7 @@ impl Learner {
     ///
     /// # Errors
     /// [`LearnerError::Sac`] when a figure stops being finite or the device fails.
-    pub fn train(&mut self, count: u64, report: bool) -> Result<Option<UpdateReport>, LearnerError> {
+    pub fn train(&mut self, count: u64, report: bool) -> Result<Option<TrainMetrics>, LearnerError> {
         self.train_until(&AtomicBool::new(false), count, report)
     }
 
@@ -178,7 +178,7 @@ impl Learner {
         stop: &AtomicBool,
         count: u64,
         report: bool,
-    ) -> Result<Option<UpdateReport>, LearnerError> {
+    ) -> Result<Option<TrainMetrics>, LearnerError> {
         let Self { sac, replay, rng, batch, pool, setup, counters, .. } = self;
         let prioritized = setup.config.prioritized;
         let size = setup.config.batch_size;

@@ -20,7 +20,7 @@ use super::worker::{Command, Save, Worker};
 use super::{DeviceChoice, LearnerConfig, LearnerError, untrained};
 use crate::mdp::{LevelRecord, PolicySnapshot, StepBatch};
 use crate::replay::Survey;
-use crate::sac::{CategoricalPolicy, UpdateReport};
+use crate::sac::{CategoricalPolicy, TrainMetrics};
 
 /// How a learner is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub struct LearnerStatus {
     /// Number of the latest policy.
     pub policy_version: u64,
     /// The latest measured gradient step.
-    pub report: UpdateReport,
+    pub report: TrainMetrics,
     /// Equally weighted transitions the last prioritized batch was worth; `None` for uniform replay.
     pub effective_sample_size: Option<f32>,
     /// Policy lag of the latest steps received, [`Learner::policy_lag`].
@@ -79,15 +79,15 @@ pub struct LearnerStatus {
     /// How it was at certain ages; only while somebody watches.
     pub marks: SnapshotHistory,
     /// What replay holds, while somebody looks.
-    pub survey: Option<Arc<Survey>>,
+    pub survey: Option<Arc<ReplayStats>>,
     /// The last thing worth telling; may be empty.
     pub message: String,
 }
 
 impl LearnerStatus {
     /// The latest measured gradient step, `None` before the first.
-    pub fn measured(&self) -> Option<UpdateReport> {
-        (self.report != UpdateReport::default()).then(|| self.report.clone())
+    pub fn measured(&self) -> Option<TrainMetrics> {
+        (self.report != TrainMetrics::default()).then(|| self.report.clone())
     }
 }
 
@@ -101,7 +101,7 @@ pub struct PeriodReport {
     /// Whether all gradient steps of the period were made; those left by a stop are made in the next one.
     pub finished: bool,
     /// The last gradient step, if there was one.
-    pub report: Option<UpdateReport>,
+    pub report: Option<TrainMetrics>,
     /// Equally weighted transitions its prioritized batch was worth; `None` for uniform replay.
     pub effective_sample_size: Option<f32>,
     /// Policy lag of the period's steps, [`Learner::policy_lag`].
@@ -170,7 +170,7 @@ impl LearnerHandle {
             replay_bytes: 0,
             human_share: 0.0,
             policy_version: 0,
-            report: UpdateReport::default(),
+            report: TrainMetrics::default(),
             effective_sample_size: None,
             policy_lag: None,
             gradient_steps_per_second: 0.0,

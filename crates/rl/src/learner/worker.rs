@@ -19,7 +19,7 @@ use super::marks::{AgentSnapshot, SnapshotHistory};
 use super::{CheckpointError, DeviceChoice, LearnerConfig, LearnerError};
 use crate::mdp::{LevelRecord, PolicySnapshot, StepBatch};
 use crate::replay::Survey;
-use crate::sac::UpdateReport;
+use crate::sac::TrainMetrics;
 
 /// What the handle can ask for.
 pub(super) enum Command {
@@ -28,7 +28,7 @@ pub(super) enum Command {
     Period(StepBatch, Sender<Result<PeriodReport, LearnerError>>),
     Train(bool),
     Reveal(bool),
-    Survey(bool),
+    ReplayStats(bool),
     Configure(Box<LearnerConfig>),
     Level(LevelRecord),
     Save(Save),
@@ -85,7 +85,7 @@ pub(super) struct Worker {
     saved: (Instant, [u64; 2]),
     /// Whether somebody looks at what replay holds, and what was seen when.
     surveys: bool,
-    surveyed: Option<(Instant, Arc<Survey>)>,
+    surveyed: Option<(Instant, Arc<ReplayStats>)>,
     /// Since when it has lived, and how it was.
     born: Instant,
     marks: SnapshotHistory,
@@ -291,7 +291,7 @@ impl Worker {
     }
 
     /// The policy as it stands, and where the learner is.
-    fn barrier(&mut self, report: Option<UpdateReport>) -> Result<PeriodReport, LearnerError> {
+    fn barrier(&mut self, report: Option<TrainMetrics>) -> Result<PeriodReport, LearnerError> {
         let policy = self.learner.publish(self.reveals)?;
         // The caller publishes it at the barrier, not this thread at once.
         self.published_at = self.learner.counters().gradient_steps;
@@ -341,7 +341,7 @@ impl Worker {
     }
 
     /// Updates the status; without a report or a message the last ones stay.
-    fn tell(&mut self, report: Option<UpdateReport>, message: Option<String>) {
+    fn tell(&mut self, report: Option<TrainMetrics>, message: Option<String>) {
         let counters = self.learner.counters();
         let seconds = self.reported.0.elapsed().as_secs_f32();
         let last = self.status.load_full();

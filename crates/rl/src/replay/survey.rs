@@ -8,7 +8,7 @@ pub const BINS: usize = 24;
 
 /// What a replay buffer holds at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Survey {
+pub struct ReplayStats {
     /// `[BINS]`: share of draws by age, youngest first; sums to 1 where anything can be drawn.
     pub ages: Vec<f32>,
     /// Transitions recorded since the oldest one held, to within a segment.
@@ -21,10 +21,10 @@ pub struct Survey {
 
 impl ReplayBuffer {
     /// Looks at every transition held: for now and then, not for every step.
-    pub fn survey(&self) -> Survey {
+    pub fn survey(&self) -> ReplayStats {
         let used = self.begun.min(self.segments as u64);
         let oldest = used * SEGMENT_STEPS as u64;
-        let mut survey = Survey { ages: vec![0.0; BINS], oldest, ..Survey::default() };
+        let mut survey = ReplayStats { ages: vec![0.0; BINS], oldest, ..Survey::default() };
         let bin = |share: f64| ((share * BINS as f64) as usize).min(BINS - 1);
         let entries = (0..used as usize * SEGMENT_ENTRIES).filter(|&entry| self.flags[entry] & VALID != 0);
         let mut priorities = Vec::new();
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn uniform_draws_are_spread_over_all_ages() {
-        assert_eq!(filled(0).survey(), Survey { ages: vec![0.0; BINS], ..Survey::default() });
+        assert_eq!(filled(0).survey(), ReplayStats { ages: vec![0.0; BINS], ..Survey::default() });
         // More than fits, so that segments have been begun anew.
         let survey = filled(1500).survey();
         assert_eq!((survey.oldest, survey.priorities.len()), (640, 0));

@@ -30,7 +30,7 @@ pub use config::{
 pub use critic::Critic;
 pub use fused::{FusedSac, Recorder};
 pub use policy::CategoricalPolicy;
-pub use report::UpdateReport;
+pub use report::TrainMetrics;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -112,7 +112,7 @@ pub trait SacUpdate: Send {
     /// # Errors
     /// [`SacError::NotFinite`] when a reported figure is not finite, [`SacError::Device`] when the
     /// device fails. The trainable state is then unusable.
-    fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<UpdateReport>, SacError>;
+    fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<TrainMetrics>, SacError>;
 
     /// All parameters, targets, optimizer moments and `log_alpha` by name: `actor.layers.0.weight`,
     /// `target_critic1.layers.2.bias`, `optimizer.actor.layers.0.weight.m`, `….v`, `log_alpha`. An

@@ -7,7 +7,7 @@ use super::SacError;
 /// What one gradient step measured. Means are over the batch; critic figures are means over critics.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct UpdateReport {
+pub struct TrainMetrics {
     /// Sum of the critics' losses.
     pub critic_loss: f32,
     /// Loss of the value network, 0 without one.
@@ -44,7 +44,7 @@ pub struct UpdateReport {
     pub action_probabilities: Vec<f32>,
 }
 
-impl UpdateReport {
+impl TrainMetrics {
     /// The report of step number `gradient_steps`, if all its figures are numbers.
     ///
     /// # Errors

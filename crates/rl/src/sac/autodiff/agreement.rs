@@ -13,7 +13,7 @@ use super::AutodiffSac;
 use crate::mdp::{GridShape, Rng, Stream, TransitionBatch, rng};
 use crate::sac::{
     ActorGradient, Backup, ConvLayer, CriticLoss, Encoder, FusedSac, Head, HostTensor, Init, Inputs, Padding,
-    SacConfig, SacUpdate, TargetUpdate, Temperature, TensorMap, UpdateReport, ValueNetwork,
+    SacConfig, SacUpdate, TargetUpdate, Temperature, TensorMap, TrainMetrics, ValueNetwork,
 };
 
 /// Random configurations compared.
@@ -184,7 +184,7 @@ fn disagreement(ours: &SacConfig, theirs: &SacConfig, case: Case) -> Option<Stri
 }
 
 /// Every figure of a report.
-fn figures(report: Option<UpdateReport>) -> Vec<f32> {
+fn figures(report: Option<TrainMetrics>) -> Vec<f32> {
     let Some(report) = report else { return Vec::new() };
     let serde_json::Value::Object(figures) = serde_json::to_value(report).unwrap() else { unreachable!() };
     let numbers = |value: serde_json::Value| match value {

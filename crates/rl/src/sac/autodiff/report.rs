@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::networks::Ensemble;
-use crate::sac::{SacError, UpdateReport};
+use crate::sac::{SacError, TrainMetrics};
 
 /// TD errors of the last step, where they are.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ impl Figures<'_> {
     /// # Errors
     /// [`SacError::Device`] when the device does not answer, [`SacError::NotFinite`] for a figure that is
     /// no number.
-    pub fn read(self, gradient_steps: u64) -> Result<(UpdateReport, Vec<f32>), SacError> {
+    pub fn read(self, gradient_steps: u64) -> Result<(TrainMetrics, Vec<f32>), SacError> {
         let none = || self.temperature.zeros_like();
         let spread = self.q.clone() - self.q.clone().mean_dim(1);
         let [_, size, actions] = self.log_policy.dims();
@@ -79,7 +79,7 @@ impl Figures<'_> {
         let (values, probabilities) = values.split_at(values.len() - actions);
         let mut values = values.iter().copied();
         let mut next = || values.next().unwrap_or(f32::NAN);
-        let report = UpdateReport {
+        let report = TrainMetrics {
             critic_loss: next(),
             value_loss: next(),
             actor_loss: next(),

@@ -9,10 +9,10 @@ use super::{AutodiffSac, Bootstrap};
 use crate::mdp::TransitionBatch;
 use crate::sac::draws::{export_seed, import_seed};
 use crate::sac::network::tensor;
-use crate::sac::{HostTensor, SacConfig, SacError, SacUpdate, TensorMap, UpdateReport};
+use crate::sac::{HostTensor, SacConfig, SacError, SacUpdate, TensorMap, TrainMetrics};
 
 impl SacUpdate for AutodiffSac {
-    fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<UpdateReport>, SacError> {
+    fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<TrainMetrics>, SacError> {
         self.step(batch, report)
     }
 

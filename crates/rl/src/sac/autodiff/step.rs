@@ -14,7 +14,7 @@ use super::report::{Figures, TdErrors};
 use super::{AutodiffSac, Bootstrap};
 use crate::mdp::{Stream, TransitionBatch, rng};
 use crate::sac::fused::LOG_TEMPERATURE_RANGE;
-use crate::sac::{SacError, TargetUpdate, UpdateReport, batch};
+use crate::sac::{SacError, TargetUpdate, TrainMetrics, batch};
 
 impl AutodiffSac {
     /// One gradient step (Haarnoja et al. 2018a, 2018b; Christodoulou 2019).
@@ -25,7 +25,7 @@ impl AutodiffSac {
         &mut self,
         batch: &TransitionBatch,
         report: bool,
-    ) -> Result<Option<UpdateReport>, SacError> {
+    ) -> Result<Option<TrainMetrics>, SacError> {
         batch::check(batch, &self.config, self.inputs.features(), self.actions)?;
         let t = self.gradient_steps + 1;
         let Self { config, actor, critics, bootstrap, device, .. } = self;

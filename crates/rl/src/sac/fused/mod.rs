@@ -21,7 +21,7 @@ use super::architecture::Inputs;
 use super::fresh::Fresh;
 use super::kernel::threads_available;
 use super::network::{Activations, Network};
-use super::{SacConfig, SacError, TargetUpdate, UpdateReport, batch};
+use super::{SacConfig, SacError, TargetUpdate, TrainMetrics, batch};
 use crate::mdp::{Rng, Stream, TransitionBatch, rng};
 use actor::{Draws, State, entropy_penalty};
 pub(super) use losses::softmax;
@@ -107,7 +107,7 @@ impl FusedSac {
         batch: &TransitionBatch,
         report: bool,
         recorder: &mut Recorder<'_>,
-    ) -> Result<Option<UpdateReport>, SacError> {
+    ) -> Result<Option<TrainMetrics>, SacError> {
         self.step(batch, report, &mut Trace(Some(recorder)))
     }
 
@@ -116,7 +116,7 @@ impl FusedSac {
         batch: &TransitionBatch,
         report: bool,
         trace: &mut Trace<'_, '_>,
-    ) -> Result<Option<UpdateReport>, SacError> {
+    ) -> Result<Option<TrainMetrics>, SacError> {
         batch::check(batch, &self.config, self.inputs.features(), self.actions)?;
         let (size, actions) = (batch.batch, self.actions);
         let per_sample = 1.0 / size as f32;
@@ -243,7 +243,7 @@ impl FusedSac {
         if !report {
             return Ok(None);
         }
-        let known = UpdateReport {
+        let known = TrainMetrics {
             actor_loss,
             temperature_loss,
             temperature,

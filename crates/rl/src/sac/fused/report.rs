@@ -2,17 +2,17 @@
 //! behind, and only when it is asked for. Losses are the step's own.
 
 use super::networks::{Critic, Trained};
-use super::{FusedSac, UpdateReport};
+use super::{FusedSac, TrainMetrics};
 use crate::sac::adam::global_norm;
 
 impl FusedSac {
     /// Everything of a report but actor, temperature and entropy, which the step knows.
-    pub(super) fn figures(&self) -> UpdateReport {
+    pub(super) fn figures(&self) -> TrainMetrics {
         let (Some(first), Some(last)) = (self.critics.first(), self.critics.last()) else {
-            return UpdateReport::default();
+            return TrainMetrics::default();
         };
         let pairs = first.q_taken.iter().zip(&last.q_taken);
-        UpdateReport {
+        TrainMetrics {
             critic_loss: self.critics.iter().map(|critic| critic.loss).sum(),
             value_loss: self.value.as_ref().map_or(0.0, |value| value.loss),
             q_mean: self.over_critics(|critic| mean(critic.q_taken.iter().copied())),
@@ -28,7 +28,7 @@ impl FusedSac {
             action_probabilities: (0..self.actions)
                 .map(|action| mean(self.current.policy.iter().skip(action).step_by(self.actions).copied()))
                 .collect(),
-            ..UpdateReport::default()
+            ..TrainMetrics::default()
         }
     }
 

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 
 use super::networks::Trained;
 use super::trace::Trace;
-use super::{FusedSac, SacConfig, SacError, TransitionBatch, UpdateReport};
+use super::{FusedSac, SacConfig, SacError, TrainMetrics, TransitionBatch};
 use crate::sac::adam::Adam;
 use crate::sac::draws::{export_seed, import_seed};
 use crate::sac::network::{Network, tensor};
 use crate::sac::{HostTensor, SacUpdate, TensorMap};
 
 impl SacUpdate for FusedSac {
-    fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<UpdateReport>, SacError> {
+    fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<TrainMetrics>, SacError> {
         self.step(batch, report, &mut Trace(None))
     }
 
