@@ -6,7 +6,7 @@ use bevy::prelude::*;
 
 use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, LiveLearner};
 use crate::mdp::EnvironmentSpec;
-use crate::sim::arena::{EnvironmentHooks, SameStart, Spec};
+use crate::sim::arena::{EnvironmentHooks, Spec, SynchronizedStarts};
 use crate::sim::pace::Pace;
 use crate::sim::{AgentSlots, Arena, SimConfig, SimSystems, SimTick};
 
@@ -40,7 +40,7 @@ pub fn toggle(world: &mut World) {
     super::playback::end(world);
     let Some(populate) = world.get_resource::<EnvironmentHooks>().map(|hooks| hooks.populate) else { return };
     if let Some(comparison) = world.remove_resource::<Comparison>() {
-        world.remove_resource::<SameStart>();
+        world.remove_resource::<SynchronizedStarts>();
         if let Some((assignment, arenas, pace)) = comparison.before {
             world.insert_resource(assignment);
             if let (Some(before), Some(mut pace)) = (pace, world.get_resource_mut::<Pace>()) {
@@ -75,7 +75,7 @@ pub fn toggle(world: &mut World) {
         (pace.speed, pace.unlimited) = (pace.speed.min(1.0), false);
         before
     });
-    world.insert_resource(SameStart);
+    world.insert_resource(SynchronizedStarts);
     world.insert_resource(Comparison {
         names: shown,
         returns: vec![0.0; count],

@@ -6,7 +6,7 @@ use super::values::{MapLayer, OverlaySettings, ValueEstimates, ValueMap};
 use crate::agent::LiveLearner;
 use crate::learner::exact::{self, ExactValues, SacConfig};
 use crate::sim::AgentSlots;
-use crate::sim::arena::Imagined;
+use crate::sim::arena::ProbeObservation;
 use crate::sim::level::{Level, Place};
 use crate::sim::worlds::lava_room::CellModel;
 use crate::sim::worlds::rooms::Rooms;
@@ -22,7 +22,7 @@ pub(super) struct Visits {
 }
 
 /// Where the places of `imagined` lie as observations tell: their first two numbers.
-fn marks(imagined: &Imagined) -> impl Iterator<Item = [f32; 2]> + '_ {
+fn marks(imagined: &ProbeObservation) -> impl Iterator<Item = [f32; 2]> + '_ {
     (0..imagined.places.len()).filter_map(|index| {
         let (vector, _) = imagined.observations.row(index);
         Some([*vector.first()?, *vector.get(1)?])
@@ -53,7 +53,12 @@ pub(super) fn counted(insight: Res<OverlaySettings>) -> bool {
 }
 
 /// Turns `landscape`, which tells what the agent expects, into the layer that is looked at.
-pub(super) fn turn(world: &mut World, imagined: &Imagined, layer: MapLayer, landscape: &mut ValueMap) {
+pub(super) fn turn(
+    world: &mut World,
+    imagined: &ProbeObservation,
+    layer: MapLayer,
+    landscape: &mut ValueMap,
+) {
     landscape.layer = layer;
     landscape.path = way(world, imagined, landscape);
     match layer {
@@ -145,7 +150,7 @@ fn solved(world: &mut World, places: &[Vec2]) -> Option<(Vec<f32>, Vec<f32>)> {
 const FARTHEST: usize = 40;
 
 /// Where the watched player would go if it did what it thinks best from where it is on.
-fn way(world: &mut World, imagined: &Imagined, landscape: &ValueMap) -> Vec<Vec2> {
+fn way(world: &mut World, imagined: &ProbeObservation, landscape: &ValueMap) -> Vec<Vec2> {
     let names: Vec<String> = world.resource::<crate::sim::arena::Spec>().action.names().to_vec();
     let mut seats = world.query::<&AgentSlots>();
     let Some(seats) = seats.iter(world).find(|seats| seats.arena == 0) else { return Vec::new() };

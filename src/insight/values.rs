@@ -9,7 +9,7 @@ use bevy::prelude::*;
 use super::terrain;
 use crate::agent::{Controller, Controllers, LearningPolicy, LiveLearner, WatchedDecisions, select_actions};
 use crate::mdp::{ActionValues, EpisodeEnd, ObservationBatch, PolicyOutput, PolicySnapshot};
-use crate::sim::arena::{EnvironmentHooks, Imagined};
+use crate::sim::arena::{EnvironmentHooks, ProbeObservation};
 use crate::sim::{AgentSlots, SimSystems, SimTick};
 
 /// Time between two maps.
@@ -248,13 +248,13 @@ fn follow(learner: Res<LiveLearner>, arenas: Query<&AgentSlots>, mut mind: ResMu
 }
 
 /// What the policy does and expects everywhere, a few times a second.
-fn map(world: &mut World, mut at: Local<Option<Instant>>, mut imagined: Local<Imagined>) {
+fn map(world: &mut World, mut at: Local<Option<Instant>>, mut imagined: Local<ProbeObservation>) {
     let Some(hooks) = world.get_resource::<EnvironmentHooks>().copied() else { return };
     if at.is_some_and(|at| at.elapsed() < MAP_EVERY) {
         return;
     }
     *at = Some(Instant::now());
-    (hooks.imagine)(world, 0, &mut imagined);
+    (hooks.probe)(world, 0, &mut imagined);
     let snapshot = world.resource::<LearningPolicy>().0.load_full();
     let Some(mut landscape) = survey(&snapshot, &imagined) else { return };
     let layer = world.resource::<OverlaySettings>().map.unwrap_or_default();
@@ -264,7 +264,7 @@ fn map(world: &mut World, mut at: Local<Option<Instant>>, mut imagined: Local<Im
 }
 
 /// `None` without critics or places, and for a policy that would need to remember how it got there.
-fn survey(snapshot: &PolicySnapshot, imagined: &Imagined) -> Option<ValueMap> {
+fn survey(snapshot: &PolicySnapshot, imagined: &ProbeObservation) -> Option<ValueMap> {
     let critics: &Arc<dyn ActionValues> = snapshot.critics.as_ref()?;
     let count = imagined.places.len();
     if count == 0 || snapshot.policy.state_len() > 0 {
@@ -348,7 +348,7 @@ mod tests {
     fn places_are_worth_what_the_policy_expects_there() {
         let critics: Option<Arc<dyn ActionValues>> = Some(Arc::new(Known));
         let snapshot = PolicySnapshot { version: 1, gradient_steps: 1, policy: Arc::new(Known), critics };
-        let mut imagined = Imagined { places: vec![Vec2::ZERO, Vec2::X], ..default() };
+        let mut imagined = ProbeObservation { places: vec![Vec2::ZERO, Vec2::X], ..default() };
         [2.0, -4.0].iter().for_each(|seen| imagined.observations.push(&[*seen], &[]));
         let landscape = survey(&snapshot, &imagined).unwrap();
         assert_eq!(landscape.values, [0.75 * 2.25, 0.75 * -3.75]);

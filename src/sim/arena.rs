@@ -24,7 +24,7 @@ use super::{AgentSlots, Bodies, Environment, SimSystems, SimTick, TickClock};
 use crate::mdp::{EnvironmentSpec, EpisodeEnd, Rng, Stream, later_seed, rng};
 
 pub use crate::agent::tick::{ScriptSystems, Spec};
-pub use outside::{EnvironmentHooks, Imagined, imagine, restore, snapshots};
+pub use outside::{EnvironmentHooks, ProbeObservation, probe, restore, snapshots};
 pub use predict::{Choose, Trajectories, predict};
 
 /// How many arenas run, and from which seed.
@@ -53,7 +53,7 @@ pub struct Points(pub Option<[u32; 2]>);
 
 /// While it is there, episodes of all arenas begin alike: who is first waits for the others.
 #[derive(Resource, Debug, Clone, Copy, Default)]
-pub struct SameStart;
+pub struct SynchronizedStarts;
 
 /// One arena: its bodies, its luck and the open episode.
 #[derive(Component)]
@@ -74,7 +74,7 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// Whether its episode has ended and the next one waits for other arenas, see [`SameStart`].
+    /// Whether its episode has ended and the next one waits for other arenas, see [`SynchronizedStarts`].
     pub fn waits(&self) -> bool {
         self.waits
     }
@@ -230,7 +230,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             }
             entities.push(entity.id());
         }
-        let number = if world.contains_resource::<SameStart>() { 0 } else { index as u64 };
+        let number = if world.contains_resource::<SynchronizedStarts>() { 0 } else { index as u64 };
         let rng = rng(config.seed, config.stream, number);
         let arena = Arena {
             index,
@@ -338,9 +338,9 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
             }
             let mut parts = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
             self.state.apply(layout, &mut parts, &seats.actions, phase);
-            let unhindered = self.state.unhindered(layout, &parts);
+            let contact_free = self.state.contact_free(layout, &parts);
             if let Some((context, _)) = &mut self.physics {
-                context.step(&mut self.bodies, &arena.handles, unhindered, spec.tick_seconds);
+                context.step(&mut self.bodies, &arena.handles, contact_free, spec.tick_seconds);
             }
             let mut parts = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
             let AgentSlots { rewards, end, outcomes, .. } = &mut *seats;
@@ -408,7 +408,7 @@ fn play<E: Environment>(
 fn reset<E: Environment>(
     layout: Res<E::Layout>,
     pool: Res<SimPool>,
-    same: Option<Res<SameStart>>,
+    same: Option<Res<SynchronizedStarts>>,
     mut arenas: Query<ArenaParts<E>>,
 ) {
     if same.is_some() {

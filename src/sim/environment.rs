@@ -239,7 +239,7 @@ pub trait Environment: Component<Mutability = Mutable> + Clone + Sized {
     /// Whether no two bodies can touch in the tick to come, asked after [`Environment::apply`]: then each goes on as
     /// its velocity says, which costs a tenth of a tick in full. A world that says so may not ask what touched in
     /// that tick, and has neither gravity nor joints. `false` is always right.
-    fn unhindered(&self, _layout: &Self::Layout, _bodies: &Bodies) -> bool {
+    fn contact_free(&self, _layout: &Self::Layout, _bodies: &Bodies) -> bool {
         false
     }
 
@@ -260,7 +260,7 @@ pub trait Environment: Component<Mutability = Mutable> + Clone + Sized {
     }
 
     /// Writes what `slot` would see if it stood still at `place`, one of [`Environment::places`].
-    fn imagine(
+    fn probe(
         &self,
         layout: &Self::Layout,
         bodies: &Bodies,

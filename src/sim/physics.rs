@@ -122,12 +122,12 @@ impl ContextItem<'_, '_> {
     }
 
     /// Steps this context and its `bodies` by `dt` seconds, unless they are at rest and may be left there. Where
-    /// they are `unhindered`, nothing is to be searched or solved: `handles` go on as their velocities say.
+    /// they are `contact_free`, nothing is to be searched or solved: `handles` go on as their velocities say.
     pub fn step(
         &mut self,
         bodies: &mut RapierRigidBodySet,
         handles: &[RigidBodyHandle],
-        unhindered: bool,
+        contact_free: bool,
         dt: f32,
     ) {
         if self.rest.lasts(&bodies.bodies) {
@@ -135,7 +135,7 @@ impl ContextItem<'_, '_> {
         }
         let (joints, gravity) = (&self.joints.impulse_joints, self.configuration.gravity);
         let expected = self.witness.as_ref().map(|_| FreeFlight::expect(&bodies.bodies, joints, gravity, dt));
-        self.advance(bodies, handles, unhindered, dt);
+        self.advance(bodies, handles, contact_free, dt);
         if let Some((witness, expected)) = self.witness.as_mut().zip(expected) {
             witness.compare(&expected, &bodies.bodies, &self.simulation.narrow_phase);
         }
@@ -145,10 +145,10 @@ impl ContextItem<'_, '_> {
         &mut self,
         bodies: &mut RapierRigidBodySet,
         handles: &[RigidBodyHandle],
-        unhindered: bool,
+        contact_free: bool,
         dt: f32,
     ) {
-        if unhindered && !self.rest.in_full && self.configuration.gravity == Vec2::ZERO {
+        if contact_free && !self.rest.in_full && self.configuration.gravity == Vec2::ZERO {
             go_on(&mut bodies.bodies, handles, dt);
             return;
         }

@@ -37,7 +37,7 @@ pub fn restore<E: Environment>(world: &mut World, snapshots: &[ArenaSnapshot]) {
 
 /// What a player would see from everywhere.
 #[derive(Debug, Clone, Default)]
-pub struct Imagined {
+pub struct ProbeObservation {
     /// `[n]`: the places, in the arena's coordinates.
     pub places: Vec<Vec2>,
     /// `[n]`: what is seen from there.
@@ -45,7 +45,7 @@ pub struct Imagined {
 }
 
 /// Fills `imagined` with what `slot` of the watched arena would see from each of its places.
-pub fn imagine<E: Environment>(world: &mut World, slot: usize, imagined: &mut Imagined) {
+pub fn probe<E: Environment>(world: &mut World, slot: usize, imagined: &mut ProbeObservation) {
     imagined.places.clear();
     imagined.observations.clear();
     let layout = world.resource::<E::Layout>().clone();
@@ -55,7 +55,7 @@ pub fn imagine<E: Environment>(world: &mut World, slot: usize, imagined: &mut Im
     let Some(mut parts) = query.iter_mut(world).find(|parts| parts.arena.index == 0) else { return };
     let bodies = bodies(&mut parts.bodies, &parts.arena.handles, &mut parts.physics);
     for place in parts.state.places(&layout) {
-        parts.state.imagine(&layout, &bodies, slot, place, &mut vector, &mut grid);
+        parts.state.probe(&layout, &bodies, slot, place, &mut vector, &mut grid);
         imagined.places.push(place);
         imagined.observations.push(&vector, &grid);
     }
@@ -68,8 +68,8 @@ pub struct EnvironmentHooks {
     pub populate: fn(&mut World, usize),
     /// See [`restore`].
     pub restore: fn(&mut World, &[ArenaSnapshot]),
-    /// See [`imagine`].
-    pub imagine: fn(&mut World, usize, &mut Imagined),
+    /// See [`probe`].
+    pub probe: fn(&mut World, usize, &mut ProbeObservation),
     /// Whether there is anything whose way could be trajectories.
     pub leads: bool,
     /// See [`predict`].
@@ -84,7 +84,7 @@ impl EnvironmentHooks {
             leads,
             populate: populate::<E>,
             restore: restore::<E>,
-            imagine: imagine::<E>,
+            probe: probe::<E>,
             predict: predict::<E>,
         }
     }

@@ -189,7 +189,7 @@ impl Environment for BrickBreaker {
         self.before = bodies.velocity(BALL);
     }
 
-    fn unhindered(&self, _rules: &Rules, bodies: &Bodies) -> bool {
+    fn contact_free(&self, _rules: &Rules, bodies: &Bodies) -> bool {
         let lowest = self.standing.iter().rposition(|standing| *standing);
         let lowest = lowest.map_or(COURT.y, |index| brick(index).y - BRICK_HALF.y);
         let clear = BALL_RADIUS + TOUCHING;

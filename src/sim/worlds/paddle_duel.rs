@@ -178,7 +178,7 @@ impl Environment for PaddleDuel {
         self.heading = bodies.velocity(BALL).x.signum();
     }
 
-    fn unhindered(&self, _court: &Court, bodies: &Bodies) -> bool {
+    fn contact_free(&self, _court: &Court, bodies: &Bodies) -> bool {
         let clear = Vec2::new(PADDLE_X, COURT.y) - BALL_RADIUS - TOUCHING;
         let ball = bodies.position(BALL);
         [ball, ball + bodies.velocity(BALL) * TICK_SECONDS].iter().all(|ball| ball.abs().cmplt(clear).all())

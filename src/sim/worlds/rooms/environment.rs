@@ -119,7 +119,7 @@ impl Environment for Room {
         }
     }
 
-    fn unhindered(&self, rooms: &Rooms, bodies: &Bodies) -> bool {
+    fn contact_free(&self, rooms: &Rooms, bodies: &Bodies) -> bool {
         let crates = (0..self.sunk.len()).filter(|&index| !self.sunk[index]);
         let mut crates = crates.map(|index| rooms.crate_body(index));
         let players = 0..rooms.players();
@@ -199,7 +199,7 @@ impl Environment for Room {
         cells.filter(free).map(|(column, row)| level.center(column, row)).collect()
     }
 
-    fn imagine(
+    fn probe(
         &self,
         rooms: &Rooms,
         bodies: &Bodies,
