@@ -29,7 +29,7 @@ fn app(env: &str) -> App {
                 }
             }
         })
-        .in_set(SimSystems::Select),
+        .in_set(SimSystems::Decide),
     );
     let config = SimConfig { arenas: ARENAS, seed: 1, stream: Stream::Evaluation };
     WorldChoice::new(env, None).unwrap().add_to(&mut app, config);

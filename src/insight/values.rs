@@ -174,7 +174,7 @@ pub(super) fn plugin(app: &mut App) {
         .init_resource::<ValueEstimates>()
         .add_systems(
             SimTick,
-            (expect.in_set(SimSystems::Select).after(select_actions), follow.in_set(SimSystems::Record))
+            (expect.in_set(SimSystems::Decide).after(select_actions), follow.in_set(SimSystems::Record))
                 .run_if(|insight: Res<OverlaySettings>| insight.values),
         )
         .add_systems(

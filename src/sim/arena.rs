@@ -160,7 +160,7 @@ impl<E: Environment> Plugin for EnvironmentPlugin<E> {
             .add_systems(
                 SimTick,
                 (
-                    write_scripts::<E>.in_set(SimSystems::Select).in_set(ScriptSystems),
+                    write_scripts::<E>.in_set(SimSystems::Decide).in_set(ScriptSystems),
                     play::<E>.in_set(SimSystems::Play),
                     reset::<E>.in_set(SimSystems::Reset),
                     points::<E>.in_set(SimSystems::Observe).run_if(resource_exists::<Points>),

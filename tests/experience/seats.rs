@@ -135,7 +135,7 @@ fn seats_that_vanish_in_a_step_take_their_step_with_them() {
             vanishes.0 = false;
             last.into_iter().for_each(|(entity, _)| commands.entity(entity).despawn());
         })
-        .after(SimSystems::Select)
+        .after(SimSystems::Decide)
         .before(SimSystems::Record),
     );
     run(&mut app, 20);

@@ -90,7 +90,7 @@ impl Plugin for AgentPlugin {
                 (
                     controllers::assign.in_set(SimSystems::First),
                     controllers::ask_for_scripts.in_set(SimSystems::First).after(controllers::assign),
-                    select::select_actions.in_set(SimSystems::Select).after(tick::ScriptSystems),
+                    select::select_actions.in_set(SimSystems::Decide).after(tick::ScriptSystems),
                     record::record.in_set(SimSystems::Record),
                 ),
             );

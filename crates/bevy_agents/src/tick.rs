@@ -14,11 +14,11 @@ pub struct SimTick;
 #[derive(Resource, Debug, Clone, Deref)]
 pub struct Spec(pub EnvironmentSpec);
 
-/// Where environments write the scripted actions that were asked for, within [`SimSystems::Select`].
+/// Where environments write the scripted actions that were asked for, within [`SimSystems::Decide`].
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ScriptSystems;
 
-/// One tick, in order. An agent step lasts `ticks_per_step` ticks: [`SimSystems::Select`] runs on
+/// One tick, in order. An agent step lasts `ticks_per_step` ticks: [`SimSystems::Decide`] runs on
 /// its first, [`SimSystems::Observe`], [`SimSystems::Record`] and [`SimSystems::Reset`] on its last.
 ///
 /// Where nothing is drawn in between, one run of the schedule makes all ticks of a step at once
@@ -29,7 +29,7 @@ pub enum SimSystems {
     /// Clears the last step and gives seats their controllers; for your own systems before anything moves.
     First,
     /// Controllers read observations and write actions.
-    Select,
+    Decide,
     /// Everything moves by [`TickClock::stride`] ticks. Arena by arena, each on its own: the environment
     /// turns actions into velocities and forces, rapier steps the arena's context by one `dt`, the
     /// environment pays rewards and ends episodes; with the step's last tick it writes what every slot
@@ -92,7 +92,7 @@ pub fn plugin(app: &mut App) {
             SimTick,
             (
                 SimSystems::First,
-                SimSystems::Select.run_if(begins),
+                SimSystems::Decide.run_if(begins),
                 SimSystems::Play,
                 SimSystems::Observe.run_if(ends),
                 SimSystems::Record.run_if(ends),

@@ -67,7 +67,7 @@ fn replay<E: Environment<Layout = Classic>>(json: &str, at: impl Fn(&[f64]) -> E
         // A new app for each, so that the arena's own count of steps begins with the episode.
         let mut app = app::<E>(Classic::default(), 1);
         app.init_resource::<Step>()
-            .add_systems(SimTick, (act.in_set(SimSystems::Select), see.in_set(SimSystems::Record)));
+            .add_systems(SimTick, (act.in_set(SimSystems::Decide), see.in_set(SimSystems::Record)));
         let last = episode.actions.len() - 1;
         for (index, &action) in episode.actions.iter().enumerate() {
             let place = format!("episode {number}, step {index}");

@@ -35,7 +35,7 @@ fn app() -> App {
                 (|step: Res<Step>, mut seats: Single<&mut AgentSlots>| {
                     seats.actions[0] = Action::Discrete(step.action as u16);
                 })
-                .in_set(SimSystems::Select),
+                .in_set(SimSystems::Decide),
                 (|mut step: ResMut<Step>, seats: Single<&AgentSlots>, lander: Single<&Lander>| {
                     (step.reward, step.end) = (seats.rewards[0], seats.end);
                     (step.success, step.points) = (seats.outcomes[0].success, lander.points());

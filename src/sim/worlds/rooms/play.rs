@@ -34,7 +34,7 @@ impl Play {
         };
         let mut app = App::new();
         app.add_plugins(sim::plugin).add_plugins(EnvironmentPlugin::<Room> { layout, config });
-        app.insert_resource(Next(0)).add_systems(SimTick, act.in_set(SimSystems::Select));
+        app.insert_resource(Next(0)).add_systems(SimTick, act.in_set(SimSystems::Decide));
         Self(app)
     }
 

@@ -41,7 +41,7 @@ impl Game {
         app.add_plugins(sim::plugin)
             .add_plugins(EnvironmentPlugin::<Room> { layout, config })
             .init_resource::<Step>()
-            .add_systems(SimTick, (act.in_set(SimSystems::Select), see.in_set(SimSystems::Record)));
+            .add_systems(SimTick, (act.in_set(SimSystems::Decide), see.in_set(SimSystems::Record)));
         Self { app, level }
     }
 
