@@ -146,7 +146,7 @@ pub fn bench_frames(
     let pace = if apart > 0.0 { format!(", {:.0} frames/s", 1.0 / apart) } else { String::new() };
     let work = format!("{}, {} arenas, window, {shown}{pace}", config.env, config.arenas);
     if overlays {
-        app.insert_resource(Insight::all());
+        app.insert_resource(OverlaySettings::all());
     }
     crate::run::frames::plugin(
         &mut app,
@@ -282,7 +282,7 @@ pub fn arcade_app(
     // A watched simulation is a small part of a frame: the other cores are for the learner and the renderer.
     let threads = config.run.sim_threads.max(1);
     simulation(&mut app, world, sim, assignment(config, &spec), learner.policy(), threads);
-    app.insert_resource(Reaction::fair(&spec));
+    app.insert_resource(ReactionDelay::fair(&spec));
     app.insert_resource(learner)
         .init_resource::<sim::pace::Pace>()
         .add_plugins((LivePlugin, InsightPlugin))

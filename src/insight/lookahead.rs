@@ -1,4 +1,4 @@
-//! Foresight: where the watched players would go, and whatever they play with, if they went on as their policies think
+//! Lookahead: where the watched players would go, and whatever they play with, if they went on as their policies think
 //! best. Worked out only while somebody looks, on a copy: play goes on as if nobody had.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ const AHEAD: f32 = 2.0;
 /// Time between two looks.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Where the watched bodies would go. Empty until asked for by [`Insight::ways`].
+/// Where the watched bodies would go. Empty until asked for by [`OverlaySettings::ways`].
 #[derive(Resource, Debug, Clone, Default)]
 pub struct Lookahead {
     /// What was last trajectories.

@@ -1,4 +1,4 @@
-//! Looking back: the last episodes of the watched arena, step by step, with what was thought then.
+//! Playback: the last episodes of the watched arena, step by step, with what was thought then.
 //!
 //! An episode is its start and its actions; it is played again to the step that is wanted. No tick is made meanwhile,
 //! and goes on afterwards from where it stood.

@@ -1,4 +1,4 @@
-//! Sight: what the watched agent sees, and how much each part of it matters to what it does now. Worked out only while
+//! Saliency: what the watched agent sees, and how much each part of it matters to what it does now. Worked out only while
 //! somebody looks.
 
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! ValueEstimates: what the watched agent expects, for whoever shows it. Worked out only while somebody looks, and nothing here
+//! Value estimates: what the watched agent expects, for whoever shows it. Worked out only while somebody looks, and nothing here
 //! acts: observations are read and networks asked, no random number is drawn.
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bevy::prelude::*;
 
 use super::terrain;
-use crate::agent::{Controller, Controllers, LearningPolicy, LiveLearner, WatchedDecisions, select_actions};
+use crate::agent::{Controller, Controllers, LearningPolicy, LiveLearner, WatchedDecisions, decide};
 use crate::mdp::{ActionValues, EpisodeEnd, ObservationBatch, PolicyOutput, PolicySnapshot};
 use crate::sim::arena::{EnvironmentHooks, ProbeObservation};
 use crate::sim::{AgentSlots, SimSystems, SimTick};
@@ -174,7 +174,7 @@ pub(super) fn plugin(app: &mut App) {
         .init_resource::<ValueEstimates>()
         .add_systems(
             SimTick,
-            (expect.in_set(SimSystems::Decide).after(select_actions), follow.in_set(SimSystems::Record))
+            (expect.in_set(SimSystems::Decide).after(decide), follow.in_set(SimSystems::Record))
                 .run_if(|insight: Res<OverlaySettings>| insight.values),
         )
         .add_systems(

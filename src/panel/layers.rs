@@ -135,7 +135,7 @@ mod tests {
     fn esc_closes_what_lies_on_top_and_only_then_leaves() {
         let mut app = app();
         let ended = RoundEnd { winner: None, points: None, players: Vec::new() };
-        app.world_mut().resource_mut::<OverlaySettings>().map = Some(mind::MapLayer::Expected);
+        app.world_mut().resource_mut::<OverlaySettings>().map = Some(values::MapLayer::Expected);
         app.insert_resource(Rounds::over(ended));
         app.world_mut().resource_mut::<Plots>().open = true;
         app.world_mut().resource_mut::<learning::Drafts>().ask();

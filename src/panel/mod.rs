@@ -16,15 +16,14 @@ mod keybar;
 mod layers;
 mod learning;
 pub mod maps;
-mod mind;
 mod notices;
 mod plate;
 mod playing;
 pub mod plots;
 mod points;
 mod preferences;
+mod saliency;
 mod settings;
-mod sight;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -33,6 +32,7 @@ mod theme;
 pub mod title;
 mod tuning;
 mod unsaved;
+mod values;
 mod widgets;
 
 use bevy::prelude::*;

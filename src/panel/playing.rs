@@ -8,7 +8,7 @@ use bevy_egui::egui::{self, RichText, Ui};
 
 use super::theme::tone;
 use super::widgets::{check, figure, list, note, row, section};
-use super::{mind, sight};
+use super::{saliency, values};
 use crate::agent::feedback::{HINT_RANGE, HumanFeedback};
 use crate::agent::reaction::ReactionDelay;
 use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, WatchedDecisions};
@@ -200,7 +200,7 @@ impl Playing<'_, '_> {
                     let step = self.spec.tick_seconds * self.spec.ticks_per_step as f32;
                     let mut steps = reaction.steps;
                     ui.spacing_mut().slider_width = 74.0;
-                    let slider = egui::Slider::new(&mut steps, 0..=Reaction::MOST);
+                    let slider = egui::Slider::new(&mut steps, 0..=ReactionDelay::MOST);
                     let slider = slider.custom_formatter(|steps, _| format!("{:.2} s", steps as f32 * step));
                     if ui.add(slider).on_hover_text(explanation).changed() {
                         reaction.steps = steps;
@@ -248,14 +248,14 @@ impl Playing<'_, '_> {
     pub fn thoughts(&mut self, ui: &mut Ui) {
         let (Some(thoughts), Some(assignment)) = (&self.thoughts, &self.assignment) else { return };
         let mut insight = self.insight.as_deref().copied();
-        let offered = mind::Offered {
+        let offered = values::Offered {
             maps: self.rooms.is_some(),
             ways: self.hooks.as_ref().is_some_and(|hooks| hooks.leads),
             refused: self.modes.refusal(Command::Map, &self.bindings),
         };
-        mind::show(ui, &self.spec, thoughts, assignment, self.mind.as_deref(), insight.as_mut(), offered);
+        values::show(ui, &self.spec, thoughts, assignment, self.mind.as_deref(), insight.as_mut(), offered);
         if let Some(sights) = &self.sights {
-            sight::show(ui, &self.spec, sights);
+            saliency::show(ui, &self.spec, sights);
         }
         // Written only on change: the learner is told of every news.
         if let (Some(kept), Some(insight)) = (&mut self.insight, insight) {

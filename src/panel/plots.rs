@@ -247,7 +247,7 @@ fn curve(ui: &mut Ui, plots: &Plots, name: &str, history: &History, changes: &[C
     shown.response.rect
 }
 
-fn histogram(ui: &mut Ui, name: &str, survey: Option<&crate::agent::live::Survey>) -> egui::Rect {
+fn histogram(ui: &mut Ui, name: &str, survey: Option<&crate::agent::live::ReplayStats>) -> egui::Rect {
     let (text, bins) = match survey {
         None => ("Looking at replay …".to_owned(), &[][..]),
         Some(survey) if name == HISTOGRAMS[0] => (

@@ -15,7 +15,7 @@ use crate::view::{Notice, Screen};
 fn everything() -> Glass {
     let mut glass = arcade("lava-room");
     play(&mut glass, 60);
-    glass.app.insert_resource(Insight::all());
+    glass.app.insert_resource(OverlaySettings::all());
     crate::view::editor::toggle(glass.app.world_mut());
     play(&mut glass, 3);
     measure(&mut glass);
@@ -78,7 +78,7 @@ fn no_message_widens_the_panel_or_is_cut() {
 #[test]
 fn cards_stay_where_they_are_when_something_is_measured() {
     let mut glass = arcade("lava-room");
-    glass.app.insert_resource(OverlaySettings { values: true, ..Insight::default() });
+    glass.app.insert_resource(OverlaySettings { values: true, ..OverlaySettings::default() });
     glass.resize(vec2(1280.0, 3000.0));
     glass.settle();
     let before = headings(&glass);

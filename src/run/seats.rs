@@ -1,4 +1,4 @@
-//! AgentSlots: who sits where stays with a watched session, in its `seats.json`, which is there once somebody has changed seats.
+//! Controller assignment: it stays with a watched session, in its `seats.json`, which is there once somebody has changed seats.
 
 use std::path::{Path, PathBuf};
 

@@ -16,13 +16,13 @@ pub mod display;
 mod drift;
 pub mod editor;
 mod effects;
+mod feedback;
 mod follow;
-mod foresight;
-mod hints;
 pub mod input;
 pub mod keys;
 mod lander;
 mod landscape;
+mod lookahead;
 mod meteor_field;
 pub mod modes;
 mod paddle_duel;
@@ -127,8 +127,8 @@ pub fn plugin(app: &mut App) {
             (
                 rooms::plugin,
                 landscape::plugin,
-                foresight::plugin,
-                hints::plugin,
+                lookahead::plugin,
+                feedback::plugin,
                 editor::plugin,
                 record::plugin,
             ),

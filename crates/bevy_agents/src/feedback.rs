@@ -1,4 +1,4 @@
-//! HumanFeedback: what a person says of what the watched agent does, as reward that its learner gets beside the world's own.
+//! Human feedback: what a person says of what the watched agent does, as reward that its learner gets beside the world's own.
 //!
 //! What episodes return stays the world's word alone. Reading keys is left to `view`.
 

@@ -8,13 +8,13 @@
 
 mod actor_states;
 pub mod controllers;
+mod decide;
 pub mod feedback;
 pub mod history;
 pub mod live;
 pub mod pace;
 pub mod reaction;
 mod record;
-mod select;
 mod slots;
 #[cfg(test)]
 mod testing;
@@ -24,9 +24,9 @@ use bevy::prelude::*;
 
 pub use actor_states::{ActorStates, ActorStatesSnapshot, MOST_SLOTS, WatchedDecision, WatchedDecisions};
 pub use controllers::{Controller, ControllerAssignment, Controllers, FrozenPolicies, HumanInput};
+pub use decide::decide;
 pub use live::{LiveLearner, LivePlugin};
 pub use record::{Episodes, Replay};
-pub use select::select_actions;
 pub use slots::{AgentSlots, Outcome};
 
 use entropy_rl::{learner, mdp};
@@ -90,7 +90,7 @@ impl Plugin for AgentPlugin {
                 (
                     controllers::assign.in_set(SimSystems::First),
                     controllers::ask_for_scripts.in_set(SimSystems::First).after(controllers::assign),
-                    select::select_actions.in_set(SimSystems::Decide).after(tick::ScriptSystems),
+                    decide::decide.in_set(SimSystems::Decide).after(tick::ScriptSystems),
                     record::record.in_set(SimSystems::Record),
                 ),
             );

@@ -2,7 +2,7 @@
 //!
 //! No system here ever waits for the learner.
 
-mod rescue;
+mod recovery;
 mod unsaved;
 
 use std::path::PathBuf;
@@ -22,8 +22,8 @@ use crate::learner::{
 use crate::mdp::{LevelRecord, Policy};
 use crate::tick::{SimSystems, SimTick};
 
-pub use crate::learner::Survey;
-pub use rescue::RecoveryPoint;
+pub use crate::learner::ReplayStats;
+pub use recovery::RecoveryPoint;
 pub use unsaved::Unsaved;
 
 /// The learner that trains while the simulation runs.

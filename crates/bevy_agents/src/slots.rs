@@ -1,4 +1,4 @@
-//! AgentSlots: where an environment and its players meet.
+//! Agent slots: where an environment and its players meet.
 //!
 //! One component for all player slots of one arena (or of your own game). The environment writes
 //! observations, rewards and the end; controllers write actions.

@@ -52,8 +52,8 @@ fn play_out(app: &mut App) {
 #[test]
 fn a_round_is_counted_and_its_result_stays_whatever_people_do_next() {
     let spec = WorldChoice::new("paddle-duel", None).unwrap().spec();
-    assert!(Reaction::fair(&spec).steps >= 1);
-    assert_eq!(Reaction::fair(&WorldChoice::new("two-plates", None).unwrap().spec()).steps, 0);
+    assert!(ReactionDelay::fair(&spec).steps >= 1);
+    assert_eq!(ReactionDelay::fair(&WorldChoice::new("two-plates", None).unwrap().spec()).steps, 0);
     let mut app = app("paddle-duel", 1);
     play_out(&mut app);
     let ended = rounds(&app).ended.clone().unwrap();

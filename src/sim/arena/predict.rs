@@ -1,4 +1,4 @@
-//! Foresight: the watched arena played ahead for a moment and put back as it was, to tell where its bodies would go.
+//! Prediction: the watched arena played ahead for a moment and put back as it was, to tell where its bodies would go.
 //! Who would do what meanwhile is asked of the caller.
 
 use bevy::prelude::*;

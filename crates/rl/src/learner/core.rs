@@ -11,7 +11,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{self, Checkpoint, CheckpointError, Content, Manifest};
-use super::marks::Mark;
+use super::snapshots::AgentSnapshot;
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
 use crate::mdp::{
     ActionSpace, ActionValues, EnvironmentSpec, LevelRecord, PolicySnapshot, Rng, StepBatch, Stream,

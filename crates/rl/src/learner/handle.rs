@@ -15,11 +15,11 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use super::core::{Counters, Learner, LearnerSetup};
-use super::marks::{AgentSnapshot, SnapshotHistory};
+use super::snapshots::{AgentSnapshot, SnapshotHistory};
 use super::worker::{Command, Save, Worker};
 use super::{DeviceChoice, LearnerConfig, LearnerError, untrained};
 use crate::mdp::{LevelRecord, PolicySnapshot, StepBatch};
-use crate::replay::Survey;
+use crate::replay::ReplayStats;
 use crate::sac::{CategoricalPolicy, TrainMetrics};
 
 /// How a learner is doing.

@@ -9,20 +9,20 @@ mod core;
 pub mod device;
 pub mod exact;
 mod handle;
-pub mod marks;
 mod memory;
 pub mod owner;
+pub mod snapshots;
 pub mod trained;
 mod worker;
 
-pub use crate::replay::Survey;
+pub use crate::replay::ReplayStats;
 pub use checkpoint::CheckpointError;
 pub use config::{LearnerConfig, PrioritizedConfig};
 pub use core::{Counters, Learner, LearnerSetup, check_networks};
 pub use device::DeviceChoice;
 pub use handle::{Health, LearnerHandle, LearnerStatus, PeriodReport};
-pub use marks::{AgentSnapshot, SnapshotHistory};
 pub use memory::check_memory;
+pub use snapshots::{AgentSnapshot, SnapshotHistory};
 
 use std::sync::Arc;
 

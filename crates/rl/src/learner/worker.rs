@@ -15,10 +15,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use super::checkpoint;
 use super::core::Learner;
 use super::handle::{Health, LearnerStatus, PeriodReport};
-use super::marks::{AgentSnapshot, SnapshotHistory};
+use super::snapshots::{AgentSnapshot, SnapshotHistory};
 use super::{CheckpointError, DeviceChoice, LearnerConfig, LearnerError};
 use crate::mdp::{LevelRecord, PolicySnapshot, StepBatch};
-use crate::replay::Survey;
+use crate::replay::ReplayStats;
 use crate::sac::TrainMetrics;
 
 /// What the handle can ask for.
@@ -28,7 +28,7 @@ pub(super) enum Command {
     Period(StepBatch, Sender<Result<PeriodReport, LearnerError>>),
     Train(bool),
     Reveal(bool),
-    ReplayStats(bool),
+    Survey(bool),
     Configure(Box<LearnerConfig>),
     Level(LevelRecord),
     Save(Save),

@@ -14,4 +14,4 @@ pub use buffer::{ReplayBuffer, ReplayConfig};
 pub use priorities::{Priorities, PriorityConfig, effective_sample_size};
 pub use storage::ReplayError;
 pub use sum_tree::SumTree;
-pub use survey::Survey;
+pub use survey::ReplayStats;

@@ -1,4 +1,4 @@
-//! Survey: how old what is learned from is, and how priorities lie, for whoever looks.
+//! ReplayStats: how old what is learned from is, and how priorities lie, for whoever looks.
 
 use super::ReplayBuffer;
 use super::buffer::{SEGMENT_ENTRIES, SEGMENT_STEPS, VALID};
@@ -24,7 +24,7 @@ impl ReplayBuffer {
     pub fn survey(&self) -> ReplayStats {
         let used = self.begun.min(self.segments as u64);
         let oldest = used * SEGMENT_STEPS as u64;
-        let mut survey = ReplayStats { ages: vec![0.0; BINS], oldest, ..Survey::default() };
+        let mut survey = ReplayStats { ages: vec![0.0; BINS], oldest, ..ReplayStats::default() };
         let bin = |share: f64| ((share * BINS as f64) as usize).min(BINS - 1);
         let entries = (0..used as usize * SEGMENT_ENTRIES).filter(|&entry| self.flags[entry] & VALID != 0);
         let mut priorities = Vec::new();
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn uniform_draws_are_spread_over_all_ages() {
-        assert_eq!(filled(0).survey(), ReplayStats { ages: vec![0.0; BINS], ..Survey::default() });
+        assert_eq!(filled(0).survey(), ReplayStats { ages: vec![0.0; BINS], ..ReplayStats::default() });
         // More than fits, so that segments have been begun anew.
         let survey = filled(1500).survey();
         assert_eq!((survey.oldest, survey.priorities.len()), (640, 0));

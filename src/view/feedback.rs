@@ -1,5 +1,5 @@
-//! Hints on screen: a heart over the agent that is praised, a dark cloud over one that is blamed. Counting them is left to
-//! `agent`.
+//! Human feedback on screen: a heart over the agent that is praised, a dark cloud over one that is blamed. It is counted
+//! in `agent`.
 
 use bevy::prelude::*;
 
@@ -10,7 +10,7 @@ use super::paint::{Paint, circle};
 use super::palette::{INK, MUTED, NIGHT, ROSE};
 use super::sound::Cue;
 use super::stage::{Stage, StageSize};
-use crate::agent::hints::Hints;
+use crate::agent::feedback::HumanFeedback;
 use crate::agent::{Controller, ControllerAssignment};
 use crate::sim::Arena;
 use crate::sim::arena::Players;
@@ -34,7 +34,7 @@ struct Signs {
 pub(super) fn plugin(app: &mut App) {
     app.add_systems(
         PostUpdate,
-        show.run_if(resource_exists::<Hints>.and_then(resource_exists::<FlatMaterials>))
+        show.run_if(resource_exists::<HumanFeedback>.and_then(resource_exists::<FlatMaterials>))
             .in_set(ViewSystems::Animate),
     );
 }
@@ -43,7 +43,7 @@ pub(super) fn plugin(app: &mut App) {
 fn show(
     mut commands: Commands,
     mut studio: Materials,
-    hints: Res<Hints>,
+    hints: Res<HumanFeedback>,
     assignment: Option<Res<ControllerAssignment>>,
     players: Option<Res<Players>>,
     size: Option<Res<StageSize>>,

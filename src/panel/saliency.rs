@@ -1,4 +1,4 @@
-//! Sight: the watched agent's observation, drawn, with what matters in it lit up.
+//! Saliency: the watched agent's observation, drawn, with what matters in it lit up.
 
 use bevy_egui::egui::{self, RichText, Sense, Ui, vec2};
 

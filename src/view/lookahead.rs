@@ -1,4 +1,4 @@
-//! Foresight: where bodies of the watched arena would go, as dots that grow fainter. Working that out is left to `agent`.
+//! Lookahead: where bodies of the watched arena would go, as dots that grow fainter. Working that out is left to `agent`.
 
 use bevy::prelude::*;
 
@@ -29,7 +29,7 @@ pub(super) fn plugin(app: &mut App) {
 
 fn draw(
     mut commands: Commands,
-    foresight: Res<Lookahead>,
+    lookahead: Res<Lookahead>,
     inks: Option<Res<FlatMaterials>>,
     comparison: Option<Res<Comparison>>,
     size: Option<Res<super::stage::StageSize>>,
@@ -43,7 +43,7 @@ fn draw(
     let large = |stage: &Stage| stage.index == 0 && stage.detail == Detail::Large && comparison.is_none();
     let watched = stages.iter().find(|(_, stage)| large(stage));
     let there =
-        |stage: Entity| old.iter().any(|(_, drawn, on)| on.0 == stage && drawn.0 == foresight.version);
+        |stage: Entity| old.iter().any(|(_, drawn, on)| on.0 == stage && drawn.0 == lookahead.version);
     if watched.is_some_and(|(stage, _)| there(stage)) {
         return;
     }
@@ -52,7 +52,7 @@ fn draw(
     let unit = size.map_or(1.0, |size| size.0.y / 5.0);
     let mut paint = Paint::new(0.02 * unit);
     let controllers = controllers.get(stage.arena);
-    for (slot, way) in &foresight.trajectories.ways {
+    for (slot, way) in &lookahead.trajectories.ways {
         let controller = slot.and_then(|slot| controllers.as_ref().ok()?.get(slot));
         let tone = controller.map_or(INK, palette::of);
         for (place, left) in dots(way, GAP * unit) {
@@ -62,7 +62,7 @@ fn draw(
     if !paint.is_empty() {
         let place = Transform::from_xyz(0.0, 0.0, DEPTH);
         let mesh = Mesh2d(meshes.add(paint.mesh()));
-        commands.spawn((Drawn(foresight.version), mesh, inks.plain(), place, ChildOf(entity)));
+        commands.spawn((Drawn(lookahead.version), mesh, inks.plain(), place, ChildOf(entity)));
     }
 }
 

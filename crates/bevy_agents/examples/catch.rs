@@ -7,13 +7,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bevy::prelude::*;
-use entropy_arcade::agent::{
-    AgentPlugin, Controller, ControllerAssignment, LiveLearner, LivePlugin, history::History,
-};
-use entropy_arcade::learner::{Health, LearnerConfig, LearnerSetup};
-use entropy_arcade::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm};
-use entropy_arcade::sac::SacConfig;
-use entropy_arcade::sim::{self, AgentSlots, SimSystems, SimTick, run_agent_step};
+use entropy_agents::history::History;
+use entropy_agents::tick::{self, SimSystems, SimTick, run_agent_step};
+use entropy_agents::{AgentPlugin, AgentSlots, Controller, ControllerAssignment, LiveLearner, LivePlugin};
+use entropy_rl::learner::{Health, LearnerConfig, LearnerSetup};
+use entropy_rl::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm};
+use entropy_rl::sac::SacConfig;
 
 const WIDTH: i32 = 7;
 const HEIGHT: i32 = 6;
@@ -80,7 +79,7 @@ fn app() -> App {
     let learner = LiveLearner::start(LearnerSetup::new(spec.clone(), config));
     let (assignment, policy) = (ControllerAssignment::all(vec![Controller::Learning]), learner.policy());
     let mut app = App::new();
-    app.add_plugins((MinimalPlugins, sim::plugin, LivePlugin))
+    app.add_plugins((MinimalPlugins, tick::plugin, LivePlugin))
         .add_plugins(AgentPlugin { spec: spec.clone(), seed: 1, assignment, policy })
         .insert_resource(learner)
         .add_systems(SimTick, fall.in_set(SimSystems::Play))

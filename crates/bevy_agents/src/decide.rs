@@ -1,4 +1,4 @@
-//! Select: reads all seats' observations, decides in one forward pass a policy, writes actions.
+//! Decide: reads the observations of all slots, runs one forward pass per policy, writes actions.
 
 use bevy::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::AgentSlots;
 use crate::mdp::{Action, Fault, Origin, Policy, PolicyState};
 
 /// First collects what every policy has to look at, then lets each look once, then hands out actions.
-pub fn select_actions(
+pub fn decide(
     mut all: Query<(&mut AgentSlots, &Controllers)>,
     mut actor_states: ResMut<ActorStates>,
     mut human: ResMut<HumanInput>,
@@ -68,10 +68,10 @@ pub fn select_actions(
         }
     }
 
-    decide(&*policy.policy, &mut actor_states.learning, greedy.0);
+    forward(&*policy.policy, &mut actor_states.learning, greedy.0);
     for (name, batch) in &mut actor_states.frozen {
         if let Some(policy) = frozen.0.get(name) {
-            decide(&**policy, batch, greedy.0);
+            forward(&**policy, batch, greedy.0);
         }
     }
 
@@ -175,7 +175,7 @@ pub fn select_actions(
     }
 }
 
-fn decide(policy: &dyn Policy, batch: &mut PolicyBatch, greedy: bool) {
+fn forward(policy: &dyn Policy, batch: &mut PolicyBatch, greedy: bool) {
     if batch.observations.count > 0 {
         let PolicyBatch { observations, states, rngs, decisions, .. } = batch;
         policy.act(observations, states, rngs, greedy, decisions);

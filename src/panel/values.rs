@@ -1,4 +1,4 @@
-//! ValueEstimates: probabilities and values of the watched agent's actions, and what came of what it expected.
+//! Value estimates: probabilities and values of the watched agent's actions, and what came of what it expected.
 
 use bevy_egui::egui::{self, RichText, Ui};
 

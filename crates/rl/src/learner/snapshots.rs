@@ -1,4 +1,4 @@
-//! SnapshotHistory: how an agent was at certain ages, kept in memory to be played with, shown, or gone back to.
+//! Snapshot history: how an agent was at certain ages, kept in memory to be played with, shown, or gone back to.
 //!
 //! When marks are set is said here; setting them and going back is left to the learner and its thread.
 
