@@ -84,7 +84,7 @@
 //! assert_eq!(app.world().resource::<Replay>().env_steps, 4 * 50);
 //! ```
 //!
-//! `examples/catch.rs` is a whole game in this form that learns within half a minute; `examples/skate.rs` is a world
+//! `crates/bevy_agents/examples/catch.rs` is a whole game in this form that learns within half a minute; `examples/skate.rs` is a world
 //! with bodies, written as an [`Environment`](sim::Environment).
 //!
 //! # Train without a window
@@ -139,7 +139,7 @@
 //!
 //! Data flows one way: environment → observation → action → step → transition → replay → learner →
 //! policy snapshot → action. The layers, each of which knows only those named before it; the first four are the crate
-//! `entropy-rl`, which knows no Bevy:
+//! `entropy-rl`, which knows no Bevy, and `agent` is `entropy-agents`, which knows neither rapier nor a window:
 //!
 //! | module | what it is |
 //! |---|---|
@@ -147,9 +147,10 @@
 //! | [`mdp`] | the vocabulary: spaces, steps, transitions, policies, seeds |
 //! | [`replay`], [`sac`] | the replay buffer; the algorithm and its gradient step |
 //! | [`learner`] | replay buffer and algorithm together: a thread, a device, checkpoints |
+//! | [`agent`] | the tick, controllers in the agent slots of a simulation, steps to a learner |
 //! | [`config`] | the settings of a run: defaults, files, `--set` |
-//! | [`sim`] | worlds, arenas and the tick, on bevy_rapier2d |
-//! | [`agent`] | controllers in the seats of a simulation, steps to a learner |
+//! | [`sim`] | worlds and arenas, on bevy_rapier2d |
+//! | [`insight`] | what the arcade shows of its agents: values, saliency, lookahead, playback, rounds |
 //! | [`run`] | runs and their files: headless training, evaluation, benchmarks |
 //! | `view`, `panel` | drawing and input; the egui panel (feature `arcade`) |
 //! | [`app`], [`cli`] | the whole composition, in one place; the command line |
