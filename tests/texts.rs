@@ -79,7 +79,7 @@ fn literals_are_read_as_the_compiler_reads_them() {
 
 #[test]
 fn nothing_on_the_screen_has_runs_of_blanks_or_raw_marks() {
-    for (folder, marks) in [("panel", false), ("view", false), ("agent", true)] {
+    for (folder, marks) in [("panel", false), ("view", false), ("insight", true)] {
         for (place, literal) in shown(folder) {
             assert!(!literal.contains("   "), "{place}: a run of blanks in {literal:?}");
             // Programmers read what agents complain of, and know back-ticks.

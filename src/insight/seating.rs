@@ -35,7 +35,7 @@ struct Guest {
 }
 
 impl Seating {
-    /// AgentSlots a person, or gives the seat back to whoever sat there before.
+    /// Seats a person, or gives the seat back to whoever sat there before.
     pub fn toggle(&mut self, seat: Seat, spec: &EnvironmentSpec, assignment: &mut ControllerAssignment) {
         if let Some(slot) = self.taken(seat, spec, assignment) {
             let guest = self.0[seat as usize].take();

@@ -161,7 +161,7 @@ impl Playing<'_, '_> {
         let compares = self.modes.compares();
         section(ui, "Players", |ui| {
             if compares {
-                let text = "AgentSlots are fixed while then and now is open.";
+                let text = "Seats are fixed while then and now is open.";
                 ui.label(RichText::new(text).small().color(tone(palette::MUTED)));
                 ui.disable();
             }

@@ -15,7 +15,7 @@ use crate::sim::arena::Spec;
 /// Its file.
 pub(super) const FILE: &str = "seats.json";
 
-/// AgentSlots of the running session, and where they are kept.
+/// Seats of the running session, and where they are kept.
 #[derive(Resource)]
 pub struct KeptSeats {
     path: PathBuf,
@@ -27,7 +27,7 @@ pub struct KeptSeats {
     waits: bool,
 }
 
-/// AgentSlots everybody as in the session in `from`, if there is one to go on from, and keeps their seats in `folder`.
+/// Seats everybody as in the session in `from`, if there is one to go on from, and keeps their seats in `folder`.
 pub(super) fn plugin(app: &mut App, folder: &Path, from: Option<&Path>) {
     let world = app.world_mut();
     let (Some(usual), Some(spec)) = (
@@ -50,7 +50,8 @@ pub(super) fn plugin(app: &mut App, folder: &Path, from: Option<&Path>) {
     let path = folder.join(FILE);
     let written = files::read_text(&path, files::LARGEST_TEXT);
     let written = written.ok().or_else(|| kept::to_text(&usual, &usual, &Seating::default()).ok());
-    app.insert_resource(KeptSeats { path, usual, written: written.unwrap_or_default(), waits: true })
+    app.init_resource::<Seating>()
+        .insert_resource(KeptSeats { path, usual, written: written.unwrap_or_default(), waits: true })
         .add_systems(PostUpdate, keep.run_if(not(resource_exists::<Comparison>)));
 }
 

@@ -1,4 +1,4 @@
-//! InputLatch: no tap on a key or a button is lost because a frame was longer than it, and none counts as held because one held
+//! Input latch: no tap on a key or a button is lost because a frame was longer than it, and none counts as held because one held
 //! many steps. What taps mean is left to `controls` and `input`.
 
 #[cfg(test)]
@@ -132,7 +132,7 @@ pub(super) fn keep_pad_taps(
     }
 }
 
-/// InputLatch that wait for their agent steps at most: whoever hammers must not play on for seconds.
+/// Taps that wait for their agent steps at most: whoever hammers must not play on for seconds.
 const MOST_TAPS: usize = 4;
 /// Seconds after which a key that is down counts as held where time runs faster than fingers.
 pub(super) const HOLD: f32 = 0.15;

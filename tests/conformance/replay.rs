@@ -178,7 +178,7 @@ fn nstep(case: &Case, failures: &mut Vec<String>) {
             steps.observations.push(&o, &[]);
             let action = if t == time { 0 } else { case.integers["in.action"][at] };
             steps.actions.push(Action::Discrete(u16::try_from(action).unwrap()));
-            steps.rewards.push(if t == time { f32::MAX } else { case.floats["in.reward"][at] as f32 });
+            steps.rewards.push(if t == time { 1e6 } else { case.floats["in.reward"][at] as f32 });
             steps.behaviour_entropies.push(0.0);
             steps.origins.push(Origin::Policy);
             steps.ends.push(end);

@@ -183,7 +183,7 @@ fn a_world_of_failing_sensors_is_trained_on_saved_and_gone_on_with() {
         assert!(window.len() > 100 && !window.contains("null"), "{window}");
         assert!(!state["staged"]["rewards"].to_string().contains("null"));
         assert!(!state["staged"]["observations"].to_string().contains("null"));
-        assert!(!state["actor_states"].to_string().contains("null"));
+        assert!(!state["roster"].to_string().contains("null"));
     }
 }
 

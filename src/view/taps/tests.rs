@@ -1,4 +1,4 @@
-//! InputLatch as a person gives them, at every frame rate and speed: one is one action, however time runs.
+//! Taps as a person gives them, at every frame rate and speed: one is one action, however time runs.
 
 use std::time::Duration;
 

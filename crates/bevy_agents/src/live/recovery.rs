@@ -1,4 +1,4 @@
-//! RecoveryPoint: what a learner that has failed can go on from. That it has failed is said by its status.
+//! Recovery: what a learner that has failed can go on from. That it has failed is said by its status.
 
 use std::sync::Arc;
 use std::time::Duration;

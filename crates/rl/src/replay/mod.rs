@@ -6,12 +6,12 @@ mod buffer;
 mod people;
 mod priorities;
 mod resize;
+mod stats;
 mod storage;
 mod sum_tree;
-mod survey;
 
 pub use buffer::{ReplayBuffer, ReplayConfig};
 pub use priorities::{Priorities, PriorityConfig, effective_sample_size};
+pub use stats::ReplayStats;
 pub use storage::ReplayError;
 pub use sum_tree::SumTree;
-pub use survey::ReplayStats;

@@ -1,4 +1,4 @@
-//! ReplayStats: how old what is learned from is, and how priorities lie, for whoever looks.
+//! Statistics of replay: how old what is learned from is, and how priorities lie, for whoever looks.
 
 use super::ReplayBuffer;
 use super::buffer::{SEGMENT_ENTRIES, SEGMENT_STEPS, VALID};
