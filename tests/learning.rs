@@ -33,6 +33,7 @@ fn evaluations(env: &str, level: Option<&str>) -> Vec<EvalSummary> {
 }
 
 #[test]
+#[ignore = "trains for minutes: cargo test --test learning --test tabular -- --ignored"]
 fn every_level_of_lava_room_is_learned() {
     for level in ["1", "2", "3", "4", "5", "6", "7", "8"] {
         for eval in evaluations("lava-room", Some(level)) {
@@ -42,6 +43,7 @@ fn every_level_of_lava_room_is_learned() {
 }
 
 #[test]
+#[ignore = "trains for minutes: cargo test --test learning --test tabular -- --ignored"]
 fn paddle_duel_is_learned_against_the_script() {
     for eval in evaluations("paddle-duel", None) {
         assert!(eval.score.mean > 2.0, "{eval:?}");
