@@ -226,14 +226,22 @@ fn who_sits_where_stays_with_a_session_and_nobody_plays_for_whoever_is_away() {
     assert_eq!((0..20).map(|_| people(&mut app)).sum::<u64>(), 20, "who has struck a key plays");
     close(app);
 
-    // A file that says what cannot be leaves everybody where they sit by the settings, and is written anew.
-    std::fs::write(out.join("seats.json"), "{\"watched\": [\"dragon\"]}").unwrap();
+    // A file that says what cannot be leaves everybody where they sit by the settings, and stays as it is until
+    // somebody changes seats: one slip in it must not cost the rest.
+    let slip = "{\"watched\": [\"dragon\"]}";
+    std::fs::write(out.join("seats.json"), slip).unwrap();
     let mut app = watched_in("paddle-duel", &out, true);
     app.update();
     assert_eq!(seats(&app), begun);
     close(app);
-    let app = watched_in("paddle-duel", &out, true);
+    let text = || std::fs::read_to_string(out.join("seats.json")).unwrap();
+    assert_eq!(text(), slip);
+    let mut app = watched_in("paddle-duel", &out, true);
     assert_eq!(seats(&app), begun);
+    *app.world_mut().resource_mut::<ControllerAssignment>() = changed;
+    app.update();
+    close(app);
+    assert!(text().contains("random"), "{}", text());
 }
 
 /// As when somebody redraws the map in the editor while the agent plays on it.

@@ -82,6 +82,15 @@ fn what_an_experiment_switches_on_can_be_switched_off() {
     assert!(set(&["sac.gama=none"]).unwrap_err().contains("unknown field `gama`"));
 }
 
+/// Nothing behind the first line of a `--set` is left out unsaid.
+#[test]
+fn a_setting_is_one_line() {
+    for text in ["sac.gamma=0.9\nlearner.batch_size=0", "sac.gamma=0.9\r\nx=1", "env=\"a\"\nb"] {
+        let error = set(&[text]).unwrap_err();
+        assert!(error.contains("goes on in another line") && error.lines().count() == 1, "{error}");
+    }
+}
+
 /// A run's own file is whole: an experiment that has gained an option since switches nothing on in it.
 #[test]
 fn a_runs_own_file_has_no_experiment_below_it() {

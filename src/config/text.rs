@@ -172,7 +172,7 @@ fn at(name: &str, text: &str, byte: usize, problem: &str) -> ConfigError {
 
 /// Puts `a.b.c=value` into the table.
 pub(super) fn apply_set(table: &mut toml::Table, set: &str, options: &[String]) -> Result<(), ConfigError> {
-    let place = format!("--set {set}");
+    let place = format!("--set {}", crate::files::in_one_line(set));
     let Some((key, text)) = set.split_once('=') else {
         return Err(invalid(&place, "no `=`; write --set dotted.key=value"));
     };
@@ -212,6 +212,9 @@ fn is_there(table: &toml::Table, key: &str) -> bool {
 /// `text` as TOML, as a number written in another way (`.98`, `5.`, `+3`), or else as it stands.
 fn value(place: &str, text: &str) -> Result<toml::Value, ConfigError> {
     let text = text.trim();
+    if text.chars().any(|c| c.is_control() && c != '\t') {
+        return Err(invalid(place, "it goes on in another line; give every value in a --set of its own"));
+    }
     let number = text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first));
     let digits = text.trim_start_matches(['+', '-']);
     if number && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {

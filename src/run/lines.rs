@@ -41,6 +41,9 @@ impl Lines {
             if lines.length < there {
                 file.set_len(lines.length)?;
             }
+            if lines.length < length.unwrap_or(0) {
+                tracing::warn!("{}: lines of before are missing; new ones follow", lines.path.display());
+            }
             lines.file = Some(file);
         }
         Ok(lines)

@@ -36,20 +36,23 @@ pub(super) fn plugin(app: &mut App, folder: &Path, from: Option<&Path>) {
     ) else {
         return;
     };
+    let mut unread = false;
     if let Some(path) = from.map(|from| from.join(FILE)) {
         let said = match files::read_text(&path, files::LARGEST_TEXT) {
             Err(ReadError::Missing) => Ok(None),
             Err(error) => Err(error.to_string()),
             Ok(text) => kept::restore(world, &text, &spec),
         };
+        unread = said.is_err();
         if let Some(said) = said.unwrap_or_else(|problem| Some(format!("{problem}; everybody sits as usual")))
         {
             files::to_stderr(&files::in_one_line(&format!("note: {}: {said}", path.display())));
         }
     }
     let path = folder.join(FILE);
-    let written = files::read_text(&path, files::LARGEST_TEXT);
-    let written = written.ok().or_else(|| kept::to_text(&usual, &usual, &Seating::default()).ok());
+    // What cannot be read is somebody's work all the same: it stays until somebody changes seats.
+    let written = files::read_text(&path, files::LARGEST_TEXT).ok().filter(|_| !unread);
+    let written = written.or_else(|| kept::to_text(&usual, &usual, &Seating::default()).ok());
     app.init_resource::<Seating>()
         .insert_resource(KeptSeats { path, usual, written: written.unwrap_or_default(), waits: true })
         .add_systems(PostUpdate, keep.run_if(not(resource_exists::<Comparison>)));

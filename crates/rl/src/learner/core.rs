@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::io::{Read as _, Write};
+use std::io::{ErrorKind, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use crate::mdp::{
     ActionSpace, ActionValues, EnvironmentSpec, LevelRecord, PolicySnapshot, Rng, StepBatch, Stream,
     TransitionBatch, WorldOptions, rng,
 };
-use crate::replay::{PriorityConfig, ReplayBuffer, ReplayConfig, effective_sample_size};
+use crate::replay::{PriorityConfig, ReplayBuffer, ReplayConfig, ReplayError, effective_sample_size};
 use crate::sac::{
     CategoricalPolicy, Critic, FusedSac, HostTensor, Inputs, SacConfig, SacError, SacUpdate, TensorMap,
     TrainMetrics, weights,
@@ -412,14 +412,28 @@ impl Learner {
     pub fn load(&mut self, folder: &Path) -> Result<(), LearnerError> {
         let checkpoint = Checkpoint::open(folder)?;
         let unfit = |problem: String| CheckpointError::Unfit { path: checkpoint.path(), problem };
+        let damaged = |error: &std::io::Error| {
+            let problem = match error.kind() {
+                ErrorKind::UnexpectedEof => "it ends too early".to_owned(),
+                ErrorKind::InvalidInput | ErrorKind::InvalidData => "it is not what was written".to_owned(),
+                _ => error.to_string(),
+            };
+            CheckpointError::Damaged {
+                path: checkpoint.path(),
+                problem: format!("{}: {problem}", checkpoint::STREAM),
+            }
+        };
         checkpoint.check_spec(&self.setup.spec)?;
         let begun = &checkpoint.manifest.sac;
         self.setup.config.sac.keeps_networks(begun).map_err(|error| unfit(error.to_string()))?;
         let (tensors, _) = weights::from_bytes(checkpoint.file("weights.safetensors")?)?;
         let mut stream = checkpoint.stream()?;
-        let replay = self.replay.load(&mut stream).map_err(|error| unfit(error.to_string()))?;
+        let replay = self.replay.load(&mut stream).map_err(|error| match error {
+            ReplayError::Io(error) => damaged(&error),
+            other => unfit(other.to_string()),
+        })?;
         // What it is compared with stands at its end.
-        let rest = stream.read(&mut [0]).map_err(|error| unfit(format!("replay: {error}")))?;
+        let rest = stream.read(&mut [0]).map_err(|error| damaged(&error))?;
         if rest > 0 {
             return Err(unfit("replay: there is more of it than it says".to_owned()).into());
         }
