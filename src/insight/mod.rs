@@ -17,7 +17,7 @@ use crate::agent::Recording;
 use crate::sim::{SimSystems, SimTick};
 
 /// What the arcade shows of its agents beside what learning needs: what they expect, see and would do, their ages side
-/// by side, earlier episodes, rounds. Add with a [`LiveLearner`] to arenas of an
+/// by side, earlier episodes, rounds. Add with a [`LiveLearner`](crate::agent::LiveLearner) to arenas of an
 /// [`EnvironmentPlugin`](crate::sim::EnvironmentPlugin).
 pub struct InsightPlugin;
 

@@ -1,7 +1,7 @@
 //! Agents in any Bevy app: controllers in the seats of a simulation, and what they live through to a learner.
 //!
 //! Add [`tick::plugin`] and [`AgentPlugin`], spawn entities with [`AgentSlots`], and write observations, rewards and ends in the
-//! sets of [`SimSystems`](tick::SimSystems). The plugin fills the seats, batches every policy's observations into one
+//! sets of [`SimSystems`]. The plugin fills the seats, batches every policy's observations into one
 //! forward pass and records transitions; [`LivePlugin`] hands them to a learner in the background. Nothing here knows a
 //! physics engine, a window or the arcade.
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
