@@ -201,7 +201,7 @@ mod signals {
         let all: [&[&str]; 4] = [
             &["eval", "--player", "random", "--env", "lander", "--episodes", "100000000"],
             &["bench", "env", "--env", "cartpole", "--seconds", "1000"],
-            &["check", "--env", "paddle-duel"],
+            &["check"],
             &["scores", sweep, "--out", "nowhere", "--episodes", "10000"],
         ];
         for arguments in all {
