@@ -84,8 +84,8 @@
 //! assert_eq!(app.world().resource::<Replay>().env_steps, 4 * 50);
 //! ```
 //!
-//! `crates/bevy_agents/examples/catch.rs` is a whole game in this form that learns within half a minute; `examples/skate.rs` is a world
-//! with bodies, written as an [`Environment`](sim::Environment).
+//! `crates/bevy_agents/examples/catch.rs` is a whole game in this form that learns within half a minute;
+//! `examples/skate.rs` is a world with bodies, written as an [`Environment`](sim::Environment).
 //!
 //! # Train without a window
 //!

@@ -66,19 +66,7 @@ const MOST_CHANGES: usize = 64;
 impl LiveLearner {
     /// Starts a learner.
     pub fn start(setup: LearnerSetup) -> Self {
-        Self {
-            handle: LearnerHandle::start(setup.clone()),
-            setup,
-            training: true,
-            reveals: false,
-            surveys: false,
-            changes: Vec::new(),
-            accepted: false,
-            earlier: SnapshotHistory::default(),
-            recorded: false,
-            wanted: false,
-            next: None,
-        }
+        Self::of(LearnerHandle::start(setup.clone()), setup)
     }
 
     /// Starts a learner that opens its device only when `go` is closed or speaks: two graphics
@@ -89,8 +77,12 @@ impl LiveLearner {
             Learner::new(setup)
         };
         let policy = untrained(setup.spec.action.len());
+        Self::of(LearnerHandle::start_with(setup.clone(), policy, make), setup)
+    }
+
+    fn of(handle: LearnerHandle, setup: LearnerSetup) -> Self {
         Self {
-            handle: LearnerHandle::start_with(setup.clone(), policy, make),
+            handle,
             setup,
             training: true,
             reveals: false,
