@@ -1,8 +1,8 @@
-//! Counts the transitions in a run's replay, and those of them that cannot have happened. For cartpole only, whose
-//! equations are known.
+//! Counts the transitions in a run's replay buffer, and those among them that are impossible. For cartpole
+//! only, whose equations are known.
 //!
-//! `cargo run --example check_transitions -- RUN_FOLDER` prints `{"transitions":N,"impossible":M}` and exits with 1 where
-//! M is not 0.
+//! `cargo run --example check_transitions -- RUN_FOLDER` prints `{"transitions":N,"impossible":M}` and exits
+//! with 1 if M is not 0.
 
 #[path = "../tests/common/transitions.rs"]
 mod transitions;

@@ -1,8 +1,8 @@
-//! Kills training runs at random moments and prints, as one JSON line, how many went on cleanly:
-//! `cargo run --example kill -- --kills 1000`. Exit code 1 when one did not.
+//! Kills training runs at random moments and prints, as one JSON line, how many continued correctly: `cargo
+//! run --example kill -- --kills 1000`. Exit code 1 if one did not.
 //!
-//! Runs are headless, watched (where Xvfb is there) and sweeps, two at a time at most. What went wrong is said on stderr,
-//! and the folder then stays.
+//! Runs are headless, watched (if Xvfb is installed) and sweeps, at most two at a time. Problems are printed
+//! to stderr, and the folder of such a run is kept.
 
 #[path = "../tests/common/kill.rs"]
 mod kill;
@@ -20,19 +20,19 @@ use kill::{Dice, Display, Scene, Tally};
 
 #[derive(Parser)]
 struct Arguments {
-    /// Programs to kill.
+    /// Number of kills.
     #[arg(long, default_value_t = 20)]
     kills: u64,
     /// Kinds of runs.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "headless,watched,sweep")]
     kinds: Vec<Kind>,
-    /// Runs at a time.
+    /// Concurrent runs.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=2))]
     jobs: u64,
-    /// Seed of the moments.
+    /// Seed of the moments of the kills.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The program; the one built beside this example when absent.
+    /// The program; by default the one built with this example.
     #[arg(long)]
     program: Option<PathBuf>,
 }
@@ -90,7 +90,7 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// By kind, what came of it.
+/// Results by kind of run.
 fn kill_all(
     arguments: &Arguments,
     kinds: &[Kind],
@@ -108,7 +108,7 @@ fn kill_all(
         let scene = Scene { program, folder: &place, display };
         let (mut reference, mut table) = (None, None);
         loop {
-            // A few kills a run, as many as are left to be made.
+            // A few kills per run, at most as many as remain.
             let take = |left: u64| left.checked_sub(left.min(5));
             let Ok(before) = left
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| take(left).filter(|_| left > 0))
@@ -131,7 +131,7 @@ fn kill_all(
                     scene.sweep(table.as_deref(), &mut dice, kills, &mut tally);
                 }
             }
-            // Runs that ended before they were killed often enough leave the rest to others.
+            // Runs that ended before enough kills leave the rest to others.
             left.fetch_add(kills.saturating_sub(tally.kills), Ordering::Relaxed);
             if let Ok(mut tallies) = tallies.lock() {
                 let all = &mut tallies[kind as usize];

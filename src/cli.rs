@@ -1,4 +1,4 @@
-//! The command line: calls `app` for what was asked, and puts every failure into one line. `args` reads it.
+//! The command line: parsed by `args`, dispatched to `app` and `run`; every failure becomes one line.
 
 mod agents;
 mod args;
@@ -7,7 +7,8 @@ mod pictures;
 #[cfg(target_os = "linux")]
 mod runtime_dir;
 mod signals;
-mod title;
+#[cfg(feature = "arcade")]
+mod window;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -19,19 +20,17 @@ use args::{Agents, Bench, Cli, Command, Levels, RunArgs, SimplePlayer};
 use clap::Parser as _;
 
 use crate::agent::Controller;
-use crate::app::{self, Left};
-use crate::config::RunConfig;
+use crate::app;
+use crate::experiment::{Mode, Request};
 use crate::files;
-use crate::learner::checkpoint::{self, new_file};
-use crate::learner::owner::{Kind, Owner};
-use crate::mdp::WorldOptions;
-use crate::run::bench;
-use crate::run::folder::quoted;
-use crate::run::sweep::Sweep;
-use crate::sim::level::{check, generate};
-use crate::sim::worlds::{WorldChoice, names};
+use crate::learner::checkpoint::new_file;
+use crate::mdp::ObservationSpace;
+use crate::run::sweep::{self, Sweep};
+use crate::run::{bench, evaluate, evaluate_player, scores, train};
+use crate::worlds::rooms::level::{check, generate};
+use crate::worlds::{WorldChoice, names};
 
-/// Prints a line of results. A reader that has gone away ends the program quietly.
+/// Prints a line of results. A closed pipe ends the program quietly.
 fn say(line: &str) {
     if writeln!(std::io::stdout(), "{line}").is_err() {
         std::process::exit(0);
@@ -44,10 +43,10 @@ fn print(line: &bench::Line) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Anything that ends the program early, as one readable line.
+/// An error that ends the program, as one readable line.
 type Failure = Box<dyn std::error::Error>;
 
-/// Runs the program: 0 when all went well, 1 after a failure, 2 for a command line that cannot be read.
+/// Runs the program. Exit codes: 0 for success, 1 for a failure, 2 for an invalid command line.
 pub fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     runtime_dir::ensure();
@@ -70,7 +69,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    // What has nothing to save ends at once; what has says so itself, once it has.
+    // Commands with nothing to save exit at once; the others install their own handler.
     signals::quit_on_stop()?;
     match cli.command {
         None => play(&cli.run),
@@ -86,17 +85,17 @@ fn run(cli: Cli) -> Result<(), Failure> {
                 }
                 world
                     .as_trained()
-                    .ok_or("--training-levels: only random:… levels are kept apart; leave it out")
+                    .ok_or("--training-levels: only random:… levels have a training set; leave it out")
             };
-            // The grammar asks for one of both, and for a world beside a player.
+            // The parser requires one of both, and a world with a player.
             let summary = match (checkpoint, player.zip(env)) {
                 (Some(checkpoint), _) => {
                     let (world, policy) = agents::evaluated(&checkpoint, level)?;
-                    app::evaluate(&choose(world)?, policy, episodes, seed)
+                    evaluate(&choose(world)?, policy, episodes, seed)
                 }
                 (None, Some((player, env))) => {
                     let world = choose(WorldChoice::new(&env, level)?)?;
-                    app::evaluate_player(&world, player.into(), episodes, seed)
+                    evaluate_player(&world, player.into(), episodes, seed)
                 }
                 (None, None) => return Err("eval: name a --checkpoint, or a --player and its --env".into()),
             };
@@ -105,7 +104,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Check { env, level }) => {
             for name in env.as_deref().map_or_else(|| names().collect(), |name| vec![name]) {
-                let report = app::check_world(&WorldChoice::new(name, level.as_deref())?)?;
+                let report = crate::run::check_world(&WorldChoice::new(name, level.as_deref())?)?;
                 say(&serde_json::to_string(&report)?);
             }
             Ok(())
@@ -124,12 +123,12 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Sweep { file, out, jobs }) => {
             let sweep = Sweep::load(&file)?;
-            let (table, left) = app::sweep(&sweep, &out, jobs as usize, &stop_flag(signals::SAVES))?;
+            let (table, left) = sweep::make(&sweep, &out, jobs as usize, &stop_flag(signals::SAVES))?;
             say(table.trim_end());
             left.map_or(Ok(()), |left| Err(left.into()))
         }
         Some(Command::Scores { file, out, episodes }) => {
-            say(app::scores(&Sweep::load(&file)?, &out, episodes as usize)?.trim_end());
+            say(scores::scores(&Sweep::load(&file)?, &out, episodes as usize)?.trim_end());
             Ok(())
         }
         #[cfg(feature = "arcade")]
@@ -150,16 +149,14 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         #[cfg(feature = "arcade")]
         Some(Command::Bench { what: Bench::Frames { env, rounds, seconds, overlays, fps } }) => {
-            let config = RunConfig::resolve(Some(&env), None, &[])?;
-            let world = app::world(&config)?;
+            let experiment = Request::of(&env, Mode::Watched).resolve()?;
             let apart = fps.map_or(0.0, |fps| 1.0 / fps as f32);
-            app::bench_frames(config, &world, rounds as usize, seconds as f32, overlays, apart)
+            app::bench_frames(experiment, rounds as usize, seconds as f32, overlays, apart)
         }
         #[cfg(feature = "arcade")]
         Some(Command::Bench { what: Bench::Minute { env, seed, seconds } }) => {
-            let config = RunConfig { seed, ..RunConfig::resolve(Some(&env), None, &[])? };
-            let world = app::world(&config)?;
-            app::bench_minute(config, &world, seconds as f32)
+            let request = Request { seed: Some(seed), ..Request::of(&env, Mode::Watched) };
+            app::bench_minute(request.resolve()?, seconds as f32)
         }
         Some(Command::Bench { what: Bench::Act { runs, seconds } }) => {
             app::bench_act(runs as usize, seconds).try_for_each(|line| print(&line?))
@@ -184,104 +181,43 @@ impl From<SimplePlayer> for Controller {
 }
 
 impl RunArgs {
-    fn resolve(&self) -> Result<RunConfig, Failure> {
+    fn request(&self) -> Result<Request, Failure> {
         self.check_resume()?;
-        let written = self.resume.as_ref().map(|folder| written(folder)).transpose()?;
-        let mut config = match &written {
-            Some(written) => written.with(&self.set)?,
-            None => RunConfig::resolve(self.env.as_deref(), self.config.as_deref(), &self.set)?,
-        };
-        config.env = self.env.clone().unwrap_or(config.env);
-        config.level = self.level.clone().or(config.level);
-        config.steps = self.steps.unwrap_or(config.steps);
-        config.seed = self.seed.unwrap_or(config.seed);
-        config.arenas = self.arenas.unwrap_or(config.arenas);
-        config.device = self.device.unwrap_or(config.device);
-        config.validate()?;
-        Ok(config)
+        Ok(Request {
+            env: self.env.clone(),
+            preset: self.config.clone(),
+            set: self.set.clone(),
+            level: self.level.clone(),
+            steps: self.steps,
+            seed: self.seed,
+            arenas: self.arenas,
+            device: self.device,
+            out: self.out.clone(),
+            resume: self.resume.clone(),
+            mode: if self.no_render { Mode::Headless } else { Mode::Watched },
+        })
     }
-
-    /// The world to play: of a run that is gone on with, on its own level.
-    fn world(&self, config: &RunConfig) -> Result<WorldChoice, Failure> {
-        let world = match &self.resume {
-            Some(run) => {
-                if let Some(level) = &self.level {
-                    app::check_level(config, run, level)?;
-                }
-                app::world_of_run(config, run)?
-            }
-            None => app::world_in(config, self.out.as_deref())?,
-        };
-        app::warn_of_level(&world);
-        Ok(world)
-    }
-}
-
-/// The configuration of the run in `folder`.
-fn written(folder: &Path) -> Result<RunConfig, Failure> {
-    let path = folder.join("config.toml");
-    if path.is_file() {
-        return Ok(RunConfig::written(&path)?);
-    }
-    let why = match (Kind::of(folder), Kind::run_around(folder)) {
-        (Some(Kind::Sweep), _) => {
-            "that is a sweep's folder; go on with the command that began it, or give the folder of one of its runs".into()
-        }
-        (_, Some(run)) => format!("that lies in the folder of a run; give {}", run.display()),
-        _ if Owner::has_marked(folder) && !checkpoint::exists(folder) => format!(
-            "nothing was trained there, the run was cut off before it began; start it with --out {} and the settings it had",
-            quoted(folder)
-        ),
-        _ if checkpoint::exists(folder) => {
-            "its config.toml is gone; put it back, or play it with `eval --checkpoint`".into()
-        }
-        _ => "no run there; give a folder made with --out".to_owned(),
-    };
-    Err(format!("--resume {}: {why}", folder.display()).into())
 }
 
 fn play(args: &RunArgs) -> Result<(), Failure> {
     #[cfg(feature = "arcade")]
-    if args.asks_for_the_title() {
-        return match args.picture()? {
-            Some(request) => app::title_screenshot(request),
-            None => title::visit(),
-        };
-    }
-    let config = args.resolve()?;
-    let world = args.world(&config)?;
-    let out = args.resume.clone().or_else(|| args.out.clone());
-    #[cfg(feature = "arcade")]
-    let player = match &args.agent {
-        Some(agent) => Some(agents::player(agent, &world)?),
-        None => None,
-    };
-    #[cfg(not(feature = "arcade"))]
-    let player = None;
-    #[cfg(feature = "arcade")]
-    if let Some(request) = args.picture()? {
-        return app::screenshot(config, &world, out, args.resume.clone(), player, request);
-    }
     if !args.no_render {
-        #[cfg(feature = "arcade")]
-        signals::on_stop(
-            if out.is_some() || player.is_none() { signals::SAVES } else { signals::LEAVES },
-            app::leave,
-        );
-        let (env, level) = (config.env.clone(), world.level().map(|level| level.name.clone()));
-        return match app::arcade(config, &world, out, args.resume.clone(), player)? {
-            Left::Closed => Ok(()),
-            Left::Home => title::open_again(&env, level.as_deref()),
-            Left::Level(path) => title::play_level(&env, &path),
-        };
+        return window::open(args);
     }
-    let line = if out.is_some() { signals::SAVES } else { signals::KEEPS_NOTHING };
-    let summary = app::train(config, &world, out, args.resume.clone(), stop_flag(line), false)?;
+    #[cfg(not(feature = "arcade"))]
+    if !args.no_render {
+        return Err(
+            "this build has no window; add --no-render to train, or build with the feature `arcade`".into()
+        );
+    }
+    let experiment = args.request()?.resolve()?;
+    let line = if experiment.out.is_some() { signals::SAVES } else { signals::KEEPS_NOTHING };
+    let summary = train(experiment, stop_flag(line), false)?;
     say(&serde_json::to_string(&summary)?);
     Ok(())
 }
 
-/// A flag that Ctrl-C sets, after `line` was said.
+/// A flag that Ctrl-C sets, after `line` is printed.
 fn stop_flag(line: &'static str) -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
@@ -315,15 +251,22 @@ fn envs(json: bool) -> Result<(), Failure> {
         for reward in &spec.rewards {
             say(&format!("  reward       {:+.2}  {}: {}", reward.weight, reward.name, reward.when));
         }
-        if let Ok(masked) = WorldChoice::varied(name, None, &WorldOptions { velocity_masked: true }) {
-            let vector = masked.spec().observation.vector.join(", ");
+        let names = &spec.observation.vector;
+        if names.iter().any(|name| ObservationSpace::is_velocity(name)) {
+            let kept = names.iter().filter(|name| !ObservationSpace::is_velocity(name)).map(String::as_str);
+            let vector = kept.collect::<Vec<_>>().join(", ");
             say(&format!("  option       world.velocity_masked = true: vector [{vector}]"));
         }
     }
+    if json {
+        return Ok(());
+    }
+    say("every world   world.flicker = p: an observation is blank with probability p");
+    say("              world.frame_stack = n: an observation holds the latest n, newest first");
     Ok(())
 }
 
-/// Prints generated levels, or writes each into a file of `out`.
+/// Prints generated levels, or writes each to a file in `out`.
 fn make_levels(
     world: &str,
     difficulty: usize,
@@ -342,7 +285,7 @@ fn make_levels(
         let path = folder.join(format!("{world}-random-{difficulty}-{seed}.ron"));
         let text = level.text();
         let written = std::fs::create_dir_all(folder).and_then(|()| new_file(&path, text.as_bytes()));
-        // The same level is the same file, whoever made it.
+        // The file depends on the level alone.
         let there = || files::read(&path, text.len() as u64).is_ok_and(|there| there == text.as_bytes());
         if let Err(error) = written
             && !there()
@@ -355,7 +298,7 @@ fn make_levels(
     Ok(())
 }
 
-/// A line for every file; a failure at the end if any of them is broken.
+/// Prints a line for every file, and fails at the end if any of them is broken.
 fn check_levels(files: &[PathBuf]) -> Result<(), Failure> {
     let mut broken = 0;
     for file in files {
@@ -390,7 +333,7 @@ fn bench_env(
         let world = WorldChoice::new(name, None)?;
         for &count in arenas {
             if !(1..=4096).contains(&count) {
-                return Err(format!("--arenas {count}: allowed is 1 to 4096").into());
+                return Err(format!("--arenas {count}: allowed: 1 to 4096").into());
             }
             app::bench_env(&world, count, runs, seconds, threads).iter().try_for_each(print)?;
         }

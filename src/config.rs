@@ -1,8 +1,9 @@
 //! A run's configuration: defaults, the world's experiment, a TOML file, `--set key=value` and flags, in that order.
 //!
-//! What the values mean is documented where they are used. An option that is off is written as `"none"`, in files as
-//! with `--set`: a later layer switches off what an earlier one has on.
+//! The values are documented where they are used. An option is turned off with `"none"`, in files as with
+//! `--set`, so that a later layer can turn off what an earlier one turned on.
 
+mod file;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -11,59 +12,61 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::{self, portable};
+use crate::algo::AlgorithmConfig;
+use crate::files::{self, in_plain_words, portable};
 use crate::learner::{DeviceChoice, LearnerConfig};
 use crate::mdp::WorldOptions;
-use crate::sac::SacConfig;
+use crate::worlds::{self, WorldEntry};
+use file::{RunFile, Settings};
 use text::{MOST, apply_set, invalid, merge, parse, switch_off};
 
-/// Everything a run needs to be made again.
+/// Everything needed to reproduce a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(from = "RunFile", into = "RunFile")]
 pub struct RunConfig {
     /// World to play, see `entropy-arcade envs`.
     pub env: String,
     /// Level: a number, a shipped file's name, a path, or `random:DIFFICULTY[:COUNT]` for generated ones; the
     /// first one when absent.
-    #[serde(deserialize_with = "text::name_or_number")]
     pub level: Option<PathBuf>,
     /// Seed of everything random, 0 to 2^63 − 1.
     pub seed: u64,
-    /// Environment steps a headless run makes, 0 to 2^63 − 1.
+    /// Environment steps of a headless run, 0 to 2^63 − 1.
     pub steps: u64,
-    /// Arenas beside each other, 1 to 4096.
+    /// Number of parallel arenas, 1 to 4096.
     pub arenas: usize,
-    /// Where to learn.
+    /// Device to learn on.
     pub device: DeviceChoice,
     /// Simulation and bookkeeping of a run.
     pub run: RunSettings,
-    /// How the world is varied.
+    /// Options of the world.
     pub world: WorldOptions,
-    /// How the learner is fed.
+    /// Settings of the learner and its algorithm.
     pub learner: LearnerConfig,
-    /// The algorithm.
-    pub sac: SacConfig,
 }
 
 /// Simulation and bookkeeping of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunSettings {
-    /// Agent steps of every arena between two meetings of actors and learner, 1 to 1024. While
-    /// actors play period t, the learner works on period t − 1.
+    /// Agent steps of every arena per period, between two barriers of actors and learner, 1 to 1024. While
+    /// actors play period t, the learner trains on data up to period t − 1.
     pub period: u32,
-    /// Environment steps between two lines in `metrics.jsonl`.
+    /// Environment steps between two lines of `metrics.jsonl`.
     pub log_every: u64,
-    /// Greedy episodes of one evaluation of a headless run, the one at its end among them; 0 for none.
+    /// Greedy episodes per evaluation of a headless run, including the final one; 0 for none.
     pub eval_episodes: usize,
-    /// Environment steps between two evaluations while a headless run learns, 0 for none. An
-    /// evaluation changes nothing of what is learned.
+    /// Environment steps between two evaluations while a headless run learns, 0 for none. Evaluations do not
+    /// affect training.
     pub eval_every: u64,
-    /// Mean episode return of an evaluation that ends a headless run early, as solved; off when absent.
+    /// Mean evaluation return at which a headless run ends early, as solved; off when absent.
     pub target_return: Option<f32>,
-    /// Threads that step arenas, 0 for as many as there are cores.
+    /// Whether metrics are also written for TensorBoard, into the run's folder `events`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tensorboard: bool,
+    /// Threads that step arenas, 0 for one per core.
     pub sim_threads: usize,
-    /// Whether slots after the first play with the learning policy too (self-play) instead of the script.
+    /// Whether slots after the first also play the learning policy (self-play) instead of the script.
     pub self_play: bool,
 }
 
@@ -75,6 +78,7 @@ impl Default for RunSettings {
             eval_episodes: 20,
             eval_every: 0,
             target_return: None,
+            tensorboard: false,
             sim_threads: 0,
             self_play: false,
         }
@@ -93,12 +97,11 @@ impl Default for RunConfig {
             run: RunSettings::default(),
             world: WorldOptions::default(),
             learner: LearnerConfig::default(),
-            sac: SacConfig::default(),
         }
     }
 }
 
-/// A configuration that cannot be used.
+/// An invalid configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -106,10 +109,10 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         file: String,
-        /// The system's words.
+        /// The system's message.
         reason: String,
     },
-    /// Something in it is wrong.
+    /// It is invalid.
     #[error("{place}: {problem}")]
     Invalid {
         /// File and line, or the argument.
@@ -118,28 +121,6 @@ pub enum ConfigError {
         problem: String,
     },
 }
-
-/// Experiments that come with the program, by world.
-const TUNED: &[(&str, &str)] = &[
-    ("lava-room", include_str!("../assets/experiments/lava-room.toml")),
-    ("memory-corridor", include_str!("../assets/experiments/memory-corridor.toml")),
-    ("two-plates", include_str!("../assets/experiments/two-plates.toml")),
-    ("tag", include_str!("../assets/experiments/tag.toml")),
-    ("paddle-duel", include_str!("../assets/experiments/paddle-duel.toml")),
-    ("brick-breaker", include_str!("../assets/experiments/brick-breaker.toml")),
-    ("volley", include_str!("../assets/experiments/volley.toml")),
-    ("meteor-field", include_str!("../assets/experiments/meteor-field.toml")),
-    ("beam-carry", include_str!("../assets/experiments/beam-carry.toml")),
-    ("crate-yard", include_str!("../assets/experiments/crate-yard.toml")),
-    ("key-door", include_str!("../assets/experiments/key-door.toml")),
-    ("lander", include_str!("../assets/experiments/lander.toml")),
-    ("puck", include_str!("../assets/experiments/puck.toml")),
-    ("puck-2v2", include_str!("../assets/experiments/puck-2v2.toml")),
-    ("cartpole", include_str!("../assets/experiments/cartpole.toml")),
-    ("cart-pole", include_str!("../assets/experiments/cart-pole.toml")),
-    ("acrobot", include_str!("../assets/experiments/acrobot.toml")),
-    ("mountain-car", include_str!("../assets/experiments/mountain-car.toml")),
-];
 
 impl RunConfig {
     /// Builds a configuration: the world's tuned defaults, then `file`, then every `key=value` of `sets`.
@@ -150,39 +131,47 @@ impl RunConfig {
         let mut over = toml::Table::new();
         if let Some(path) = file {
             let (name, text) = read_file(path)?;
-            // Unknown keys and wrong types are best explained where they stand, in the file alone.
+            // Unknown keys and wrong types are reported with their line, so the file is read on its own
+            // first.
             text::read::<Self>(&name, &text, &Self::options())?;
             over = parse(&name, &text)?;
         }
-        for set in sets {
-            apply_set(&mut over, set, &Self::options())?;
-        }
-        if let Some(env) = env {
-            over.insert("env".into(), env.into());
-        }
-        let env = over.get("env").and_then(toml::Value::as_str).unwrap_or("lava-room").to_owned();
-        // Over the defaults, so that one key of a table can be set alone.
+        let named =
+            sets.iter().rev().filter_map(|set| set.split_once('=')).find(|(key, _)| key.trim() == "env");
+        let named = named.map(|(_, name)| name.trim().trim_matches('"'));
+        let written = over.get("env").and_then(toml::Value::as_str);
+        let world = env.or(named).or(written).unwrap_or("lava-room").to_owned();
+        // Over the defaults, so that a single key of a table can be set.
         let mut table = parse("defaults", &Self::default().to_toml())?;
-        if let Some((name, text)) = TUNED.iter().find(|(name, _)| *name == env) {
-            merge(&mut table, parse(&format!("{name}.toml"), text)?);
+        if let Some(WorldEntry { name, experiment, .. }) = worlds::find(&world) {
+            merge(&mut table, parse(&format!("{name}.toml"), experiment)?);
         }
         merge(&mut table, over);
+        for set in sets {
+            apply_set(&mut table, set, &Self::options())?;
+        }
+        if let Some(env) = env {
+            table.insert("env".into(), env.into());
+        }
         Self::from_table(table)
     }
 
-    /// The configuration that a run has written into `path`. Nothing but defaults lies below it: an experiment that
-    /// has changed since does not change the run.
+    /// The configuration that a run has written to `path`. Only defaults are below it, so that a changed
+    /// experiment does not change the run.
     ///
     /// # Errors
     /// As [`RunConfig::resolve`].
     pub fn written(path: &Path) -> Result<Self, ConfigError> {
-        let (name, text) = read_file(path)?;
+        let name = path.display().to_string();
+        let damaged = |problem: &str| {
+            invalid(&name, &format!("{problem}; restore a copy of it, or start a new run with --out"))
+        };
+        let text = files::read_text(path, files::LARGEST_TEXT)
+            .map_err(|error| damaged(&format!("cannot be read ({error})")))?;
         if parse(&name, &text)?.is_empty() {
-            let problem = "says nothing, and a run writes everything there; put a copy of it back, or begin another run";
-            return Err(invalid(&name, problem));
+            return Err(damaged("is empty, although a run writes every setting there"));
         }
-        let mut config = text::read::<Self>(&name, &text, &Self::options())?;
-        config.learner.sac = config.sac.clone();
+        let config = text::read::<Self>(&name, &text, &Self::options())?;
         config.validate()?;
         Ok(config)
     }
@@ -201,14 +190,14 @@ impl RunConfig {
 
     fn from_table(table: toml::Table) -> Result<Self, ConfigError> {
         let table = toml::Value::Table(switch_off(table, &Self::options()));
-        let mut config: Self =
-            table.try_into().map_err(|error: toml::de::Error| invalid("configuration", error.message()))?;
-        config.learner.sac = config.sac.clone();
+        let config: Self = table
+            .try_into()
+            .map_err(|error: toml::de::Error| invalid("configuration", &in_plain_words(error.message())))?;
         config.validate()?;
         Ok(config)
     }
 
-    /// Dotted keys of everything that can be `"none"`.
+    /// Dotted keys of all options that can be `"none"`.
     fn options() -> Vec<String> {
         text::absent(&Self::default())
     }
@@ -222,7 +211,7 @@ impl RunConfig {
             if ok {
                 Ok(())
             } else {
-                Err(invalid("configuration", &format!("{key} = {value}: allowed is {allowed}")))
+                Err(invalid("configuration", &format!("{key} = {value}: allowed: {allowed}")))
             }
         };
         for (key, value) in [("seed", self.seed), ("steps", self.steps)] {
@@ -247,21 +236,21 @@ impl RunConfig {
         self.learner.validate().map_err(|error| invalid("configuration", &error.to_string()))
     }
 
-    /// The learner's configuration with the algorithm's in it.
-    pub fn learner(&self) -> LearnerConfig {
-        LearnerConfig { sac: self.sac.clone(), ..self.learner.clone() }
+    /// This configuration with another algorithm.
+    #[must_use]
+    pub fn with_algorithm(self, algorithm: AlgorithmConfig) -> Self {
+        Self { learner: LearnerConfig { algorithm, ..self.learner }, ..self }
     }
 
-    /// This run's configuration once `used` is in force while somebody watches. A bound that stands there twice, for
-    /// watched and for other runs, keeps both values unless it was changed.
+    /// This run's configuration with `used` applied, for a watched run. A bound with separate values for
+    /// watched and other runs keeps both unless it was changed.
     #[must_use]
     pub fn recorded(&self, used: &LearnerConfig) -> Self {
-        let learner = self.learner().recorded(used);
-        Self { sac: learner.sac.clone(), learner, ..self.clone() }
+        Self { learner: self.learner.recorded(used), ..self.clone() }
     }
 
-    /// As a TOML file that [`RunConfig::resolve`] reads back to the same configuration, but for a level elsewhere: of
-    /// that there is the name alone, and a copy in the run's folder.
+    /// As a TOML file that [`RunConfig::resolve`] reads back to the same configuration, except for a level
+    /// outside the run's folder: only its name is written, and the folder has a copy.
     pub fn to_toml(&self) -> String {
         let level = self.level.as_deref().map(|level| portable(level).into());
         text::write(&Self { level, ..self.clone() })
@@ -276,30 +265,20 @@ fn read_file(path: &Path) -> Result<(String, String), ConfigError> {
     }
 }
 
-/// The tables `[learner]` and `[sac]` of a run's file.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Settings {
-    learner: LearnerConfig,
-    sac: SacConfig,
-}
-
-/// Learner and algorithm as the tables `[learner]` and `[sac]` of a run's file, for somebody who watches: the bounds of
-/// watched runs, `live_…`, are left out, because their values stand in the places of the others
-/// ([`LearnerConfig::watched`]).
+/// Learner and algorithm as the tables `[learner]` and `[sac]` of a watched run: the bounds `live_…` are left
+/// out, because their values replace the others ([`LearnerConfig::watched`]).
 pub fn settings_to_toml(config: &LearnerConfig) -> String {
-    let settings = Settings { learner: config.clone(), sac: config.sac.clone() };
-    let text = text::write(&settings);
+    let text = text::write(&Settings::from(config.clone()));
     text.lines().filter(|line| !line.starts_with("live_")).map(|line| format!("{line}\n")).collect()
 }
 
-/// Reads what [`settings_to_toml`] wrote.
+/// Reads the output of [`settings_to_toml`].
 ///
 /// # Errors
 /// [`ConfigError::Invalid`] in one line, naming line or key, value and what is allowed.
 pub fn settings_from_toml(text: &str) -> Result<LearnerConfig, ConfigError> {
     let options = text::absent(&Settings::default());
-    let Settings { learner, sac } = text::read("settings", text, &options)?;
+    let settings: Settings = text::read("settings", text, &options)?;
     let given = parse("settings", text)?;
     let given = given.get("learner").and_then(toml::Value::as_table);
     if let Some(key) = given.into_iter().flat_map(toml::Table::keys).find(|key| key.starts_with("live_")) {
@@ -307,7 +286,7 @@ pub fn settings_from_toml(text: &str) -> Result<LearnerConfig, ConfigError> {
         let problem = format!("learner.{key} is for the start of a watched run; now change learner.{own}");
         return Err(invalid("settings", &problem));
     }
-    let config = LearnerConfig { sac, ..learner };
+    let config = LearnerConfig::from(settings);
     config.validate().map_err(|error| invalid("settings", &error.to_string()))?;
     Ok(config.settled())
 }

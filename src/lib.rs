@@ -1,49 +1,46 @@
 //! Entropy Arcade: physics worlds whose agents learn while you play.
 //!
-//! The program `entropy-arcade` is a thin shell around this library. What it does can be done from code as well: put an
-//! agent into a game of your own, train in any world without a window, load a trained agent and act with it.
+//! The program `entropy-arcade` is a thin wrapper around this library. It can also be used from code: put an
+//! agent into your own game, train in any world without a window, load a trained agent and act with it.
 //!
 //! # Put an agent into your own game
 //!
-//! A game needs three things: an [`EnvironmentSpec`](mdp::EnvironmentSpec) that declares what a player sees and can do,
-//! an entity with [`AgentSlots`](sim::AgentSlots) for each copy of the game, and systems in the sets of
-//! [`SimTick`](sim::SimTick) that read actions and write observations, rewards and ends.
-//! [`AgentPlugin`](agent::AgentPlugin) lets policies act, [`LivePlugin`](agent::LivePlugin) feeds a learner on a thread
-//! of its own; neither ever blocks a frame.
+//! A game needs three things: an [`EnvironmentSpec`](mdp::EnvironmentSpec) that declares observations and
+//! actions, an entity with [`AgentSlots`](agent::AgentSlots) for each copy of the game, and systems in the
+//! sets of [`SimTick`](agent::tick::SimTick) that read actions and write observations, rewards and ends.
+//! [`AgentPlugin`](agent::AgentPlugin) lets policies act, [`LivePlugin`](agent::LivePlugin) keeps the
+//! measurements of a learner that runs on its own thread; neither ever blocks a frame.
 //!
 //! ```
 //! use bevy::prelude::*;
-//! use entropy_arcade::agent::{AgentPlugin, ControllerAssignment, Controller, LiveLearner, LivePlugin, Replay};
-//! use entropy_arcade::learner::{DeviceChoice, LearnerConfig, LearnerSetup};
-//! use entropy_arcade::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm};
-//! use entropy_arcade::sim::{self, AgentSlots, SimSystems, SimTick, run_agent_step};
+//! use entropy_arcade::agent::prelude::*;
 //!
 //! /// A walker on a line: +1 at the right end, −1 at the left end.
 //! #[derive(Component, Default)]
 //! struct Walker(i32);
 //!
 //! fn walk(mut walkers: Query<(&mut Walker, &mut AgentSlots)>) {
-//!     for (mut walker, mut seats) in &mut walkers {
-//!         walker.0 += [-1, 1][seats.actions[0].index()];
+//!     for (mut walker, mut slots) in &mut walkers {
+//!         walker.0 += [-1, 1][slots.actions.index(0)];
 //!         if walker.0.abs() == 3 {
-//!             seats.rewards[0] = walker.0.signum() as f32;
-//!             seats.outcomes[0].success = walker.0 > 0;
-//!             seats.end = Some(EpisodeEnd::Terminated);
+//!             slots.rewards[0] = walker.0.signum() as f32;
+//!             slots.outcomes[0].success = walker.0 > 0;
+//!             slots.end = Some(EpisodeEnd::Terminated);
 //!         }
 //!     }
 //! }
 //!
 //! fn observe(mut walkers: Query<(&Walker, &mut AgentSlots)>) {
-//!     for (walker, mut seats) in &mut walkers {
-//!         seats.observations.row_mut(0).0[0] = walker.0 as f32 / 3.0;
+//!     for (walker, mut slots) in &mut walkers {
+//!         slots.observations.row_mut(0).0[0] = walker.0 as f32 / 3.0;
 //!     }
 //! }
 //!
-//! /// An episode that has ended begins again, and its first observation is written.
+//! /// Ended episodes restart, and their first observation is written.
 //! fn reset(mut walkers: Query<(&mut Walker, &mut AgentSlots)>) {
-//!     for (mut walker, mut seats) in walkers.iter_mut().filter(|(_, seats)| seats.end.is_some()) {
+//!     for (mut walker, mut slots) in walkers.iter_mut().filter(|(_, slots)| slots.end.is_some()) {
 //!         walker.0 = 0;
-//!         seats.observations.row_mut(0).0[0] = 0.0;
+//!         slots.observations.row_mut(0).0[0] = 0.0;
 //!     }
 //! }
 //!
@@ -61,15 +58,10 @@
 //! let config = LearnerConfig { learning_starts: 100, ..LearnerConfig::default() };
 //! let setup = LearnerSetup { device: DeviceChoice::Cpu, ..LearnerSetup::new(spec.clone(), config) };
 //! let learner = LiveLearner::start(setup);
+//! let players = ControllerAssignment::all(vec![Controller::Learning]);
 //!
 //! let mut app = App::new();
-//! app.add_plugins((MinimalPlugins, sim::plugin, LivePlugin))
-//!     .add_plugins(AgentPlugin {
-//!         spec: spec.clone(),
-//!         seed: 1,
-//!         assignment: ControllerAssignment::all(vec![Controller::Learning]),
-//!         policy: learner.policy(),
-//!     })
+//! app.add_plugins((MinimalPlugins, AgentPlugin::new(spec.clone(), players, learner.policy()), LivePlugin))
 //!     .insert_resource(learner)
 //!     .add_systems(SimTick, walk.in_set(SimSystems::Play))
 //!     .add_systems(SimTick, observe.in_set(SimSystems::Observe))
@@ -84,23 +76,26 @@
 //! assert_eq!(app.world().resource::<Replay>().env_steps, 4 * 50);
 //! ```
 //!
-//! `crates/bevy_agents/examples/catch.rs` is a whole game in this form that learns within half a minute;
-//! `examples/skate.rs` is a world with bodies, written as an [`Environment`](sim::Environment).
+//! `crates/bevy_agents/examples/catch.rs` is a complete game of this kind that learns within half a minute;
+//! `examples/own_world.rs` is a world with bodies, written as an [`Environment`](sim::Environment).
 //!
 //! # Train without a window
 //!
-//! [`RunConfig::resolve`](config::RunConfig::resolve) takes a world's tuned experiment and any `key=value` over it;
-//! [`app::train`] trains, evaluates and returns what came of it. With a folder in place of the first `None` the run is
-//! written to disk, with checkpoints to resume from.
+//! [`RunConfig::resolve`](config::RunConfig::resolve) takes a world's tuned experiment and any `key=value`
+//! over it; [`run::train`] trains, evaluates and returns a summary. An experiment
+//! [`at`](experiment::Experiment::at) a folder is written to disk, with checkpoints to resume from.
 //!
 //! ```
-//! use entropy_arcade::app;
 //! use entropy_arcade::config::RunConfig;
+//! use entropy_arcade::experiment::{Experiment, Mode};
+//! use entropy_arcade::run;
+//! use entropy_arcade::worlds::WorldChoice;
 //!
 //! let short = ["steps=1500", "device=cpu", "run.eval_episodes=2", "learner.gradient_steps_per_env_step=0.1"];
 //! let config = RunConfig::resolve(Some("cartpole"), None, &short.map(String::from))?;
-//! let world = app::world(&config)?;
-//! let summary = app::train(config, &world, None, None, Default::default(), true)?;
+//! let world = WorldChoice::new("cartpole", None)?;
+//! let experiment = Experiment::new(config, world, Mode::Headless)?;
+//! let summary = run::train(experiment, Default::default(), true)?;
 //! assert!(summary.env_steps >= 1500 && summary.gradient_steps > 0);
 //! assert_eq!(summary.eval.unwrap().episodes, 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -108,63 +103,69 @@
 //!
 //! # Load a trained agent and act with it
 //!
-//! An `.agent` file holds a policy, the spaces it was trained on and the record of its training. A
-//! [`Policy`](mdp::Policy) decides for a whole batch of observations in one forward pass.
+//! An `.agent` file holds a policy, the spaces it was trained on and its training record. A
+//! [`Policy`](mdp::Policy) acts on a whole batch of observations in one forward pass.
 //!
 //! ```
-//! use entropy_arcade::app;
+//! use entropy_arcade::run;
 //! use entropy_arcade::learner::trained::TrainedAgent;
-//! use entropy_arcade::mdp::{PolicyOutput, ObservationBatch, PolicyState};
-//! use entropy_arcade::sim::worlds::WorldChoice;
+//! use entropy_arcade::mdp::{ObservationBatch, PolicyOutput};
+//! use entropy_arcade::worlds::WorldChoice;
 //!
-//! let agent = TrainedAgent::load("assets/agents/cartpole.agent".as_ref())?;
+//! let agent = TrainedAgent::load("src/worlds/classic_control/cartpole/cartpole.agent".as_ref())?;
 //! let policy = agent.policy()?;
 //!
-//! // On observations of your own: here the pole leans to the right, so the cart is pushed to the right.
+//! // Your own observations: here the pole leans to the right, so the cart is pushed to the right.
 //! let mut observations = ObservationBatch::default();
 //! observations.push(&[0.0, 0.0, 0.05, 0.5], &[]);
-//! let (mut states, mut decisions) = (vec![PolicyState::default()], PolicyOutput::default());
-//! policy.act(&observations, &mut states, &mut [], true, &mut decisions);
-//! assert_eq!(agent.environment.action.names()[decisions.actions[0].index()], "right");
+//! let mut decisions = PolicyOutput::default();
+//! policy.consider(&observations, &mut decisions);
+//! assert_eq!(agent.environment.action.names()[decisions.actions.index(0)], "right");
 //!
 //! // Or in the world it was trained on.
 //! let world = WorldChoice::new("cartpole", None)?;
 //! agent.check_spec(&world.spec())?;
-//! let summary = app::evaluate(&world, policy, 2, 7);
+//! let summary = run::evaluate(&world, policy, 2, 7);
 //! assert!(summary.episode_return.mean > 400.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Layers
 //!
-//! Data flows one way: environment → observation → action → step → transition → replay → learner →
-//! policy snapshot → action. The layers, each of which knows only those named before it; the first four are the crate
-//! `entropy-rl`, which knows no Bevy, and `agent` is `entropy-agents`, which knows neither rapier nor a window:
+//! Data flows one way: environment → observation → action → step → transition → replay → learner → policy
+//! snapshot → action. Each layer depends only on those above it; the first five rows are the crate
+//! `entropy-rl`, which does not depend on Bevy, and `agent` is `entropy-agents`, which depends on neither
+//! rapier nor a window:
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`files`] | the one reader of text files, for all layers |
+//! | [`files`] | reading of text files, for all layers |
 //! | [`mdp`] | the vocabulary: spaces, steps, transitions, policies, seeds |
-//! | [`replay`], [`sac`] | the replay buffer; the algorithm and its gradient step |
+//! | [`nn`] | networks for any algorithm |
+//! | [`replay`], [`algo`] | the replay buffer; the algorithms and their gradient steps |
 //! | [`learner`] | replay buffer and algorithm together: a thread, a device, checkpoints |
-//! | [`agent`] | the tick, controllers in the agent slots of a simulation, steps to a learner |
+//! | [`agent`] | the tick, agent slots, controllers, recording, live learners |
+//! | [`sim`] | arenas and the interface of worlds, on bevy_rapier2d |
+//! | [`worlds`] | every world: rules, drawing, experiment, trained agents |
 //! | [`config`] | the settings of a run: defaults, files, `--set` |
-//! | [`sim`] | worlds and arenas, on bevy_rapier2d |
-//! | [`insight`] | what the arcade shows of its agents: values, saliency, lookahead, playback, rounds |
+//! | [`experiment`] | one experiment, resolved once: world, configuration, players, the run to resume |
+//! | [`insight`] | what the arcade shows about its agents: values, saliency, lookahead, playback, rounds |
 //! | [`run`] | runs and their files: headless training, evaluation, benchmarks |
 //! | `view`, `panel` | drawing and input; the egui panel (feature `arcade`) |
-//! | [`app`], [`cli`] | the whole composition, in one place; the command line |
+//! | [`app`], [`cli`] | composition of the window; the command line |
 //!
-//! `ARCHITECTURE.md` follows one observation through all of them, and `CONTRIBUTING.md` says how to add to them.
+//! `ARCHITECTURE.md` follows one observation through all of them, and `CONTRIBUTING.md` explains how to
+//! extend them.
 // Here and not in Cargo.toml, where it would bind the tests and examples as well.
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 pub use entropy_agents as agent;
-pub use entropy_rl::{files, learner, mdp, replay, sac};
+pub use entropy_rl::{algo, files, learner, link, mdp, metrics, nn, replay};
 
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod experiment;
 pub mod insight;
 #[cfg(feature = "arcade")]
 pub mod panel;
@@ -172,3 +173,4 @@ pub mod run;
 pub mod sim;
 #[cfg(feature = "arcade")]
 pub mod view;
+pub mod worlds;

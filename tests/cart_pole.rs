@@ -1,20 +1,22 @@
-//! Holds cart-pole, made of bodies, against cartpole, made of equations. Run with `--nocapture` to see figures.
+//! Compares cart-pole, built from bodies, with cartpole, simulated from equations. Run with `--nocapture` for
+//! values.
 
 mod common;
 
 use bevy::prelude::*;
-use entropy_arcade::app;
 use entropy_arcade::config::RunConfig;
 use entropy_arcade::learner::DeviceChoice;
 use entropy_arcade::learner::checkpoint::Checkpoint;
 use entropy_arcade::mdp::{Action, Stream};
-use entropy_arcade::sim::worlds::WorldChoice;
+use entropy_arcade::run;
+use entropy_arcade::sim::arena::ScriptSystems;
 use entropy_arcade::sim::{self, AgentSlots, SimConfig, SimSystems, SimTick, run_agent_step};
+use entropy_arcade::worlds::WorldChoice;
 
 const TWINS: [&str; 2] = ["cartpole", "cart-pole"];
 const ARENAS: usize = 64;
 
-/// What every arena does next.
+/// The next action of every arena.
 #[derive(Resource, Default)]
 struct Actions(Vec<Action>);
 
@@ -25,18 +27,19 @@ fn app(env: &str) -> App {
         (|actions: Res<Actions>, mut all: Query<&mut AgentSlots>| {
             for mut seats in &mut all {
                 if let Some(action) = actions.0.get(seats.arena) {
-                    seats.actions[0] = *action;
+                    seats.actions.set(0, *action);
                 }
             }
         })
-        .in_set(SimSystems::Decide),
+        .in_set(SimSystems::Decide)
+        .after(ScriptSystems),
     );
     let config = SimConfig { arenas: ARENAS, seed: 1, stream: Stream::Evaluation };
     WorldChoice::new(env, None).unwrap().add_to(&mut app, config);
     app
 }
 
-/// By arena: what it sees, and whether its episode goes on.
+/// By arena: its observation, and whether its episode continues.
 fn look(app: &mut App) -> Vec<(Vec<f32>, bool)> {
     let mut seen = vec![Default::default(); ARENAS];
     for seats in app.world_mut().query::<&AgentSlots>().iter(app.world()) {
@@ -45,7 +48,7 @@ fn look(app: &mut App) -> Vec<(Vec<f32>, bool)> {
     seen
 }
 
-/// The law by which cartpole's hand-written player balances, from what it sees.
+/// The control law of cartpole's hand-written player, on observations.
 fn balance(seen: &[f32]) -> Action {
     let lean = seen[2] + 0.25 * seen[3] + 0.02 * seen[0] + 0.05 * seen[1];
     Action::Discrete(u16::from(lean > 0.0))
@@ -84,16 +87,16 @@ fn bodies_move_as_the_equations_say() {
         let allowed = match step {
             1 => 0.01,
             10 => 0.15,
-            // The twins part for good: an upright pole magnifies what is small.
+            // The twins diverge: an upright pole amplifies small differences.
             _ => f32::INFINITY,
         };
         assert!(error.iter().all(|error| *error < allowed), "after {step} steps: {error:?}");
     }
 }
 
-/// A policy that was trained on one twin plays the other.
+/// A policy trained on one twin plays the other.
 #[test]
-fn policies_change_place() {
+fn policies_swap_slots() {
     for (trained_on, other) in [(TWINS[0], TWINS[1]), (TWINS[1], TWINS[0])] {
         let folder = tempfile::tempdir().unwrap();
         let mut config = RunConfig::resolve(Some(trained_on), None, &[]).unwrap();
@@ -102,7 +105,7 @@ fn policies_change_place() {
         common::train(&config, &out, false).unwrap();
         let policy = Checkpoint::open(&out).unwrap().policy().unwrap();
         let [at_home, away] = [trained_on, other].map(|env| {
-            app::evaluate(&WorldChoice::new(env, None).unwrap(), policy.clone(), 100, 1).episode_return.mean
+            run::evaluate(&WorldChoice::new(env, None).unwrap(), policy.clone(), 100, 1).episode_return.mean
         });
         println!("trained on {trained_on}: {at_home:.1} there, {away:.1} on {other}");
         assert!(

@@ -1,4 +1,4 @@
-//! Checkpoints survive being killed at any moment, and refuse what they cannot be.
+//! Checkpoints survive kills at any moment, and damaged or foreign ones are refused.
 
 mod common;
 
@@ -8,9 +8,9 @@ use std::process::{Command, Output, Stdio};
 use common::kill::{Dice, Display, Scene, Tally};
 use common::{metrics, program, quick, train};
 use entropy_arcade::learner::checkpoint::Checkpoint;
-use entropy_arcade::sim::worlds::WorldChoice;
+use entropy_arcade::worlds::WorldChoice;
 
-/// What was killed goes on, and nothing of it is lost, made up or written twice.
+/// A killed run resumes, and nothing is lost, invented or written twice.
 fn assert_clean(tally: &Tally, kills: u64) {
     assert!(tally.problems.is_empty(), "{}", tally.problems.join("\n"));
     assert!(tally.kills >= kills && tally.impossible == 0, "{tally:?}");
@@ -30,7 +30,7 @@ fn killed_at_any_moment_a_run_ends_as_if_it_had_not_been() {
     assert!(tally.transitions > 10_000, "{tally:?}");
 }
 
-/// The same of a sweep, whose table must come out the same.
+/// The same for a sweep, whose table must be the same.
 #[test]
 fn killed_at_any_moment_a_sweep_ends_as_if_it_had_not_been() {
     let folder = tempfile::tempdir().unwrap();
@@ -41,7 +41,7 @@ fn killed_at_any_moment_a_sweep_ends_as_if_it_had_not_been() {
     assert_clean(&tally, 1);
 }
 
-/// Watched runs, gone on with in a window and without: the record stays whole.
+/// Watched runs, resumed with and without a window: the record stays complete.
 #[cfg(feature = "arcade")]
 #[test]
 fn killed_at_any_moment_a_watched_run_keeps_its_record_whole() {
@@ -76,7 +76,11 @@ fn a_bad_checkpoint_is_one_clear_line_and_changes_nothing() {
         .unwrap();
     assert!(message().contains("checkpoint version 999, this program reads up to 3; use a newer program"));
     std::fs::write(place.join("manifest.json"), &original[..original.len() / 2]).unwrap();
-    assert!(message().contains("damaged checkpoint"));
+    let text = message();
+    assert!(
+        text.contains("damaged checkpoint") && text.ends_with("; restore a copy of it, or train again"),
+        "{text}"
+    );
     std::fs::write(place.join("manifest.json"), "{\"format\": \"tar\", \"version\": 1}").unwrap();
     assert!(message().contains("its format is"));
     std::fs::write(place.join("manifest.json"), &original).unwrap();
@@ -90,7 +94,7 @@ fn a_bad_checkpoint_is_one_clear_line_and_changes_nothing() {
     assert!(message().contains("weights.safetensors is not what was written"));
     std::fs::write(place.join("weights.safetensors"), weights).unwrap();
 
-    // A folder that somebody else put beside it stays, whatever its name begins with.
+    // A foreign folder beside it stays, whatever its name begins with.
     let foreign = place.parent().unwrap().join("2024-backup");
     std::fs::create_dir(&foreign).unwrap();
     train(&quick("lava-room", 1, 1_500), &folder.path().join("run"), true).unwrap();
@@ -98,7 +102,7 @@ fn a_bad_checkpoint_is_one_clear_line_and_changes_nothing() {
     let place = std::fs::read_to_string(foreign.with_file_name("latest")).unwrap();
     let place = foreign.with_file_name(place);
 
-    // Whole again, but of another world.
+    // Intact, but of another world.
     let checkpoint = Checkpoint::open(&place).unwrap();
     let duel = WorldChoice::new("paddle-duel", None).unwrap();
     let text = checkpoint.check_spec(&duel.spec()).unwrap_err().to_string();
@@ -107,9 +111,9 @@ fn a_bad_checkpoint_is_one_clear_line_and_changes_nothing() {
     assert!(text.contains("no checkpoint there"), "{text}");
 }
 
-/// Whatever a run of a sweep had written when it died, the sweep goes on.
+/// A sweep continues after any of its runs was killed at any point.
 #[test]
-fn a_sweep_makes_a_run_anew_that_was_cut_off_before_its_first_checkpoint() {
+fn a_sweep_restarts_a_run_killed_before_its_first_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sweep.toml");
     let text = "env = \"cartpole\"\nseeds = [1]\nset = [\"steps=600\", \"run.eval_episodes=0\", \"device=cpu\"]\n\
@@ -132,7 +136,7 @@ fn a_sweep_makes_a_run_anew_that_was_cut_off_before_its_first_checkpoint() {
                 false => std::fs::write(path, "{\"env_steps\":1}\n").unwrap(),
             }
         }
-        entropy_arcade::app::sweep(&sweep, &out, 1, &stop).unwrap();
+        entropy_arcade::run::sweep::make(&sweep, &out, 1, &stop).unwrap();
         let metrics = std::fs::read_to_string(job.out.join("metrics.jsonl")).unwrap_or_default();
         assert!(!metrics.starts_with("{\"env_steps\":1}"), "{metrics}");
         assert!(sweep.jobs(&out).unwrap()[0].finished.is_some(), "{there:?}");
@@ -172,7 +176,7 @@ fn content(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     all
 }
 
-/// Who comes second gets one line; who has died keeps nobody out; readers are welcome.
+/// A second process gets one line; a dead one holds no lock; readers are allowed.
 #[test]
 fn a_run_folder_belongs_to_one_program_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
@@ -197,7 +201,7 @@ fn a_run_folder_belongs_to_one_program_at_a_time() {
     first.wait().unwrap();
     let more = resume(&out, &["--steps", "1"]);
     assert!(more.status.success(), "{more:?}");
-    // Not even a mark is left in a folder that is somebody else's.
+    // Not even a mark is left in a foreign folder.
     let site = folder.path().join("site");
     std::fs::create_dir(&site).unwrap();
     for (name, text) in [("config.toml", "title = \"mine\"\n"), ("summary.json", "{}"), ("config.new", "x")] {
@@ -210,14 +214,14 @@ fn a_run_folder_belongs_to_one_program_at_a_time() {
     assert_eq!(content(&site), before);
 }
 
-/// The command that began a run and the one that goes on with it lead on from whatever is there when it dies.
+/// The command that started a run and the one that resumes it both continue from any state left by a kill.
 #[test]
 fn both_commands_lead_on_from_every_state() {
     let folder = tempfile::tempdir().unwrap();
     for (state, resumes) in [(0, true), (0, false), (1, true), (1, false), (2, true), (2, false)] {
         let out = folder.path().join(format!("run-{state}-{resumes}"));
         assert!(begin(&out, &["--steps", "700"]).output().unwrap().status.success());
-        // As it was before its first checkpoint, in the middle of writing that, and after it was whole.
+        // States before its first checkpoint, while writing it, and after it was complete.
         let latest = std::fs::read_to_string(out.join("checkpoint/latest")).unwrap();
         std::fs::remove_file(out.join("checkpoint/latest")).unwrap();
         std::fs::remove_file(out.join("summary.json")).unwrap();
@@ -233,7 +237,7 @@ fn both_commands_lead_on_from_every_state() {
             false => begin(&out, &["--steps", "700"]).output().unwrap(),
         };
         if state == 2 && !resumes {
-            // There is something to go on with: one line says how, and that works as it stands.
+            // There is something to resume: one line says how, and that command works as printed.
             let text = refusal(&output);
             let command = text.split('`').nth(1).unwrap().to_owned();
             assert_eq!(command, format!("entropy-arcade --no-render --resume {}", out.display()), "{text}");
@@ -249,7 +253,8 @@ fn both_commands_lead_on_from_every_state() {
     }
 }
 
-/// A checkpoint that cannot be written is said, tried again, and costs nothing but itself; only the last one counts.
+/// A failed checkpoint is reported and retried, and affects nothing else; only a failure of the last one is
+/// an error.
 #[cfg(unix)]
 #[test]
 fn a_run_outlives_a_checkpoint_that_cannot_be_written() {
@@ -269,7 +274,7 @@ fn a_run_outlives_a_checkpoint_that_cannot_be_written() {
     assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
     let output = run.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert!(String::from_utf8(output.stderr).unwrap().contains("is not there any more; put it back"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("no longer exists; put it back"));
     for heals in [true, false] {
         let out = folder.path().join(format!("run-{heals}"));
         let mut run = begin(&out, &["--steps", "100000000"])
@@ -296,20 +301,20 @@ fn a_run_outlives_a_checkpoint_that_cannot_be_written() {
         let warned = text.matches("warning: ").count();
         assert!((1..4).contains(&warned) && text.contains("checkpoint"), "{text}");
         assert_eq!(output.status.code(), Some(if heals { 0 } else { 1 }), "{text}");
-        assert_eq!(text.contains("error: what was learned last is not saved"), !heals, "{text}");
+        assert_eq!(text.contains("error: the latest progress is not saved"), !heals, "{text}");
         if heals {
             let left = std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name());
             let left: Vec<String> = left.map(|name| name.into_string().unwrap()).collect();
-            // What was being written while the folder was taken away may lie there until the run is opened again.
+            // Files being written while the folder was removed may stay until the run is opened again.
             assert!(!left.iter().any(|name| name.starts_with(".new-")), "{left:?}");
             Checkpoint::open(&out).unwrap();
         }
     }
 }
 
-/// What a run has cost and come to is added to by a resume, never forgotten.
+/// A resume adds to a run's cost and results, and never resets them.
 #[test]
-fn a_finished_run_keeps_what_it_knows() {
+fn a_finished_run_keeps_its_results() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let mut config = quick("cartpole", 1, 3_000);
@@ -331,7 +336,7 @@ fn a_finished_run_keeps_what_it_knows() {
     assert!(times(&out).is_sorted() && *times(&out).last().unwrap() > first.seconds, "{:?}", times(&out));
     assert!(metrics(&out).len() >= 9);
 
-    // A run that was solved stays so until more is asked of it.
+    // A solved run stays solved until more is requested.
     let solved = folder.path().join("solved");
     (config.run.target_return, config.run.eval_every, config.run.eval_episodes) = (Some(5.0), 1_000, 2);
     let first = train(&config, &solved, false).unwrap();

@@ -1,11 +1,11 @@
-//! The contract that every world keeps, level by level, as `entropy-arcade check` holds it to; and its memory.
+//! The environment contract for every world and level, as in `entropy-arcade check`, and memory use.
 //!
-//! Alone in its file: memory is measured of the whole process.
+//! In a file of its own, since memory is measured for the whole process.
 
 mod common;
 
 use common::worlds;
-use entropy_arcade::app::{check_world, random_app};
+use entropy_arcade::run::{check_world, random_app};
 use entropy_arcade::sim::{Arena, run_agent_step};
 
 #[test]
@@ -17,14 +17,16 @@ fn every_world_keeps_the_contract() {
         }
     }
     for (name, world) in worlds() {
-        // Episodes of one step, 64 at once: what leaks a little a reset shows.
+        // 64 arenas with episodes of one step: even a small leak per reset becomes visible.
         let mut app = random_app(&world, 64, 3, 1);
         let mut resets = |steps: usize| {
             for _ in 0..steps {
                 let mut arenas = app.world_mut().query::<&mut Arena>();
                 arenas.iter_mut(app.world_mut()).for_each(|mut arena| arena.cut_episode());
                 run_agent_step(app.world_mut());
-                app.world_mut().resource_mut::<entropy_arcade::agent::Episodes>().0.clear();
+                app.world_mut()
+                    .resource_mut::<bevy::prelude::Messages<entropy_arcade::agent::EpisodeFinished>>()
+                    .clear();
             }
             resident()
         };
@@ -38,7 +40,7 @@ fn every_world_keeps_the_contract() {
     }
 }
 
-/// Bytes of memory that this process holds.
+/// Resident memory of this process, in bytes.
 fn resident() -> Option<u64> {
     let pages: u64 = std::fs::read_to_string("/proc/self/statm").ok()?.split(' ').nth(1)?.parse().ok()?;
     Some(pages * 4096)

@@ -1,8 +1,12 @@
-//! Headless runs are reproducible to the byte, and a resumed one goes on as if it had never stopped.
+//! Headless runs are reproducible to the byte, and a resumed one continues as if it had never stopped.
 
 mod common;
 
 use common::{checkpoint_file, metrics, quick, train};
+use entropy_arcade::algo::sac::SacConfig;
+use entropy_arcade::config::RunConfig;
+use entropy_arcade::nn::Encoder;
+use entropy_arcade::nn::memory::{Memory, Recurrent, Transformer};
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
@@ -15,7 +19,7 @@ fn the_same_seed_gives_the_same_run() {
         assert!(metrics(&a).len() >= 8, "too few lines to compare");
         assert_eq!(metrics(&a), metrics(&b));
         let last: serde_json::Value = serde_json::from_str(metrics(&a).last().unwrap()).unwrap();
-        // What the learner does in a period, in whole steps, is what the policy that plays in it lags behind.
+        // The policy lag in a period is the number of gradient steps per period.
         let period = f64::from(config.run.period) * config.arenas as f64;
         let learned = period * f64::from(config.learner.gradient_steps_per_env_step);
         let lag = last["rollout/policy_lag"].as_f64().unwrap();
@@ -30,16 +34,50 @@ fn the_same_seed_gives_the_same_run() {
     }
 }
 
+/// A short run of `env`; of an agent with a memory, in observations that flicker, where the name says so.
+fn run_of(env: &str, steps: u64) -> RunConfig {
+    let (env, memory) = env.split_once(" with ").unwrap_or((env, ""));
+    let mut config = quick(env, 3, steps);
+    if !memory.is_empty() {
+        config.world.flicker = 0.2;
+        config.learner.prioritized = None;
+        let sac = config.learner.algorithm.get_mut::<SacConfig>().unwrap();
+        sac.encoder = Encoder::Auto;
+        sac.memory = match memory {
+            "lstm" => Memory::Lstm(Recurrent { hidden: 8, embed: Some(8), skip: true }),
+            _ => Memory::Transformer(Transformer {
+                width: 8,
+                heads: 2,
+                blocks: 2,
+                mlp: 8,
+                window: 6,
+                spatial: None,
+            }),
+        };
+    }
+    config
+}
+
 #[test]
-fn a_resumed_run_goes_on_exactly() {
-    for env in ["lava-room", "paddle-duel", "brick-breaker", "cartpole"] {
+fn a_resumed_run_continues_exactly() {
+    for env in [
+        "lava-room",
+        "paddle-duel",
+        "brick-breaker",
+        "cartpole",
+        "memory-corridor with lstm",
+        "cartpole with transformer",
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
-        train(&quick(env, 3, 6_000), &whole, false).unwrap();
-        for (part, steps) in [1_700, 4_100, 6_000].into_iter().enumerate() {
-            train(&quick(env, 3, steps), &parts, part > 0).unwrap();
+        // Sequences take longer.
+        let end = if env.contains(" with ") { 3_000 } else { 6_000 };
+        train(&run_of(env, end), &whole, false).unwrap();
+        for (part, steps) in [1_700, 2 * end / 3 + 100, end].into_iter().enumerate() {
+            train(&run_of(env, steps), &parts, part > 0).unwrap();
         }
-        assert_eq!(metrics(&whole), metrics(&parts));
+        assert_eq!(metrics(&whole), metrics(&parts), "{env}");
+        assert!(metrics(&whole).last().unwrap().contains("train/critic_loss"), "{env}: nothing was learned");
         let episodes = |out: &std::path::Path| std::fs::read(out.join("episodes.jsonl")).unwrap();
         assert_eq!(episodes(&whole), episodes(&parts));
         for file in ["weights.safetensors", "replay.bin"] {
@@ -47,7 +85,7 @@ fn a_resumed_run_goes_on_exactly() {
         }
         let simulation = |out: &std::path::Path| checkpoint_file(out, "simulation.json");
         assert!(simulation(&whole) == simulation(&parts), "{env}: the simulations differ");
-        // Seconds, and lengths of files whose lines tell of them, vary; the rest of the record does not.
+        // Only seconds, and lengths of files that contain them, vary in the record.
         let record = |out: &std::path::Path| {
             let record: serde_json::Value =
                 serde_json::from_slice(&checkpoint_file(out, "record.json")).unwrap();
@@ -58,7 +96,7 @@ fn a_resumed_run_goes_on_exactly() {
     }
 }
 
-/// Of a size from which both the simulation and the gradient step hand work to other threads.
+/// Large enough that both simulation and gradient step use several threads.
 #[test]
 fn the_number_of_threads_changes_nothing() {
     for env in ["lava-room", "puck"] {
@@ -66,7 +104,8 @@ fn the_number_of_threads_changes_nothing() {
         let runs = [(1, 1), (2, 2), (5, 3)].map(|(sim, learner)| {
             let mut config = quick(env, 7, 3_000);
             (config.arenas, config.run.sim_threads, config.learner.threads) = (64, sim, learner);
-            (config.learner.batch_size, config.sac.hidden) = (256, vec![64, 64]);
+            config.learner.batch_size = 256;
+            config.learner.algorithm.get_mut::<SacConfig>().unwrap().hidden = vec![64, 64];
             config.learner.gradient_steps_per_env_step = 0.02;
             let out = folder.path().join(format!("{sim}-{learner}"));
             train(&config, &out, false).unwrap();

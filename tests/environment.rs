@@ -1,21 +1,21 @@
-//! What particular worlds promise beyond the contract of `contract.rs`, and isolation among many arenas.
+//! Properties of particular worlds beyond the contract of `contract.rs`, and isolation of many arenas.
 
 mod common;
 
 use std::path::Path;
 
 use bevy::math::Vec2;
-use bevy::prelude::Entity;
+use bevy::prelude::{Entity, Messages};
 use bevy_rapier2d::plugin::context::RapierRigidBodySet;
 use common::worlds;
-use entropy_arcade::agent::{Controller, ControllerAssignment, Episodes, LearningPolicy};
-use entropy_arcade::app::{headless_app, random_app};
+use entropy_arcade::agent::{Controller, ControllerAssignment, EpisodeFinished, LearningPolicy};
 use entropy_arcade::learner::untrained;
 use entropy_arcade::mdp::Stream;
 use entropy_arcade::run::check::trace;
+use entropy_arcade::run::{headless_app, random_app};
 use entropy_arcade::sim::physics::free_flight::FreeFlight;
-use entropy_arcade::sim::worlds::WorldChoice;
 use entropy_arcade::sim::{AgentSlots, SimConfig, run_agent_step};
+use entropy_arcade::worlds::WorldChoice;
 
 /// An arena's trajectory is bit-identical alone or among 256, on one thread or two.
 #[test]
@@ -29,7 +29,8 @@ fn arenas_are_isolated() {
     }
 }
 
-/// What `check` asks of all worlds tells a ball that keeps its spin from one whose spin rapier holds to π/4 a tick.
+/// The free flight check distinguishes a ball that keeps its spin from one whose spin rapier clamps to π/4
+/// per tick.
 #[test]
 fn free_flight_keeps_fast_spins() {
     let world = WorldChoice::new("paddle-duel", None).unwrap();
@@ -53,7 +54,7 @@ fn free_flight_keeps_fast_spins() {
     assert!(free.0 > 5_000 && free.1 == 0, "{free:?}");
 }
 
-/// What one side of the court sees is what the other sees in a mirror.
+/// The observations of both sides of the court are mirror images.
 #[test]
 fn paddle_duel_views_are_mirrored() {
     let world = WorldChoice::new("paddle-duel", None).unwrap();
@@ -74,7 +75,7 @@ fn paddle_duel_views_are_mirrored() {
     }
 }
 
-/// The same of the beach, where players run to and fro, too; whoever learns nothing loses to the script soon.
+/// The same for volley; and a random player soon loses to the script.
 #[test]
 fn volley_views_are_mirrored_and_its_script_beats_chance() {
     let world = WorldChoice::new("volley", None).unwrap();
@@ -84,29 +85,29 @@ fn volley_views_are_mirrored_and_its_script_beats_chance() {
         let mut query = app.world_mut().query::<&AgentSlots>();
         for seats in query.iter(app.world()) {
             let (left, right) = (seats.observations.row(0).0, seats.observations.row(1).0);
-            // Own and other change places; what is across changes its sign, and so do touches.
+            // Own and opponent entries are swapped; horizontal entries and touches change sign.
             for (entry, other) in [8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3, 12].into_iter().enumerate() {
                 let mirror = if entry % 2 == 0 { -1.0 } else { 1.0 };
                 assert_eq!(left[entry], mirror * right[other], "entry {entry}");
             }
         }
     }
-    let random = entropy_arcade::app::evaluate_player(&world, Controller::Random, 32, 1);
+    let random = entropy_arcade::run::evaluate_player(&world, Controller::Random, 32, 1);
     assert!(random.score.mean < -4.0 && random.episode_length.max < 1500.0, "{random:?}");
 }
 
-/// Whoever moves at random loses to puck's script, alone and in pairs, and no match is held up.
+/// Random players lose to puck's script, one against one and in pairs, and no match stalls.
 #[test]
 fn scripts_of_puck_beat_chance() {
     for env in ["puck", "puck-2v2"] {
         let world = WorldChoice::new(env, None).unwrap();
-        let random = entropy_arcade::app::evaluate_player(&world, Controller::Random, 32, 1);
+        let random = entropy_arcade::run::evaluate_player(&world, Controller::Random, 32, 1);
         assert!(random.score.mean < -2.0, "{env}: {random:?}");
     }
 }
 
-/// The scripted player walks lava-room's first two levels, which need no pushing, solves yards and what has equations,
-/// finds all keys, remembers what it was told, and shares plates with itself.
+/// Scripted players solve lava-room's first two levels, which need no pushing, crate yards and the classic
+/// control tasks, find all keys, remember the cue, and share plates.
 #[test]
 fn scripts_play() {
     for (env, level, steps) in [
@@ -143,44 +144,47 @@ fn scripts_play() {
         for _ in 0..steps {
             run_agent_step(app.world_mut());
         }
-        let episodes = &app.world().resource::<Episodes>().0;
+        let messages = app.world().resource::<Messages<EpisodeFinished>>();
+        let episodes: Vec<_> =
+            messages.get_cursor().read(messages).flat_map(EpisodeFinished::summaries).collect();
         assert!(episodes.len() >= 16);
         let success = episodes.iter().filter(|episode| episode.success).count();
         assert_eq!(success, episodes.len(), "{env}, level {level:?}");
     }
 }
 
-/// Whoever follows the ball breaks more than whoever moves at random, and what is counted is what is paid.
+/// Following the ball breaks more bricks than moving at random, and the score matches the reward.
 #[test]
 fn brick_breaker_pays_for_bricks_and_its_script_breaks_more_than_chance() {
     let world = WorldChoice::new("brick-breaker", None).unwrap();
     let [random, scripted] = [Controller::Random, Controller::Scripted]
-        .map(|player| entropy_arcade::app::evaluate_player(&world, player, 16, 1));
+        .map(|player| entropy_arcade::run::evaluate_player(&world, player, 16, 1));
     assert!(random.score.mean < 5.0 && scripted.score.mean > 25.0, "{random:?} {scripted:?}");
-    // Three balls lost and no more than one touch for every brick and ball.
+    // Three lost balls, and at most one touch per brick and ball.
     let bricks = 0.1 * random.score.mean - 3.0;
     let most = bricks + 0.05 * (random.score.mean + 3.0);
     assert!((bricks..=most).contains(&random.episode_return.mean), "{random:?}");
 }
 
-/// Whoever aims hits more than whoever moves at random, and what is counted is what is paid.
+/// Aiming hits more than random play, and the score matches the reward.
 #[test]
 fn meteor_field_pays_for_rocks_and_its_script_hits_more_than_chance() {
     let world = WorldChoice::new("meteor-field", None).unwrap();
     let [random, scripted] = [Controller::Random, Controller::Scripted]
-        .map(|player| entropy_arcade::app::evaluate_player(&world, player, 16, 1));
+        .map(|player| entropy_arcade::run::evaluate_player(&world, player, 16, 1));
     assert!(random.score.mean < 2500.0 && scripted.score.mean > 6000.0, "{random:?} {scripted:?}");
-    // A hundredth for every point, less two for every ship; at random nearly always all three.
+    // A hundredth per point, minus two per ship; random play nearly always loses all three.
     let lost = random.score.mean / 100.0 - random.episode_return.mean;
     assert!((4.0..=6.001).contains(&lost), "{random:?}");
 }
 
-/// Whoever has a plan carries the beam to its zone, by chance nobody does; and the beam's ends stay in the hands.
+/// The scripted pair carries the beam to its zone, random players do not; and the beam's ends stay with the
+/// players.
 #[test]
 fn beam_carry_is_carried_by_its_script_and_nobody_lets_go() {
     let world = WorldChoice::new("beam-carry", None).unwrap();
     let [random, scripted] = [Controller::Random, Controller::Scripted]
-        .map(|player| entropy_arcade::app::evaluate_player(&world, player, 32, 1));
+        .map(|player| entropy_arcade::run::evaluate_player(&world, player, 32, 1));
     assert!(random.success < 0.1 && scripted.success > 0.9, "{random:?} {scripted:?}");
     let mut app = random_app(&world, 8, 4, 1);
     for _ in 0..500 {
@@ -196,13 +200,13 @@ fn beam_carry_is_carried_by_its_script_and_nobody_lets_go() {
     }
 }
 
-/// The published heuristic lands between the flags more often than not; whoever steers at random crashes.
+/// The published heuristic lands between the flags more often than not; random actions crash.
 #[test]
 fn lander_is_landed_by_its_script_and_not_by_chance() {
     let world = WorldChoice::new("lander", None).unwrap();
     let [random, scripted] = [Controller::Random, Controller::Scripted]
-        .map(|player| entropy_arcade::app::evaluate_player(&world, player, 32, 1));
+        .map(|player| entropy_arcade::run::evaluate_player(&world, player, 32, 1));
     assert!(random.score.mean < -100.0 && scripted.score.mean > 150.0, "{random:?} {scripted:?}");
-    // The published return is paid by the hundredth.
+    // The reward is a hundredth of the published return.
     assert!((scripted.episode_return.mean - scripted.score.mean / 100.0).abs() < 1e-3, "{scripted:?}");
 }

@@ -1,21 +1,21 @@
-//! Golden fingerprints: every world plays today exactly as it did when its fingerprint was written down.
+//! Golden fingerprints: every world plays exactly as when its fingerprint was recorded.
 //!
-//! A fingerprint is a hash over observations, rewards, actions and ends of 4 arenas in 500 random agent steps. When a
-//! change to a world is meant, write the new ones and commit them with it:
+//! A fingerprint is a hash over observations, rewards, actions and ends of 4 arenas in 500 random agent
+//! steps. After an intended change to a world, write new fingerprints and commit them with it:
 //!
 //! ```sh
 //! GOLDEN=write cargo test --test golden
 //! ```
 //!
-//! Trained agents, experiments and figures in docs/results.md belong to the old fingerprint; remake them as well.
-//! Floating-point functions differ between systems, so the fingerprints are those of x86-64 Linux.
+//! Trained agents, experiments and results in docs/results.md belong to the old fingerprint; update them as
+//! well. Floating-point functions differ between systems, so the fingerprints are for x86-64 Linux.
 
 mod common;
 
 use std::collections::BTreeMap;
 
 use common::worlds;
-use entropy_arcade::app::fingerprint;
+use entropy_arcade::run::fingerprint;
 
 #[test]
 fn worlds_play_as_they_did() {

@@ -1,22 +1,23 @@
-//! The background learner: it never takes the program with it, keeps its ratio, and comes back.
+//! The background learner: its failures never crash the program, it keeps its ratio, and it can be restarted.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use entropy_arcade::algo::report::{CRITIC_LOSS, TEMPERATURE};
+use entropy_arcade::algo::sac::{Backup, SacConfig, Temperature};
+use entropy_arcade::algo::{Algorithm, Persist, Place, TrainError, TrainedPolicy};
 use entropy_arcade::learner::{
-    DeviceChoice, Health, Learner, LearnerConfig, LearnerHandle, LearnerSetup, LearnerStatus,
-    PrioritizedConfig, UniformPolicy, untrained,
+    DeviceChoice, Health, Learner, LearnerConfig, LearnerError, LearnerSetup, LearnerStatus,
+    PrioritizedConfig, UniformPolicy,
 };
+use entropy_arcade::link::{Command, Launch, LearnerLink, LockStep, Reply, Save, ThreadLink};
 use entropy_arcade::mdp::{
-    Action, ActionSpace, EnvironmentSpec, Fault, ObservationSpace, Origin, PolicySnapshot, StepBatch,
-    TransitionBatch,
+    Action, ActionSpace, EnvironmentSpec, Fault, ObservationSpace, Origin, StepBatch, TransitionBatch,
 };
-use entropy_arcade::sac::{
-    AutodiffSac, Backup, FusedSac, Init, SacConfig, SacError, SacUpdate, Temperature, TensorMap, TrainMetrics,
-};
+use entropy_arcade::metrics::Metrics;
+use entropy_arcade::nn::Init;
+use entropy_arcade::nn::memory::{Memory, Recurrent};
 
 fn setup(checkpoints: Option<PathBuf>) -> LearnerSetup {
     LearnerSetup {
@@ -40,7 +41,7 @@ fn setup(checkpoints: Option<PathBuf>) -> LearnerSetup {
             gradient_steps_per_env_step: 0.5,
             replay_capacity: 1000,
             checkpoint_seconds: 0.0,
-            sac: SacConfig { hidden: vec![8], ..SacConfig::default() },
+            algorithm: SacConfig { hidden: vec![8], ..SacConfig::default() }.into(),
             ..LearnerConfig::default()
         },
         device: DeviceChoice::Cpu,
@@ -48,6 +49,17 @@ fn setup(checkpoints: Option<PathBuf>) -> LearnerSetup {
         checkpoints,
         resume: None,
     }
+}
+
+fn sac(config: &mut LearnerConfig) -> &mut SacConfig {
+    config.algorithm.get_mut().unwrap()
+}
+
+/// `config` with hidden layers of other widths.
+fn with_hidden(config: &LearnerConfig, hidden: Vec<usize>) -> LearnerConfig {
+    let mut config = config.clone();
+    sac(&mut config).hidden = hidden;
+    config
 }
 
 fn steps(count: usize, reward: f32) -> StepBatch {
@@ -65,14 +77,10 @@ fn steps(count: usize, reward: f32) -> StepBatch {
     steps
 }
 
-fn wait_for(
-    handle: &LearnerHandle,
-    what: &str,
-    ready: impl Fn(&LearnerStatus) -> bool,
-) -> Arc<LearnerStatus> {
+fn wait_for(link: &ThreadLink, what: &str, ready: impl Fn(&LearnerStatus) -> bool) -> Arc<LearnerStatus> {
     let start = Instant::now();
     loop {
-        let status = handle.status();
+        let status = link.status();
         if ready(&status) {
             return status;
         }
@@ -83,35 +91,35 @@ fn wait_for(
 
 #[test]
 fn gradient_steps_stay_within_the_ratio() {
-    let handle = LearnerHandle::start(setup(None));
-    handle.send(steps(50, 1.0));
-    wait_for(&handle, "experience", |status| status.env_steps == 50);
-    handle.send(steps(200, 1.0));
-    wait_for(&handle, "training", |status| status.gradient_steps == 100);
+    let link = ThreadLink::start(setup(None));
+    link.send(steps(50, 1.0)).unwrap();
+    wait_for(&link, "experience", |status| status.env_steps == 50);
+    link.send(steps(200, 1.0)).unwrap();
+    wait_for(&link, "training", |status| status.gradient_steps == 100);
     std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(handle.status().gradient_steps, 100, "half of the 200 steps after the first 50");
-    assert!(handle.status().policy_version > 1);
+    assert_eq!(link.status().gradient_steps, 100, "half of the 200 steps after the first 50");
+    assert!(link.status().policy_version > 1);
 
-    handle.set_training(false);
-    handle.send(steps(200, 1.0));
+    link.command(Command::Train(false));
+    link.send(steps(200, 1.0)).unwrap();
     let status =
-        wait_for(&handle, "pause", |status| status.health == Health::Paused && status.env_steps == 450);
+        wait_for(&link, "pause", |status| status.health == Health::Paused && status.env_steps == 450);
     assert_eq!(status.gradient_steps, 100);
     assert!(status.human_share > 0.2 && status.human_share < 0.3, "{}", status.human_share);
 }
 
 #[test]
 fn values_that_are_not_finite_are_refused_and_counted() {
-    let handle = LearnerHandle::start(setup(None));
-    handle.send(steps(300, f32::NAN));
-    let status = wait_for(&handle, "refusal", |status| status.env_steps == 300);
+    let link = ThreadLink::start(setup(None));
+    link.send(steps(300, f32::NAN)).unwrap();
+    let status = wait_for(&link, "refusal", |status| status.env_steps == 300);
     assert_eq!((status.refused, status.replay_len, status.gradient_steps), (300, 0, 0));
     let mut some = steps(200, 1.0);
     some.observations.row_mut(50).0[1] = f32::INFINITY;
     some.behaviour_entropies[120] = f32::NAN;
-    handle.send(some);
-    let status = wait_for(&handle, "training", |status| status.gradient_steps > 0);
-    // Nor is the step before one that is refused known to its end, nor the last.
+    link.send(some).unwrap();
+    let status = wait_for(&link, "training", |status| status.gradient_steps > 0);
+    // The step before a refused one is incomplete, and so is the last.
     assert_eq!((status.refused, status.replay_len, status.env_steps), (302, 200 - 5, 500));
     assert_eq!(status.health, Health::Training);
 }
@@ -121,19 +129,19 @@ fn finite_values_that_no_error_could_be_squared_of_are_refused_and_the_largest_a
     for prioritized in [None, Some(PrioritizedConfig::default())] {
         let mut setup = setup(None);
         setup.config.prioritized = prioritized;
-        setup.config.sac.gamma = 0.999;
-        let handle = LearnerHandle::start(setup);
-        handle.send(steps(300, 1e30));
-        let status = wait_for(&handle, "refusal", |status| status.env_steps == 300);
+        sac(&mut setup.config).gamma = 0.999;
+        let link = ThreadLink::start(setup);
+        link.send(steps(300, 1e30)).unwrap();
+        let status = wait_for(&link, "refusal", |status| status.env_steps == 300);
         assert_eq!((status.refused, status.replay_len), (300, 0));
-        // As large as can be, with either sign.
+        // The largest allowed values, of either sign.
         let mut some = steps(900, Fault::LARGEST);
         some.rewards.iter_mut().skip(1).step_by(3).for_each(|reward| *reward = -Fault::LARGEST);
         let values = some.observations.vector.iter_mut().enumerate();
         values.for_each(|(at, value)| *value = if at % 5 == 0 { -Fault::LARGEST } else { Fault::LARGEST });
         some.observations.row_mut(500).0[2] = 2e6;
-        handle.send(some);
-        let status = wait_for(&handle, "training", |status| {
+        link.send(some).unwrap();
+        let status = wait_for(&link, "training", |status| {
             status.gradient_steps > 400 || matches!(status.health, Health::Failed(_))
         });
         assert_eq!((&status.health, status.refused), (&Health::Training, 301));
@@ -141,75 +149,33 @@ fn finite_values_that_no_error_could_be_squared_of_are_refused_and_the_largest_a
 }
 
 #[test]
-fn a_learner_that_is_far_behind_is_sent_no_more_than_replay_holds() {
-    let (go, wait) = crossbeam_channel::bounded::<()>(1);
-    let mut slow = setup(None);
-    slow.config.replay_capacity = 1_000;
-    let handle = LearnerHandle::start_with(slow, untrained(2), move |setup| {
-        _ = wait.recv();
-        Learner::new(setup)
-    });
-    let taken = (0..20).filter(|_| handle.send(steps(300, 1.0))).count();
-    assert_eq!(taken, 3);
-    drop(go);
-    wait_for(&handle, "what waited", |status| status.env_steps == 900);
-    assert!(handle.send(steps(300, 1.0)));
-    wait_for(&handle, "what came later", |status| status.env_steps == 1200);
-}
-
-#[test]
 fn losses_that_are_not_finite_stop_the_learner_and_not_the_program() {
-    // No experience does that: what is too large is refused.
+    // No accepted step does that: larger values are refused.
     let mut wild = setup(None);
-    wild.config.sac.critic_learning_rate = 1e30;
-    let handle = LearnerHandle::start(wild);
-    let policy = handle.policy();
-    handle.send(steps(300, 1.0));
-    let status = wait_for(&handle, "failure", |status| matches!(status.health, Health::Failed(_)));
+    sac(&mut wild.config).critic_learning_rate = 1e30;
+    let link = ThreadLink::start(wild);
+    link.send(steps(300, 1.0)).unwrap();
+    let status = wait_for(&link, "failure", |status| matches!(status.health, Health::Failed(_)));
     let Health::Failed(reason) = &status.health else { unreachable!() };
     assert!(reason.contains("not finite"), "{reason}");
-    // Whoever holds the policy goes on acting, and telling the dead learner things is harmless.
-    assert!(policy.load().version >= 1);
-    handle.send(steps(10, 1.0));
-    handle.save();
+    // Actors continue with the policy, and commands to the dead learner are harmless.
+    assert!(link.policy().version >= 1);
+    assert!(link.send(steps(10, 1.0)).is_err());
+    let saved = link.command(Command::Save(Save::default())).wait();
+    assert!(matches!(saved, Err(LearnerError::Stopped(reason)) if reason.contains("not finite")));
 }
 
-/// A gradient step that panics, as burn's do when a device is lost.
-struct Panicking(SacConfig);
+/// An algorithm whose gradient step panics, as burn's do when a device is lost.
+struct Panicking;
 
-impl SacUpdate for Panicking {
-    fn update(&mut self, _: &TransitionBatch, _: bool) -> Result<Option<TrainMetrics>, SacError> {
+impl Persist for Panicking {}
+
+impl Algorithm for Panicking {
+    fn update(&mut self, _: &TransitionBatch, _: bool) -> Result<Option<Metrics>, TrainError> {
         panic!("device lost")
     }
-    fn export(&self) -> Result<TensorMap, SacError> {
-        Ok(TensorMap::new())
-    }
-    fn import(&mut self, _: &TensorMap, _: u64) -> Result<(), SacError> {
-        Ok(())
-    }
-    fn export_actor(&self) -> Result<TensorMap, SacError> {
-        let mut rng = entropy_arcade::mdp::rng(1, entropy_arcade::mdp::Stream::Weights, 0);
-        entropy_arcade::sac::FusedSac::new(self.0.clone(), 3, 2, &mut rng)?.export_actor()
-    }
-    fn export_critics(&self) -> Result<TensorMap, SacError> {
-        let mut rng = entropy_arcade::mdp::rng(1, entropy_arcade::mdp::Stream::Weights, 0);
-        entropy_arcade::sac::FusedSac::new(self.0.clone(), 3, 2, &mut rng)?.export_critics()
-    }
-    fn td_errors(&self) -> Result<Cow<'_, [f32]>, SacError> {
-        Ok(Cow::Borrowed(&[]))
-    }
-    fn gradient_steps(&self) -> u64 {
-        0
-    }
-    fn config(&self) -> &SacConfig {
-        &self.0
-    }
-    fn set_config(&mut self, config: SacConfig) -> Result<(), SacError> {
-        self.0 = config;
-        Ok(())
-    }
-    fn device(&self) -> String {
-        "a broken one".into()
+    fn policy(&self) -> Result<Arc<dyn TrainedPolicy>, TrainError> {
+        Ok(Arc::new(UniformPolicy { actions: 2 }))
     }
 }
 
@@ -217,59 +183,47 @@ impl SacUpdate for Panicking {
 fn a_panic_stops_the_learner_and_a_new_one_takes_over() {
     let folder = tempfile::tempdir().unwrap();
     let good = setup(Some(folder.path().to_owned()));
-    let first = LearnerHandle::start(good.clone());
-    first.send(steps(300, 1.0));
+    let first = ThreadLink::start(good.clone());
+    first.send(steps(300, 1.0)).unwrap();
     let trained = wait_for(&first, "training", |status| status.gradient_steps >= 100).gradient_steps;
-    first.save_with(folder.path().to_owned(), Vec::new()).unwrap();
+    assert!(matches!(first.command(Command::Save(Save::default())).wait(), Ok(Reply::Saved(_))));
     drop(first);
 
-    let untrained = PolicySnapshot {
-        version: 0,
-        gradient_steps: 0,
-        policy: Arc::new(UniformPolicy { actions: 2 }),
-        critics: None,
-    };
-    let policy = Arc::new(ArcSwap::from_pointee(untrained));
-    let broken = LearnerHandle::start_with(good.clone(), policy.clone(), |setup| {
-        let config = setup.config.sac.clone();
-        Ok(Learner::with_update(setup, Box::new(Panicking(config)), "to see it fail".into()))
+    let launch = Launch::new(good.clone());
+    let policy = launch.policy.clone();
+    let broken = ThreadLink::launch_with(launch, |setup| {
+        Ok(Learner::with_algorithm(setup, Box::new(Panicking), "to see it fail".into()))
     });
-    broken.send(steps(300, 1.0));
+    broken.send(steps(300, 1.0)).unwrap();
     let status = wait_for(&broken, "failure", |status| matches!(status.health, Health::Failed(_)));
     assert!(matches!(&status.health, Health::Failed(reason) if reason.contains("device lost")), "{status:?}");
 
-    let resumed = LearnerHandle::start_with(
-        LearnerSetup { resume: Some(folder.path().to_owned()), ..good },
-        policy,
-        Learner::new,
-    );
+    let good = LearnerSetup { resume: Some(folder.path().to_owned()), ..good };
+    let resumed = ThreadLink::launch(Launch { policy, ..Launch::new(good) });
     let status = wait_for(&resumed, "the checkpoint", |status| status.gradient_steps > 0);
     assert!(status.gradient_steps >= trained, "it begins where the good one was saved");
 }
 
 #[test]
-fn a_new_beginning_may_have_other_networks() {
-    let mut handle = LearnerHandle::start(setup(None));
-    handle.send(steps(300, 1.0));
-    wait_for(&handle, "training", |status| status.gradient_steps == 150);
+fn a_reset_may_have_other_networks() {
+    let link = ThreadLink::start(setup(None));
+    link.send(steps(300, 1.0)).unwrap();
+    wait_for(&link, "training", |status| status.gradient_steps == 150);
     let config = setup(None).config;
-    let wider = |hidden| LearnerConfig {
-        sac: entropy_arcade::sac::SacConfig { hidden, ..config.sac.clone() },
-        ..config.clone()
-    };
-    // Going on with other widths is refused, as is a beginning with none that exist.
-    handle.set_config(wider(vec![24]));
-    wait_for(&handle, "a refusal", |status| status.message.contains("sac.hidden = [24]"));
-    handle.reset(wider(vec![0]));
-    let status = wait_for(&handle, "a refusal", |status| status.message.contains("sac.hidden = [0]"));
+    let wider = |hidden| with_hidden(&config, hidden);
+    // Resuming with other widths is refused, as is starting with invalid ones.
+    link.command(Command::Configure(Box::new(wider(vec![24]))));
+    wait_for(&link, "a refusal", |status| status.message.contains("sac.hidden = [24]"));
+    link.command(Command::Reset(Box::new(wider(vec![0]))));
+    let status = wait_for(&link, "a refusal", |status| status.message.contains("sac.hidden = [0]"));
     assert_eq!(status.gradient_steps, 150, "nothing has changed");
-    handle.reset(wider(vec![24]));
-    wait_for(&handle, "fresh networks", |status| status.message == "fresh networks");
-    handle.send(steps(300, 1.0));
-    wait_for(&handle, "training anew", |status| status.gradient_steps == 150);
+    link.command(Command::Reset(Box::new(wider(vec![24]))));
+    wait_for(&link, "fresh networks", |status| status.message == "fresh networks");
+    link.send(steps(300, 1.0)).unwrap();
+    wait_for(&link, "training anew", |status| status.gradient_steps == 150);
 }
 
-/// What a checkpoint of `learner` keeps of its networks, optimizer and temperature.
+/// Networks, optimizer and temperature in a checkpoint of `learner`.
 fn weights(learner: &Learner) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let place = learner.save(folder.path(), Vec::new()).unwrap();
@@ -287,15 +241,15 @@ fn the_device_changes_without_a_break() {
     assert_eq!(learner.counters(), counters);
     assert!(weights(&learner) == before, "networks and optimizer go with it");
 
-    let mut handle = LearnerHandle::start(setup(None));
-    handle.send(steps(300, 1.0));
-    let before = wait_for(&handle, "training", |status| status.gradient_steps == 150);
-    handle.set_device(DeviceChoice::Auto);
-    let status = wait_for(&handle, "the new device", |status| status.message.starts_with("learning on"));
+    let link = ThreadLink::start(setup(None));
+    link.send(steps(300, 1.0)).unwrap();
+    let before = wait_for(&link, "training", |status| status.gradient_steps == 150);
+    link.command(Command::SetDevice(DeviceChoice::Auto));
+    let status = wait_for(&link, "the new device", |status| status.message.starts_with("learning on"));
     assert_eq!(status.gradient_steps, before.gradient_steps, "the count goes on");
-    assert_eq!((status.device_choice, status.answered), (DeviceChoice::Auto, handle.asked()));
-    handle.send(steps(100, 1.0));
-    wait_for(&handle, "more training", |status| status.gradient_steps == 200);
+    assert_eq!(status.device_choice, DeviceChoice::Auto);
+    link.send(steps(100, 1.0)).unwrap();
+    wait_for(&link, "more training", |status| status.gradient_steps == 200);
 }
 
 #[test]
@@ -311,20 +265,18 @@ fn every_setting_that_is_accepted_takes_effect() {
     assert!(learner.replay().len() > 2000, "{}", learner.replay().len());
     learner.set_config(before.clone()).unwrap();
     assert!(learner.replay().len() <= 1024, "{}", learner.replay().len());
-    // A refused one changes nothing, not even beside one that would be accepted.
-    let wider = SacConfig { hidden: vec![24], gamma: 0.5, ..before.sac.clone() };
-    let error = learner.set_config(LearnerConfig { sac: wider, ..before.clone() }).unwrap_err().to_string();
-    assert!(
-        error.starts_with("sac.hidden = [24]: it was [8] when training began; allowed is [8]"),
-        "{error}"
-    );
+    // A refused setting changes nothing, even together with a valid one.
+    let mut wider = with_hidden(&before, vec![24]);
+    sac(&mut wider).gamma = 0.5;
+    let error = learner.set_config(wider).unwrap_err().to_string();
+    assert!(error.starts_with("sac.hidden = [24]: it was [8] when training began; allowed: [8]"), "{error}");
     assert_eq!(learner.config(), &before);
     live(&mut learner, 300, 9..10);
 }
 
-/// What is asked for of a learner that goes on from a checkpoint is so, or it does not begin.
+/// Settings requested for a resumed learner take effect, or it does not start.
 #[test]
-fn a_checkpoint_is_gone_on_with_as_configured_or_not_at_all() {
+fn a_checkpoint_resumes_as_configured_or_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut learner = Learner::new(setup(None)).unwrap();
     live(&mut learner, 300, 0..4);
@@ -341,16 +293,16 @@ fn a_checkpoint_is_gone_on_with_as_configured_or_not_at_all() {
         assert_eq!(weights(&other), weights(&learner));
     }
     let fixed = resumed(&|setup| {
-        setup.config.sac.temperature = Temperature::Fixed;
-        setup.config.sac.initial_temperature = 0.5;
+        sac(&mut setup.config).temperature = Temperature::Fixed;
+        sac(&mut setup.config).initial_temperature = 0.5;
     });
     let mut fixed = fixed.unwrap();
-    let temperature = fixed.train(1, true).unwrap().unwrap().temperature;
+    let temperature = fixed.train(1, true).unwrap().unwrap().get(TEMPERATURE).unwrap() as f32;
     assert!((temperature - 0.5).abs() < 1e-6, "{temperature}");
     let changes: [(&str, &dyn Fn(&mut LearnerSetup)); 3] = [
-        ("sac.backup = single: it was clipped", &|setup| setup.config.sac.backup = Backup::Single),
-        ("sac.init = orthogonal: it was uniform", &|setup| setup.config.sac.init = Init::Orthogonal),
-        ("sac.hidden = [9]: it was [8]", &|setup| setup.config.sac.hidden = vec![9]),
+        ("sac.backup = single: it was clipped", &|setup| sac(&mut setup.config).backup = Backup::Single),
+        ("sac.init = orthogonal: it was uniform", &|setup| sac(&mut setup.config).init = Init::Orthogonal),
+        ("sac.hidden = [9]: it was [8]", &|setup| sac(&mut setup.config).hidden = vec![9]),
     ];
     for (message, change) in changes {
         let error = resumed(change).err().expect(message).to_string();
@@ -362,17 +314,17 @@ fn a_checkpoint_is_gone_on_with_as_configured_or_not_at_all() {
 }
 
 #[test]
-fn a_period_brings_its_policy_at_the_barrier_only() {
-    let mut handle = LearnerHandle::start(setup(None));
-    handle.begin_period(StepBatch::default());
-    handle.finish_period().unwrap();
-    let before = handle.policy().load().version;
-    handle.begin_period(steps(300, 1.0));
+fn a_period_publishes_its_policy_at_the_barrier_only() {
+    let mut steady = LockStep::start(setup(None), Arc::default());
+    steady.begin_period(StepBatch::default());
+    steady.finish_period().unwrap();
+    let before = steady.policy().load().version;
+    steady.begin_period(steps(300, 1.0));
     std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(handle.policy().load().version, before, "published before the barrier");
-    let report = handle.finish_period().unwrap();
+    assert_eq!(steady.policy().load().version, before, "published before the barrier");
+    let report = steady.finish_period().unwrap();
     assert_eq!(report.counters.gradient_steps, 150);
-    assert!(handle.policy().load().version > before);
+    assert!(steady.policy().load().version > before);
 }
 
 #[test]
@@ -415,7 +367,7 @@ fn live(learner: &mut Learner, count: usize, rounds: std::ops::Range<usize>) {
 }
 
 #[test]
-fn prioritized_replay_ranks_by_error_and_goes_on_exactly() {
+fn prioritized_replay_ranks_by_error_and_continues_exactly() {
     let folder = tempfile::tempdir().unwrap();
     let mut learner = Learner::new(prioritized(None)).unwrap();
     assert_eq!(learner.effective_sample_size(), None);
@@ -457,19 +409,17 @@ fn priorities_can_be_switched_on_and_off_while_learning() {
     assert!(learner.replay().priorities().is_none() && learner.effective_sample_size().is_none());
 }
 
-/// The same steps, draws and errors, whoever makes the gradient step.
+/// The same steps, draws and errors for both implementations of the gradient step.
 #[test]
 fn prioritized_replay_ranks_the_same_on_any_device() {
     let setup = prioritized(None);
-    let generator = || entropy_arcade::mdp::rng(setup.seed, entropy_arcade::mdp::Stream::Weights, 0);
-    let device = burn::tensor::Device::flex();
-    let autodiff = AutodiffSac::new(setup.config.sac.clone(), 3, 2, &mut generator(), device).unwrap();
-    let fused = FusedSac::new(setup.config.sac.clone(), 3, 2, &mut generator()).unwrap();
-    let updates: [Box<dyn SacUpdate>; 2] = [Box::new(autodiff), Box::new(fused)];
-    let [ours, theirs] = updates.map(|update| {
-        let mut learner = Learner::with_update(setup.clone(), update, "to compare".into());
+    let place = [Place::Device(burn::tensor::Device::flex()), Place::Cpu];
+    let [ours, theirs] = place.map(|place| {
+        let generator = &mut entropy_arcade::mdp::rng(setup.seed, entropy_arcade::mdp::Stream::Weights, 0);
+        let algorithm = setup.config.algorithm.build(&setup.spec, place, generator).unwrap();
+        let mut learner = Learner::with_algorithm(setup.clone(), algorithm, "to compare".into());
         learner.push(&steps(60, 1.0), true);
-        // One report in three: TD errors are read with it or by themselves.
+        // Every third step reports: TD errors are read with the report or separately.
         (0..3).for_each(|round| _ = learner.train(1, round == 1).unwrap());
         let priorities = learner.replay().priorities().unwrap();
         (0..priorities.slots()).filter_map(|slot| priorities.raw(slot)).collect::<Vec<_>>()
@@ -478,6 +428,38 @@ fn prioritized_replay_ranks_the_same_on_any_device() {
     for (a, b) in ours.iter().zip(&theirs) {
         assert!((a - b).abs() < 1e-4, "{ours:?} {theirs:?}");
     }
+}
+
+/// Memory agents learn on sequences, which have no priorities and no share of human steps yet.
+#[test]
+fn an_agent_with_memory_learns_on_sequences() {
+    let mut setup = setup(None);
+    sac(&mut setup.config).memory = Memory::Gru(Recurrent { hidden: 4, embed: None, skip: false });
+    let mut learner = Learner::new(setup.clone()).unwrap();
+    assert_eq!(learner.train(1, true).unwrap(), None, "there is nothing to learn from yet");
+    let before = learner.publish(false).unwrap();
+    learner.push(&steps(60, 1.0), true);
+    let report = learner.train(3, true).unwrap().unwrap();
+    assert!(report.get(CRITIC_LOSS).unwrap() > 0.0 && learner.counters().gradient_steps == 3);
+    let after = learner.publish(true).unwrap();
+    assert_eq!((before.policy.state_width(), before.policy.id()), (4, after.policy.id()));
+    assert!(after.critics.is_none(), "values depend on more than an observation");
+
+    for (change, said) in [
+        (
+            LearnerConfig { prioritized: Some(PrioritizedConfig::default()), ..setup.config.clone() },
+            "learner.prioritized = on: allowed: none with a memory",
+        ),
+        (
+            LearnerConfig { human_share: Some(0.5), ..setup.config.clone() },
+            "learner.human_share = 0.5: allowed: none with a memory",
+        ),
+    ] {
+        assert!(learner.set_config(change.clone()).unwrap_err().to_string().starts_with(said));
+        let error = Learner::new(LearnerSetup { config: change, ..setup.clone() }).err().unwrap();
+        assert!(error.to_string().starts_with(said), "{error}");
+    }
+    assert_eq!(learner.config(), &setup.config);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a watched run leaves on disk, without its window: nothing that was trained is lost, and the record stays whole.
+//! Files of a watched run, without its window: no training is lost, and the record stays complete.
 
 mod common;
 
@@ -9,19 +9,19 @@ use bevy::prelude::*;
 use common::{metrics, quick};
 use entropy_arcade::agent::live::Unsaved;
 use entropy_arcade::agent::{Controller, ControllerAssignment, HumanInput, LiveLearner, LivePlugin, Replay};
-use entropy_arcade::app;
-use entropy_arcade::insight::seating::{Seat, Seating};
+use entropy_arcade::experiment::level::{world_in, world_of_run};
+use entropy_arcade::insight::takeover::{PlayerRole, Takeovers};
 use entropy_arcade::learner::checkpoint::{Checkpoint, find};
 use entropy_arcade::learner::{DeviceChoice, Health, LearnerSetup};
 use entropy_arcade::mdp::{Action, Stream};
 use entropy_arcade::run::live::{self, LiveRun};
 use entropy_arcade::run::record::Record;
-use entropy_arcade::run::{Claim, Summary};
-use entropy_arcade::sim::level::Level;
-use entropy_arcade::sim::worlds::rooms::{Rooms, reload};
+use entropy_arcade::run::{self, Claim, Summary};
 use entropy_arcade::sim::{SimConfig, run_agent_step};
+use entropy_arcade::worlds::rooms::level::Level;
+use entropy_arcade::worlds::rooms::{Rooms, reload};
 
-/// The arcade's app but for everything that draws.
+/// The arcade's app without drawing.
 fn watched(out: &Path, resume: bool) -> App {
     watched_in("cartpole", out, resume)
 }
@@ -29,7 +29,7 @@ fn watched(out: &Path, resume: bool) -> App {
 fn watched_in(env: &str, out: &Path, resume: bool) -> App {
     let mut config = quick(env, 1, 1_000);
     config.learner.checkpoint_seconds = 0.3;
-    let world = if resume { app::world_of_run(&config, out).unwrap() } else { app::world(&config).unwrap() };
+    let world = if resume { world_of_run(&config, out).unwrap() } else { world_in(&config, None).unwrap() };
     let mut resume = resume.then(|| out.to_owned());
     let claim = Claim::for_run(Some(out), &mut resume, &config.to_toml(), "entropy-arcade").unwrap().unwrap();
     let record = resume.as_deref().map(|from| Record::of(&Checkpoint::open(from).unwrap()).unwrap());
@@ -38,7 +38,7 @@ fn watched_in(env: &str, out: &Path, resume: bool) -> App {
     if let Some(text) = world.level().and_then(|level| level.text.as_deref()) {
         folder.keep_level(text, resume.is_none()).unwrap();
     }
-    let mut setup = LearnerSetup::new(world.spec(), config.learner());
+    let mut setup = LearnerSetup::new(world.spec(), config.learner.clone());
     setup.level = world.level().cloned();
     (setup.device, setup.checkpoints, setup.resume) = (DeviceChoice::Cpu, Some(folder.checkpoints()), resume);
     let learner = LiveLearner::start(setup);
@@ -46,14 +46,14 @@ fn watched_in(env: &str, out: &Path, resume: bool) -> App {
     let sim = SimConfig { arenas: config.arenas, seed: 1, stream: Stream::Environment };
     let assignment = ControllerAssignment::learn_against_script(&world.spec());
     app.add_plugins(MinimalPlugins);
-    app::simulation(&mut app, &world, sim, assignment, learner.policy(), 1);
+    run::compose::simulation(&mut app, &world, sim, assignment, learner.policy(), 1);
     app.insert_resource(learner).add_plugins(LivePlugin);
     app.world_mut().resource_mut::<Replay>().env_steps = record.as_ref().map_or(0, |record| record.env_steps);
     live::plugin(&mut app, LiveRun::new(folder, config.clone(), record, None));
     app
 }
 
-/// Plays on until `done`, a frame of a few steps at a time.
+/// Plays until `done`, in frames of a few steps.
 fn play(app: &mut App, what: &str, done: impl Fn(&mut World) -> bool) {
     let begun = Instant::now();
     while !done(app.world_mut()) {
@@ -73,7 +73,7 @@ fn close(mut app: App) {
     app.update();
 }
 
-/// Gradient steps of the checkpoint in `place`, and recorded environment steps.
+/// Gradient steps and recorded environment steps of the checkpoint in `place`.
 fn saved(place: &Path) -> Option<(u64, u64)> {
     let checkpoint = Checkpoint::open(place).ok()?;
     let record = Record::of(&checkpoint).unwrap();
@@ -82,7 +82,7 @@ fn saved(place: &Path) -> Option<(u64, u64)> {
 }
 
 #[test]
-fn a_fresh_agent_leaves_the_trained_one_where_it_is() {
+fn a_fresh_agent_leaves_the_trained_one_in_place() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let mut app = watched(&out, false);
@@ -91,13 +91,13 @@ fn a_fresh_agent_leaves_the_trained_one_where_it_is() {
     play(&mut app, "training", |world| status(world).gradient_steps > 200);
     app.world_mut().resource_mut::<LiveLearner>().reset();
     play(&mut app, "fresh networks", |world| {
-        status(world).message.starts_with("fresh networks; the agent before")
+        status(world).message.starts_with("fresh networks; the previous agent")
     });
     let message = status(app.world()).message.clone();
-    let place = PathBuf::from(message.split(" stays in ").nth(1).unwrap());
+    let place = PathBuf::from(message.split(" is kept in ").nth(1).unwrap());
     let trained = saved(&place).unwrap();
     assert!(trained.0 > 200, "what was learned until the last moment stays: {trained:?}");
-    // The fresh one is trained and saved, again and again.
+    // The new one is trained and saved repeatedly.
     let (at, old) = (out.clone(), place.clone());
     play(&mut app, "the fresh one saved", move |_| {
         find(&at).is_ok_and(|latest| latest != old) && saved(&at).is_some_and(|(made, _)| made > 50)
@@ -106,7 +106,7 @@ fn a_fresh_agent_leaves_the_trained_one_where_it_is() {
     assert_eq!(saved(&place).unwrap(), trained);
     let fresh = saved(&out).unwrap();
     assert!(fresh.1 > trained.1, "steps of the run go on: {fresh:?} after {trained:?}");
-    // The summary tells both counts apart, as the checkpoint does.
+    // The summary has both counts, like the checkpoint.
     let summary: Summary = serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
     let made = Checkpoint::open(&out).unwrap().manifest.counters.env_steps;
     assert_eq!((summary.env_steps, summary.agent_env_steps), (fresh.1, Some(made)));
@@ -114,17 +114,17 @@ fn a_fresh_agent_leaves_the_trained_one_where_it_is() {
     assert_eq!(std::fs::read_dir(out.join("checkpoint")).unwrap().count(), 3);
 }
 
-/// As when a window is closed at once, or its device is refused.
+/// Like a window that is closed at once, or whose device is refused.
 #[test]
-fn a_session_that_ends_before_it_has_begun_leaves_what_the_run_had_come_to() {
+fn a_session_that_ends_before_it_starts_leaves_the_run_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     common::train(&quick("cartpole", 1, 1_500), &out, false).unwrap();
     let summary = std::fs::read(out.join("summary.json")).unwrap();
     let mut app = watched(&out, true);
     let (go, waits) = crossbeam_channel::bounded(0);
-    let spec = app::world(&quick("cartpole", 1, 1_500)).unwrap().spec();
-    let setup = LearnerSetup::new(spec, quick("cartpole", 1, 1_500).learner());
+    let spec = world_in(&quick("cartpole", 1, 1_500), None).unwrap().spec();
+    let setup = LearnerSetup::new(spec, quick("cartpole", 1, 1_500).learner);
     app.insert_resource(LiveLearner::start_after(setup, waits));
     app.world_mut().write_message(AppExit::Success);
     app.update();
@@ -133,7 +133,7 @@ fn a_session_that_ends_before_it_has_begun_leaves_what_the_run_had_come_to() {
 }
 
 #[test]
-fn what_cannot_be_saved_is_shown_until_it_can() {
+fn unsaved_progress_is_shown_until_it_is_saved() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     for heals in [true, false] {
@@ -160,9 +160,9 @@ fn what_cannot_be_saved_is_shown_until_it_can() {
     }
 }
 
-/// As after `kill -9`: the app is gone without a word, and the lines it wrote last with it.
+/// Like `kill -9`: the app ends without cleanup and loses its pending lines.
 #[test]
-fn the_record_of_a_run_that_died_is_gone_on_with_from_its_last_checkpoint() {
+fn the_record_of_a_killed_run_continues_from_its_last_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let mut app = watched(&out, false);
@@ -191,20 +191,20 @@ fn the_record_of_a_run_that_died_is_gone_on_with_from_its_last_checkpoint() {
 }
 
 #[test]
-fn who_sits_where_stays_with_a_session_and_nobody_plays_for_whoever_is_away() {
+fn the_assignment_is_kept_and_absent_players_are_not_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let seats = |app: &App| app.world().resource::<ControllerAssignment>().clone();
     let mut app = watched_in("paddle-duel", &out, false);
     app.update();
-    assert!(!out.join("seats.json").exists(), "everybody sits as usual");
+    assert!(!out.join("seats.json").exists(), "default controllers are not written");
     let begun = seats(&app);
-    let spec = app::world(&quick("paddle-duel", 1, 1_000)).unwrap().spec();
+    let spec = world_in(&quick("paddle-duel", 1, 1_000), None).unwrap().spec();
     let world = app.world_mut();
     let mut changed = begun.clone();
     changed.others = vec![Controller::Learning, Controller::Random];
-    let mut seating = world.resource::<Seating>().clone();
-    seating.toggle(Seat::Opposite, &spec, &mut changed);
+    let mut seating = world.resource::<Takeovers>().clone();
+    seating.toggle(PlayerRole::Opponent, &spec, &mut changed);
     world.insert_resource(seating.clone());
     *world.resource_mut::<ControllerAssignment>() = changed.clone();
     let at = out.clone();
@@ -212,7 +212,7 @@ fn who_sits_where_stays_with_a_session_and_nobody_plays_for_whoever_is_away() {
     close(app);
 
     let mut app = watched_in("paddle-duel", &out, true);
-    assert_eq!((seats(&app), app.world().resource::<Seating>()), (changed.clone(), &seating));
+    assert_eq!((seats(&app), app.world().resource::<Takeovers>()), (changed.clone(), &seating));
     // The agent plays in eight arenas.
     let people = |app: &mut App| {
         let steps = |app: &App| app.world().resource::<Replay>().env_steps;
@@ -226,8 +226,8 @@ fn who_sits_where_stays_with_a_session_and_nobody_plays_for_whoever_is_away() {
     assert_eq!((0..20).map(|_| people(&mut app)).sum::<u64>(), 20, "who has struck a key plays");
     close(app);
 
-    // A file that says what cannot be leaves everybody where they sit by the settings, and stays as it is until
-    // somebody changes seats: one slip in it must not cost the rest.
+    // An invalid file leaves the default controllers, and is not replaced until the assignment changes, so
+    // that a typo does not lose the rest.
     let slip = "{\"watched\": [\"dragon\"]}";
     std::fs::write(out.join("seats.json"), slip).unwrap();
     let mut app = watched_in("paddle-duel", &out, true);
@@ -244,9 +244,9 @@ fn who_sits_where_stays_with_a_session_and_nobody_plays_for_whoever_is_away() {
     assert!(text().contains("random"), "{}", text());
 }
 
-/// As when somebody redraws the map in the editor while the agent plays on it.
+/// Like redrawing the map in the editor while the agent plays on it.
 #[test]
-fn a_map_that_is_redrawn_stays_with_the_session_over_save_and_resume() {
+fn a_redrawn_map_survives_save_and_resume() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let map = |app: &App| app.world().resource::<Rooms>().first().clone();
@@ -273,7 +273,7 @@ fn a_map_that_is_redrawn_stays_with_the_session_over_save_and_resume() {
     play(&mut app, "a checkpoint of it", move |_| saved(&at).is_some_and(|(_, steps)| steps > 300));
     close(app);
     assert_eq!(learned_on(&out), drawn);
-    // Gone on with, on what was drawn; and so again, without a word from anybody.
+    // Resumed on the drawn map, twice, without messages.
     for _ in 0..2 {
         let mut app = watched_in("lava-room", &out, true);
         app.update();

@@ -1,4 +1,4 @@
-//! A run owns what it was made from: its level, its options. Moved, edited and deleted files change nothing of it.
+//! A run stores its level and options. Moving, editing or deleting the original files does not affect it.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use common::program;
 use entropy_arcade::learner::checkpoint::Checkpoint;
 use entropy_arcade::learner::trained::TrainedAgent;
-use entropy_arcade::sim::level::{Level, SHIPPED};
+use entropy_arcade::worlds::rooms::level::{Level, shipped};
 
 const MINE: &str =
     "(version: 1, name: \"mine\", episode_limit: 40, map: [\"######\", \"#a..a#\", \"#.a.g#\", \"######\"])";
@@ -49,7 +49,7 @@ fn kept(folder: &Path, run: &str) -> Level {
 }
 
 #[test]
-fn a_level_travels_with_run_checkpoint_and_agent() {
+fn a_level_is_part_of_run_checkpoint_and_agent() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
     let file = folder.join("mine.ron");
@@ -59,7 +59,7 @@ fn a_level_travels_with_run_checkpoint_and_agent() {
     let (before, said) = eval(folder, "own");
     assert_eq!(said, "");
     assert_eq!(eval(folder, "own.agent").0, before);
-    // Whoever looks on from elsewhere knows nothing of the author's folders.
+    // The run contains no paths of the author's folders.
     let author = folder.to_str().unwrap();
     let checkpoint = Checkpoint::open_only(&folder.join("own"), |_| false).unwrap().path();
     for file in ["own.agent", "own/config.toml", "own/level.ron", &format!("{checkpoint}/manifest.json")] {
@@ -70,7 +70,7 @@ fn a_level_travels_with_run_checkpoint_and_agent() {
     assert_eq!(std::fs::read_to_string(folder.join("own/level.ron")).unwrap(), MINE);
     let resume = ["--no-render", "--resume", "own", "--steps"];
 
-    // Edited: one line says so, and the run's own is played.
+    // Edited: one line says so, and the saved level is played.
     std::fs::write(&file, MINE.replace("#.a.g#", "#g.a.#")).unwrap();
     for what in ["own", "own.agent"] {
         let (now, said) = eval(folder, what);
@@ -80,14 +80,14 @@ fn a_level_travels_with_run_checkpoint_and_agent() {
             "{what}: {said}"
         );
     }
-    // Asked for, it is refused: what goes on is the run's own.
+    // Requested explicitly, it is refused: a run keeps its own level.
     let refused = failure(folder, &["--no-render", "--resume", "own", "--level", "mine.ron"]);
-    assert!(refused.contains("not what it was when the run in own began"), "{refused}");
+    assert!(refused.contains("changed since the run in own began"), "{refused}");
     let (_, said) = good(folder, &[&resume[..], &["900"]].concat());
     assert_eq!(said.lines().filter(|line| line.contains("mine.ron differs")).count(), 1, "{said}");
     assert_eq!(kept(folder, "own"), Level::parse("mine", MINE).unwrap());
 
-    // As is the copy in the run's folder.
+    // So is the copy in the run's folder.
     std::fs::write(&file, MINE).unwrap();
     std::fs::write(folder.join("own/level.ron"), MINE.replace("#.a.g#", "#g.a.#")).unwrap();
     let (_, said) = good(folder, &[&resume[..], &["950"], &["--level", "mine.ron"]].concat());
@@ -95,7 +95,7 @@ fn a_level_travels_with_run_checkpoint_and_agent() {
     std::fs::write(folder.join("own/level.ron"), MINE).unwrap();
     assert_eq!(kept(folder, "own"), Level::parse("mine", MINE).unwrap());
 
-    // Moved, and the run with it.
+    // Moved together with the run.
     std::fs::rename(&file, folder.join("elsewhere.ron")).unwrap();
     std::fs::rename(folder.join("own"), folder.join("moved")).unwrap();
     assert_eq!(eval(folder, "own.agent"), (before, String::new()));
@@ -162,7 +162,7 @@ fn an_agent_is_exported_the_same_twice_and_replaces_nothing_unasked() {
     assert!(bytes("a.agent") == bytes("b.agent") && bytes("a.agent") == bytes("c.agent"));
     std::fs::write(folder.join("mine.agent"), "precious").unwrap();
     let refused = failure(folder, &["agents", "export", "run", "mine.agent"]);
-    assert!(refused.contains("mine.agent: is there already") && refused.contains("--force"), "{refused}");
+    assert!(refused.contains("mine.agent: already exists") && refused.contains("--force"), "{refused}");
     assert_eq!(bytes("mine.agent"), b"precious");
     good(folder, &["agents", "export", "run", "mine.agent", "--force"]);
     assert_eq!(bytes("mine.agent"), bytes("a.agent"));
@@ -175,7 +175,7 @@ fn a_run_without_an_evaluation_is_evaluated_when_it_is_exported() {
     train(folder, "1", "run", &["--set", "run.eval_episodes=0"]);
     let (_, said) = good(folder, &["agents", "export", "run", "five.agent", "--episodes", "5"]);
     assert!(said.contains("evaluating with 5 greedy episodes"), "{said}");
-    // As one that was killed, which has no summary.
+    // Like a killed run, without a summary.
     std::fs::remove_file(folder.join("run/summary.json")).unwrap();
     let (_, said) = good(folder, &["agents", "export", "run", "killed.agent"]);
     assert!(said.contains("evaluating with 100 greedy episodes"), "{said}");
@@ -187,7 +187,7 @@ fn a_run_without_an_evaluation_is_evaluated_when_it_is_exported() {
 }
 
 #[test]
-fn a_level_that_nobody_can_solve_is_warned_of_once() {
+fn an_unsolvable_level_warns_once() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
     let shut = "(version: 1, name: \"shut\", map: [\"######\", \"#a.#g#\", \"#..###\", \"######\"])";
@@ -245,8 +245,7 @@ fn an_evaluation_plays_every_start_once_before_any_twice() {
         let (line, _) = good(place.path(), &play);
         serde_json::from_str::<serde_json::Value>(&line).unwrap()["starts"].as_u64().unwrap()
     };
-    for (file, text) in SHIPPED.iter().filter(|(file, _)| file.ends_with("-1.ron") || file.starts_with("two"))
-    {
+    for (file, text) in shipped().filter(|(file, _)| file.ends_with("-1.ron") || file.starts_with("two")) {
         let level = Level::parse(file, text).unwrap();
         let pairs = (level.spawns.len() * level.second_spawns.len().max(1)) as u64;
         let all = match level.world {

@@ -1,7 +1,7 @@
-//! Every `cargo run` command of the documents is one that the program obeys, in a form that takes seconds.
+//! Runs every `cargo run` command of the docs, in a form that takes seconds.
 //!
-//! They run in the order in which a reader meets them, in one folder: later ones find the runs and files of earlier ones.
-//! Commands that open a window run on a virtual display; where there is none, the test says so and skips them.
+//! They run in reading order, in one folder, so that later ones find the runs and files of earlier ones.
+//! Commands that open a window run on a virtual display; without one they are skipped with a message.
 
 mod common;
 
@@ -11,7 +11,7 @@ use std::process::Command;
 use common::display::display;
 use common::program;
 
-/// Documents whose commands are run, folders with all that is in them.
+/// Files and folders of docs whose commands are run.
 const DOCUMENTS: [&str; 4] = ["README.md", "docs", "levels/README.md", "CONTRIBUTING.md"];
 
 fn root() -> &'static Path {
@@ -22,7 +22,7 @@ fn root() -> &'static Path {
 fn documents(path: &Path) -> Vec<PathBuf> {
     if path.is_dir() {
         let inside = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
-        // Pages before folders, so that the algorithms come last.
+        // Files before folders, so that the algorithms come last.
         let mut inside: Vec<PathBuf> = inside.collect();
         inside.sort_by_key(|path| (path.is_dir(), path.clone()));
         return inside.iter().flat_map(|path| documents(path)).collect();
@@ -30,12 +30,13 @@ fn documents(path: &Path) -> Vec<PathBuf> {
     Vec::from_iter(path.extension().is_some_and(|extension| extension == "md").then(|| path.to_owned()))
 }
 
-/// The arguments of every `cargo run` in `text`, in blocks and in sentences.
+/// The arguments of every `cargo run` in `text`, in code blocks and in sentences.
 fn commands(text: &str) -> Vec<Vec<String>> {
     let mut all = Vec::new();
     for (begin, _) in text.match_indices("cargo run") {
         let line = &text[begin..];
-        // A command in a sentence may go on in the next line; one in a block ends with its line, or before a comment.
+        // A command in a sentence may continue on the next line; one in a block ends with its line, or before
+        // a comment.
         let quoted = text[..begin].ends_with('`');
         let end = line.find(if quoted { '`' } else { '\n' }).unwrap();
         let command = line[..end].split(" #").next().unwrap();
@@ -57,7 +58,7 @@ fn draws(arguments: &[String]) -> bool {
     }
 }
 
-/// Sets option `name` to `value`, whatever it was.
+/// Sets or replaces option `name`.
 fn set(arguments: &mut Vec<String>, name: &str, value: &str) {
     if let Some(at) = arguments.iter().position(|argument| argument == name) {
         arguments.drain(at..at + 2);
@@ -82,7 +83,7 @@ fn shorten(file: &str, folder: &Path) -> String {
     path.display().to_string()
 }
 
-/// The same work, less of it, with names for what the text leaves to its reader.
+/// A shorter form of the command, with placeholders filled in.
 fn short(mut arguments: Vec<String>, folder: &Path) -> Vec<String> {
     for argument in &mut arguments {
         *argument = match argument.as_str() {
@@ -97,7 +98,7 @@ fn short(mut arguments: Vec<String>, folder: &Path) -> Vec<String> {
     let first: Vec<&str> = first.iter().map(String::as_str).collect();
     match first[..] {
         ["bench", what] => {
-            // Other libraries are not here.
+            // Other libraries are not installed.
             if let Some(peer) = arguments.iter().position(|argument| argument == "--peer") {
                 arguments.truncate(peer);
             }
@@ -135,7 +136,7 @@ fn short(mut arguments: Vec<String>, folder: &Path) -> Vec<String> {
 #[test]
 fn every_command_of_the_documents_works() {
     let folder = tempfile::tempdir().unwrap();
-    // What a reader of levels/README.md writes first.
+    // The level file that levels/README.md describes.
     std::fs::copy(root().join("levels/lava-room-2.ron"), folder.path().join("mine.ron")).unwrap();
     let mut all: Vec<Vec<String>> = Vec::new();
     for document in DOCUMENTS.iter().flat_map(|path| documents(&root().join(path))) {

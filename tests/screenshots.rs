@@ -1,7 +1,7 @@
-//! Every world with the panel, in a real window on a virtual display, as a person sees them.
+//! Every world with the panel, in a real window on a virtual display.
 //!
-//! Needs Xvfb and a Vulkan driver (Mesa's lavapipe does); says so and skips where they are missing.
-//! The pictures stay in `target/screenshots` to be looked at.
+//! Needs Xvfb and a Vulkan driver (Mesa's lavapipe does); skipped with a message if they are missing. The
+//! pictures stay in `target/screenshots` for inspection.
 #![cfg(feature = "arcade")]
 
 mod common;
@@ -11,14 +11,14 @@ use std::process::Command;
 
 use common::display::{Display, display};
 use common::program;
-use entropy_arcade::sim::worlds::names;
+use entropy_arcade::worlds::names;
 
-/// What the window shows that `arguments` open, as `name`.png.
+/// Opens a window with `arguments` and saves its content as `name`.png.
 fn shoot(display: &Display, name: &str, arguments: &[&str]) -> std::path::PathBuf {
     shoot_in(display, name, arguments, Path::new(env!("CARGO_TARGET_TMPDIR")))
 }
 
-/// The same of a person whose files are in `home`.
+/// The same with user files in `home`.
 fn shoot_in(display: &Display, name: &str, arguments: &[&str], home: &Path) -> std::path::PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("screenshots");
     std::fs::create_dir_all(&folder).unwrap();
@@ -50,7 +50,7 @@ fn pixels(path: &Path) -> (Vec<[u8; 3]>, usize) {
     (pixels, info.width as usize)
 }
 
-/// Share of the pixels in the left `columns` that two pictures show differently.
+/// Fraction of pixels in the left `columns` that differ between two pictures.
 fn difference(a: &Path, b: &Path, columns: usize) -> f64 {
     let ((a, width), (b, _)) = (pixels(a), pixels(b));
     let seen = |index: &usize| index % width < columns;
@@ -65,7 +65,7 @@ fn keys_turn_the_title_screen_and_the_map_of_values() {
     let turned = shoot(&display, "title-turned", &["--after", "3", "--press", "Right@1,Down@1.5"]);
     let share = difference(&title, &turned, 1280);
     assert!((0.002..0.3).contains(&share), "another card is lit: {share}");
-    // Paused from the start and never trained, two windows of one seed show the same; all that differs is the map.
+    // Paused from the start and untrained, two windows with one seed differ only in the map.
     let room = ["--env", "lava-room", "--arenas", "1", "--after", "6", "--press"];
     let plain = shoot(&display, "room", &[&room[..], &["Space@0.2"]].concat());
     let mapped = shoot(&display, "room-mapped", &[&room[..], &["Space@0.2,V@2"]].concat());
@@ -78,7 +78,8 @@ fn a_level_is_drawn_with_the_mouse_played_and_kept() {
     let Some(display) = display(4919) else { return };
     let home = tempfile::tempdir().unwrap();
     let arguments = ["--env", "lava-room", "--arenas", "1", "--after", "12", "--out", "run", "--press"];
-    // A wall, the first brush; then a cell above it that costs 0.1, by the panel's "Paint". Nobody saves anything.
+    // A wall, the first brush; then a cell above it that costs 0.1, by the panel's "Paint". Nothing is saved
+    // explicitly.
     let strokes = "Space@0.2,E@3,308:400@4,1233:208@5,308:300@6";
     shoot_in(&display, "editor", &[&arguments[..], &[strokes]].concat(), home.path());
     let path = home.path().join("data/entropy-arcade/levels/lava-room/my-lava-room-1.ron");
@@ -87,7 +88,7 @@ fn a_level_is_drawn_with_the_mouse_played_and_kept() {
     assert!(saved.contains("\"#a#.~...#\"") && saved.contains("(2, 2, -0.1)"), "{saved}");
     let check = Command::new(program()).args(["levels", "check"]).arg(&path).output().unwrap();
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
-    // The session goes on with the map as it was drawn, and what is drawn on it now goes on in the same file.
+    // The session continues with the drawn map, and further drawing changes the same file.
     let strokes = "Space@0.2,E@3,308:480@5";
     shoot_in(&display, "drawn-again", &["--resume", "run", "--after", "10", "--press", strokes], home.path());
     let again = std::fs::read_to_string(&path).unwrap();
@@ -97,7 +98,7 @@ fn a_level_is_drawn_with_the_mouse_played_and_kept() {
 }
 
 #[test]
-fn a_card_shows_the_level_it_is_turned_to_and_maps_that_were_drawn() {
+fn a_card_shows_its_selected_level_and_drawn_maps() {
     let Some(display) = display(4922) else { return };
     let home = tempfile::tempdir().unwrap();
     let own = home.path().join("data/entropy-arcade/levels/lava-room");
@@ -109,7 +110,7 @@ fn a_card_shows_the_level_it_is_turned_to_and_maps_that_were_drawn() {
     };
     let [first, third, mine] =
         [shot("card-1", &[]), shot("card-3", &["--press", "3@1"]), shot("card-mine", &["--press", "M@1"])];
-    // The lit card's picture, in the top left corner of 1280 x 800 pixels.
+    // The highlighted card's picture, in the top left corner of 1280 x 800 pixels.
     for (a, b) in [(&first, &third), (&first, &mine), (&third, &mine)] {
         let share = difference(a, b, 230);
         assert!(share > 0.02, "{} and {} show the same: {share}", a.display(), b.display());
@@ -117,10 +118,10 @@ fn a_card_shows_the_level_it_is_turned_to_and_maps_that_were_drawn() {
 }
 
 #[test]
-fn what_is_preferred_is_kept_for_the_next_visit() {
+fn preferences_are_kept_for_the_next_visit() {
     let Some(display) = display(4920) else { return };
     let home = tempfile::tempdir().unwrap();
-    // On a busy machine the last key is heard some frames late.
+    // On a busy machine the last key takes effect some frames late.
     let arguments = ["--after", "9", "--press"];
     // O opens the preferences; the first switch is for colors, the key of `pause` waits for another.
     let strokes = "O@1,985:128@2,635:276@3,K@4";
@@ -147,7 +148,8 @@ fn training_is_switched_off_and_a_round_is_played_to_its_end() {
     let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
     assert_eq!(summary["gradient_steps"], 0, "{summary}");
     assert!(summary["env_steps"].as_u64().unwrap() > 50, "{summary}");
-    // A person who plays in the agent's place and does nothing loses the round against the bot, and then rests.
+    // A person who takes over the agent's slot and does nothing loses the round against the bot, followed by
+    // a break.
     let arguments = ["--env", "paddle-duel", "--arenas", "1", "--after", "25", "--out", "round", "--press"];
     shoot_in(&display, "round", &[&arguments[..], &["M@1,Y@1.5"]].concat(), home.path());
     let episodes = std::fs::read_to_string(home.path().join("round/episodes.jsonl")).unwrap();
@@ -163,21 +165,28 @@ fn training_is_switched_off_and_a_round_is_played_to_its_end() {
 #[test]
 fn every_world_and_the_panel_are_drawn() {
     let Some(display) = display(4917) else { return };
-    for env in names() {
-        let path = shoot(&display, env, &["--env", env, "--after", "8"]);
-        let (pixels, width) = pixels(&path);
-        let height = pixels.len() / width;
-        assert!(width >= 1000 && height >= 600, "{width} × {height}");
-        let colors = |columns: std::ops::Range<usize>| {
-            let set: std::collections::HashSet<[u8; 3]> = (0..height)
-                .flat_map(|row| columns.clone().map(move |column| row * width + column))
-                .map(|index| pixels[index])
-                .collect();
-            set.len()
-        };
-        // A blank or a single-colored side would mean that nothing was drawn there.
-        assert!(colors(0..width - 350) > 40, "{env}: the world is missing");
-        assert!(colors(width - 320..width) > 40, "{env}: the panel is missing");
-        println!("{}", path.display());
+    // Most of the time a window waits: three at once cost little more than one.
+    for worlds in names().collect::<Vec<_>>().chunks(3) {
+        std::thread::scope(|scope| {
+            worlds.iter().for_each(|env| _ = scope.spawn(|| world_and_panel_are_drawn(&display, env)));
+        });
     }
+}
+
+fn world_and_panel_are_drawn(display: &Display, env: &str) {
+    let path = shoot(display, env, &["--env", env, "--after", "8"]);
+    let (pixels, width) = pixels(&path);
+    let height = pixels.len() / width;
+    assert!(width >= 1000 && height >= 600, "{width} × {height}");
+    let colors = |columns: std::ops::Range<usize>| {
+        let set: std::collections::HashSet<[u8; 3]> = (0..height)
+            .flat_map(|row| columns.clone().map(move |column| row * width + column))
+            .map(|index| pixels[index])
+            .collect();
+        set.len()
+    };
+    // A blank or a single-colored side would mean that nothing was drawn there.
+    assert!(colors(0..width - 350) > 40, "{env}: the world is missing");
+    assert!(colors(width - 320..width) > 40, "{env}: the panel is missing");
+    println!("{}", path.display());
 }

@@ -1,4 +1,4 @@
-//! Stops: heard in the middle of whatever is being done, said in one line, and nothing is lost by them.
+//! Stop signals: they take effect at any point, are confirmed in one line, and lose nothing.
 
 mod common;
 
@@ -8,22 +8,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bevy::prelude::*;
 use common::{checkpoint_file, metrics, quick};
-use entropy_arcade::agent::{ControllerAssignment, LearningPolicy};
-use entropy_arcade::app::{self, headless_app};
+use entropy_arcade::agent::LearningPolicy;
 use entropy_arcade::config::RunConfig;
-use entropy_arcade::learner::{LearnerSetup, untrained};
-use entropy_arcade::mdp::Stream;
-use entropy_arcade::run::{HeadlessSetup, Summary, headless};
-use entropy_arcade::sim::{SimConfig, SimSystems, SimTick};
+use entropy_arcade::experiment::level::world_in;
+use entropy_arcade::experiment::{Experiment, Mode};
+use entropy_arcade::learner::untrained;
+use entropy_arcade::run::{Summary, headless, headless_app};
+use entropy_arcade::sim::{SimSystems, SimTick};
 
-/// Trains, and stops after so many ticks of this part.
+/// Trains, and stops after a number of ticks.
 fn train_until(config: &RunConfig, out: &Path, resume: bool, ticks: Option<u64>) -> Summary {
-    let world = app::world(config).unwrap();
-    let spec = world.spec();
-    let sim = SimConfig { arenas: config.arenas, seed: config.seed, stream: Stream::Environment };
-    let assignment = ControllerAssignment::learn_against_script(&spec);
-    let policy = LearningPolicy(untrained(spec.action.len()));
-    let mut app = headless_app(&world, sim, assignment, policy, 1);
+    let world = world_in(config, None).unwrap();
+    let policy = LearningPolicy(untrained(world.spec().action.len()));
+    let (out, resume) = (Some(out.to_owned()), resume.then(|| out.to_owned()));
+    let experiment = Experiment::at(config.clone(), world, Mode::Headless, out, resume).unwrap();
+    let assignment = experiment.assignment.clone();
+    let mut app = headless_app(&experiment.world, experiment.sim(), assignment, policy, 1);
     let stop = Arc::new(AtomicBool::new(false));
     let (asked, mut made) = (stop.clone(), 0);
     let count = move || {
@@ -33,34 +33,16 @@ fn train_until(config: &RunConfig, out: &Path, resume: bool, ticks: Option<u64>)
         }
     };
     app.add_systems(SimTick, count.in_set(SimSystems::Last));
-    let learner = LearnerSetup {
-        streams: config.arenas,
-        level: world.level().cloned(),
-        device: config.device,
-        seed: config.seed,
-        resume: resume.then(|| out.to_owned()),
-        ..LearnerSetup::new(spec, config.learner())
-    };
-    let evaluate: headless::Evaluate = Box::new(|_| None);
-    let setup = HeadlessSetup {
-        config: config.clone(),
-        learner,
-        out: Some(out.to_owned()),
-        stop,
-        silent: true,
-        evaluate,
-        evaluate_training: None,
-    };
-    headless::train(&mut app, setup).unwrap()
+    headless::train_in(&mut app, experiment, stop, true).unwrap()
 }
 
 #[test]
-fn a_run_stopped_within_periods_goes_on_exactly() {
+fn a_run_stopped_within_periods_continues_exactly() {
     for env in ["lava-room", "paddle-duel"] {
         let folder = tempfile::tempdir().unwrap();
         let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
         let mut config = quick(env, 3, 4_000);
-        // Periods of 256 steps with more to learn than their play takes time for.
+        // Periods of 256 steps in which learning takes longer than playing.
         (config.run.period, config.learner.gradient_steps_per_env_step) = (32, 2.0);
         assert!(!train_until(&config, &whole, false, None).interrupted);
 
@@ -97,7 +79,7 @@ mod signals {
     use super::common::program;
     use super::*;
 
-    /// Nobody reads what it prints, so that must go nowhere: a program waits on a pipe that is full.
+    /// Its output is discarded, since a full pipe would block the program.
     fn start(command: &mut Command) -> Child {
         command.stdout(Stdio::null()).stderr(Stdio::piped()).env_remove("DISPLAY").spawn().unwrap()
     }
@@ -107,7 +89,7 @@ mod signals {
         assert!(sent.success());
     }
 
-    /// Exit code and what was written to stderr. A program that hears nothing is ended by force.
+    /// Exit code and what was written to stderr. A program that does not react is killed.
     fn end(mut child: Child) -> (Option<i32>, String) {
         let start = Instant::now();
         while child.try_wait().unwrap().is_none() {
@@ -129,14 +111,14 @@ mod signals {
         }
     }
 
-    /// Whether these tests, and so what they start, were told to ignore SIGHUP. Only Linux tells.
+    /// Whether these tests, and so their child processes, ignore SIGHUP. Known on Linux only.
     fn ignores_hangups() -> bool {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
     }
 
-    /// A run whose first period takes hours of learning, and any other too.
+    /// A run in which every period takes hours of learning.
     fn endless(out: &Path, set: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.args(["--no-render", "--env", "cartpole", "--device", "cpu", "--steps", "1000000000"]);
@@ -156,7 +138,7 @@ mod signals {
     const SAID: &str = "stopping: saving a checkpoint; press Ctrl-C again to quit without saving";
 
     #[test]
-    fn a_stop_is_heard_within_a_long_period() {
+    fn a_stop_takes_effect_within_a_long_period() {
         for signal in ["-INT", "-TERM", "-HUP"] {
             if signal == "-HUP" && ignores_hangups() {
                 println!("skipped {signal}: these tests run under nohup");
@@ -168,7 +150,7 @@ mod signals {
             wait_for(&out.join("metrics.jsonl"));
             std::thread::sleep(Duration::from_millis(500));
             kill(&child, signal);
-            // As `timeout` does, which tells the program and then all of its group.
+            // Like `timeout`, which signals the program and then its process group.
             kill(&child, signal);
             let (code, said) = end(child);
             assert_eq!((code, said.matches(SAID).count()), (Some(0), 1), "{signal}: {said}");
@@ -177,7 +159,7 @@ mod signals {
     }
 
     #[test]
-    fn a_stop_is_heard_in_the_last_evaluation() {
+    fn a_stop_takes_effect_in_the_last_evaluation() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("run");
         let set = ["steps=100", "sac.hidden=[16]", "run.eval_episodes=100000000"];
@@ -196,7 +178,7 @@ mod signals {
     }
 
     #[test]
-    fn what_has_nothing_to_save_ends_at_once_and_says_so() {
+    fn programs_with_nothing_to_save_end_at_once() {
         let sweep = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/sweeps/arcade.toml");
         let all: [&[&str]; 4] = [
             &["eval", "--player", "random", "--env", "lander", "--episodes", "100000000"],
@@ -269,7 +251,7 @@ mod signals {
     fn leaving_a_window_is_no_error() {
         let Some(display) = super::common::display::display(4923) else { return };
         let folder = tempfile::tempdir().unwrap();
-        // A copy, whose file goes away while it runs, as in a rebuild.
+        // A copy whose file is deleted while it runs, as in a rebuild.
         let copy = folder.path().join("entropy-arcade");
         std::fs::copy(program(), &copy).unwrap();
         let window = |arguments: &[&str]| {
@@ -290,14 +272,16 @@ mod signals {
         }
         let mut world = window(&["--env", "cartpole", "--device", "cpu", "--out", "run"]);
         std::fs::remove_file(&copy).unwrap();
-        // Without a window manager nothing has the keyboard by itself.
+        // Without a window manager no window has the keyboard focus.
         let words = "search --onlyvisible --name Arcade windowfocus --sync key --clearmodifiers Escape";
         let key = Command::new("xdotool").args(words.split(' ')).env("DISPLAY", &display.name).status();
         let struck = key.is_ok_and(|status| status.success());
         std::thread::sleep(Duration::from_secs(6));
         if struck {
-            let now = std::fs::read_to_string(format!("/proc/{}/cmdline", world.id())).unwrap_or_default();
-            assert!(!now.contains("cartpole"), "Esc leads nowhere: {now}");
+            let name = "search --onlyvisible --name Arcade getwindowname";
+            let name = Command::new("xdotool").args(name.split(' ')).env("DISPLAY", &display.name).output();
+            let name = name.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap();
+            assert!(name.contains("worlds"), "Esc leads nowhere: {name}");
         } else {
             println!("Esc skipped: there is no xdotool");
         }

@@ -1,22 +1,23 @@
-//! Worlds small enough to enumerate: their tables against the simulated world, and what is learned in
-//! them against the exact soft optimum.
+//! Worlds small enough to enumerate: compares their tables with the simulated world, and learned values with
+//! the exact soft optimum.
 
 use std::collections::BTreeSet;
 
 use bevy::prelude::*;
 use entropy_arcade::agent::{Controller, ControllerAssignment, LearningPolicy, Replay};
-use entropy_arcade::app::headless_app;
+use entropy_arcade::algo::AlgorithmConfig;
+use entropy_arcade::algo::sac::tabular::TabularMdp;
+use entropy_arcade::algo::sac::{ActorGradient, Backup, SacConfig, TargetUpdate, Temperature};
 use entropy_arcade::learner::{DeviceChoice, Learner, LearnerConfig, LearnerSetup, untrained};
-use entropy_arcade::mdp::{EpisodeEnd, PolicyOutput, StepBatch, Stream, TabularModel};
-use entropy_arcade::sac::tabular::TabularMdp;
-use entropy_arcade::sac::{ActorGradient, Backup, SacConfig, TargetUpdate, Temperature};
-use entropy_arcade::sim::level::{Cell, Level};
-use entropy_arcade::sim::worlds::WorldChoice;
-use entropy_arcade::sim::worlds::lava_room::{self, CellModel};
-use entropy_arcade::sim::worlds::rooms::{Room, Rooms};
+use entropy_arcade::mdp::{ActionValues, EpisodeEnd, PolicyOutput, StepBatch, Stream, TabularModel};
+use entropy_arcade::run::headless_app;
 use entropy_arcade::sim::{SimConfig, run_agent_step};
+use entropy_arcade::worlds::WorldChoice;
+use entropy_arcade::worlds::rooms::lava_room::{self, CellModel};
+use entropy_arcade::worlds::rooms::level::{Cell, Level};
+use entropy_arcade::worlds::rooms::{Room, Rooms};
 
-/// A small room of its own.
+/// A small test room.
 const ROOM: &str = include_str!("fixtures/levels/room.ron");
 /// One without walls around it.
 const OPEN: &str = include_str!("fixtures/levels/open.ron");
@@ -27,7 +28,7 @@ fn anywhere(level: Level) -> (Level, CellModel) {
     (Level { spawns: cells.cells.clone(), ..level }, cells)
 }
 
-/// What agents that act uniformly at random live through in `level`: `steps` steps in each of 64 arenas.
+/// Experience of uniformly random actions in `level`: `steps` steps in each of 64 arenas.
 fn experience(level: &Level, seed: u64, steps: usize) -> StepBatch {
     let world = WorldChoice::of::<Room>(Rooms::single(&lava_room::RULES, level.clone()));
     let sim = SimConfig { arenas: 64, seed, stream: Stream::Environment };
@@ -39,8 +40,8 @@ fn experience(level: &Level, seed: u64, steps: usize) -> StepBatch {
     std::mem::take(&mut app.world_mut().resource_mut::<Replay>().staged)
 }
 
-/// What an observation of `level` tells: the cell, and the velocity in cells an agent step. Both must
-/// be whole numbers: a step begins and ends in the middle of a cell.
+/// Cell and velocity, in cells per agent step, from an observation of `level`. Both must be whole numbers: a
+/// step begins and ends in the middle of a cell.
 fn read(level: &Level, vector: &[f32]) -> ((usize, usize), [i32; 2]) {
     let &[x, y, vx, vy] = vector else { panic!("{vector:?}") };
     let position = Vec2::new(x * level.width as f32, y * level.height as f32) / 2.0;
@@ -56,13 +57,13 @@ fn next(model: &TabularModel, state: usize, action: usize) -> Option<usize> {
     model.outcomes(state, action)[0].next
 }
 
-/// In every cell, however it was come to, one step of the simulated world with any action does what the
-/// rules say: next cell, reward, end. The velocity it leaves is seen by whoever looks, and changes nothing.
+/// From every cell, reached in any way, one step of the simulated world with any action matches the tables:
+/// next cell, reward, end. The remaining velocity is observed, but has no effect.
 #[test]
 fn the_simulated_world_keeps_to_its_tables() {
     let levels = [ROOM, OPEN].map(|text| Level::parse("level", text).unwrap());
     let shipped = [1, 2].map(|number| Level::shipped("lava-room", number).unwrap());
-    // A cell that pays, one that costs, and what ends the episode and does both.
+    // A cell with a reward, one with a cost, and terminal cells with both.
     let mut paying = shipped[0].clone();
     let lava = paying.places(|cell| cell == Cell::Lava).next().unwrap();
     let goal = paying.places(|cell| cell == Cell::Goal).next().unwrap();
@@ -72,7 +73,7 @@ fn the_simulated_world_keeps_to_its_tables() {
         let steps = experience(&level, 1, 1500);
         let mut finals = 0;
         let mut seen = BTreeSet::new();
-        // By stream: where the step before must have led, and with which velocity.
+        // By stream: expected cell and velocity after the previous step.
         let mut led = vec![None; 1 + *steps.streams.iter().max().unwrap() as usize];
         for at in 0..steps.len() {
             let (cell, velocity) = read(&level, steps.observations.row(at).0);
@@ -81,7 +82,7 @@ fn the_simulated_world_keeps_to_its_tables() {
             if let Some(expected) = led.take() {
                 assert_eq!(expected, (state, velocity), "{}: step {at}", level.name);
             }
-            let action = steps.actions[at].index();
+            let action = steps.actions.index(at);
             seen.insert((state, velocity, action));
             let place = format!("{}: {cell:?}, action {action}", level.name);
             let reward = model.rewards()[state * model.actions() + action];
@@ -97,7 +98,7 @@ fn the_simulated_world_keeps_to_its_tables() {
             }
             finals += usize::from(steps.ends[at].is_some());
         }
-        // Nothing was left out: every cell at rest and come to from every neighbor, left by every action.
+        // Coverage: every cell, at rest and reached from every neighbor, with every action.
         let mut all = BTreeSet::new();
         for (from, action) in (0..model.states()).flat_map(|from| (0..5).map(move |action| (from, action))) {
             let Some(state) = next(&model, from, action) else { continue };
@@ -125,9 +126,8 @@ fn arrives(level: &Level, gamma: f64, temperature: f64) -> bool {
     })
 }
 
-/// The entropy of a step is worth up to temperature · ln 5, every step for as long as one lives: where that
-/// exceeds what a step costs, staying alive soon beats any goal. Hence how the shipped experiment sets
-/// temperature and entropy bonus.
+/// The entropy bonus is up to temperature · ln 5 per step: if that exceeds the step cost, staying alive beats
+/// any goal. Hence the temperature and entropy bonus of the shipped experiment.
 #[test]
 fn a_high_temperature_makes_it_pay_to_stay_alive() {
     for number in [1, 2] {
@@ -137,15 +137,28 @@ fn a_high_temperature_makes_it_pay_to_stay_alive() {
     }
 }
 
-/// The best action and by how much it beats the second best.
+/// The best action and its margin over the second best.
 fn best<T: Copy + PartialOrd + Into<f64>>(values: &[T]) -> (usize, f64) {
     let first = (0..values.len()).fold(0, |best, a| if values[a] > values[best] { a } else { best });
     let others = (0..values.len()).filter(|&a| a != first).map(|a| values[a].into());
     (first, values[first].into() - others.fold(f64::NEG_INFINITY, f64::max))
 }
 
+/// `[n, A]`: what the actor learns from, the smaller of two critics with the clipped backup, else their mean.
+fn aggregated(critics: &dyn ActionValues, backup: Backup, steps: &StepBatch) -> Vec<f32> {
+    let mut values = Vec::new();
+    critics.action_values(&steps.observations, &mut values);
+    if critics.critics() > 1 {
+        let others = values.split_off(values.len() / 2);
+        let both = values.into_iter().zip(others);
+        let one = |(a, b): (f32, f32)| if backup == Backup::Clipped { a.min(b) } else { 0.5 * (a + b) };
+        return both.map(one).collect();
+    }
+    values
+}
+
 /// Largest and mean absolute error of the critic's values after learning from random play in the room,
-/// against the exact soft optimum, over all observations there are and all actions.
+/// compared with the exact soft optimum, over all observations and actions.
 fn errors(backup: Backup, seed: u64) -> (f64, f64) {
     let (gamma, temperature) = (0.9, 0.05);
     let (level, cells) = anywhere(Level::parse("room", ROOM).unwrap());
@@ -156,11 +169,11 @@ fn errors(backup: Backup, seed: u64) -> (f64, f64) {
     let mut config = LearnerConfig {
         batch_size: 64,
         threads: 1,
-        sac: SacConfig {
+        algorithm: AlgorithmConfig::Sac(SacConfig {
             hidden: vec![64, 64],
             gamma: gamma as f32,
             backup,
-            // The reverse divergence may leave out one of two equal actions for good, and their entropy with it.
+            // The reverse divergence may permanently drop one of two equal actions, and their entropy.
             actor_gradient: ActorGradient::ForwardKl,
             target_update: TargetUpdate::Soft { tau: 0.01 },
             temperature: Temperature::Fixed,
@@ -168,7 +181,7 @@ fn errors(backup: Backup, seed: u64) -> (f64, f64) {
             actor_learning_rate: 1e-3,
             critic_learning_rate: 1e-3,
             ..SacConfig::default()
-        },
+        }),
         ..LearnerConfig::default()
     };
     let spec = WorldChoice::of::<Room>(Rooms::single(&lava_room::RULES, level.clone())).spec();
@@ -176,29 +189,30 @@ fn errors(backup: Backup, seed: u64) -> (f64, f64) {
     let mut learner = Learner::new(LearnerSetup { device: DeviceChoice::Cpu, seed, ..setup }).unwrap();
     learner.push(&steps, true);
     learner.train(8_000, false).unwrap();
-    // With a step size that does not fall, values never come to rest (Robbins & Monro 1951).
+    // With a constant step size, values never converge (Robbins & Monro 1951).
     for _ in 0..4 {
-        config.sac.critic_learning_rate /= 2.0;
-        config.sac.actor_learning_rate /= 2.0;
+        let sac: &mut SacConfig = config.algorithm.get_mut().unwrap();
+        sac.critic_learning_rate /= 2.0;
+        sac.actor_learning_rate /= 2.0;
         learner.set_config(config.clone()).unwrap();
         learner.train(2_000, false).unwrap();
     }
 
-    let values = learner.critic().unwrap().values(&steps.observations);
+    let values = aggregated(&*learner.critics().unwrap().unwrap(), backup, &steps);
     let mut decisions = PolicyOutput::default();
     let policy = learner.publish(false).unwrap().policy;
-    policy.act(&steps.observations, &mut [], &mut [], true, &mut decisions);
+    policy.consider(&steps.observations, &mut decisions);
     let rows = || {
-        values.chunks_exact(5).zip(&decisions.actions).enumerate().map(|(at, (found, action))| {
+        values.chunks_exact(5).zip(&decisions.actions.discrete).enumerate().map(|(at, (found, action))| {
             let state = cells.state(read(&level, steps.observations.row(at).0).0).unwrap();
-            (&optimal[state * 5..state * 5 + 5], found, action.index())
+            (&optimal[state * 5..state * 5 + 5], found, usize::from(*action))
         })
     };
     let all = || {
         rows().flat_map(|(q, found, _)| q.iter().zip(found).map(|(q, found)| (q - f64::from(*found)).abs()))
     };
     let (largest, mean) = (all().fold(0.0, f64::max), all().sum::<f64>() / values.len() as f64);
-    // Where the best action is the best by more than the error, both critic and actor know it.
+    // If the margin of the best action exceeds the error, critic and actor agree on it.
     let mut clear = BTreeSet::new();
     for (q, found, action) in rows().filter(|(q, ..)| best(q).1 > 2.0 * largest) {
         assert_eq!([best(found).0, action], [best(q).0; 2], "{backup:?}, seed {seed}: {q:?} {found:?}");
@@ -212,9 +226,9 @@ fn errors(backup: Backup, seed: u64) -> (f64, f64) {
     (largest, mean)
 }
 
-/// The learner's own path, fed with random play of the simulated world, ends at the exact soft values. They
-/// are right when they tell one step's cost apart, the smallest reward there is. Bootstrapping from a single
-/// target has just them for its fixed point; the smaller of two is below it by what the two still differ.
+/// The learner, trained on random play of the simulated world, converges to the exact soft values, with an
+/// error below the step cost, the smallest reward. They are the fixed point of bootstrapping from a single
+/// target; the minimum of two is below it by their disagreement.
 #[test]
 #[ignore = "trains for minutes: cargo test --test learning --test tabular -- --ignored"]
 fn critics_converge_to_the_exact_soft_values() {

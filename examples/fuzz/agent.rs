@@ -1,8 +1,8 @@
-//! Agents: what is taken is written and read again, and acts.
+//! Agents: accepted files are written and read again unchanged, and act.
 
 use entropy_arcade::insight::gallery;
 use entropy_arcade::learner::trained::TrainedAgent;
-use entropy_arcade::mdp::{ObservationBatch, PolicyOutput, Stream, rng};
+use entropy_arcade::mdp::{ActInput, ObservationBatch, PolicyOutput, StateBatch, Stream, rng};
 use rand::RngExt as _;
 use rand_pcg::Pcg64Mcg;
 
@@ -26,9 +26,9 @@ const WORDS: [&str; 16] = [
     "\"level\":\"(version: 1)\",",
     "\\\\u0000",
 ];
-/// Of shipped agents, how many are changed, the smallest first, beside the one that sees a grid.
+/// Number of shipped agents that are mutated, the smallest first, besides the one with a grid observation.
 const SMALLEST: usize = 4;
-/// The one that sees a grid.
+/// The one with a grid observation.
 const GRID: &str = "lava-room-1.agent";
 
 pub struct Agents {
@@ -37,7 +37,7 @@ pub struct Agents {
 
 impl Agents {
     pub fn new() -> Result<Self, Box<dyn std::error::Error>> {
-        let mut all = gallery::FILES.to_vec();
+        let mut all = Vec::from_iter(gallery::files());
         all.sort_by_key(|(name, bytes)| (*name != GRID, bytes.len()));
         let seeds: Vec<Vec<u8>> = all.iter().take(1 + SMALLEST).map(|(_, bytes)| bytes.to_vec()).collect();
         if seeds.is_empty() { Err("no agents come with the arcade".into()) } else { Ok(Self { seeds }) }
@@ -55,7 +55,7 @@ impl Target for Agents {
             mutate::bytes(&mut bytes, rng);
             return bytes;
         };
-        // The header says everything; the length before it is made to fit.
+        // Only the header is mutated; the length before it is adjusted.
         let mut header = header.to_vec();
         mutate::text(&mut header, &WORDS, 1 << 16, rng);
         [&(header.len() as u64).to_le_bytes(), &header[..], tensors].concat()
@@ -68,7 +68,7 @@ impl Target for Agents {
         };
         let written = agent.to_bytes();
         let again = written.as_ref().map(|bytes| TrainedAgent::read("again.agent", bytes));
-        // Its numbers may differ in the last digit: JSON is read fast, not exactly.
+        // Its numbers may differ in the last digit: JSON is parsed fast, not exactly.
         let same = again.as_ref().is_ok_and(|again| {
             again
                 .as_ref()
@@ -80,9 +80,19 @@ impl Target for Agents {
         let observations = ObservationBatch::zeros(&agent.environment.observation, 2);
         let mut decisions = PolicyOutput::default();
         let mut luck = [0, 1].map(|index| rng(1, Stream::Exploration, index));
-        policy.act(&observations, &mut [], &mut luck, false, &mut decisions);
+        let states = &mut StateBatch::zeros(policy.state_width(), 2);
+        let input = ActInput {
+            observations: &observations,
+            states,
+            previous_actions: &Default::default(),
+            previous_rewards: &[],
+            is_first: &[],
+            rngs: &mut luck,
+            greedy: false,
+        };
+        policy.act(input, &mut decisions);
         let actions = agent.environment.action.len();
-        assert!(decisions.actions.iter().all(|action| action.index() < actions));
+        assert!(decisions.actions.discrete.iter().all(|action| usize::from(*action) < actions));
         true
     }
 }

@@ -1,14 +1,15 @@
-//! Checkpoints: manifest, weights and replay, with sizes and checksums made good so that what reads behind them is
-//! reached. What is taken is learned from and saved again.
+//! Checkpoints: manifest, weights and replay buffer, with corrected sizes and checksums, so that the code
+//! behind those checks is reached. Accepted ones are trained with and saved again.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use entropy_arcade::algo::sac::SacConfig;
 use entropy_arcade::learner::checkpoint::Checkpoint;
 use entropy_arcade::learner::{DeviceChoice, Learner, LearnerConfig, LearnerSetup, PrioritizedConfig};
 use entropy_arcade::mdp::{Action, EpisodeEnd, Origin, StepBatch};
-use entropy_arcade::sim::worlds::WorldChoice;
+use entropy_arcade::worlds::WorldChoice;
 use rand::RngExt as _;
 use rand_pcg::Pcg64Mcg;
 
@@ -33,13 +34,13 @@ const WORDS: [&str; 16] = [
     "\"version\": 1,",
     "-",
 ];
-/// Of checkpoints that are taken, how many are saved and loaded again.
+/// How many of the accepted checkpoints are saved and loaded again.
 const SAVED: u64 = 100;
 
 pub struct Checkpoints {
     folder: tempfile::TempDir,
     learner: Learner,
-    /// The files of a good one.
+    /// The files of a valid one.
     good: BTreeMap<String, Vec<u8>>,
     taken: u64,
 }
@@ -50,7 +51,7 @@ impl Checkpoints {
         let mut config =
             LearnerConfig { batch_size: 8, learning_starts: 0, replay_capacity: 1000, ..Default::default() };
         config.prioritized = Some(PrioritizedConfig::default());
-        config.sac.hidden = vec![8];
+        config.algorithm = SacConfig { hidden: vec![8], ..SacConfig::default() }.into();
         config.threads = 1;
         let mut setup = LearnerSetup::new(WorldChoice::new("cartpole", None)?.spec(), config);
         (setup.device, setup.streams) = (DeviceChoice::Cpu, 2);
@@ -63,7 +64,7 @@ impl Checkpoints {
             let entry = entry?;
             good.insert(entry.file_name().to_string_lossy().into_owned(), std::fs::read(entry.path())?);
         }
-        // Not compressed, which is read as well: so that what is behind the compression is reached.
+        // Uncompressed, as older versions wrote it, so that the code behind the compression is reached.
         let mut replay = Vec::new();
         Checkpoint::open(&place)?.stream()?.read_to_end(&mut replay)?;
         good.insert("replay.bin".into(), replay);
@@ -74,11 +75,11 @@ impl Checkpoints {
         self.folder.path().join(name)
     }
 
-    /// Learns from what was loaded, and saves it now and then.
+    /// Trains from the loaded state, and saves it now and then.
     fn go_on(&mut self) {
         self.learner.push(&steps(7), true);
         self.taken += 1;
-        // Numbers of any size may stop being finite; that is said, too.
+        // Arbitrary numbers may become infinite, which is reported as well.
         if let Err(error) = self.learner.train(1, true) {
             refused(&error);
         }
@@ -97,7 +98,7 @@ impl Checkpoints {
     }
 }
 
-/// Steps of two streams, of which one ends.
+/// Steps of two streams, one of which ends.
 fn steps(round: usize) -> StepBatch {
     let mut steps = StepBatch::default();
     for step in 0..40 {
@@ -117,7 +118,7 @@ fn steps(round: usize) -> StepBatch {
     steps
 }
 
-/// FNV-1a over 64-bit words, as the manifest has it.
+/// FNV-1a over 64-bit words, as in the manifest.
 fn checksum(content: &[u8]) -> u64 {
     let (words, rest) = content.as_chunks::<8>();
     let words =
@@ -125,7 +126,7 @@ fn checksum(content: &[u8]) -> u64 {
     words.fold(0xCBF2_9CE4_8422_2325, |sum, word| (sum ^ word).wrapping_mul(0x0000_0100_0000_01B3))
 }
 
-/// One input is one file: its name, a line's end, its bytes.
+/// An input is one file: its name, a line break, its bytes.
 fn parts(input: &[u8]) -> (&str, &[u8]) {
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
     (std::str::from_utf8(&input[..end]).unwrap_or_default(), input.get(end + 1..).unwrap_or_default())
@@ -146,8 +147,11 @@ impl Target for Checkpoints {
             mutate::bytes(&mut content, rng);
         }
         if name == "replay.bin" && rng.random_range(0..2) == 0 {
-            // The counts at its beginning kept, so that what follows them is read.
-            content.splice(..64.min(content.len()), self.good[name][..64].iter().copied());
+            // The header is kept, so that the rest is read.
+            let good = &self.good[name];
+            let length = good.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)) as usize;
+            let header = 8 + length.min(good.len() - 8);
+            content.splice(..header.min(content.len()), good[..header].iter().copied());
         }
         [name.as_bytes(), b"\n", &content].concat()
     }

@@ -1,9 +1,9 @@
-//! Configurations: files and `--set` alike. What is taken is written and read again the same.
+//! Configurations: files and `--set` alike. Accepted ones are written and read again unchanged.
 
 use std::path::PathBuf;
 
 use entropy_arcade::config::{RunConfig, settings_from_toml, settings_to_toml};
-use entropy_arcade::sim::worlds::names;
+use entropy_arcade::worlds::names;
 use rand::RngExt as _;
 use rand_pcg::Pcg64Mcg;
 
@@ -57,7 +57,7 @@ impl Configs {
     }
 }
 
-/// Parts a file from a setting laid over it.
+/// Separates a file from a `--set` over it.
 const SET: &str = "\n--set ";
 
 impl Target for Configs {
@@ -83,7 +83,7 @@ impl Target for Configs {
     fn read(&mut self, input: &[u8]) -> bool {
         let whole = String::from_utf8_lossy(input);
         let (text, set) = whole.rsplit_once(SET).map_or((&*whole, None), |(text, set)| (text, Some(set)));
-        // The window's text field takes the tables of the learner alone.
+        // The window's text field only takes the tables of the learner.
         match settings_from_toml(text) {
             Ok(settings) => assert_eq!(settings_from_toml(&settings_to_toml(&settings)), Ok(settings)),
             Err(error) => _ = refused(&error),

@@ -1,7 +1,8 @@
-//! Fuzz targets, one for each format of files that the program reads: whatever is in a file, it is taken or explained in
-//! one line, within bounded memory and time, and what is taken can be used.
+//! Fuzz targets, one per file format: whatever a file contains, it is accepted or refused in one line, within
+//! bounded memory and time, and accepted content is usable.
 //!
-//! `cargo run --example fuzz -- TARGET [--inputs N] [--seconds S] [--seed N]` changes good files in every way that breaks
+//! `cargo run --example fuzz -- TARGET [--inputs N] [--seconds S] [--seed N]` mutates valid files in ways
+//! that break parsers, deterministically for a seed. An input that fails is kept, and its path is printed.
 //! readers, and always in the same ways for a seed. An input that fails is kept, and its place is printed.
 
 mod agent;
@@ -18,26 +19,26 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng as _;
 use rand_pcg::Pcg64Mcg;
 
-/// Longest that one input may take, without optimization and on a machine that does other things as well: some levels are
-/// searched for a way, and played.
+/// Time limit for one input, without optimization and on a busy machine: some levels are searched for a
+/// solution, and played.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Most memory that all inputs may take beyond what the first ones did, in bytes.
+/// Limit for memory beyond that of the first inputs, in bytes.
 const MEMORY: u64 = 128 << 20;
-/// Longest that a refusal may be, in bytes: the names of all settings and a value that is wrong.
+/// Maximum length of an error message in bytes: the names of all settings and an invalid value.
 const LONGEST: usize = 1 << 17;
-/// Inputs after which memory is taken as given.
+/// Inputs after which memory is expected to stay constant.
 const WARM_UP: u64 = 50;
 
-/// One format.
+/// A file format.
 trait Target {
-    /// Makes the next input.
+    /// Generates the next input.
     fn make(&mut self, rng: &mut Pcg64Mcg) -> Vec<u8>;
 
-    /// Reads `input` as the program does and uses what it takes; whether it did.
+    /// Reads `input` like the program and uses it if it is accepted; returns whether it was.
     fn read(&mut self, input: &[u8]) -> bool;
 }
 
-/// What a refusal must be, wherever it comes from.
+/// Requirements for an error message.
 fn refused(error: &impl ToString) -> bool {
     let text = error.to_string();
     assert_eq!(text.lines().count(), 1, "{text:?}");
@@ -57,7 +58,7 @@ fn target(name: &str) -> Result<Box<dyn Target>, Box<dyn std::error::Error>> {
     })
 }
 
-/// Most memory this process has held, in bytes; 0 where the system does not say.
+/// Peak memory of this process in bytes; 0 if unknown.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

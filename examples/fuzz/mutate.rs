@@ -1,9 +1,9 @@
-//! Mutations: what breaks readers of text and of bytes.
+//! Mutations that break parsers of text and binary data.
 
 use rand::RngExt as _;
 use rand_pcg::Pcg64Mcg;
 
-/// What numbers in a text become.
+/// Replacements for numbers in a text.
 const NUMBERS: [&str; 16] = [
     "0",
     "-1",
@@ -22,7 +22,7 @@ const NUMBERS: [&str; 16] = [
     "0.5",
     "99999999999999999999999",
 ];
-/// What eight or four bytes become.
+/// Replacements for eight or four bytes.
 const WORDS: [u64; 14] = [
     0,
     1,
@@ -40,12 +40,13 @@ const WORDS: [u64; 14] = [
     u64::MAX,
 ];
 
-/// Any of `all`, which is not empty.
+/// A random element of `all`, which is not empty.
 pub fn any<'a, T>(all: &'a [T], rng: &mut Pcg64Mcg) -> &'a T {
     &all[rng.random_range(0..all.len())]
 }
 
-/// Changes a text a few times: other numbers, cuts, repetitions, `words` put in, pieces moved, single bytes.
+/// Mutates a text a few times: other numbers, cuts, repetitions, inserted `words`, moved pieces, single
+/// bytes.
 pub fn text(text: &mut Vec<u8>, words: &[&str], most: usize, rng: &mut Pcg64Mcg) {
     for _ in 0..rng.random_range(1..6) {
         let at = rng.random_range(0..=text.len());
@@ -70,7 +71,7 @@ pub fn text(text: &mut Vec<u8>, words: &[&str], most: usize, rng: &mut Pcg64Mcg)
     }
 }
 
-/// Puts another number in the place of the first one from `at` on.
+/// Replaces the first number from `at` on.
 fn number(text: &mut Vec<u8>, at: usize, rng: &mut Pcg64Mcg) {
     let digit = |byte: &u8| byte.is_ascii_digit();
     let Some(first) = text[at..].iter().position(digit).map(|found| at + found) else { return };
@@ -79,13 +80,13 @@ fn number(text: &mut Vec<u8>, at: usize, rng: &mut Pcg64Mcg) {
     _ = text.splice(first..end, any(&NUMBERS, rng).bytes());
 }
 
-/// Changes bytes that are no text a few times: words of eight and four bytes, single bytes, cuts.
+/// Mutates binary data a few times: words of eight and four bytes, single bytes, cuts.
 pub fn bytes(bytes: &mut Vec<u8>, rng: &mut Pcg64Mcg) {
     for _ in 0..rng.random_range(1..6) {
         if bytes.is_empty() {
             return;
         }
-        // Most of what steers a reader stands at the beginning or at the end.
+        // Headers and trailers matter most to a parser.
         let within = match rng.random_range(0..4) {
             0 => 0..bytes.len(),
             1 => bytes.len().saturating_sub(400)..bytes.len(),

@@ -1,4 +1,4 @@
-//! Preferences: what is taken is written and read again the same.
+//! Preferences: accepted ones are written and read again unchanged.
 
 use entropy_arcade::view::preferences::Preferences;
 use rand::RngExt as _;

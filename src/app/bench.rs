@@ -1,12 +1,11 @@
-//! What the benchmarks run on. Measuring is left to [`run`](crate::run).
+//! Setup of the benchmarks; the measurements are in [`run`](crate::run).
 
-use super::random_app;
+use crate::algo::sac::SacConfig;
 use crate::learner::{DeviceChoice, LearnerConfig, LearnerError, LearnerSetup};
 use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace, WorldOptions};
-use crate::run::{bench, ticks};
-use crate::sac::SacConfig;
-use crate::sim::worlds::WorldChoice;
-use crate::sim::worlds::ball_box::{BallBox, Balls};
+use crate::run::{bench, random_app, ticks};
+use crate::worlds::WorldChoice;
+use crate::worlds::ball_box::{BallBox, Balls};
 
 /// Measures a world's speed.
 pub fn bench_env(
@@ -20,20 +19,20 @@ pub fn bench_env(
     bench::environment(&mut app, arenas, runs, seconds)
 }
 
-/// Measures what a tick of `arenas` arenas of `world` costs with one saving undone at a time.
+/// Measures the cost of a tick of `arenas` arenas of `world`, with one optimization disabled at a time.
 pub fn bench_tick(world: &WorldChoice, arenas: usize, runs: usize, seconds: f64) -> Vec<bench::Line> {
     let name = format!("{}, {arenas} arenas", world.spec().name);
     ticks::savings(&|| random_app(world, arenas, 1, 0), runs, seconds, &name)
 }
 
-/// Measures what a tick of 64 arenas costs by the number of bodies in each.
+/// Measures the cost of a tick of 64 arenas by the number of bodies in each.
 pub fn bench_bodies(runs: usize, seconds: f64) -> Vec<bench::Line> {
     let make = |balls| random_app(&WorldChoice::of::<BallBox>(Balls(balls)), 64, 1, 0);
     ticks::bodies(&make, runs, seconds)
 }
 
-/// Measures gradient steps, in turn with `peers`, at the two sizes that those are measured at:
-/// observation 8, actions 4.
+/// Measures gradient steps, alternating with `peers`, at the two sizes used by those: observation 8, actions
+/// 4.
 pub fn bench_learner(
     device: DeviceChoice,
     peers: &[String],
@@ -44,7 +43,7 @@ pub fn bench_learner(
     let spec = random_spec();
     [(256, 256), (64, 64)].into_iter().map(move |(batch_size, width)| {
         let sac = SacConfig { hidden: vec![width, width], ..SacConfig::default() };
-        let config = LearnerConfig { batch_size, threads, sac, ..LearnerConfig::default() };
+        let config = LearnerConfig { batch_size, threads, algorithm: sac.into(), ..LearnerConfig::default() };
         let setup = LearnerSetup {
             spec: spec.clone(),
             streams: 1,
@@ -60,18 +59,18 @@ pub fn bench_learner(
     })
 }
 
-/// Measures replay with `items` transitions of 8 floats.
+/// Measures a replay buffer with `items` transitions of 8 floats.
 pub fn bench_replay(items: usize, runs: usize, seconds: f64) -> [bench::Line; 3] {
     bench::replay(&random_spec(), items, runs, seconds)
 }
 
-/// Measures how long a policy takes to act for 1, 64 and 1024 arenas at three network sizes.
+/// Measures the time a policy takes to act for 1, 64 and 1024 arenas at three network sizes.
 pub fn bench_act(runs: usize, seconds: f64) -> impl Iterator<Item = Result<bench::Line, LearnerError>> {
     let sizes = [64, 128, 256].into_iter().flat_map(|width| [1, 64, 1024].map(|rows| (width, rows)));
     sizes.map(move |(width, rows)| bench::act(&random_spec(), &[width, width], rows, runs, seconds))
 }
 
-/// What no world declares: observation 8, actions 4.
+/// A spec of no world: observation 8, actions 4.
 fn random_spec() -> EnvironmentSpec {
     EnvironmentSpec {
         name: "random experience".into(),

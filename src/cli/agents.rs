@@ -1,22 +1,22 @@
-//! Trained agents on the command line: which there are, and how a run becomes one.
+//! Trained agents on the command line: listing them, and exporting a run as one.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::{Failure, say};
-use crate::app;
 use crate::config::RunConfig;
+use crate::experiment::level;
 use crate::files::{self, portable};
 use crate::insight::gallery;
 use crate::learner::checkpoint::{Checkpoint, Manifest, WEIGHTS, replace_file};
 use crate::learner::trained::{EXTENSION, TrainedAgent, TrainingRecord};
 use crate::mdp::{LevelRecord, Policy, WorldOptions};
-use crate::run::Summary;
-use crate::sim::worlds::WorldChoice;
+use crate::run::{self, Summary};
+use crate::worlds::WorldChoice;
 
-/// Prints the agents that come with the arcade, one a line.
+/// Prints the shipped agents, one per line.
 pub(super) fn list() {
-    for (name, bytes) in gallery::FILES {
+    for (name, bytes) in gallery::files() {
         let Ok(agent) = TrainedAgent::read(name, bytes) else { continue };
         let TrainingRecord { env_steps, seconds, episodes, mean_return, success, seed, .. } = agent.record;
         let took = seconds.map_or(String::new(), |seconds| format!(" in {seconds:.1} s"));
@@ -28,21 +28,19 @@ pub(super) fn list() {
     }
 }
 
-/// Greedy episodes that an agent is evaluated with when it has not been.
+/// Number of greedy episodes for an agent that has no evaluation.
 const EPISODES: usize = 100;
-/// Seed of those episodes, the one that `eval` has as well.
+/// Seed of those episodes, the default of `eval`.
 const EVALUATION_SEED: u64 = 1;
 
-/// Writes the policy of a run or session, with its record, into one file. One that was not evaluated is now, and anew
-/// where `episodes` says with how many.
+/// Writes the policy of a run or session, with its record, into one file. Evaluates it first if it has no
+/// evaluation, or over `episodes` episodes if given.
 pub(super) fn export(run: &Path, file: &Path, episodes: Option<usize>, force: bool) -> Result<(), Failure> {
     if file.extension().is_none_or(|extension| extension != EXTENSION) {
         return Err(format!("{}: give a file that ends in .{EXTENSION}", file.display()).into());
     }
     if !force && file.symlink_metadata().is_ok() {
-        return Err(
-            format!("{}: is there already; choose another name, or --force it", file.display()).into()
-        );
+        return Err(format!("{}: already exists; choose another name, or --force it", file.display()).into());
     }
     let checkpoint = Checkpoint::open_only(run, |name| name == WEIGHTS)?;
     let record = record(&checkpoint, run, episodes)?;
@@ -52,11 +50,11 @@ pub(super) fn export(run: &Path, file: &Path, episodes: Option<usize>, force: bo
     Ok(())
 }
 
-/// How the agent in `checkpoint` of `run` came to be, and how well it plays.
+/// The training record of the agent in `checkpoint` of `run`, with its evaluation.
 fn record(checkpoint: &Checkpoint, run: &Path, episodes: Option<usize>) -> Result<TrainingRecord, Failure> {
     let folder = run_folder(run);
     let counters = checkpoint.manifest.counters;
-    // A summary may be of an earlier part of the run.
+    // A summary may belong to an earlier part of the run.
     let summary = summary(folder)?.filter(|summary| summary.gradient_steps == counters.gradient_steps);
     let seed = match &summary {
         Some(summary) => summary.seed,
@@ -72,7 +70,7 @@ fn record(checkpoint: &Checkpoint, run: &Path, episodes: Option<usize>) -> Resul
                 run.display()
             ));
             let world = world_of(checkpoint, run, None)?;
-            app::evaluate(&world, checkpoint.policy()?, episodes, EVALUATION_SEED)
+            run::evaluate(&world, checkpoint.policy()?, episodes, EVALUATION_SEED)
         }
     };
     Ok(TrainingRecord {
@@ -87,7 +85,7 @@ fn record(checkpoint: &Checkpoint, run: &Path, episodes: Option<usize>) -> Resul
     })
 }
 
-/// What the run in `folder` came to, if it says so.
+/// The summary of the run in `folder`, if it has one.
 fn summary(folder: &Path) -> Result<Option<Summary>, Failure> {
     let path = folder.join("summary.json");
     let wrong = |problem: String| format!("{}: {problem}; remove it to export without", path.display());
@@ -101,13 +99,13 @@ fn summary(folder: &Path) -> Result<Option<Summary>, Failure> {
     }
 }
 
-/// The run folder that `path`, a folder of its checkpoints perhaps, belongs to.
+/// The run folder of `path`, which may be the run or one of its checkpoints.
 fn run_folder(path: &Path) -> &Path {
     path.ancestors().take(3).find(|folder| folder.join("config.toml").is_file()).unwrap_or(path)
 }
 
-/// A policy by what somebody calls it: a run or checkpoint folder, an .agent file, or the name of one that comes with the
-/// arcade; and the world it plays, on `level` if that is another than its own.
+/// Loads a policy by name: a run or checkpoint folder, an .agent file, or a shipped agent; and its world, on
+/// `level` if given.
 pub(super) fn evaluated(
     path: &Path,
     level: Option<&Path>,
@@ -126,7 +124,7 @@ pub(super) fn evaluated(
     }
 }
 
-/// The world that the checkpoint in `path` was trained in, on another `level` if one is named.
+/// The world that the checkpoint in `path` was trained in, on `level` if given.
 fn world_of(checkpoint: &Checkpoint, path: &Path, level: Option<&Path>) -> Result<WorldChoice, Failure> {
     let Manifest { environment, level: kept, world, .. } = &checkpoint.manifest;
     let world = on(&environment.name, kept.clone(), world, run_folder(path), level)?;
@@ -134,7 +132,7 @@ fn world_of(checkpoint: &Checkpoint, path: &Path, level: Option<&Path>) -> Resul
     Ok(world)
 }
 
-/// The world `env` on `level`, or else on the one `kept`, which what lies in `place` was trained on.
+/// The world `env` on `level`, or else on the saved level that the agent in `place` was trained on.
 fn on(
     env: &str,
     kept: Option<LevelRecord>,
@@ -143,18 +141,18 @@ fn on(
     level: Option<&Path>,
 ) -> Result<WorldChoice, Failure> {
     Ok(match (level, kept) {
-        (None, Some(kept)) => app::kept_world(env, &kept, options, Some(place))?,
-        (level, _) => WorldChoice::varied(env, level, options)?,
+        (None, Some(kept)) => level::kept_world(env, &kept, options, Some(place))?,
+        (level, _) => WorldChoice::with_options(env, level, options)?,
     })
 }
 
-/// A policy that plays `world`, by what somebody calls it, or `shipped` for the one that comes with the arcade.
+/// Loads a policy for `world` by name, or `shipped` for the shipped agent.
 #[cfg(feature = "arcade")]
 pub(super) fn player(path: &Path, world: &WorldChoice) -> Result<Arc<dyn Policy>, Failure> {
     let spec = world.spec();
     if path == Path::new("shipped") {
         let agent = gallery::fitting(&spec, world.level().map(|level| level.name.as_str()));
-        let none = || format!("--agent shipped: none comes with the arcade for {} on this level", spec.name);
+        let none = || format!("--agent shipped: there is no shipped agent for {} on this level", spec.name);
         return Ok(agent.ok_or_else(none)?.policy()?);
     }
     match file(path) {
@@ -167,12 +165,12 @@ pub(super) fn player(path: &Path, world: &WorldChoice) -> Result<Arc<dyn Policy>
     }
 }
 
-/// The .agent file that `path` means; `None` where it means none.
+/// The .agent file that `path` names, if it names one.
 fn file(path: &Path) -> Option<Result<TrainedAgent, Failure>> {
     if path.extension().is_none_or(|extension| extension != EXTENSION) {
         return None;
     }
-    let shipped = gallery::FILES.iter().find(|(name, _)| Path::new(name) == path && !path.is_file());
+    let shipped = gallery::files().find(|(name, _)| Path::new(name) == path && !path.is_file());
     Some(match shipped {
         Some((name, bytes)) => TrainedAgent::read(name, bytes).map_err(Into::into),
         None => TrainedAgent::load(path).map_err(Into::into),

@@ -1,50 +1,48 @@
-//! The pictures of the README, each taken by a process of its own, as anybody could by hand.
+//! Takes the pictures of the README, each with a separate run of the program.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{Failure, say};
-use crate::app::pictured_level;
 use crate::insight::gallery;
-use crate::sim::level::shipped_levels;
-use crate::sim::worlds::names;
+use crate::worlds::CATALOGUE;
 
-/// Files, and how each is taken.
-const PICTURES: [(&str, &str); 6] = [
-    ("title.png", "--after 4"),
-    ("paddle-duel.png", "--env paddle-duel --seed 1 --press M@1,M@40,R@42,Y@42.5,G@43 --after 45"),
-    ("mind.png", "--env lava-room --seed 1 --press V@26,Q@26 --after 34"),
-    ("compare.png", "--env lander --seed 1 --press M@1,N@66 --after 71"),
-    ("editor.png", "--env lava-room --level 8 --seed 1 --press E@10,V@10 --after 13"),
-    ("lander.gif", "--env lander --seed 1 --press M@1,M@60 --after 62 --for 7"),
-];
+/// Names of all pictures, and the arguments that take each.
+fn all() -> Vec<(&'static str, String)> {
+    let title = ("title.png", "--after 4".to_owned());
+    let of_worlds = CATALOGUE.iter().flat_map(|world| {
+        world.screenshots.iter().map(|shot| (shot.file, format!("--env {} {}", world.name, shot.arguments)))
+    });
+    std::iter::once(title).chain(of_worlds).collect()
+}
 
 /// Takes all of them, or the one called `only`, into `folder`.
 pub(super) fn take(folder: &Path, only: Option<&str>) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| format!("--out {}: {error}", folder.display()))?;
+    let all = all();
     let wanted = |name: &str| only.is_none_or(|only| only == name);
-    if !PICTURES.iter().any(|(name, _)| wanted(name)) {
-        let names: Vec<&str> = PICTURES.iter().map(|(name, _)| *name).collect();
+    if !all.iter().any(|(name, _)| wanted(name)) {
+        let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
         return Err(format!("--only {}: choose one of {}", only.unwrap_or(""), names.join(", ")).into());
     }
-    for (name, arguments) in PICTURES.into_iter().filter(|(name, _)| wanted(name)) {
+    for (name, arguments) in all.iter().filter(|(name, _)| wanted(name)) {
         shoot(&folder.join(name), arguments)?;
     }
     Ok(())
 }
 
-/// Takes moving pictures of all worlds for which a trained agent comes with the arcade.
+/// Takes animated thumbnails of all worlds with a shipped agent, into their folders.
 pub(super) fn take_thumbnails() -> Result<(), Failure> {
-    for world in names() {
-        let level = (shipped_levels(world) > 0).then(|| pictured_level(world));
-        if gallery::record(world, level).is_none() {
+    for world in CATALOGUE {
+        let level = (!world.levels().is_empty()).then_some(world.pictured_level);
+        if gallery::record(world.name, level).is_none() {
             continue;
         }
-        let level = level.map_or(String::new(), |level| format!("--level {level}"));
+        let (name, level) = (world.name, level.map_or(String::new(), |level| format!("--level {level}")));
         let arguments = format!(
-            "--env {world} {level} --agent shipped --arenas 1 --press Tab@0.5 --after 4 --for 4 --width 230"
+            "--env {name} {level} --agent shipped --arenas 1 --press Tab@0.5 --after 4 --for 4 --width 230"
         );
-        shoot(Path::new(&format!("assets/thumbnails/{world}.gif")), &arguments)?;
+        shoot(Path::new(&format!("{}/thumbnail.gif", world.folder())), &arguments)?;
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Where nobody has set XDG_RUNTIME_DIR, as in containers and cron jobs, graphics drivers that look for a Wayland socket
-//! there complain on stderr. A program that needs them begins again with one set: changing its own environment is unsafe.
+//! Sets XDG_RUNTIME_DIR if it is missing, as in containers and cron jobs, where graphics drivers would
+//! complain on stderr. The program re-executes itself for that, since changing its own environment is unsafe.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -8,7 +8,8 @@ use crate::learner::device::asks_drivers;
 
 const VARIABLE: &str = "XDG_RUNTIME_DIR";
 
-/// Begins again with the variable set, unless it is or no driver will be asked. Called before anything else is done.
+/// Re-executes the program with the variable set, unless it is set or no driver will be used. Must be called
+/// first.
 pub(super) fn ensure() {
     let given = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
     if given(VARIABLE) || !(given("DISPLAY") || given("WAYLAND_DISPLAY") || asks_drivers()) {
@@ -17,6 +18,6 @@ pub(super) fn ensure() {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
     let Ok(program) = std::env::current_exe() else { return };
-    // Only a failure comes back, and what drivers say then does no harm.
+    // Only a failure returns; the drivers' complaints are then harmless.
     _ = Command::new(program).arg0(name).args(arguments).env(VARIABLE, std::env::temp_dir()).exec();
 }

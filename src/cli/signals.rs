@@ -1,4 +1,4 @@
-//! Signals that end the program: heard on a thread of their own, answered in one line at once.
+//! Signals that end the program, handled on a separate thread with an immediate one-line answer.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Mutex;
@@ -11,38 +11,38 @@ use crate::files;
 /// Signals that come this close together are one: `timeout` and terminals send some of them twice.
 const TOGETHER: Duration = Duration::from_millis(250);
 
-/// What a stopped program still does.
+/// Printed when a stopped program saves.
 pub(super) const SAVES: &str = "stopping: saving a checkpoint; press Ctrl-C again to quit without saving";
-/// What it does without a folder.
+/// Printed when it has no folder.
 pub(super) const KEEPS_NOTHING: &str =
     "stopping: nothing is saved without --out; press Ctrl-C again to quit at once";
 
-/// What a window does that has nothing to save.
+/// Printed by a window with nothing to save.
 #[cfg(feature = "arcade")]
 pub(super) const LEAVES: &str = "stopping; press Ctrl-C again to quit at once";
 
-/// What is done about the first Ctrl-C, or signal to end.
+/// Reaction to the first Ctrl-C or termination signal.
 struct Answer {
-    /// Is said before.
+    /// Printed first.
     line: &'static str,
     stop: Box<dyn FnMut() + Send>,
-    /// When that was.
+    /// Time of the first signal.
     first: Option<Instant>,
 }
 
-/// As it was asked for last; nothing before.
+/// The current reaction, if any.
 static ANSWER: Mutex<Option<Answer>> = Mutex::new(None);
 
-/// From now on the first Ctrl-C, or signal to end, says `line` and calls `stop`. The next one ends the program. Asked for
-/// after [`quit_on_stop`].
+/// From now on the first Ctrl-C or termination signal prints `line` and calls `stop`; the next one ends the
+/// program. Call after [`quit_on_stop`].
 pub(super) fn on_stop(line: &'static str, stop: impl FnMut() + Send + 'static) {
     if let Ok(mut answer) = ANSWER.lock() {
         *answer = Some(Answer { line, stop: Box::new(stop), first: None });
     }
 }
 
-/// From now on Ctrl-C, or a signal to end, ends the program at once, with a line that says so, until something else is
-/// asked for with [`on_stop`].
+/// From now on Ctrl-C or a termination signal ends the program at once, with one line, until [`on_stop`] is
+/// called.
 pub(super) fn quit_on_stop() -> Result<(), Failure> {
     listen(|| match ANSWER.lock().ok().as_deref_mut() {
         Some(Some(Answer { line, stop, first: first @ None })) => {
@@ -59,7 +59,7 @@ pub(super) fn quit_on_stop() -> Result<(), Failure> {
     })
 }
 
-/// Over a progress bar, if one stands there. Nobody may be left to read it.
+/// Overwrites a progress bar, if there is one. The terminal may already be closed.
 fn say(line: &str) {
     let mut out = std::io::stderr();
     let clear = if out.is_terminal() { "\r\x1b[K" } else { "" };
@@ -69,9 +69,9 @@ fn say(line: &str) {
 #[cfg(unix)]
 fn listen(mut heard: impl FnMut() + Send + 'static) -> Result<(), Failure> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    // A shell that starts a job in the background has it ignore SIGINT; what it learned is saved all the same.
+    // Shells make background jobs ignore SIGINT; handle it anyway, so that progress is saved.
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
-    // `nohup` has the program ignore SIGHUP, which must stay so.
+    // `nohup` makes the program ignore SIGHUP, which must stay ignored.
     if !ignores(SIGHUP) {
         signals.add_signal(SIGHUP)?;
     }
@@ -81,7 +81,7 @@ fn listen(mut heard: impl FnMut() + Send + 'static) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether whoever started this program had it ignore `signal`. Only Linux tells; elsewhere it is not.
+/// Whether the parent process made this program ignore `signal`. Known on Linux only; `false` elsewhere.
 #[cfg(unix)]
 fn ignores(signal: i32) -> bool {
     let status =
@@ -96,7 +96,7 @@ fn listen(mut heard: impl FnMut() + Send + 'static) -> Result<(), Failure> {
     Ok(ctrlc::set_handler(move || heard())?)
 }
 
-/// Ends the program as a shell expects of one that was interrupted, without waiting for any other thread.
+/// Exits like an interrupted program, as shells expect, without waiting for other threads.
 fn exit() -> ! {
     #[cfg(unix)]
     signal_hook::low_level::exit(130);

@@ -1,16 +1,16 @@
-//! Layers of a configuration, what is written and what is refused.
+//! Tests of configuration layers, writing and refusals.
 
 use std::path::PathBuf;
 
 use super::*;
-use crate::sac::{ConvLayer, Encoder, Padding};
+use crate::nn::{ConvLayer, Encoder, Padding};
 
 fn set(sets: &[&str]) -> Result<RunConfig, String> {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
     RunConfig::resolve(None, None, &sets).map_err(|error| error.to_string())
 }
 
-/// Writes `text` into a file and reads it as `--config` and as a run's own.
+/// Writes `text` to a file and reads it as `--config` and as a run's own.
 fn files(text: &str) -> [Result<RunConfig, String>; 2] {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
@@ -19,13 +19,22 @@ fn files(text: &str) -> [Result<RunConfig, String>; 2] {
         .map(|result| result.map_err(|error| error.to_string()))
 }
 
+fn sac(config: &RunConfig) -> &crate::algo::sac::SacConfig {
+    config.learner.algorithm.get().unwrap()
+}
+
 #[test]
 fn a_written_configuration_reads_back_the_same() {
     let off = ["learner.prioritized=none", "learner.human_share=none"];
     let on = ["sac.q_clip=0.5", "sac.grad_clip=.5", "run.target_return=1", "run.eval_every=10", "level=2"];
     let largest = ["seed=9223372036854775807", "steps=9223372036854775807"];
-    for (env, _) in TUNED {
-        for sets in [&["world.velocity_masked=true"][..], &off, &on, &largest] {
+    for env in worlds::names() {
+        let memory = ["sac.encoder.mode=auto", "learner.prioritized=none", "sac.sequence.learn=30"];
+        let lstm = [&memory[..], &["sac.memory.kind=lstm", "sac.memory.embed=8"]].concat();
+        let attends =
+            [&memory[..], &["sac.memory={kind = \"gru\", skip = true}", "sac.memory.kind=transformer"]]
+                .concat();
+        for sets in [&["world.velocity_masked=true"][..], &off, &on, &largest, &lstm, &attends] {
             let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
             let config = RunConfig::resolve(Some(env), None, &sets).unwrap();
             for read in files(&config.to_toml()) {
@@ -35,18 +44,21 @@ fn a_written_configuration_reads_back_the_same() {
     }
 }
 
-/// An option can be switched off in every layer, and stays off whatever lies below.
+/// An option can be turned off in every layer, and stays off regardless of the layers below.
 #[test]
-fn what_an_experiment_switches_on_can_be_switched_off() {
+fn options_of_an_experiment_can_be_switched_off() {
     let with = |sets: &[&str]| {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
         RunConfig::resolve(Some("lava-room"), None, &sets).unwrap()
     };
     assert!(with(&[]).learner.prioritized.is_some());
     let off = with(&["learner.prioritized=none"]);
-    assert_eq!(off.learner().prioritized, None);
-    assert_eq!(off, RunConfig { learner: LearnerConfig { prioritized: None, ..off.learner() }, ..with(&[]) });
-    // The last word counts.
+    assert_eq!(off.learner.prioritized, None);
+    assert_eq!(
+        off,
+        RunConfig { learner: LearnerConfig { prioritized: None, ..off.learner.clone() }, ..with(&[]) }
+    );
+    // The last one wins.
     assert!(
         with(&["learner.prioritized=none", "learner.prioritized.epsilon=0.1"]).learner.prioritized.is_some()
     );
@@ -65,7 +77,7 @@ fn what_an_experiment_switches_on_can_be_switched_off() {
             .map(|key| format!("{key}=none")),
     );
     assert_eq!(again.unwrap(), with(&["run.eval_every=5"]));
-    // Every option that can be absent is written, so that nothing has to be guessed of it.
+    // Every option that can be absent is written explicitly.
     let text = off.to_toml();
     for key in RunConfig::options() {
         let key = key.rsplit('.').next().unwrap();
@@ -74,7 +86,7 @@ fn what_an_experiment_switches_on_can_be_switched_off() {
             "{key}: {text}"
         );
     }
-    // Only what is optional can be.
+    // Only optional values can be.
     for key in ["sac.gamma", "seed", "device", "learner.replay_capacity"] {
         let expected = format!("--set {key}=none: cannot be switched off; give a value, or leave it out");
         assert_eq!(set(&[&format!("{key}=none")]).unwrap_err(), expected);
@@ -82,16 +94,16 @@ fn what_an_experiment_switches_on_can_be_switched_off() {
     assert!(set(&["sac.gama=none"]).unwrap_err().contains("unknown field `gama`"));
 }
 
-/// Nothing behind the first line of a `--set` is left out unsaid.
+/// Further lines of a `--set` are refused, not ignored.
 #[test]
 fn a_setting_is_one_line() {
     for text in ["sac.gamma=0.9\nlearner.batch_size=0", "sac.gamma=0.9\r\nx=1", "env=\"a\"\nb"] {
         let error = set(&[text]).unwrap_err();
-        assert!(error.contains("goes on in another line") && error.lines().count() == 1, "{error}");
+        assert!(error.contains("has several lines") && error.lines().count() == 1, "{error}");
     }
 }
 
-/// A run's own file is whole: an experiment that has gained an option since switches nothing on in it.
+/// A run's own file is complete: an option added to the experiment later is not turned on in it.
 #[test]
 fn a_runs_own_file_has_no_experiment_below_it() {
     let [given, own] = files("env = \"lava-room\"\n");
@@ -122,35 +134,36 @@ fn integers_beyond_a_files_range_are_refused_wherever_they_are_given() {
 fn numbers_are_read_as_people_write_them() {
     for (text, gamma) in [(".98", 0.98), ("0.5", 0.5), ("+.25", 0.25), ("0", 0.0), ("0.", 0.0), (" .5 ", 0.5)]
     {
-        assert_eq!(set(&[&format!("sac.gamma={text}")]).unwrap().sac.gamma, gamma, "{text}");
+        assert_eq!(sac(&set(&[&format!("sac.gamma={text}")]).unwrap()).gamma, gamma, "{text}");
     }
-    assert!(set(&["sac.gamma=-.5"]).unwrap_err().contains("sac.gamma = -0.5: allowed is"));
-    assert!(set(&["sac.gamma=high"]).unwrap_err().contains("invalid type: string \"high\""));
-    assert!(set(&["sac.gamma=."]).unwrap_err().contains("invalid type: string"));
+    assert!(set(&["sac.gamma=-.5"]).unwrap_err().contains("sac.gamma = -0.5: allowed:"));
+    assert!(set(&["sac.gamma=high"]).unwrap_err().contains("the text \"high\" where a number belongs"));
+    assert!(set(&["sac.gamma=."]).unwrap_err().contains("the text \".\" where a number belongs"));
     assert_eq!(set(&["level=random:2:50"]).unwrap().level, Some(PathBuf::from("random:2:50")));
 }
 
-/// Bounds for watched runs and for others keep both values until one is changed while somebody watches.
+/// Bounds for watched and other runs keep both values until one is changed in a watched run.
 #[test]
-fn what_is_changed_while_somebody_watches_counts_for_every_resume() {
+fn changes_in_a_watched_run_apply_to_every_resume() {
     let begun = set(&["learner.gradient_steps_per_env_step=0.25", "learner.learning_starts=9000"]).unwrap();
-    let used = begun.learner().watched();
+    let used = begun.learner.clone().watched();
     assert_eq!((used.gradient_steps_per_env_step, used.learning_starts), (1.0, 2000));
     assert_eq!(begun.recorded(&used), begun);
     let mut tuned = used.clone();
-    (tuned.gradient_steps_per_env_step, tuned.sac.gamma) = (3.0, 0.5);
+    tuned.gradient_steps_per_env_step = 3.0;
+    tuned.algorithm.get_mut::<crate::algo::sac::SacConfig>().unwrap().gamma = 0.5;
     let recorded = begun.recorded(&tuned);
-    assert_eq!((recorded.sac.gamma, recorded.learner().sac.gamma), (0.5, 0.5));
-    assert_eq!(recorded.learner().gradient_steps_per_env_step, 3.0);
-    assert_eq!(recorded.learner().learning_starts, 9000);
-    assert_eq!(recorded.learner().watched(), tuned.settled());
+    assert_eq!((sac(&recorded).gamma, recorded.learner.algorithm.gamma()), (0.5, 0.5));
+    assert_eq!(recorded.learner.gradient_steps_per_env_step, 3.0);
+    assert_eq!(recorded.learner.learning_starts, 9000);
+    assert_eq!(recorded.learner.clone().watched(), tuned.settled());
     // As after an undo.
     assert_eq!(begun.recorded(&used), begun);
 }
 
 #[test]
 fn settings_read_back_the_same_and_mistakes_are_placed() {
-    let config = set(&["sac.gamma=0.9", "learner.prioritized={}", "learner.n_step=3"]).unwrap().learner();
+    let config = set(&["sac.gamma=0.9", "learner.prioritized={}", "learner.n_step=3"]).unwrap().learner;
     let text = settings_to_toml(&config);
     assert_eq!(settings_from_toml(&text).unwrap(), config.clone().settled());
     assert!(!text.contains("live_") && text.contains("human_share = \"none\""), "{text}");
@@ -159,32 +172,35 @@ fn settings_read_back_the_same_and_mistakes_are_placed() {
     let misspelt = settings_from_toml("[sac]\ngama = 0.9\n").unwrap_err().to_string();
     assert!(misspelt.starts_with("settings:2: unknown field `gama`"), "{misspelt}");
     let high = settings_from_toml("[sac]\ngamma = 2.0\n").unwrap_err().to_string();
-    assert!(high.contains("sac.gamma = 2: allowed is"), "{high}");
+    assert!(high.contains("sac.gamma = 2: allowed:"), "{high}");
 }
 
 #[test]
 fn an_encoder_is_set_whole_or_by_its_mode() {
     let config = set(&["sac.encoder={mode = \"conv\", layers = [{channels = 8, kernel = 3}]}"]).unwrap();
     let layer = ConvLayer { channels: 8, kernel: 3, stride: 1, padding: Padding::Same };
-    assert_eq!(config.sac.encoder, Encoder::Conv { layers: vec![layer] });
+    assert_eq!(sac(&config).encoder, Encoder::Conv { layers: vec![layer] });
     assert!(files(&config.to_toml()).into_iter().all(|read| read.unwrap() == config));
-    assert_eq!(set(&["sac.encoder.mode=flat"]).unwrap().sac.encoder, Encoder::Flat);
+    assert_eq!(sac(&set(&["sac.encoder.mode=flat"]).unwrap()).encoder, Encoder::Flat);
 }
 
 #[test]
 fn values_are_set_by_dotted_keys() {
     let config = set(&["sac.temperature.target_entropy_fraction=0.3"]).unwrap();
-    assert_eq!(config.sac.temperature, crate::sac::Temperature::Learned { target_entropy_fraction: 0.3 });
+    assert_eq!(
+        sac(&config).temperature,
+        crate::algo::sac::Temperature::Learned { target_entropy_fraction: 0.3 }
+    );
     let config = set(&["sac.target_update.tau=0.01"]).unwrap();
-    assert_eq!(config.sac.target_update, crate::sac::TargetUpdate::Soft { tau: 0.01 });
+    assert_eq!(sac(&config).target_update, crate::algo::sac::TargetUpdate::Soft { tau: 0.01 });
     let config = set(&["sac.gamma=0.9", "arenas=3", "sac.temperature={mode = \"fixed\"}"]).unwrap();
-    assert_eq!((config.sac.gamma, config.arenas), (0.9, 3));
-    assert_eq!(config.sac.temperature, crate::sac::Temperature::Fixed);
-    assert_eq!(config.learner().sac.gamma, 0.9);
+    assert_eq!((sac(&config).gamma, config.arenas), (0.9, 3));
+    assert_eq!(sac(&config).temperature, crate::algo::sac::Temperature::Fixed);
+    assert_eq!(config.learner.algorithm.gamma(), 0.9);
     // Setting any of its values switches prioritized replay on.
     let config = set(&["learner.prioritized.priority_exponent=0.5"]).unwrap();
     let prioritized = crate::learner::PrioritizedConfig { priority_exponent: 0.5, ..Default::default() };
-    assert_eq!(config.learner().prioritized, Some(prioritized));
+    assert_eq!(config.learner.prioritized, Some(prioritized));
     assert_eq!(set(&["learner.prioritized={}"]).unwrap().learner.prioritized, Some(Default::default()));
     assert!(config.to_toml().contains("[learner.prioritized]"));
 }
@@ -199,10 +215,22 @@ fn variants_of_the_algorithm_are_set_and_read_back() {
         "sac.entropy_penalty=0.5",
     ])
     .unwrap();
-    assert_eq!(config.sac.value_network, Some(crate::sac::ValueNetwork { learning_rate: 0.002 }));
+    assert_eq!(sac(&config).value_network, Some(crate::algo::sac::ValueNetwork { learning_rate: 0.002 }));
     assert!(files(&config.to_toml()).into_iter().all(|read| read.unwrap() == config));
     let error = set(&["sac.q_clip=0.5", "sac.value_network.learning_rate=0.001"]).unwrap_err();
-    assert!(error.contains("sac.q_clip = 0.5: allowed is absence beside sac.value_network"), "{error}");
+    assert!(error.contains("sac.q_clip = 0.5: allowed: absence beside sac.value_network"), "{error}");
+}
+
+/// Some settings are not written while they have their default; they can be set to it all the same.
+#[test]
+fn a_setting_can_be_set_to_its_default() {
+    for text in ["run.tensorboard=false", "world.flicker=0", "world.frame_stack=1", "sac.sequence.learn=20"] {
+        assert_eq!(set(&[text]), set(&[]), "{text}");
+        let (table, rest) = text.rsplit_once('.').unwrap();
+        for read in files(&format!("[{table}]\n{rest}\n")) {
+            assert!(read.is_ok(), "{text}: {read:?}");
+        }
+    }
 }
 
 #[test]
@@ -210,18 +238,26 @@ fn mistakes_name_key_value_and_what_is_allowed() {
     assert!(set(&["sac.gama=0.9"]).unwrap_err().contains("--set sac.gama=0.9: unknown field `gama`"));
     let misspelt = set(&["sac.temperature.target_entropy_fractoin=0.9"]).unwrap_err();
     assert!(misspelt.contains("unknown field `target_entropy_fractoin`"), "{misspelt}");
-    let unread = set(&["sac.encoder.kind=flat"]).unwrap_err();
+    let unread = set(&["sac.encoder.mode=auto", "sac.encoder.kind=flat"]).unwrap_err();
     assert!(unread.contains("--set sac.encoder.kind=flat: unknown field `sac.encoder.kind`"), "{unread}");
     let unread = settings_from_toml("[sac.temperature]\nmode = \"fixed\"\nvalue = 3\n").unwrap_err();
     assert!(unread.to_string().contains("unknown field `sac.temperature.value`"), "{unread}");
-    assert!(set(&["sac.gamma=2"]).unwrap_err().contains("sac.gamma = 2: allowed is 0 ≤ gamma < 1"));
+    assert!(set(&["sac.gamma=2"]).unwrap_err().contains("sac.gamma = 2: allowed: 0 ≤ gamma < 1"));
     let error = set(&["learner.prioritized.epsilon=0"]).unwrap_err();
-    assert!(error.contains("learner.prioritized.epsilon = 0: allowed is 1e-8 to 1"), "{error}");
-    assert!(set(&["arenas=0"]).unwrap_err().contains("arenas = 0: allowed is 1 to 4096"));
+    assert!(error.contains("learner.prioritized.epsilon = 0: allowed: 1e-8 to 1"), "{error}");
+    assert!(set(&["arenas=0"]).unwrap_err().contains("arenas = 0: allowed: 1 to 4096"));
     assert!(set(&["gamma"]).unwrap_err().contains("no `=`"));
+    for (wrong, said) in [
+        ("sac.gamma=abc", "the text \"abc\" where a number belongs"),
+        ("sac=1", "the number `1` where a table belongs"),
+        ("steps=x", "the text \"x\" where a whole number from 0 belongs"),
+    ] {
+        assert_eq!(set(&[wrong]).unwrap_err(), format!("--set {wrong}: {said}"));
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.toml");
     std::fs::write(&path, "seed = 1\n[sac]\ngamma = \"high\"\n").unwrap();
     let error = RunConfig::resolve(None, Some(&path), &[]).unwrap_err().to_string();
     assert!(error.contains("x.toml:3: ") && error.lines().count() == 1, "{error}");
+    assert!(error.ends_with("the text \"high\" where a number belongs"), "{error}");
 }

@@ -1,5 +1,5 @@
-//! A configuration as TOML text: options that are off, single settings, one table over another, and where a
-//! mistake stands.
+//! A configuration as TOML text: disabled options, single settings, layering of tables, and positions of
+//! errors.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -11,28 +11,31 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::{ConfigError, RunConfig};
-use crate::files::in_one_line;
+use crate::files::{in_one_line, in_plain_words};
 
-/// What stands for an option that is off. TOML has no null, and a key that is left out would let an experiment
-/// below switch the option on.
+/// Written for a disabled option. TOML has no null, and omitting the key would let an experiment below turn
+/// the option on.
 const NONE: &str = "none";
 
-/// The largest integer of TOML, which every number in a run's files has to fit.
+/// Keys that say which variant a table is.
+const TAGS: [&str; 2] = ["mode", "kind"];
+
+/// The largest TOML integer, the limit for every number in a run's files.
 pub(super) const MOST: u64 = i64::MAX as u64;
 
 pub(super) fn invalid(place: &str, problem: &str) -> ConfigError {
-    // Both may quote what somebody has written.
+    // Both may quote user input.
     let [place, problem] = [place, problem].map(in_one_line);
     ConfigError::Invalid { place, problem }
 }
 
-/// Parses `text` into a table, with options that are off as they are written.
+/// Parses `text` into a table, keeping disabled options as written.
 pub(super) fn parse(name: &str, text: &str) -> Result<toml::Table, ConfigError> {
     let document = document(name, text)?;
     toml::Table::deserialize(Deserializer::from(document)).map_err(|error| located(name, text, &error))
 }
 
-/// Reads `text` as `T` and refuses keys that this leaves unread.
+/// Reads `text` as `T` and refuses unused keys.
 pub(crate) fn read<T: Serialize + DeserializeOwned>(
     name: &str,
     text: &str,
@@ -47,9 +50,9 @@ pub(crate) fn read<T: Serialize + DeserializeOwned>(
     Ok(value)
 }
 
-/// Writes `value`, every option that is off as such.
+/// Writes `value`, with disabled options as `"none"`.
 pub(super) fn write<T: Serialize>(value: &T) -> String {
-    // Serializing plain values into a string has nothing to fail on.
+    // Serializing plain values to a string cannot fail.
     let mut text = toml::to_string_pretty(value).unwrap_or_default();
     for option in absent(value) {
         let (table, key) = option.rsplit_once('.').unwrap_or(("", &option));
@@ -79,7 +82,7 @@ pub(super) fn absent<T: Serialize>(value: &T) -> Vec<String> {
     all
 }
 
-/// Leaves out every one of `options` that is said to be off.
+/// Removes every one of `options` that is disabled.
 pub(super) fn switch_off(mut table: toml::Table, options: &[String]) -> toml::Table {
     fn within(table: &mut toml::Table, option: &str) {
         match option.split_once('.') {
@@ -99,7 +102,7 @@ pub(super) fn switch_off(mut table: toml::Table, options: &[String]) -> toml::Ta
     table
 }
 
-/// The same in a document that still knows where everything stands.
+/// The same in a document with source positions.
 fn take_none(table: &mut DeTable, option: &str) {
     match option.split_once('.') {
         Some((first, rest)) => {
@@ -115,7 +118,7 @@ fn take_none(table: &mut DeTable, option: &str) {
     }
 }
 
-/// Parses `text` and refuses integers that no file could hold.
+/// Parses `text` and refuses integers beyond the limit.
 fn document<'text>(name: &str, text: &'text str) -> Result<Spanned<DeTable<'text>>, ConfigError> {
     fn too_large(value: &Spanned<DeValue>) -> Option<(Range<usize>, String)> {
         match value.get_ref() {
@@ -131,20 +134,18 @@ fn document<'text>(name: &str, text: &'text str) -> Result<Spanned<DeTable<'text
     let document = DeTable::parse(text).map_err(|error| located(name, text, &error))?;
     match document.get_ref().values().find_map(too_large) {
         Some((span, number)) => {
-            Err(at(name, text, span.start, &format!("{number}: allowed is at most {MOST}")))
+            Err(at(name, text, span.start, &format!("{number}: allowed: at most {MOST}")))
         }
         None => Ok(document),
     }
 }
 
-/// Refuses a key of `given` that `value`, read from it, does not have. Serde itself says nothing about one
-/// beside the `mode` of a variant without fields.
+/// Refuses a key of `given` that `value`, read from it, does not have beside a `mode` or `kind`. Serde does not report one
+/// beside the tag of a variant without fields; of all others it does.
 fn all_read<T: Serialize>(place: &str, given: toml::Table, value: &T) -> Result<(), ConfigError> {
     let known = toml::Table::try_from(value).map_err(|error| invalid(place, &error.to_string()))?;
     match unread(&given, &known) {
-        Some(key) => {
-            Err(invalid(place, &format!("unknown field `{key}` beside the `mode` that stands there")))
-        }
+        Some(key) => Err(invalid(place, &format!("unknown field `{key}` for this `mode`"))),
         None => Ok(()),
     }
 }
@@ -152,7 +153,8 @@ fn all_read<T: Serialize>(place: &str, given: toml::Table, value: &T) -> Result<
 /// Dotted path of the first key of `given` that `known` does not have.
 fn unread(given: &toml::Table, known: &toml::Table) -> Option<String> {
     given.iter().find_map(|(key, value)| match (value, known.get(key)) {
-        (_, None) => Some(key.clone()),
+        // Elsewhere a key is absent from what is written because it has its default.
+        (_, None) => TAGS.iter().any(|tag| known.contains_key(*tag)).then(|| key.clone()),
         (toml::Value::Table(given), Some(toml::Value::Table(known))) => {
             unread(given, known).map(|rest| format!("{key}.{rest}"))
         }
@@ -160,9 +162,9 @@ fn unread(given: &toml::Table, known: &toml::Table) -> Option<String> {
     })
 }
 
-/// What is wrong in `text`, by its line.
+/// The error in `text`, with its line.
 pub(crate) fn located(name: &str, text: &str, error: &toml::de::Error) -> ConfigError {
-    at(name, text, error.span().map_or(0, |span| span.start), error.message())
+    at(name, text, error.span().map_or(0, |span| span.start), &in_plain_words(error.message()))
 }
 
 fn at(name: &str, text: &str, byte: usize, problem: &str) -> ConfigError {
@@ -170,7 +172,7 @@ fn at(name: &str, text: &str, byte: usize, problem: &str) -> ConfigError {
     invalid(&format!("{name}:{line}"), problem)
 }
 
-/// Puts `a.b.c=value` into the table.
+/// Sets `a.b.c=value` in `table`, a complete configuration.
 pub(super) fn apply_set(table: &mut toml::Table, set: &str, options: &[String]) -> Result<(), ConfigError> {
     let place = format!("--set {}", crate::files::in_one_line(set));
     let Some((key, text)) = set.split_once('=') else {
@@ -185,14 +187,14 @@ pub(super) fn apply_set(table: &mut toml::Table, set: &str, options: &[String]) 
         outer.insert(part.into(), alone.into());
         alone = outer;
     }
-    // On its own over the defaults first, so that the message is about this one.
-    let mut probe = parse("defaults", &RunConfig::default().to_toml())?;
+    // First by itself over what is there, so that the message is about this setting.
+    let mut probe = table.clone();
     let off = text.trim().trim_matches('"') == NONE && is_there(&probe, key.trim());
     merge(&mut probe, alone.clone());
     let read = toml::Value::Table(switch_off(probe, options)).try_into::<RunConfig>();
     let read = read.map_err(|error| match off {
         true => invalid(&place, "cannot be switched off; give a value, or leave it out"),
-        false => invalid(&place, error.message()),
+        false => invalid(&place, &in_plain_words(error.message())),
     })?;
     all_read(&place, switch_off(alone.clone(), options), &read)?;
     merge(table, alone);
@@ -209,17 +211,17 @@ fn is_there(table: &toml::Table, key: &str) -> bool {
     }
 }
 
-/// `text` as TOML, as a number written in another way (`.98`, `5.`, `+3`), or else as it stands.
+/// `text` as TOML, as a number in another notation (`.98`, `5.`, `+3`), or else as a string.
 fn value(place: &str, text: &str) -> Result<toml::Value, ConfigError> {
     let text = text.trim();
     if text.chars().any(|c| c.is_control() && c != '\t') {
-        return Err(invalid(place, "it goes on in another line; give every value in a --set of its own"));
+        return Err(invalid(place, "the value has several lines; give every value in a --set of its own"));
     }
     let number = text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first));
     let digits = text.trim_start_matches(['+', '-']);
     if number && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         let read = text.parse::<i64>().map(toml::Value::Integer);
-        return read.map_err(|_| invalid(place, &format!("allowed is a whole number of at most {MOST}")));
+        return read.map_err(|_| invalid(place, &format!("allowed: a whole number of at most {MOST}")));
     }
     match parse(place, &format!("v = {text}")) {
         Ok(mut table) => table.remove("v").ok_or_else(|| invalid(place, "no value")),
@@ -233,7 +235,7 @@ fn value(place: &str, text: &str) -> Result<toml::Value, ConfigError> {
     }
 }
 
-/// A level, which may be written as a number too.
+/// A level, which may also be written as a number.
 pub(super) fn name_or_number<'de, D: serde::Deserializer<'de>>(
     value: D,
 ) -> Result<Option<PathBuf>, D::Error> {
@@ -250,12 +252,18 @@ pub(super) fn name_or_number<'de, D: serde::Deserializer<'de>>(
     }))
 }
 
-/// Lays `over` onto `table`, key by key. A table with a `mode` replaces one of another mode whole.
+/// Whether two values of a tag do not name different variants.
+fn agree(below: Option<&toml::Value>, above: Option<&toml::Value>) -> bool {
+    below.is_none() || above.is_none() || below == above
+}
+
+/// Merges `over` into `table`, key by key. A table with a `mode` or `kind` entirely replaces one with
+/// another.
 pub(super) fn merge(table: &mut toml::Table, over: toml::Table) {
     for (key, value) in over {
         match (table.get_mut(&key), value) {
             (Some(toml::Value::Table(below)), toml::Value::Table(above))
-                if above.get("mode").is_none_or(|mode| below.get("mode") == Some(mode)) =>
+                if TAGS.iter().all(|tag| agree(below.get(*tag), above.get(*tag))) =>
             {
                 merge(below, above);
             }

@@ -1,10 +1,10 @@
-//! Labels of a comparison: over each arena the agent's age, and how its round goes.
+//! Comparison: labels with the agent's age, return and step over each arena.
 
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
 use egui::{Align2, pos2, vec2};
 
-use super::plate::Plate;
+use super::text_box::TextBox;
 use super::theme::tone;
 use crate::insight::compare::Comparison;
 use crate::view::palette;
@@ -28,22 +28,22 @@ pub(super) fn show(
             Some(false) => (", over", palette::ROSE),
             None => ("", palette::INK),
         };
-        let figures = format!(
+        let details = format!(
             "return {:+.2}, step {}{state}",
             comparison.returns[stage.index], comparison.steps[stage.index]
         );
-        let plate = Plate {
+        let text_box = TextBox {
             id: egui::Id::new(("age", stage.index)),
             order: egui::Order::Background,
             anchor: Align2::LEFT_TOP,
             at: pos2(middle.x + corner.x + 6.0, middle.y - corner.y + 4.0),
-            // No wider than its arena, however narrow that is.
+            // No wider than the arena.
             widest: 2.0 * size.0.x * place.scale.x - 12.0,
             fill: tone(palette::NIGHT).gamma_multiply(0.82),
             margin: vec2(8.0, 4.0),
             radius: 6.0,
         };
-        plate.show(context, &[(name.clone(), 13.0, tone(palette::INK)), (figures, 11.0, tone(color))]);
+        text_box.show(context, &[(name.clone(), 13.0, tone(palette::INK)), (details, 11.0, tone(color))]);
     }
     Ok(())
 }

@@ -1,21 +1,25 @@
-//! Curves: what the learner and its episodes have measured so far, as small plots.
+//! Curves: metrics of the learner and its episodes as small plots.
 
 use bevy_egui::egui::{Align2, RichText, Sense, TextStyle, Ui, Vec2b, vec2};
 use egui_plot::{Line, Plot, PlotPoint, PlotPoints, PlotResponse, VLine};
 
-use super::points::{nearest, running_mean, thin};
+use super::names::capitalized;
+use super::points::{downsample, nearest, running_mean};
 use super::theme::{faded, tone};
-use super::widgets::measure;
-use crate::agent::history::{History, Series};
+use super::widgets::{measure, metric_help};
+use crate::agent::history::History;
 use crate::agent::live::Change;
+use crate::algo::report::{CRITIC_LOSS, ENTROPY, TARGET_ENTROPY, TEMPERATURE};
+use crate::metrics::Metric;
+use crate::metrics::run::{ENV_STEPS_PER_SECOND, EPISODE_RETURN, GRADIENT_STEPS_PER_SECOND};
 use crate::view::palette::{self, Tone};
 
 /// Height of a plot in logical pixels.
 const HEIGHT: f32 = 52.0;
-/// Pixels around the pointer in which a change of settings is told.
+/// Distance of the pointer, in pixels, within which the tooltip mentions a change of settings.
 const NEAR: f32 = 4.0;
 
-/// What stands on the horizontal axis.
+/// Quantity on the horizontal axis.
 const ENV_STEP: &str = "env step";
 
 /// One curve of a plot.
@@ -23,32 +27,34 @@ struct Curve {
     name: &'static str,
     points: Vec<[f64; 2]>,
     color: Tone,
-    /// Whether it is drawn faintly, behind what matters.
+    /// Whether it is drawn faintly, in the background.
     faint: bool,
 }
 
 impl Curve {
-    fn new(name: &'static str, series: &Series, color: Tone) -> Self {
-        Self { name, points: thin(&series.0.iter().copied().collect::<Vec<_>>()), color, faint: false }
+    fn of(metric: Metric, history: &History, color: Tone) -> Self {
+        let points: Vec<_> = history.curve(metric).0.iter().copied().collect();
+        Self { name: metric.label, points: downsample(&points), color, faint: false }
     }
 }
 
-/// Whether it gets better: the returns of episodes.
+/// Returns of episodes.
 pub fn returns(ui: &mut Ui, history: &History, changes: &[Change]) {
-    let returns: Vec<[f64; 2]> = history.episode_return.0.iter().copied().collect();
-    // A tenth of what there is: long enough to be calm, short enough to follow.
+    let returns: Vec<[f64; 2]> = history.curve(EPISODE_RETURN).0.iter().copied().collect();
+    // A tenth of the episodes: smooth, but still follows changes.
     let window = (returns.len() / 10).clamp(5, 100);
     let smooth = Curve {
         name: "smoothed",
-        points: thin(&running_mean(&returns, window)),
+        points: downsample(&running_mean(&returns, window)),
         color: palette::MINT,
         faint: false,
     };
-    let raw = Curve { name: "episode return", points: thin(&returns), color: palette::MINT, faint: true };
+    let raw =
+        Curve { name: EPISODE_RETURN.label, points: downsample(&returns), color: palette::MINT, faint: true };
     plot(
         ui,
         "Episode return",
-        "Sum of rewards of one episode of a learning seat, without discount; bright: mean of recent episodes.",
+        &format!("{} Bright: running mean.", metric_help(EPISODE_RETURN)),
         vec![raw, smooth],
         changes,
     );
@@ -56,63 +62,43 @@ pub fn returns(ui: &mut Ui, history: &History, changes: &[Change]) {
 
 /// All other plots.
 pub fn show(ui: &mut Ui, history: &History, changes: &[Change]) {
-    plot(
-        ui,
-        "Critic loss",
-        "Sum of both critics' squared errors against their soft targets, in squared reward; it need not fall.",
-        vec![Curve::new("critic loss", &history.critic_loss, palette::ROSE)],
-        changes,
-    );
-    plot(
-        ui,
-        "Temperature",
-        "Weight of entropy against reward, in reward per nat; learned so that entropy meets its target.",
-        vec![Curve::new("temperature", &history.temperature, palette::AMBER)],
-        changes,
-    );
+    let single = |ui: &mut Ui, metric: Metric, color: Tone| {
+        let curves = vec![Curve::of(metric, history, color)];
+        plot(ui, &capitalized(metric.label), &metric_help(metric), curves, changes);
+    };
+    single(ui, CRITIC_LOSS, palette::ROSE);
+    single(ui, TEMPERATURE, palette::AMBER);
     plot(
         ui,
         "Entropy and its target",
-        "How undecided the policy is, in nats: 0 is certain, ln(actions) is a coin toss; faint: the target.",
+        &format!("{} Faint: the target.", metric_help(ENTROPY)),
         vec![
-            Curve { faint: true, ..Curve::new("target", &history.target_entropy, palette::INK) },
-            Curve::new("entropy", &history.entropy, palette::VIOLET),
+            Curve { faint: true, ..Curve::of(TARGET_ENTROPY, history, palette::INK) },
+            Curve::of(ENTROPY, history, palette::VIOLET),
         ],
         changes,
     );
-    plot(
-        ui,
-        "Gradient steps/s",
-        "Updates of the networks per second of real time.",
-        vec![Curve::new("gradient steps/s", &history.gradient_steps_per_second, palette::SKY)],
-        changes,
-    );
-    plot(
-        ui,
-        "Environment steps/s",
-        "Agent steps recorded per second of real time, over all arenas.",
-        vec![Curve::new("env steps/s", &history.env_steps_per_second, palette::SKY)],
-        changes,
-    );
+    single(ui, GRADIENT_STEPS_PER_SECOND, palette::SKY);
+    single(ui, ENV_STEPS_PER_SECOND, palette::SKY);
 }
 
-/// What was expected in the last episode of a slot, and what happened.
-pub fn expected(ui: &mut Ui, slot: usize, expected: &[f32], happened: &[f32]) {
+/// Predicted and actual returns of every step of a slot's last episode.
+pub fn predicted_vs_actual(ui: &mut Ui, slot: usize, predicted: &[f32], actual: &[f32]) {
     let curve = |name, points: &[f32], color, faint| Curve {
         name,
         points: points.iter().enumerate().map(|(step, value)| [step as f64, f64::from(*value)]).collect(),
         color,
         faint,
     };
-    ui.push_id(("expected", slot), |ui| {
+    ui.push_id(("predicted", slot), |ui| {
         plot_over(
             ui,
             "step",
-            "Expected, and what happened",
-            "Step by step through the last episode: the return that was expected (bright) and the one that came (faint).",
+            "Predicted and actual return",
+            "For every step of the last episode: the return the critics predicted (bright) and the actual discounted return (faint).",
             vec![
-                curve("happened", happened, palette::INK, true),
-                curve("expected", expected, palette::AMBER, false),
+                curve("actual", actual, palette::INK, true),
+                curve("predicted", predicted, palette::AMBER, false),
             ],
             &[],
         );
@@ -141,19 +127,19 @@ fn plot_over(
             .on_hover_text(explanation);
     });
     if points.len() < 2 {
-        // As high as the plot that comes: nothing below moves away from under the mouse.
+        // As high as the plot, so that nothing below moves when it appears.
         let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::hover());
         let font = TextStyle::Small.resolve(ui.style());
-        let (place, ink) = (rect.left_center(), tone(palette::MUTED));
-        ui.painter().text(place, Align2::LEFT_CENTER, "nothing measured yet", font, ink);
+        let (position, ink) = (rect.left_center(), tone(palette::MUTED));
+        ui.painter().text(position, Align2::LEFT_CENTER, "no data yet", font, ink);
         return;
     }
-    // A plot of one value alone would take an axis of any width for it.
-    let room = constant(&curves).map_or([None; 2], |value| {
-        let room = 0.1 * value.abs().max(1.0);
-        [Some(value - room), Some(value + room)]
+    // Without a range, the axis of a constant series is arbitrary.
+    let range = constant(&curves).map_or([None; 2], |value| {
+        let margin = 0.1 * value.abs().max(1.0);
+        [Some(value - margin), Some(value + margin)]
     });
-    let shown = room
+    let shown = range
         .into_iter()
         .flatten()
         .fold(Plot::new(title), Plot::include_y)
@@ -171,7 +157,7 @@ fn plot_over(
         .allow_scroll(false)
         .allow_boxed_zoom(false)
         .allow_axis_zoom_drag(false)
-        // Not where the pointer is, but what was measured there is told.
+        // The tooltip shows the nearest point, not the pointer's position.
         .show_x(false)
         .show_y(false)
         .show(ui, |plot| {
@@ -185,11 +171,11 @@ fn plot_over(
                 plot.line(Line::new(curve.name, PlotPoints::from(curve.points)).color(stroke).width(width));
             }
         });
-    tell(ui, shown, (name, axis), &points, changes, color);
+    tooltip(ui, shown, (name, axis), &points, changes, color);
 }
 
-/// SnapshotHistory the point of a curve that the pointer is over, and tells its value and where it was measured.
-fn tell<R>(
+/// Marks the point of the curve nearest to the pointer, and shows its value and position.
+fn tooltip<R>(
     ui: &Ui,
     shown: PlotResponse<R>,
     (name, axis): (&str, &str),
@@ -199,17 +185,17 @@ fn tell<R>(
 ) {
     let Some(pointer) = shown.response.hover_pos() else { return };
     let Some([x, y]) = nearest(points, shown.transform.value_from_position(pointer).x) else { return };
-    let place = shown.transform.position_from_point(&PlotPoint::new(x, y));
-    ui.painter().with_clip_rect(shown.response.rect).circle_filled(place, 3.0, tone(color));
+    let position = shown.transform.position_from_point(&PlotPoint::new(x, y));
+    ui.painter().with_clip_rect(shown.response.rect).circle_filled(position, 3.0, tone(color));
     let mut text = format!("{name}: {} at {axis} {x:.0}", measure(y));
-    let at = |change: &&Change| shown.transform.position_from_point_x(change.env_steps as f64);
-    for change in changes.iter().filter(|change| (at(change) - pointer.x).abs() < NEAR) {
+    let marker = |change: &&Change| shown.transform.position_from_point_x(change.env_steps as f64);
+    for change in changes.iter().filter(|change| (marker(change) - pointer.x).abs() < NEAR) {
         text += &format!("\nchanged here: {}", change.what);
     }
     shown.response.on_hover_text_at_pointer(text);
 }
 
-/// The one value of all points, if it is one.
+/// The value of all points, if they are equal.
 fn constant(curves: &[Curve]) -> Option<f64> {
     let mut values = curves.iter().flat_map(|curve| &curve.points).map(|point| point[1]);
     let first = values.next()?;
@@ -221,10 +207,10 @@ mod tests {
     use bevy_egui::egui::{Event, pos2};
 
     use super::*;
-    use crate::panel::testing::Glass;
+    use crate::panel::testing::UiHarness;
 
     #[test]
-    fn a_series_of_one_value_is_known() {
+    fn a_constant_series_is_detected() {
         let curve = |points| Curve { name: "", points, color: palette::INK, faint: false };
         assert_eq!(constant(&[curve(vec![[0.0, -200.0], [1.0, -200.0]])]), Some(-200.0));
         assert_eq!(constant(&[curve(vec![[0.0, -200.0], [1.0, -199.0]])]), None);
@@ -232,35 +218,35 @@ mod tests {
     }
 
     #[test]
-    fn the_pointer_is_told_what_was_measured_below_it() {
+    fn the_tooltip_shows_the_point_below_the_pointer() {
         let points = [[0.0, 1.0], [100.0, 7.5], [200.0, 2.0]];
-        let mut glass = Glass::blank(vec2(320.0, 200.0));
+        let mut harness = UiHarness::blank(vec2(320.0, 200.0));
         let curve =
             || Curve { name: "critic loss", points: points.to_vec(), color: palette::INK, faint: false };
-        let mut look = |at| {
+        let mut hover = |at| {
             // Tooltips wait until the pointer rests.
             for frame in 0..10 {
                 let events = if frame == 0 { vec![Event::PointerMoved(at)] } else { Vec::new() };
-                glass.page_with(events, |ui| plot(ui, "Critic loss", "", vec![curve()], &[]));
+                harness.page_with(events, |ui| plot(ui, "Critic loss", "", vec![curve()], &[]));
             }
-            glass.said()
+            harness.visible_texts()
         };
         // In the middle of the plot, far above the curve and far below it.
         for y in [28.0, 66.0] {
-            let said = look(pos2(180.0, y));
-            assert!(said.iter().any(|text| text == "critic loss: 7.50 at env step 100"), "{said:?}");
+            let texts = hover(pos2(180.0, y));
+            assert!(texts.iter().any(|text| text == "critic loss: 7.50 at env step 100"), "{texts:?}");
         }
-        assert!(look(pos2(180.0, 190.0)).iter().all(|text| !text.contains("at env step")));
+        assert!(hover(pos2(180.0, 190.0)).iter().all(|text| !text.contains("at env step")));
     }
 
     #[test]
-    fn a_plot_takes_the_same_room_before_anything_is_measured() {
-        let mut glass = Glass::blank(vec2(320.0, 200.0));
+    fn a_plot_is_as_high_before_the_first_measurement() {
+        let mut harness = UiHarness::blank(vec2(320.0, 200.0));
         let mut height = |points: usize| {
             let points = (0..points).map(|x| [x as f64, 0.5 * x as f64]).collect();
             let curve = Curve { name: "q", points, color: palette::INK, faint: false };
             let mut height = 0.0;
-            glass.page(|ui| {
+            harness.page(|ui| {
                 plot(ui, "Q", "", vec![curve], &[]);
                 height = ui.min_rect().height();
             });

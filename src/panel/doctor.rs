@@ -1,211 +1,231 @@
-//! Doctor: says in plain words what keeps an agent from learning, and offers the one change that may help. It is silent
-//! while the agent gets better, and changes its mind slowly.
+//! Doctor: explains in plain words why an agent does not learn, and offers one change that may help. It is silent while
+//! the agent improves, and its findings appear and disappear slowly.
 
 use bevy::prelude::*;
 use bevy_egui::egui::{RichText, Ui};
 
+use super::learning;
+use super::section::{AddPanelSection as _, order};
 use super::theme::tone;
+use super::tuning::{halve_critic_rate, scale_target_entropy};
 use super::widgets::section;
 use crate::agent::history::{History, Series};
 use crate::agent::live::LiveLearner;
+use crate::algo::report::{CRITIC_LOSS, ENTROPY, Q_STD, TARGET_ENTROPY, TEMPERATURE, TWIN_DISAGREEMENT};
 use crate::insight::waiting::Waiting;
 use crate::learner::{Health, LearnerConfig, LearnerStatus};
-use crate::sac::Temperature;
+use crate::metrics::run::{ENV_STEPS_PER_SECOND, EPISODE_RETURN, GRADIENT_STEPS_PER_SECOND, SUCCESS};
 use crate::sim::arena::Spec;
-use crate::sim::worlds::rooms::winnable::Winnable;
-use crate::view::bindings::{Bindings, Command};
+use crate::view::bindings::Bindings;
+use crate::view::commands::KeyCommand;
+use crate::view::input::TAKE_OVER;
 use crate::view::palette;
+use crate::worlds::rooms::winnable::Winnable;
 
 /// Environment steps without progress after which returns count as flat.
 const FLAT_FOR: f64 = 50_000.0;
-/// Share of successes above which nothing is wrong.
+/// Success rate above which nothing is wrong.
 const GOOD: f64 = 0.9;
-/// Episodes that tell how it goes lately, and as many that tell how it went before.
-const LATELY: usize = 50;
-/// Points of rates that are averaged: half a second each.
-const RATES: usize = 20;
+/// Number of recent episodes, which are compared with as many before them.
+const RECENT: usize = 50;
+/// Number of averaged points of a rate, half a second each.
+const RATE_POINTS: usize = 20;
 /// Seconds between two examinations.
-const EVERY: f32 = 0.5;
-/// Seconds for which something must look wrong before it is said, and right before it is taken back.
-const HOLDS: f32 = 6.0;
+const INTERVAL: f32 = 0.5;
+/// Seconds for which a problem must be present before it is shown, and absent before it is hidden.
+const CONFIRM: f32 = 6.0;
 
-/// What may be wrong.
+/// Kind of problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// Nobody can win on the map that is played.
-    Map,
-    /// Hardly any reward has been met.
+pub(super) enum Problem {
+    /// The level cannot be won.
+    Unwinnable,
+    /// Hardly any reward has been received.
     NoReward,
-    /// It explores more than it can without losing reward.
-    TooCurious,
-    /// Returns have not risen for long.
-    Flat,
-    /// Both critics say different things.
-    AtOdds,
-    /// The critics get worse.
-    RunningAway,
-    /// Far more is played than is learned from.
-    TooFast,
+    /// The target entropy costs reward.
+    TooMuchExploration,
+    /// Returns have not risen for a long time.
+    NoProgress,
+    /// The critics disagree.
+    CriticsDisagree,
+    /// The critic loss grows.
+    Diverging,
+    /// Too few gradient steps for the number of environment steps.
+    TooFewUpdates,
 }
 
-/// Something that looks wrong.
+/// A problem that was found.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Finding {
-    /// What it is.
-    pub verdict: Verdict,
-    /// One or two sentences.
+    /// Its kind.
+    pub problem: Problem,
+    /// Description in one or two sentences.
     pub text: String,
-    /// What a button says, and the configuration it brings.
+    /// Label of the button, and the configuration that it applies.
     pub remedy: Option<(String, LearnerConfig)>,
 }
 
 impl Finding {
-    fn new(verdict: Verdict, text: impl Into<String>) -> Self {
-        Self { verdict, text: text.into(), remedy: None }
+    fn new(problem: Problem, text: impl Into<String>) -> Self {
+        Self { problem, text: text.into(), remedy: None }
     }
 }
 
-/// What is said now.
+/// A finding, and for how long examinations have contradicted whether it is shown.
+#[derive(Debug, Clone)]
+struct Known {
+    finding: Finding,
+    shown: bool,
+    /// Seconds for which it was found but is not shown, or is shown but was not found.
+    contradicted: f32,
+}
+
+/// Current findings.
 #[derive(Resource, Debug, Clone, Default)]
 pub(super) struct Doctor {
-    /// Findings that have lasted, and for how many seconds what is not said has been found, or what is said has not.
-    known: Vec<(Finding, bool, f32)>,
-    since: f32,
+    known: Vec<Known>,
+    /// Seconds since the last examination.
+    elapsed: f32,
 }
 
 impl Doctor {
-    /// Hears what was found `seconds` after the last time.
-    fn hear(&mut self, found: Vec<Finding>, seconds: f32) {
-        for (known, said, doubt) in &mut self.known {
-            let again = found.iter().find(|finding| finding.verdict == known.verdict);
-            let changes = again.is_some() != *said;
-            *doubt = if changes { *doubt + seconds } else { 0.0 };
+    /// Updates the findings with what was `found`, `seconds` after the last update.
+    fn update(&mut self, found: Vec<Finding>, seconds: f32) {
+        for known in &mut self.known {
+            let again = found.iter().find(|finding| finding.problem == known.finding.problem);
+            let contradicted = again.is_some() != known.shown;
+            known.contradicted = if contradicted { known.contradicted + seconds } else { 0.0 };
             if let Some(again) = again {
-                known.clone_from(again);
+                known.finding.clone_from(again);
             }
-            if *doubt >= HOLDS {
-                (*said, *doubt) = (!*said, 0.0);
+            if known.contradicted >= CONFIRM {
+                (known.shown, known.contradicted) = (!known.shown, 0.0);
             }
         }
-        // What was found and then was not before it was said is forgotten.
-        self.known
-            .retain(|(known, said, _)| *said || found.iter().any(|finding| finding.verdict == known.verdict));
+        // A finding that disappears before it was shown is dropped.
+        let present = |problem| found.iter().any(|finding| finding.problem == problem);
+        self.known.retain(|known| known.shown || present(known.finding.problem));
         for finding in found {
-            if self.known.iter().all(|(known, ..)| known.verdict != finding.verdict) {
-                // A map is what it is; nothing about it passes.
-                let at_once = finding.verdict == Verdict::Map;
-                self.known.push((finding, at_once, 0.0));
+            if self.known.iter().all(|known| known.finding.problem != finding.problem) {
+                // A level is either winnable or not, so there is nothing to wait for.
+                let shown = finding.problem == Problem::Unwinnable;
+                self.known.push(Known { finding, shown, contradicted: 0.0 });
             }
         }
     }
 
-    /// What is to be said.
+    /// The findings to show.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.known.iter().filter(|(_, said, _)| *said).map(|(finding, ..)| finding)
+        self.known.iter().filter(|known| known.shown).map(|known| &known.finding)
     }
 }
 
 /// Adds the doctor.
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<Doctor>().add_systems(Update, examine_again.run_if(resource_exists::<LiveLearner>));
+    app.init_resource::<Doctor>()
+        .add_systems(Update, run_examination.run_if(resource_exists::<LiveLearner>))
+        .add_panel_section(order::DOCTOR, show);
 }
 
-fn examine_again(
+fn run_examination(
     learner: Res<LiveLearner>,
     history: Option<Res<History>>,
     waiting: Option<Res<Waiting>>,
-    map: Option<Res<Winnable>>,
+    winnable: Option<Res<Winnable>>,
     spec: Option<Res<Spec>>,
     bindings: Option<Res<Bindings>>,
     time: Res<Time<Real>>,
     mut doctor: ResMut<Doctor>,
 ) {
-    doctor.since += time.delta_secs();
-    if doctor.since < EVERY {
+    doctor.elapsed += time.delta_secs();
+    if doctor.elapsed < INTERVAL {
         return;
     }
-    let seconds = std::mem::take(&mut doctor.since);
-    let doubt = map.and_then(|map| map.doubt.clone()).map(|doubt| Finding::new(Verdict::Map, doubt));
+    let seconds = std::mem::take(&mut doctor.elapsed);
+    let doubt = winnable
+        .and_then(|winnable| winnable.doubt.clone())
+        .map(|doubt| Finding::new(Problem::Unwinnable, doubt));
     let mut found: Vec<Finding> = doubt.into_iter().collect();
     if let Some(history) = history {
-        // Whoever waits has nothing new to be judged by.
+        // While no experience arrives, earlier findings stay.
         if waiting.is_some_and(|waiting| waiting.0.is_some()) {
-            found.extend(doctor.findings().filter(|known| known.verdict != Verdict::Map).cloned());
+            found.extend(doctor.findings().filter(|known| known.problem != Problem::Unwinnable).cloned());
         } else {
-            let key = bindings.map_or("T", |bindings| bindings.label(shows(spec.as_deref())));
+            let key = bindings.map_or("T", |bindings| bindings.label(takeover_key(spec.as_deref())));
             found.extend(examine(&history, &learner.status(), learner.config(), key));
         }
     }
-    doctor.hear(found, seconds);
+    doctor.update(found, seconds);
 }
 
-/// The command by which a person plays in the agent's place.
-fn shows(spec: Option<&Spec>) -> Command {
-    if spec.is_some_and(|spec| spec.has_sides()) { Command::TakeSecond } else { Command::TakeFirst }
+/// The key with which a person plays in the agent's place.
+fn takeover_key(spec: Option<&Spec>) -> KeyCommand {
+    TAKE_OVER[usize::from(spec.is_some_and(|spec| spec.has_sides()))]
 }
 
-/// What looks wrong by what has been measured so far; nothing while little has been, nor while it gets better. `key`
-/// lets a person play in the agent's place.
+/// Problems in the metrics so far; none while there is little data or the agent improves. `key` lets a person play in the
+/// agent's place.
 fn examine(history: &History, status: &LearnerStatus, config: &LearnerConfig, key: &str) -> Vec<Finding> {
-    if status.health != Health::Training || does_well(history) {
+    if status.health != Health::Training || is_fine(history) {
         return Vec::new();
     }
     [
         no_reward(history, status, key),
-        too_curious(history, config),
-        flat(history, config),
-        at_odds(status, config),
-        running_away(history, config),
-        too_fast(history, config),
+        too_much_exploration(history, config),
+        no_progress(history, config),
+        critics_disagree(status, config),
+        diverging(history, config),
+        too_few_updates(history, config),
     ]
     .into_iter()
     .flatten()
     .collect()
 }
 
-/// Whether it succeeds nearly always, or gets better.
-fn does_well(history: &History) -> bool {
-    lately(&history.success).is_some_and(|[_, now]| now.mean >= GOOD)
-        || [&history.success, &history.episode_return].into_iter().any(rises)
+/// Whether it nearly always succeeds, or improves.
+fn is_fine(history: &History) -> bool {
+    recent(history.curve(SUCCESS)).is_some_and(|[_, now]| now.mean >= GOOD)
+        || [history.curve(SUCCESS), history.curve(EPISODE_RETURN)].into_iter().any(rises)
 }
 
-/// Whether a series is higher lately than before, by more than chance explains.
+/// Whether the recent points of a series are significantly higher than those before.
 fn rises(series: &Series) -> bool {
-    lately(series).is_some_and(|[before, now]| {
-        // Two standard errors of a difference of two means.
-        let doubt = 2.0 * ((before.spread.powi(2) + now.spread.powi(2)) / LATELY as f64).sqrt();
-        now.mean - before.mean > doubt.max(1e-6)
+    recent(series).is_some_and(|[before, now]| {
+        // Two standard errors of the difference of the means.
+        let margin = 2.0 * ((before.spread.powi(2) + now.spread.powi(2)) / RECENT as f64).sqrt();
+        now.mean - before.mean > margin.max(1e-6)
     })
 }
 
 fn no_reward(history: &History, status: &LearnerStatus, key: &str) -> Option<Finding> {
     let report = status.measured()?;
-    let [_, success] = lately(&history.success)?;
-    let unsure = report.target_entropy > 0.0 && report.entropy > 1.3 * report.target_entropy;
-    if !unsure || report.temperature > 1e-3 || success.mean > 0.05 {
+    let [_, success] = recent(history.curve(SUCCESS))?;
+    let (entropy, target) = (report.get(ENTROPY)?, report.get(TARGET_ENTROPY)?);
+    let undecided = target > 0.0 && entropy > 1.3 * target;
+    if !undecided || report.get(TEMPERATURE)? > 1e-3 || success.mean > 0.05 {
         return None;
     }
     let text = format!(
-        "Whatever it does seems to be worth the same: it has hardly met a reward. Show it one: play in its place with \
-         {key}."
+        "All actions look equally good to the agent, because it has hardly found a reward. Show it one: press {key} and \
+         play in its place."
     );
-    Some(Finding::new(Verdict::NoReward, text))
+    Some(Finding::new(Problem::NoReward, text))
 }
 
-fn too_curious(history: &History, config: &LearnerConfig) -> Option<Finding> {
-    let [before, now] = halves(&history.temperature)?;
-    let entropy = last(&history.entropy)?;
-    let target = last(&history.target_entropy)?;
+fn too_much_exploration(history: &History, config: &LearnerConfig) -> Option<Finding> {
+    let [before, now] = thirds(history.curve(TEMPERATURE))?;
+    let entropy = last(history.curve(ENTROPY))?;
+    let target = last(history.curve(TARGET_ENTROPY))?;
     if now < 2.0 * before || entropy > 0.97 * target {
         return None;
     }
-    let text = "It is asked to try out more than it can without giving up reward.";
-    let remedy = aim(config, 0.5, "Explore less");
-    Some(Finding { remedy, ..Finding::new(Verdict::TooCurious, text) })
+    let text = "The agent explores so much that it loses reward.";
+    let remedy = scale_target_entropy(config, 0.5, "Explore less");
+    Some(Finding { remedy, ..Finding::new(Problem::TooMuchExploration, text) })
 }
 
-fn flat(history: &History, config: &LearnerConfig) -> Option<Finding> {
-    let points = &history.episode_return.0;
+fn no_progress(history: &History, config: &LearnerConfig) -> Option<Finding> {
+    let points = &history.curve(EPISODE_RETURN).0;
     let end = points.back()?[0];
     let of = |from: f64, to: f64| -> Vec<f64> {
         points.iter().filter(|[x, _]| (from..to).contains(&(end - x))).map(|[_, y]| *y).collect()
@@ -221,59 +241,46 @@ fn flat(history: &History, config: &LearnerConfig) -> Option<Finding> {
     if b - a > 0.1 * spread.max(1e-6) {
         return None;
     }
-    let text = format!("It has not got better for {:.0} thousand steps.", FLAT_FOR / 1000.0);
-    Some(Finding { remedy: aim(config, 1.5, "Explore more"), ..Finding::new(Verdict::Flat, text) })
+    let text = format!("The agent has not improved for {:.0} thousand steps.", FLAT_FOR / 1000.0);
+    Some(Finding {
+        remedy: scale_target_entropy(config, 1.5, "Explore more"),
+        ..Finding::new(Problem::NoProgress, text)
+    })
 }
 
-fn at_odds(status: &LearnerStatus, config: &LearnerConfig) -> Option<Finding> {
+fn critics_disagree(status: &LearnerStatus, config: &LearnerConfig) -> Option<Finding> {
     let report = status.measured()?;
-    if report.twin_disagreement < report.q_std.max(0.01) {
+    if report.get(TWIN_DISAGREEMENT)? < report.get(Q_STD)?.max(0.01) {
         return None;
     }
-    let text = "Its two critics disagree about nearly everything: it learns faster than it can know.";
-    Some(Finding { remedy: slower(config), ..Finding::new(Verdict::AtOdds, text) })
+    let text = "The two critics disagree strongly. A lower learning rate may help.";
+    Some(Finding { remedy: halve_critic_rate(config), ..Finding::new(Problem::CriticsDisagree, text) })
 }
 
-fn running_away(history: &History, config: &LearnerConfig) -> Option<Finding> {
-    let [before, now] = halves(&history.critic_loss)?;
+fn diverging(history: &History, config: &LearnerConfig) -> Option<Finding> {
+    let [before, now] = thirds(history.curve(CRITIC_LOSS))?;
     if now < 10.0 * before.max(1e-6) {
         return None;
     }
-    let text = "What it expects is further and further from what happens.";
-    Some(Finding { remedy: slower(config), ..Finding::new(Verdict::RunningAway, text) })
+    let text =
+        "The predicted returns are getting further from the actual ones. A lower learning rate may help.";
+    Some(Finding { remedy: halve_critic_rate(config), ..Finding::new(Problem::Diverging, text) })
 }
 
-fn too_fast(history: &History, config: &LearnerConfig) -> Option<Finding> {
+fn too_few_updates(history: &History, config: &LearnerConfig) -> Option<Finding> {
     let mean = |series: &Series| {
-        let rates: Vec<f64> = series.0.iter().rev().take(RATES).map(|point| point[1]).collect();
-        (rates.len() == RATES).then(|| rates.iter().sum::<f64>() / RATES as f64)
+        let rates: Vec<f64> = series.0.iter().rev().take(RATE_POINTS).map(|point| point[1]).collect();
+        (rates.len() == RATE_POINTS).then(|| rates.iter().sum::<f64>() / RATE_POINTS as f64)
     };
-    let (played, learned) = (mean(&history.env_steps_per_second)?, mean(&history.gradient_steps_per_second)?);
-    // A busy machine falls behind a little all the time.
-    if played < 1.0 || learned > 0.1 * played * f64::from(config.gradient_steps_per_env_step) {
+    let (env_rate, gradient_rate) =
+        (mean(history.curve(ENV_STEPS_PER_SECOND))?, mean(history.curve(GRADIENT_STEPS_PER_SECOND))?);
+    // A busy machine always falls behind a little.
+    if env_rate < 1.0 || gradient_rate > 0.1 * env_rate * f64::from(config.gradient_steps_per_env_step) {
         return None;
     }
-    let text = "It plays far more than it can learn from on this machine. Fewer arenas or a lower speed get more out of \
-                each step.";
-    Some(Finding::new(Verdict::TooFast, text))
-}
-
-/// The same with another target entropy, where there is one to change.
-fn aim(config: &LearnerConfig, factor: f32, name: &str) -> Option<(String, LearnerConfig)> {
-    let mut config = config.clone();
-    let Temperature::Learned { target_entropy_fraction } = &mut config.sac.temperature else { return None };
-    let aimed = (*target_entropy_fraction * factor).clamp(0.02, 0.9);
-    if (aimed - *target_entropy_fraction).abs() < 1e-3 {
-        return None;
-    }
-    *target_entropy_fraction = aimed;
-    Some((name.into(), config))
-}
-
-fn slower(config: &LearnerConfig) -> Option<(String, LearnerConfig)> {
-    let mut config = config.clone();
-    config.sac.critic_learning_rate = (0.5 * config.sac.critic_learning_rate).max(1e-6);
-    Some(("Learn more slowly".into(), config))
+    let text = "The agent collects far more experience than this machine can train on. With fewer arenas or a lower speed it \
+                learns more from each step.";
+    Some(Finding::new(Problem::TooFewUpdates, text))
 }
 
 fn last(series: &Series) -> Option<f64> {
@@ -282,25 +289,25 @@ fn last(series: &Series) -> Option<f64> {
 
 /// Mean and standard deviation of some points.
 #[derive(Debug, Clone, Copy)]
-struct Stretch {
+struct Summary {
     mean: f64,
     spread: f64,
 }
 
-/// Of the last points and of as many before them; `None` while there are few.
-fn lately(series: &Series) -> Option<[Stretch; 2]> {
-    let skip = series.0.len().checked_sub(2 * LATELY)?;
+/// Summaries of the last [`RECENT`] points and of as many before them, as `[before, now]`; `None` if there are fewer.
+fn recent(series: &Series) -> Option<[Summary; 2]> {
+    let skip = series.0.len().checked_sub(2 * RECENT)?;
     let of = |skip: usize| {
-        let points = || series.0.iter().skip(skip).take(LATELY).map(|point| point[1]);
-        let mean = points().sum::<f64>() / LATELY as f64;
-        let variance = points().map(|y| (y - mean).powi(2)).sum::<f64>() / LATELY as f64;
-        Stretch { mean, spread: variance.sqrt() }
+        let points = || series.0.iter().skip(skip).take(RECENT).map(|point| point[1]);
+        let mean = points().sum::<f64>() / RECENT as f64;
+        let variance = points().map(|y| (y - mean).powi(2)).sum::<f64>() / RECENT as f64;
+        Summary { mean, spread: variance.sqrt() }
     };
-    Some([of(skip), of(skip + LATELY)])
+    Some([of(skip), of(skip + RECENT)])
 }
 
-/// Means of the middle third and of the last one; `None` while there are few points.
-fn halves(series: &Series) -> Option<[f64; 2]> {
+/// Means of the middle third and the last third, as `[before, now]`; `None` if there are few points.
+fn thirds(series: &Series) -> Option<[f64; 2]> {
     let third = series.0.len() / 3;
     if third < 10 {
         return None;
@@ -311,11 +318,23 @@ fn halves(series: &Series) -> Option<[f64; 2]> {
     Some([mean(third), mean(series.0.len() - third)])
 }
 
-/// Shows what was found; the configuration that somebody accepted.
-pub(super) fn show(ui: &mut Ui, doctor: &Doctor) -> Option<LearnerConfig> {
-    /// Room for one finding, whether or not there is one: what comes and goes must not push others away from under the
-    /// mouse.
-    const ROOM: f32 = 46.0;
+/// The section. Applies the remedy that was clicked.
+fn show(
+    InMut(ui): InMut<Ui>,
+    learner: Option<ResMut<LiveLearner>>,
+    doctor: Res<Doctor>,
+    mut edits: ResMut<learning::PendingEdits>,
+) {
+    let Some(mut learner) = learner else { return };
+    if let Some(config) = findings(ui, &doctor) {
+        edits.rejected = learning::error_text(learner.set_config(config));
+    }
+}
+
+/// Shows the findings; returns the configuration of a remedy that was clicked.
+fn findings(ui: &mut Ui, doctor: &Doctor) -> Option<LearnerConfig> {
+    /// Height reserved for one finding, in logical pixels, so that nothing below moves when it appears.
+    const HEIGHT: f32 = 46.0;
     let mut accepted = None;
     section(ui, "Doctor", |ui| {
         let top = ui.cursor().top();
@@ -325,13 +344,13 @@ pub(super) fn show(ui: &mut Ui, doctor: &Doctor) -> Option<LearnerConfig> {
         for Finding { text, remedy, .. } in doctor.findings() {
             ui.label(RichText::new(text).small().color(tone(palette::AMBER.mix(palette::INK, 0.4))));
             if let Some((name, config)) = remedy
-                && ui.button(name).on_hover_text("Undo is under Tuning.").clicked()
+                && ui.button(name).on_hover_text("You can undo this under Tuning.").clicked()
             {
                 accepted = Some(config.clone());
             }
             ui.add_space(2.0);
         }
-        ui.add_space((ROOM - (ui.cursor().top() - top)).max(0.0));
+        ui.add_space((HEIGHT - (ui.cursor().top() - top)).max(0.0));
     });
     accepted
 }

@@ -1,203 +1,195 @@
-//! HUD: the keys of the running world, who plays, and how the watched episode goes.
+//! HUD: the status line and the key bar below the stage. Features register their entries of the status line.
 
-use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
-use bevy_egui::{EguiContexts, egui};
+use bevy_egui::{EguiContext, PrimaryEguiContext, egui};
 use egui::RichText;
 
-use super::banner::banner;
-use super::layers::Esc;
-use super::playing::{side, title};
+use super::layers::EscHint;
+use super::names::{controller_name, slot_name};
 use super::theme::tone;
 use super::widgets::chip;
-use super::{help, keybar, notices};
+use super::{keybar, notices};
 use crate::agent::feedback::HumanFeedback;
 use crate::agent::history::History;
-use crate::agent::{Controller, ControllerAssignment};
-use crate::insight::compare::Comparison;
-use crate::insight::playback::{Past, Playback};
-use crate::insight::rounds::Rounds;
-use crate::insight::seating::Seating;
+use crate::agent::{ControllerAssignment, Watched};
 use crate::insight::waiting::Waiting;
-use crate::sim::arena::{Caption, EnvironmentHooks, Spec};
+use crate::metrics::run::SUCCESS;
+use crate::sim::arena::{Caption, Spec};
 use crate::sim::pace::Pace;
-use crate::sim::worlds::rooms::Rooms;
-use crate::sim::worlds::rooms::reload::LevelNotice;
 use crate::sim::{AgentSlots, Arena, SimConfig, SimSystems, SimTick};
-use crate::view::bindings::{Bindings, Command};
-use crate::view::editor::Editor;
-use crate::view::modes::Modes;
-use crate::view::{Notice, Screen, palette};
+use crate::view::bindings::Bindings;
+use crate::view::commands::KeyRegistry;
+use crate::view::modes::{Mode, Modes};
+use crate::view::palette::{self, Tone};
+use crate::view::{PANEL, ScreenLayout, Toast, time};
+use crate::worlds::rooms::reload::LevelNotice;
 
-/// Episodes the success rate is taken over.
+/// Number of recent episodes in the success rate.
 const RECENT: usize = 100;
-/// Episodes without which no rate is told.
-const FEWEST: usize = 20;
+/// Fewest episodes for which a rate is shown.
+const MIN_EPISODES: usize = 20;
 
-/// Rewards of the watched arena's open episode, by slot.
+/// Part of the status line.
+#[derive(Debug, Clone)]
+pub enum HudPart {
+    /// A colored pill.
+    Chip(String, Tone),
+    /// Plain text.
+    Text(String),
+}
+
+/// Entry of the status line: appends its current parts.
+pub type HudEntry = fn(&World, &mut Vec<HudPart>);
+
+/// All entries of the status line with their positions, sorted.
+#[derive(Resource, Default)]
+struct HudEntries(Vec<(u32, HudEntry)>);
+
+/// Adds `entry` to the status line at the position `order`: controllers are at 10, the score at 20, the success rate at 40,
+/// the speed at 60.
+pub fn add_hud_entry(app: &mut App, order: u32, entry: HudEntry) {
+    let mut entries = app.world_mut().get_resource_or_init::<HudEntries>();
+    entries.0.push((order, entry));
+    entries.0.sort_by_key(|(order, _)| *order);
+}
+
+/// Progress of the watched arena's current episode: undiscounted return by slot, and steps.
 #[derive(Resource, Debug, Clone, Default)]
-pub(super) struct Tally(Vec<f32>);
+struct EpisodeProgress {
+    returns: Vec<f32>,
+    steps: u32,
+}
 
-/// Adds the tally; [`show`] is added by the panel.
+/// Adds the entries that exist in every world. The panel adds [`show`].
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<Tally>()
+    app.init_resource::<EpisodeProgress>()
         .init_resource::<Caption>()
-        .add_systems(SimTick, tally.in_set(SimSystems::Record));
+        .init_resource::<Modes>()
+        .add_systems(SimTick, track_episode.in_set(SimSystems::Record));
+    add_hud_entry(app, 0, waiting);
+    add_hud_entry(app, 10, controllers);
+    add_hud_entry(app, 20, score);
+    add_hud_entry(app, 40, success);
+    add_hud_entry(app, 50, feedback);
+    add_hud_entry(app, 60, speed);
 }
 
-fn tally(seats: Query<&AgentSlots>, mut tally: ResMut<Tally>) {
-    let Some(seats) = seats.iter().find(|seats| seats.arena == 0) else { return };
-    tally.0.resize(seats.slots(), 0.0);
-    for (sum, reward) in tally.0.iter_mut().zip(&seats.rewards) {
-        *sum = if seats.end.is_some() { 0.0 } else { *sum + reward };
+fn track_episode(
+    watched: Query<(Entity, &AgentSlots, Option<&Arena>), With<Watched>>,
+    mut progress: ResMut<EpisodeProgress>,
+    mut before: Local<Option<Entity>>,
+) {
+    let Ok((entity, slots, arena)) = watched.single() else { return };
+    if before.replace(entity) != Some(entity) {
+        progress.returns.clear();
     }
+    progress.returns.resize(slots.slots(), 0.0);
+    for (sum, reward) in progress.returns.iter_mut().zip(&slots.rewards) {
+        *sum = if slots.end.is_some() { 0.0 } else { *sum + reward };
+    }
+    progress.steps = arena.filter(|_| slots.end.is_none()).map_or(0, Arena::steps);
 }
 
-/// What the HUD reads.
-#[derive(SystemParam)]
-pub(super) struct Facts<'w, 's> {
-    spec: Res<'w, Spec>,
-    sim: Option<Res<'w, SimConfig>>,
-    pace: Option<Res<'w, Pace>>,
-    assignment: Option<Res<'w, ControllerAssignment>>,
-    history: Option<Res<'w, History>>,
-    tally: Res<'w, Tally>,
-    caption: Res<'w, Caption>,
-    notice: Option<Res<'w, LevelNotice>>,
-    told: Res<'w, Notice>,
-    bindings: Res<'w, Bindings>,
-    rooms: Option<Res<'w, Rooms>>,
-    comparison: Option<Res<'w, Comparison>>,
-    looking: Option<Res<'w, Playback>>,
-    past: Option<Res<'w, Past>>,
-    rounds: Option<Res<'w, Rounds>>,
-    seating: Option<Res<'w, Seating>>,
-    hints: Option<Res<'w, HumanFeedback>>,
-    waiting: Option<Res<'w, Waiting>>,
-    esc: Res<'w, Esc>,
-    hooks: Option<Res<'w, EnvironmentHooks>>,
-    editor: Option<Res<'w, Editor>>,
-    modes: Res<'w, Modes>,
-    arenas: Query<'w, 's, &'static Arena>,
-}
-
-/// A bar that has no room for two signs beside each other, and the height of a line of signs, in logical pixels.
+/// Width below which two chips do not fit side by side, and height of a line of chips, in logical pixels.
 const NARROW: f32 = 340.0;
-const SIGN: f32 = 23.0;
+const CHIP_HEIGHT: f32 = 23.0;
 
-/// What the status line has needed at most, at which width of the bar, and how many lines its keys.
+/// Space reserved so far: the tallest status line at this width, and the number of lines of the key bar.
 #[derive(Debug, Default)]
-pub(super) struct Room {
+pub(super) struct Reserved {
     width: f32,
-    tallest: f32,
-    keys: usize,
+    height: f32,
+    key_lines: usize,
 }
 
 pub(super) fn show(
-    mut contexts: EguiContexts,
-    mut screen: ResMut<Screen>,
-    facts: Facts,
-    mut room: Local<Room>,
-) -> Result {
-    let Facts { spec, sim, pace, assignment, history, tally, caption, notice, told, bindings, .. } = &facts;
-    let Facts { rooms, comparison, looking, rounds, arenas, hooks, editor, past, seating, .. } = &facts;
-    let waits = facts.waiting.as_ref().and_then(|waiting| waiting.0);
-    let context = contexts.ctx_mut()?;
-    let watched = arenas.iter().find(|arena| arena.index == 0);
+    world: &mut World,
+    contexts: &mut QueryState<&mut EguiContext, With<PrimaryEguiContext>>,
+    mut reserved: Local<Reserved>,
+) {
+    let Ok(mut context) = contexts.single_mut(world) else { return };
+    let context = &context.get_mut().clone();
+    let right = world.resource::<ScreenLayout>().right;
     let area = egui::Area::new("hud".into())
         .anchor(egui::Align2::LEFT_BOTTOM, [18.0, -12.0])
         .interactable(false)
         .order(egui::Order::Background);
-    let width = (context.viewport_rect().width() - screen.right - 36.0).max(100.0);
+    let width = (context.viewport_rect().width() - right - 36.0).max(100.0);
     let shown = area.show(context, |ui| {
         ui.set_max_width(width);
         ui.spacing_mut().item_spacing = egui::vec2(6.0, 5.0);
-        let top = ui.cursor().top();
-        ui.horizontal_wrapped(|ui| {
-            if let Some(reason) = waits {
-                chip(ui, reason, palette::AMBER);
-            }
-            let seats = assignment.iter().flat_map(|assignment| &assignment.watched).enumerate();
-            for (slot, controller) in seats {
-                let name = title(controller);
-                let name =
-                    if spec.slots() > 1 { format!("{}: {name}", side(&spec.teams, slot)) } else { name };
-                chip(ui, &name, palette::of(controller));
-            }
-            let episode = looking
-                .as_ref()
-                .and_then(|looking| Some((looking, past.as_ref()?.episodes.get(looking.episode)?)));
-            let score = match episode {
-                Some((looking, episode)) => format!(
-                    "looking back: step {} of {}, return {:+.2} in the end",
-                    looking.step,
-                    episode.steps(),
-                    episode.episode_return
-                ),
-                None => score(spec, watched, caption, tally),
-            };
-            let said = hinted(facts.hints.as_deref());
-            let parts = [
-                score,
-                played(rounds.as_deref()),
-                lately(history.as_deref(), sim.as_ref().map_or(1, |sim| sim.arenas)),
-                said,
-            ];
-            for part in parts.into_iter().chain([time(pace.as_deref(), sim.as_deref())]) {
-                if !part.is_empty() {
-                    whole(ui, width, RichText::new(part).color(tone(palette::INK)));
-                    ui.add_space(6.0);
-                }
-            }
-        });
-        if let Some(notice) = notice.as_ref().and_then(|notice| notice.0.as_ref()) {
-            ui.label(RichText::new(notice).small().color(tone(palette::AMBER)));
-        }
-        // As high as it has been: the worlds above do not move with every word.
-        if (room.width - width).abs() > 0.5 {
-            *room = Room { width, ..Room::default() };
-        }
-        let height = ui.cursor().top() - top;
-        // Where a sign fills a line of its own, there is room for one more: people who sit down are told what waits.
-        let fresh = room.tallest == 0.0 && width < NARROW && spec.slots() > 1;
-        room.tallest = room.tallest.max(if fresh { height + SIGN } else { height });
-        ui.add_space(room.tallest - height);
-        let leads = hooks.as_ref().is_some_and(|hooks| hooks.leads);
-        let there = [rooms.is_some(), comparison.is_some(), looking.is_some(), editor.is_some(), leads];
-        let keys = |people| help::commands(spec, people, &screen, bindings, there, facts.esc.0);
-        let people = assignment.as_deref().zip(seating.as_deref());
-        let others =
-            people.map_or(Vec::new(), |(assignment, seating)| help::seatings(spec, assignment, seating));
-        let others: Vec<_> =
-            others.iter().map(|(assignment, seating)| keys(Some((assignment, seating)))).collect();
-        let stay = [bindings.label(Command::Pause), bindings.label(Command::Panel), "Esc"];
-        let refused = facts.modes.refused_keys(bindings);
-        keybar::show(ui, &keys(people), &others, &stay, &refused, &mut room.keys);
+        status(ui, world, width, &mut reserved);
+        keys(ui, world, &mut reserved);
     });
-    let mut below = 0.0;
-    if pace.as_ref().is_some_and(|pace| pace.paused) || looking.is_some() {
-        below = notices::standing(context, &screen, looking.is_some(), bindings);
-    }
-    if let Some(text) = told.text() {
-        notices::say(context, &screen, text, below);
-    }
-    let ended = rounds.as_ref().and_then(|rounds| rounds.ended.as_ref());
-    if let Some(ended) = ended.filter(|_| comparison.is_none() && looking.is_none()) {
-        let plays =
-            assignment.as_ref().is_some_and(|assignment| assignment.watched.contains(&Controller::Human));
-        let on = if plays { "rematch" } else { "go on" };
-        let on = format!("{}: {on}", bindings.label(Command::Pause));
-        banner(context, &screen, spec, ended, &on);
-    }
+    messages(context, world);
     let bottom = (shown.response.rect.height() + 6.0).ceil();
+    let mut screen = world.resource_mut::<ScreenLayout>();
     if screen.bottom != bottom {
         screen.bottom = bottom;
     }
-    Ok(())
 }
 
-/// Keeps `text` in one piece, on the next line if need be; only what is wider than all lines is broken.
-fn whole(ui: &mut egui::Ui, width: f32, text: RichText) {
+/// The status line. It never shrinks, so the stage above does not move when the text changes.
+fn status(ui: &mut egui::Ui, world: &World, width: f32, reserved: &mut Reserved) {
+    let top = ui.cursor().top();
+    let mut parts = Vec::new();
+    for (_, entry) in &world.resource::<HudEntries>().0 {
+        entry(world, &mut parts);
+    }
+    ui.horizontal_wrapped(|ui| {
+        for part in parts {
+            match part {
+                HudPart::Chip(text, color) => _ = chip(ui, &text, color),
+                HudPart::Text(text) => {
+                    unbroken(ui, width, RichText::new(text).color(tone(palette::INK)));
+                    ui.add_space(6.0);
+                }
+            }
+        }
+    });
+    if let Some(notice) = world.get_resource::<LevelNotice>().and_then(|notice| notice.0.as_ref()) {
+        ui.label(RichText::new(notice).small().color(tone(palette::AMBER)));
+    }
+    if (reserved.width - width).abs() > 0.5 {
+        *reserved = Reserved { width, ..Reserved::default() };
+    }
+    let height = ui.cursor().top() - top;
+    // Where every chip takes a line, reserve one for the waiting notice that appears when a person joins.
+    let multiplayer = world.get_resource::<Spec>().is_some_and(|spec| spec.slots() > 1);
+    let first = reserved.height == 0.0 && width < NARROW && multiplayer;
+    reserved.height = reserved.height.max(if first { height + CHIP_HEIGHT } else { height });
+    ui.add_space(reserved.height - height);
+}
+
+/// The key bar.
+fn keys(ui: &mut egui::Ui, world: &World, reserved: &mut Reserved) {
+    let (registry, bindings) = (world.resource::<KeyRegistry>(), world.resource::<Bindings>());
+    let commands = keybar::commands(world, world.resource::<EscHint>().0);
+    let (current, others) =
+        world.get_resource::<keybar::PlayerKeys>().map_or_else(default, |keys| (keys.0)(world));
+    let with = |player: Vec<keybar::KeyEntry>| player.into_iter().chain(commands.iter().cloned()).collect();
+    let others: Vec<Vec<keybar::KeyEntry>> = others.into_iter().map(with).collect();
+    let essential = [bindings.label(time::PAUSE), bindings.label(PANEL), "Esc"];
+    let refused = world.resource::<Modes>().refused_keys(registry, bindings);
+    keybar::show(ui, &with(current), &others, &essential, &refused, &mut reserved.key_lines);
+}
+
+/// Messages over the stage.
+fn messages(context: &egui::Context, world: &World) {
+    let (screen, bindings) = (world.resource::<ScreenLayout>(), world.resource::<Bindings>());
+    let playback = world.resource::<Modes>().on(Mode::Playback);
+    let mut top = 0.0;
+    if playback || world.get_resource::<Pace>().is_some_and(|pace| pace.paused) {
+        let toggle = world.resource::<KeyRegistry>().toggle_of(Mode::Playback).filter(|_| playback);
+        top = notices::show_paused(context, screen, toggle, bindings);
+    }
+    if let Some(text) = world.get_resource::<Toast>().and_then(Toast::text) {
+        notices::show_toast(context, screen, text, top);
+    }
+}
+
+/// Adds `text` without a line break in it, unless it is wider than a whole line.
+fn unbroken(ui: &mut egui::Ui, width: f32, text: RichText) {
     let label = egui::Label::new(text.clone()).extend();
     let font = egui::TextStyle::Body.resolve(ui.style());
     let wide = ui
@@ -210,49 +202,81 @@ fn whole(ui: &mut egui::Ui, width: f32, text: RichText) {
     }
 }
 
-fn score(spec: &Spec, watched: Option<&Arena>, caption: &Caption, tally: &Tally) -> String {
-    let Some(arena) = watched else { return String::new() };
-    caption.0.clone().unwrap_or_else(|| {
-        let left = spec.episode_limit.saturating_sub(arena.steps());
-        format!("return {:+.2}, {left} steps left", tally.0.first().copied().unwrap_or(0.0))
-    })
+/// Why the learner receives no experience.
+fn waiting(world: &World, parts: &mut Vec<HudPart>) {
+    let reason = world.get_resource::<Waiting>().and_then(|waiting| waiting.0);
+    parts.extend(reason.map(|reason| HudPart::Chip(reason.to_owned(), palette::AMBER)));
 }
 
-/// Rounds won by either side.
-fn played(rounds: Option<&Rounds>) -> String {
-    rounds.filter(|rounds| rounds.wins != [0, 0]).map_or(String::new(), |rounds| {
-        let [left, right] = rounds.wins;
-        format!("rounds {left} : {right}")
-    })
-}
-
-/// Steps that were praised and blamed.
-fn hinted(hints: Option<&HumanFeedback>) -> String {
-    hints.filter(|hints| hints.counts != [0, 0]).map_or(String::new(), |hints| {
-        let [praised, blamed] = hints.counts;
-        format!("praised {praised}, blamed {blamed}")
-    })
-}
-
-/// How often the agent succeeded lately. Short episodes end first: until each arena has ended some, they say nothing of how
-/// often the long ones will.
-fn lately(history: Option<&History>, arenas: usize) -> String {
-    let Some(history) = history.filter(|history| !history.success.0.is_empty()) else { return String::new() };
-    let (count, enough) = (history.success.0.len(), (2 * arenas).clamp(FEWEST, RECENT));
-    if count < enough {
-        return format!("{count} episode{} so far", if count == 1 { "" } else { "s" });
+/// Controllers of the watched arena.
+fn controllers(world: &World, parts: &mut Vec<HudPart>) {
+    let (Some(spec), Some(assignment)) =
+        (world.get_resource::<Spec>(), world.get_resource::<ControllerAssignment>())
+    else {
+        return;
+    };
+    for (slot, controller) in assignment.watched.iter().enumerate() {
+        let name = controller_name(controller);
+        let name = if spec.slots() > 1 { format!("{}: {name}", slot_name(&spec.teams, slot)) } else { name };
+        parts.push(HudPart::Chip(name, palette::of(controller)));
     }
-    let recent: Vec<f64> = history.success.0.iter().rev().take(RECENT).map(|point| point[1]).collect();
-    let share = 100.0 * recent.iter().sum::<f64>() / recent.len() as f64;
-    format!("success {share:.0} % of the last {} episodes", recent.len())
 }
 
-fn time(pace: Option<&Pace>, sim: Option<&SimConfig>) -> String {
-    let speed = pace.map_or(String::new(), |pace| {
+/// Score or return of the current episode; playback shows its own.
+fn score(world: &World, parts: &mut Vec<HudPart>) {
+    let Some(spec) = world.get_resource::<Spec>() else { return };
+    if world.resource::<Modes>().on(Mode::Playback) {
+        return;
+    }
+    let text = world.resource::<Caption>().0.clone().unwrap_or_else(|| {
+        let progress = world.resource::<EpisodeProgress>();
+        let left = spec.episode_limit.saturating_sub(progress.steps);
+        format!("return {:+.2}, {left} steps left", progress.returns.first().copied().unwrap_or(0.0))
+    });
+    parts.push(HudPart::Text(text));
+}
+
+/// Numbers of praised and blamed steps.
+fn feedback(world: &World, parts: &mut Vec<HudPart>) {
+    if let Some(feedback) = world.get_resource::<HumanFeedback>().filter(|feedback| feedback.counts != [0, 0])
+    {
+        let [praised, blamed] = feedback.counts;
+        parts.push(HudPart::Text(format!("praised {praised}, blamed {blamed}")));
+    }
+}
+
+/// Recent success rate of the agent.
+fn success(world: &World, parts: &mut Vec<HudPart>) {
+    let arenas = world.get_resource::<SimConfig>().map_or(1, |sim| sim.arenas);
+    parts.extend(
+        world.get_resource::<History>().and_then(|history| success_rate(history, arenas)).map(HudPart::Text),
+    );
+}
+
+/// Success rate over recent episodes. Short episodes end first, so a rate is shown only after about two episodes per
+/// arena.
+fn success_rate(history: &History, arenas: usize) -> Option<String> {
+    let success = history.curve(SUCCESS);
+    let count = success.0.len();
+    if count == 0 {
+        return None;
+    }
+    if count < (2 * arenas).clamp(MIN_EPISODES, RECENT) {
+        return Some(format!("{count} episode{} so far", if count == 1 { "" } else { "s" }));
+    }
+    let recent: Vec<f64> = success.0.iter().rev().take(RECENT).map(|point| point[1]).collect();
+    let share = 100.0 * recent.iter().sum::<f64>() / recent.len() as f64;
+    Some(format!("{share:.0} % success over the last {} episodes", recent.len()))
+}
+
+/// Speed and number of arenas.
+fn speed(world: &World, parts: &mut Vec<HudPart>) {
+    let speed = world.get_resource::<Pace>().map_or(String::new(), |pace| {
         if pace.unlimited { "max speed".into() } else { format!("{}×", pace.speed) }
     });
-    let arenas = sim.map_or(0, |sim| sim.arenas);
-    if arenas > 1 { format!("{arenas} arenas run, {speed}") } else { speed }
+    let arenas = world.get_resource::<SimConfig>().map_or(0, |sim| sim.arenas);
+    let text = if arenas > 1 { format!("{arenas} arenas at {speed}") } else { speed };
+    parts.extend((!text.is_empty()).then_some(HudPart::Text(text)));
 }
 
 #[cfg(test)]
@@ -261,14 +285,14 @@ mod tests {
     use crate::agent::history::Series;
 
     #[test]
-    fn no_rate_of_success_is_told_of_the_first_few_episodes() {
+    fn first_episodes_are_counted_before_a_success_rate_is_shown() {
         let after = |count: usize| {
-            let success = Series((0..count).map(|index| [index as f64, 1.0]).collect());
-            lately(Some(&History { success, ..History::default() }), 32)
+            let points = Series((0..count).map(|index| [index as f64, 1.0]).collect());
+            success_rate(&History::default().with(SUCCESS, points), 32).unwrap_or_default()
         };
         let first = [after(0), after(1), after(4), after(63)];
         assert_eq!(first, ["", "1 episode so far", "4 episodes so far", "63 episodes so far"]);
-        assert_eq!(after(64), "success 100 % of the last 64 episodes");
-        assert_eq!(after(500), "success 100 % of the last 100 episodes");
+        assert_eq!(after(64), "100 % success over the last 64 episodes");
+        assert_eq!(after(500), "100 % success over the last 100 episodes");
     }
 }

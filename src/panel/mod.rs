@@ -1,34 +1,38 @@
-//! Panel: the numbers and switches beside the worlds. The only place where egui is used.
-//!
-//! What is drawn in the worlds and what keys do is left to `view`; every section is a file.
+//! Panel: the user interface around the worlds, made with egui. Every section of the panel is a file; drawing of worlds
+//! and handling of keys are in `view`.
 
+mod animation;
 mod banner;
 mod compare;
 mod curves;
 mod doctor;
-mod earlier;
+pub mod drawn_levels;
+mod earlier_run;
 pub mod editor;
-mod figures;
-mod film;
-mod help;
 mod hud;
 mod keybar;
 mod layers;
+mod learner_stats;
 mod learning;
-pub mod maps;
+mod names;
 mod notices;
-mod plate;
-mod playing;
+mod playback;
+mod player_keys;
+mod players;
 pub mod plots;
 mod points;
 mod preferences;
 mod saliency;
+mod saving;
+pub mod section;
 mod settings;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod text_box;
 mod theme;
+mod time;
 pub mod title;
 mod tuning;
 mod unsaved;
@@ -37,41 +41,87 @@ mod widgets;
 
 use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
-use bevy_egui::{EguiContexts, EguiInput, EguiPlugin, EguiPreUpdateSet, EguiPrimaryContextPass, egui};
+use bevy_egui::{EguiContext, EguiContexts, EguiInput, EguiPlugin, PrimaryEguiContext, egui};
+pub(crate) use bevy_egui::{EguiPreUpdateSet, EguiPrimaryContextPass};
+use bevy_state::prelude::in_state;
 
 use crate::sim::arena::Spec;
-use crate::view::{Screen, Signs};
+use crate::view::commands::AddKeys as _;
+use crate::view::record::ScreenshotFolder;
+use crate::view::screens::Visit;
+use crate::view::{ScreenLayout, StageLegend, Toast};
 
 /// Width of the panel in logical pixels.
 const WIDTH: f32 = 336.0;
 
-/// Adds the panel and the line of keys. Add after `view`.
+/// Adds what every screen needs: egui, the title screen, saved preferences. Add once, after `view::screen`.
+pub fn screen(app: &mut App) {
+    app.add_plugins((EguiPlugin::default(), title::plugin))
+        .add_keys(&layers::KEYS)
+        .init_resource::<preferences::SaveError>()
+        .add_systems(Update, preferences::save)
+        .add_systems(EguiPrimaryContextPass, saving::show.run_if(in_state(Visit::Saving)));
+}
+
+/// Adds the panel and the key bar of a world. Add after `view`.
 pub fn plugin(app: &mut App) {
-    app.add_plugins((EguiPlugin::default(), sections)).add_systems(
+    app.add_plugins(sections).add_systems(
         PreUpdate,
-        keep_tab.after(EguiPreUpdateSet::ProcessInput).before(EguiPreUpdateSet::BeginPass),
+        ignore_tab.after(EguiPreUpdateSet::ProcessInput).before(EguiPreUpdateSet::BeginPass),
     );
 }
 
-/// All that is shown, for egui's schedule.
-fn sections(app: &mut App) {
-    app.add_plugins((hud::plugin, layers::plugin, doctor::plugin, editor::plugin))
-        .init_resource::<learning::Drafts>()
-        .init_resource::<playing::Drafts>()
-        .init_resource::<settings::Draft>()
+/// Panel for your own game: training status, curves, settings and checkpoints of its
+/// [`LiveLearner`](crate::agent::LiveLearner), at the right edge of the window. It needs a window, but nothing else of
+/// the arcade. Add sections with [`AddPanelSection`](section::AddPanelSection).
+pub struct LearnerPanelPlugin;
+
+impl Plugin for LearnerPanelPlugin {
+    fn build(&self, app: &mut App) {
+        if !app.is_plugin_added::<EguiPlugin>() {
+            app.add_plugins(EguiPlugin::default());
+        }
+        app.add_plugins(learner_sections);
+    }
+}
+
+/// The panel with the sections of a learner.
+fn learner_sections(app: &mut App) {
+    app.add_plugins((learning::plugin, doctor::plugin))
+        .init_resource::<ScreenLayout>()
+        .init_resource::<Toast>()
+        .init_resource::<ScreenshotFolder>()
+        .init_resource::<Time<Real>>()
         .init_resource::<plots::Plots>()
-        .init_resource::<preferences::Unkept>()
-        .add_systems(Update, (learning::alarm, preferences::keep))
         .add_systems(
             EguiPrimaryContextPass,
-            (theme::apply, show, hud::show, compare::show, plots::show, unsaved::show, watch_typing)
-                .chain()
-                .run_if(resource_exists::<Spec>),
+            (theme::apply, show, plots::show, release_focus).chain().run_if(resource_exists::<Spec>),
         );
 }
 
-/// Tab opens and closes the panel; egui would use it to wander from button to button.
-fn keep_tab(mut inputs: Query<&mut EguiInput>) {
+/// The whole interface of a world.
+fn sections(app: &mut App) {
+    app.add_plugins((
+        learner_sections,
+        hud::plugin,
+        banner::plugin,
+        player_keys::plugin,
+        layers::plugin,
+        editor::plugin,
+    ))
+    .add_plugins((time::plugin, playback::plugin, values::plugin, saliency::plugin, players::plugin))
+    .add_systems(
+        EguiPrimaryContextPass,
+        (
+            (hud::show, banner::show, compare::show).chain().after(show).before(plots::show),
+            unsaved::show.after(plots::show).before(release_focus),
+        )
+            .run_if(resource_exists::<Spec>),
+    );
+}
+
+/// Tab toggles the panel, so egui must not use it to move the focus.
+fn ignore_tab(mut inputs: Query<&mut EguiInput>) {
     for mut input in &mut inputs {
         let tab = |event: &egui::Event| matches!(event, egui::Event::Key { key: egui::Key::Tab, .. });
         if input.events.iter().any(tab) {
@@ -80,9 +130,9 @@ fn keep_tab(mut inputs: Query<&mut EguiInput>) {
     }
 }
 
-/// Keys belong to the game except while somebody types; a button that was clicked must not keep
-/// them, or the space bar would press it again.
-fn watch_typing(mut contexts: EguiContexts, mut screen: ResMut<Screen>) -> Result {
+/// Keys go to the game unless a text field has the focus. A clicked button must not keep it, or the space bar would
+/// press the button again.
+fn release_focus(mut contexts: EguiContexts, mut screen: ResMut<ScreenLayout>) -> Result {
     let context = contexts.ctx_mut()?;
     let typing = context.text_edit_focused();
     if !typing && let Some(focused) = context.memory(|memory| memory.focused()) {
@@ -94,52 +144,43 @@ fn watch_typing(mut contexts: EguiContexts, mut screen: ResMut<Screen>) -> Resul
     Ok(())
 }
 
-/// The panel's place at the right edge. Its width is given: nothing on it makes it wider.
+/// The panel at the right edge. Its width is fixed, whatever it contains.
 fn column(context: &egui::Context) -> egui::Ui {
     let screen = context.viewport_rect();
-    let place = egui::Rect::from_min_max(egui::pos2(screen.right() - WIDTH, screen.top()), screen.max);
-    let area = egui::UiBuilder::new().layer_id(egui::LayerId::background());
-    let inner =
-        egui::Rect::from_min_max(place.min + egui::vec2(12.0, 10.0), place.max - egui::vec2(4.0, 8.0));
-    let mut ui = egui::Ui::new(context.clone(), "panel".into(), area.max_rect(inner));
-    ui.set_clip_rect(place);
-    ui.painter().rect_filled(place, 0.0, theme::tone(crate::view::palette::SLATE));
+    let area = egui::Rect::from_min_max(egui::pos2(screen.right() - WIDTH, screen.top()), screen.max);
+    let builder = egui::UiBuilder::new().layer_id(egui::LayerId::background());
+    let inner = egui::Rect::from_min_max(area.min + egui::vec2(12.0, 10.0), area.max - egui::vec2(4.0, 8.0));
+    let mut ui = egui::Ui::new(context.clone(), "panel".into(), builder.max_rect(inner));
+    ui.set_clip_rect(area);
+    ui.painter().rect_filled(area, 0.0, theme::tone(crate::view::palette::SLATE));
     ui
 }
 
+/// Shows the panel if there is room for it.
 fn show(
-    mut contexts: EguiContexts,
-    mut screen: ResMut<Screen>,
-    window: Query<&Window, With<PrimaryWindow>>,
-    spec: Res<Spec>,
-    signs: Option<Res<Signs>>,
-    mut learning: learning::Learning,
-    mut playing: playing::Playing,
-    mut editing: editor::Editing,
+    world: &mut World,
+    contexts: &mut QueryState<&mut EguiContext, With<PrimaryEguiContext>>,
+    windows: &mut QueryState<&Window, With<PrimaryWindow>>,
 ) -> Result {
-    let context = contexts.ctx_mut()?;
-    // A window too narrow for both shows the worlds alone.
-    let narrow = window.single().is_ok_and(|window| window.width() < WIDTH + 200.0);
+    let context = contexts.single_mut(world)?.get_mut().clone();
+    // A narrow window shows only the worlds.
+    let narrow = windows.single(world).is_ok_and(|window| window.width() < WIDTH + 200.0);
     let mut right = 0.0;
-    if screen.panel && !narrow {
-        let mut ui = column(context);
-        widgets::title(&mut ui, &spec.name, &spec.summary, signs.map(|signs| signs.0));
-        egui::ScrollArea::vertical().auto_shrink(false).show(&mut ui, |ui| {
+    if world.resource::<ScreenLayout>().panel && !narrow {
+        let mut ui = column(&context);
+        if let Some(spec) = world.get_resource::<Spec>() {
+            let legend = world.get_resource::<StageLegend>().map(|legend| legend.0);
+            widgets::title(&mut ui, &spec.name, &spec.summary, legend);
+        }
+        let scroll = egui::ScrollArea::vertical().auto_shrink(false);
+        let shown = scroll.show(&mut ui, |ui| {
             ui.set_max_width(WIDTH - 28.0);
-            editing.show(ui);
-            learning.status(ui);
-            learning.doctor(ui);
-            playing.time(ui);
-            playing.looking_back(ui);
-            playing.thoughts(ui);
-            playing.players(ui);
-            learning.curves(ui);
-            learning.tuning(ui);
-            learning.settings(ui);
-            learning.files(ui);
+            section::show(ui, world)
         });
+        shown.inner?;
         right = WIDTH;
     }
+    let mut screen = world.resource_mut::<ScreenLayout>();
     if screen.right != right {
         screen.right = right;
     }

@@ -1,4 +1,4 @@
-//! Plots: every curve in large, beside those of earlier runs, to be looked into and taken along.
+//! Plots: a window with every curve in large, those of earlier runs, and export of figures and tables.
 
 use std::path::{Path, PathBuf};
 
@@ -9,44 +9,46 @@ use bevy_egui::{EguiContexts, egui};
 use egui::{RichText, Ui, vec2};
 use egui_plot::{Bar, BarChart, FilledArea, HoverPosition, Legend, Line, Plot, PlotPoints, VLine};
 
-use super::earlier::Earlier;
+use super::earlier_run::EarlierRun;
 use super::points::{running_mean, running_std};
 use super::theme::{faded, tone};
-use super::widgets::{count, list, measure, note};
+use super::widgets::{count, list, measure, metric_help, note};
 use crate::agent::history::History;
 use crate::agent::live::{Change, LiveLearner};
 use crate::learner::checkpoint::replace_file;
+use crate::learner::metrics::find;
+use crate::metrics::run::EPISODE_RETURN;
 use crate::view::palette::{self, Tone};
-use crate::view::record::Pictures;
-use crate::view::{Notice, Screen};
+use crate::view::record::ScreenshotFolder;
+use crate::view::{ScreenLayout, Toast};
 
-/// Names of two pictures that are no curves.
+/// Names of the two histograms.
 const HISTOGRAMS: [&str; 2] = ["replay/age", "replay/priority"];
 
-/// Earlier runs that are shown at once, each in a color of its own.
+/// Colors of the earlier runs; no more runs are shown at once.
 const COLORS: [Tone; 5] = [palette::VIOLET, palette::SKY, palette::AMBER, palette::ROSE, palette::LIME];
 
-/// Runs of the same world that were kept, oldest first.
+/// Folders of saved runs of the same world, oldest first.
 #[derive(Resource, Debug, Clone, Default)]
 pub struct EarlierRuns(pub Vec<PathBuf>);
 
-/// Logical pixels that stay free around the window of curves, that its title takes, and that it needs.
-const RIM: f32 = 8.0;
-const TITLE: f32 = 44.0;
-const LEAST: egui::Vec2 = vec2(400.0, 260.0);
-/// A curve is at least so high, and scrolled to where there is less room.
-const LEAST_HEIGHT: f32 = 150.0;
+/// Margin around the window, height of its title bar, and its smallest size, in logical pixels.
+const MARGIN: f32 = 8.0;
+const TITLE_HEIGHT: f32 = 44.0;
+const MIN_SIZE: egui::Vec2 = vec2(400.0, 260.0);
+/// Smallest height of a plot in logical pixels; the window scrolls if there is less room.
+const MIN_HEIGHT: f32 = 150.0;
 
-/// What the window shows.
+/// State of the window.
 #[derive(Resource, Debug, Clone)]
 pub(super) struct Plots {
     /// Whether it is open.
     pub open: bool,
-    shown: &'static str,
+    shown: String,
     smooth: usize,
     folder: String,
-    earlier: Vec<Earlier>,
-    /// What went wrong with an earlier run.
+    earlier: Vec<EarlierRun>,
+    /// Why an earlier run could not be loaded.
     pub problem: Option<String>,
 }
 
@@ -54,7 +56,7 @@ impl Default for Plots {
     fn default() -> Self {
         Self {
             open: false,
-            shown: "rollout/episode_return",
+            shown: EPISODE_RETURN.key.to_owned(),
             smooth: 20,
             folder: String::new(),
             earlier: Vec::new(),
@@ -63,109 +65,117 @@ impl Default for Plots {
     }
 }
 
-/// What the window reads and does.
+/// What the window reads and writes.
 #[derive(SystemParam)]
-pub(super) struct Desk<'w, 's> {
+pub(super) struct PlotWindow<'w, 's> {
     commands: Commands<'w, 's>,
     plots: ResMut<'w, Plots>,
     history: Option<Res<'w, History>>,
     learner: Option<ResMut<'w, LiveLearner>>,
     earlier: Option<Res<'w, EarlierRuns>>,
-    pictures: Res<'w, Pictures>,
-    notice: ResMut<'w, Notice>,
-    screen: Res<'w, Screen>,
+    pictures: Res<'w, ScreenshotFolder>,
+    toast: ResMut<'w, Toast>,
+    screen: Res<'w, ScreenLayout>,
 }
 
-pub(super) fn show(mut contexts: EguiContexts, mut desk: Desk) -> Result {
-    let open = desk.plots.open;
-    if let Some(learner) = &mut desk.learner {
-        // Written only on change: nobody should be told of news that are none.
-        let looks = open && HISTOGRAMS.contains(&desk.plots.shown);
-        learner.bypass_change_detection().set_survey(looks);
+pub(super) fn show(mut contexts: EguiContexts, mut window: PlotWindow) -> Result {
+    let mut open = window.plots.open;
+    if let Some(learner) = &mut window.learner {
+        // Does not count as a change of the learner.
+        let wanted = open && HISTOGRAMS.contains(&&*window.plots.shown);
+        learner.bypass_change_detection().set_survey(wanted);
     }
     if !open {
         return Ok(());
     }
     let context = contexts.ctx_mut()?;
-    // Beside the panel where there is room, over it where there is none; never larger than the window.
-    let whole = context.viewport_rect().shrink(RIM);
-    let beside = whole.width() - desk.screen.right;
-    let widest = if beside < LEAST.x { whole.width() } else { beside };
-    let mut stays = true;
-    let window = egui::Window::new("Curves").open(&mut stays).collapsible(false);
-    window
+    // Beside the panel if there is room, otherwise over it.
+    let whole = context.viewport_rect().shrink(MARGIN);
+    let beside = whole.width() - window.screen.right;
+    let widest = if beside < MIN_SIZE.x { whole.width() } else { beside };
+    egui::Window::new("Curves")
+        .open(&mut open)
+        .collapsible(false)
         .default_pos(whole.min + vec2(20.0, 20.0))
-        .default_size([(widest - 40.0).max(LEAST.x), whole.height() - 80.0])
-        .max_size(whole.size() - vec2(0.0, TITLE))
+        .default_size([(widest - 40.0).max(MIN_SIZE.x), whole.height() - 80.0])
+        .max_size(whole.size() - vec2(0.0, TITLE_HEIGHT))
         .constrain_to(whole)
         .show(context, |ui| {
-            egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| desk.fill(ui));
+            egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| window.fill(ui));
         });
-    desk.plots.open = stays;
+    window.plots.open = open;
     Ok(())
 }
 
-impl Desk<'_, '_> {
+impl PlotWindow<'_, '_> {
     fn fill(&mut self, ui: &mut Ui) {
         let Some(history) = &self.history else { return };
         let plots = &mut *self.plots;
-        let names = history.series().map(|(name, _)| name).into_iter().chain(HISTOGRAMS);
+        let names = history.curves().map(|(name, _)| name).chain(HISTOGRAMS);
         ui.horizontal_wrapped(|ui| {
             for name in names {
-                ui.selectable_value(&mut plots.shown, name, RichText::new(name).small());
+                let label = ui.selectable_label(plots.shown == name, RichText::new(name).small());
+                let label = match find(name) {
+                    Some(metric) => label.on_hover_text(metric_help(*metric)),
+                    None => label,
+                };
+                if label.clicked() {
+                    name.clone_into(&mut plots.shown);
+                }
             }
         });
-        let mut taken = [false; 2];
+        let mut clicked = [false; 2];
         ui.horizontal_wrapped(|ui| {
-            ui.label(RichText::new("smoothed over").small());
+            ui.label(RichText::new("smoothing window").small());
             ui.spacing_mut().slider_width = 100.0;
             ui.add(egui::Slider::new(&mut plots.smooth, 1..=200).logarithmic(true));
             compare(ui, plots, self.earlier.as_deref());
-            let csv = ui.button("CSV").on_hover_text("Every curve of this run as a table in a file.");
-            let png = ui.button("PNG").on_hover_text("This picture as a file.");
-            taken = [csv.clicked(), png.clicked()];
+            let csv = ui.button("CSV").on_hover_text("Saves all curves of this run as a table.");
+            let png = ui.button("PNG").on_hover_text("Saves this plot as an image.");
+            clicked = [csv.clicked(), png.clicked()];
         });
         if let Some(problem) = &plots.problem {
             note(ui, problem, palette::ROSE, 3);
         }
         let changes = self.learner.as_deref().map_or(&[][..], LiveLearner::changes);
-        let drawn = match plots.shown {
+        let drawn = match &*plots.shown {
             name if HISTOGRAMS.contains(&name) => {
                 let survey = self.learner.as_deref().and_then(|learner| learner.status().survey.clone());
-                histogram(ui, name, survey.as_deref())
+                histogram(ui, name, survey.as_ref())
             }
             name => curve(ui, plots, name, history, changes),
         };
-        if taken[0] {
-            let said = self.pictures.file("curves", "csv").and_then(|path| {
+        if clicked[0] {
+            let result = self.pictures.file("curves", "csv").and_then(|path| {
                 let written = replace_file(&path, table(history).as_bytes());
                 written.map_err(|error| format!("{}: {error}", path.display()))?;
                 Ok(format!("saved {}", path.display()))
             });
-            self.notice.say(said.unwrap_or_else(|problem| problem));
+            self.toast.show(result.unwrap_or_else(|problem| problem));
         }
-        if taken[1] {
+        if clicked[1] {
             match self.pictures.file("curves", "png") {
                 Ok(path) => {
                     let scale = ui.ctx().pixels_per_point();
                     let part = [drawn.min.x, drawn.min.y, drawn.width(), drawn.height()];
                     let part = part.map(|length| (length * scale).round().max(0.0) as u32);
                     self.commands.spawn(Screenshot::primary_window()).observe(
-                        move |captured: On<ScreenshotCaptured>, mut notice: ResMut<Notice>| {
-                            let said = save_part(&captured.image, part, &path);
-                            notice.say(
-                                said.map_or_else(|problem| problem, |()| format!("saved {}", path.display())),
+                        move |captured: On<ScreenshotCaptured>, mut toast: ResMut<Toast>| {
+                            let result = save_part(&captured.image, part, &path);
+                            toast.show(
+                                result
+                                    .map_or_else(|problem| problem, |()| format!("saved {}", path.display())),
                             );
                         },
                     );
                 }
-                Err(problem) => self.notice.say(problem),
+                Err(problem) => self.toast.show(problem),
             }
         }
     }
 }
 
-/// Which runs to compare with.
+/// Choice of the runs to compare with.
 fn compare(ui: &mut Ui, plots: &mut Plots, earlier: Option<&EarlierRuns>) {
     let text = match &plots.earlier[..] {
         [] => "compare with …".to_owned(),
@@ -186,12 +196,12 @@ fn compare(ui: &mut Ui, plots: &mut Plots, earlier: Option<&EarlierRuns>) {
             }
         }
     });
-    let field = egui::TextEdit::singleline(&mut plots.folder).hint_text("or a run's folder, Enter");
+    let field = egui::TextEdit::singleline(&mut plots.folder).hint_text("or the folder of a run");
     if ui.add(field.desired_width(150.0)).lost_focus() && !plots.folder.trim().is_empty() {
         chosen = Some(PathBuf::from(plots.folder.trim()));
     }
     if let Some(folder) = chosen {
-        match Earlier::load(&folder) {
+        match EarlierRun::load(&folder) {
             Ok(earlier) => {
                 plots.earlier.retain(|known| known.folder != earlier.folder);
                 plots.earlier.push(earlier);
@@ -205,7 +215,7 @@ fn compare(ui: &mut Ui, plots: &mut Plots, earlier: Option<&EarlierRuns>) {
 }
 
 fn curve(ui: &mut Ui, plots: &Plots, name: &str, history: &History, changes: &[Change]) -> egui::Rect {
-    let series = history.series().into_iter().find(|(known, _)| *known == name);
+    let series = history.curves().find(|(known, _)| *known == name);
     let points: Vec<[f64; 2]> = series.map_or(Vec::new(), |(_, series)| series.0.iter().copied().collect());
     let smooth = running_mean(&points, plots.smooth);
     let spread = running_std(&points, plots.smooth);
@@ -215,7 +225,7 @@ fn curve(ui: &mut Ui, plots: &Plots, name: &str, history: &History, changes: &[C
     };
     let (low, high) = (edge(-1.0), edge(1.0));
     let shown = Plot::new("large")
-        .height(ui.available_height().max(LEAST_HEIGHT))
+        .height(ui.available_height().max(MIN_HEIGHT))
         .legend(Legend::default())
         .label_formatter(|position| match position {
             HoverPosition::NearDataPoint { plot_name, position, .. } => {
@@ -249,20 +259,20 @@ fn curve(ui: &mut Ui, plots: &Plots, name: &str, history: &History, changes: &[C
 
 fn histogram(ui: &mut Ui, name: &str, survey: Option<&crate::agent::live::ReplayStats>) -> egui::Rect {
     let (text, bins) = match survey {
-        None => ("Looking at replay …".to_owned(), &[][..]),
+        None => ("Reading the replay buffer …".to_owned(), &[][..]),
         Some(survey) if name == HISTOGRAMS[0] => (
             format!(
-                "Share of what is learned from by its age: from just now, at the left, to {} transitions ago.",
+                "Share of sampled transitions by age: from the newest, at the left, to {} transitions ago.",
                 count(survey.oldest as f64)
             ),
             &survey.ages[..],
         ),
         Some(survey) if survey.priorities.is_empty() => {
-            ("Replay is uniform: there are no priorities.".to_owned(), &[][..])
+            ("Sampling is uniform: there are no priorities.".to_owned(), &[][..])
         }
         Some(survey) => (
             format!(
-                "Transitions by their priority, on a logarithmic scale from {} to {}.",
+                "Share of transitions by priority, on a logarithmic scale from {} to {}.",
                 measure(survey.range[0].into()),
                 measure(survey.range[1].into())
             ),
@@ -274,7 +284,7 @@ fn histogram(ui: &mut Ui, name: &str, survey: Option<&crate::agent::live::Replay
     let bars = bars.map(|(index, share)| Bar::new(index as f64 + 0.5, f64::from(*share) * 100.0).width(0.94));
     let chart = BarChart::new(name.to_owned(), bars.collect()).color(tone(palette::SKY));
     let shown = Plot::new(name)
-        .height(ui.available_height().max(LEAST_HEIGHT))
+        .height(ui.available_height().max(MIN_HEIGHT))
         .y_axis_label("%")
         .show_x(false)
         .show_axes([false, true])
@@ -282,10 +292,10 @@ fn histogram(ui: &mut Ui, name: &str, survey: Option<&crate::agent::live::Replay
     shown.include_y(0.0).show(ui, |plot| plot.bar_chart(chart)).response.rect
 }
 
-/// Every curve as a table: a column for the name, one for environment steps, one for the value.
+/// All curves as CSV with the columns metric, env_steps and value.
 fn table(history: &History) -> String {
     let mut text = String::from("metric,env_steps,value\n");
-    for (name, series) in history.series() {
+    for (name, series) in history.curves() {
         for [x, y] in &series.0 {
             text += &format!("{name},{x},{y}\n");
         }
@@ -293,7 +303,7 @@ fn table(history: &History) -> String {
     text
 }
 
-/// Writes the wanted part of a picture of the window.
+/// Writes part of a screenshot of the window.
 fn save_part(
     image: &bevy::image::Image,
     [left, top, width, height]: [u32; 4],
@@ -310,9 +320,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_names_every_value() {
+    fn the_table_has_one_row_per_value() {
         let mut history = History::default();
-        history.q.0.push_back([64.0, 0.5]);
+        history.push("train/q", 64, 0.5);
         assert_eq!(table(&history), "metric,env_steps,value\ntrain/q,64,0.5\n");
     }
 }

@@ -1,19 +1,19 @@
-//! Points: curves thinned, smoothed and looked up, as plots need them. Each point is `[x, y]`, ordered by `x`.
+//! Points: downsampling, smoothing and lookup of plotted points `[x, y]`, sorted by `x`.
 
-/// Points a curve is drawn with: about one for every pixel, no more.
-const POINTS: usize = 260;
+/// Most points of a drawn curve, about one per pixel.
+const MAX_POINTS: usize = 260;
 
-/// The point whose place along the axis is nearest to `x`.
+/// The point with the `x` nearest to the given one.
 pub(super) fn nearest(points: &[[f64; 2]], x: f64) -> Option<[f64; 2]> {
-    let away = |point: &&[f64; 2]| (point[0] - x).abs();
-    points.iter().min_by(|a, b| away(a).total_cmp(&away(b))).copied()
+    let distance = |point: &&[f64; 2]| (point[0] - x).abs();
+    points.iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).copied()
 }
 
-/// Means of equally long stretches, so that at most [`POINTS`] remain.
-pub(super) fn thin(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
-    let stretch = points.len().div_ceil(POINTS).max(1);
+/// Means of chunks of equal length, at most [`MAX_POINTS`] of them.
+pub(super) fn downsample(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    let size = points.len().div_ceil(MAX_POINTS).max(1);
     points
-        .chunks(stretch)
+        .chunks(size)
         .map(|chunk| {
             let sum = chunk.iter().fold([0.0, 0.0], |sum, point| [sum[0] + point[0], sum[1] + point[1]]);
             sum.map(|sum| sum / chunk.len() as f64)
@@ -50,17 +50,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thinning_keeps_means_and_smoothing_trails() {
+    fn downsampling_keeps_means_and_smoothing_looks_backward() {
         let points: Vec<[f64; 2]> = (0..1000).map(|index| [f64::from(index), 2.0]).collect();
-        let thin = thin(&points);
-        assert!(thin.len() <= POINTS && thin.iter().all(|point| point[1] == 2.0));
+        let few = downsample(&points);
+        assert!(few.len() <= MAX_POINTS && few.iter().all(|point| point[1] == 2.0));
         let mean = running_mean(&[[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]], 2);
         assert_eq!(mean, [[0.0, 1.0], [1.0, 2.0], [2.0, 4.0]]);
         assert_eq!(running_std(&[[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]], 2), [0.0, 1.0, 1.0]);
     }
 
     #[test]
-    fn the_nearest_point_is_found_by_its_place() {
+    fn the_nearest_point_is_found_by_its_x() {
         let points = [[0.0, 1.0], [100.0, 7.5], [200.0, 2.0]];
         assert_eq!(nearest(&points, 130.0), Some([100.0, 7.5]));
         assert_eq!(nearest(&points, 1e9), Some([200.0, 2.0]));

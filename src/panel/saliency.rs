@@ -1,69 +1,81 @@
-//! Saliency: the watched agent's observation, drawn, with what matters in it lit up.
+//! Saliency: the watched agent's observation, with the parts that influence its policy highlighted.
 
+use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Sense, Ui, vec2};
 
+use super::section::{AddPanelSection as _, order};
 use super::theme::{faded, tone};
 use super::widgets::{bar, row, section};
 use crate::insight::saliency::{Saliency, WatchedSaliency};
-use crate::mdp::{EnvironmentSpec, GridShape};
+use crate::mdp::GridShape;
+use crate::sim::arena::Spec;
 use crate::view::palette;
 
-/// Width that pictures of planes share.
+/// Width available to the pictures of planes, in logical pixels.
 const WIDTH: f32 = 280.0;
 
-/// What the watched seats see.
-pub(super) fn show(ui: &mut Ui, spec: &EnvironmentSpec, sights: &WatchedSaliency) {
-    if sights.iter().all(Option::is_none) {
+/// Adds the section.
+pub(super) fn plugin(app: &mut App) {
+    app.add_panel_section(order::SALIENCY, show);
+}
+
+/// The section: observation and saliency of every watched slot.
+fn show(InMut(ui): InMut<Ui>, spec: Res<Spec>, saliencies: Option<Res<WatchedSaliency>>) {
+    let Some(saliencies) = saliencies else { return };
+    if saliencies.iter().all(Option::is_none) {
         return;
     }
-    section(ui, "What the agent sees", |ui| {
-        for (slot, sight) in sights.iter().enumerate() {
-            let Some(sight) = sight else { continue };
-            if sights.len() > 1 {
-                let side = super::playing::side(&spec.teams, slot);
+    section(ui, "Observation and saliency", |ui| {
+        for (slot, saliency) in saliencies.iter().enumerate() {
+            let Some(saliency) = saliency else { continue };
+            if saliencies.len() > 1 {
+                let side = super::names::slot_name(&spec.teams, slot);
                 ui.label(RichText::new(side).small().color(tone(palette::MINT)));
             }
-            numbers(ui, &spec.observation.vector, sight);
+            vector(ui, &spec.observation.vector, saliency);
             if let Some(shape) = spec.observation.grid {
-                cells(ui, shape, sight);
-                planes(ui, shape, &sight.grid);
+                cells(ui, shape, saliency);
+                planes(ui, shape, &saliency.grid);
             }
         }
     });
 }
 
-fn numbers(ui: &mut Ui, names: &[String], sight: &Saliency) {
-    let most = sight.matters.iter().fold(0.0f32, |most, share| most.max(*share)).max(1e-6);
-    for ((name, value), share) in names.iter().zip(&sight.vector).zip(&sight.matters) {
+/// Elements of the observation vector.
+fn vector(ui: &mut Ui, names: &[String], saliency: &Saliency) {
+    let most = saliency.vector_saliency.iter().fold(0.0f32, |most, share| most.max(*share)).max(1e-6);
+    for ((name, value), share) in names.iter().zip(&saliency.vector).zip(&saliency.vector_saliency) {
         let explanation = format!(
-            "{name} is {value:+.3}. Were it 0, {:.1} % of the policy's probability would go to other actions.",
+            "{name} is {value:+.3}. If it were 0, {:.1} % of the policy's probability would move to other actions.",
             100.0 * share
         );
         row(ui, name, &explanation, |ui| {
-            let figure = RichText::new(format!("{value:+.2}")).small().monospace();
-            ui.label(figure).on_hover_text(&explanation);
+            let number = RichText::new(format!("{value:+.2}")).small().monospace();
+            ui.label(number).on_hover_text(&explanation);
             bar(ui, 90.0, share / most, palette::AMBER).on_hover_text(&explanation);
         });
     }
 }
 
-/// The room as the policy weighs it.
-fn cells(ui: &mut Ui, shape: GridShape, sight: &Saliency) {
-    let most = sight.cells.iter().fold(0.0f32, |most, share| most.max(*share));
+/// Saliency of every cell of the grid.
+fn cells(ui: &mut Ui, shape: GridShape, saliency: &Saliency) {
+    let most = saliency.cell_saliency.iter().fold(0.0f32, |most, share| most.max(*share));
     let explanation = format!(
-        "Brighter cells matter more: were nothing seen in the brightest, {:.1} % of the policy's probability would go to \
+        "Bright cells influence the policy most: if the brightest were empty, {:.1} % of its probability would move to \
          other actions.",
         100.0 * most
     );
-    ui.label(RichText::new("what matters").small().color(tone(palette::MUTED))).on_hover_text(&explanation);
+    ui.label(RichText::new("saliency").small().color(tone(palette::MUTED))).on_hover_text(&explanation);
     let side = (0.5 * WIDTH / shape.width as f32).min(14.0);
-    picture(ui, shape, side, |cell| sight.cells.get(cell).map_or(0.0, |share| share / most.max(1e-6)))
-        .on_hover_text(explanation);
+    picture(ui, shape, side, |cell| {
+        saliency.cell_saliency.get(cell).map_or(0.0, |share| share / most.max(1e-6))
+    })
+    .on_hover_text(explanation);
 }
 
-/// Every plane as it is.
+/// Every plane of the observation.
 fn planes(ui: &mut Ui, shape: GridShape, grid: &[u8]) {
-    let explanation = "Every plane of the observation: what is bright is there.";
+    let explanation = "The planes of the observation; bright cells are 1.";
     ui.label(RichText::new("planes").small().color(tone(palette::MUTED))).on_hover_text(explanation);
     let side = (WIDTH / 4.0 / shape.width as f32 - 1.0).clamp(2.0, 8.0);
     let count = shape.height * shape.width;

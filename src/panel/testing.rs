@@ -1,6 +1,8 @@
-//! Testing: the interface without a window. What a frame shows, where its widgets are, and which of them cannot be reached.
+//! Test harness: the interface without a window. It runs frames, finds texts and widgets, and checks that all of them can
+//! be reached.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bevy::prelude::*;
 use bevy::window::{PrimaryWindow, WindowResolution};
@@ -14,43 +16,44 @@ use crate::agent::{AgentPlugin, ControllerAssignment, LearningPolicy, LiveLearne
 use crate::insight::InsightPlugin;
 use crate::learner::{LearnerConfig, LearnerSetup, untrained};
 use crate::mdp::Stream;
+use crate::metrics::run::SUCCESS;
 use crate::sim::pace::Pace;
-use crate::sim::worlds::WorldChoice;
 use crate::sim::{self, SimConfig, run_agent_step};
-use crate::view::preferences::LEAST_ROOM;
+use crate::view::preferences::MIN_INTERFACE_SIZE;
+use crate::worlds::WorldChoice;
 
 /// Seconds between two frames.
 const FRAME: f64 = 0.1;
-/// What rounding to pixels may move.
+/// Tolerance for rounding to pixels.
 const ROUNDING: f32 = 1.5;
 
-/// Sizes of pages in logical pixels: windows from 640 × 480 to 3840 × 2160 at every interface size.
-pub(crate) fn rooms() -> Vec<egui::Vec2> {
+/// Window sizes in logical pixels: from 640 × 480 to 3840 × 2160 at every interface size.
+pub(crate) fn window_sizes() -> Vec<egui::Vec2> {
     let windows = [(640, 480), (700, 500), (1024, 600), (1280, 720), (1280, 800), (1920, 1080), (3840, 2160)];
-    let mut rooms = vec![vec2(LEAST_ROOM.x, LEAST_ROOM.y)];
+    let mut sizes = vec![vec2(MIN_INTERFACE_SIZE.x, MIN_INTERFACE_SIZE.y)];
     for (width, height) in windows {
         for scale in [0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5] {
-            let room = vec2(width as f32, height as f32) / scale;
-            // Smaller ones do not come up: the view sees to that.
-            if room.x >= LEAST_ROOM.x && room.y >= LEAST_ROOM.y && !rooms.contains(&room) {
-                rooms.push(room);
+            let size = vec2(width as f32, height as f32) / scale;
+            // The view limits the interface size so that windows are never smaller.
+            if size.x >= MIN_INTERFACE_SIZE.x && size.y >= MIN_INTERFACE_SIZE.y && !sizes.contains(&size) {
+                sizes.push(size);
             }
         }
     }
-    rooms
+    sizes
 }
 
-/// A text as it is drawn.
+/// A text as drawn.
 #[derive(Debug, Clone)]
 pub(crate) struct Text {
     pub text: String,
     pub rect: Rect,
-    /// What of it can be seen.
+    /// Clip rectangle.
     pub clip: Rect,
 }
 
-/// A frame without a window.
-pub(crate) struct Glass {
+/// An app whose interface is drawn without a window.
+pub(crate) struct UiHarness {
     pub app: App,
     context: egui::Context,
     size: egui::Vec2,
@@ -58,21 +61,21 @@ pub(crate) struct Glass {
     shapes: Vec<ClippedShape>,
 }
 
-impl Glass {
-    /// One that shows what `app` adds to egui's schedule.
+impl UiHarness {
+    /// Shows the interface of `app`.
     pub fn new(mut app: App, size: egui::Vec2) -> Self {
-        let mut shown = EguiContext::default();
-        let context = shown.get_mut().clone();
+        let mut component = EguiContext::default();
+        let context = component.get_mut().clone();
         app.init_resource::<EguiUserTextures>().init_schedule(EguiPrimaryContextPass);
-        app.world_mut().spawn((shown, PrimaryEguiContext));
+        app.world_mut().spawn((component, PrimaryEguiContext));
         app.world_mut().spawn((Window::default(), PrimaryWindow));
-        let mut glass = Self { app, context, size, time: 0.0, shapes: Vec::new() };
-        theme::style(&glass.context);
-        glass.resize(size);
-        glass
+        let mut harness = Self { app, context, size, time: 0.0, shapes: Vec::new() };
+        theme::style(&harness.context);
+        harness.resize(size);
+        harness
     }
 
-    /// One that shows nothing by itself.
+    /// Shows an empty app.
     pub fn blank(size: egui::Vec2) -> Self {
         Self::new(App::new(), size)
     }
@@ -102,20 +105,23 @@ impl Glass {
         output.drop_without_applying_deltas();
     }
 
-    /// One frame of the app with what people do.
+    /// One frame of the app with input `events`.
     pub fn frame(&mut self, events: Vec<Event>) {
+        if let Some(mut time) = self.app.world_mut().get_resource_mut::<Time<Real>>() {
+            time.update_with_duration(Duration::from_secs_f64(FRAME));
+        }
         self.app.update();
         self.begin(events);
         self.app.world_mut().run_schedule(EguiPrimaryContextPass);
         self.end();
     }
 
-    /// One frame of a page by itself.
+    /// One frame of `content` alone.
     pub fn page(&mut self, content: impl FnOnce(&mut egui::Ui)) {
         self.page_with(Vec::new(), content);
     }
 
-    /// The same, with what people do.
+    /// One frame of `content` alone with input `events`.
     pub fn page_with(&mut self, events: Vec<Event>, content: impl FnOnce(&mut egui::Ui)) {
         self.begin(events);
         let area = egui::UiBuilder::new().layer_id(egui::LayerId::background()).max_rect(self.screen());
@@ -146,14 +152,17 @@ impl Glass {
         all.filter(|text| !text.text.trim().is_empty()).collect()
     }
 
-    /// Where `text` stands.
+    /// Rectangle of `text`.
     pub fn find(&self, text: &str) -> Option<Rect> {
         self.texts().into_iter().find(|shown| shown.text == text).map(|shown| shown.rect)
     }
 
-    /// Moves the pointer to `text`, presses and lets go.
+    /// Moves the pointer to `text` and clicks.
     pub fn click(&mut self, text: &str) {
-        let at = self.find(text).unwrap_or_else(|| panic!("{text} is not there: {:?}", self.said())).center();
+        let at = self
+            .find(text)
+            .unwrap_or_else(|| panic!("{text} is not there: {:?}", self.visible_texts()))
+            .center();
         let button = |pressed| Event::PointerButton {
             pos: at,
             button: egui::PointerButton::Primary,
@@ -163,51 +172,51 @@ impl Glass {
         for events in [vec![Event::PointerMoved(at)], vec![button(true)], vec![button(false)]] {
             self.frame(events);
         }
-        // What opens does so over some frames.
+        // Opening is animated over some frames.
         (0..3).for_each(|_| self.settle());
     }
 
-    /// Everything that can be read.
-    pub fn said(&self) -> Vec<String> {
+    /// Contents of all texts of the last frame.
+    pub fn visible_texts(&self) -> Vec<String> {
         self.texts().into_iter().map(|text| text.text).collect()
     }
 
-    /// Texts that are cut at a side, or that lie over each other.
-    pub fn cut(&self) -> Vec<String> {
+    /// Texts that are cut off at a side or overlap.
+    pub fn clipped(&self) -> Vec<String> {
         let texts: Vec<Text> =
             self.texts().into_iter().filter(|text| text.rect.intersect(text.clip).is_positive()).collect();
-        let seen = |text: &Text| text.clip.intersect(self.screen());
+        let visible = |text: &Text| text.clip.intersect(self.screen());
         let mut faults: Vec<String> = texts
             .iter()
             .filter(|text| {
-                let seen = seen(text);
-                text.rect.left() < seen.left() - ROUNDING || text.rect.right() > seen.right() + ROUNDING
+                let visible = visible(text);
+                text.rect.left() < visible.left() - ROUNDING || text.rect.right() > visible.right() + ROUNDING
             })
-            .map(|text| format!("{:?} is cut: {:?} in {:?}", text.text, text.rect, seen(text)))
+            .map(|text| format!("{:?} is cut off: {:?} in {:?}", text.text, text.rect, visible(text)))
             .collect();
         for (index, text) in texts.iter().enumerate() {
             for other in texts[..index].iter().filter(|other| other.clip == text.clip) {
                 let both = text.rect.intersect(other.rect);
                 if both.width() > 2.0 * ROUNDING && both.height() > 2.0 * ROUNDING {
-                    faults.push(format!("{:?} lies over {:?} at {both:?}", text.text, other.text));
+                    faults.push(format!("{:?} overlaps {:?} at {both:?}", text.text, other.text));
                 }
             }
         }
         faults
     }
 
-    /// Everything that can be clicked or dragged, by id: where it is, and what of it can be seen.
+    /// All interactive widgets by id, with their rectangles and visible rectangles.
     fn widgets(&self, wanted: impl Fn(egui::LayerId) -> bool) -> HashMap<Id, (Rect, Rect)> {
         self.context.viewport(|viewport| {
             let layers = viewport.prev_pass.widgets.layers().filter(|(layer, _)| wanted(**layer));
             let all = layers.flat_map(|(_, widgets)| widgets);
-            let live = all.filter(|widget| widget.sense.interactive());
-            live.map(|widget| (widget.id, (widget.rect, widget.interact_rect))).collect()
+            let interactive = all.filter(|widget| widget.sense.interactive());
+            interactive.map(|widget| (widget.id, (widget.rect, widget.interact_rect))).collect()
         })
     }
 
-    /// The color of `text`.
-    pub fn ink(&self, text: &str) -> Option<egui::Color32> {
+    /// Color of `text`.
+    pub fn text_color(&self, text: &str) -> Option<egui::Color32> {
         self.shapes.iter().find_map(|shape| match &shape.shape {
             Shape::Text(shown) if shown.galley.text() == text => {
                 let vertices = shown.galley.rows.iter().flat_map(|row| &row.visuals.mesh.vertices);
@@ -218,12 +227,12 @@ impl Glass {
         })
     }
 
-    /// What no scrolling at `at` brings onto the screen, and the texts that are cut on the way.
+    /// Faults found while scrolling at `at`: widgets that never become visible, and clipped texts.
     pub fn unreachable(&mut self, at: egui::Pos2) -> Vec<String> {
         self.unreachable_of(at, |_| true)
     }
 
-    /// The same of the window called `name` alone.
+    /// The same for the window `name` only.
     pub fn unreachable_in(&mut self, at: egui::Pos2, name: &str) -> Vec<String> {
         let window = Id::new(name);
         self.unreachable_of(at, |layer| layer.id == window)
@@ -241,7 +250,7 @@ impl Glass {
             modifiers: egui::Modifiers::NONE,
         };
         self.context.all_styles_mut(|style| style.interaction.tooltip_delay = f32::INFINITY);
-        // From the top on.
+        // Start at the top.
         self.frame(vec![Event::PointerMoved(at)]);
         for _ in 0..4 {
             self.frame(vec![wheel(1e5)]);
@@ -257,21 +266,21 @@ impl Glass {
                 }
                 all.insert(id, rect);
             }
-            faults.extend(self.cut());
+            faults.extend(self.clipped());
             self.frame(vec![wheel(-0.4 * self.size.y)]);
             (0..6).for_each(|_| self.frame(Vec::new()));
             still = if before == all { still + 1 } else { 0 };
         }
         faults.sort();
         faults.dedup();
-        let lost = all.iter().filter(|(id, rect)| !seen.contains(id) && rect.is_positive());
-        faults.extend(lost.map(|(_, rect)| format!("the widget at {rect:?} cannot be reached")));
+        let hidden = all.iter().filter(|(id, rect)| !seen.contains(id) && rect.is_positive());
+        faults.extend(hidden.map(|(_, rect)| format!("the widget at {rect:?} cannot be reached")));
         faults
     }
 }
 
-/// The arcade with the panel in `world`, learning, without a window.
-pub(crate) fn arcade(world: &str) -> Glass {
+/// The arcade with the panel and a learner in `world`, without a window.
+pub(crate) fn arcade(world: &str) -> UiHarness {
     let world = WorldChoice::new(world, None).unwrap();
     let spec = world.spec();
     let sim = SimConfig { arenas: 4, seed: 1, stream: Stream::Environment };
@@ -280,45 +289,40 @@ pub(crate) fn arcade(world: &str) -> Glass {
     let mut app = App::new();
     app.add_plugins(sim::plugin).init_resource::<Pace>();
     world.add_to(&mut app, sim);
-    app.add_plugins(AgentPlugin { spec: spec.clone(), seed: 1, assignment, policy })
+    app.add_plugins(AgentPlugin::new(spec.clone(), assignment, policy).with_seed(1))
         .insert_resource(LiveLearner::start(LearnerSetup::new(spec, LearnerConfig::default())))
         .add_plugins((LivePlugin, InsightPlugin))
-        .init_resource::<crate::insight::seating::Seating>()
-        .init_resource::<crate::view::Screen>()
-        .init_resource::<crate::view::Notice>()
-        .init_resource::<crate::view::record::Pictures>()
+        .init_resource::<crate::insight::takeover::Takeovers>()
+        .init_resource::<crate::view::ScreenLayout>()
+        .init_resource::<crate::view::Toast>()
+        .init_resource::<crate::view::record::ScreenshotFolder>()
         .add_message::<AppExit>()
+        .add_message::<crate::view::screens::Leave>()
         .add_plugins((crate::view::controls::plugin, crate::view::modes::plugin, super::sections));
+    crate::insight::add_keys(&mut app);
     app.finish();
-    Glass::new(app, vec2(1280.0, 800.0))
+    UiHarness::new(app, vec2(1280.0, 800.0))
 }
 
-/// Lets `steps` agent steps pass.
-pub(crate) fn play(glass: &mut Glass, steps: usize) {
-    (0..steps).for_each(|_| run_agent_step(glass.app.world_mut()));
-    glass.settle();
+/// Runs `steps` agent steps.
+pub(crate) fn run_steps(harness: &mut UiHarness, steps: usize) {
+    (0..steps).for_each(|_| run_agent_step(harness.app.world_mut()));
+    harness.settle();
 }
 
-/// Lets every curve have been measured.
-pub(crate) fn measure(glass: &mut Glass) {
-    let mut history = glass.app.world_mut().resource_mut::<History>();
-    let history = &mut *history;
-    let all = [
-        &mut history.episode_return,
-        &mut history.critic_loss,
-        &mut history.temperature,
-        &mut history.entropy,
-        &mut history.target_entropy,
-        &mut history.gradient_steps_per_second,
-        &mut history.env_steps_per_second,
-    ];
-    for series in all {
-        series.0.extend((0..50).map(|step| [f64::from(step), f64::from(step % 7)]));
+/// Adds points to every curve.
+pub(crate) fn fill_history(harness: &mut UiHarness) {
+    let mut history = harness.app.world_mut().resource_mut::<History>();
+    // The status line depends on successes, which are 0 or 1.
+    let keys = history.curves().map(|(key, _)| key.to_owned()).filter(|key| key != SUCCESS.key);
+    let keys: Vec<_> = keys.collect();
+    for key in keys {
+        (0..50).for_each(|step| history.push(&key, step, (step % 7) as f64));
     }
-    glass.settle();
+    harness.settle();
 }
 
-/// The middle of a page.
-pub(crate) fn middle(size: egui::Vec2) -> egui::Pos2 {
+/// Center of a window of `size`.
+pub(crate) fn center(size: egui::Vec2) -> egui::Pos2 {
     pos2(size.x / 2.0, size.y / 2.0)
 }

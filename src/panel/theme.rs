@@ -1,4 +1,4 @@
-//! Theme: egui in the arcade's own palette.
+//! Theme: egui styled with the arcade's palette.
 
 use bevy::prelude::{Local, Result};
 use bevy_egui::{EguiContexts, egui};
@@ -6,19 +6,19 @@ use egui::{Color32, CornerRadius, FontFamily, FontId, Stroke, TextStyle};
 
 use crate::view::palette::{self, Tone};
 
-/// A tone of the palette for egui.
+/// A palette color for egui.
 pub fn tone(tone: Tone) -> Color32 {
     let Tone(red, green, blue) = tone.seen();
     Color32::from_rgb(red, green, blue)
 }
 
-/// The same, more or less opaque.
+/// A palette color with opacity `alpha`, [0, 1].
 pub fn faded(tone: Tone, alpha: f32) -> Color32 {
     let Tone(red, green, blue) = tone.seen();
     Color32::from_rgba_unmultiplied(red, green, blue, (alpha * 255.0) as u8)
 }
 
-/// Fill of cards on the panel.
+/// Background of the panel's cards.
 pub fn card() -> Color32 {
     tone(palette::SLATE.mix(palette::WALL, 0.16))
 }
@@ -33,9 +33,9 @@ pub(super) fn apply(mut contexts: EguiContexts, mut applied: Local<bool>) -> Res
     Ok(())
 }
 
-/// Gives `context` the arcade's style.
+/// Applies the arcade's style to `context`.
 pub(super) fn style(context: &egui::Context) {
-    // Ctrl with plus, minus and 0 changes the size of everything, not only of the panel.
+    // Ctrl with plus, minus and 0 scales the whole interface, which `view` does.
     context.options_mut(|options| options.zoom_with_keyboard = false);
     context.set_theme(egui::Theme::Dark);
     context.all_styles_mut(|style| {

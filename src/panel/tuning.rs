@@ -1,114 +1,115 @@
-//! Tuning: sliders for the few values that people reach for while they watch.
-//!
-//! When what they say is sent to the learner is left to `learning`; every other value is in `settings`.
+//! Tuning: sliders for the settings that are most often changed during training. `learning` sends them to the learner; all
+//! settings are in `settings`.
 
 use bevy_egui::egui::{self, Ui};
 
 use super::widgets::{check, row};
+use crate::algo::sac::{SacConfig, Temperature};
 use crate::learner::LearnerConfig;
-use crate::sac::{SacConfig, Temperature};
 
-/// What happened to the sliders.
+/// What happened to the sliders in this frame.
 #[derive(PartialEq, Clone, Copy)]
 pub(super) enum Edit {
     /// Nothing.
     None,
-    /// One is moving.
-    Going,
+    /// One is being dragged.
+    Dragging,
     /// A value was chosen.
-    Made,
+    Done,
 }
 
-/// Sliders for `config`; `temperature` is the one last measured.
+/// Sliders for `config`; `temperature` is the last measured one.
 pub(super) fn sliders(ui: &mut Ui, config: &mut LearnerConfig, temperature: Option<f32>) -> Edit {
     let mut edit = Edit::None;
     let mut note = |response: egui::Response| {
         if response.drag_stopped() || (response.changed() && !response.dragged()) {
-            edit = Edit::Made;
+            edit = Edit::Done;
         } else if response.dragged() && edit == Edit::None {
-            edit = Edit::Going;
+            edit = Edit::Dragging;
         }
     };
-    let sac = &mut config.sac;
-    for (name, value, range, explanation) in [
-        (
-            "actor rate",
-            &mut sac.actor_learning_rate,
-            1e-5..=1e-2,
-            "Adam step size of the actor, per gradient step.",
-        ),
-        (
-            "critic rate",
-            &mut sac.critic_learning_rate,
-            1e-5..=1e-2,
-            "Adam step size of the critics, per gradient step.",
-        ),
-        (
-            "temperature rate",
-            &mut sac.temperature_learning_rate,
-            1e-5..=1e-2,
-            "Adam step size of the logarithm of the temperature, per gradient step.",
-        ),
-    ] {
-        row(ui, name, explanation, |ui| {
-            ui.spacing_mut().slider_width = 96.0;
-            let slider = egui::Slider::new(value, range).logarithmic(true);
-            note(
-                ui.add(slider.custom_formatter(|value, _| format!("{value:.1e}"))).on_hover_text(explanation),
-            );
-        });
-    }
-    let explanation =
-        "On: the temperature is learned so that entropy meets its target. Off: it stays as it is.";
-    row(ui, "temperature auto", explanation, |ui| {
-        let mut learned = sac.temperature != Temperature::Fixed;
-        let response = check(ui, &mut learned, "").on_hover_text(explanation);
-        if response.changed() {
-            sac.temperature = if learned { SacConfig::default().temperature } else { Temperature::Fixed };
-            if !learned {
-                sac.initial_temperature = temperature.unwrap_or(sac.initial_temperature);
-            }
-            note(response);
+    if let Some(sac) = config.algorithm.get_mut::<SacConfig>() {
+        for (name, value, range, explanation) in [
+            (
+                "actor rate",
+                &mut sac.actor_learning_rate,
+                1e-5..=1e-2,
+                "Adam step size of the actor, per gradient step.",
+            ),
+            (
+                "critic rate",
+                &mut sac.critic_learning_rate,
+                1e-5..=1e-2,
+                "Adam step size of the critics, per gradient step.",
+            ),
+            (
+                "temperature rate",
+                &mut sac.temperature_learning_rate,
+                1e-5..=1e-2,
+                "Adam step size of the logarithm of the temperature, per gradient step.",
+            ),
+        ] {
+            row(ui, name, explanation, |ui| {
+                ui.spacing_mut().slider_width = 96.0;
+                let slider = egui::Slider::new(value, range).logarithmic(true);
+                note(
+                    ui.add(slider.custom_formatter(|value, _| format!("{value:.1e}")))
+                        .on_hover_text(explanation),
+                );
+            });
         }
-    });
-    if sac.temperature == Temperature::Fixed {
-        let explanation = "Weight of entropy against reward, in reward per nat.";
-        row(ui, "temperature", explanation, |ui| {
-            ui.spacing_mut().slider_width = 96.0;
-            let slider = egui::Slider::new(&mut sac.initial_temperature, 1e-4..=10.0).logarithmic(true);
-            note(
-                ui.add(slider.custom_formatter(|value, _| format!("{value:.1e}"))).on_hover_text(explanation),
-            );
-        });
-    }
-    if let Temperature::Learned { target_entropy_fraction } = &mut sac.temperature {
         let explanation =
-            "Entropy the temperature aims for, as a share of ln(actions); more is more exploration.";
-        row(ui, "target entropy", explanation, |ui| {
-            ui.spacing_mut().slider_width = 96.0;
-            let slider = egui::Slider::new(target_entropy_fraction, 0.02..=0.98).fixed_decimals(2);
-            note(ui.add(slider).on_hover_text(explanation));
+            "On: the temperature is learned so that the entropy meets its target. Off: it is fixed.";
+        row(ui, "temperature auto", explanation, |ui| {
+            let mut learned = sac.temperature != Temperature::Fixed;
+            let response = check(ui, &mut learned, "").on_hover_text(explanation);
+            if response.changed() {
+                sac.temperature = if learned { SacConfig::default().temperature } else { Temperature::Fixed };
+                if !learned {
+                    sac.initial_temperature = temperature.unwrap_or(sac.initial_temperature);
+                }
+                note(response);
+            }
         });
+        if sac.temperature == Temperature::Fixed {
+            let explanation = "Weight of the entropy relative to the reward, in reward per nat.";
+            row(ui, "temperature", explanation, |ui| {
+                ui.spacing_mut().slider_width = 96.0;
+                let slider = egui::Slider::new(&mut sac.initial_temperature, 1e-4..=10.0).logarithmic(true);
+                note(
+                    ui.add(slider.custom_formatter(|value, _| format!("{value:.1e}")))
+                        .on_hover_text(explanation),
+                );
+            });
+        }
+        if let Temperature::Learned { target_entropy_fraction } = &mut sac.temperature {
+            let explanation = "Target of the policy's entropy as a fraction of ln(number of actions); higher means more exploration.";
+            row(ui, "target entropy", explanation, |ui| {
+                ui.spacing_mut().slider_width = 96.0;
+                let slider = egui::Slider::new(target_entropy_fraction, 0.02..=0.98).fixed_decimals(2);
+                note(ui.add(slider).on_hover_text(explanation));
+            });
+        }
     }
     if config.prioritized.is_none() {
-        let explanation =
-            "Share of each batch that is drawn from what people played; off, it falls as it falls.";
-        row(ui, "human share", explanation, |ui| {
+        let explanation = "Fraction of each batch that is drawn from transitions of human players. Off: drawn like all others.";
+        row(ui, "human fraction", explanation, |ui| {
             let mut on = config.human_share.is_some();
             let mut share = config.human_share.unwrap_or(0.25);
             ui.spacing_mut().slider_width = 74.0;
             let slider = egui::Slider::new(&mut share, 0.0..=1.0).fixed_decimals(2);
-            let slid = ui.add_enabled(on, slider).on_hover_text(explanation);
+            let moved = ui.add_enabled(on, slider).on_hover_text(explanation);
             let ticked = check(ui, &mut on, "").on_hover_text(explanation);
-            if slid.changed() || ticked.changed() {
+            if moved.changed() || ticked.changed() {
                 config.human_share = on.then_some(share);
             }
-            note(slid);
+            note(moved);
             note(ticked);
         });
     }
     if let Some(prioritized) = &mut config.prioritized {
-        let explanation = "How much a transition's TD error decides how often it is drawn; 0 is uniform.";
+        let explanation =
+            "How strongly the TD error determines how often a transition is drawn; 0 is uniform.";
         row(ui, "priority exponent", explanation, |ui| {
             ui.spacing_mut().slider_width = 96.0;
             let slider = egui::Slider::new(&mut prioritized.priority_exponent, 0.0..=1.0).fixed_decimals(2);
@@ -116,7 +117,7 @@ pub(super) fn sliders(ui: &mut Ui, config: &mut LearnerConfig, temperature: Opti
         });
     }
     let explanation =
-        "Most gradient steps made per environment step; more learns from less play and costs more time.";
+        "Most gradient steps per environment step. More of them learn more from each step, but take longer.";
     row(ui, "gradient/env steps", explanation, |ui| {
         ui.spacing_mut().slider_width = 96.0;
         let ratio = &mut config.gradient_steps_per_env_step;
@@ -124,4 +125,29 @@ pub(super) fn sliders(ui: &mut Ui, config: &mut LearnerConfig, temperature: Opti
         note(ui.add(slider).on_hover_text(explanation));
     });
     edit
+}
+
+/// `config` with its target entropy scaled by `factor`, if it has one, and the `name` of the change.
+pub(super) fn scale_target_entropy(
+    config: &LearnerConfig,
+    factor: f32,
+    name: &str,
+) -> Option<(String, LearnerConfig)> {
+    let mut config = config.clone();
+    let temperature = &mut config.algorithm.get_mut::<SacConfig>()?.temperature;
+    let Temperature::Learned { target_entropy_fraction } = temperature else { return None };
+    let scaled = (*target_entropy_fraction * factor).clamp(0.02, 0.9);
+    if (scaled - *target_entropy_fraction).abs() < 1e-3 {
+        return None;
+    }
+    *target_entropy_fraction = scaled;
+    Some((name.into(), config))
+}
+
+/// `config` with half the learning rate of the critics.
+pub(super) fn halve_critic_rate(config: &LearnerConfig) -> Option<(String, LearnerConfig)> {
+    let mut config = config.clone();
+    let sac = config.algorithm.get_mut::<SacConfig>()?;
+    sac.critic_learning_rate = (0.5 * sac.critic_learning_rate).max(1e-6);
+    Some(("Learn more slowly".into(), config))
 }

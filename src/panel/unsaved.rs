@@ -1,4 +1,4 @@
-//! Unsaved: a plate on the stage for as long as what was learned last cannot be written.
+//! Unsaved: a warning over the stage while checkpoints cannot be written.
 
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
@@ -6,9 +6,13 @@ use egui::{Align2, RichText};
 
 use super::theme::tone;
 use crate::agent::live::Unsaved;
-use crate::view::{Screen, palette};
+use crate::view::{ScreenLayout, palette};
 
-pub(super) fn show(mut contexts: EguiContexts, unsaved: Option<Res<Unsaved>>, screen: Res<Screen>) -> Result {
+pub(super) fn show(
+    mut contexts: EguiContexts,
+    unsaved: Option<Res<Unsaved>>,
+    screen: Res<ScreenLayout>,
+) -> Result {
     let Some(reason) = unsaved.and_then(|unsaved| unsaved.reason()) else { return Ok(()) };
     let context = contexts.ctx_mut()?;
     let width = (context.viewport_rect().width() - screen.right - 60.0).clamp(120.0, 620.0);
@@ -17,15 +21,15 @@ pub(super) fn show(mut contexts: EguiContexts, unsaved: Option<Res<Unsaved>>, sc
         .interactable(false)
         .order(egui::Order::Foreground)
         .show(context, |ui| {
-            let plate = egui::Frame::new()
+            let frame = egui::Frame::new()
                 .fill(tone(palette::NIGHT))
                 .stroke(egui::Stroke::new(1.5, tone(palette::ROSE)))
                 .corner_radius(6.0)
                 .inner_margin(egui::Margin::symmetric(12, 8));
-            plate.show(ui, |ui| {
-                // The reason stands at the end of a long path: nothing of it may be cut off.
+            frame.show(ui, |ui| {
+                // The reason follows a long path, so nothing may be cut off.
                 ui.set_width(width);
-                let title = "What is learned now cannot be saved. Saving is tried again until it works.";
+                let title = "The agent cannot be saved. Saving will be retried until it succeeds.";
                 ui.label(RichText::new(title).strong().color(tone(palette::ROSE)));
                 ui.label(RichText::new(reason).color(tone(palette::INK)));
             });

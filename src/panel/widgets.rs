@@ -1,20 +1,22 @@
-//! Widgets: titles, cards and numbers that explain themselves, the same in every section.
+//! Widgets: titles, cards, rows and values with tooltips, shared by all sections.
 
 use bevy_egui::egui::{
     self, Align, Color32, CornerRadius, Frame, Layout, Margin, Response, RichText, Sense, Ui, vec2,
 };
 
+use super::names::capitalized;
 use super::theme::{card, faded, tone};
+use crate::metrics::{Metric, Unit};
 use crate::view::palette::{self, Tone};
 
-/// The name of the world, what it is about, and what its signs stand for.
-pub fn title(ui: &mut Ui, name: &str, summary: &str, signs: Option<&str>) {
+/// Name and summary of the world, and the legend of its symbols.
+pub fn title(ui: &mut Ui, name: &str, summary: &str, legend: Option<&str>) {
     ui.horizontal(|ui| {
         ui.label(RichText::new(name).heading().strong().color(tone(palette::INK)));
     });
     ui.label(RichText::new(summary).small().color(tone(palette::MUTED)));
-    if let Some(signs) = signs {
-        ui.label(RichText::new(signs).small().color(tone(palette::SKY.mix(palette::MUTED, 0.5))));
+    if let Some(legend) = legend {
+        ui.label(RichText::new(legend).small().color(tone(palette::SKY.mix(palette::MUTED, 0.5))));
     }
     ui.add_space(4.0);
 }
@@ -27,7 +29,7 @@ pub fn section(ui: &mut Ui, title: &str, content: impl FnOnce(&mut Ui)) {
     });
 }
 
-/// A titled card that opens and closes.
+/// A titled card that can be collapsed.
 pub fn folding(ui: &mut Ui, title: &str, open: bool, content: impl FnOnce(&mut Ui)) {
     boxed(ui, |ui| {
         let title = RichText::new(title.to_uppercase()).small().strong().color(tone(palette::MUTED));
@@ -35,13 +37,13 @@ pub fn folding(ui: &mut Ui, title: &str, open: bool, content: impl FnOnce(&mut U
     });
 }
 
-/// A card as wide as there is room. What is on it may be wider than it: that is cut, and no other card grows.
+/// A card of the full width. Wider content is clipped, so that the panel does not grow.
 fn boxed(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
     let width = ui.available_width();
-    let place = egui::Rect::from_min_size(ui.cursor().min, vec2(width, ui.available_height().max(1.0)));
-    let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(place).layout(Layout::top_down(Align::Min)));
-    let seen = ui.clip_rect();
-    inner.set_clip_rect(egui::Rect::from_x_y_ranges(place.x_range(), seen.y_range()).intersect(seen));
+    let area = egui::Rect::from_min_size(ui.cursor().min, vec2(width, ui.available_height().max(1.0)));
+    let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(area).layout(Layout::top_down(Align::Min)));
+    let clip = ui.clip_rect();
+    inner.set_clip_rect(egui::Rect::from_x_y_ranges(area.x_range(), clip.y_range()).intersect(clip));
     Frame::new()
         .fill(card())
         .corner_radius(CornerRadius::same(10))
@@ -58,21 +60,21 @@ fn heading(ui: &mut Ui, title: &str) {
     ui.label(RichText::new(title.to_uppercase()).small().strong().color(tone(palette::MUTED)));
 }
 
-/// One line: a name, a value at the right edge, and a sentence on hover.
-pub fn number(ui: &mut Ui, name: &str, value: impl Into<String>, explanation: &str) {
-    row(ui, name, explanation, |ui| figure(ui, &value.into(), explanation));
+/// One line: a name, a value at the right edge, and a tooltip.
+pub fn labeled_value(ui: &mut Ui, name: &str, value: impl Into<String>, explanation: &str) {
+    row(ui, name, explanation, |ui| value_label(ui, &value.into(), explanation));
 }
 
-/// A value alone, with a sentence on hover.
-pub fn figure(ui: &mut Ui, value: &str, explanation: &str) {
+/// A value with a tooltip.
+pub fn value_label(ui: &mut Ui, value: &str, explanation: &str) {
     ui.label(RichText::new(value).monospace().color(tone(palette::INK))).on_hover_text(explanation);
 }
 
-/// One line: a name at the left, anything at the right, and a sentence on hover. What is at the right comes first: a name
-/// that leaves no room for it is shortened.
+/// One line: a name at the left, any content at the right, and a tooltip. The name is truncated if the content needs the
+/// room.
 pub fn row(ui: &mut Ui, name: &str, explanation: &str, content: impl FnOnce(&mut Ui)) {
     ui.horizontal(|ui| {
-        // As high as the line, so that boxes and words stand on one level.
+        // No higher than the line, so that widgets and text are aligned.
         ui.spacing_mut().button_padding.y = 1.0;
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             content(ui);
@@ -84,7 +86,7 @@ pub fn row(ui: &mut Ui, name: &str, explanation: &str, content: impl FnOnce(&mut
     });
 }
 
-/// A message on lines of its own, `rows` of them at most; all of it on hover.
+/// A message of at most `rows` lines, with its full text as the tooltip.
 pub fn note(ui: &mut Ui, text: &str, color: Tone, rows: usize) {
     let font = egui::TextStyle::Small.resolve(ui.style());
     let mut job = egui::text::LayoutJob::simple(text.to_owned(), font, tone(color), ui.available_width());
@@ -93,12 +95,12 @@ pub fn note(ui: &mut Ui, text: &str, color: Tone, rows: usize) {
     ui.label(galley).on_hover_text(text);
 }
 
-/// A list to choose from, `width` wide whatever is chosen.
+/// A drop-down list of a fixed `width`.
 pub fn list(salt: impl egui::AsIdSalt, chosen: impl Into<egui::WidgetText>, width: f32) -> egui::ComboBox {
     egui::ComboBox::from_id_salt(salt).selected_text(chosen).width(width).truncate()
 }
 
-/// A bar filled to `share`.
+/// A bar filled to `share`, [0, 1].
 pub fn bar(ui: &mut Ui, width: f32, share: f32, color: Tone) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(width, 8.0), Sense::hover());
     let radius = CornerRadius::same(4);
@@ -112,16 +114,27 @@ pub fn bar(ui: &mut Ui, width: f32, share: f32, color: Tone) -> Response {
     response
 }
 
-/// A key, as on a keyboard.
+/// A key cap.
 pub fn key(ui: &mut Ui, name: &str) {
     Frame::new()
         .fill(tone(palette::SLATE.mix(palette::WALL, 0.5)))
         .corner_radius(CornerRadius::same(4))
         .inner_margin(Margin::symmetric(5, 1))
         .show(ui, |ui| {
-            // A key's name stays in one piece where lines are short.
+            // No line break within the name.
             ui.add(egui::Label::new(RichText::new(name).small().strong().color(tone(palette::INK))).extend());
         });
+}
+
+/// Tooltip of a metric: its help and unit as a sentence.
+pub fn metric_help(metric: Metric) -> String {
+    let unit = match metric.unit {
+        // The help already says it.
+        Unit::Plain | Unit::Count | Unit::PerSecond => String::new(),
+        Unit::Fraction | Unit::PerAction => format!("; {}", metric.unit.name()),
+        unit => format!("; in {}", unit.name()),
+    };
+    format!("{}{unit}.", capitalized(metric.help))
 }
 
 /// A small colored pill with text.
@@ -130,7 +143,7 @@ pub fn chip(ui: &mut Ui, text: &str, color: Tone) -> Response {
         .fill(faded(color, 0.18))
         .corner_radius(CornerRadius::same(8))
         .inner_margin(Margin::symmetric(8, 2))
-        // In one piece, where lines are short as well.
+        // No line break within the text.
         .show(ui, |ui| {
             let text = RichText::new(text).small().strong().color(tone(color));
             ui.add(egui::Label::new(text).extend())
@@ -138,7 +151,7 @@ pub fn chip(ui: &mut Ui, text: &str, color: Tone) -> Response {
         .response
 }
 
-/// A wide two-state button.
+/// A wide two-state button; returns whether it was clicked.
 pub fn toggle(ui: &mut Ui, on: bool, [when_on, when_off]: [&str; 2], explanation: &str) -> bool {
     let (fill, ink): (Color32, Color32) = if on {
         (tone(palette::MINT), tone(palette::NIGHT))
@@ -150,7 +163,7 @@ pub fn toggle(ui: &mut Ui, on: bool, [when_on, when_off]: [&str; 2], explanation
     ui.add_sized(vec2(ui.available_width(), 32.0), button).on_hover_text(explanation).clicked()
 }
 
-/// A box to tick, seen whether or not it is.
+/// A check box with a visible outline.
 pub fn check(ui: &mut Ui, on: &mut bool, text: &str) -> Response {
     ui.scope(|ui| {
         let states = &mut ui.visuals_mut().widgets;
@@ -159,13 +172,13 @@ pub fn check(ui: &mut Ui, on: &mut bool, text: &str) -> Response {
                 (CornerRadius::same(4), egui::Stroke::new(1.0, tone(palette::MUTED)));
             state.fg_stroke = egui::Stroke::new(2.0, tone(palette::MINT));
         }
-        // FlatMaterial of its text, which the state's foreground would color as well.
+        // Otherwise the text takes the color of the check mark.
         ui.checkbox(on, RichText::new(text).color(tone(palette::INK)))
     })
     .inner
 }
 
-/// A count in few characters: `950`, `12.3k`, `4.56M`.
+/// A count in a few characters: `950`, `12.3k`, `4.56M`.
 pub fn count(value: f64) -> String {
     match value.abs() {
         size if size >= 1e6 => format!("{:.2}M", value / 1e6),
@@ -176,7 +189,7 @@ pub fn count(value: f64) -> String {
     }
 }
 
-/// A measured value in few characters.
+/// A measured value in a few characters.
 pub fn measure(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),

@@ -1,5 +1,5 @@
-//! Benchmarks: how fast worlds step, networks learn and act, and replay samples, as JSON lines that
-//! peers can be set beside.
+//! Benchmarks: speed of stepping worlds, learning, acting and replay sampling, as JSON lines comparable with
+//! other libraries.
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +7,13 @@ use bevy::prelude::*;
 use serde::Serialize;
 
 use super::peers::{self, Answer};
+use crate::algo::sac::{CategoricalPolicy, FusedSac, SacConfig, SacUpdate as _};
 use crate::learner::{Learner, LearnerError, LearnerSetup, PrioritizedConfig};
 use crate::mdp::{
-    Action, EnvironmentSpec, EpisodeEnd, Origin, Policy as _, PolicyOutput, PolicyState, Rng, StepBatch,
-    Stream, TransitionBatch, rng,
+    ActInput, Action, EnvironmentSpec, EpisodeEnd, Origin, Policy as _, PolicyOutput, Rng, StateBatch,
+    StepBatch, Stream, TransitionBatch, rng,
 };
 use crate::replay::{ReplayBuffer, ReplayConfig};
-use crate::sac::{CategoricalPolicy, FusedSac, SacConfig, SacUpdate as _};
 use crate::sim::arena::Spec;
 use crate::sim::run_agent_step;
 use rand::RngExt as _;
@@ -21,19 +21,19 @@ use rand::RngExt as _;
 /// One benchmark line.
 #[derive(Debug, Clone, Serialize)]
 pub struct Line {
-    /// Whose figure.
+    /// The program measured.
     pub peer: String,
-    /// Which version.
+    /// Its version.
     pub version: String,
-    /// What was done.
+    /// The workload.
     pub work: String,
-    /// What was measured.
+    /// The quantity measured.
     pub metric: &'static str,
     /// Median over the runs.
     pub value: f64,
-    /// How many runs.
+    /// Number of runs.
     pub runs: usize,
-    /// Threads that may work at once.
+    /// Number of threads.
     pub threads: usize,
 }
 
@@ -53,8 +53,8 @@ impl Line {
     }
 }
 
-/// Steps the arenas of `app` (random actions, observations written, episodes reset) for `seconds` a run.
-/// An agent step is one slot's: a step of an arena with two players makes two.
+/// Steps the arenas of `app` (random actions, observations written, episodes reset) for `seconds` per run. An
+/// agent step is one slot's: a step of an arena with two players counts as two.
 pub fn environment(app: &mut App, arenas: usize, runs: usize, seconds: f64) -> [Line; 3] {
     let spec = app.world().resource::<Spec>().0.clone();
     let threads = app.world().resource::<crate::sim::SimPool>().threads();
@@ -88,11 +88,11 @@ fn run_for(world: &mut World, time: Duration) -> u64 {
     steps
 }
 
-/// Gradient steps on random experience, replay sampling included, for `seconds` a run; after each of
-/// them every one of `peers`, commands that do the same work, for as long.
+/// Gradient steps on random experience, including replay sampling, for `seconds` per run; after each run,
+/// every command of `peers` does the same work for the same time.
 ///
 /// # Errors
-/// A line when the learner cannot be made, its device fails or a peer does not answer.
+/// One line if the learner cannot be created, its device fails or a peer does not answer.
 pub fn learner(
     setup: LearnerSetup,
     peers: &[String],
@@ -100,7 +100,8 @@ pub fn learner(
     seconds: f64,
 ) -> Result<Vec<Line>, Box<dyn std::error::Error>> {
     let config = setup.config.clone();
-    let (batch, hidden) = (config.batch_size, config.sac.hidden.clone());
+    let sac = config.algorithm.get::<SacConfig>();
+    let (batch, hidden) = (config.batch_size, sac.map(|sac| sac.hidden.clone()).unwrap_or_default());
     let work = format!(
         "batch {batch}, hidden {hidden:?}, observation {}, actions {}, sampling included",
         setup.spec.observation.features(),
@@ -119,7 +120,7 @@ pub fn learner(
         let start = Instant::now();
         let mut steps = 0;
         while start.elapsed().as_secs_f64() < seconds {
-            // The report makes a GPU finish what it was given.
+            // Reading the report waits for the GPU.
             learner.train(20, true)?;
             steps += 20;
         }
@@ -143,8 +144,8 @@ pub fn learner(
     Ok(lines)
 }
 
-/// Nanoseconds an item takes to be drawn uniformly, drawn by priority and weighted, both gathered into
-/// batches of 256, and to get its new priority, in a buffer that holds `items`.
+/// Nanoseconds per item for uniform sampling, for prioritized sampling with weights, both in batches of 256,
+/// and for updating its priority, in a buffer of `items`.
 pub fn replay(spec: &EnvironmentSpec, items: usize, runs: usize, seconds: f64) -> [Line; 3] {
     const BATCH: usize = 256;
     let config = ReplayConfig { capacity: items, streams: 1, n_step: 1, gamma: 0.99 };
@@ -160,7 +161,7 @@ pub fn replay(spec: &EnvironmentSpec, items: usize, runs: usize, seconds: f64) -
     let prioritized = PrioritizedConfig::default();
     buffer.set_priorities(Some(prioritized.priorities()));
     let (mut random, mut batch) = (rng(1, Stream::Replay, 98), TransitionBatch::default());
-    // As after long training: priorities as uneven as exponential TD errors make them.
+    // As after long training: priorities distributed like exponential TD errors.
     buffer.gather_all(&mut batch);
     let errors = |count, random: &mut Rng| -> Vec<f32> {
         (0..count).map(|_| -(1.0 - random.random::<f32>()).ln()).collect()
@@ -195,10 +196,10 @@ pub fn replay(spec: &EnvironmentSpec, items: usize, runs: usize, seconds: f64) -
     [uniform, drawn, updated]
 }
 
-/// Microseconds from `rows` observations to sampled actions, with a fresh actor of `hidden` widths.
+/// Microseconds from `rows` observations to sampled actions, with a new actor of `hidden` widths.
 ///
 /// # Errors
-/// [`LearnerError::Sac`] when there is no such network.
+/// [`LearnerError::Algorithm`] for an invalid network.
 pub fn act(
     spec: &EnvironmentSpec,
     hidden: &[usize],
@@ -213,13 +214,22 @@ pub fn act(
     let mut observations = random_experience(spec, rows).observations;
     observations.count = rows;
     let mut random: Vec<Rng> = (0..rows as u64).map(|row| rng(1, Stream::Exploration, row)).collect();
-    let (mut states, mut decisions) = (vec![PolicyState::default(); rows], PolicyOutput::default());
+    let (mut states, mut decisions) = (StateBatch::default(), PolicyOutput::default());
     let mut times = Vec::new();
     for _ in 0..runs {
         let (start, mut passes) = (Instant::now(), 0u32);
         while start.elapsed().as_secs_f64() < seconds {
             for _ in 0..16 {
-                policy.act(&observations, &mut states, &mut random, false, &mut decisions);
+                let input = ActInput {
+                    observations: &observations,
+                    states: &mut states,
+                    previous_actions: &Default::default(),
+                    previous_rewards: &[],
+                    is_first: &[],
+                    rngs: &mut random,
+                    greedy: false,
+                };
+                policy.act(input, &mut decisions);
             }
             passes += 16;
         }
@@ -229,7 +239,7 @@ pub fn act(
     Ok(Line::new(work, "microseconds_to_act", times, 1))
 }
 
-/// Random steps of one stream, an episode of 100 after the other.
+/// Random steps of one stream, in episodes of 100.
 fn random_experience(spec: &EnvironmentSpec, steps: usize) -> StepBatch {
     let mut random: Rng = rng(1, Stream::Replay, 99);
     let (features, actions) = (spec.observation.vector_len(), spec.action.len() as u16);

@@ -1,6 +1,6 @@
-//! Check: holds a world to the contract every environment keeps, whatever it is about.
+//! Checks a world against the contract that every environment keeps.
 //!
-//! A new world gets all of this by being passed in once; what is particular to one world is left to its own tests.
+//! The checks apply to every world; rules of a particular world are covered by its own tests.
 
 use std::hash::Hasher as _;
 
@@ -8,6 +8,7 @@ use bevy::ecs::entity::Entities;
 use bevy::prelude::*;
 use serde::Serialize;
 
+use super::compose::random_app;
 use super::ticks::set_rest;
 use crate::agent::{ActorStates, MOST_SLOTS};
 use crate::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd};
@@ -15,26 +16,26 @@ use crate::sim::arena::snapshots;
 use crate::sim::physics::Rest;
 use crate::sim::physics::free_flight::FreeFlight;
 use crate::sim::{AgentSlots, Arena, SimSystems, SimTick, TickClock, run_agent_step};
+use crate::worlds::WorldChoice;
 
-/// Agent steps played at random.
+/// Number of random agent steps.
 const RANDOM_STEPS: usize = 100_000;
-/// Arenas they are played in.
+/// Number of arenas.
 const ARENAS: usize = 64;
-/// Episodes begun to see whether anything grows.
+/// Number of resets in the check for leaks.
 const RESETS: usize = 10_000;
-/// Largest observation and reward of a step, in absolute value, where nothing else is published.
+/// Largest absolute observation and reward per step, unless the world publishes other bounds.
 const USUAL: [f32; 2] = [10.0, 10.0];
-/// Worlds that keep published scales: acrobot's velocities reach 9π rad/s.
-const PUBLISHED: [(&str, [f32; 2]); 1] = [("acrobot", [28.3, 10.0])];
-/// How far apart rounding and the solver's own slack, a hundredth of a cell, may bring observations within a few steps.
+/// Largest difference of observations within a few steps that rounding and the solver's slack, a hundredth of
+/// a cell, may cause.
 const STRAY: f32 = 5e-3;
-/// Arenas and agent steps in which bodies are watched in free flight: some hundred bounces of a ball.
+/// Arenas and agent steps of the free flight check: some hundred bounces of a ball.
 const FLIGHT_ARENAS: usize = 16;
 const FLIGHT_STEPS: usize = 600;
-/// Seconds an agent step may last for a person to play: neither a blur nor a wait.
+/// Range of an agent step's duration, in seconds, that a person can play.
 const HUMAN: [f32; 2] = [0.015, 0.3];
 
-/// What a world must do and does not.
+/// A broken rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{world}: {rule}: {found}")]
 pub struct Violation {
@@ -42,41 +43,46 @@ pub struct Violation {
     pub world: String,
     /// The rule it breaks.
     pub rule: &'static str,
-    /// What was seen instead.
+    /// What was observed instead.
     pub found: String,
 }
 
-/// What was seen of a world that keeps the contract.
+/// Statistics of a world that keeps the contract.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CheckReport {
     /// The world.
     pub world: String,
-    /// Agent steps at random.
+    /// Random agent steps.
     pub random_steps: usize,
-    /// Episodes that ended in them.
+    /// Episodes that ended.
     pub episodes: usize,
     /// Those of them that terminated; the others were truncated.
     pub terminated: usize,
     /// Largest absolute value of an observation.
     pub largest_observation: f32,
-    /// Smallest and largest reward of one step.
+    /// Smallest and largest reward per step.
     pub rewards: [f32; 2],
-    /// Ticks of bodies seen in free flight, which changed no spin and no speed.
+    /// Ticks of bodies in free flight, none of which changed a spin or speed.
     pub free_flight: u64,
-    /// Episodes begun to see whether anything grows; nothing did.
+    /// Resets after which no entities, bodies, colliders or joints remained.
     pub resets: usize,
-    /// Seconds an agent step lasts when a person plays.
+    /// Duration of an agent step when a person plays, in seconds.
     pub step_seconds: f32,
 }
 
-/// Makes an app of this many arenas, with this seed, on this many threads, in which everybody acts at random.
-pub type MakeApp<'a> = &'a dyn Fn(usize, u64, usize) -> App;
+/// Builds an app with this many arenas, seed and number of threads, and random players.
+type MakeApp<'a> = &'a dyn Fn(usize, u64, usize) -> App;
 
-/// Holds the world of `spec` to the contract.
+/// Checks `world` against the contract.
 ///
 /// # Errors
 /// The first [`Violation`].
-pub fn check(spec: &EnvironmentSpec, make: MakeApp) -> Result<CheckReport, Violation> {
+pub fn check_world(world: &WorldChoice) -> Result<CheckReport, Violation> {
+    check(&world.spec(), &|arenas, seed, threads| random_app(world, arenas, seed, threads))
+}
+
+/// Checks the world of `spec` against the contract.
+fn check(spec: &EnvironmentSpec, make: MakeApp) -> Result<CheckReport, Violation> {
     let rule = |rule: &'static str, kept: bool, found: &dyn Fn() -> String| {
         let broken = || Violation { world: spec.name.clone(), rule, found: found() };
         if kept { Ok(()) } else { Err(broken()) }
@@ -88,26 +94,24 @@ pub fn check(spec: &EnvironmentSpec, make: MakeApp) -> Result<CheckReport, Viola
     let [some, again, other] = [1, 1, 2].map(|seed| trace(&mut make(4, seed, 1), 4, steps));
     rule("the same seed plays the same", some == again, &|| "two runs of seed 1 differ".into())?;
     rule("another seed plays differently", some != other, &|| "seeds 1 and 2 agree".into())?;
-    rule("arenas have luck of their own", some[0] != some[1], &|| "arenas 0 and 1 agree".into())?;
+    rule("arenas have different random streams", some[0] != some[1], &|| "arenas 0 and 1 agree".into())?;
     let many = trace(&mut make(ARENAS, 1, 2), 4, steps);
     rule("arenas are isolated", some == many, &|| format!("4 arenas alone and among {ARENAS} differ"))?;
     let by_ticks = trace_by(&mut make(4, 1, 1), 4, steps, tick_by_tick);
-    rule("ticks may be made one by one", some == by_ticks, &|| {
-        "whole steps at once play differently".into()
-    })?;
+    rule("single ticks play the same as whole steps", some == by_ticks, &|| "they play differently".into())?;
     let flight = free_flight(make);
     rule("free flight changes no spin and no speed", flight.broken.is_none(), &|| {
         flight.broken.clone().unwrap_or_default()
     })?;
     report.free_flight = flight.seen;
-    let apart = strays(make);
-    rule("ticks without contacts move as all others do", apart < STRAY, &|| {
-        format!("observations are {apart} away from those of ticks made in full")
+    let apart = deviation(make);
+    rule("contact-free ticks move like full ticks", apart < STRAY, &|| {
+        format!("observations differ by {apart} from those of full ticks")
     })?;
-    rule("the last observation is the ended episode's", shows_its_end(make), &|| {
-        "an episode that is cut short shows something else than one that goes on".into()
+    rule("the final observation belongs to the ended episode", shows_its_end(make), &|| {
+        "a truncated episode ends with another observation than the same one continued".into()
     })?;
-    rule("a snapshot brings an arena back", returns(make), &|| "what follows it differs".into())?;
+    rule("a snapshot restores an arena", returns(make), &|| "the following steps differ".into())?;
 
     report.resets = RESETS;
     let (before, after) = growth(make);
@@ -119,21 +123,21 @@ pub fn check(spec: &EnvironmentSpec, make: MakeApp) -> Result<CheckReport, Viola
 
 type Rule<'a> = &'a dyn Fn(&'static str, bool, &dyn Fn() -> String) -> Result<(), Violation>;
 
-/// What it says of itself makes sense.
+/// The spec is consistent.
 fn declared(spec: &EnvironmentSpec, rule: Rule) -> Result<(), Violation> {
     let slots = spec.slots();
     rule("it has player slots", (1..=MOST_SLOTS).contains(&slots), &|| format!("{slots} slots"))?;
     let discrete = matches!(spec.action, ActionSpace::Discrete(_)) && spec.action.len() >= 2;
-    rule("it has actions to choose from", discrete, &|| format!("{:?}", spec.action))?;
+    rule("its actions are discrete", discrete, &|| format!("{:?}", spec.action))?;
     let unique = |names: &[String]| {
         let set: std::collections::BTreeSet<&String> = names.iter().collect();
         set.len() == names.len() && !names.iter().any(|name| name.is_empty())
     };
-    rule("actions have names of their own", unique(spec.action.names()), &|| format!("{:?}", spec.action))?;
+    rule("action names are unique", unique(spec.action.names()), &|| format!("{:?}", spec.action))?;
     let vector = &spec.observation.vector;
-    rule("observations have names of their own", unique(vector), &|| format!("{vector:?}"))?;
-    rule("there is something to see", spec.observation.features() > 0, &|| "no observation".into())?;
-    rule("it says what it rewards", !spec.rewards.is_empty(), &|| "no reward terms".into())?;
+    rule("observation names are unique", unique(vector), &|| format!("{vector:?}"))?;
+    rule("observations are not empty", spec.observation.features() > 0, &|| "no observation".into())?;
+    rule("it declares its rewards", !spec.rewards.is_empty(), &|| "no reward terms".into())?;
     rule("it has a time limit", spec.episode_limit > 0, &|| "no steps".into())?;
     let seconds = spec.tick_seconds * spec.ticks_per_step as f32;
     rule("a person can play it", (HUMAN[0]..=HUMAN[1]).contains(&seconds), &|| {
@@ -141,10 +145,10 @@ fn declared(spec: &EnvironmentSpec, rule: Rule) -> Result<(), Violation> {
     })
 }
 
-/// Spaces are respected, rewards finite, ends as declared, last observations those of the ended episode.
+/// Observations fit their space, rewards are finite, episodes end as declared.
 fn play_at_random(spec: &EnvironmentSpec, make: MakeApp, rule: Rule) -> Result<CheckReport, Violation> {
-    let published = PUBLISHED.iter().find(|(name, _)| *name == spec.name);
-    let [most_seen, most_paid] = published.map_or(USUAL, |(_, most)| *most);
+    let published = crate::worlds::find(&spec.name).and_then(|world| world.published_scale);
+    let [most_seen, most_paid] = published.unwrap_or(USUAL);
     let mut app = make(ARENAS, 5, 0);
     let mut report = CheckReport {
         world: spec.name.clone(),
@@ -161,8 +165,8 @@ fn play_at_random(spec: &EnvironmentSpec, make: MakeApp, rule: Rule) -> Result<C
     for _ in 0..report.random_steps / ARENAS {
         run_agent_step(app.world_mut());
         let mut query = app.world_mut().query::<(&AgentSlots, &Arena)>();
-        for (seats, arena) in query.iter(app.world()) {
-            let seen = &seats.observations;
+        for (agent_slots, arena) in query.iter(app.world()) {
+            let seen = &agent_slots.observations;
             let sizes = (seen.count, seen.vector.len(), seen.grid.len());
             let slots = spec.slots();
             let declared =
@@ -177,7 +181,7 @@ fn play_at_random(spec: &EnvironmentSpec, make: MakeApp, rule: Rule) -> Result<C
             })?;
             report.largest_observation = report.largest_observation.max(largest);
             brightest = brightest.max(seen.grid.iter().copied().max().unwrap_or(u8::MAX));
-            for &reward in &seats.rewards {
+            for &reward in &agent_slots.rewards {
                 let fair = reward.is_finite() && reward.abs() <= most_paid;
                 rule("rewards are finite and bounded", fair, &|| {
                     format!("{reward} where at most {most_paid} is allowed")
@@ -185,10 +189,10 @@ fn play_at_random(spec: &EnvironmentSpec, make: MakeApp, rule: Rule) -> Result<C
                 report.rewards = [report.rewards[0].min(reward), report.rewards[1].max(reward)];
             }
             let steps = arena.steps();
-            // The reset has begun the next episode already; the one that ended took what the limit allows.
+            // The reset has already begun the next episode; the ended one reached the limit.
             let in_time = steps <= spec.episode_limit;
             rule("episodes keep to the time limit", in_time, &|| format!("{steps} steps"))?;
-            if let Some(end) = seats.end {
+            if let Some(end) = agent_slots.end {
                 report.episodes += 1;
                 report.terminated += usize::from(end == EpisodeEnd::Terminated);
             }
@@ -197,11 +201,13 @@ fn play_at_random(spec: &EnvironmentSpec, make: MakeApp, rule: Rule) -> Result<C
     let (episodes, limit) = (report.episodes, spec.episode_limit as usize);
     let least = report.random_steps / limit / 2;
     rule("episodes end", episodes >= least, &|| format!("{episodes} in {} steps", report.random_steps))?;
-    rule("planes use their range", brightest == u8::MAX, &|| format!("the brightest byte is {brightest}"))?;
+    rule("grid planes use the full range", brightest == u8::MAX, &|| {
+        format!("the brightest byte is {brightest}")
+    })?;
     Ok(report)
 }
 
-/// Everything that passes through the seats of the first `count` arenas in `steps` agent steps, bit by bit.
+/// All bits of the agent slots of the first `count` arenas over `steps` agent steps.
 pub fn trace(app: &mut App, count: usize, steps: usize) -> Vec<Vec<u64>> {
     trace_by(app, count, steps, run_agent_step)
 }
@@ -211,13 +217,13 @@ fn trace_by(app: &mut App, count: usize, steps: usize, advance: fn(&mut World)) 
     for _ in 0..steps {
         advance(app.world_mut());
         let mut query = app.world_mut().query::<&AgentSlots>();
-        for seats in query.iter(app.world()).filter(|seats| seats.arena < count) {
-            let track = &mut all[seats.arena];
-            track.extend(seats.observations.vector.iter().map(|value| u64::from(value.to_bits())));
-            track.extend(seats.observations.grid.iter().map(|&value| u64::from(value)));
-            track.extend(seats.rewards.iter().map(|value| u64::from(value.to_bits())));
-            track.extend(seats.actions.iter().map(|action| action.index() as u64));
-            track.push(match seats.end {
+        for agent_slots in query.iter(app.world()).filter(|agent_slots| agent_slots.arena < count) {
+            let track = &mut all[agent_slots.arena];
+            track.extend(agent_slots.observations.vector.iter().map(|value| u64::from(value.to_bits())));
+            track.extend(agent_slots.observations.grid.iter().map(|&value| u64::from(value)));
+            track.extend(agent_slots.rewards.iter().map(|value| u64::from(value.to_bits())));
+            track.extend(agent_slots.actions.discrete.iter().map(|action| u64::from(*action)));
+            track.push(match agent_slots.end {
                 None => 0,
                 Some(EpisodeEnd::Terminated) => 1,
                 Some(EpisodeEnd::Truncated) => 2,
@@ -227,7 +233,7 @@ fn trace_by(app: &mut App, count: usize, steps: usize, advance: fn(&mut World)) 
     all
 }
 
-/// An agent step as somebody sees it who watches every tick.
+/// An agent step, tick by tick.
 fn tick_by_tick(world: &mut World) {
     loop {
         world.run_schedule(SimTick);
@@ -237,11 +243,11 @@ fn tick_by_tick(world: &mut World) {
     }
 }
 
-/// One number for what passes through the seats of 4 arenas in 500 random agent steps of seed 1: another number
-/// means that the world plays differently.
-pub fn fingerprint(make: MakeApp) -> u64 {
+/// A hash of the agent slots of 4 arenas over 500 random agent steps with seed 1. A different hash means that
+/// the world plays differently.
+pub fn fingerprint(world: &WorldChoice) -> u64 {
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
-    for value in trace(&mut make(4, 1, 1), 4, 500).concat() {
+    for value in trace(&mut random_app(world, 4, 1, 1), 4, 500).concat() {
         hash.write(&value.to_le_bytes());
     }
     hash.finish()
@@ -262,7 +268,7 @@ impl std::hash::Hasher for Fnv {
     }
 }
 
-/// What bodies did in ticks in which nothing pushed them.
+/// Result of the free flight check.
 fn free_flight(make: MakeApp) -> FreeFlight {
     let mut app = make(FLIGHT_ARENAS, 13, 1);
     let world = app.world_mut();
@@ -278,9 +284,9 @@ fn free_flight(make: MakeApp) -> FreeFlight {
     all
 }
 
-/// How far observations come to differ within a few steps from those of a run whose every tick is made in full: in all
-/// but a twentieth of the arenas, where a hair's breadth decides what is hit.
-fn strays(make: MakeApp) -> f32 {
+/// Largest difference of observations, after a few steps, from a run with full ticks only. A twentieth of the
+/// arenas is excluded, where tiny differences decide what is hit.
+fn deviation(make: MakeApp) -> f32 {
     let mut apart = Vec::new();
     for seed in 0..16 {
         let [mut some, mut full] = [0; 2].map(|_| make(8, seed, 1));
@@ -289,10 +295,10 @@ fn strays(make: MakeApp) -> f32 {
         for _ in 0..12 {
             let [some, full] = [&mut some, &mut full].map(|app| {
                 run_agent_step(app.world_mut());
-                let mut seats = app.world_mut().query::<&AgentSlots>();
+                let mut agent_slots = app.world_mut().query::<&AgentSlots>();
                 let mut all = vec![Vec::new(); 8];
-                for seats in seats.iter(app.world()) {
-                    all[seats.arena].clone_from(&seats.observations.vector);
+                for agent_slots in agent_slots.iter(app.world()) {
+                    all[agent_slots.arena].clone_from(&agent_slots.observations.vector);
                 }
                 all
             });
@@ -306,15 +312,16 @@ fn strays(make: MakeApp) -> f32 {
     apart[apart.len() * 19 / 20]
 }
 
-/// Whether an episode that is cut after some steps shows at its end exactly what its uncut twin shows then.
+/// Whether an episode truncated after some steps ends with the same observation as its continued twin at that
+/// step.
 fn shows_its_end(make: MakeApp) -> bool {
     #[derive(Resource, Default)]
     struct Seen(Vec<(usize, Vec<u32>, Vec<u8>)>);
-    let see = |seats: Query<&AgentSlots>, mut seen: ResMut<Seen>| {
+    let see = |agent_slots: Query<&AgentSlots>, mut seen: ResMut<Seen>| {
         seen.0.clear();
-        for seats in &seats {
-            let vector = seats.observations.vector.iter().map(|value| value.to_bits()).collect();
-            seen.0.push((seats.arena, vector, seats.observations.grid.clone()));
+        for agent_slots in &agent_slots {
+            let vector = agent_slots.observations.vector.iter().map(|value| value.to_bits()).collect();
+            seen.0.push((agent_slots.arena, vector, agent_slots.observations.grid.clone()));
         }
         seen.0.sort_unstable();
     };
@@ -333,7 +340,7 @@ fn shows_its_end(make: MakeApp) -> bool {
     !cut.is_empty() && cut == whole
 }
 
-/// Whether arenas restored in the middle of their episodes go on as those did that were never left.
+/// Whether arenas restored in the middle of their episodes continue like uninterrupted ones.
 fn returns(make: MakeApp) -> bool {
     let mut app = make(5, 9, 1);
     trace(&mut app, 5, 137);
@@ -345,7 +352,7 @@ fn returns(make: MakeApp) -> bool {
     trace(&mut fresh, 5, 100) == expected
 }
 
-/// Entities, bodies, colliders and joints before and after many resets, one a step.
+/// Entities, bodies, colliders and joints before and after many resets, one per step.
 fn growth(make: MakeApp) -> ([usize; 4], [usize; 4]) {
     let mut app = make(ARENAS, 3, 0);
     let mut count = |steps: usize| {

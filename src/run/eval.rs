@@ -1,24 +1,32 @@
-//! Evaluation: greedy episodes of a frozen policy, with luck of their own. Where a world's starts can be counted, each is
-//! played once before any is played twice.
+//! Evaluation: greedy episodes of a frozen policy, with separate seeds. In a world with finitely many starts,
+//! each is played once before any repeats.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::{Episodes, Greedy};
-use crate::mdp::ObservationBatch;
-use crate::sim::{AgentSlots, run_agent_step};
+use super::compose::headless_app;
+use crate::agent::{
+    Controller, ControllerAssignment, EpisodeFinished, FrozenPolicies, Greedy, LearningPolicy,
+};
+use crate::learner::untrained;
+use crate::mdp::{ObservationBatch, Policy, Stream};
+use crate::sim::{AgentSlots, SimConfig, run_agent_step};
+use crate::worlds::WorldChoice;
 
-/// Mean, median, standard deviation and range of a figure over episodes.
+/// Number of arenas of an evaluation.
+const EVAL_ARENAS: usize = 20;
+
+/// Mean, median, standard deviation and range of a value over episodes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// Arithmetic mean.
     pub mean: f64,
-    /// Middle value, or the mean of the two middle ones.
+    /// Median.
     pub median: f64,
     /// Population standard deviation.
     pub std: f64,
@@ -29,7 +37,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// The spread of `values`; all zero when there are none.
+    /// The statistics of `values`; all zero if there are none.
     pub fn of(mut values: Vec<f64>) -> Self {
         if values.is_empty() {
             return Self::default();
@@ -48,12 +56,12 @@ impl Spread {
     }
 }
 
-/// What greedy episodes of slot 0 came to.
+/// Results of greedy episodes of slot 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EvalSummary {
     /// Episodes played.
     pub episodes: usize,
-    /// Different starts among them, told apart by what players see first; 0 in files of older programs.
+    /// Number of different starts, distinguished by their first observations; 0 in files of older versions.
     #[serde(default)]
     pub starts: usize,
     /// Undiscounted episode return.
@@ -62,23 +70,58 @@ pub struct EvalSummary {
     pub episode_length: Spread,
     /// Score difference, or 1 for a goal.
     pub score: Spread,
-    /// Share of episodes that succeeded.
+    /// Fraction of successful episodes.
     pub success: f64,
+}
+
+/// Plays greedy episodes with `policy` on slot 0's side against scripted players.
+pub fn evaluate(world: &WorldChoice, policy: Arc<dyn Policy>, episodes: usize, seed: u64) -> EvalSummary {
+    evaluate_until(&AtomicBool::new(false), world, policy, episodes, seed)
+}
+
+/// Like [`evaluate`], but ends once `stop` is set.
+pub(super) fn evaluate_until(
+    stop: &AtomicBool,
+    world: &WorldChoice,
+    policy: Arc<dyn Policy>,
+    episodes: usize,
+    seed: u64,
+) -> EvalSummary {
+    let (mut app, arenas) = evaluation(world, Controller::Frozen("evaluated".into()), episodes, seed);
+    app.world_mut().resource_mut::<FrozenPolicies>().0.insert("evaluated".into(), policy);
+    play(&mut app, episodes, arenas, stop)
+}
+
+/// Like [`evaluate`], for a baseline controller without a policy.
+pub fn evaluate_player(world: &WorldChoice, player: Controller, episodes: usize, seed: u64) -> EvalSummary {
+    let (mut app, arenas) = evaluation(world, player, episodes, seed);
+    play(&mut app, episodes, arenas, &AtomicBool::new(false))
+}
+
+/// Arenas with evaluation seeds, `player` on slot 0's side and scripts on the others.
+fn evaluation(world: &WorldChoice, player: Controller, episodes: usize, seed: u64) -> (App, usize) {
+    let spec = world.spec();
+    let arenas = episodes.clamp(1, EVAL_ARENAS);
+    let sim = SimConfig { arenas, seed, stream: Stream::Evaluation };
+    let assignment = ControllerAssignment::against_script(&spec, &player);
+    (headless_app(world, sim, assignment, LearningPolicy(untrained(spec.action.len())), 0), arenas)
 }
 
 /// Plays `episodes` greedy episodes in the arenas of `app`, in which slot 0 plays a frozen policy.
 ///
 /// Every arena contributes the same number of first episodes, so short ones are not favored. Once `stop` is
-/// set, the summary is of those played by then.
-pub fn evaluate(app: &mut App, episodes: usize, arenas: usize, stop: &AtomicBool) -> EvalSummary {
+/// set, the summary covers those played so far.
+fn play(app: &mut App, episodes: usize, arenas: usize, stop: &AtomicBool) -> EvalSummary {
     app.insert_resource(Greedy(true));
     let quota = |arena: usize| episodes / arenas + usize::from(arena < episodes % arenas);
     let mut taken = vec![0; arenas];
     let (mut begun, mut starts) = (first_seen(app.world_mut(), arenas), HashSet::new());
     let (mut returns, mut lengths, mut scores, mut successes) = (vec![], vec![], vec![], 0);
+    let mut finished = app.world().resource::<Messages<EpisodeFinished>>().get_cursor_current();
     while returns.len() < episodes && !stop.load(Ordering::Relaxed) {
         run_agent_step(app.world_mut());
-        for episode in std::mem::take(&mut app.world_mut().resource_mut::<Episodes>().0) {
+        let messages = app.world().resource::<Messages<EpisodeFinished>>();
+        for episode in finished.read(messages).flat_map(EpisodeFinished::summaries) {
             if episode.slot == 0 && taken[episode.arena] < quota(episode.arena) {
                 taken[episode.arena] += 1;
                 returns.push(f64::from(episode.episode_return));
@@ -89,7 +132,7 @@ pub fn evaluate(app: &mut App, episodes: usize, arenas: usize, stop: &AtomicBool
             }
         }
         let now = first_seen(app.world_mut(), arenas);
-        // Who goes on with an episode sees something else by now than at its start.
+        // Later observations of an episode differ from its first.
         begun.iter_mut().zip(now).filter(|(_, now)| *now != 0).for_each(|(begun, now)| *begun = now);
     }
     let episodes = returns.len();
@@ -103,13 +146,13 @@ pub fn evaluate(app: &mut App, episodes: usize, arenas: usize, stop: &AtomicBool
     }
 }
 
-/// By arena, a number for what all its players see where their next step is the first of an episode; else 0.
+/// By arena, a hash of all its observations if the next step is the first of an episode; else 0.
 fn first_seen(world: &mut World, arenas: usize) -> Vec<u64> {
     let mut seen = vec![0; arenas];
-    for seats in world.query::<&AgentSlots>().iter(world) {
-        let begins = seats.begins || seats.end.is_some();
-        if let Some(seen) = seen.get_mut(seats.arena).filter(|_| begins) {
-            let ObservationBatch { vector, grid, .. } = &seats.observations;
+    for slots in world.query::<&AgentSlots>().iter(world) {
+        let begins = slots.begins || slots.end.is_some();
+        if let Some(seen) = seen.get_mut(slots.arena).filter(|_| begins) {
+            let ObservationBatch { vector, grid, .. } = &slots.observations;
             let mut hasher = DefaultHasher::new();
             (grid, vector.iter().map(|value| value.to_bits()).collect::<Vec<_>>()).hash(&mut hasher);
             *seen = hasher.finish().max(1);

@@ -1,7 +1,7 @@
-//! Frame times: what a drawn frame costs its own thread, with training on and off.
+//! Frame times: CPU time of a drawn frame on its own thread, with training on and off.
 //!
-//! CPU time of the frame's thread is counted, not wall time: what other threads do at the same
-//! moment (the learner, a software renderer) must not be mistaken for the frame's own work.
+//! CPU time of the frame's thread is measured instead of wall time, so that the work of other threads (the
+//! learner, a software renderer) is not counted.
 
 use std::time::{Duration, Instant};
 
@@ -11,34 +11,34 @@ use cpu_time::ThreadTime;
 use super::bench::Line;
 use crate::agent::LiveLearner;
 
-/// Frames after a switch that count for neither side.
+/// Frames skipped after a switch.
 const SETTLING: Duration = Duration::from_millis(500);
 
-/// How the measurement goes.
+/// Settings of the measurement.
 #[derive(Resource, Debug, Clone)]
 pub struct FrameBench {
-    /// What is measured, for the lines.
+    /// Name of the workload in the output.
     pub work: String,
     /// Seconds before the first measured frame, for pipelines to compile and replay to fill.
     pub warm_up: f32,
-    /// Seconds a stretch of training, or of none, lasts.
+    /// Duration of an interval with or without training, in seconds.
     pub stretch: f32,
-    /// Stretches of each kind.
+    /// Number of intervals of each kind.
     pub rounds: usize,
-    /// Least seconds from one frame to the next, as a screen keeps them; 0 for frames as fast as they come. Frames that
-    /// take longer have more play to make, so only frames of one length tell what training alone does to them.
+    /// Minimum seconds between frames, like a display's refresh; 0 for no limit. Longer frames simulate more
+    /// ticks, so only frames of equal length show the effect of training alone.
     pub apart: f32,
 }
 
-/// Bound to the frame's thread, whose CPU time it counts.
+/// Bound to the frame's thread, whose CPU time it measures.
 struct Measurement {
     began: Instant,
     switched: Instant,
     stretches: usize,
-    /// When the frame before began.
+    /// Start of the previous frame.
     last: Instant,
     frame: Option<(ThreadTime, Instant)>,
-    /// Milliseconds of CPU and of wall time, by stretch.
+    /// Milliseconds of CPU and wall time, by interval.
     frames: Vec<(Vec<f64>, Vec<f64>)>,
 }
 
@@ -100,7 +100,7 @@ fn end_frame(
         exit.write(AppExit::Success);
         return;
     }
-    // Off, on, off, on: a machine that drifts drifts for both.
+    // Off, on, off, on: drift of the machine affects both.
     learner.set_training(measurement.stretches % 2 == 1);
     measurement.frames.push(default());
     measurement.switched = Instant::now();
@@ -118,7 +118,7 @@ fn lines(bench: &FrameBench, frames: &[(Vec<f64>, Vec<f64>)]) -> Vec<Line> {
             ("frame_wall_ms_p50", 0.5, true),
             ("frame_wall_ms_p99", 0.99, true),
         ] {
-            // One percentile a stretch; the line gives the median stretch.
+            // One percentile per interval; the output is their median.
             let values = stretches().map(|(cpu, walls)| percentile(if wall { walls } else { cpu }, share));
             lines.push(Line::new(work.clone(), metric, values.collect(), 1));
         }

@@ -1,4 +1,4 @@
-//! Files of lines that are appended to: whole lines or none, whatever the disk does.
+//! Append-only files of lines, which never contain partial lines, even after disk errors.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result, Seek, SeekFrom, Write};
@@ -6,55 +6,59 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-/// Bytes of lines that wait before they are written by themselves.
+use crate::files::to_stderr;
+use crate::metrics::{Metrics, Sink};
+
+/// Bytes of pending lines after which they are flushed automatically.
 const BLOCK: usize = 1 << 16;
-/// Bytes of lines that wait at most while the disk refuses them; further ones are lost.
+/// Maximum bytes of pending lines while writing fails; further ones are lost.
 const MOST_WAITING: usize = 16 << 20;
 
-/// A file of lines. What the disk refuses waits, to be tried again.
+/// A file of lines. Lines that cannot be written stay pending and are retried.
 #[derive(Debug)]
 pub(super) struct Lines {
     path: PathBuf,
-    /// Opened with the first line where it was not there.
+    /// Created with the first line.
     file: Option<File>,
-    /// Bytes in the file, whole lines all of them.
+    /// Bytes in the file, all of them whole lines.
     length: u64,
     waiting: Vec<u8>,
-    /// Lines that found no room to wait.
+    /// Number of lines lost because the pending buffer was full.
     lost: u64,
-    /// Why the file is not whole, and never will be again.
+    /// Why the file is permanently incomplete.
     broken: Option<String>,
 }
 
 impl Lines {
-    /// Opens the file at `path`, without what it holds beyond `length` bytes and the last whole line. It is made with its
-    /// first line.
+    /// Opens the file at `path`, cut to `length` bytes and the last whole line. It is created with its first
+    /// line.
     ///
     /// # Errors
     /// The system's error.
     pub fn open(path: PathBuf, length: Option<u64>) -> Result<Self> {
         let mut lines = Self { path, file: None, length: 0, waiting: Vec::new(), lost: 0, broken: None };
         if is_there(&lines.path)? {
-            let mut file = append(&lines.path)?;
-            let there = file.metadata()?.len();
-            lines.length = whole(&mut file, length.unwrap_or(there).min(there))?;
-            if lines.length < there {
-                file.set_len(lines.length)?;
-            }
-            if lines.length < length.unwrap_or(0) {
-                tracing::warn!("{}: lines of before are missing; new ones follow", lines.path.display());
-            }
-            lines.file = Some(file);
+            let (file, length) = append(&lines.path, length)?;
+            (lines.file, lines.length) = (Some(file), length);
+        }
+        if let Some(missing) = lines.missing(length) {
+            to_stderr(&format!("warning: {missing}"));
         }
         Ok(lines)
     }
 
-    /// Bytes in the file and waiting.
+    /// Says that a file just opened has less than the `length` it was known to have.
+    fn missing(&self, length: Option<u64>) -> Option<String> {
+        let missing = self.length < length.unwrap_or(0);
+        missing.then(|| format!("{}: earlier lines are missing; new ones follow", self.path.display()))
+    }
+
+    /// Bytes in the file and pending.
     pub fn length(&self) -> u64 {
         self.length + self.waiting.len() as u64
     }
 
-    /// Appends a line. It reaches the file with the next [`Lines::flush`], or when many wait.
+    /// Appends a line. It reaches the file with the next [`Lines::flush`], or when many are pending.
     pub fn push(&mut self, line: &impl Serialize) -> Result<()> {
         if self.waiting.len() >= MOST_WAITING {
             self.lost += 1;
@@ -66,18 +70,23 @@ impl Lines {
             return Err(error.into());
         }
         self.waiting.push(b'\n');
-        // A disk that refuses is asked again by `flush`, not with every line.
+        // A failed write is retried by `flush`, not with every line.
         if before < BLOCK && self.waiting.len() >= BLOCK { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what waits.
+    /// Writes pending lines.
     pub fn flush(&mut self) -> Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
         }
         let there = is_there(&self.path)?;
-        if self.file.as_ref().is_some_and(|file| !there || !is_same(file, &self.path)) {
-            let what = if there { "replaced" } else { "deleted" };
+        let lost = self.file.as_ref().and_then(|file| match file.metadata() {
+            _ if !there => Some("deleted"),
+            _ if !is_same(file, &self.path) => Some("replaced"),
+            Ok(now) if now.len() < self.length => Some("cut short"),
+            _ => None,
+        });
+        if let Some(what) = lost {
             let path = self.path.display();
             self.broken.get_or_insert(format!(
                 "{path}: was {what} while the run wrote it; some of its lines are lost"
@@ -87,13 +96,13 @@ impl Lines {
         let file = match &mut self.file {
             Some(file) => file,
             none => {
-                let file = append(&self.path)?;
-                self.length = file.metadata()?.len();
+                let (file, length) = append(&self.path, None)?;
+                self.length = length;
                 none.insert(file)
             }
         };
         if let Err(error) = file.write_all(&self.waiting) {
-            // Half a line must not stay, or the next one would be glued to it.
+            // Remove a partial line, or the next one would be appended to it.
             _ = file.set_len(self.length);
             return Err(error);
         }
@@ -107,21 +116,32 @@ impl Lines {
         Ok(())
     }
 
-    /// Why the file is not whole, whatever is written from now on.
+    /// Why the file is permanently incomplete, if it is.
     pub fn broken(&self) -> Option<&str> {
         self.broken.as_deref()
     }
 
-    /// The file, to be brought to the disk by whoever has the time; `None` while nothing was written.
+    /// The file, for syncing on another thread; `None` while nothing was written.
     pub fn file(&self) -> Option<File> {
         self.file.as_ref()?.try_clone().ok()
+    }
+}
+
+/// A line of JSON for each record.
+impl Sink for Lines {
+    fn record(&mut self, _: u64, metrics: &Metrics) -> Result<()> {
+        self.push(metrics)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Self::flush(self)
     }
 }
 
 /// Whether there is a file at `path`.
 ///
 /// # Errors
-/// For anything else that is there: a pipe that nobody reads would hold the run up for ever.
+/// For anything else: a pipe without a reader would block the run.
 pub(super) fn is_there(path: &Path) -> Result<bool> {
     match std::fs::metadata(path) {
         Ok(there) if there.is_file() => Ok(true),
@@ -147,8 +167,16 @@ fn is_same(file: &File, path: &Path) -> bool {
     }
 }
 
-fn append(path: &Path) -> Result<File> {
-    OpenOptions::new().create(true).read(true).append(true).open(path)
+/// Opens the file at `path` to append to it, cut to `length` bytes and the last whole line, and returns its
+/// length.
+fn append(path: &Path, length: Option<u64>) -> Result<(File, u64)> {
+    let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    let there = file.metadata()?.len();
+    let length = whole(&mut file, length.unwrap_or(there).min(there))?;
+    if length < there {
+        file.set_len(length)?;
+    }
+    Ok((file, length))
 }
 
 /// The length of the whole lines within the first `length` bytes of `file`.
@@ -192,13 +220,44 @@ mod tests {
         assert_eq!(opened("", Some(0)), "7\n");
         let long = "x".repeat(3 * BLOCK);
         assert_eq!(opened(&format!("1\n{long}"), None), "1\n7\n");
-        // Nothing is made before there is something to say.
+        // No file is created before the first line.
         let none = folder.path().join("none.jsonl");
         assert!(Lines::open(none.clone(), Some(9)).unwrap().flush().is_ok() && !none.exists());
     }
 
     #[test]
-    fn a_file_that_goes_is_made_again_and_said_to_be_broken() {
+    fn earlier_lines_are_missing_from_a_deleted_file_as_from_a_shorter_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        let missing = |length| Lines::open(path.clone(), length).unwrap().missing(length);
+        assert!(missing(Some(4)).unwrap().contains("x.jsonl: earlier lines are missing"));
+        assert_eq!((missing(Some(0)), missing(None)), (None, None));
+        std::fs::write(&path, "1\n").unwrap();
+        assert!(missing(Some(4)).unwrap().contains("x.jsonl: earlier lines are missing"));
+        assert_eq!(missing(Some(2)), None);
+    }
+
+    #[test]
+    fn a_file_cut_short_while_it_is_written_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        let mut lines = Lines::open(path.clone(), None).unwrap();
+        for number in [10, 20, 30] {
+            lines.push(&number).unwrap();
+        }
+        lines.flush().unwrap();
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(4).unwrap();
+        lines.push(&40).unwrap();
+        lines.flush().unwrap();
+        assert!(
+            lines.broken().unwrap().contains("x.jsonl: was cut short while the run wrote it"),
+            "{lines:?}"
+        );
+        assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), lines.length()), ("10\n40\n", 6));
+    }
+
+    #[test]
+    fn a_deleted_file_is_recreated_and_reported() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.jsonl");
         let mut lines = Lines::open(path.clone(), None).unwrap();
@@ -215,7 +274,7 @@ mod tests {
         assert!(said.contains("x.jsonl: was deleted while the run wrote it"), "{said}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "3\n");
         assert_eq!(lines.length(), 2);
-        // What is no file is not written into; its lines wait until it is gone.
+        // Anything but a regular file is not written to; lines stay pending until it is gone.
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
         assert!(write(4, &mut lines).unwrap_err().to_string().contains("not a regular file"));
@@ -247,9 +306,9 @@ mod tests {
         }
     }
 
-    /// A file that is opened for reading refuses everything.
+    /// A file opened for reading refuses every write.
     #[test]
-    fn lines_that_the_disk_refuses_wait_for_better_times() {
+    fn lines_that_the_disk_refuses_are_retried() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.jsonl");
         std::fs::write(&path, "1\n").unwrap();

@@ -1,4 +1,4 @@
-//! The first minute: how long a watched world takes to appear, and what a person sees its agent learn in that time.
+//! The first minute: the time until a watched world appears, and what its agent visibly learns in a minute.
 
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -6,19 +6,19 @@ use std::time::Instant;
 use bevy::prelude::*;
 use serde::Serialize;
 
-use crate::agent::Controller;
 use crate::agent::history::{History, remember};
+use crate::agent::{Controller, EpisodeFinished};
 
-/// When the program began; the first call tells.
+/// Start of the program: the time of the first call.
 pub fn began() -> Instant {
     static BEGAN: OnceLock<Instant> = OnceLock::new();
     *BEGAN.get_or_init(Instant::now)
 }
 
-/// Seconds at the beginning and at the end that are compared.
+/// Length of the compared intervals at the beginning and the end, in seconds.
 const PART: f32 = 10.0;
 
-/// What is watched, for how long.
+/// Settings of the measurement.
 #[derive(Resource, Debug, Clone)]
 pub struct MinuteBench {
     /// The world.
@@ -29,7 +29,7 @@ pub struct MinuteBench {
     pub seconds: f32,
 }
 
-/// What was seen.
+/// Measured values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Seen {
     peer: &'static str,
@@ -37,15 +37,15 @@ struct Seen {
     work: &'static str,
     env: String,
     seed: u64,
-    /// From the program's start until the first frame was handed over.
+    /// Time from the start of the program to the first presented frame.
     first_frame_seconds: f32,
     seconds: f32,
     env_steps: u64,
     gradient_steps: u64,
-    /// Episodes of learning seats that ended in the first and in the last ten seconds.
+    /// Learning episodes that ended in the first and in the last ten seconds.
     first: Part,
     last: Part,
-    /// How far the last returns lie above the first, in standard deviations of both (Cohen's d).
+    /// Difference of the last returns to the first, in pooled standard deviations (Cohen's d).
     improvement: f32,
 }
 
@@ -61,7 +61,7 @@ impl Part {
     fn of(episodes: &[(f32, f32, bool)], from: f32) -> Self {
         let within = |time: f32| (from..from + PART).contains(&time);
         let part: Vec<_> = episodes.iter().filter(|(time, ..)| within(*time)).collect();
-        // Of no episode there is no mean: not a number here, null in the line.
+        // Without episodes the mean is NaN, written as null.
         let count = part.len() as f32;
         let mean = part.iter().map(|(_, value, _)| value).sum::<f32>() / count;
         let variance = part.iter().map(|(_, value, _)| (value - mean).powi(2)).sum::<f32>() / count;
@@ -77,7 +77,7 @@ impl Part {
     }
 }
 
-/// Watches, prints a JSON line and closes the app.
+/// Measures, prints a JSON line and closes the app.
 pub fn plugin(app: &mut App, bench: MinuteBench) {
     app.insert_resource(bench).add_systems(Update, watch.after(remember));
 }
@@ -85,19 +85,21 @@ pub fn plugin(app: &mut App, bench: MinuteBench) {
 fn watch(
     bench: Res<MinuteBench>,
     history: Res<History>,
+    mut finished: MessageReader<EpisodeFinished>,
     mut frames: Local<u32>,
     mut shown: Local<Option<Instant>>,
     mut episodes: Local<Vec<(f32, f32, bool)>>,
     mut exit: MessageWriter<AppExit>,
 ) {
     *frames += 1;
-    // Frames are drawn one behind: with the third the first has been handed over.
+    // Rendering is pipelined: at the third frame the first has been presented.
     if *frames < 3 {
         return;
     }
     let shown = *shown.get_or_insert_with(Instant::now);
     let now = shown.elapsed().as_secs_f32();
-    let learned = history.latest.iter().filter(|episode| episode.controller == Controller::Learning.name());
+    let all = finished.read().flat_map(EpisodeFinished::summaries);
+    let learned = all.filter(|episode| episode.controller == Controller::Learning.name());
     episodes.extend(learned.map(|episode| (now, episode.episode_return, episode.success)));
     if now < bench.seconds {
         return;

@@ -1,9 +1,10 @@
-//! Runs without a window: headless training, evaluation, benchmarks, and what they leave on disk.
-//!
-//! They drive an app that [`app`](crate::app) has composed.
+//! Runs: headless training, evaluation, benchmarks, and what they leave on disk.
 
+mod assignment;
 pub mod bench;
 pub mod check;
+pub mod compose;
+pub mod earlier;
 pub mod eval;
 pub mod folder;
 pub mod frames;
@@ -15,18 +16,19 @@ pub mod minute;
 pub mod peers;
 mod progress;
 pub mod record;
-pub mod resume;
 mod saving;
 pub mod scores;
-mod seats;
+pub mod sessions;
 pub mod sweep;
 pub mod ticks;
 
-pub use eval::{EvalSummary, Spread};
+pub use check::{check_world, fingerprint};
+pub use compose::{headless_app, random_app};
+pub use eval::{EvalSummary, Spread, evaluate, evaluate_player};
 pub use folder::{Claim, RunFolder};
-pub use headless::{HeadlessSetup, Summary};
+pub use headless::{Summary, train};
 
-/// Why a run cannot begin or go on.
+/// Why a run cannot start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The learner.
@@ -35,12 +37,15 @@ pub enum RunError {
     /// A checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] crate::learner::CheckpointError),
-    /// The run's folder, which is somebody else's.
+    /// The run's folder belongs to another process or program.
     #[error(transparent)]
     Owner(#[from] crate::learner::owner::OwnerError),
     /// Its configuration.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// Its experiment.
+    #[error(transparent)]
+    Experiment(#[from] crate::experiment::ExperimentError),
     /// The run's folder.
     #[error("{path}: {reason}")]
     Folder {
@@ -49,10 +54,10 @@ pub enum RunError {
         /// What is wrong and what to do.
         reason: String,
     },
-    /// All went well but the last save.
-    #[error("what was learned last is not saved: {0}")]
+    /// Everything succeeded except the last save.
+    #[error("the latest progress is not saved: {0}")]
     Unsaved(String),
-    /// All went well, but lines of its record are lost.
-    #[error("what was learned is saved, but the record of the run is not whole: {0}")]
+    /// Everything succeeded, but lines of its record are lost.
+    #[error("progress is saved, but the record of the run is incomplete: {0}")]
     NotWhole(String),
 }

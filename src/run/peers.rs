@@ -1,4 +1,4 @@
-//! Peers: other programs that do the work of `bench learner`, measured in turn with it.
+//! Peers: other programs with the workload of `bench learner`, measured alternately with it.
 //!
 //! A peer is any command that takes `--batch B --hidden W --seconds S` and ends with a line of JSON,
 //! `{"peer", "version", "value"}`, its value in gradient steps per second.
@@ -7,12 +7,12 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
-/// What a peer printed.
+/// Output of a peer.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Answer {
-    /// What it calls itself.
+    /// Its name.
     pub peer: String,
-    /// Which version.
+    /// Its version.
     pub version: String,
     /// Gradient steps per second.
     pub value: f64,
@@ -39,7 +39,7 @@ pub fn ask(command: &str, batch: usize, width: usize, seconds: f64) -> Result<An
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().last().unwrap_or_default();
     serde_json::from_str(line)
-        .map_err(|error| failed(format!("its last line is no answer ({error}): {line:?}")))
+        .map_err(|error| failed(format!("its last line is not a valid answer ({error}): {line:?}")))
 }
 
 #[cfg(test)]
@@ -57,7 +57,7 @@ mod tests {
         let answer = script("echo noise; echo '{\"peer\":\"p\",\"version\":\"1\",\"value\":'$4'}'").unwrap();
         assert_eq!((answer.peer.as_str(), answer.value), ("p", 32.0));
         for (text, problem) in
-            [("echo hello", "is no answer"), ("exit 3", "ended with"), ("", "is no answer")]
+            [("echo hello", "is not a valid answer"), ("exit 3", "ended with"), ("", "is not a valid answer")]
         {
             let error = script(text).unwrap_err();
             assert!(error.contains(problem) && error.lines().count() == 1, "{error}");

@@ -4,18 +4,26 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
-use serde_json::{Map, Value};
 
-/// Tells people how far a run is.
+use crate::algo::report::ENTROPY;
+use crate::metrics::run::{ENV_STEPS_PER_SECOND, EPISODE_RETURN, GRADIENT_STEPS_PER_SECOND, SCORE, SUCCESS};
+use crate::metrics::{Metric, Metrics, Sink};
+
+/// The metrics shown.
+const SHOWN: [Metric; 6] =
+    [EPISODE_RETURN, SUCCESS, SCORE, ENTROPY, ENV_STEPS_PER_SECOND, GRADIENT_STEPS_PER_SECOND];
+
+/// Shows the progress of a run.
+#[derive(Debug)]
 pub(super) enum Progress {
-    /// With the environment steps a second that this process makes lately.
+    /// With the recent environment steps per second of this process.
     Bar(ProgressBar, Option<f64>),
     Lines,
     Silent,
 }
 
 impl Progress {
-    /// The form that suits where the output goes.
+    /// The form that suits the output.
     pub(super) fn new(steps: u64, silent: bool) -> Self {
         if silent {
             return Self::Silent;
@@ -31,29 +39,22 @@ impl Progress {
         Self::Bar(bar, None)
     }
 
-    /// Shows one line of metrics.
-    pub(super) fn show(&mut self, line: &Map<String, Value>) {
-        let number = |key: &str| line.get(key).and_then(Value::as_f64);
-        let steps = number("env_steps").unwrap_or(0.0) as u64;
+    /// Shows a line of metrics, at `steps` environment steps.
+    fn show(&mut self, steps: u64, line: &Metrics) {
         let mut text = String::new();
-        let mut add = |name: &str, key: &str, digits: usize| {
-            if let Some(value) = number(key) {
+        for metric in SHOWN {
+            if let Some(value) = line.get(metric) {
                 if !text.is_empty() {
                     text.push_str("  ");
                 }
-                text.push_str(&format!("{name} {value:.digits$}"));
+                let decimals = metric.unit.decimals();
+                text.push_str(&format!("{} {value:.decimals$}", metric.label));
             }
-        };
-        add("return", "rollout/episode_return", 2);
-        add("success", "rollout/success", 2);
-        add("score", "rollout/score", 2);
-        add("entropy", "train/entropy", 2);
-        add("env steps/s", "time/env_steps_per_second", 0);
-        add("gradient steps/s", "time/gradient_steps_per_second", 0);
+        }
         match self {
             Self::Bar(bar, rate) => {
                 bar.set_position(steps);
-                *rate = smoothed(*rate, number("time/env_steps_per_second"));
+                *rate = smoothed(*rate, line.get(ENV_STEPS_PER_SECOND));
                 let left = time_left(bar.length().unwrap_or(0).saturating_sub(steps), *rate);
                 bar.set_message(text + &left);
             }
@@ -63,7 +64,7 @@ impl Progress {
         }
     }
 
-    /// Says a line that people must see, however little else they want to hear.
+    /// Prints a warning above the progress display.
     pub(super) fn warn(&self, text: &str) {
         let say = || crate::files::to_stderr(&format!("warning: {text}"));
         match self {
@@ -80,7 +81,14 @@ impl Progress {
     }
 }
 
-/// A rate that follows what was measured last.
+impl Sink for Progress {
+    fn record(&mut self, env_steps: u64, metrics: &Metrics) -> std::io::Result<()> {
+        self.show(env_steps, metrics);
+        Ok(())
+    }
+}
+
+/// An exponentially smoothed rate.
 fn smoothed(before: Option<f64>, now: Option<f64>) -> Option<f64> {
     match (before, now) {
         (Some(before), Some(now)) => Some(0.7 * before + 0.3 * now),
@@ -88,7 +96,7 @@ fn smoothed(before: Option<f64>, now: Option<f64>) -> Option<f64> {
     }
 }
 
-/// How long `steps` steps take at `rate` a second; nothing where nobody knows.
+/// Duration of `steps` steps at `rate` per second; empty if unknown.
 fn time_left(steps: u64, rate: Option<f64>) -> String {
     let Some(rate) = rate.filter(|rate| *rate > 0.0) else { return String::new() };
     let seconds = Duration::try_from_secs_f64(steps as f64 / rate).unwrap_or(Duration::MAX);
@@ -101,7 +109,7 @@ mod tests {
 
     #[test]
     fn time_left_follows_what_this_process_does() {
-        // Steps of an earlier process say nothing of how long the rest takes.
+        // Steps of an earlier process do not predict the remaining time.
         assert_eq!(time_left(364_000, smoothed(None, Some(14_000.0))), "  26s left");
         let slower = (0..60).try_fold(14_000.0, |rate, _| smoothed(Some(rate), Some(1_000.0)));
         assert_eq!(time_left(60_000, slower), "  60s left");

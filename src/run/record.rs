@@ -1,51 +1,52 @@
-//! The record: what a checkpoint knows of the run around its learner, so that whoever goes on from it, with or without a
-//! window, goes on with the record of the run too. It is the checkpoint's `record.json`.
+//! The record of a run in a checkpoint, `record.json`, so that a resumed run, with or without a window, also
+//! continues the run's files.
 
 use serde::{Deserialize, Serialize};
 
-use super::metrics::Window;
+use super::metrics::RollingMetrics;
 use crate::learner::checkpoint::{Checkpoint, CheckpointError};
 
 /// Its file.
 const FILE: &str = "record.json";
 
-/// How long the appended files were at a checkpoint, in bytes: what follows was written after it.
+/// Lengths of the appended files at a checkpoint, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lengths {
     /// Of `metrics.jsonl`.
     pub metrics: u64,
     /// Of `episodes.jsonl`.
     pub episodes: u64,
-    /// Of `hints.jsonl`; `None` in checkpoints from before it was told.
+    /// Of `hints.jsonl`; `None` in checkpoints of older versions.
     #[serde(default)]
     pub hints: Option<u64>,
 }
 
-/// What a run has come to at a checkpoint.
+/// State of a run at a checkpoint.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Record {
-    /// Of the appended files; `None` where nobody measured.
+    /// Of the appended files; `None` if unknown.
     pub lengths: Option<Lengths>,
-    /// Environment steps recorded since the run began, by all its agents together. The counters of the manifest beside it
-    /// are those of its present agent.
+    /// Environment steps recorded since the run began, by all its agents together. The counters of the
+    /// manifest are those of the current agent.
     pub env_steps: u64,
-    /// Seconds of wall time since the run began, all its parts together.
+    /// Seconds of wall time since the run began, over all its parts.
     pub seconds: f64,
     /// The last episodes.
-    pub window: Window,
+    pub window: RollingMetrics,
 }
 
 impl Record {
-    /// What `checkpoint` knows. One from before records has its steps alone, or what its simulation knew.
+    /// The record in `checkpoint`. Older checkpoints without one give their steps, or what their simulation
+    /// stored.
     ///
     /// # Errors
-    /// [`CheckpointError::Damaged`] when it is not as it was written.
+    /// [`CheckpointError::Damaged`] if it is damaged.
     pub fn of(checkpoint: &Checkpoint) -> Result<Self, CheckpointError> {
-        /// What `simulation.json` held before.
+        /// The fields that `simulation.json` had in older versions.
         #[derive(Deserialize)]
         struct Earlier {
             lengths: Option<Lengths>,
-            window: Option<Window>,
+            window: Option<RollingMetrics>,
         }
         let damaged = |file: &str, error: serde_json::Error| CheckpointError::Damaged {
             path: checkpoint.path(),
@@ -67,7 +68,7 @@ impl Record {
     /// As a file of a checkpoint.
     ///
     /// # Errors
-    /// When a number cannot be written.
+    /// If a number cannot be serialized.
     pub fn to_file(&self) -> Result<(String, Vec<u8>), serde_json::Error> {
         Ok((FILE.into(), serde_json::to_vec(self)?))
     }

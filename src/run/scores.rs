@@ -1,27 +1,49 @@
-//! Scores: everybody who plays a world in one table: random, scripted, trained, and the best person on this machine.
+//! Scores: one table of random, scripted and trained players, and the best person on this machine.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::Spread;
-use super::live::sessions;
+use super::sessions;
 use super::sweep::{Job, Measure, Sweep, short};
+use super::{Spread, evaluate_player};
+use crate::agent::Controller;
+use crate::experiment::level;
 use crate::mdp::EpisodeSummary;
 
-/// What a variant's trained agents stand beside.
+/// Baselines of a variant's trained agents.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Beside {
-    /// Mean of who acts at random.
-    pub random: f64,
+struct Beside {
+    /// Mean of the random player.
+    random: f64,
     /// Mean of the world's hand-written player.
-    pub scripted: f64,
-    /// Best episode of a person in a session kept on this machine.
-    pub human: Option<f64>,
+    scripted: f64,
+    /// Best episode of a person in a session saved on this machine.
+    human: Option<f64>,
 }
 
-/// A Markdown table of all variants of `sweep`: what random and scripted players get (`beside`, a line a variant), the
-/// median, least and most of its seeds, what training took, and the best person.
-pub fn table(sweep: &Sweep, jobs: &[Job], beside: &[Beside]) -> String {
+/// All variants of `sweep` in one table: random and scripted players, `episodes` episodes each, what the runs in `out`
+/// have learned, and the best person on this machine.
+///
+/// # Errors
+/// One line for an invalid sweep or world.
+pub fn scores(sweep: &Sweep, out: &Path, episodes: usize) -> Result<String, Box<dyn std::error::Error>> {
+    let jobs = sweep.jobs(out)?;
+    let mut beside = Vec::new();
+    for index in 0..sweep.variant.len() {
+        let Some(job) = jobs.iter().find(|job| job.variant == index) else { continue };
+        let world = level::world_in(&job.config, None)?;
+        let [random, scripted] = [Controller::Random, Controller::Scripted].map(|player| {
+            sweep.measure.of(Some(&evaluate_player(&world, player, episodes, 1))).unwrap_or_default()
+        });
+        let human = best_person(&job.config.env, sweep.measure);
+        beside.push(Beside { random, scripted, human });
+    }
+    Ok(table(sweep, &jobs, &beside))
+}
+
+/// A Markdown table of all variants of `sweep`: random and scripted players (`beside`, one line per variant),
+/// median, minimum and maximum over its seeds, training cost, and the best person.
+fn table(sweep: &Sweep, jobs: &[Job], beside: &[Beside]) -> String {
     let name = sweep.measure.name();
     let mut text = format!(
         "| mean {name} | random | scripted | trained, median | least to most | seeds | env steps | seconds | \
@@ -57,9 +79,9 @@ pub fn table(sweep: &Sweep, jobs: &[Job], beside: &[Beside]) -> String {
     text
 }
 
-/// The best episode that a person played from its beginning to its end in any session of `env` kept on this machine.
+/// The best episode that a person played from beginning to end in any session of `env` saved on this machine.
 pub fn best_person(env: &str, measure: Measure) -> Option<f64> {
-    sessions(env)
+    sessions::of(env)
         .iter()
         .flat_map(|session| best_in(&session.join("episodes.jsonl"), measure))
         .reduce(f64::max)

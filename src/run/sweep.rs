@@ -1,7 +1,8 @@
-//! Sweeps: variants of one experiment over several seeds, side by side in a table.
+//! Sweeps: variants of one experiment over several seeds, compared in a table.
 //!
-//! What a variant is, which of its runs are still to be made, and how results read. Making a run is
-//! left to whoever composes apps.
+//! Variants, their pending runs, and the table of results. `make` executes the runs.
+
+mod make;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -16,43 +17,44 @@ use crate::config::{ConfigError, RunConfig};
 use crate::files::{self, in_plain_words};
 use crate::learner::checkpoint::{self, replace_file};
 use crate::learner::owner::{Kind, Owner, check_kind, check_outside, entries, foreign};
+pub use make::make;
 
-/// What [`Sweep::write`] writes.
+/// The file that [`Sweep::write`] writes.
 const RESULTS: &str = "results.jsonl";
-/// Bytes that it has at most: some hundred thousand runs.
+/// Its maximum size in bytes: some hundred thousand runs.
 const LARGEST_RESULTS: u64 = 64 << 20;
 
 /// A sweep's file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sweep {
-    /// World of every variant that names none.
+    /// Default world of the variants.
     pub env: String,
-    /// Seeds every variant runs with; a claim about learning needs three at least.
+    /// Seeds of every variant; a claim about learning needs at least three.
     pub seeds: Vec<u64>,
     /// `key=value` settings of all variants, over the world's tuned experiment.
     #[serde(default)]
     pub set: Vec<String>,
-    /// What the table shows of every run.
+    /// The value of a run shown in the table.
     #[serde(default)]
     pub measure: Measure,
-    /// What is compared.
+    /// The variants.
     pub variant: Vec<Variant>,
 }
 
-/// A mean over the greedy episodes at a run's end.
+/// A mean over the final greedy episodes of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// Sum of rewards.
     #[default]
     Return,
-    /// Points for minus against, or 1 for a goal.
+    /// Points for minus points against, or 1 for a goal.
     Score,
 }
 
 impl Measure {
-    /// This mean of `eval`, where there is one.
+    /// This mean of `eval`, if it has one.
     pub fn of(self, eval: Option<&EvalSummary>) -> Option<f64> {
         let eval = eval?;
         Some(match self {
@@ -73,9 +75,9 @@ impl Measure {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
-    /// Its name, and that of its folder: letters, digits, spaces and `-_+.`.
+    /// Name of the variant and of its folder: letters, digits, spaces and `-_+.`.
     pub name: String,
-    /// World, when it is not the sweep's.
+    /// World, if it is not the sweep's.
     pub env: Option<String>,
     /// Settings over the sweep's.
     #[serde(default)]
@@ -87,13 +89,13 @@ pub struct Variant {
 pub struct Job {
     /// Index of its variant.
     pub variant: usize,
-    /// Everything resolved, the seed included.
+    /// The resolved configuration, including the seed.
     pub config: RunConfig,
     /// Its run folder.
     pub out: PathBuf,
-    /// Whether the folder holds the beginning of this very run.
+    /// Whether the folder holds the beginning of this run.
     pub resume: bool,
-    /// Its result, when it was made already.
+    /// Its result, if it is finished.
     pub finished: Option<Summary>,
 }
 
@@ -109,7 +111,7 @@ impl Sweep {
     /// Reads a sweep's file.
     ///
     /// # Errors
-    /// [`ConfigError`] in one line, naming the file, the line where there is one, and what is allowed.
+    /// [`ConfigError`] in one line, naming the file, the line if known, and what is allowed.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let file = path.display().to_string();
         let text = files::read_text(path, files::LARGEST_TEXT)
@@ -124,7 +126,7 @@ impl Sweep {
         }
         let mut seeds = BTreeSet::new();
         if let Some(seed) = sweep.seeds.iter().find(|seed| !seeds.insert(**seed)) {
-            return invalid(format!("seeds: {seed} stands there twice"));
+            return invalid(format!("seeds: {seed} is listed twice"));
         }
         if sweep.variant.is_empty() {
             return invalid("variant: give at least one [[variant]]".into());
@@ -140,24 +142,24 @@ impl Sweep {
             let plain = |c: char| c.is_alphanumeric() || " -_+.".contains(c);
             if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
                 return invalid(format!(
-                    "variant name = {name:?}: allowed are letters, digits, spaces and -_+."
+                    "variant name = {name:?}: allowed: letters, digits, spaces and -_+."
                 ));
             }
             if name == RESULTS {
                 return invalid(format!("variant name = {name:?}: the results are written there"));
             }
             if !names.insert(name) {
-                return invalid(format!("variant name = {name:?} stands there twice"));
+                return invalid(format!("variant name = {name:?} is listed twice"));
             }
         }
         Ok(sweep)
     }
 
-    /// All runs, variant by variant, in the folders they have below `out`.
+    /// All runs, variant by variant, with their folders below `out`.
     ///
     /// # Errors
-    /// [`ConfigError`] for a setting that cannot be used, [`RunError::Folder`] for a folder with a run
-    /// of other settings.
+    /// [`ConfigError`] for an invalid setting, [`RunError::Folder`] for a folder with a run of other
+    /// settings.
     pub fn jobs(&self, out: &Path) -> Result<Vec<Job>, Box<dyn std::error::Error>> {
         let mut jobs = Vec::new();
         for (index, variant) in self.variant.iter().enumerate() {
@@ -188,11 +190,11 @@ impl Sweep {
         Ok(jobs)
     }
 
-    /// The results as a Markdown table, a line a variant and a column a seed.
+    /// The results as a Markdown table, one line per variant and one column per seed.
     ///
-    /// A cell is the mean return or score of the last greedy episodes, in parentheses that on the levels trained
-    /// on where others are kept for tests, and, where a target return was reached, the environment steps that
-    /// took. Medians are over seeds.
+    /// A cell is the mean return or score of the last greedy episodes, in parentheses that on the training
+    /// levels if others are held out, and the environment steps to the target return if it was reached.
+    /// Medians are over seeds.
     pub fn table(&self, jobs: &[Job]) -> String {
         let mut text = String::from("| variant |");
         for seed in &self.seeds {
@@ -250,7 +252,7 @@ impl Sweep {
     /// Makes the folder `out` this sweep's own.
     ///
     /// # Errors
-    /// [`RunError::Folder`] when it is in use, holds anything else or cannot be made.
+    /// [`RunError::Folder`] if it is in use, holds anything else or cannot be created.
     pub fn claim(&self, out: &Path) -> Result<Owner, RunError> {
         check_outside(out)?;
         check_kind(out, Kind::Sweep)?;
@@ -260,7 +262,7 @@ impl Sweep {
             RESULTS => !others,
             name => self.variant.iter().any(|variant| variant.name == name),
         };
-        // What people put beside their own sweep stays; their results would be replaced.
+        // Other files beside an own sweep stay; foreign results would be replaced, so they are refused.
         let there = entries(out)?.into_iter().filter(|name| !own(name));
         let there: Vec<String> = there.filter(|name| !Owner::has_marked(out) || name == RESULTS).collect();
         if !there.is_empty() {
@@ -273,10 +275,10 @@ impl Sweep {
         Ok(Owner::of(out, Kind::Sweep)?)
     }
 
-    /// Writes `results.jsonl` into `out`, a line a finished run.
+    /// Writes `results.jsonl` into `out`, one line per finished run.
     ///
     /// # Errors
-    /// [`RunError::Folder`] when the disk refuses.
+    /// [`RunError::Folder`] if writing fails.
     pub fn write(&self, out: &Path, jobs: &[Job]) -> Result<(), RunError> {
         let path = out.join(RESULTS);
         let folder = |reason: String| RunError::Folder { path: path.display().to_string(), reason };
@@ -292,14 +294,14 @@ impl Sweep {
     }
 }
 
-/// Says how much is left to be made; `None` when all is.
-pub fn unfinished(jobs: &[Job]) -> Option<String> {
+/// One line on the pending runs; `None` if all are finished.
+fn unfinished(jobs: &[Job]) -> Option<String> {
     let finished = jobs.iter().filter(|job| job.finished.is_some()).count();
     (finished < jobs.len())
-        .then(|| format!("{finished} of {} runs finished; the same command goes on", jobs.len()))
+        .then(|| format!("{finished} of {} runs finished; rerun the command to continue", jobs.len()))
 }
 
-/// Refuses settings of what a sweep says in another place, where they would do nothing.
+/// Refuses settings that a sweep has keys for, where they would have no effect.
 fn keeps_its_own(sets: &[String], place: &str) -> Result<(), String> {
     for (key, value) in sets.iter().filter_map(|set| set.split_once('=')) {
         let (key, value) = (key.trim(), value.trim());
@@ -308,12 +310,12 @@ fn keeps_its_own(sets: &[String], place: &str) -> Result<(), String> {
             "env" => format!("env = {:?} as a key of its own", value.trim_matches('"')),
             _ => continue,
         };
-        return Err(format!("{place} = [\"{key}={value}\"]: does nothing in a sweep; write {instead}"));
+        return Err(format!("{place} = [\"{key}={value}\"]: has no effect in a sweep; write {instead}"));
     }
     Ok(())
 }
 
-/// Whether the file at `path` is one that [`Sweep::write`] has written.
+/// Whether the file at `path` was written by [`Sweep::write`].
 fn is_results(path: &Path) -> bool {
     let own = |line: &str| {
         let line = serde_json::from_str::<serde_json::Value>(line).unwrap_or_default();
@@ -322,18 +324,18 @@ fn is_results(path: &Path) -> bool {
     files::read_text(path, LARGEST_RESULTS).is_ok_and(|text| text.lines().all(own))
 }
 
-/// Whether a run with `config` that came to `summary` has nothing left to do, whoever went on with it in between.
+/// Whether a run with `config` and `summary` is finished, even if it was resumed in between.
 fn is_through(summary: &Summary, config: &RunConfig) -> bool {
     let learned = summary.solved.is_some() || summary.env_steps >= config.steps;
     learned && !summary.interrupted && (summary.eval.is_some() || config.run.eval_episodes == 0)
 }
 
-/// Makes what is left of `jobs` with `make`, `at_once` at a time, and tells `progress` of each, until
-/// `stop` is set.
+/// Runs the pending `jobs` with `make`, `at_once` at a time, and reports each to `progress`, until `stop` is
+/// set.
 ///
 /// # Errors
-/// The first failure, with the run's folder in front; runs that have begun are finished.
-pub fn run(
+/// The first failure, with the run's folder in front; started runs are finished.
+fn run(
     jobs: &mut [Job],
     at_once: usize,
     stop: &AtomicBool,
@@ -370,7 +372,7 @@ pub fn run(
     failure.into_inner().ok().flatten().map_or(Ok(()), Err)
 }
 
-/// Three digits or so.
+/// About three digits.
 pub(super) fn short(value: f64) -> String {
     if value.abs() >= 100.0 { format!("{value:.1}") } else { format!("{value:.2}") }
 }

@@ -1,5 +1,5 @@
-//! What a tick costs: a world stepped as shipped and with one of its savings undone at a time, and arenas of more and
-//! more bodies. What a whole world makes of it, observations and random actions included, is left to `bench`.
+//! Cost of a tick: a world as shipped and with one optimization disabled at a time, and arenas with growing
+//! numbers of bodies. `bench` measures whole worlds, including observations and random actions.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use super::bench::Line;
 use crate::sim::physics::Rest;
 use crate::sim::{Arena, Shown, SimPool, SimSystems, SimTick, TickClock, run_agent_step};
 
-/// Microseconds an arena's tick takes when an app is as `undo` leaves it, one line a way, measured in turn.
+/// Microseconds per tick and arena for each variant, measured alternately.
 pub fn savings(make: &dyn Fn() -> App, runs: usize, seconds: f64, name: &str) -> Vec<Line> {
     let ways: [(&str, fn(&mut App)); 7] = [
         ("as shipped", |_| {}),
@@ -39,7 +39,7 @@ pub fn savings(make: &dyn Fn() -> App, runs: usize, seconds: f64, name: &str) ->
     apps.into_iter().map(|(way, _, _, costs)| line(format!("{name}, {way}"), costs)).collect()
 }
 
-/// Microseconds that a tick of an arena takes in which this many balls fly about.
+/// Microseconds per tick of an arena with this many balls.
 pub fn bodies(make: &dyn Fn(usize) -> App, runs: usize, seconds: f64) -> Vec<Line> {
     let counts = [1, 4, 16, 64];
     let mut apps = counts.map(|count| (count, make(count), Vec::new()));
@@ -51,7 +51,7 @@ pub fn bodies(make: &dyn Fn(usize) -> App, runs: usize, seconds: f64) -> Vec<Lin
     apps.into_iter().map(|(count, _, costs)| line(format!("{count} balls in a box"), costs)).collect()
 }
 
-/// The first run warms up and is not counted.
+/// The first run is a warm-up and not counted.
 fn line(work: String, mut costs: Vec<f64>) -> Line {
     costs.remove(0);
     Line::new(work, "microseconds_per_arena_tick", costs, SimPool::default().threads())
@@ -67,13 +67,13 @@ fn cost(world: &mut World, advance: fn(&mut World), seconds: f64) -> f64 {
     1e6 * start.elapsed().as_secs_f64() / (ticks * arenas)
 }
 
-/// Bevy's usual executor in place of the one that calls systems in turn.
+/// Bevy's multi-threaded executor instead of the single-threaded one.
 fn hand_out_systems(app: &mut App) {
     ComputeTaskPool::get_or_init(|| TaskPoolBuilder::new().build());
     app.edit_schedule(SimTick, |schedule| _ = schedule.set_executor(MultiThreadedExecutor::new()));
 }
 
-/// What drawing all arenas would ask for: their transforms written after every tick, and propagated.
+/// The work of drawing all arenas: transforms written after every tick, and propagated.
 fn show_everything(app: &mut App) {
     let mut arenas = app.world_mut().query_filtered::<Entity, With<Arena>>();
     let arenas: Vec<Entity> = arenas.iter(app.world()).collect();
@@ -86,7 +86,7 @@ fn show_everything(app: &mut App) {
     );
 }
 
-/// Decides which ticks of all arenas are left out.
+/// Sets which ticks of all arenas are skipped.
 pub(super) fn set_rest(app: &mut App, wanted: Rest) {
     let mut rests = app.world_mut().query::<&mut Rest>();
     rests.iter_mut(app.world_mut()).for_each(|mut rest| *rest = wanted);

@@ -1,7 +1,7 @@
-//! What a world is: a module that builds bodies, applies actions, judges and observes.
+//! The trait of a world: it builds bodies, applies actions, computes rewards and ends, and observes.
 //!
-//! An [`Environment`] value is one arena's own state. Physics, seats and parallelism are handled
-//! by `arena` and `physics`.
+//! An [`Environment`] value is the state of one arena. `arena` and `physics` handle agent slots, physics and
+//! parallelism.
 
 use bevy::ecs::component::Mutable;
 use bevy::prelude::*;
@@ -10,9 +10,10 @@ use bevy_rapier2d::rapier::dynamics::{RigidBody as RapierBody, RigidBodyHandle, 
 use bevy_rapier2d::rapier::geometry::{ColliderSet, NarrowPhase, SharedShape};
 use bevy_rapier2d::rapier::math::Rotation;
 
+use super::capabilities::Capabilities;
 use super::turn::Turn;
 use crate::agent::Outcome;
-use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, Rng};
+use crate::mdp::{ActionBatch, EnvironmentSpec, EpisodeEnd, Rng};
 
 /// How a body moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub enum BodyKind {
     Fixed,
     /// By forces and contacts.
     Dynamic,
-    /// As its velocity says, pushing what is in the way.
+    /// By its set velocity, pushing what is in the way.
     Kinematic,
 }
 
@@ -32,7 +33,7 @@ pub struct BodySpec {
     pub kind: BodyKind,
     /// Its shape around its own origin.
     pub collider: Collider,
-    /// Where it stands at first.
+    /// Initial position.
     pub position: Vec2,
     /// Mass per area.
     pub density: f32,
@@ -40,17 +41,17 @@ pub struct BodySpec {
     pub restitution: f32,
     /// Coulomb friction; the average of two touching bodies counts.
     pub friction: f32,
-    /// Share of velocity lost per second, roughly.
+    /// Fraction of velocity lost per second, roughly.
     pub linear_damping: f32,
-    /// Share of spin lost per second, roughly.
+    /// Fraction of spin lost per second, roughly.
     pub angular_damping: f32,
-    /// What it belongs to and what it touches; everything touches everything by default.
+    /// Its collision groups; by default everything touches everything.
     pub groups: CollisionGroups,
-    /// Its joint to a body earlier in the list, by number.
+    /// Its joint to a body earlier in the list, by index.
     pub joint: Option<(usize, TypedJoint)>,
-    /// Whether it may turn.
+    /// Whether it may rotate.
     pub rotates: bool,
-    /// Whether fast motion is swept so that it cannot tunnel. Where no body asks for it, nothing is swept.
+    /// Whether it uses continuous collision detection, so that it cannot tunnel. If no body does, it is off.
     pub continuous: bool,
 }
 
@@ -104,7 +105,7 @@ pub struct Bodies<'a> {
     pub(super) set: &'a mut RigidBodySet,
     /// Handles in spawn order.
     pub(super) handles: &'a [RigidBodyHandle],
-    /// Their shapes and contacts; there where there are bodies.
+    /// Their shapes and contacts; present if there are bodies.
     pub(super) touch: Option<(&'a mut ColliderSet, &'a NarrowPhase)>,
 }
 
@@ -129,14 +130,14 @@ impl Bodies<'_> {
         self.set[self.handles[index]].rotation().angle()
     }
 
-    /// Units that body `index` would still coast by itself: infinite for one that moves and that nothing slows.
+    /// Distance body `index` would still coast, in units; infinite for a moving body without damping.
     pub fn coasts(&self, index: usize) -> f32 {
         let body = &self.set[self.handles[index]];
         let speed = body.linvel().length();
         if speed == 0.0 { 0.0 } else { speed / body.linear_damping() }
     }
 
-    /// Rapier's own body `index`, for whatever has no shorthand here.
+    /// Rapier's own body `index`, for operations without a shorthand here.
     pub fn body_mut(&mut self, index: usize) -> &mut RapierBody {
         &mut self.set[self.handles[index]]
     }
@@ -146,7 +147,7 @@ impl Bodies<'_> {
         self.body_mut(index).set_linvel(velocity, true);
     }
 
-    /// Moves a body at once and stops it.
+    /// Teleports a body and stops it.
     pub fn place(&mut self, index: usize, position: Vec2) {
         let body = self.body_mut(index);
         body.set_translation(position, true);
@@ -154,7 +155,7 @@ impl Bodies<'_> {
         body.set_angvel(0.0, true);
     }
 
-    /// Moves a body at once to `position`, turned by `angle` rad, and stops it.
+    /// Teleports a body to `position`, rotated by `angle` rad, and stops it.
     pub fn place_turned(&mut self, index: usize, position: Vec2, angle: f32) {
         self.body_mut(index).set_rotation(Rotation::from_angle(angle), true);
         self.place(index, position);
@@ -162,14 +163,14 @@ impl Bodies<'_> {
 }
 
 impl Bodies<'_> {
-    /// Takes body `index` out of the simulation for the rest of the episode, to wait at `position`.
+    /// Removes body `index` from the simulation for the rest of the episode and parks it at `position`.
     pub fn park(&mut self, index: usize, position: Vec2) {
         self.place(index, position);
         self.body_mut(index).set_enabled(false);
     }
 
-    /// Whether bodies `a` and `b` touched in the last tick, or all but did: from 0.02 units before touch, where the
-    /// solver begins to look at a pair, to where it has come apart again. That they pressed on each other is not said.
+    /// Whether bodies `a` and `b` touched in the last tick or were within 0.02 units, where the solver starts
+    /// to consider a pair. It does not imply a contact force.
     pub fn touching(&self, a: usize, b: usize) -> bool {
         let Some((_, contacts)) = &self.touch else { return false };
         let [a, b] = [a, b].map(|index| self.set[self.handles[index]].colliders());
@@ -178,7 +179,7 @@ impl Bodies<'_> {
         })
     }
 
-    /// Whether body `index` touched any other in the last tick, as [`Bodies::touching`] has it.
+    /// Whether body `index` touched any other in the last tick, in the sense of [`Bodies::touching`].
     pub fn touches_anything(&self, index: usize) -> bool {
         let Some((_, contacts)) = &self.touch else { return false };
         let colliders = self.set[self.handles[index]].colliders();
@@ -187,7 +188,8 @@ impl Bodies<'_> {
             .any(|&own| contacts.contact_pairs_with(own).any(|pair| pair.has_any_active_contact()))
     }
 
-    /// Gives body `index` another shape for the rest of the episode: ground that differs from start to start.
+    /// Replaces the shape of body `index` for the rest of the episode, as for ground that differs between
+    /// episodes.
     pub fn set_shape(&mut self, index: usize, shape: &Collider) {
         let Some((colliders, _)) = &mut self.touch else { return };
         for &own in self.set[self.handles[index]].colliders() {
@@ -198,94 +200,61 @@ impl Bodies<'_> {
     }
 }
 
-/// What remains of the velocity `wish` of something at `position` that must stay within ±`reach` after a tick of
-/// `seconds`: a kinematic body is not stopped by contact.
-pub fn within(wish: f32, position: f32, reach: f32, seconds: f32) -> f32 {
+/// The velocity `wish` of a body at `position`, clamped so that it stays within ±`reach` after a tick of
+/// `seconds`: contacts do not stop a kinematic body.
+pub fn clamp_to_reach(wish: f32, position: f32, reach: f32, seconds: f32) -> f32 {
     let allowed = ((-reach - position) / seconds, (reach - position) / seconds);
     wish.clamp(allowed.0.min(0.0), allowed.1.max(0.0))
 }
 
-/// A world: rules and bodies of one arena. Everything random comes from the generator of `reset`
-/// and `judge`; everything that outlives a tick is in `self` or in the bodies, so that arenas never
-/// share state and an episode can be played again from its start and its actions.
+/// A world: rules and bodies of one arena. All randomness comes from the generator passed to `reset` and
+/// `judge`; all state that outlives a tick is in `self` or in the bodies, so that arenas share no state and
+/// an episode can be replayed from its start and its actions.
 pub trait Environment: Component<Mutability = Mutable> + Clone + Sized {
-    /// What all arenas share and nobody changes: a level, a rule set.
+    /// Immutable data shared by all arenas: a level, a rule set.
     type Layout: Resource + Clone;
+
+    /// Its optional features.
+    const CAPABILITIES: Capabilities<Self> = Capabilities::NONE;
 
     /// Declares spaces, timing, slots and rewards.
     fn spec(layout: &Self::Layout) -> EnvironmentSpec;
 
-    /// A new arena's state and its bodies, in the order `Bodies` numbers them. A world without bodies
-    /// runs without physics.
+    /// The state and bodies of a new arena, in the index order of `Bodies`. A world without bodies runs
+    /// without physics.
     fn build(layout: &Self::Layout) -> (Self, Vec<BodySpec>);
 
-    /// What pulls on every dynamic body, units/s². Worlds are seen from above unless they say otherwise.
+    /// Gravity on dynamic bodies, units/s². Zero by default, for worlds seen from above.
     fn gravity(_layout: &Self::Layout) -> Vec2 {
         Vec2::ZERO
     }
 
-    /// Iterations of the contact solver in a tick, 1 or more: stacks and joints need some, a body that is pushed
-    /// about needs few.
+    /// Iterations of the contact solver per tick, 1 or more: stacks and joints need several, pushed bodies
+    /// few.
     fn solver_iterations(_layout: &Self::Layout) -> usize {
         4
     }
 
-    /// Whether ticks may be left out in which no body moves. For worlds where a body at rest stays there until it
-    /// is set in motion: nothing pulls, nothing drives a joint.
-    fn rests(_layout: &Self::Layout) -> bool {
-        false
-    }
-
-    /// Whether no two bodies can touch in the tick to come, asked after [`Environment::apply`]: then each goes on as
-    /// its velocity says, which costs a tenth of a tick in full. A world that says so may not ask what touched in
-    /// that tick, and has neither gravity nor joints. `false` is always right.
-    fn contact_free(&self, _layout: &Self::Layout, _bodies: &Bodies) -> bool {
-        false
-    }
-
-    /// Bodies whose way is worth foreseeing, by number, with the slot that moves each where one does; none in worlds
-    /// where nothing goes far.
-    fn leads(_layout: &Self::Layout) -> Vec<(usize, Option<usize>)> {
-        Vec::new()
-    }
-
-    /// The body that shows where `slot` is, by number; `None` in a world whose players have none.
+    /// Index of the body that marks the position of `slot`; `None` in a world whose players have none.
     fn player(layout: &Self::Layout, slot: usize) -> Option<usize> {
-        Self::leads(layout).into_iter().find(|(_, mover)| *mover == Some(slot)).map(|(body, _)| body)
+        let tracked = Self::CAPABILITIES.tracked_bodies?;
+        tracked(layout).into_iter().find(|(_, mover)| *mover == Some(slot)).map(|(body, _)| body)
     }
 
-    /// Places at which a player may be thought to stand, for maps of what an agent makes of a world; none in most.
-    fn places(&self, _layout: &Self::Layout) -> Vec<Vec2> {
-        Vec::new()
-    }
-
-    /// Writes what `slot` would see if it stood still at `place`, one of [`Environment::places`].
-    fn probe(
-        &self,
-        layout: &Self::Layout,
-        bodies: &Bodies,
-        slot: usize,
-        _place: Vec2,
-        vector: &mut [f32],
-        grid: &mut [u8],
-    ) {
-        self.observe(layout, bodies, slot, vector, grid);
-    }
-
-    /// Begins an episode. Bodies stand as built, with all contacts forgotten.
+    /// Begins an episode. Bodies are in their initial state, without contacts.
     fn reset(&mut self, layout: &Self::Layout, bodies: &mut Bodies, rng: &mut Rng);
 
-    /// Begins an episode of an evaluation, whose `turn` says which of a world's starts it has. Worlds whose starts can be
-    /// counted let each come once before any comes twice; all others draw one.
+    /// Begins an evaluation episode; `turn` selects its start. Worlds with finitely many starts use each once
+    /// before any repeats; others draw one.
     fn reset_in_turn(&mut self, layout: &Self::Layout, bodies: &mut Bodies, rng: &mut Rng, _turn: Turn) {
         self.reset(layout, bodies, rng);
     }
 
-    /// Before every physics tick: `actions` has one entry a slot, `phase` counts the step's ticks.
-    fn apply(&mut self, layout: &Self::Layout, bodies: &mut Bodies, actions: &[Action], phase: u32);
+    /// Before every physics tick: `actions` has one entry per slot, `phase` is the tick within the step.
+    fn apply(&mut self, layout: &Self::Layout, bodies: &mut Bodies, actions: &ActionBatch, phase: u32);
 
-    /// After every physics tick: adds to `rewards` (one a slot) and says whether a terminal
-    /// situation is reached. Time limits are not its business.
+    /// After every physics tick: adds to `rewards` (one per slot) and returns whether a terminal state is
+    /// reached. The arena handles time limits.
     fn judge(
         &mut self,
         layout: &Self::Layout,
@@ -294,7 +263,7 @@ pub trait Environment: Component<Mutability = Mutable> + Clone + Sized {
         rng: &mut Rng,
     ) -> Option<EpisodeEnd>;
 
-    /// Writes all of what `slot` sees: `vector` and `grid` have the lengths of the declared space.
+    /// Writes the observation of `slot`: `vector` and `grid` have the lengths of the declared space.
     fn observe(
         &self,
         layout: &Self::Layout,
@@ -304,37 +273,37 @@ pub trait Environment: Component<Mutability = Mutable> + Clone + Sized {
         grid: &mut [u8],
     );
 
-    /// How the episode went for `slot`, asked when it has ended.
+    /// The outcome of the ended episode for `slot`.
     fn outcome(&self, slot: usize) -> Outcome;
 
-    /// How the open episode stands, for people who watch, in a few words; `None` where its return says it all.
+    /// State of the open episode in a few words, for display; `None` if its return is enough.
     fn caption(&self) -> Option<String> {
         None
     }
 
-    /// Points that both sides have made in the open episode, the first slot's side first; `None` where sides do not
-    /// play for points.
+    /// Points that both sides have made in the open episode, the first slot's side first; `None` in worlds
+    /// without points.
     fn points(&self) -> Option<[u32; 2]> {
         None
     }
-
-    /// What a simple hand-written player would do in `slot`; the first action where there is none.
-    fn script(&self, _layout: &Self::Layout, _bodies: &Bodies, _slot: usize) -> Action {
-        Action::Discrete(0)
-    }
 }
 
-/// Bodies that stand as built, for tests of rules that need no physics.
+/// Bodies in their initial state, for tests of rules without physics.
 #[cfg(test)]
 pub(crate) mod still {
     use super::*;
     use bevy_rapier2d::rapier::dynamics::RigidBodyBuilder;
 
+    /// The bodies of `set` with `handles`, without contacts.
+    pub(crate) fn untouched<'a>(set: &'a mut RigidBodySet, handles: &'a [RigidBodyHandle]) -> Bodies<'a> {
+        Bodies { set, handles, touch: None }
+    }
+
     /// One arena's bodies.
     pub(crate) struct Still(RigidBodySet, Vec<RigidBodyHandle>);
 
     impl Still {
-        /// What an environment has built.
+        /// Bodies built by an environment.
         pub(crate) fn of(specs: &[BodySpec]) -> Self {
             let mut set = RigidBodySet::new();
             let body = |spec: &BodySpec| {
@@ -349,9 +318,9 @@ pub(crate) mod still {
             Self(set, handles)
         }
 
-        /// As the environment sees them: they touch nothing.
+        /// A view of them without contacts.
         pub(crate) fn bodies(&mut self) -> Bodies<'_> {
-            Bodies { set: &mut self.0, handles: &self.1, touch: None }
+            untouched(&mut self.0, &self.1)
         }
     }
 }

@@ -1,15 +1,15 @@
-//! Simulation: worlds, arenas and the tick that moves them, the same windowed and headless.
+//! Simulation: arenas, the `Environment` trait, and the tick that steps them, the same windowed and headless.
 //!
-//! One [`SimTick`] is one physics tick of every arena, in the order of [`SimSystems`]. This layer
-//! fills and empties [`AgentSlots`]; controllers, learning and drawing belong to other layers.
+//! One [`SimTick`] is one physics tick of every arena, in the order of [`SimSystems`]. This layer fills and
+//! empties [`AgentSlots`]; controllers, learning and drawing are in other layers.
 
 pub mod arena;
+pub mod capabilities;
 pub mod environment;
-pub mod level;
 pub mod physics;
 mod resume;
 pub mod turn;
-pub mod worlds;
+mod wrapper;
 
 use bevy::prelude::*;
 
@@ -17,11 +17,13 @@ pub use crate::agent::pace;
 pub use crate::agent::tick::{SimSystems, SimTick, TickClock, run_agent_step};
 pub use crate::agent::{AgentSlots, Outcome};
 pub use arena::{Arena, ArenaSnapshot, EnvironmentPlugin, Shown, SimConfig};
-pub use environment::{Bodies, BodyKind, BodySpec, Environment, within};
+pub use capabilities::{Capabilities, Probe};
+pub use environment::{Bodies, BodyKind, BodySpec, Environment, clamp_to_reach};
 pub use physics::SimPool;
 pub use resume::{begin_later, resume};
+pub use wrapper::ObservationWrapper;
 
-/// Adds the tick and the threads that arenas are simulated on. The first thing any simulation needs.
+/// Adds the tick and the threads that arenas are simulated on. Required by every simulation.
 pub fn plugin(app: &mut App) {
-    app.add_plugins(crate::agent::tick::plugin).init_resource::<SimPool>();
+    app.add_plugins(crate::agent::tick::TickPlugin::default()).init_resource::<SimPool>();
 }

@@ -1,8 +1,7 @@
 //! Physics of isolated arenas: every arena has its own rapier context, stepped in parallel.
 //!
-//! The plugin's own step goes through contexts one after another and through transforms; here only
-//! its set-up is used, its contexts are stepped directly, and transforms are written for shown
-//! arenas alone.
+//! The plugin's own step processes contexts one after another and syncs transforms. Here only its set-up is
+//! used: contexts are stepped directly, and transforms are written only for shown arenas.
 
 pub mod free_flight;
 
@@ -26,10 +25,10 @@ use free_flight::FreeFlight;
 /// Below this many arenas, handing work to other threads costs more than it brings.
 const PARALLEL_FROM: usize = 16;
 
-/// Arenas that a thread takes at a time.
+/// Number of arenas a thread takes at a time.
 const CHUNK: usize = 8;
 
-/// Threads that step arenas beside the one that asks for it.
+/// Threads that step arenas, besides the calling one.
 #[derive(Resource)]
 pub struct SimPool(Option<rayon::ThreadPool>);
 
@@ -40,8 +39,8 @@ impl Default for SimPool {
 }
 
 impl SimPool {
-    /// Work is done on `threads` threads, the caller's among them; one, or a system that gives none,
-    /// means the caller's alone.
+    /// Work runs on `threads` threads, including the caller's; with one, or if no threads can be started, on
+    /// the caller's alone.
     pub fn new(threads: usize) -> Self {
         if threads <= 1 {
             return Self(None);
@@ -53,7 +52,7 @@ impl SimPool {
         Self(pool.ok())
     }
 
-    /// Number of threads that work at once.
+    /// Number of concurrent threads.
     pub fn threads(&self) -> usize {
         self.0.as_ref().map_or(1, |pool| 1 + pool.current_num_threads())
     }
@@ -76,7 +75,7 @@ impl SimPool {
             loop {
                 let taken: Vec<T> = match queue.lock() {
                     Ok(mut left) => left.by_ref().take(CHUNK).collect(),
-                    // Another thread has panicked, which the scope hands on.
+                    // Another thread has panicked; the scope propagates it.
                     Err(_) => break,
                 };
                 if taken.is_empty() {
@@ -85,7 +84,7 @@ impl SimPool {
                 taken.into_iter().for_each(&work);
             }
         };
-        // The caller works too: waking others takes longer than many a step.
+        // The caller works too: waking others often takes longer than a step.
         pool.in_place_scope(|scope| {
             (0..helpers).for_each(|_| scope.spawn(|_| drain()));
             drain();
@@ -93,8 +92,8 @@ impl SimPool {
     }
 }
 
-/// The parts of one arena's rapier context; its bodies are a component beside it, which a world
-/// without physics has too, empty.
+/// The parts of one arena's rapier context; its bodies are a separate component, which is empty in a world
+/// without physics.
 #[derive(bevy::ecs::query::QueryData)]
 #[query_data(mutable)]
 pub struct Context {
@@ -111,18 +110,19 @@ pub struct Context {
 }
 
 impl ContextItem<'_, '_> {
-    /// Which of its ticks need not be made in full, as it stands.
+    /// The state of tick skipping.
     pub fn rest(&self) -> Rest {
         *self.rest
     }
 
-    /// Puts that back.
+    /// Restores that.
     pub fn set_rest(&mut self, rest: Rest) {
         *self.rest = rest;
     }
 
-    /// Steps this context and its `bodies` by `dt` seconds, unless they are at rest and may be left there. Where
-    /// they are `contact_free`, nothing is to be searched or solved: `handles` go on as their velocities say.
+    /// Steps this context and its `bodies` by `dt` seconds, unless they are at rest and the tick can be
+    /// skipped. If they are `contact_free`, contacts are neither searched nor solved: `handles` move by their
+    /// velocities alone.
     pub fn step(
         &mut self,
         bodies: &mut RapierRigidBodySet,
@@ -191,28 +191,28 @@ fn go_on(bodies: &mut RigidBodySet, handles: &[RigidBodyHandle], dt: f32) {
     }
 }
 
-/// Units/s and rad/s below which a body stands still.
+/// Units/s and rad/s below which a body is at rest.
 const STILL: f32 = 1e-3;
 
-/// Which ticks of an arena need not be made in full: those in which its bodies are at rest, where nothing pulls on
-/// them, and those in which they cannot touch.
+/// Tick skipping of an arena: ticks at rest in worlds without gravity, and contact-free ticks, need no full
+/// step.
 #[derive(Component, Debug, Clone, Copy)]
 pub struct Rest {
-    /// Whether ticks at rest are left out at all.
+    /// Whether ticks at rest are skipped.
     leaves_out: bool,
-    /// Whether ticks without contacts are made in full all the same.
+    /// Whether contact-free ticks run in full anyway.
     in_full: bool,
-    /// Whether everything stood still in the tick before, whose contacts have settled since.
+    /// Whether everything was at rest in the previous tick, with settled contacts.
     settled: bool,
 }
 
 impl Rest {
-    /// Ticks at rest are left out (`true`) or made like all others.
+    /// Skips ticks at rest (`true`) or runs them in full.
     pub fn new(leaves_out: bool) -> Self {
         Self { leaves_out, in_full: false, settled: false }
     }
 
-    /// Every tick is made in full: to measure what is saved, and to hold worlds to what they say of their ticks.
+    /// Runs every tick in full, to measure the savings and to check worlds' capabilities.
     pub fn never() -> Self {
         Self { leaves_out: false, in_full: true, settled: false }
     }
@@ -232,8 +232,8 @@ impl Rest {
 
 /// Everything of a context that a step changes, as it was before the first one.
 ///
-/// Putting it back forgets contacts, islands and broad-phase history, so that an episode depends on
-/// its start alone and not on what was played before it.
+/// Restoring it clears contacts, islands and broad-phase history, so that an episode depends only on its
+/// start.
 #[derive(Component, Clone)]
 pub struct PristineContext {
     islands: IslandManager,
@@ -259,7 +259,7 @@ impl PristineContext {
         }
     }
 
-    /// Puts the copied state back into `context` and its `bodies`.
+    /// Restores the copied state into `context` and its `bodies`.
     pub fn restore(&self, context: &mut ContextItem, bodies: &mut RapierRigidBodySet) {
         context.rest.settled = false;
         let simulation = &mut *context.simulation;

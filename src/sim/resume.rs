@@ -1,4 +1,4 @@
-//! Resume: arenas and what agents remember of them go on together.
+//! Restores arenas and the actors' states together.
 
 use bevy::prelude::*;
 
@@ -7,21 +7,21 @@ use super::{AgentSlots, ArenaSnapshot, SimConfig};
 use crate::agent::{ActorStates, ActorStatesSnapshot};
 use crate::mdp::later_seed;
 
-/// Brings arenas and the actor_states back to where they stood together between two agent steps: streams go on. Arenas beyond
-/// those of the snapshot begin at starts of their own, drawn for a part of the run that begins after `lived` environment
-/// steps.
+/// Restores arenas and actor states to the same point between two agent steps, so that streams continue.
+/// Arenas beyond those of the snapshot begin new episodes, seeded for a part of the run that starts after
+/// `lived` environment steps.
 pub fn resume(world: &mut World, arenas: &[ArenaSnapshot], actor_states: &ActorStatesSnapshot, lived: u64) {
     let hooks = *world.resource::<EnvironmentHooks>();
     if world.resource::<SimConfig>().arenas > arenas.len() {
         begin_later(world, lived);
     }
-    (hooks.restore)(world, arenas);
+    (hooks.restore)(world, 0, arenas);
     world.resource_mut::<ActorStates>().restore(actor_states);
     let mut seats = world.query::<&mut AgentSlots>();
     seats.iter_mut(world).for_each(|mut seats| seats.interrupted = false);
 }
 
-/// Begins new episodes that do not repeat those of a run that has lived through `lived` environment steps.
+/// Begins new episodes that do not repeat those of a run with `lived` environment steps so far.
 pub fn begin_later(world: &mut World, lived: u64) {
     let mut config = world.resource_mut::<SimConfig>();
     let arenas = config.arenas;

@@ -1,10 +1,10 @@
-//! Turns: which start an evaluation's episode has, so that each comes once before any comes twice.
+//! Turns: the start of each evaluation episode, so that every start is used once before any repeats.
 
 use rand::Rng as _;
 
 use crate::mdp::{Stream, rng};
 
-/// The number of an episode among those of an evaluation, all arenas together.
+/// Number of an episode within an evaluation, over all arenas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turn {
     number: u64,
@@ -18,20 +18,20 @@ impl Turn {
         Self { number: index as u64, stride: arenas as u64, seed }
     }
 
-    /// This turn, and the same arena's next one in its place.
+    /// Returns this turn and advances to the arena's next one.
     pub(super) fn take(&mut self) -> Self {
         let now = *self;
         self.number += self.stride;
         now
     }
 
-    /// One of `count` things (0 counts as 1), and the turn among those who get the same one. Of `count` turns in a row
-    /// each gets another one, in an order that the seed decides.
+    /// Picks one of `count` items (0 counts as 1), and returns the turn among those with the same item.
+    /// `count` consecutive turns get different items, in an order set by the seed.
     pub fn pick(self, count: usize) -> (usize, Self) {
         let count = count.max(1) as u64;
         let mut random = rng(self.seed, Stream::Evaluation, u64::MAX - count);
         let (first, wish) = (random.next_u64() % count, random.next_u64() % count);
-        // Steps of a length that shares no divisor with the count come by everything before they come back.
+        // A stride coprime to the count visits every item before it repeats.
         let step = (wish..wish + count).find(|step| divisor(*step, count) == 1).unwrap_or(1);
         let (round, place) = (self.number / count, self.number % count);
         let picked = (u128::from(first) + u128::from(step) * u128::from(place)) % u128::from(count);

@@ -1,8 +1,8 @@
-//! Court: what all ball games share on screen. A board with rails, a ball with a tail, and two ends, each with
-//! its score in the floor and a light in the color of the controller there.
+//! Court: shared art of the ball games. A board with rails, a ball with a tail, and two ends, each with its score in the
+//! floor and a light in the color of its controller.
 //!
-//! A world paints with these once and puts them on its stages; from then on they move by themselves. Who has
-//! how many points the world writes into [`Ends`].
+//! A world paints these once and spawns them on its stages, where they animate themselves. The world writes the score
+//! into [`Ends`].
 
 use bevy::prelude::*;
 
@@ -21,14 +21,14 @@ use crate::view::sound::Cue;
 const TAIL: [usize; 2] = [12, 5];
 /// Distance of ghosts behind a large and a small ball, in radii.
 const GAP: [f32; 2] = [0.87, 1.79];
-/// Farther than any ball flies between two frames.
+/// Longer than any ball moves between two frames.
 const JUMP: f32 = 5.0;
 /// Scale of a digit in the floor.
 const DIGIT: f32 = 1.25;
-/// How far the light of a point reaches.
+/// Width of the light that marks a point.
 const POINT_DEPTH: f32 = 3.0;
 
-/// Adds the motions of balls and ends.
+/// Adds the animation of balls and ends.
 pub(super) fn plugin(app: &mut App) {
     app.add_systems(
         PostUpdate,
@@ -55,7 +55,7 @@ pub fn board(canvas: &mut Paint, half: Vec2, floor: Rect) {
     canvas.ramp(top, BLACK.alpha(0.32), BLACK.alpha(0.0));
 }
 
-/// Meshes of a ball and of what it leaves behind.
+/// Meshes of a ball, its tail and its effects.
 #[derive(Resource)]
 pub struct BallArt {
     ball: Art,
@@ -73,9 +73,9 @@ pub struct BallTones {
     pub middle: Tone,
     /// Between both.
     pub body: Tone,
-    /// Of its glow and how strong that is.
+    /// Of its glow, with opacity.
     pub glow: (Tone, f32),
-    /// Of its tail and how strong that is.
+    /// Of its tail, with opacity.
     pub ghost: (Tone, f32),
 }
 
@@ -108,11 +108,11 @@ impl BallArt {
         }
     }
 
-    /// Puts a ball that follows `body` on a stage; the entity that follows is the answer.
+    /// Spawns a ball that follows `body` on a stage; returns the following entity.
     pub fn spawn(
         &self,
         commands: &mut Commands,
-        inks: &FlatMaterials,
+        materials: &FlatMaterials,
         detail: Detail,
         stage: Entity,
         body: Entity,
@@ -120,23 +120,23 @@ impl BallArt {
         let node =
             commands.spawn((Follows::new(body), Transform::from_xyz(0.0, 0.0, 4.0), ChildOf(stage))).id();
         let glow = Transform::from_xyz(0.0, 0.0, -0.1);
-        commands.spawn((self.glow.at(detail), inks.plain(), glow, ChildOf(node)));
+        commands.spawn((self.glow.at(detail), materials.plain(), glow, ChildOf(node)));
         commands.spawn((
             self.ball.at(detail),
-            inks.plain(),
+            materials.plain(),
             Transform::from_xyz(0.0, 0.0, 0.1),
             ChildOf(node),
         ));
         let length = TAIL[detail.index()];
-        let tail = Tail::spawn(commands, inks, self.ghost.at(detail), stage, length, 2.0);
+        let tail = Tail::spawn(commands, materials, self.ghost.at(detail), stage, length, 2.0);
         commands.entity(stage).insert(Flight { node, tail, heading: Vec2::ZERO });
         node
     }
 
     /// A ring where the ball was hit.
-    pub fn hit(&self, studio: &mut Materials, stage: Entity, detail: Detail, position: Vec2) {
-        studio.sound(stage, Cue::Hit);
-        studio.burst(stage, self.hit.at(detail), position.extend(5.0), [0.4, 1.9], 0.35);
+    pub fn hit(&self, effects: &mut Materials, stage: Entity, detail: Detail, position: Vec2) {
+        effects.sound(stage, Cue::Hit);
+        effects.burst(stage, self.hit.at(detail), position.extend(5.0), [0.4, 1.9], 0.35);
     }
 }
 
@@ -149,13 +149,13 @@ struct Flight {
     heading: Vec2,
 }
 
-/// Ball radii a frame below which a ball is slow.
+/// Ball radii per frame below which a ball is slow.
 const SLOW: f32 = 0.35;
-/// A ball whose direction agrees less than this with the one before has come back from something.
+/// A ball has bounced if the cosine between its directions before and after is below this.
 const BOUNCE: f32 = 0.95;
 
 fn drag_tails(
-    mut studio: Materials,
+    mut effects: Materials,
     art: Res<BallArt>,
     mut stages: Query<(Entity, &Stage, &mut Flight)>,
     followers: Query<(&Follows, &Transform), Without<Ghost>>,
@@ -164,13 +164,13 @@ fn drag_tails(
     for (entity, stage, mut flight) in &mut stages {
         let Ok(ball) = followers.get(flight.node) else { continue };
         let (moved, heading) = (ball.0.moved, ball.0.moved.normalize_or_zero());
-        // At the top of a throw a ball turns, too, but slowly.
+        // At the top of its arc a ball turns as well, but slowly.
         let fast = moved.length() > SLOW * art.radius && moved.length() < JUMP;
         if heading != Vec2::ZERO && !fast {
             flight.heading = Vec2::ZERO;
         } else if fast {
             if flight.heading != Vec2::ZERO && heading.dot(flight.heading) < BOUNCE {
-                studio.sound(entity, Cue::Bounce);
+                effects.sound(entity, Cue::Bounce);
             }
             flight.heading = heading;
         }
@@ -179,7 +179,7 @@ fn drag_tails(
     }
 }
 
-/// Meshes of both ends, and how far from the middle they are.
+/// Meshes of both ends, and their distance from the middle.
 #[derive(Resource)]
 pub struct EndsArt {
     digits: Vec<Art>,
@@ -192,7 +192,7 @@ pub struct EndsArt {
 impl EndsArt {
     /// Paints ends for a floor of half size `floor`.
     pub fn new(mut art: impl FnMut(&dyn Fn(&mut Paint)) -> Art, floor: Vec2) -> Self {
-        // A light that is strong at the outer edge of `end`.
+        // A light that is brightest at the outer edge of `end`.
         let ramp = |canvas: &mut Paint, end: usize, outer: f32, inner: f32, tone: Tone, alpha: f32| {
             let rect = Rect::from_corners(
                 Vec2::new(sign(end) * outer, -floor.y),
@@ -210,31 +210,31 @@ impl EndsArt {
             lights: [0, 1].map(|end| {
                 palette::PLAYERS.map(|tone| art(&|canvas| ramp(canvas, end, edge, edge - 4.0, tone, 0.09)))
             }),
-            // Centered on the edge of whoever conceded.
+            // Centered on the edge of the conceding side.
             points: [0, 1]
                 .map(|end| art(&|canvas| ramp(canvas, end, 0.0, -POINT_DEPTH, palette::AMBER, 0.55))),
             edge: floor.x,
         }
     }
 
-    /// Puts both ends on a stage: lights in the colors of the slots of each end that come first, digits at
-    /// `place` and mirrored, in the floor.
+    /// Spawns both ends on a stage: lights in the color of the first slot of each end, and digits in the floor at `place`
+    /// and mirrored.
     pub fn spawn(
         &self,
         commands: &mut Commands,
-        inks: &FlatMaterials,
+        materials: &FlatMaterials,
         detail: Detail,
         stage: Entity,
         place: Vec2,
         slots: [usize; 2],
     ) {
-        let mut put = |art: &Art, at: Vec3| {
+        let mut spawn = |art: &Art, at: Vec3| {
             let place = Transform::from_translation(at);
-            commands.spawn((art.at(detail), inks.plain(), place, ChildOf(stage))).id()
+            commands.spawn((art.at(detail), materials.plain(), place, ChildOf(stage))).id()
         };
-        let lights = [0, 1].map(|end| put(&self.lights[end][1], Vec3::new(0.0, 0.0, 0.5)));
-        let digits = [0, 1].map(|end| put(&self.digits[0], Vec3::new(sign(end) * place.x, place.y, 1.0)));
-        // Points made before anybody looked are no news.
+        let lights = [0, 1].map(|end| spawn(&self.lights[end][1], Vec3::new(0.0, 0.0, 0.5)));
+        let digits = [0, 1].map(|end| spawn(&self.digits[0], Vec3::new(sign(end) * place.x, place.y, 1.0)));
+        // Points scored before the stage was shown are not celebrated.
         let shown = [u32::MAX; 2];
         let ends = Ends { scores: [0; 2], slots, lights, digits, shown, scored: [0.0; 2] };
         commands.entity(stage).insert(ends);
@@ -249,7 +249,7 @@ pub fn sign(end: usize) -> f32 {
 /// Both ends of a stage.
 #[derive(Component)]
 pub struct Ends {
-    /// Points by end, as they should be shown.
+    /// Points by end, as shown.
     pub scores: [u32; 2],
     slots: [usize; 2],
     lights: [Entity; 2],
@@ -259,7 +259,7 @@ pub struct Ends {
     scored: [f32; 2],
 }
 
-/// The floor behind a player wears the color of the controller.
+/// Colors the floor behind a player by its controller.
 fn color_ends(
     art: Res<EndsArt>,
     stages: Query<(&Stage, &Ends)>,
@@ -278,23 +278,23 @@ fn color_ends(
 }
 
 fn animate_ends(
-    mut studio: Materials,
+    mut effects: Materials,
     art: Res<EndsArt>,
     mut stages: Query<(Entity, &Stage, &mut Ends)>,
     mut digits: Query<(&mut Transform, &mut Mesh2d), Without<Stage>>,
 ) {
-    let seconds = studio.time.delta_secs();
+    let seconds = effects.time.delta_secs();
     for (entity, stage, mut ends) in &mut stages {
         let ends = &mut *ends;
         for end in 0..2 {
             let score = ends.scores[end];
             if score > ends.shown[end] {
                 ends.scored[end] = 1.0;
-                // The light goes up where the ball went out.
+                // The light marks the end where the ball went out.
                 let loser = 1 - end;
                 let place = Vec3::new(sign(loser) * art.edge, 0.0, 2.5);
-                studio.sound_at(entity, Cue::Point, if end == 0 { 1.0 } else { 0.75 });
-                studio.burst(entity, art.points[loser].at(stage.detail), place, [1.0, 1.0], 0.7);
+                effects.sound_at(entity, Cue::Point, if end == 0 { 1.0 } else { 0.75 });
+                effects.burst(entity, art.points[loser].at(stage.detail), place, [1.0, 1.0], 0.7);
             }
             ends.shown[end] = score;
             ends.scored[end] = decay(ends.scored[end], 2.0, seconds);

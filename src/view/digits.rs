@@ -1,4 +1,4 @@
-//! Digits: seven rounded bars, for a score that lies in the court itself.
+//! Digits: seven-segment digits, for the score in the floor of a court.
 
 use bevy::prelude::*;
 
@@ -7,7 +7,7 @@ use super::paint::{Paint, rounded};
 /// Half the width and height of a digit.
 pub const DIGIT_HALF: Vec2 = Vec2::new(0.8, 1.4);
 
-/// Bars of each digit: top, right-top, right-bottom, bottom, left-bottom, left-top, middle.
+/// Segments of each digit: top, right-top, right-bottom, bottom, left-bottom, left-top, middle.
 const BARS: [[bool; 7]; 10] = [
     [true, true, true, true, true, true, false],
     [false, true, true, false, false, false, false],
@@ -25,7 +25,7 @@ const BARS: [[bool; 7]; 10] = [
 pub fn paint(canvas: &mut Paint, digit: usize, color: LinearRgba) {
     let Vec2 { x, y } = DIGIT_HALF;
     const THICK: f32 = 0.17;
-    // Bars stop short of the corners so that no two overlap: they are translucent.
+    // Bars are translucent: they end before the corners so that no two overlap.
     let across = Vec2::new(x - 1.6 * THICK, THICK);
     let along = Vec2::new(THICK, y / 2.0 - 1.1 * THICK);
     let (right, top) = (x - THICK, y - THICK);

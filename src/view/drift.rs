@@ -1,18 +1,18 @@
-//! Drift: what flies on its own, such as sparks, dust and splinters. How it fades is left to `effects`.
+//! Drift: motion of particles such as sparks, dust and splinters. `effects` fades them.
 
 use bevy::prelude::*;
 
 use super::ViewSystems;
 use super::preferences::lively;
 
-/// A shape that flies through its stage. Lengths in world units.
+/// A moving particle. Lengths in world units.
 #[derive(Component, Debug, Clone, Copy, Default)]
 pub struct Drift {
     /// Units/s.
     pub velocity: Vec2,
-    /// What pulls on it, units/s².
+    /// Acceleration, units/s².
     pub pull: Vec2,
-    /// Share of velocity lost per second, roughly.
+    /// Rate at which velocity decays, 1/s.
     pub drag: f32,
     /// Rad/s.
     pub spin: f32,
@@ -33,7 +33,7 @@ fn drift(time: Res<Time<Real>>, mut all: Query<(&mut Drift, &mut Transform)>) {
     }
 }
 
-/// Chance for the eye alone: the `count`th of numbers within ±1 that look unrelated.
+/// Pseudo-random variation for effects: number `count` of a sequence in ±1.
 pub fn scatter(count: u32) -> f32 {
     let mut mixed = count.wrapping_mul(0x9e37_79b9);
     mixed = (mixed ^ (mixed >> 16)).wrapping_mul(0x7feb_352d);
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scattered_numbers_fill_their_range_evenly() {
+    fn scattered_numbers_are_evenly_distributed() {
         let numbers: Vec<f32> = (0..1000).map(scatter).collect();
         assert!(numbers.iter().all(|number| (-1.0..1.0).contains(number)));
         for tenth in 0..10 {

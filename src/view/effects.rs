@@ -1,4 +1,4 @@
-//! Effects: the materials everything is drawn with, and small motions that need no body.
+//! Effects: materials, and decorative motion of shapes without a body.
 
 use std::f32::consts::TAU;
 
@@ -12,17 +12,17 @@ use bevy::sprite_render::{AlphaMode2d, Material2d, Material2dPlugin};
 use super::ViewSystems;
 use super::paint::Paint;
 use super::preferences::{self, Preferences};
-use super::sound::{Cue, Heard};
+use super::sound::{Cue, SoundEvent};
 use super::stage::Detail;
 
-/// Steps of opacity. Few, so that shapes that fade share materials and are drawn together.
+/// Steps of opacity: few, so that fading shapes share materials and are batched.
 const STEPS: usize = 24;
 
-/// What everything is drawn with: the colors of the mesh, at one opacity. Unlike [`ColorMaterial`] it looks up no
-/// texture, which takes lavapipe longer than all the rest of a pixel.
+/// The material of all shapes: vertex colors at one opacity. Unlike [`ColorMaterial`] it samples no texture, which costs
+/// lavapipe more than the rest of a pixel.
 #[derive(Asset, TypePath, AsBindGroup, Debug, Clone)]
 pub struct FlatMaterial {
-    /// Only its last part counts; uniforms come in fours.
+    /// Only the last component is used; uniforms are aligned to four.
     #[uniform(0)]
     opacity: Vec4,
 }
@@ -37,7 +37,7 @@ impl Material2d for FlatMaterial {
     }
 }
 
-/// FlatMaterials of all opacities; all color is in the meshes.
+/// Flat materials of all opacities.
 #[derive(Resource, Debug)]
 pub struct FlatMaterials(Vec<Handle<FlatMaterial>>);
 
@@ -57,8 +57,8 @@ impl FlatMaterials {
 impl FromWorld for FlatMaterials {
     fn from_world(world: &mut World) -> Self {
         let mut materials = world.resource_mut::<Assets<FlatMaterial>>();
-        let ink = |step| FlatMaterial { opacity: Vec4::new(1.0, 1.0, 1.0, step as f32 / STEPS as f32) };
-        Self((0..=STEPS).map(|step| materials.add(ink(step))).collect())
+        let material = |step| FlatMaterial { opacity: Vec4::new(1.0, 1.0, 1.0, step as f32 / STEPS as f32) };
+        Self((0..=STEPS).map(|step| materials.add(material(step))).collect())
     }
 }
 
@@ -82,19 +82,19 @@ impl Art {
     }
 }
 
-/// What worlds need to move their shapes.
+/// Access to materials, sounds and time for the art of worlds.
 #[derive(SystemParam)]
 pub struct Materials<'w, 's> {
     commands: Commands<'w, 's>,
-    inks: Res<'w, FlatMaterials>,
-    heard: MessageWriter<'w, Heard>,
+    materials: Res<'w, FlatMaterials>,
+    sounds: MessageWriter<'w, SoundEvent>,
     /// Real time: shapes move while the simulation is paused.
     pub time: Res<'w, Time<Real>>,
 }
 
 impl Materials<'_, '_> {
-    /// Lets `mesh` grow from one scale to another at `place` of a stage, and vanish within `life` seconds. What
-    /// comes back takes further components, such as a drift.
+    /// Spawns `mesh` at `place` of a stage; it grows from one scale to another and fades out within `life` seconds. More
+    /// components can be added, such as a drift.
     pub fn burst(
         &mut self,
         stage: Entity,
@@ -106,24 +106,24 @@ impl Materials<'_, '_> {
         self.commands.spawn((
             Burst { scale, life, age: 0.0 },
             mesh,
-            self.inks.plain(),
+            self.materials.plain(),
             Transform::from_translation(place).with_scale(Vec3::splat(scale[0])),
             ChildOf(stage),
         ))
     }
 
-    /// Lets `cue` be heard, if `stage` is the one that people listen to.
+    /// Plays `cue`, if `stage` is the watched one.
     pub fn sound(&mut self, stage: Entity, cue: Cue) {
         self.sound_at(stage, cue, 1.0);
     }
 
     /// As [`Materials::sound`], at another pitch.
     pub fn sound_at(&mut self, stage: Entity, cue: Cue, pitch: f32) {
-        self.heard.write(Heard { stage: Some(stage), cue, pitch });
+        self.sounds.write(SoundEvent { stage: Some(stage), cue, pitch });
     }
 }
 
-/// Grows and fades, then is gone.
+/// Grows and fades, then despawns.
 #[derive(Component, Debug, Clone, Copy)]
 struct Burst {
     scale: [f32; 2],
@@ -131,38 +131,41 @@ struct Burst {
     age: f32,
 }
 
-/// Scale swings between two values.
+/// Scale oscillates between two values.
 #[derive(Component, Debug, Clone, Copy)]
 pub struct Pulse {
     /// Smallest and largest scale.
     pub scale: [f32; 2],
-    /// Seconds a swing takes.
+    /// Seconds per oscillation.
     pub period: f32,
 }
 
-/// Opacity swings between two values.
+/// Opacity oscillates between two values.
 #[derive(Component, Debug, Clone, Copy)]
 pub struct Shimmer {
-    /// Least and most opacity.
+    /// Minimum and maximum opacity.
     pub opacity: [f32; 2],
-    /// Seconds a swing takes.
+    /// Seconds per oscillation.
     pub period: f32,
-    /// Where in the swing it begins, 0 to 1.
+    /// Initial phase, 0 to 1.
     pub offset: f32,
 }
 
-/// Adds materials and motions.
-pub(super) fn plugin(app: &mut App) {
+/// Adds the material to the renderer.
+pub(super) fn material(app: &mut App) {
     embedded_asset!(app, "ink.wgsl");
-    app.add_plugins(Material2dPlugin::<FlatMaterial>::default())
-        .init_resource::<FlatMaterials>()
-        .add_systems(
-            PostUpdate,
-            (burst, (pulse, shimmer).run_if(preferences::lively)).in_set(ViewSystems::Animate),
-        );
+    app.add_plugins(Material2dPlugin::<FlatMaterial>::default());
 }
 
-/// `from` … `to` and back in one period, beginning at `from`.
+/// Adds materials and decorative motion.
+pub(super) fn plugin(app: &mut App) {
+    app.init_resource::<FlatMaterials>().add_systems(
+        PostUpdate,
+        (burst, (pulse, shimmer).run_if(preferences::lively)).in_set(ViewSystems::Animate),
+    );
+}
+
+/// Cosine oscillation from `from` to `to` and back in one period.
 pub fn swing(seconds: f32, period: f32, [from, to]: [f32; 2]) -> f32 {
     from + (to - from) * (0.5 - 0.5 * (TAU * seconds / period).cos())
 }
@@ -175,11 +178,11 @@ pub fn decay(value: f32, rate: f32, seconds: f32) -> f32 {
 fn burst(
     mut commands: Commands,
     time: Res<Time<Real>>,
-    inks: Res<FlatMaterials>,
+    materials: Res<FlatMaterials>,
     preferences: Option<Res<Preferences>>,
     mut bursts: Query<(Entity, &mut Burst, &mut Transform, &mut MeshMaterial2d<FlatMaterial>)>,
 ) {
-    let calm = preferences.is_some_and(|preferences| preferences.reduced_motion);
+    let reduced = preferences.is_some_and(|preferences| preferences.reduced_motion);
     for (entity, mut burst, mut transform, mut material) in &mut bursts {
         burst.age += time.delta_secs();
         let share = burst.age / burst.life;
@@ -187,10 +190,10 @@ fn burst(
             commands.entity(entity).despawn();
             continue;
         }
-        // Fast at first, then slowing down; or there at once, and only fading.
-        let eased = if calm { 0.5 } else { 1.0 - (1.0 - share).powi(3) };
+        // Ease out; with reduced motion only fade.
+        let eased = if reduced { 0.5 } else { 1.0 - (1.0 - share).powi(3) };
         transform.scale = Vec3::splat(burst.scale[0] + (burst.scale[1] - burst.scale[0]) * eased);
-        material.set_if_neq(inks.fade(1.0 - share));
+        material.set_if_neq(materials.fade(1.0 - share));
     }
 }
 
@@ -202,11 +205,11 @@ fn pulse(time: Res<Time<Real>>, mut pulses: Query<(&Pulse, &mut Transform)>) {
 
 fn shimmer(
     time: Res<Time<Real>>,
-    inks: Res<FlatMaterials>,
+    materials: Res<FlatMaterials>,
     mut shimmers: Query<(&Shimmer, &mut MeshMaterial2d<FlatMaterial>)>,
 ) {
     for (shimmer, mut material) in &mut shimmers {
         let seconds = time.elapsed_secs() + shimmer.offset * shimmer.period;
-        material.set_if_neq(inks.fade(swing(seconds, shimmer.period, shimmer.opacity)));
+        material.set_if_neq(materials.fade(swing(seconds, shimmer.period, shimmer.opacity)));
     }
 }

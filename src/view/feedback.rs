@@ -1,37 +1,62 @@
-//! Human feedback on screen: a heart over the agent that is praised, a dark cloud over one that is blamed. It is counted
-//! in `agent`.
+//! Human feedback: keys for praise and blame, and a heart or a dark cloud over the agent. `agent` adds them to the reward.
 
 use bevy::prelude::*;
 
-use super::ViewSystems;
+use super::commands::{AddKeys as _, KeyCommand, KeyGroup, KeyHint, KeySpec, Trigger};
+use super::controls::{Controls, ObeyControls};
 use super::drift::Drift;
 use super::effects::{Art, FlatMaterials, Materials};
+use super::modes::Mode;
 use super::paint::{Paint, circle};
 use super::palette::{INK, MUTED, NIGHT, ROSE};
 use super::sound::Cue;
 use super::stage::{Stage, StageSize};
-use crate::agent::feedback::HumanFeedback;
+use super::{Toast, ViewSystems};
+use crate::agent::feedback::{Feedback, HumanFeedback};
 use crate::agent::{Controller, ControllerAssignment};
 use crate::sim::Arena;
 use crate::sim::arena::Players;
+use crate::sim::arena::Spec;
 
 /// Above everything on a stage.
 const DEPTH: f32 = 9.5;
-/// Seconds between two signs while a key is held.
-const EVERY: f32 = 0.35;
-/// Seconds a sign is seen.
-const LASTS: f32 = 1.1;
+/// Seconds between two icons while a key is held.
+const INTERVAL: f32 = 0.35;
+/// Seconds for which an icon is shown.
+const DURATION: f32 = 1.1;
 
-/// A heart and a cloud, for stages of one height.
+/// Heart and cloud, for stages of one height.
 #[derive(Resource, Debug)]
-struct Signs {
-    /// Half the height of the stages they are for.
+struct Icons {
+    /// Half the height of these stages, in world units.
     half: f32,
     all: [Art; 2],
 }
 
-/// Adds the signs.
+const PRAISE: KeyCommand = KeyCommand("praise");
+const BLAME: KeyCommand = KeyCommand("blame");
+const NOT_WHILE: [(Mode, &str); 2] =
+    [(Mode::Compare, "none of these agents is learning"), (Mode::Playback, "the episode is already over")];
+
+/// The keys for praise and blame, which are held.
+pub const KEYS: [KeySpec; 2] = [
+    KeySpec {
+        hint: KeyHint::Always("praise, blame"),
+        also: &[Trigger::Button(GamepadButton::RightTrigger)],
+        not_while: &NOT_WHILE,
+        ..KeySpec::new(PRAISE.0, "praise, while held", KeyCode::KeyP, KeyGroup::Feedback)
+    },
+    KeySpec {
+        beside: Some(PRAISE),
+        also: &[Trigger::Button(GamepadButton::LeftTrigger)],
+        not_while: &NOT_WHILE,
+        ..KeySpec::new(BLAME.0, "blame, while held", KeyCode::KeyB, KeyGroup::Feedback)
+    },
+];
+
+/// Adds the keys and the icons.
 pub(super) fn plugin(app: &mut App) {
+    app.add_keys(&KEYS).add_systems(PreUpdate, give.in_set(ObeyControls).run_if(resource_exists::<Spec>));
     app.add_systems(
         PostUpdate,
         show.run_if(resource_exists::<HumanFeedback>.and_then(resource_exists::<FlatMaterials>))
@@ -39,15 +64,38 @@ pub(super) fn plugin(app: &mut App) {
     );
 }
 
-/// A sign for what was said since the last one.
+/// Gives feedback while the keys are held; a toast says if no agent is learning.
+fn give(
+    controls: Res<Controls>,
+    feedback: Option<ResMut<HumanFeedback>>,
+    assignment: Option<Res<ControllerAssignment>>,
+    toast: Option<ResMut<Toast>>,
+) {
+    let Some(mut feedback) = feedback else { return };
+    let learns = assignment.is_none_or(|assignment| assignment.watched.contains(&Controller::Learning));
+    let pressed = controls.just_pressed(PRAISE) || controls.just_pressed(BLAME);
+    if let Some(mut toast) = toast.filter(|_| pressed && !learns) {
+        toast.show("no effect: no agent is learning in this arena".into());
+    }
+    let held = match (controls.pressed(PRAISE), controls.pressed(BLAME)) {
+        (true, false) => Some(Feedback::Praise),
+        (false, true) => Some(Feedback::Blame),
+        _ => None,
+    };
+    if feedback.held != held {
+        feedback.held = held;
+    }
+}
+
+/// Shows an icon for feedback since the last one.
 fn show(
     mut commands: Commands,
-    mut studio: Materials,
-    hints: Res<HumanFeedback>,
+    mut effects: Materials,
+    feedback: Res<HumanFeedback>,
     assignment: Option<Res<ControllerAssignment>>,
     players: Option<Res<Players>>,
     size: Option<Res<StageSize>>,
-    signs: Option<Res<Signs>>,
+    icons: Option<Res<Icons>>,
     stages: Query<(Entity, &Stage)>,
     arenas: Query<&Arena>,
     bodies: Query<&Transform, Without<Stage>>,
@@ -55,45 +103,49 @@ fn show(
     mut shown: Local<([u64; 2], f32)>,
 ) {
     let Some(half) = size.map(|size| size.0.y) else { return };
-    let Some(signs) = signs.filter(|signs| signs.half == half) else {
-        commands.insert_resource(Signs::new(&mut meshes, half));
+    let Some(icons) = icons.filter(|icons| icons.half == half) else {
+        commands.insert_resource(Icons::new(&mut meshes, half));
         return;
     };
-    let (counted, rest) = &mut *shown;
-    *rest = (*rest - studio.time.delta_secs()).max(0.0);
-    let Some(said) = (0..2).find(|&kind| hints.counts[kind] > counted[kind]) else {
-        *counted = hints.counts;
+    let (counted, pause) = &mut *shown;
+    *pause = (*pause - effects.time.delta_secs()).max(0.0);
+    let Some(kind) = (0..2).find(|&kind| feedback.counts[kind] > counted[kind]) else {
+        *counted = feedback.counts;
         return;
     };
-    if *rest > 0.0 {
+    if *pause > 0.0 {
         return;
     }
-    (*counted, *rest) = (hints.counts, EVERY);
-    for (entity, stage) in stages.iter().filter(|(_, stage)| stage.index == 0) {
-        studio.sound(entity, [Cue::Praise, Cue::Blame][said]);
+    (*counted, *pause) = (feedback.counts, INTERVAL);
+    for (entity, stage) in stages.iter().filter(|(_, stage)| stage.watched) {
+        effects.sound(entity, [Cue::Praise, Cue::Blame][kind]);
         let Some(assignment) = &assignment else { continue };
-        let hears = assignment.watched.iter().enumerate().filter(|(_, seat)| **seat == Controller::Learning);
-        for (slot, _) in hears {
+        let learning = assignment
+            .watched
+            .iter()
+            .enumerate()
+            .filter(|(_, controller)| **controller == Controller::Learning);
+        for (slot, _) in learning {
             let body = players.as_ref().and_then(|players| *players.0.get(slot)?);
             let body = body.and_then(|body| arenas.get(stage.arena).ok()?.entities.get(body).copied());
             let at = body.and_then(|body| bodies.get(body).ok()).map(|place| place.translation.truncate());
             let place = over(at, half);
-            let mesh = signs.all[said].at(stage.detail);
+            let mesh = icons.all[kind].at(stage.detail);
             let drift = Drift { velocity: Vec2::Y * 0.16 * half, drag: 1.0, ..default() };
-            studio.burst(entity, mesh, place.extend(DEPTH), [0.7, 1.2], LASTS).insert(drift);
+            effects.burst(entity, mesh, place.extend(DEPTH), [0.7, 1.2], DURATION).insert(drift);
         }
     }
 }
 
-/// Where the sign of a player at `at` stands: over its head, under it where there is no room; over the middle for one that
-/// has no body.
+/// Position of the icon of a player at `at`: above it, or below where there is no room; above the middle for a player
+/// without a body.
 fn over(at: Option<Vec2>, half: f32) -> Vec2 {
     let at = at.unwrap_or(Vec2::Y * 0.3 * half);
     let up = if at.y > 0.55 * half { -0.3 } else { 0.2 };
     at + Vec2::Y * up * half
 }
 
-impl Signs {
+impl Icons {
     fn new(meshes: &mut Assets<Mesh>, half: f32) -> Self {
         let size = 0.1 * half;
         let heart = Art::new(meshes, 2.0 * half, |canvas| heart(canvas, size));
@@ -136,16 +188,34 @@ fn cloud(canvas: &mut Paint, size: f32) {
 mod tests {
     use super::*;
     use crate::sim::SimConfig;
-    use crate::sim::worlds::{self, WorldChoice};
+    use crate::worlds::{self, WorldChoice};
 
     #[test]
-    fn signs_stand_over_the_player_and_on_the_stage() {
+    fn icons_are_above_the_player_and_on_the_stage() {
         let half = 5.0;
         assert_eq!(over(Some(Vec2::new(2.0, -3.0)), half), Vec2::new(2.0, -2.0));
         for at in [Some(Vec2::new(0.0, 4.9)), None] {
             let place = over(at, half);
             assert!(place.y + 0.3 * half <= half && place.y > 0.0, "{place}");
         }
+    }
+
+    #[test]
+    fn feedback_without_a_learning_agent_shows_a_toast() {
+        use crate::view::controls::{self, tests};
+        let spec = WorldChoice::new("lava-room", None).unwrap().spec();
+        let mut app = App::new();
+        app.init_resource::<HumanFeedback>()
+            .init_resource::<Toast>()
+            .insert_resource(ControllerAssignment::learn_against_script(&spec))
+            .insert_resource(Spec(spec))
+            .add_plugins((controls::plugin, plugin));
+        tests::ready(&mut app);
+        tests::press(&mut app, KeyCode::KeyP);
+        assert_eq!(app.world().resource::<Toast>().text(), None);
+        app.world_mut().resource_mut::<ControllerAssignment>().watched[0] = Controller::Human;
+        tests::press(&mut app, KeyCode::KeyP);
+        assert!(app.world().resource::<Toast>().text().unwrap().contains("no effect"));
     }
 
     #[test]

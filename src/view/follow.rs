@@ -1,4 +1,4 @@
-//! Follow: shapes take the poses of their bodies, gliding when time runs slower than frames.
+//! Follow: shapes follow the poses of their bodies, interpolated when ticks are longer than frames.
 
 use bevy::prelude::*;
 
@@ -6,19 +6,19 @@ use super::ViewSystems;
 use crate::sim::arena::Spec;
 use crate::sim::pace::Pace;
 
-/// Farther than any body moves in a tick: it was placed, not moved.
+/// Longer than any body moves in a tick: it was placed, not moved.
 const JUMP: f32 = 1.0;
 
-/// Ticks that last longer are drawn over several frames.
+/// Seconds per frame; longer ticks are interpolated over several frames.
 const FRAME: f32 = 1.0 / 59.0;
 
-/// A shape that stands where `body` stands, in the arena's coordinates.
+/// A shape with the pose of `body`, in the arena's coordinates.
 #[derive(Component, Debug, Clone)]
 #[require(Transform, Visibility)]
 pub struct Follows {
     /// The body's entity.
     pub body: Entity,
-    /// What it moved since the last frame.
+    /// Its motion since the last frame.
     pub moved: Vec2,
     from: Option<Pose>,
     to: Pose,
@@ -32,12 +32,12 @@ struct Pose {
 }
 
 impl Follows {
-    /// Follows `body` from its first pose on.
+    /// Follows `body`.
     pub fn new(body: Entity) -> Self {
         Self { body, moved: Vec2::ZERO, from: None, to: Pose::default(), age: 0.0 }
     }
 
-    /// Where the body stands, even while the shape still glides there.
+    /// The position of the body, which the interpolated shape may not have reached yet.
     pub fn position(&self) -> Vec2 {
         self.to.position
     }
@@ -55,11 +55,10 @@ fn follow(
     bodies: Query<&Transform, Without<Follows>>,
     mut followers: Query<(&mut Follows, &mut Transform)>,
 ) {
-    // A tick's motion is drawn over the time the tick lasts; where that is within one frame, poses are taken as
-    // they are.
+    // A tick's motion is drawn over the duration of the tick; without interpolation if that is within one frame.
     let paced = pace.filter(|pace| !pace.unlimited);
-    let lasts = paced.map_or(0.0, |pace| spec.tick_seconds / pace.speed.max(0.01));
-    let lasts = if lasts > FRAME { lasts } else { 0.0 };
+    let duration = paced.map_or(0.0, |pace| spec.tick_seconds / pace.speed.max(0.01));
+    let duration = if duration > FRAME { duration } else { 0.0 };
     for (mut follows, mut transform) in &mut followers {
         let Ok(body) = bodies.get(follows.body) else { continue };
         let pose = Pose { position: body.translation.truncate(), rotation: body.rotation };
@@ -71,7 +70,7 @@ fn follow(
             follows.age = 0.0;
         }
         follows.age += time.delta_secs();
-        let share = if lasts > 0.0 { (follows.age / lasts).min(1.0) } else { 1.0 };
+        let share = if duration > 0.0 { (follows.age / duration).min(1.0) } else { 1.0 };
         let from = follows.from.unwrap_or(pose);
         let position = from.position.lerp(pose.position, share);
         follows.moved = position - drawn.position;

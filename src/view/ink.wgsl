@@ -1,5 +1,4 @@
-// Ink: the color that a mesh has at its corners, at one opacity. No texture is looked up: a renderer without a graphics
-// card pays for the look even where nothing comes of it.
+// Flat material: vertex colors at one opacity. It samples no texture, which would be expensive on a software renderer.
 #import bevy_sprite::mesh2d_vertex_output::VertexOutput
 
 @group(#{MATERIAL_BIND_GROUP}) @binding(0) var<uniform> opacity: vec4<f32>;

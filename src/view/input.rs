@@ -1,82 +1,92 @@
-//! Input: commands as a player's and as a remote control's. What gives them is left to `controls`; the panel shows it.
+//! Input: turns keys into the actions of human players. `controls` reads the keys.
 
 use bevy::prelude::*;
 
-use super::bindings::{Bindings, Command};
-use super::controls::{Controls, ReadControls};
+use super::bindings::Bindings;
+use super::commands::{AddKeys as _, KeyCommand, KeyGroup, KeySpec, Trigger};
+use super::controls::{Controls, ObeyControls};
 use super::taps::{Down, HOLD, tap};
-use super::{Notice, Screen, editor};
-use crate::agent::feedback::{Feedback, HumanFeedback};
-use crate::agent::{Controller, ControllerAssignment, HumanInput};
-use crate::insight::compare::{self, Comparison};
-use crate::insight::playback;
-use crate::insight::rounds::Rounds;
-use crate::insight::seating::{Seat, Seating};
-use crate::insight::values::{MapLayer, OverlaySettings};
-use crate::mdp::{Action, EnvironmentSpec};
-use crate::sim::arena::{EnvironmentHooks, Spec};
-use crate::sim::pace::{Pace, SPEED_RANGE};
-use crate::sim::worlds::rooms::Rooms;
-use crate::sim::{AgentSlots, Arena};
+use crate::agent::{Controller, ControllerAssignment, HumanInput, Watched};
+use crate::mdp::{Action, ActionButton, ActionSpace, EnvironmentSpec};
+use crate::sim::AgentSlots;
+use crate::sim::arena::Spec;
+use crate::sim::pace::Pace;
 
-/// Exit code of an arcade that was left for the title screen.
-pub const HOME: u8 = 64;
-
-/// Exit code of an arcade that was left for a level that was drawn in it.
-pub const LEVEL: u8 = 65;
-
-/// Adds what commands do in a world.
+/// Adds the input of human players. Add after `controls`.
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<Seating>().add_plugins(super::controls::plugin).add_systems(
-        PreUpdate,
-        (play, sit_down, say, steer_time, steer_screen).after(ReadControls).run_if(resource_exists::<Spec>),
-    );
+    app.add_keys(&MOVE_KEYS)
+        .add_systems(PreUpdate, play.in_set(ObeyControls).run_if(resource_exists::<Spec>));
 }
 
-/// What actions are made of, and the commands of the left hand and of the right one that stand for it.
-const KEYS: [(&str, [Command; 2]); 5] = [
-    ("up", [Command::LeftUp, Command::RightUp]),
-    ("left", [Command::LeftLeft, Command::RightLeft]),
-    ("down", [Command::LeftDown, Command::RightDown]),
-    ("right", [Command::LeftRight, Command::RightRight]),
-    ("fire", [Command::LeftFire, Command::RightFire]),
+/// The keys that move players. The left hand's keys belong to the first of two human players, the right hand's to the
+/// second.
+pub const MOVE_KEYS: [KeySpec; 10] = [
+    hand("left_up", "left hand: up", KeyCode::KeyW, 0, &PAD[0]),
+    hand("left_left", "left hand: left", KeyCode::KeyA, 0, &PAD[1]),
+    hand("left_down", "left hand: down", KeyCode::KeyS, 0, &PAD[2]),
+    hand("left_right", "left hand: right", KeyCode::KeyD, 0, &PAD[3]),
+    hand("left_fire", "left hand: fire", KeyCode::KeyF, 0, &FIRE),
+    hand("right_up", "right hand: up", KeyCode::ArrowUp, 1, &PAD[0]),
+    hand("right_left", "right hand: left", KeyCode::ArrowLeft, 1, &PAD[1]),
+    hand("right_down", "right hand: down", KeyCode::ArrowDown, 1, &PAD[2]),
+    hand("right_right", "right hand: right", KeyCode::ArrowRight, 1, &PAD[3]),
+    hand("right_fire", "right hand: fire", KeyCode::Enter, 1, &FIRE),
 ];
 
-/// The keys of an action by their places in [`KEYS`]: `up` has one, `up+left` two that are held together;
-/// `None` for an action that has none, such as `wait`. Where both sides see a world from their own end,
-/// `forward` is right for the first side and left for the `other` one, and `back` the way home.
-fn keys(action: &str, other: bool) -> Option<Vec<usize>> {
-    let place = |key| {
-        let key = match (key, other) {
-            ("forward", false) | ("back", true) => "right",
-            ("forward", true) | ("back", false) => "left",
-            _ => key,
-        };
-        KEYS.iter().position(|(name, _)| *name == key)
-    };
-    action.split('+').map(place).collect()
+/// D-pad and left stick of a gamepad: up, left, down and right.
+pub const PAD: [[Trigger; 2]; 4] = [
+    [Trigger::Button(GamepadButton::DPadUp), Trigger::Stick(GamepadAxis::LeftStickY, true)],
+    [Trigger::Button(GamepadButton::DPadLeft), Trigger::Stick(GamepadAxis::LeftStickX, false)],
+    [Trigger::Button(GamepadButton::DPadDown), Trigger::Stick(GamepadAxis::LeftStickY, false)],
+    [Trigger::Button(GamepadButton::DPadRight), Trigger::Stick(GamepadAxis::LeftStickX, true)],
+];
+const FIRE: [Trigger; 1] = [Trigger::Button(GamepadButton::South)];
+
+const fn hand(
+    id: &'static str,
+    meaning: &'static str,
+    key: KeyCode,
+    hand: usize,
+    also: &'static [Trigger],
+) -> KeySpec {
+    KeySpec { hand: Some(hand), also, ..KeySpec::new(id, meaning, key, KeyGroup::Movement) }
 }
 
-/// What is printed on the keys of `hand` (0 left, 1 right) that do something in this world.
-pub fn labels(actions: &[String], hand: usize, bindings: &Bindings) -> impl Iterator<Item = &'static str> {
-    let used: Vec<usize> = actions.iter().filter_map(|action| keys(action, false)).flatten().collect();
-    let known = KEYS.iter().enumerate().filter(move |(index, _)| used.contains(index));
-    known.map(move |(_, (_, commands))| bindings.label(commands[hand]))
+/// Take over a slot, or return it; in the order of `PlayerRole::ALL`.
+pub const TAKE_OVER: [KeyCommand; 2] = [KeyCommand("take_first"), KeyCommand("take_second")];
+
+/// By [`ActionButton`]: its command in the left and in the right key set.
+const BUTTON_COMMANDS: [[KeyCommand; 2]; 5] = [
+    [MOVE_KEYS[0].command, MOVE_KEYS[5].command],
+    [MOVE_KEYS[1].command, MOVE_KEYS[6].command],
+    [MOVE_KEYS[2].command, MOVE_KEYS[7].command],
+    [MOVE_KEYS[3].command, MOVE_KEYS[8].command],
+    [MOVE_KEYS[4].command, MOVE_KEYS[9].command],
+];
+
+/// Labels of the keys in key set `hand` (0 left, 1 right) that do something in this world.
+pub fn labels(actions: &ActionSpace, hand: usize, bindings: &Bindings) -> impl Iterator<Item = &'static str> {
+    let used: Vec<ActionButton> =
+        (0..actions.len()).filter_map(|index| actions.buttons(index, false)).flatten().collect();
+    let known = ActionButton::ALL.into_iter().filter(move |button| used.contains(button));
+    known.map(move |button| bindings.label(BUTTON_COMMANDS[button as usize][hand]))
 }
 
-/// What a person does without touching a key: the first action that has none. Where every action has
-/// one, all in turn, so that they cancel out.
-fn idle(actions: &[String]) -> Vec<Action> {
+/// The actions of a human player who presses nothing: the first action without a button. Where every action has one, all
+/// of them in turn, so that they cancel out.
+fn idle(actions: &ActionSpace) -> Vec<Action> {
     let numbered = |index: usize| Action::Discrete(index as u16);
-    match actions.iter().position(|name| keys(name, false).is_none()) {
+    match (0..actions.len()).find(|index| actions.buttons(*index, false).is_none()) {
         Some(index) => vec![numbered(index)],
         None => (0..actions.len()).map(numbered).collect(),
     }
 }
 
-/// Which hands play a slot: both when one person plays, one each when two do, the left hand the first slot of both.
-pub fn hands(assignment: &ControllerAssignment, slot: usize) -> [bool; 2] {
-    let humans = || assignment.watched.iter().enumerate().filter(|(_, seat)| **seat == Controller::Human);
+/// Which key sets (left, right) control `slot`: both if there is one human player; the left set controls the first and the
+/// right set the second of two.
+pub fn key_sets(assignment: &ControllerAssignment, slot: usize) -> [bool; 2] {
+    let humans =
+        || assignment.watched.iter().enumerate().filter(|(_, controller)| **controller == Controller::Human);
     if humans().count() < 2 {
         return [true, true];
     }
@@ -84,22 +94,23 @@ pub fn hands(assignment: &ControllerAssignment, slot: usize) -> [bool; 2] {
     [place == Some(0), place == Some(1)]
 }
 
-/// Of the actions whose keys `down` tells to be down and that are `wanted` the one with most keys, the first of several.
+/// The action with the most buttons among those whose buttons are all `down` and which are `wanted`; the first one of
+/// several.
 fn chosen(
     spec: &EnvironmentSpec,
     slot: usize,
-    down: impl Fn(usize) -> bool,
-    wanted: impl Fn(&[usize]) -> bool,
-) -> Option<(Action, Vec<usize>)> {
-    let names = spec.action.names().iter().enumerate();
-    let known = names.filter_map(|(index, name)| Some((index, keys(name, !spec.on_first_side(slot))?)));
-    known
-        .filter(|(_, keys)| keys.iter().all(|&key| down(key)) && wanted(keys))
-        .max_by_key(|(index, keys)| (keys.len(), std::cmp::Reverse(*index)))
-        .map(|(index, keys)| (Action::Discrete(index as u16), keys))
+    down: impl Fn(ActionButton) -> bool,
+    wanted: impl Fn(&[ActionButton]) -> bool,
+) -> Option<(Action, Vec<ActionButton>)> {
+    let mirrored = !spec.on_first_side(slot);
+    (0..spec.action.len())
+        .filter_map(|index| Some((index, spec.action.buttons(index, mirrored)?)))
+        .filter(|(_, buttons)| buttons.iter().all(|button| down(*button)) && wanted(buttons))
+        .max_by_key(|(index, buttons)| (buttons.len(), std::cmp::Reverse(*index)))
+        .map(|(index, buttons)| (Action::Discrete(index as u16), buttons))
 }
 
-/// A key that is struck is one action; only one that is still down afterwards is held, for as many steps as there are.
+/// A tap is one action; only a key that stays down is held, for every step until it is released.
 fn play(
     controls: Res<Controls>,
     spec: Res<Spec>,
@@ -107,193 +118,47 @@ fn play(
     input: Option<ResMut<HumanInput>>,
     pace: Option<Res<Pace>>,
     time: Res<Time>,
-    seats: Query<&AgentSlots>,
+    watched: Query<&AgentSlots, With<Watched>>,
     mut down: Local<Down>,
 ) {
     let (Some(assignment), Some(mut input)) = (assignment, input) else { return };
     if spec.is_changed() {
-        input.idle = idle(spec.action.names());
+        input.idle = idle(&spec.action);
     }
     down.follow(&controls, time.delta_secs());
     let pace = pace.map_or_else(Pace::default, |pace| *pace);
-    let still = pace.paused || seats.iter().any(|seats| seats.arena == 0 && seats.rests);
+    let paused = pace.paused || watched.iter().any(|slots| slots.on_hold);
     let least = if pace.unlimited || pace.speed > 1.0 { HOLD } else { 0.0 };
     for slot in 0..spec.slots() {
-        let hands = hands(&assignment, slot);
-        let given = |key: usize, state: &dyn Fn(Command) -> bool| {
-            KEYS[key].1.iter().zip(hands).any(|(command, hand)| hand && state(*command))
+        let key_sets = key_sets(&assignment, slot);
+        let any = |button: ActionButton, state: &dyn Fn(KeyCommand) -> bool| {
+            BUTTON_COMMANDS[button as usize].iter().zip(key_sets).any(|(command, own)| own && state(*command))
         };
-        let struck = |key: usize| given(key, &|command| controls.struck(command));
+        let just_pressed = |button: ActionButton| any(button, &|command| controls.just_pressed(command));
         let human = assignment.watched.get(slot) == Some(&Controller::Human) && !pace.held;
-        let held = chosen(&spec, slot, |key| given(key, &|command| down.holds(command, least)), |_| true);
+        let held = chosen(&spec, slot, |button| any(button, &|command| down.holds(command, least)), |_| true);
         let held = held.filter(|_| human).map(|(action, _)| action);
-        // Written only on change: nobody should be told of news that are none.
+        // Written only on change, for change detection.
         if input.held[slot] != held {
             input.held[slot] = held;
         }
         let tapped = chosen(
             &spec,
             slot,
-            |key| given(key, &|command| controls.held(command)),
-            |keys| keys.iter().any(|&key| struck(key)),
+            |button| any(button, &|command| controls.pressed(command)),
+            |buttons| buttons.iter().any(|button| just_pressed(*button)),
         );
-        // While nothing moves there is one next step, and the last tap is for it.
-        let forgets = !human || (still && tapped.is_some());
-        if forgets && !input.tapped[slot].is_empty() {
+        // While play is paused, only the last tap counts for the next step.
+        let clears = !human || (paused && tapped.is_some());
+        if clears && !input.tapped[slot].is_empty() {
             input.tapped[slot].clear();
         }
-        if let Some((action, keys)) = tapped.filter(|_| human) {
+        if let Some((action, buttons)) = tapped.filter(|_| human) {
             let of = |action: Action| {
-                let name = spec.action.names().get(action.index());
-                name.and_then(|name| self::keys(name, !spec.on_first_side(slot))).unwrap_or_default()
+                spec.action.buttons(action.index(), !spec.on_first_side(slot)).unwrap_or_default()
             };
-            tap(&mut input.tapped[slot], action, &keys, of);
+            tap(&mut input.tapped[slot], action, &buttons, of);
         }
-    }
-}
-
-/// The keys of seats, in the order of [`Seat::ALL`].
-pub const SEATS: [Command; 2] = [Command::TakeFirst, Command::TakeSecond];
-
-fn sit_down(
-    controls: Res<Controls>,
-    spec: Res<Spec>,
-    mut seating: ResMut<Seating>,
-    assignment: Option<ResMut<ControllerAssignment>>,
-) {
-    let Some(mut assignment) = assignment else { return };
-    for (seat, command) in Seat::ALL.into_iter().zip(SEATS) {
-        if !controls.struck(command) {
-            continue;
-        }
-        let mut after = assignment.clone();
-        seating.toggle(seat, &spec, &mut after);
-        assignment.set_if_neq(after);
-    }
-}
-
-/// Praise and blame, while their keys are held. Where no agent learns, it is told that nobody hears them.
-fn say(
-    controls: Res<Controls>,
-    hints: Option<ResMut<HumanFeedback>>,
-    assignment: Option<Res<ControllerAssignment>>,
-    notice: Option<ResMut<Notice>>,
-) {
-    let Some(mut hints) = hints else { return };
-    let learns = assignment.is_none_or(|assignment| assignment.watched.contains(&Controller::Learning));
-    let struck = controls.struck(Command::Praise) || controls.struck(Command::Blame);
-    if let Some(mut notice) = notice.filter(|_| struck && !learns) {
-        notice.say("nobody hears that: no agent learns in this arena".into());
-    }
-    let held = match (controls.held(Command::Praise), controls.held(Command::Blame)) {
-        (true, false) => Some(Feedback::Praise),
-        (false, true) => Some(Feedback::Blame),
-        _ => None,
-    };
-    if hints.held != held {
-        hints.held = held;
-    }
-}
-
-fn steer_time(
-    controls: Res<Controls>,
-    pace: Option<ResMut<Pace>>,
-    comparison: Option<Res<Comparison>>,
-    mut rounds: Option<ResMut<Rounds>>,
-    mut arenas: Query<&mut Arena>,
-) {
-    let Some(mut pace) = pace else { return };
-    let struck = |command| controls.struck(command);
-    // While a result is shown, time goes on, and what people want is the next round.
-    let again = [Command::Pause, Command::Restart].into_iter().any(struck);
-    if again && !pace.paused && rounds.as_mut().is_some_and(|rounds| rounds.go_on()) {
-        return;
-    }
-    if struck(Command::Pause) {
-        pace.paused = !pace.paused;
-    }
-    if struck(Command::Step) {
-        // A single step means nothing while time runs.
-        if pace.paused {
-            pace.single_steps += 1;
-        } else {
-            pace.paused = true;
-        }
-    }
-    for (command, factor) in [(Command::Faster, 2.0), (Command::Slower, 0.5)] {
-        if struck(command) {
-            pace.unlimited = false;
-            pace.speed = (pace.speed * factor).clamp(SPEED_RANGE[0], SPEED_RANGE[1]);
-        }
-    }
-    if struck(Command::Max) {
-        pace.unlimited = !pace.unlimited;
-    }
-    // What is looked back at begins anew by being chosen again.
-    if struck(Command::Restart) && !pace.held {
-        // All of those that are compared begin anew together.
-        let begins = |arena: &Mut<Arena>| arena.index == 0 || comparison.is_some();
-        arenas.iter_mut().filter(begins).for_each(|mut arena| arena.cut_episode());
-        if pace.paused {
-            pace.single_steps += 1;
-        }
-    }
-}
-
-fn steer_screen(
-    mut commands: Commands,
-    controls: Res<Controls>,
-    comparison: Option<Res<Comparison>>,
-    mut screen: ResMut<Screen>,
-    insight: Option<ResMut<OverlaySettings>>,
-    mut notice: Option<ResMut<Notice>>,
-    rooms: Option<Res<Rooms>>,
-    hooks: Option<Res<EnvironmentHooks>>,
-) {
-    let struck = |command| controls.struck(command);
-    if let Some(mut insight) = insight {
-        let mut say = |text: String| notice.iter_mut().for_each(|notice| notice.say(text.clone()));
-        if struck(Command::Map) && rooms.is_some() {
-            insight.map = MapLayer::after(insight.map);
-            let number = insight.map.and_then(|layer| MapLayer::ALL.iter().position(|known| *known == layer));
-            say(match (insight.map, number) {
-                (Some(layer), Some(number)) => {
-                    format!("map {} of {}: {}", number + 1, MapLayer::ALL.len(), layer.meaning())
-                }
-                _ => "no map".into(),
-            });
-        }
-        if struck(Command::Values) {
-            insight.values = !insight.values;
-            if insight.values {
-                // They stand in the panel.
-                screen.panel = true;
-                say("in the panel: what both critics expect of every action".into());
-            }
-        }
-        if struck(Command::Ways) && hooks.is_some_and(|hooks| hooks.leads) {
-            insight.ways = !insight.ways;
-            if insight.ways {
-                say("dots: the way ahead, if everybody goes on as they think best".into());
-            }
-        }
-    }
-    if struck(Command::Edit) {
-        commands.queue(editor::toggle);
-    }
-    if struck(Command::Playback) {
-        commands.queue(playback::toggle);
-    }
-    if struck(Command::Compare) {
-        // Side by side while it lasts.
-        screen.zoomed_out = comparison.is_none();
-        commands.queue(compare::toggle);
-    }
-    if struck(Command::Panel) {
-        screen.panel = !screen.panel;
-    }
-    if struck(Command::Zoom) {
-        screen.zoomed_out = !screen.zoomed_out;
     }
 }
 
@@ -301,89 +166,48 @@ fn steer_screen(
 mod tests {
     use std::collections::VecDeque;
 
+    use super::super::commands::KeyRegistry;
     use super::*;
-    use crate::insight::rounds::RoundEnd;
-    use crate::mdp::ActionSpace;
-    use crate::sim::worlds::WorldChoice;
-    use crate::view::controls::tests::{ready, strike};
+    use crate::view::controls::tests::{press, ready};
+    use crate::worlds::WorldChoice;
 
-    fn app(world: &str) -> Option<App> {
-        let spec = WorldChoice::new(world, None).ok()?.spec();
+    fn app(world: &str) -> App {
+        let spec = WorldChoice::new(world, None).unwrap().spec();
         let mut app = App::new();
-        app.init_resource::<Screen>()
-            .insert_resource(HumanInput::new(spec.slots()))
+        app.insert_resource(HumanInput::new(spec.slots()))
             .insert_resource(ControllerAssignment::learn_against_script(&spec))
             .insert_resource(Spec(spec))
-            .init_resource::<Pace>()
-            .add_message::<AppExit>()
-            .add_plugins(plugin);
+            .add_plugins((super::super::controls::plugin, plugin));
         ready(&mut app);
-        Some(app)
+        app
+    }
+
+    fn take_over(app: &mut App, slots: &[usize]) {
+        let mut assignment = app.world_mut().resource_mut::<ControllerAssignment>();
+        slots.iter().for_each(|slot| assignment.watched[*slot] = Controller::Human);
     }
 
     #[test]
-    fn one_key_plays_against_the_agent_and_gives_the_seat_back() {
-        let mut app = app("paddle-duel").unwrap();
-        let before = app.world().resource::<ControllerAssignment>().clone();
-        strike(&mut app, KeyCode::KeyT);
-        assert_eq!(
-            app.world().resource::<ControllerAssignment>().watched,
-            [Controller::Learning, Controller::Human]
-        );
-        assert_eq!(app.world().resource::<ControllerAssignment>().others, before.others);
-        strike(&mut app, KeyCode::KeyT);
-        assert_eq!(*app.world().resource::<ControllerAssignment>(), before);
-        strike(&mut app, KeyCode::KeyY);
-        assert_eq!(
-            app.world().resource::<ControllerAssignment>().watched,
-            [Controller::Human, Controller::Scripted]
-        );
-    }
-
-    #[test]
-    fn two_people_have_a_hand_each_wherever_they_sit() {
-        let mut app = app("puck-2v2").unwrap();
-        strike(&mut app, KeyCode::KeyT);
-        let hands_of = |app: &App| {
-            (0..4).map(|slot| hands(app.world().resource::<ControllerAssignment>(), slot)).collect::<Vec<_>>()
+    fn two_human_players_have_a_key_set_each_in_any_slots() {
+        let mut app = app("puck-2v2");
+        take_over(&mut app, &[2]);
+        let sets_of = |app: &App| {
+            (0..4)
+                .map(|slot| key_sets(app.world().resource::<ControllerAssignment>(), slot))
+                .collect::<Vec<_>>()
         };
-        assert_eq!(hands_of(&app)[2], [true, true]);
-        strike(&mut app, KeyCode::KeyY);
-        assert_eq!(hands_of(&app), [[true, false], [false, false], [false, true], [false, false]]);
+        assert_eq!(sets_of(&app)[2], [true, true]);
+        take_over(&mut app, &[0]);
+        assert_eq!(sets_of(&app), [[true, false], [false, false], [false, true], [false, false]]);
     }
 
     #[test]
-    fn a_result_is_left_for_the_next_round_and_time_goes_on_meanwhile() {
-        let mut app = app("paddle-duel").unwrap();
-        for key in [KeyCode::Space, KeyCode::KeyR] {
-            let ended = RoundEnd { winner: Some(0), points: Some([5, 2]), players: Vec::new() };
-            app.insert_resource(Rounds::over(ended));
-            strike(&mut app, key);
-            assert!(app.world().resource::<Rounds>().ended.is_none());
-            assert!(!app.world().resource::<Pace>().paused);
-        }
-        strike(&mut app, KeyCode::Space);
-        assert!(app.world().resource::<Pace>().paused);
-    }
-
-    #[test]
-    fn praise_that_nobody_hears_is_said_to_be_so() {
-        let mut app = app("lava-room").unwrap();
-        app.init_resource::<HumanFeedback>().init_resource::<Notice>();
-        strike(&mut app, KeyCode::KeyP);
-        assert_eq!(app.world().resource::<Notice>().text(), None);
-        strike(&mut app, KeyCode::KeyT);
-        strike(&mut app, KeyCode::KeyP);
-        assert!(app.world().resource::<Notice>().text().unwrap().contains("nobody hears that"));
-    }
-
-    #[test]
-    fn keys_reach_only_human_slots_and_taps_are_kept() {
-        let mut app = app("lava-room").unwrap();
-        strike(&mut app, KeyCode::ArrowRight);
+    fn keys_reach_only_human_slots_and_taps_are_latched() {
+        let mut app = app("lava-room");
+        press(&mut app, KeyCode::ArrowRight);
         assert!(app.world().resource::<HumanInput>().tapped[0].is_empty());
-        strike(&mut app, KeyCode::KeyT);
-        strike(&mut app, KeyCode::ArrowRight);
+        take_over(&mut app, &[0]);
+        press(&mut app, KeyCode::ArrowRight);
         app.update();
         let input = app.world().resource::<HumanInput>();
         assert_eq!((&input.tapped[0], input.held[0]), (&VecDeque::from([Action::Discrete(4)]), None));
@@ -391,61 +215,44 @@ mod tests {
 
     #[test]
     fn keys_held_together_are_one_action() {
-        let mut app = app("lava-room").unwrap();
+        let mut app = app("lava-room");
         let names = ["wait", "left", "up", "up+left", "fire"];
         app.world_mut().resource_mut::<Spec>().0.action = ActionSpace::discrete(&names);
-        strike(&mut app, KeyCode::KeyT);
+        take_over(&mut app, &[0]);
         app.world_mut().resource_mut::<ButtonInput<KeyCode>>().press(KeyCode::KeyA);
         app.update();
         assert_eq!(app.world().resource::<HumanInput>().tapped[0], [Action::Discrete(1)]);
-        strike(&mut app, KeyCode::ArrowUp);
+        press(&mut app, KeyCode::ArrowUp);
         assert_eq!(app.world().resource::<HumanInput>().tapped[0], [Action::Discrete(3)]);
         app.update();
         assert_eq!(app.world().resource::<HumanInput>().held[0], Some(Action::Discrete(1)));
-        assert_eq!(labels(&names.map(String::from), 0, &Bindings::default()).collect::<String>(), "WAF");
+        let mut registry = KeyRegistry::default();
+        registry.add(&MOVE_KEYS);
+        let bindings = Bindings::new(&registry);
+        assert_eq!(labels(&ActionSpace::discrete(&names), 0, &bindings).collect::<String>(), "WAF");
     }
 
     #[test]
-    fn forward_is_where_the_other_side_is() {
-        let mut app = app("paddle-duel").unwrap();
+    fn forward_points_to_the_other_side() {
+        let mut app = app("paddle-duel");
         app.world_mut().resource_mut::<Spec>().0.action = ActionSpace::discrete(&["wait", "back", "forward"]);
-        strike(&mut app, KeyCode::KeyT);
-        strike(&mut app, KeyCode::KeyY);
-        strike(&mut app, KeyCode::KeyD);
-        strike(&mut app, KeyCode::ArrowRight);
+        take_over(&mut app, &[0, 1]);
+        press(&mut app, KeyCode::KeyD);
+        press(&mut app, KeyCode::ArrowRight);
         let tapped = &app.world().resource::<HumanInput>().tapped;
         assert_eq!(tapped[..2], [2, 1].map(|action| VecDeque::from([Action::Discrete(action)])));
     }
 
     #[test]
-    fn idle_hands_do_what_moves_nothing() {
+    fn an_idle_player_does_not_move() {
         for (world, expected) in [
             ("lava-room", vec![Action::Discrete(0)]),
             ("mountain-car", vec![Action::Discrete(1)]),
             ("cartpole", vec![Action::Discrete(0), Action::Discrete(1)]),
         ] {
-            let mut app = app(world).unwrap();
+            let mut app = app(world);
             app.update();
             assert_eq!(app.world().resource::<HumanInput>().idle, expected, "{world}");
         }
-    }
-
-    #[test]
-    fn keys_do_what_they_were_bound_to() {
-        let mut app = app("lava-room").unwrap();
-        app.world_mut().resource_mut::<Bindings>().bind(Command::Pause, KeyCode::KeyK);
-        strike(&mut app, KeyCode::Space);
-        assert!(!app.world().resource::<Pace>().paused);
-        strike(&mut app, KeyCode::KeyK);
-        assert!(app.world().resource::<Pace>().paused);
-    }
-
-    #[test]
-    fn no_key_commands_while_somebody_types() {
-        let mut app = app("lava-room").unwrap();
-        app.world_mut().resource_mut::<Screen>().typing = true;
-        strike(&mut app, KeyCode::Space);
-        strike(&mut app, KeyCode::KeyZ);
-        assert!(!app.world().resource::<Pace>().paused && !app.world().resource::<Screen>().zoomed_out);
     }
 }

@@ -1,8 +1,8 @@
-//! Keys: those that commands may have, and what is printed on them. Which command has which is left to `bindings`.
+//! Keys: the keys that can be bound, and their labels.
 
 use bevy::prelude::KeyCode;
 
-/// Keys that commands may have, and what is printed on them. `Esc` leads back, always.
+/// Keys that can be bound, and their labels. `Esc` always leads back.
 pub(super) const KEYS: [(KeyCode, &str); 71] = [
     (KeyCode::KeyA, "A"),
     (KeyCode::KeyB, "B"),
@@ -77,7 +77,7 @@ pub(super) const KEYS: [(KeyCode, &str); 71] = [
     (KeyCode::F12, "F12"),
 ];
 
-/// The digits from 1 on, which choose among what a screen offers and cannot be bound anew there.
+/// The digits 1 to 9, which select numbered choices.
 pub const DIGITS: [KeyCode; 9] = [
     KeyCode::Digit1,
     KeyCode::Digit2,
@@ -90,12 +90,12 @@ pub const DIGITS: [KeyCode; 9] = [
     KeyCode::Digit9,
 ];
 
-/// What is printed on a key.
+/// The label of a key.
 pub fn label(key: KeyCode) -> &'static str {
     KEYS.iter().find(|(known, _)| *known == key).map_or("?", |(_, label)| label)
 }
 
-/// The key that is called `name`: what is printed on it, or in words.
+/// The key with the label or name `name`.
 pub fn named(name: &str) -> Option<KeyCode> {
     let words = [
         ("Escape", KeyCode::Escape),
@@ -108,7 +108,7 @@ pub fn named(name: &str) -> Option<KeyCode> {
     words.into_iter().chain(printed).find(|(known, _)| *known == name).map(|(_, key)| key)
 }
 
-/// Whether a command may have `key`.
+/// Whether `key` can be bound.
 pub fn is_allowed(key: KeyCode) -> bool {
     KEYS.iter().any(|(known, _)| *known == key)
 }

@@ -1,45 +1,35 @@
-//! View: draws the running worlds and reads keys, mouse and gamepads. Drawing changes nothing; what is read does: the
-//! actions of people, the pace, who plays, when an episode ends, the map that is drawn on.
+//! View: draws the running worlds and reads keyboard, mouse and gamepads. Drawing has no side effects; input changes
+//! human actions, pace, controllers, episodes and the edited level.
 //!
-//! Every drawn arena gets a [`Stage`](stage::Stage); the running world's module furnishes it with
-//! shapes, lets them follow the bodies and moves what only the eye needs. Numbers and buttons are
-//! left to `panel`.
+//! Every drawn arena gets a [`Stage`](stage::Stage). The world's module adds shapes that follow the bodies, and
+//! decorative motion. Numbers and buttons are in `panel`.
 
-mod beam_carry;
 pub mod bindings;
-mod brick_breaker;
-mod classic_control;
+pub mod commands;
 pub mod controls;
-mod court;
-mod digits;
+pub mod court;
+pub mod digits;
 pub mod display;
-mod drift;
-pub mod editor;
-mod effects;
-mod feedback;
-mod follow;
+pub mod drift;
+pub mod effects;
+pub mod feedback;
+pub mod follow;
 pub mod input;
 pub mod keys;
-mod lander;
-mod landscape;
-mod lookahead;
-mod meteor_field;
+mod layout;
 pub mod modes;
-mod paddle_duel;
 pub mod paint;
 pub mod palette;
-pub mod pictures;
 pub mod preferences;
-mod puck;
-mod raster;
+pub mod raster;
 pub mod record;
-mod rooms;
+pub mod screens;
 pub mod screenshot;
 pub mod sound;
 pub mod stage;
-mod tail;
+pub mod tail;
 mod taps;
-mod volley;
+pub mod time;
 
 use bevy::app::PluginGroupBuilder;
 use bevy::asset::AssetEventSystems;
@@ -48,114 +38,94 @@ use bevy::prelude::*;
 use bevy::transform::TransformSystems;
 use bevy::window::{PresentMode, WindowResizeConstraints, WindowResolution};
 
-/// What is on the screen besides the worlds, and how much room that takes. Lengths in logical pixels.
-#[derive(Resource, Debug, Clone, PartialEq)]
-pub struct Screen {
-    /// Whether the panel is open.
-    pub panel: bool,
-    /// Whether a grid of many arenas is shown instead of one large and a strip.
-    pub zoomed_out: bool,
-    /// Room taken at the right edge.
-    pub right: f32,
-    /// Room taken at the bottom edge.
-    pub bottom: f32,
-    /// Whether somebody types into a text field, so that keys are not commands.
-    pub typing: bool,
-}
+use commands::AddKeys as _;
+pub use layout::{PANEL, ScreenLayout, StageLegend, Toast};
 
-impl Default for Screen {
-    fn default() -> Self {
-        Self { panel: true, zoomed_out: false, right: 0.0, bottom: 0.0, typing: false }
-    }
-}
-
-/// What is drawn in the running world and needs a word of explanation. Inserted by worlds that draw such things.
-#[derive(Resource, Debug, Clone, Copy)]
-pub struct Signs(pub &'static str);
-
-/// The last thing worth telling whoever watches, for some seconds.
-#[derive(Resource, Debug, Clone, Default)]
-pub struct Notice(Option<(String, std::time::Instant)>);
-
-impl Notice {
-    /// Seconds for which it is shown.
-    const LASTS: f32 = 6.0;
-
-    /// Tells something.
-    pub fn say(&mut self, text: String) {
-        self.0 = Some((text, std::time::Instant::now()));
-    }
-
-    /// What is to be shown now.
-    pub fn text(&self) -> Option<&str> {
-        let told = self.0.as_ref().filter(|(_, since)| since.elapsed().as_secs_f32() < Self::LASTS);
-        told.map(|(text, _)| text.as_str())
-    }
-}
-
-/// What a drawn frame does, in order, before transforms are propagated.
+/// Steps of a drawn frame, in order, before transforms are propagated.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ViewSystems {
-    /// Decides which arenas are drawn where.
+    /// Chooses and places the drawn arenas.
     Arrange,
-    /// Worlds put shapes on new stages.
+    /// Worlds add shapes to new stages.
     Furnish,
     /// Shapes take the poses of their bodies.
     Follow,
-    /// What has no body moves: pulses, flashes, trails.
+    /// Decorative motion: pulses, flashes, trails.
     Animate,
 }
 
-/// Draws whichever world runs. Add after `DefaultPlugins` and the environment.
+/// Adds what every screen needs: camera, keys, sounds. Add after `DefaultPlugins`, once.
+pub fn screen(app: &mut App) {
+    app.insert_resource(ClearColor(Color::from(palette::NIGHT.solid()))).add_plugins((
+        screens::plugin,
+        controls::plugin,
+        modes::plugin,
+        sound::plugin,
+        stage::camera,
+        effects::material,
+    ));
+}
+
+/// Draws stages. Add after [`screen`] and the environment, and before the worlds' own
+/// [`plugin`](crate::worlds::plugin).
 pub fn plugin(app: &mut App) {
-    app.init_resource::<Screen>()
-        .init_resource::<Notice>()
-        .insert_resource(ClearColor(Color::from(palette::NIGHT.solid())))
-        .configure_sets(
-            PostUpdate,
-            (ViewSystems::Arrange, ViewSystems::Furnish, ViewSystems::Follow, ViewSystems::Animate)
-                .chain()
-                .before(TransformSystems::Propagate)
-                // What appears is drawn in the same frame: a board that is exchanged must not blink.
-                .before(VisibilitySystems::VisibilityPropagate)
-                .before(AssetEventSystems),
-        )
-        .add_plugins((
-            stage::plugin,
-            follow::plugin,
-            effects::plugin,
-            (
-                rooms::plugin,
-                landscape::plugin,
-                lookahead::plugin,
-                feedback::plugin,
-                editor::plugin,
-                record::plugin,
-            ),
-            court::plugin,
-            paddle_duel::plugin,
-            brick_breaker::plugin,
-            volley::plugin,
-            meteor_field::plugin,
-            beam_carry::plugin,
-            drift::plugin,
-            lander::plugin,
-            puck::plugin,
-            classic_control::plugin,
-            (input::plugin, modes::plugin, sound::plugin),
-        ));
+    // Registered here, so that they are listed in the same order everywhere.
+    add_keys(app);
+    app.configure_sets(
+        PostUpdate,
+        (ViewSystems::Arrange, ViewSystems::Furnish, ViewSystems::Follow, ViewSystems::Animate)
+            .chain()
+            .before(TransformSystems::Propagate)
+            // New shapes are drawn in the same frame: a board that is replaced must not flicker.
+            .before(VisibilitySystems::VisibilityPropagate)
+            .before(AssetEventSystems),
+    )
+    .add_plugins((
+        stage::plugin,
+        follow::plugin,
+        effects::plugin,
+        (feedback::plugin, record::plugin),
+        court::plugin,
+        drift::plugin,
+        (input::plugin, layout::plugin, time::plugin),
+    ));
+}
+
+/// Adds `plugin` once: for art that several worlds share.
+pub fn add_once(app: &mut App, plugin: impl Plugin) {
+    fn is_added<P: Plugin>(app: &App, _plugin: &P) -> bool {
+        app.is_plugin_added::<P>()
+    }
+    if !is_added(app, &plugin) {
+        app.add_plugins(plugin);
+    }
+}
+
+/// The window's title while it shows a world or another `screen`.
+pub fn window_title(screen: &str) -> String {
+    format!("Entropy Arcade · {screen}")
+}
+
+/// Registers the keys of this module, for screens that list them without a world.
+pub fn add_keys(app: &mut App) {
+    app.add_keys(&input::MOVE_KEYS)
+        .add_keys(&time::KEYS)
+        .add_keys(&feedback::KEYS)
+        .add_keys(&stage::KEYS)
+        .add_keys(&record::KEYS)
+        .add_keys(&layout::KEYS);
 }
 
 /// Bevy's own plugins with the arcade's window.
 pub fn window_plugins(world: &str) -> PluginGroupBuilder {
     DefaultPlugins.set(WindowPlugin {
         primary_window: Some(Window {
-            title: format!("Entropy Arcade · {world}"),
+            title: window_title(world),
             name: Some("entropy-arcade".to_owned()),
             resolution: WindowResolution::new(1280, 800),
             resize_constraints: WindowResizeConstraints {
-                min_width: preferences::LEAST_ROOM.x,
-                min_height: preferences::LEAST_ROOM.y,
+                min_width: preferences::MIN_INTERFACE_SIZE.x,
+                min_height: preferences::MIN_INTERFACE_SIZE.y,
                 ..default()
             },
             present_mode: PresentMode::AutoVsync,

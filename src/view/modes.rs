@@ -1,141 +1,158 @@
-//! Modes: what is on the screen until it is left, and which commands mean nothing there. The one table of what excludes
-//! what; whoever gives such a command reads why.
+//! Modes: comparison, playback and the level editor. A [`KeySpec`](super::commands::KeySpec) lists the modes in which its
+//! command is refused; pressing it shows a toast with the reason.
 
 use bevy::prelude::*;
 
-use super::bindings::{Bindings, Command};
+use super::bindings::Bindings;
+use super::commands::{KeyCommand, KeyRegistry};
 use super::controls::{Controls, ReadControls};
-use super::editor::Editor;
-use super::{Notice, Screen};
-use crate::insight::compare::Comparison;
-use crate::insight::playback::Playback;
-use crate::insight::values::OverlaySettings;
+use super::{ScreenLayout, Toast};
 
-/// Something that is on the screen until it is left.
+/// A state of the screen that lasts until it is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    /// Then and now.
+pub enum Mode {
+    /// Comparison of the agent's ages.
     Compare,
-    /// An earlier episode.
+    /// Playback of an earlier episode.
     Playback,
-    /// The map that is drawn on.
+    /// The level editor.
     Edit,
 }
 
-/// Commands that are refused in a mode, and why.
-const REFUSED: [(Mode, &[Command], &str); 10] = [
-    (Mode::Compare, &[Command::Map, Command::Ways], "it shows what one agent expects, and here are several"),
-    (Mode::Compare, &[Command::Playback], "these rounds are not kept"),
-    (Mode::Compare, &[Command::Edit], "all of these play the same map"),
-    (Mode::Compare, &[Command::TakeFirst, Command::TakeSecond], "here only agents are compared"),
-    (Mode::Compare, &[Command::Praise, Command::Blame], "none of these agents learns"),
-    (Mode::Compare, &[Command::Zoom, Command::Record], "all are shown side by side"),
-    (
-        Mode::Playback,
-        &[Command::TakeFirst, Command::TakeSecond, Command::Praise, Command::Blame],
-        "what is shown is over",
-    ),
-    (Mode::Playback, &[Command::Restart], "the slider in the panel leads to its start"),
-    (Mode::Edit, &[Command::Compare, Command::Playback], "other rounds are played on another map"),
-    (Mode::Edit, &[Command::Zoom], "one map is drawn at a time"),
-];
+impl Mode {
+    const ALL: [Self; 3] = [Self::Compare, Self::Playback, Self::Edit];
 
-/// Commands whose effect is seen in the one large arena only: they leave the view of many.
-const ONE_ARENA: [Command; 3] = [Command::Map, Command::Ways, Command::Playback];
+    fn name(self) -> &'static str {
+        match self {
+            Self::Compare => "\"then and now\"",
+            Self::Playback => "playback",
+            Self::Edit => "the level editor",
+        }
+    }
+}
 
-/// The modes that are on.
+/// The active modes.
 #[derive(Resource, Debug, Clone, Default, PartialEq, Eq)]
-pub struct Modes(Vec<Mode>);
+pub struct Modes([bool; Mode::ALL.len()]);
 
 impl Modes {
-    fn on(&self, mode: Mode) -> bool {
-        self.0.contains(&mode)
+    /// Whether `mode` is active.
+    pub fn on(&self, mode: Mode) -> bool {
+        self.0[mode as usize]
     }
 
     /// Whether ages are compared.
-    pub fn compares(&self) -> bool {
+    pub fn comparing(&self) -> bool {
         self.on(Mode::Compare)
     }
 
-    /// Whether a map is being drawn on.
-    pub fn edits(&self) -> bool {
+    /// Whether a level is being edited.
+    pub fn editing(&self) -> bool {
         self.on(Mode::Edit)
     }
 
-    fn refused(&self, command: Command) -> Option<(Mode, &'static str)> {
-        let mut rows =
-            REFUSED.iter().filter(|(mode, commands, _)| commands.contains(&command) && self.on(*mode));
-        rows.next().map(|(mode, _, why)| (*mode, *why))
+    /// The active mode that refuses `command`, and why.
+    fn refused(&self, registry: &KeyRegistry, command: KeyCommand) -> Option<(Mode, &'static str)> {
+        let rows = registry.get(command)?.not_while;
+        rows.iter().copied().find(|(mode, _)| self.on(*mode))
     }
 
-    /// What is printed on the keys that do nothing now.
-    pub fn refused_keys(&self, bindings: &Bindings) -> Vec<&'static str> {
-        let rows = REFUSED.iter().filter(|(mode, ..)| self.on(*mode));
-        rows.flat_map(|(_, commands, _)| *commands).map(|command| bindings.label(*command)).collect()
+    /// Labels of the keys that are refused now.
+    pub fn refused_keys(&self, registry: &KeyRegistry, bindings: &Bindings) -> Vec<&'static str> {
+        let specs =
+            registry.all().iter().filter(|spec| spec.not_while.iter().any(|(mode, _)| self.on(*mode)));
+        specs.map(|spec| bindings.label(spec.command)).collect()
     }
 
-    /// Why `command` does nothing now, and what to do first; `None` where it does something.
-    pub fn refusal(&self, command: Command, bindings: &Bindings) -> Option<String> {
-        let (mode, why) = self.refused(command)?;
-        let (name, leave) = match mode {
-            Mode::Compare => ("then and now", Command::Compare),
-            Mode::Playback => ("looking back", Command::Playback),
-            Mode::Edit => ("drawing on the map", Command::Edit),
-        };
-        Some(format!("not while {name}: {why}; {} ends it", bindings.label(leave)))
+    /// Why `command` is refused now, and how to leave the mode; `None` if it is not refused.
+    pub fn refusal(
+        &self,
+        registry: &KeyRegistry,
+        command: KeyCommand,
+        bindings: &Bindings,
+    ) -> Option<String> {
+        let (mode, why) = self.refused(registry, command)?;
+        let leave = registry.toggle_of(mode).map_or("Esc", |toggle| bindings.label(toggle));
+        Some(format!("not available in {}: {why}; press {leave} to leave", mode.name()))
     }
 }
 
-/// Adds the refusals.
+/// A registered mode.
+#[derive(Debug, Clone, Copy)]
+struct Registered {
+    mode: Mode,
+    is_on: fn(&World) -> bool,
+    end: fn(&mut World),
+}
+
+/// All registered modes.
+#[derive(Resource, Debug, Default)]
+struct RegisteredModes(Vec<Registered>);
+
+/// Registers `mode`, which is active while the resource `R` exists; `end` ends it.
+pub fn register<R: Resource>(app: &mut App, mode: Mode, end: fn(&mut World)) {
+    let is_on = |world: &World| world.contains_resource::<R>();
+    app.world_mut().get_resource_or_init::<RegisteredModes>().0.push(Registered { mode, is_on, end });
+}
+
+/// Ends `mode`, if it is active.
+pub fn end(world: &mut World, mode: Mode) {
+    let modes = world.get_resource::<RegisteredModes>().map(|modes| modes.0.clone()).unwrap_or_default();
+    modes.into_iter().filter(|known| known.mode == mode).for_each(|known| (known.end)(world));
+}
+
+/// Adds the modes, and refuses commands. Before [`ObeyControls`](super::controls::ObeyControls), where
+/// commands take effect.
 pub fn plugin(app: &mut App) {
-    app.init_resource::<Modes>()
-        .add_systems(PreUpdate, (look, refuse).chain().after(super::controls::read).in_set(ReadControls));
+    app.init_resource::<Modes>().init_resource::<KeyRegistry>().add_systems(
+        PreUpdate,
+        (
+            update,
+            refuse.run_if(
+                resource_exists::<Toast>
+                    .and_then(resource_exists::<ScreenLayout>)
+                    .and_then(|controls: Res<Controls>| !controls.all_pressed().is_empty()),
+            ),
+        )
+            .chain()
+            .after(super::controls::read)
+            .in_set(ReadControls),
+    );
 }
 
-/// Sees which modes are on.
-fn look(
-    comparison: Option<Res<Comparison>>,
-    looking: Option<Res<Playback>>,
-    editor: Option<Res<Editor>>,
-    mut modes: ResMut<Modes>,
-) {
-    let all = [
-        (Mode::Compare, comparison.is_some()),
-        (Mode::Playback, looking.is_some()),
-        (Mode::Edit, editor.is_some()),
-    ];
-    modes.set_if_neq(Modes(all.into_iter().filter(|(_, on)| *on).map(|(mode, _)| mode).collect()));
-}
-
-/// Takes away what is refused, before anything obeys it.
-fn refuse(
-    mut controls: ResMut<Controls>,
-    modes: Res<Modes>,
-    bindings: Res<Bindings>,
-    insight: Option<Res<OverlaySettings>>,
-    mut screen: ResMut<Screen>,
-    mut notice: ResMut<Notice>,
-) {
-    for command in REFUSED.iter().flat_map(|(_, commands, _)| *commands).chain(&ONE_ARENA) {
-        if !controls.held(*command) && !controls.struck(*command) {
-            continue;
+/// Keeps [`Modes`] up to date.
+fn update(world: &mut World) {
+    let mut modes = Modes::default();
+    if let Some(registered) = world.get_resource::<RegisteredModes>() {
+        for known in &registered.0 {
+            modes.0[known.mode as usize] |= (known.is_on)(world);
         }
-        let struck = controls.struck(*command);
-        if let Some(why) = modes.refusal(*command, &bindings) {
-            controls.take_away(*command);
-            if struck {
-                notice.say(why);
+    }
+    world.resource_mut::<Modes>().set_if_neq(modes);
+}
+
+/// Removes refused commands before they take effect.
+fn refuse(world: &mut World) {
+    let controls = world.resource::<Controls>();
+    let pressed: Vec<(KeyCommand, bool)> =
+        controls.all_pressed().iter().map(|command| (*command, controls.just_pressed(*command))).collect();
+    for (command, just_pressed) in pressed {
+        let (registry, bindings) = (world.resource::<KeyRegistry>(), world.resource::<Bindings>());
+        let Some(spec) = registry.get(command).copied() else { continue };
+        if let Some(why) = world.resource::<Modes>().refusal(registry, command, bindings) {
+            world.resource_mut::<Controls>().consume(command);
+            if just_pressed {
+                world.resource_mut::<Toast>().show(why);
             }
-        } else if struck && screen.zoomed_out && ONE_ARENA.contains(command) {
-            screen.zoomed_out = false;
-            let shown = insight.as_ref().is_some_and(|insight| match command {
-                Command::Map => insight.map.is_some(),
-                Command::Ways => insight.ways,
-                _ => false,
-            });
-            // It was on already, and is seen now.
-            if shown {
-                controls.take_away(*command);
+        } else if just_pressed
+            && world.resource::<ScreenLayout>().zoomed_out
+            && let Some(is_shown) = spec.one_arena
+            && spec.applies(world)
+        {
+            world.resource_mut::<ScreenLayout>().zoomed_out = false;
+            // It is on already, and only becomes visible.
+            if is_shown(world) {
+                world.resource_mut::<Controls>().consume(command);
             }
         }
     }
@@ -143,75 +160,97 @@ fn refuse(
 
 #[cfg(test)]
 mod tests {
+    use super::super::commands::{AddKeys as _, KeyGroup, KeySpec};
     use super::*;
-    use crate::view::bindings::COMMANDS;
-    use crate::view::controls::tests::{ready, strike};
+    use crate::view::controls::tests::{press, ready};
+
+    /// Active comparison, for tests.
+    #[derive(Resource)]
+    struct Compared;
+
+    /// Shown overlay, for tests.
+    #[derive(Resource)]
+    struct Shown;
+
+    const PAUSE: KeyCommand = KeyCommand("pause");
+    const COMPARE: KeyCommand = KeyCommand("compare");
+    const EDIT: KeyCommand = KeyCommand("edit");
+    const LOOKAHEAD: KeyCommand = KeyCommand("ways");
+
+    const KEYS: [KeySpec; 4] = [
+        KeySpec::new(PAUSE.0, "pause", KeyCode::Space, KeyGroup::Time),
+        KeySpec {
+            toggles: Some(Mode::Compare),
+            ..KeySpec::new(COMPARE.0, "then and now", KeyCode::KeyN, KeyGroup::Agent)
+        },
+        KeySpec {
+            not_while: &[(Mode::Compare, "all agents play the same level")],
+            ..KeySpec::new(EDIT.0, "edit", KeyCode::KeyE, KeyGroup::Screen)
+        },
+        KeySpec {
+            one_arena: Some(|world| world.contains_resource::<Shown>()),
+            ..KeySpec::new(LOOKAHEAD.0, "lookahead", KeyCode::KeyG, KeyGroup::Agent)
+        },
+    ];
 
     fn app() -> App {
         let mut app = App::new();
-        app.init_resource::<Screen>()
-            .init_resource::<Notice>()
-            .init_resource::<OverlaySettings>()
+        app.init_resource::<ScreenLayout>()
+            .init_resource::<Toast>()
             .add_plugins((super::super::controls::plugin, plugin))
-            .init_resource::<Struck>()
-            .add_systems(Update, |controls: Res<Controls>, mut struck: ResMut<Struck>| {
-                struck.0.extend(
-                    COMMANDS.map(|(command, ..)| command).iter().filter(|all| controls.struck(**all)),
-                );
+            .add_keys(&KEYS)
+            .init_resource::<Received>()
+            .add_systems(Update, |controls: Res<Controls>, mut received: ResMut<Received>| {
+                received.0.extend(controls.all_just_pressed());
             });
+        register::<Compared>(&mut app, Mode::Compare, |world| _ = world.remove_resource::<Compared>());
         ready(&mut app);
         app
     }
 
-    /// Commands that came through.
+    /// Commands that were not refused.
     #[derive(Resource, Default)]
-    struct Struck(Vec<Command>);
+    struct Received(Vec<KeyCommand>);
 
-    /// What came through of the keys of `commands`, and what was said.
-    fn given(app: &mut App, commands: &[Command]) -> (Vec<Command>, Option<String>) {
-        app.world_mut().resource_mut::<Struck>().0.clear();
-        *app.world_mut().resource_mut::<Notice>() = Notice::default();
+    /// Presses the keys of `commands`; returns the commands that were not refused, and the toast.
+    fn press_all(app: &mut App, commands: &[KeyCommand]) -> (Vec<KeyCommand>, Option<String>) {
+        app.world_mut().resource_mut::<Received>().0.clear();
+        *app.world_mut().resource_mut::<Toast>() = Toast::default();
         for command in commands {
             let key = app.world().resource::<Bindings>().key(*command);
-            strike(app, key);
+            press(app, key);
         }
-        let said = app.world().resource::<Notice>().text().map(str::to_owned);
-        (app.world().resource::<Struck>().0.clone(), said)
+        let said = app.world().resource::<Toast>().text().map(str::to_owned);
+        (app.world().resource::<Received>().0.clone(), said)
     }
 
     #[test]
-    fn what_means_nothing_in_a_comparison_is_refused_and_told() {
+    fn commands_are_refused_in_a_mode_with_a_reason() {
         let mut app = app();
-        let keys = [Command::Playback, Command::Map, Command::Edit, Command::TakeFirst, Command::Zoom];
-        for command in keys {
-            assert_eq!(given(&mut app, &[command]), (vec![command], None));
-        }
-        app.insert_resource(Comparison::default());
-        for command in keys {
-            let (struck, said) = given(&mut app, &[command]);
-            let said = said.unwrap_or_default();
-            assert!(
-                struck.is_empty() && said.contains("then and now") && said.ends_with("N ends it"),
-                "{said}"
-            );
-        }
-        assert_eq!(
-            given(&mut app, &[Command::Pause, Command::Compare]).0,
-            [Command::Pause, Command::Compare]
+        assert_eq!(press_all(&mut app, &[EDIT]), (vec![EDIT], None));
+        app.insert_resource(Compared);
+        let (received, said) = press_all(&mut app, &[EDIT]);
+        let said = said.unwrap_or_default();
+        assert!(
+            received.is_empty() && said.contains("then and now") && said.ends_with("press N to leave"),
+            "{said}"
         );
+        assert_eq!(press_all(&mut app, &[PAUSE, COMPARE]).0, [PAUSE, COMPARE]);
+        end(app.world_mut(), Mode::Compare);
+        assert_eq!(press_all(&mut app, &[EDIT]), (vec![EDIT], None));
     }
 
     #[test]
-    fn what_is_seen_in_one_arena_leaves_the_view_of_many() {
+    fn commands_for_the_large_arena_leave_the_grid() {
         let mut app = app();
-        app.world_mut().resource_mut::<Screen>().zoomed_out = true;
-        assert_eq!(given(&mut app, &[Command::Ways]).0, [Command::Ways]);
-        assert!(!app.world().resource::<Screen>().zoomed_out);
-        // What is on already is only brought to sight.
-        app.world_mut().resource_mut::<Screen>().zoomed_out = true;
-        app.world_mut().resource_mut::<OverlaySettings>().ways = true;
-        assert_eq!(given(&mut app, &[Command::Ways]).0, []);
-        assert!(!app.world().resource::<Screen>().zoomed_out);
-        assert_eq!(given(&mut app, &[Command::Ways]).0, [Command::Ways]);
+        app.world_mut().resource_mut::<ScreenLayout>().zoomed_out = true;
+        assert_eq!(press_all(&mut app, &[LOOKAHEAD]).0, [LOOKAHEAD]);
+        assert!(!app.world().resource::<ScreenLayout>().zoomed_out);
+        // What is on already only becomes visible.
+        app.world_mut().resource_mut::<ScreenLayout>().zoomed_out = true;
+        app.insert_resource(Shown);
+        assert_eq!(press_all(&mut app, &[LOOKAHEAD]).0, []);
+        assert!(!app.world().resource::<ScreenLayout>().zoomed_out);
+        assert_eq!(press_all(&mut app, &[LOOKAHEAD]).0, [LOOKAHEAD]);
     }
 }

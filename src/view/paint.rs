@@ -2,7 +2,7 @@
 //!
 //! A whole board is one draw call in one white material. Edges fade out over `feather` units, which
 //! smooths them without multisampling, and wide fades are the shadows and glows: no texture, no
-//! extra layer. What is painted is left to the worlds.
+//! extra layer.
 
 use std::f32::consts::{FRAC_PI_2, TAU};
 
@@ -10,7 +10,7 @@ use bevy::asset::RenderAssetUsages;
 use bevy::mesh::{Indices, PrimitiveTopology};
 use bevy::prelude::*;
 
-/// A mesh under construction. Later shapes lie over earlier ones.
+/// A mesh under construction. Later shapes cover earlier ones.
 #[derive(Debug, Clone)]
 pub struct Paint {
     positions: Vec<[f32; 3]>,
@@ -20,7 +20,7 @@ pub struct Paint {
 }
 
 impl Paint {
-    /// Nothing yet; edges will fade over `feather` units.
+    /// An empty mesh; edges will fade over `feather` units.
     pub fn new(feather: f32) -> Self {
         Self { positions: Vec::new(), colors: Vec::new(), indices: Vec::new(), feather }
     }
@@ -133,8 +133,8 @@ impl Paint {
         self
     }
 
-    /// Copies of the outline moved outwards by the offsets, joined by bands; with `filled` the first
-    /// one is closed by a fan.
+    /// Copies of the outline, moved outwards by the offsets and joined by bands; if `filled`, the first one is closed by a
+    /// fan.
     fn layers(&mut self, outline: &[Vec2], filled: bool, layers: &[(f32, LinearRgba)]) -> &mut Self {
         let count = outline.len() as u32;
         if count < 3 {
@@ -165,7 +165,7 @@ impl Paint {
         self
     }
 
-    /// Paints a shape that is given around the origin at `place`.
+    /// Paints a shape, defined around the origin, at `place`.
     pub fn stamp(&mut self, place: Vec2, shape: &dyn Fn(&mut Self)) {
         let first = self.positions.len();
         shape(self);
@@ -175,7 +175,7 @@ impl Paint {
         }
     }
 
-    /// Its triangles in the order they are painted, as three points with their colors each.
+    /// Its triangles in painting order, as three points with their colors.
     pub(super) fn triangles(&self) -> impl Iterator<Item = [(Vec2, LinearRgba); 3]> {
         let corner = |index: u32| {
             let [x, y, _] = self.positions[index as usize];

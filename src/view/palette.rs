@@ -1,24 +1,23 @@
-//! Palette: every color of the arcade. The panel borrows them; shapes are left to `paint`.
+//! Palette: all colors of the arcade.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bevy::prelude::*;
 
 use crate::agent::Controller;
-use crate::sim::level::KeyColor;
 
 /// One color of the palette, as sRGB bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tone(pub u8, pub u8, pub u8);
 
 impl Tone {
-    /// As a linear color with the given opacity, the form vertices carry.
+    /// As a linear vertex color with the given opacity.
     pub fn alpha(self, alpha: f32) -> LinearRgba {
         let Tone(red, green, blue) = self.seen();
         LinearRgba::from(Srgba::rgb_u8(red, green, blue)).with_alpha(alpha)
     }
 
-    /// The tone that is shown for it: another one where colors must be told apart by everybody.
+    /// The tone that is displayed: a replacement in color-blind mode.
     pub fn seen(self) -> Self {
         if !COLOR_BLIND.load(Ordering::Relaxed) {
             return self;
@@ -26,29 +25,27 @@ impl Tone {
         SAFE.iter().find(|(tone, _)| *tone == self).map_or(self, |(_, safe)| *safe)
     }
 
-    /// Opaque, as vertices carry it.
+    /// As an opaque vertex color.
     pub fn solid(self) -> LinearRgba {
         self.alpha(1.0)
     }
 
-    /// Mixed with `other`: 0 is this tone, 1 the other.
+    /// Interpolates to `other`: a share of 0 is this tone, 1 the other.
     pub fn mix(self, other: Self, share: f32) -> Self {
         let blend = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * share).round() as u8;
         Self(blend(self.0, other.0), blend(self.1, other.1), blend(self.2, other.2))
     }
 }
 
-/// Whether tones are shown in colors that everybody tells apart.
+/// Whether color-blind mode is on.
 static COLOR_BLIND: AtomicBool = AtomicBool::new(false);
 
-/// Shows tones from now on in colors that everybody tells apart, or in the arcade's own. What has been painted stays
-/// as it is.
+/// Switches color-blind mode. Painted meshes keep their colors.
 pub fn set_color_blind(on: bool) {
     COLOR_BLIND.store(on, Ordering::Relaxed);
 }
 
-/// Tones that meaning hangs on, and what stands for them where hues may be confused: the colors of Okabe and Ito (2008),
-/// "Color Universal Design".
+/// Tones with a meaning and their replacements in color-blind mode, from Okabe and Ito (2008), "Color Universal Design".
 const SAFE: [(Tone, Tone); 12] = [
     (MINT, Tone(0x00, 0xb4, 0x83)),
     (SKY, Tone(0x56, 0xb4, 0xe9)),
@@ -78,36 +75,36 @@ pub const FLOOR_ALT: Tone = Tone(0x23, 0x2b, 0x3e);
 pub const WALL_SIDE: Tone = Tone(0x2c, 0x35, 0x4c);
 /// Tops of walls.
 pub const WALL: Tone = Tone(0x46, 0x53, 0x73);
-/// Text and whatever must be read first.
+/// Primary text.
 pub const INK: Tone = Tone(0xe8, 0xeb, 0xf4);
-/// Text that may wait.
+/// Secondary text.
 pub const MUTED: Tone = Tone(0x93, 0x9c, 0xb5);
-/// The agent that learns.
+/// The learning agent.
 pub const MINT: Tone = Tone(0x5f, 0xdc, 0xc0);
-/// A person.
+/// A human player.
 pub const SKY: Tone = Tone(0x74, 0xa7, 0xff);
-/// An agent from a checkpoint.
+/// A frozen policy.
 pub const VIOLET: Tone = Tone(0xb3, 0x93, 0xff);
-/// The hand-written player; also what went wrong.
+/// The script; also errors.
 pub const ROSE: Tone = Tone(0xf3, 0x7d, 0x98);
 /// Goals and points.
 pub const AMBER: Tone = Tone(0xff, 0xc8, 0x6b);
-/// Lava, where it is hot.
+/// Hot lava.
 pub const EMBER: Tone = Tone(0xff, 0x7a, 0x45);
-/// Lava, where it is deep.
+/// Deep lava.
 pub const EMBER_DEEP: Tone = Tone(0xb0, 0x35, 0x2f);
 /// Crates.
 pub const WOOD: Tone = Tone(0xc4, 0x97, 0x69);
 /// Edges of crates.
 pub const WOOD_DARK: Tone = Tone(0x8b, 0x66, 0x47);
 
-/// Ice, where light falls on it.
+/// Lit ice.
 pub const ICE: Tone = Tone(0xbd, 0xe6, 0xf6);
-/// Ice, where it is deep.
+/// Deep ice.
 pub const ICE_DEEP: Tone = Tone(0x3f, 0x76, 0x98);
-/// Hazards: what strikes whoever comes near.
+/// Hazards.
 pub const CRIMSON: Tone = Tone(0xff, 0x3d, 0x5e);
-/// Plates, and the gates that they hold open.
+/// Plates and gates.
 pub const LIME: Tone = Tone(0xc2, 0xe6, 0x6c);
 /// Red keys and doors.
 pub const RUBY: Tone = Tone(0xf0, 0x56, 0x4f);
@@ -115,15 +112,6 @@ pub const RUBY: Tone = Tone(0xf0, 0x56, 0x4f);
 pub const CITRINE: Tone = Tone(0xf6, 0xd8, 0x4e);
 /// Blue keys and doors.
 pub const COBALT: Tone = Tone(0x4f, 0x86, 0xf7);
-
-/// The color of keys and doors of `color`.
-pub fn key(color: KeyColor) -> Tone {
-    match color {
-        KeyColor::Red => RUBY,
-        KeyColor::Yellow => CITRINE,
-        KeyColor::Blue => COBALT,
-    }
-}
 
 /// The color of a controller.
 pub fn of(controller: &Controller) -> Tone {
@@ -136,10 +124,10 @@ pub fn of(controller: &Controller) -> Tone {
     }
 }
 
-/// All colors [`of`] can give, for meshes made once.
+/// All colors of [`of`], for meshes made once.
 pub const PLAYERS: [Tone; 5] = [SKY, MINT, VIOLET, ROSE, MUTED];
 
-/// Where in [`PLAYERS`] the color of the controller is.
+/// Index of the controller's color in [`PLAYERS`].
 pub fn player(controller: &Controller) -> usize {
     PLAYERS.iter().position(|tone| *tone == of(controller)).unwrap_or(0)
 }

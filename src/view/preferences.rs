@@ -1,4 +1,4 @@
-//! Preferences: what people have chosen once for all worlds, kept in a file. Where they choose it is left to `panel`.
+//! Preferences: settings of the player for all worlds, stored in a file. `panel` edits them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,31 +8,31 @@ use bevy::prelude::*;
 use bevy::window::{Monitor, PrimaryMonitor, PrimaryWindow};
 use serde::{Deserialize, Serialize};
 
-use super::bindings::Bindings;
+use super::bindings;
 use super::palette;
 use crate::files;
 
-/// Sizes of everything that may be chosen, as a multiple of the system's.
+/// Range of the interface scale, as a multiple of the system's.
 pub const SCALE_RANGE: std::ops::RangeInclusive<f32> = 0.75..=2.5;
-/// How much larger or smaller one keystroke makes everything.
+/// Change of the scale per keystroke.
 const SCALE_STEP: f32 = 0.25;
-/// Logical pixels that the interface needs at least, as (width, height): every page fits into them.
-pub const LEAST_ROOM: Vec2 = Vec2::new(560.0, 400.0);
+/// Minimum size of the interface in logical pixels: every page fits into it.
+pub const MIN_INTERFACE_SIZE: Vec2 = Vec2::new(560.0, 400.0);
 
-/// What people prefer.
+/// The preferences of the player.
 #[derive(Resource, Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Preferences {
-    /// Size of everything as a multiple of the system's, 0.75 to 2.5.
+    /// Interface scale as a multiple of the system's, 0.75 to 2.5.
     pub scale: f32,
-    /// Colors that are told apart whatever colors one sees (Okabe and Ito 2008).
+    /// Colors that are safe for color-blind players (Okabe and Ito 2008).
     #[serde(alias = "colour_blind")]
     pub color_blind: bool,
-    /// Loudness of sounds, 0 to 1. Heard where the feature `audio` is built in.
+    /// Volume of sounds, 0 to 1. SoundEvent where the feature `audio` is built in.
     pub volume: f32,
-    /// Nothing pulses, flies or grows that need not.
+    /// Whether decorative motion is off.
     pub reduced_motion: bool,
-    /// Keys that were changed, by the names of commands.
+    /// Changed key bindings: label of the key by identifier of the command.
     pub keys: BTreeMap<String, String>,
 }
 
@@ -43,7 +43,7 @@ impl Default for Preferences {
 }
 
 impl Preferences {
-    /// Their file: `<user settings>/entropy-arcade/preferences.toml`. `None` where the system names no place for such.
+    /// Their file: `<user settings>/entropy-arcade/preferences.toml`. `None` if the system has no folder for settings.
     pub fn path() -> Option<PathBuf> {
         let variable =
             |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -53,7 +53,7 @@ impl Preferences {
         Some(folder.join("entropy-arcade/preferences.toml"))
     }
 
-    /// What is kept in the file at `path`; without one, what everybody begins with.
+    /// Reads the file at `path`; the defaults if there is none.
     ///
     /// # Errors
     /// One line with the file, what is wrong and what to do.
@@ -66,10 +66,10 @@ impl Preferences {
         }
     }
 
-    /// Reads what [`Preferences::text`] wrote.
+    /// Parses the format of [`Preferences::text`].
     ///
     /// # Errors
-    /// One line with what is wrong and what is allowed.
+    /// One line with the wrong value and what is allowed.
     pub fn read(text: &str) -> Result<Self, String> {
         let read: Self = toml::from_str(text).map_err(|error| {
             let line =
@@ -77,17 +77,17 @@ impl Preferences {
             format!("line {line}: {}", files::in_plain_words(error.message()))
         })?;
         if !SCALE_RANGE.contains(&read.scale) {
-            return Err(format!("scale = {}: allowed is 0.75 to 2.5", read.scale));
+            return Err(format!("scale = {}; allowed: 0.75 to 2.5", read.scale));
         }
         if !(0.0..=1.0).contains(&read.volume) {
-            return Err(format!("volume = {}: allowed is 0 to 1", read.volume));
+            return Err(format!("volume = {}; allowed: 0 to 1", read.volume));
         }
-        Bindings::with(&read.keys).map_err(|problem| files::in_one_line(&problem))?;
+        bindings::check(&read.keys).map_err(|problem| files::in_one_line(&problem))?;
         Ok(read)
     }
 
-    /// What is kept, or what everybody begins with and a warning why.
-    pub fn kept() -> Self {
+    /// The stored preferences; if they cannot be read, a warning and the defaults.
+    pub fn load_or_default() -> Self {
         let Some(path) = Self::path() else { return Self::default() };
         Self::load(&path).unwrap_or_else(|problem| {
             tracing::warn!("{problem}");
@@ -95,43 +95,41 @@ impl Preferences {
         })
     }
 
-    /// The text of their file.
+    /// The content of their file.
     pub fn text(&self) -> String {
         toml::to_string(self).unwrap_or_default()
     }
 }
 
-/// Puts `preferences` in force, from before anything is painted.
+/// Applies `preferences`. Add before anything is painted.
 pub fn plugin(app: &mut App, preferences: Preferences) {
     palette::set_color_blind(preferences.color_blind);
-    app.insert_resource(Bindings::with(&preferences.keys).unwrap_or_default())
-        .insert_resource(preferences)
-        .add_systems(PreUpdate, (fit, resize.after(InputSystems), scale).chain());
+    app.insert_resource(preferences).add_systems(PreUpdate, (fit, resize.after(InputSystems), scale).chain());
 }
 
-/// Makes the window no larger than its screen, where nobody else does.
+/// Shrinks the window to its screen, where the window system does not.
 fn fit(
     screens: Query<&Monitor, Added<PrimaryMonitor>>,
     mut windows: Query<&mut Window, With<PrimaryWindow>>,
 ) {
     let (Ok(screen), Ok(mut window)) = (screens.single(), windows.single_mut()) else { return };
-    let room = screen.physical_size();
+    let available = screen.physical_size();
     let size = window.resolution.physical_size();
-    if room.x > 0 && room.y > 0 && size.cmpgt(room).any() {
-        let size = size.min(room);
+    if available.x > 0 && available.y > 0 && size.cmpgt(available).any() {
+        let size = size.min(available);
         window.resolution.set_physical_resolution(size.x, size.y);
     }
 }
 
-/// Whether things may move for the eye alone.
+/// Run condition: whether decorative motion is on.
 pub fn lively(preferences: Option<Res<Preferences>>) -> bool {
     preferences.is_none_or(|preferences| !preferences.reduced_motion)
 }
 
-/// Physical pixels a logical one, in a window of `physical` pixels on a system that wants `own`: what is preferred, but no
-/// more than leaves [`LEAST_ROOM`], so that no size keeps people from choosing another.
+/// Scale factor of a window of `physical` pixels on a system with scale factor `own`: the preferred one, limited so that
+/// [`MIN_INTERFACE_SIZE`] fits. This keeps the setting reachable at any scale.
 fn factor(own: f32, preferred: f32, physical: Vec2) -> f32 {
-    let most = (physical / LEAST_ROOM).min_element();
+    let most = (physical / MIN_INTERFACE_SIZE).min_element();
     (own * preferred).min(most.max(*SCALE_RANGE.start()))
 }
 
@@ -146,25 +144,25 @@ fn scale(preferences: Res<Preferences>, mut windows: Query<&mut Window, With<Pri
     }
 }
 
-/// Ctrl with 0 puts the size back, with plus and minus it grows and shrinks; wherever people are, typing or not.
+/// Ctrl with 0 resets the scale, with plus and minus it changes it; on every screen, also while typing.
 fn resize(keyboard: Option<Res<ButtonInput<KeyCode>>>, mut preferences: ResMut<Preferences>) {
     let Some(keyboard) = keyboard else { return };
     let held = [KeyCode::ControlLeft, KeyCode::ControlRight, KeyCode::SuperLeft, KeyCode::SuperRight];
     if !keyboard.any_pressed(held) {
         return;
     }
-    let struck = |keys: [KeyCode; 2]| keyboard.any_just_pressed(keys);
-    let scale = if struck([KeyCode::Digit0, KeyCode::Numpad0]) {
+    let pressed = |keys: [KeyCode; 2]| keyboard.any_just_pressed(keys);
+    let scale = if pressed([KeyCode::Digit0, KeyCode::Numpad0]) {
         1.0
-    } else if struck([KeyCode::Equal, KeyCode::NumpadAdd]) {
+    } else if pressed([KeyCode::Equal, KeyCode::NumpadAdd]) {
         preferences.scale + SCALE_STEP
-    } else if struck([KeyCode::Minus, KeyCode::NumpadSubtract]) {
+    } else if pressed([KeyCode::Minus, KeyCode::NumpadSubtract]) {
         preferences.scale - SCALE_STEP
     } else {
         return;
     };
     let scale = scale.clamp(*SCALE_RANGE.start(), *SCALE_RANGE.end());
-    // Written only on change: what is written is kept in a file.
+    // Written only on change: changes are saved to the file.
     if preferences.scale != scale {
         preferences.scale = scale;
     }
@@ -175,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn preferences_come_back_as_they_were_and_mistakes_are_one_line() {
+    fn preferences_round_trip_and_errors_are_one_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("preferences.toml");
         assert_eq!(Preferences::load(&path), Ok(Preferences::default()));
@@ -199,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn no_size_leaves_less_room_than_every_page_needs() {
+    fn every_page_fits_at_every_scale() {
         for physical in [[640, 480], [700, 500], [1280, 800], [1920, 1080], [3840, 2160]] {
             let physical = Vec2::from(physical.map(|side| side as f32));
             for preferred in [0.75, 1.0, 1.25, 1.75, 2.0, 2.5] {
@@ -207,7 +205,7 @@ mod tests {
                     let factor = factor(own, preferred, physical);
                     let room = physical / factor;
                     assert!(
-                        room.cmpge(LEAST_ROOM - 1e-2).all(),
+                        room.cmpge(MIN_INTERFACE_SIZE - 1e-2).all(),
                         "{physical} at {preferred} of {own}: {room}"
                     );
                     assert!(factor <= own * preferred);
@@ -215,19 +213,19 @@ mod tests {
             }
         }
         assert_eq!(factor(1.0, 1.75, Vec2::new(1280.0, 800.0)), 1.75);
-        // A window too small for anything shows things small, but not ever smaller.
+        // A window that is too small has a minimum scale.
         assert_eq!(factor(1.0, 1.0, Vec2::new(200.0, 100.0)), 0.75);
     }
 
     #[test]
-    fn ctrl_and_0_puts_the_size_back_and_the_window_follows() {
+    fn ctrl_0_resets_the_scale_and_the_window_follows() {
         let mut app = App::new();
         let scale = Preferences { scale: 2.5, ..Preferences::default() };
         app.init_resource::<ButtonInput<KeyCode>>()
             .add_plugins(move |app: &mut App| plugin(app, scale.clone()));
         let window = Window { resolution: bevy::window::WindowResolution::new(1280, 800), ..default() };
         let window = app.world_mut().spawn((window, PrimaryWindow)).id();
-        let mut strike = |keys: &[KeyCode]| {
+        let mut press = |keys: &[KeyCode]| {
             let mut keyboard = app.world_mut().resource_mut::<ButtonInput<KeyCode>>();
             keyboard.clear();
             keyboard.release_all();
@@ -237,11 +235,11 @@ mod tests {
             let factor = app.world().get::<Window>(window).unwrap().resolution.scale_factor();
             (app.world().resource::<Preferences>().scale, factor)
         };
-        assert_eq!(strike(&[]), (2.5, 2.0));
-        assert_eq!(strike(&[KeyCode::Digit0]), (2.5, 2.0));
-        assert_eq!(strike(&[KeyCode::ControlLeft, KeyCode::Minus]), (2.25, 2.0));
-        assert_eq!(strike(&[KeyCode::ControlLeft, KeyCode::Digit0]), (1.0, 1.0));
-        assert_eq!(strike(&[KeyCode::ControlRight, KeyCode::Equal]), (1.25, 1.25));
-        assert_eq!(strike(&[KeyCode::ControlRight, KeyCode::Numpad0]), (1.0, 1.0));
+        assert_eq!(press(&[]), (2.5, 2.0));
+        assert_eq!(press(&[KeyCode::Digit0]), (2.5, 2.0));
+        assert_eq!(press(&[KeyCode::ControlLeft, KeyCode::Minus]), (2.25, 2.0));
+        assert_eq!(press(&[KeyCode::ControlLeft, KeyCode::Digit0]), (1.0, 1.0));
+        assert_eq!(press(&[KeyCode::ControlRight, KeyCode::Equal]), (1.25, 1.25));
+        assert_eq!(press(&[KeyCode::ControlRight, KeyCode::Numpad0]), (1.0, 1.0));
     }
 }

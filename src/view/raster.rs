@@ -1,10 +1,10 @@
-//! Raster: painted shapes as pixels, worked out without a graphics card. For small pictures that are painted once.
+//! Raster: renders painted shapes to pixels on the CPU, for small images that are made once.
 
 use bevy::prelude::*;
 
 use super::paint::Paint;
 
-/// `[height, width, 4]` bytes of sRGB: what lies within ±`half` units of the origin, as large as `size` pixels allow, on
+/// `[height, width, 4]` bytes of sRGB: the area within ±`half` units of the origin, as large as fits into `size` pixels, on
 /// `background`.
 pub fn raster(paint: &Paint, half: Vec2, size: [usize; 2], background: LinearRgba) -> Vec<u8> {
     let [width, height] = size;
@@ -20,7 +20,7 @@ pub fn raster(paint: &Paint, half: Vec2, size: [usize; 2], background: LinearRgb
     pixels.iter().flat_map(bytes).collect()
 }
 
-/// Lays one triangle over `pixels`, its colors blended from corner to corner.
+/// Blends one triangle over `pixels`, with interpolated colors.
 fn fill(
     pixels: &mut [LinearRgba],
     [width, height]: [usize; 2],
@@ -35,7 +35,7 @@ fn fill(
     let columns = least.x as usize..(most.x.max(0.0) as usize).min(width);
     for row in least.y as usize..(most.y.max(0.0) as usize).min(height) {
         for column in columns.clone() {
-            // Off the middle, so that no pixel lies on an edge that two triangles share.
+            // Sample off center, so that no sample is on an edge that two triangles share.
             let at = Vec2::new(column as f32 + 0.5137, row as f32 + 0.4871);
             let shares = [(b, c), (c, a), (a, b)].map(|(from, to)| (to - from).perp_dot(at - from) / area);
             if shares.iter().any(|share| *share < 0.0) {
@@ -55,7 +55,7 @@ mod tests {
     use crate::view::paint::rounded;
 
     #[test]
-    fn shapes_are_where_they_were_painted_and_edges_are_covered_once() {
+    fn shapes_are_in_place_and_shared_edges_are_covered_once() {
         let mut paint = Paint::new(0.001);
         let red = LinearRgba::rgb(1.0, 0.0, 0.0).with_alpha(0.5);
         paint.stamp(Vec2::new(1.0, 0.5), &|canvas| {
@@ -63,7 +63,7 @@ mod tests {
         });
         let bytes = raster(&paint, Vec2::new(2.0, 1.0), [40, 20], LinearRgba::BLACK);
         let at = |x: usize, y: usize| [0, 1, 2, 3].map(|part| bytes[4 * (y * 40 + x) + part]);
-        // Half of a light is 188 of 255 in sRGB; twice half would be more.
+        // Half intensity is 188 of 255 in sRGB; an edge covered twice would be brighter.
         for (x, y) in [(26, 1), (30, 5), (33, 8), (28, 7)] {
             assert_eq!(at(x, y), [188, 0, 0, 255], "{x}, {y}");
         }

@@ -1,4 +1,4 @@
-//! Record: pictures of the window and moving pictures of the watched arena, written by a thread of their own.
+//! Recording: screenshots of the window and .gif recordings of the watched arena, written by a separate thread.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -12,44 +12,44 @@ use bevy::window::PrimaryWindow;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use gif::{DisposalMethod, Encoder, Frame, Repeat};
 
-use super::Notice;
-use super::bindings::Command;
-use super::controls::Controls;
+use super::Toast;
+use super::commands::{AddKeys as _, KeyGroup, KeyHint, KeySpec};
+use super::modes::Mode;
 use super::stage::{Stage, StageSize};
 use crate::sim::arena::Spec;
 
-/// Frames a second of a recording.
-const RATE: f32 = 12.5;
-/// Longest recording in seconds; it ends by itself then.
-const LONGEST: f32 = 30.0;
-/// Widest recording in pixels; larger arenas are drawn smaller.
-pub const WIDEST: u32 = 400;
+/// Frames per second of a recording.
+const FRAME_RATE: f32 = 12.5;
+/// Maximum length of a recording in seconds.
+const MAX_SECONDS: f32 = 30.0;
+/// Maximum width of a recording in pixels; larger arenas are scaled down.
+pub const MAX_WIDTH: u32 = 400;
 
-/// Where pictures go.
+/// The folder of screenshots and recordings.
 #[derive(Resource, Debug, Clone)]
-pub struct Pictures(pub PathBuf);
+pub struct ScreenshotFolder(pub PathBuf);
 
-impl Default for Pictures {
+impl Default for ScreenshotFolder {
     fn default() -> Self {
         Self(PathBuf::from("."))
     }
 }
 
-impl Pictures {
-    /// A file of `name` that is not there yet; its folder is.
+impl ScreenshotFolder {
+    /// Path of a new file named after `name`; creates the folder.
     ///
     /// # Errors
-    /// One line when the folder cannot be made.
+    /// One line if the folder cannot be created.
     pub fn file(&self, name: &str, extension: &str) -> Result<PathBuf, String> {
         fresh(&self.0, name, extension)
     }
 }
 
-/// A recording that is being made. Not there otherwise.
+/// The running recording. Exists only while recording.
 #[derive(Resource, Debug)]
 pub struct Recording {
     path: PathBuf,
-    began: Instant,
+    started: Instant,
     /// Seconds after which it ends.
     seconds: f32,
     taken: u32,
@@ -57,97 +57,113 @@ pub struct Recording {
     writer: JoinHandle<Result<(), String>>,
 }
 
-/// One frame, as it comes from the screen.
+/// One frame of the screen.
 #[derive(Debug)]
 struct Shot {
     image: Image,
-    /// What of it is wanted: left, top, width and height in pixels.
+    /// The part to record: left, top, width and height in pixels.
     part: [u32; 4],
     /// Hundredths of a second until the next one.
     delay: u16,
 }
 
-/// Recordings whose last frames are still being written.
+/// Recordings that are still being written.
 #[derive(Resource, Debug, Default)]
 pub(super) struct Finishing(Vec<(PathBuf, JoinHandle<Result<(), String>>)>);
 
-/// Adds the keys and what they do.
+/// The keys for screenshots and recordings.
+pub const KEYS: [KeySpec; 2] = [
+    KeySpec {
+        hint: KeyHint::Always("screenshot"),
+        act: Some(picture),
+        ..KeySpec::new("picture", "save a screenshot", KeyCode::F12, KeyGroup::Screen)
+    },
+    KeySpec {
+        hint: KeyHint::Always("record"),
+        act: Some(toggle),
+        not_while: &[(Mode::Compare, "a recording shows a single arena")],
+        ..KeySpec::new("record", "record the watched arena", KeyCode::F11, KeyGroup::Screen)
+    },
+];
+
+/// Adds the keys and their systems.
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<Pictures>()
+    app.init_resource::<ScreenshotFolder>()
         .init_resource::<Finishing>()
-        .add_systems(Update, (strike, take.run_if(resource_exists::<Recording>), finish));
+        .add_keys(&KEYS)
+        .add_systems(Update, (take.run_if(resource_exists::<Recording>), finish));
 }
 
-fn strike(
-    mut commands: Commands,
-    controls: Res<Controls>,
-    pictures: Res<Pictures>,
-    spec: Res<Spec>,
-    recording: Option<Res<Recording>>,
-    mut notice: ResMut<Notice>,
-) {
-    if controls.struck(Command::Picture) {
-        match pictures.file(&spec.name, "png") {
-            Ok(path) => {
-                let mut save = save_to_disk(path.clone());
-                let told = move |captured: On<ScreenshotCaptured>, mut notice: ResMut<Notice>| {
-                    save(captured);
-                    notice.say(match path.is_file() {
-                        true => format!("saved {}", path.display()),
-                        false => format!("{}: not written; is there room, and the right to?", path.display()),
-                    });
-                };
-                commands.spawn(Screenshot::primary_window()).observe(told);
-            }
-            Err(problem) => notice.say(problem),
-        }
-    }
-    if controls.struck(Command::Record) {
-        if recording.is_some() {
-            commands.queue(end);
-            return;
-        }
-        match pictures.file(&spec.name, "gif") {
-            Ok(path) => {
-                notice.say(format!("recording, at most {LONGEST} s"));
-                commands.queue(move |world: &mut World| begin(world, path, LONGEST, WIDEST));
-            }
-            Err(problem) => notice.say(problem),
+/// A new file for the running world; a toast says if there is none.
+fn file(world: &mut World, extension: &str) -> Option<PathBuf> {
+    let name = &world.get_resource::<Spec>()?.name;
+    match world.resource::<ScreenshotFolder>().file(name, extension) {
+        Ok(path) => Some(path),
+        Err(problem) => {
+            world.resource_mut::<Toast>().show(problem);
+            None
         }
     }
 }
 
-/// A file in `folder` that is not there yet.
+/// Saves a screenshot of the window.
+fn picture(world: &mut World) {
+    let Some(path) = file(world, "png") else { return };
+    let mut save = save_to_disk(path.clone());
+    let finished = move |captured: On<ScreenshotCaptured>, mut toast: ResMut<Toast>| {
+        save(captured);
+        toast.show(match path.is_file() {
+            true => format!("saved {}", path.display()),
+            false => format!("{}: not written; check free space and permissions", path.display()),
+        });
+    };
+    world.spawn(Screenshot::primary_window()).observe(finished);
+}
+
+/// Starts or ends a recording of the watched arena.
+fn toggle(world: &mut World) {
+    if world.contains_resource::<Recording>() {
+        return end(world);
+    }
+    let Some(path) = file(world, "gif") else { return };
+    world.resource_mut::<Toast>().show(format!("recording, for at most {MAX_SECONDS} s"));
+    begin(world, path, MAX_SECONDS, MAX_WIDTH);
+}
+
+/// Path of a file in `folder` that does not exist.
 fn fresh(folder: &Path, world: &str, extension: &str) -> Result<PathBuf, String> {
     std::fs::create_dir_all(folder)
         .map_err(|error| format!("{}: {error}; choose another folder", folder.display()))?;
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
     let name = |again: usize| folder.join(format!("{world}-{seconds}-{again}.{extension}"));
-    (0..1000).map(name).find(|path| !path.exists()).ok_or_else(|| "too many pictures at once".to_owned())
+    (0..1000)
+        .map(name)
+        .find(|path| !path.exists())
+        .ok_or_else(|| "too many pictures in one second; try again".to_owned())
 }
 
-/// Begins to record the watched arena into the .gif file at `path`, for at most `seconds` and `widest` pixels wide.
+/// Starts to record the watched arena into the .gif file at `path`, for at most `seconds` and `widest` pixels wide.
 pub fn begin(world: &mut World, path: PathBuf, seconds: f32, widest: u32) {
-    // A writer that falls behind loses frames; it does not hold up the game.
+    // A slow writer loses frames instead of blocking the game.
     let (frames, shots) = bounded(8);
     let place = path.clone();
     let writer =
         std::thread::Builder::new().name("recorder".into()).spawn(move || write(&place, &shots, widest));
     let Ok(writer) = writer else { return };
-    let began = Instant::now();
-    world.insert_resource(Recording { path, began, seconds, taken: 0, frames, writer });
+    let started = Instant::now();
+    world.insert_resource(Recording { path, started, seconds, taken: 0, frames, writer });
 }
 
-/// Ends the recording; its file is there once it is written whole.
+/// Ends the recording. Its file appears once it is complete.
 pub fn end(world: &mut World) {
     let Some(recording) = world.remove_resource::<Recording>() else { return };
-    // Frames on their way from the renderer find nobody any more.
+    // Frames that arrive from the renderer later are dropped.
     let Recording { path, frames, writer, .. } = recording;
     drop(frames);
     world.resource_mut::<Finishing>().0.push((path, writer));
 }
 
-/// Whether no recording is being made or written.
+/// Run condition: whether nothing is being recorded or written.
 pub(super) fn idle(recording: Option<Res<Recording>>, finishing: Option<Res<Finishing>>) -> bool {
     recording.is_none() && finishing.is_none_or(|finishing| finishing.0.is_empty())
 }
@@ -159,18 +175,18 @@ fn take(
     window: Query<&Window, With<PrimaryWindow>>,
     stages: Query<(&Stage, &Transform)>,
 ) {
-    let elapsed = recording.began.elapsed().as_secs_f32();
+    let elapsed = recording.started.elapsed().as_secs_f32();
     if elapsed >= recording.seconds {
         commands.queue(end);
         return;
     }
-    if elapsed < recording.taken as f32 / RATE {
+    if elapsed < recording.taken as f32 / FRAME_RATE {
         return;
     }
-    let watched = stages.iter().find(|(stage, _)| stage.index == 0);
+    let watched = stages.iter().find(|(stage, _)| stage.watched);
     let (Some(size), Ok(window), Some((_, place))) = (size, window.single(), watched) else { return };
-    // Frames that were missed are not made up for.
-    recording.taken = (elapsed * RATE) as u32 + 1;
+    // Missed frames are skipped.
+    recording.taken = (elapsed * FRAME_RATE) as u32 + 1;
     let middle = Vec2::new(window.width(), window.height()) / 2.0;
     let center = middle + place.translation.truncate() * Vec2::new(1.0, -1.0);
     let rect = Rect::from_center_half_size(center, size.0 * place.scale.x);
@@ -180,28 +196,28 @@ fn take(
     commands.spawn(Screenshot::primary_window()).observe(
         move |captured: On<ScreenshotCaptured>, recording: Option<Res<Recording>>| {
             let Some(recording) = recording else { return };
-            let shot = Shot { image: captured.image.clone(), part, delay: (100.0 / RATE) as u16 };
+            let shot = Shot { image: captured.image.clone(), part, delay: (100.0 / FRAME_RATE) as u16 };
             _ = recording.frames.try_send(shot);
         },
     );
 }
 
-fn finish(mut finishing: ResMut<Finishing>, mut notice: ResMut<Notice>) {
+fn finish(mut finishing: ResMut<Finishing>, mut toast: ResMut<Toast>) {
     if finishing.0.is_empty() {
         return;
     }
     let (done, left): (Vec<_>, Vec<_>) = finishing.0.drain(..).partition(|(_, writer)| writer.is_finished());
     finishing.0 = left;
     for (path, writer) in done {
-        notice.say(match writer.join() {
+        toast.show(match writer.join() {
             Ok(Ok(())) => format!("saved {}", path.display()),
             Ok(Err(problem)) => problem,
-            Err(_) => format!("{}: the recorder failed", path.display()),
+            Err(_) => format!("{}: the recorder failed; try again", path.display()),
         });
     }
 }
 
-/// Writes all shots into a .gif file, which has its name only when it is whole.
+/// Writes all shots into a .gif file, which gets its name once it is complete.
 fn write(path: &Path, shots: &Receiver<Shot>, widest: u32) -> Result<(), String> {
     let mut aside = PathBuf::new();
     let result = write_aside(path, shots, widest, &mut aside);
@@ -211,7 +227,7 @@ fn write(path: &Path, shots: &Receiver<Shot>, widest: u32) -> Result<(), String>
     result
 }
 
-/// A file that is not there yet, beside `path`.
+/// Creates a temporary file beside `path`.
 fn open_aside(path: &Path) -> std::io::Result<(PathBuf, File)> {
     let mut again = 0;
     loop {
@@ -223,12 +239,12 @@ fn open_aside(path: &Path) -> std::io::Result<(PathBuf, File)> {
     }
 }
 
-/// The same; `aside` is where it lies until it is whole.
+/// Writes to a temporary file, stores its path in `aside`, and renames it to `path` at the end.
 fn write_aside(path: &Path, shots: &Receiver<Shot>, widest: u32, aside: &mut PathBuf) -> Result<(), String> {
     let problem =
         |reason: String| format!("{}: {reason}; check the folder and the free space", path.display());
     let mut encoder: Option<(Encoder<BufWriter<File>>, [u32; 2])> = None;
-    // What is on show so far: only what differs from it is written.
+    // The image so far: only changes to it are written.
     let mut shown = Vec::new();
     for shot in shots {
         let Some((mut pixels, size)) = cut(shot.image, shot.part, widest) else { continue };
@@ -245,36 +261,36 @@ fn write_aside(path: &Path, shots: &Receiver<Shot>, widest: u32, aside: &mut Pat
                 (&mut open.0, open.1)
             }
         };
-        // A window that changes its size while it is recorded would give frames of two sizes.
+        // All frames have one size: skip those after the window was resized.
         if size != first {
             continue;
         }
-        keep_still(&mut pixels, &mut shown);
+        keep_unchanged(&mut pixels, &mut shown);
         let mut frame = Frame::from_rgba_speed(size[0] as u16, size[1] as u16, &mut pixels, 10);
         (frame.delay, frame.dispose) = (shot.delay, DisposalMethod::Keep);
         encoder.write_frame(&frame).map_err(|error| problem(error.to_string()))?;
     }
     let Some((encoder, _)) = encoder else { return Err(problem("nothing was recorded".into())) };
-    let whole = |mut file: BufWriter<File>| {
+    let complete = |mut file: BufWriter<File>| {
         file.flush()?;
         file.get_ref().sync_all()?;
         std::fs::rename(&*aside, path)
     };
     let file = encoder.into_inner().map_err(|error| problem(error.to_string()))?;
-    whole(file).map_err(|error| problem(error.to_string()))
+    complete(file).map_err(|error| problem(error.to_string()))
 }
 
-/// Differences of a channel, of 255, that nobody sees in a moving picture.
-const UNSEEN: u8 = 5;
+/// Invisible differences of a channel, of 255.
+const TOLERANCE: u8 = 5;
 
-/// Makes transparent what looks as it is `shown` already, and takes the rest into what is shown.
-fn keep_still(pixels: &mut [u8], shown: &mut Vec<u8>) {
+/// Makes unchanged pixels transparent, and copies the others to `shown`.
+fn keep_unchanged(pixels: &mut [u8], shown: &mut Vec<u8>) {
     if shown.len() != pixels.len() {
         *shown = pixels.to_vec();
         return;
     }
     for (new, old) in pixels.as_chunks_mut::<4>().0.iter_mut().zip(shown.as_chunks_mut::<4>().0) {
-        if new.iter().zip(old.iter()).all(|(new, old)| new.abs_diff(*old) <= UNSEEN) {
+        if new.iter().zip(old.iter()).all(|(new, old)| new.abs_diff(*old) <= TOLERANCE) {
             *new = [0; 4];
         } else {
             *old = *new;
@@ -282,7 +298,7 @@ fn keep_still(pixels: &mut [u8], shown: &mut Vec<u8>) {
     }
 }
 
-/// The wanted part of a screen as RGBA bytes, made smaller where it is wider than a recording may be.
+/// A part of the screen as RGBA bytes, scaled down to at most `widest` pixels.
 fn cut(image: Image, [left, top, width, height]: [u32; 4], widest: u32) -> Option<(Vec<u8>, [u32; 2])> {
     let screen = image.try_into_dynamic().ok()?.to_rgba8();
     let (width, height) =
@@ -295,7 +311,7 @@ fn cut(image: Image, [left, top, width, height]: [u32; 4], widest: u32) -> Optio
     let mut pixels = Vec::with_capacity(4 * size[0] as usize * size[1] as usize);
     for y in 0..size[1] {
         for x in 0..size[0] {
-            // Mean over the square that this pixel stands for.
+            // Mean over the square that this pixel covers.
             let range = |at: u32, start: u32, side: u32| {
                 let from = start + (f64::from(at) * shrink) as u32;
                 let to = start + (f64::from(at + 1) * shrink).ceil() as u32;
@@ -329,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wanted_part_is_cut_out_and_made_small_enough() {
+    fn the_part_is_cropped_and_scaled_down() {
         let (pixels, size) = cut(screen(200), [10, 0, 800, 20], 400).unwrap();
         assert_eq!((size, pixels.len()), ([400, 10], 4 * 400 * 10));
         assert!(pixels.chunks(4).all(|pixel| pixel == [200, 0, 0, 255]));
@@ -340,19 +356,19 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_still_is_written_once() {
+    fn unchanged_pixels_are_written_once() {
         let mut shown = Vec::new();
         let mut first = vec![10, 20, 30, 255, 40, 50, 60, 255];
-        keep_still(&mut first, &mut shown);
+        keep_unchanged(&mut first, &mut shown);
         assert_eq!(first, [10, 20, 30, 255, 40, 50, 60, 255]);
         let mut second = vec![12, 20, 30, 255, 90, 50, 60, 255];
-        keep_still(&mut second, &mut shown);
+        keep_unchanged(&mut second, &mut shown);
         assert_eq!(second, [0, 0, 0, 0, 90, 50, 60, 255]);
         assert_eq!(shown, [10, 20, 30, 255, 90, 50, 60, 255]);
     }
 
     #[test]
-    fn a_recording_has_its_name_only_when_it_is_whole() {
+    fn a_recording_gets_its_name_once_it_is_complete() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.gif");
         let (frames, shots) = bounded(8);

@@ -1,5 +1,5 @@
-//! Sound: what can be heard, and the word of it that worlds give. Making sounds is left to `synth`, playing them to
-//! `play`, which the feature `audio` adds.
+//! Sound: the sound events that worlds send. `synth` generates the sounds and `play` plays them, with the feature
+//! `audio`.
 
 #[cfg(feature = "audio")]
 mod play;
@@ -8,20 +8,20 @@ mod synth;
 
 use bevy::prelude::*;
 
-/// What can be heard.
+/// A sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cue {
     /// A player hits a ball.
     Hit,
-    /// A ball comes back from a wall.
+    /// A ball bounces off a wall.
     Bounce,
-    /// A point is made.
+    /// A point is scored.
     Point,
     /// A ball, a life or an episode is lost.
     Lost,
     /// A goal is reached.
     Goal,
-    /// Something is taken along.
+    /// Something is picked up.
     Take,
     /// A door or a barrier opens.
     Open,
@@ -29,17 +29,17 @@ pub enum Cue {
     Press,
     /// A brick or a rock breaks.
     Break,
-    /// Something blows up.
+    /// Something explodes.
     Blast,
     /// A shot is fired.
     Shot,
-    /// Somebody comes down on the ground.
+    /// A player lands on the ground.
     Land,
     /// A thruster, while it burns.
     Thrust,
     /// Something sinks into lava.
     Sink,
-    /// A card is lit.
+    /// A card is selected.
     Tick,
     /// The agent is praised.
     Praise,
@@ -48,7 +48,7 @@ pub enum Cue {
 }
 
 impl Cue {
-    /// All there are.
+    /// All sounds.
     pub const ALL: [Self; 17] = [
         Self::Hit,
         Self::Bounce,
@@ -70,20 +70,20 @@ impl Cue {
     ];
 }
 
-/// Something that may be heard. Only what happens on the large stage of the watched arena is.
+/// A request to play a sound. Only sounds of the watched arena's large stage are played.
 #[derive(Message, Debug, Clone, Copy, PartialEq)]
-pub struct Heard {
-    /// The stage on which it happened; `None` for what happens on no stage.
+pub struct SoundEvent {
+    /// The stage it belongs to, if any.
     pub stage: Option<Entity>,
-    /// What it was.
+    /// The sound.
     pub cue: Cue,
-    /// How high it sounds, as a multiple of what is usual.
+    /// Playback speed, and so pitch, as a multiple.
     pub pitch: f32,
 }
 
-/// Lets words of sounds be given, and heard where the feature `audio` is built in.
+/// Adds sound events, and their playback with the feature `audio`.
 pub fn plugin(app: &mut App) {
-    app.add_message::<Heard>();
+    app.add_message::<SoundEvent>();
     #[cfg(feature = "audio")]
     app.add_plugins(play::plugin);
 }

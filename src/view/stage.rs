@@ -1,17 +1,19 @@
-//! Stages: which arenas are drawn, where and how large; and the camera that sees them.
+//! Stages: which arenas are drawn, where and how large, and the camera.
 //!
-//! One unit of the camera is one logical pixel. A stage's children live in the arena's own
-//! coordinates; the stage's transform brings them to the screen.
+//! One camera unit is one logical pixel. A stage's children are in the arena's coordinates; the stage's transform maps
+//! them to the screen.
 
 use bevy::prelude::*;
 use bevy::render::renderer::RenderAdapterInfo;
 use bevy::window::PrimaryWindow;
 
-use super::editor::Editor;
+use super::commands::{AddKeys as _, KeyGroup, KeyHint, KeySpec};
 use super::effects::FlatMaterials;
+use super::modes::Mode;
 use super::paint::{Paint, rounded};
 use super::palette::MINT;
-use super::{Screen, ViewSystems};
+use super::{ScreenLayout, ViewSystems};
+use crate::agent::Watched;
 use crate::sim::arena::show_bodies;
 use crate::sim::{Arena, Shown};
 
@@ -19,13 +21,13 @@ use crate::sim::{Arena, Shown};
 const STRIP: usize = 8;
 /// Arenas in the zoomed-out grid.
 const GRID: usize = 64;
-/// Arenas of a grid that are looked at closely, all of them.
+/// Largest grid whose arenas are all drawn in full detail.
 const FEW: usize = 4;
-/// Empty pixels around everything, and between two stages.
+/// Pixels around everything, and between two stages.
 const MARGIN: f32 = 22.0;
 const GAP: f32 = 14.0;
 
-/// How closely a stage is looked at: soft edges are as wide as a pixel, small stages leave things out.
+/// Level of detail of a stage: soft edges are one pixel wide, and small stages omit details.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
     /// The watched arena.
@@ -35,10 +37,10 @@ pub enum Detail {
 }
 
 impl Detail {
-    /// Both, in the order of [`Detail::index`].
+    /// Both levels, in the order of [`Detail::index`].
     pub const ALL: [Self; 2] = [Self::Large, Self::Small];
 
-    /// Position in arrays of meshes made for both.
+    /// Index into arrays of meshes for both.
     pub fn index(self) -> usize {
         match self {
             Self::Large => 0,
@@ -46,7 +48,7 @@ impl Detail {
         }
     }
 
-    /// Width of a soft edge in pixels of a stage that is drawn `pixels` high and `units` tall.
+    /// Width of a soft edge in world units, for a stage that is `units` tall.
     pub fn feather(self, units: f32) -> f32 {
         let pixels = match self {
             Self::Large => 560.0,
@@ -62,18 +64,20 @@ impl Detail {
 pub struct Stage {
     /// The arena.
     pub arena: Entity,
-    /// Its number; 0 is watched.
+    /// Index of the arena.
     pub index: usize,
-    /// How closely it is looked at.
+    /// Whether it is the watched one.
+    pub watched: bool,
+    /// Its level of detail.
     pub detail: Detail,
     place: Place,
 }
 
 impl Stage {
-    /// A stage of `arena` in large, for tests of what is on it.
+    /// A large stage of `arena`, for tests.
     #[cfg(test)]
     pub fn at(arena: Entity, index: usize) -> Self {
-        Self { arena, index, detail: Detail::Large, place: Place::default() }
+        Self { arena, index, watched: index == 0, detail: Detail::Large, place: Place::default() }
     }
 }
 
@@ -84,13 +88,39 @@ struct Place {
     scale: f32,
 }
 
-/// Half the width and height a stage needs, in world units. Inserted by the running world.
+/// Half the width and height of a stage, in world units. Inserted by the running world.
 #[derive(Resource, Debug, Clone, Copy, PartialEq)]
 pub struct StageSize(pub Vec2);
 
-/// Adds camera and stages.
+/// Whether new stages appear at full size instead of growing: the level being edited must not move.
+#[derive(Resource, Debug, Clone, Copy, Default)]
+pub struct InstantStages(pub bool);
+
+/// The key of the grid of arenas.
+pub const KEYS: [KeySpec; 1] = [KeySpec {
+    hint: KeyHint::Now(|world| {
+        let zoomed_out = world.get_resource::<ScreenLayout>().is_some_and(|screen| screen.zoomed_out);
+        if zoomed_out { "one arena" } else { "many arenas" }
+    }),
+    act: Some(|world| {
+        let mut screen = world.resource_mut::<ScreenLayout>();
+        screen.zoomed_out = !screen.zoomed_out;
+    }),
+    not_while: &[
+        (Mode::Compare, "all agents are shown side by side"),
+        (Mode::Edit, "one level is edited at a time"),
+    ],
+    ..KeySpec::new("zoom", "one arena or many", KeyCode::KeyZ, KeyGroup::Screen)
+}];
+
+/// Adds the camera that all screens share.
+pub(super) fn camera(app: &mut App) {
+    app.add_systems(Startup, spawn_camera);
+}
+
+/// Adds stages.
 pub(super) fn plugin(app: &mut App) {
-    app.add_systems(Startup, spawn_camera).add_systems(
+    app.add_keys(&KEYS).init_resource::<InstantStages>().add_systems(
         PostUpdate,
         (
             arrange.in_set(ViewSystems::Arrange),
@@ -100,48 +130,49 @@ pub(super) fn plugin(app: &mut App) {
     );
 }
 
-/// A frame around the watched arena where it is one of many: it is what keys and panel speak of.
+/// Draws a frame around the watched arena in the grid: keys and panel refer to it.
 fn frame(
     mut commands: Commands,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     size: Res<StageSize>,
-    inks: Res<FlatMaterials>,
+    materials: Res<FlatMaterials>,
     mut meshes: ResMut<Assets<Mesh>>,
 ) {
-    for (entity, _) in stages.iter().filter(|(_, stage)| stage.index == 0 && stage.detail == Detail::Small) {
+    for (entity, _) in stages.iter().filter(|(_, stage)| stage.watched && stage.detail == Detail::Small) {
         let pixel = Detail::Small.feather(2.0 * size.0.y);
         let mut paint = Paint::new(pixel);
         paint.line(&rounded(Vec2::ZERO, size.0, 0.08 * size.0.y), 1.6 * pixel, MINT.solid());
         let place = Transform::from_xyz(0.0, 0.0, 9.0);
-        commands.spawn((Mesh2d(meshes.add(paint.mesh())), inks.plain(), place, ChildOf(entity)));
+        commands.spawn((Mesh2d(meshes.add(paint.mesh())), materials.plain(), place, ChildOf(entity)));
     }
 }
 
 fn spawn_camera(mut commands: Commands, adapter: Option<Res<RenderAdapterInfo>>) {
-    // Edges are soft by themselves; on a software renderer multisampling would cost more than all else.
+    // Edges are soft already; multisampling would dominate the cost on a software renderer.
     let software = adapter.is_some_and(|adapter| format!("{:?}", adapter.device_type) == "Cpu");
     commands.spawn((Camera2d, if software { Msaa::Off } else { Msaa::Sample4 }));
 }
 
 fn arrange(
     mut commands: Commands,
-    screen: Res<Screen>,
+    screen: Res<ScreenLayout>,
     size: Res<StageSize>,
     time: Res<Time<Real>>,
     window: Query<&Window, With<PrimaryWindow>>,
-    editor: Option<Res<Editor>>,
-    arenas: Query<(Entity, &Arena, Has<Shown>)>,
+    still: Res<InstantStages>,
+    arenas: Query<(Entity, &Arena, Has<Shown>, Has<Watched>)>,
     mut stages: Query<(Entity, &mut Stage, &mut Transform)>,
 ) {
     let Ok(window) = window.single() else { return };
     let most = if screen.zoomed_out { GRID } else { STRIP + 1 };
-    let mut wanted: Vec<(usize, Entity)> = Vec::new();
+    // The watched arena comes first.
+    let mut drawn: Vec<(bool, usize, Entity)> = Vec::new();
+    drawn.extend(arenas.iter().map(|(entity, arena, _, watched)| (!watched, arena.index, entity)));
+    drawn.sort_unstable();
+    drawn.truncate(most);
     let mut fresh = false;
-    for (entity, arena, shown) in &arenas {
-        let show = arena.index < most;
-        if show {
-            wanted.push((arena.index, entity));
-        }
+    for (entity, arena, shown, watched) in &arenas {
+        let show = drawn.binary_search(&(!watched, arena.index, entity)).is_ok();
         if show && !shown {
             fresh = true;
             commands.entity(entity).try_insert(Shown);
@@ -150,25 +181,28 @@ fn arrange(
         }
     }
     if fresh {
-        // Where time stands still no tick tells where their bodies are.
+        // While paused, no tick updates the transforms of their bodies.
         commands.queue(show_bodies);
     }
-    wanted.sort_unstable();
-    let places = places(&screen, Vec2::new(window.width(), window.height()), size.0, wanted.len());
+    let places = places(&screen, Vec2::new(window.width(), window.height()), size.0, drawn.len());
 
-    // A few are as large as one of many is not.
-    let large = |index: usize| if screen.zoomed_out { wanted.len() <= FEW } else { index == 0 };
-    let detail = |index: usize| if large(index) { Detail::Large } else { Detail::Small };
-    // Half way in about 50 ms, whatever the frame rate.
+    // A small grid is drawn in full detail.
+    let large = |watched: bool| if screen.zoomed_out { drawn.len() <= FEW } else { watched };
+    let detail = |watched: bool| if large(watched) { Detail::Large } else { Detail::Small };
+    // Half the distance in about 50 ms, at any frame rate.
     let ease = 1.0 - (-time.delta_secs() * 14.0).exp();
-    let mut there = vec![false; wanted.len()];
+    let mut present = vec![false; drawn.len()];
     for (entity, mut stage, mut transform) in &mut stages {
-        let place = wanted.iter().position(|(_, arena)| *arena == stage.arena);
-        let Some(position) = place.filter(|_| stage.detail == detail(stage.index)) else {
+        let place = drawn.iter().position(|(_, _, arena)| *arena == stage.arena);
+        let fits = |position: &usize| {
+            let watched = !drawn[*position].0;
+            stage.watched == watched && stage.detail == detail(watched)
+        };
+        let Some(position) = place.filter(fits) else {
             commands.entity(entity).despawn();
             continue;
         };
-        there[position] = true;
+        present[position] = true;
         stage.place = places[position];
         let target = stage.place;
         let center = transform.translation.truncate().lerp(target.center, ease);
@@ -176,13 +210,12 @@ fn arrange(
         let scale = transform.scale.x + (target.scale - transform.scale.x) * ease;
         transform.scale = Vec3::new(scale, scale, 1.0);
     }
-    for (position, &(index, arena)) in wanted.iter().enumerate() {
-        if !there[position] {
+    for (position, &(other, index, arena)) in drawn.iter().enumerate() {
+        if !present[position] {
             let place = places[position];
-            // What is being drawn on does not move.
-            let scale = place.scale * if editor.is_some() { 1.0 } else { 0.92 };
+            let scale = place.scale * if still.0 { 1.0 } else { 0.92 };
             commands.spawn((
-                Stage { arena, index, detail: detail(index), place },
+                Stage { arena, index, watched: !other, detail: detail(!other), place },
                 Transform::from_translation(place.center.extend(0.0))
                     .with_scale(Vec3::new(scale, scale, 1.0)),
             ));
@@ -190,8 +223,8 @@ fn arrange(
     }
 }
 
-/// Where `count` stages of half size `half` go; the first is the watched one.
-fn places(screen: &Screen, window: Vec2, half: Vec2, count: usize) -> Vec<Place> {
+/// Places of `count` stages of half size `half`; the first is the watched one.
+fn places(screen: &ScreenLayout, window: Vec2, half: Vec2, count: usize) -> Vec<Place> {
     let free = Rect::from_corners(
         Vec2::new(-window.x / 2.0 + MARGIN, -window.y / 2.0 + screen.bottom + MARGIN),
         Vec2::new(window.x / 2.0 - screen.right - MARGIN, window.y / 2.0 - MARGIN),
@@ -203,7 +236,7 @@ fn places(screen: &Screen, window: Vec2, half: Vec2, count: usize) -> Vec<Place>
     if count <= 1 {
         return grid(free, half, count);
     }
-    // The strip is as high as its thumbnails can be wide, within reason.
+    // The strip's height follows from the width of its thumbnails, within limits.
     let thumbs = count - 1;
     let widest = (free.width() - GAP * (STRIP - 1) as f32) / STRIP as f32;
     let height = (widest * half.y / half.x).min(free.height() * 0.12).max(16.0);
@@ -219,7 +252,7 @@ fn places(screen: &Screen, window: Vec2, half: Vec2, count: usize) -> Vec<Place>
     places
 }
 
-/// The grid of `count` cells within `free` that draws them largest.
+/// The grid of `count` cells within `free` with the largest scale.
 fn grid(free: Rect, half: Vec2, count: usize) -> Vec<Place> {
     let gap = if count > 16 { GAP / 2.0 } else { GAP };
     let fit = |columns: usize| {
@@ -247,12 +280,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stages_stay_inside_the_window_and_apart() {
+    fn stages_are_inside_the_window_and_do_not_overlap() {
         let half = Vec2::new(5.0, 4.0);
         for window in [Vec2::new(1280.0, 800.0), Vec2::new(700.0, 1000.0)] {
             for (zoomed_out, count) in [(false, 1), (false, 2), (false, 9), (true, 1), (true, 7), (true, 64)]
             {
-                let screen = Screen { zoomed_out, right: 320.0, bottom: 40.0, ..Screen::default() };
+                let screen =
+                    ScreenLayout { zoomed_out, right: 320.0, bottom: 40.0, ..ScreenLayout::default() };
                 let rects: Vec<Rect> = places(&screen, window, half, count)
                     .iter()
                     .map(|place| Rect::from_center_half_size(place.center, half * place.scale))

@@ -1,4 +1,4 @@
-//! Tail: ghosts along the way of something that flies, at equal distances whatever the frame rate.
+//! Tail: ghosts along the path of a moving shape, equally spaced at any frame rate.
 
 use std::collections::VecDeque;
 
@@ -7,20 +7,20 @@ use bevy::prelude::*;
 use super::effects::FlatMaterials;
 use super::follow::Follows;
 
-/// Ghosts that one shape drags behind it.
+/// The ghosts behind one shape.
 #[derive(Debug, Clone)]
 pub struct Tail {
-    /// From the head on.
+    /// Nearest to the head first.
     ghosts: Vec<Entity>,
-    /// Where the head was, latest first.
+    /// Past positions of the head, latest first.
     path: VecDeque<Vec2>,
 }
 
 impl Tail {
-    /// A tail of `length` shapes at depth `z` of a stage, smaller and paler towards its end.
+    /// Spawns `length` ghosts at depth `z` of a stage, smaller and fainter towards the end.
     pub fn spawn(
         commands: &mut Commands,
-        inks: &FlatMaterials,
+        materials: &FlatMaterials,
         mesh: Mesh2d,
         stage: Entity,
         length: usize,
@@ -29,18 +29,18 @@ impl Tail {
         let ghost = |index: usize| {
             let share = 1.0 - (index as f32 + 1.0) / (length as f32 + 1.0);
             let place = Transform::from_xyz(0.0, 0.0, z).with_scale(Vec3::splat(0.4 + 0.6 * share));
-            commands.spawn((Ghost, mesh.clone(), inks.fade(share * share), place, ChildOf(stage))).id()
+            commands.spawn((Ghost, mesh.clone(), materials.fade(share * share), place, ChildOf(stage))).id()
         };
         Self { ghosts: (0..length).map(ghost).collect(), path: VecDeque::new() }
     }
 
-    /// Forgets the way so far: the head was placed, not moved.
+    /// Clears the path: the head was placed, not moved.
     pub fn cut(&mut self) {
         self.path.clear();
     }
 
-    /// The shape that follows a body stands where it stands now, in the arena's units; ghosts follow it `gap`
-    /// apart. Of a way longer than `jump` within a frame nothing is known: it was placed, or time runs fast.
+    /// Moves the ghosts behind `head`, `gap` units apart. A motion of more than `jump` units within a frame clears the
+    /// path: the shape was placed, or play is fast.
     pub fn follow(
         &mut self,
         (head, transform): (&Follows, &Transform),
@@ -57,7 +57,7 @@ impl Tail {
         self.drag(transform.translation.truncate(), gap, ghosts);
     }
 
-    /// The head is at `head` now; ghosts follow it `gap` apart.
+    /// Moves the ghosts behind position `head`, `gap` units apart.
     pub fn drag(&mut self, head: Vec2, gap: f32, transforms: &mut Query<&mut Transform, With<Ghost>>) {
         self.path.push_front(head);
         let mut points = self.path.iter().copied();

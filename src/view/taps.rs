@@ -1,5 +1,4 @@
-//! Input latch: no tap on a key or a button is lost because a frame was longer than it, and none counts as held because one held
-//! many steps. What taps mean is left to `controls` and `input`.
+//! Input latch: no tap is lost because it was shorter than a frame, and none counts as held because a frame had many steps.
 
 #[cfg(test)]
 mod tests;
@@ -12,48 +11,48 @@ use bevy::input::keyboard::KeyboardInput;
 use bevy::input::mouse::MouseButtonInput;
 use bevy::prelude::*;
 
-use super::bindings::Command;
+use super::commands::KeyCommand;
 use super::controls::{ACTUATION, Controls};
-use crate::mdp::Action;
+use crate::mdp::{Action, ActionButton};
 
-/// What frames are shown of buttons: every tap, although frames can be longer than taps.
+/// Latches buttons, so that every tap is visible for one frame, although it can be shorter.
 #[derive(Debug, Clone)]
 pub(super) struct InputLatch<T> {
     /// Buttons that are down.
     down: Vec<T>,
-    /// Let go in the frame in which they were pressed, and shown as down until the next one.
-    kept: Vec<T>,
-    /// Pressed while the tap before was still shown: up for a frame, and down with the next.
+    /// Released in the frame in which they were pressed, and shown as down until the next one.
+    latched: Vec<T>,
+    /// Pressed while the previous tap was still shown: up for a frame, then down.
     delayed: Vec<T>,
 }
 
 impl<T> Default for InputLatch<T> {
     fn default() -> Self {
-        Self { down: Vec::new(), kept: Vec::new(), delayed: Vec::new() }
+        Self { down: Vec::new(), latched: Vec::new(), delayed: Vec::new() }
     }
 }
 
 impl<T: Copy + Eq + std::hash::Hash + Send + Sync + 'static> InputLatch<T> {
-    /// Corrects `input` for this frame, in which `events` have come; what was corrected, and whether it is down now.
-    fn settle(
+    /// Corrects `input` for this frame, given its `events`; returns the corrected buttons and whether they are down.
+    fn correct(
         &mut self,
         input: &mut ButtonInput<T>,
         events: impl Iterator<Item = (T, ButtonState)>,
     ) -> Vec<(T, bool)> {
         let mut corrected = Vec::new();
-        let mut again = Vec::new();
+        let mut pressed = Vec::new();
         for (button, state) in events {
             self.down.retain(|down| *down != button);
             if state == ButtonState::Pressed {
                 self.down.push(button);
-                again.push(button);
+                pressed.push(button);
             }
         }
         let mut delayed = Vec::new();
-        for button in self.kept.drain(..) {
+        for button in self.latched.drain(..) {
             input.release(button);
             corrected.push((button, false));
-            if again.contains(&button) {
+            if pressed.contains(&button) {
                 delayed.push(button);
             }
         }
@@ -61,7 +60,7 @@ impl<T: Copy + Eq + std::hash::Hash + Send + Sync + 'static> InputLatch<T> {
             input.press(button);
             corrected.push((button, true));
             if !self.down.contains(&button) {
-                self.kept.push(button);
+                self.latched.push(button);
             }
         }
         let tapped: Vec<T> =
@@ -69,7 +68,7 @@ impl<T: Copy + Eq + std::hash::Hash + Send + Sync + 'static> InputLatch<T> {
         for button in tapped {
             input.press(button);
             corrected.push((button, true));
-            self.kept.push(button);
+            self.latched.push(button);
         }
         corrected
     }
@@ -81,18 +80,18 @@ pub(super) fn keep_taps(
     mut mouse: ResMut<ButtonInput<MouseButton>>,
     mut keys: MessageReader<KeyboardInput>,
     mut clicks: MessageReader<MouseButtonInput>,
-    mut taps: Local<(InputLatch<KeyCode>, InputLatch<MouseButton>)>,
+    mut latches: Local<(InputLatch<KeyCode>, InputLatch<MouseButton>)>,
 ) {
     let pressed = keys.read().filter(|event| !event.repeat).map(|event| (event.key_code, event.state));
-    taps.0.settle(&mut keyboard, pressed);
-    taps.1.settle(&mut mouse, clicks.read().map(|event| (event.button, event.state)));
+    latches.0.correct(&mut keyboard, pressed);
+    latches.1.correct(&mut mouse, clicks.read().map(|event| (event.button, event.state)));
 }
 
-/// What frames are shown of gamepads: the same of their buttons, and every flick of a stick.
+/// Latches for gamepads: their buttons, and flicks of sticks.
 #[derive(Debug, Default)]
 pub(super) struct Pads {
     buttons: HashMap<Entity, InputLatch<GamepadButton>>,
-    /// Sticks that were let go in the frame in which they were moved, and where they really are.
+    /// Sticks that were released in the frame in which they were moved, and their true position.
     flicked: Vec<(Entity, GamepadAxis, f32)>,
 }
 
@@ -112,7 +111,7 @@ pub(super) fn keep_pad_taps(
         let gamepad = gamepad.bypass_change_detection();
         let own = pressed.iter().filter(|event| event.entity == entity);
         let taps = buttons.entry(entity).or_default();
-        let corrected = taps.settle(gamepad.digital_mut(), own.map(|event| (event.button, event.state)));
+        let corrected = taps.correct(gamepad.digital_mut(), own.map(|event| (event.button, event.state)));
         for (button, down) in corrected {
             gamepad.analog_mut().set(button, f32::from(u8::from(down)));
         }
@@ -132,50 +131,50 @@ pub(super) fn keep_pad_taps(
     }
 }
 
-/// Taps that wait for their agent steps at most: whoever hammers must not play on for seconds.
-const MOST_TAPS: usize = 4;
-/// Seconds after which a key that is down counts as held where time runs faster than fingers.
+/// Maximum number of queued taps, so that fast tapping does not play on for seconds.
+const MAX_TAPS: usize = 4;
+/// Seconds after which a key counts as held when play is faster than normal.
 pub(super) const HOLD: f32 = 0.15;
 
-/// For how long the commands that are given have been so: seconds and frames, the one in which each was struck not counted.
+/// How long each command has been down, in seconds and frames after the one in which it was pressed.
 #[derive(Debug, Default)]
-pub(super) struct Down(Vec<(Command, f32, u32)>);
+pub(super) struct Down(Vec<(KeyCommand, f32, u32)>);
 
 impl Down {
     pub(super) fn follow(&mut self, controls: &Controls, seconds: f32) {
-        self.0.retain(|(command, ..)| controls.held(*command) && !controls.struck(*command));
+        self.0.retain(|(command, ..)| controls.pressed(*command) && !controls.just_pressed(*command));
         for (_, since, frames) in &mut self.0 {
             *since += seconds;
             *frames += 1;
         }
-        for command in controls.all_held() {
+        for command in controls.all_pressed() {
             if self.0.iter().all(|(known, ..)| known != command) {
                 self.0.push((*command, 0.0, 0));
             }
         }
     }
 
-    /// Whether `command` is held and no tap: it was down before this frame, for `least` seconds.
-    pub(super) fn holds(&self, command: Command, least: f32) -> bool {
+    /// Whether `command` is held: it was down before this frame, for at least `least` seconds.
+    pub(super) fn holds(&self, command: KeyCommand, least: f32) -> bool {
         self.0.iter().any(|&(known, since, frames)| known == command && frames > 0 && since >= least)
     }
 }
 
-/// Adds a tap; keys struck one after the other and held together are one.
+/// Queues a tap. A tap that extends the last one, with its buttons held together, replaces it.
 pub(super) fn tap(
     taps: &mut VecDeque<Action>,
     action: Action,
-    keys: &[usize],
-    of: impl Fn(Action) -> Vec<usize>,
+    buttons: &[ActionButton],
+    of: impl Fn(Action) -> Vec<ActionButton>,
 ) {
-    let part = taps.back().is_some_and(|&last| {
+    let extends = taps.back().is_some_and(|&last| {
         let last = of(last);
-        last.len() < keys.len() && last.iter().all(|key| keys.contains(key))
+        last.len() < buttons.len() && last.iter().all(|button| buttons.contains(button))
     });
-    if part {
+    if extends {
         taps.pop_back();
     }
-    if taps.len() < MOST_TAPS {
+    if taps.len() < MAX_TAPS {
         taps.push_back(action);
     }
 }

@@ -3,10 +3,10 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// A virtual display that goes away with the value.
+/// A virtual display that is stopped on drop.
 pub struct Display {
     server: Child,
-    /// What DISPLAY is set to.
+    /// The value of DISPLAY.
     pub name: String,
 }
 
@@ -31,7 +31,7 @@ impl Drop for Display {
     }
 }
 
-/// A display, or a line that says why there is none.
+/// A display, or one line on why there is none.
 pub fn display(number: u32) -> Option<Display> {
     let driver = std::fs::read_dir("/usr/share/vulkan/icd.d").is_ok_and(|folder| folder.count() > 0);
     let display = driver.then(|| Display::open(number)).flatten();

@@ -1,7 +1,7 @@
-//! Kills runs at random moments, goes on with them, and looks at what they left.
+//! Kills runs at random moments, resumes them, and checks their files.
 //!
-//! Runs of three kinds: headless ones, which must end with the same bytes as one that was never killed; watched ones,
-//! gone on with now and then without a window; and sweeps, whose table must be the same.
+//! There are three kinds of runs: headless ones, which must end with the same bytes as one that was never
+//! killed; watched ones, sometimes resumed without a window; and sweeps, whose table must be the same.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::transitions::{Checked, check_run};
 
-/// Small networks and few gradient steps: what is looked at is the disk.
+/// Small networks and few gradient steps: only the files matter.
 const SETTINGS: [&str; 8] = [
     "sac.hidden=[16]",
     "learner.batch_size=16",
@@ -27,20 +27,20 @@ const SETTINGS: [&str; 8] = [
 /// Environment steps of a headless run and of a sweep's runs.
 const STEPS: [u64; 2] = [150_000, 20_000];
 
-/// What came of the kills.
+/// Results of the kills.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Programs killed.
+    /// Number of kills.
     pub kills: u64,
-    /// Stored transitions looked at.
+    /// Number of stored transitions checked.
     pub transitions: u64,
-    /// Those of them that cartpole cannot have made.
+    /// Number of them that are impossible in cartpole.
     pub impossible: u64,
-    /// Everything that was not as it should be.
+    /// All problems found.
     pub problems: Vec<String>,
 }
 
-/// Random numbers that need no library (Steele et al. 2014, SplitMix64).
+/// A random generator without a library (Steele et al. 2014, SplitMix64).
 pub struct Dice(pub u64);
 
 impl Dice {
@@ -53,20 +53,20 @@ impl Dice {
         ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// A moment between `from` and `to` seconds; early ones, in which the most happens, more often.
+    /// A time between `from` and `to` seconds, biased to early ones, in which the most happens.
     fn moment(&mut self, from: f64, to: f64) -> Duration {
         Duration::from_secs_f64(from * (to / from).powf(self.roll()))
     }
 }
 
-/// A virtual display that goes away with the value.
+/// A virtual display that is stopped on drop.
 pub struct Display {
     server: Child,
     name: String,
 }
 
 impl Display {
-    /// A free one; `None` where there is no Xvfb.
+    /// A free one; `None` without Xvfb.
     pub fn open() -> Option<Self> {
         use std::io::{BufRead as _, BufReader};
         let mut server = Command::new("Xvfb")
@@ -88,13 +88,13 @@ impl Drop for Display {
     }
 }
 
-/// Where programs are killed.
+/// Environment of the killed programs.
 pub struct Scene<'a> {
     /// The program.
     pub program: &'a Path,
-    /// A folder of its own.
+    /// Its folder.
     pub folder: &'a Path,
-    /// Where windows open, if they can.
+    /// Display for windows, if there is one.
     pub display: Option<&'a Display>,
 }
 
@@ -104,7 +104,7 @@ impl Scene<'_> {
         let (out, before) = (self.fresh("headless"), tally.problems.len());
         let mut left = kills;
         loop {
-            // Before the first checkpoint both commands must lead on.
+            // Before the first checkpoint, both commands must continue the run.
             let resumes = has_checkpoint(&out) || out.join("config.toml").is_file() && dice.roll() < 0.5;
             let command = if resumes { self.resume(&out, true) } else { self.begin(&out, true) };
             let life = (left > 0).then(|| dice.moment(0.05, 3.0));
@@ -136,7 +136,7 @@ impl Scene<'_> {
         self.tidy(&out, before, tally);
     }
 
-    /// Makes the run that headless ones are compared with.
+    /// Makes the reference for headless runs.
     pub fn reference(&self, tally: &mut Tally) -> PathBuf {
         let out = self.fresh("reference");
         let ended = self.live(self.begin(&out, true), None, tally);
@@ -147,7 +147,7 @@ impl Scene<'_> {
         out
     }
 
-    /// Kills one watched run `kills` times, gone on with in a window or without, and closes it at last.
+    /// Kills one watched run `kills` times, resumed with or without a window, and finally closes it.
     pub fn watched(&self, dice: &mut Dice, kills: u64, tally: &mut Tally) {
         let (out, known) = (self.fresh("watched"), tally.problems.len());
         for _ in 0..kills {
@@ -165,7 +165,7 @@ impl Scene<'_> {
             if has_checkpoint(&out) { self.resume(&out, false) } else { self.begin(&out, false) };
         let log = self.log(&mut command);
         let Ok(mut child) = command.spawn() else { return tally.problems.push("no window".into()) };
-        // Long enough to play a while after the window is up.
+        // Long enough to play a while after the window opens.
         let before = metrics(&out).len();
         let begun = Instant::now();
         while metrics(&out).len() < before + 2 && begun.elapsed().as_secs() < 60 {
@@ -230,14 +230,14 @@ impl Scene<'_> {
         Some(table)
     }
 
-    /// Removes a run in which nothing was wrong since there were so many problems.
+    /// Removes a run without new problems since there were `problems`.
     fn tidy(&self, out: &Path, before: usize, tally: &Tally) {
         if tally.problems.len() == before {
             _ = std::fs::remove_dir_all(out);
         }
     }
 
-    /// A folder of this name that is not there yet.
+    /// A new folder with this name.
     fn fresh(&self, name: &str) -> PathBuf {
         let mut number = 0;
         loop {
@@ -275,7 +275,7 @@ impl Scene<'_> {
 
     fn resume(&self, out: &Path, headless: bool) -> Command {
         let mut command = self.command();
-        // A watched run may have made more steps than a headless one is asked for.
+        // A watched run may have more steps than a headless one requests.
         if headless && out.file_name().is_some_and(|name| name.to_string_lossy().starts_with("watched")) {
             command.args(["--steps", "100000000"]);
         }
@@ -291,7 +291,7 @@ impl Scene<'_> {
         log
     }
 
-    /// Lets it live so long, or to its end; how it ended by itself, or `None` when it was killed.
+    /// Lets it run for this long, or to its end. Returns its exit status, or `None` if it was killed.
     fn live(&self, mut command: Command, life: Option<Duration>, tally: &mut Tally) -> Option<ExitStatus> {
         let log = self.log(&mut command);
         let mut child = match command.spawn() {
@@ -319,7 +319,7 @@ impl Scene<'_> {
     }
 }
 
-/// A run that goes on well has nothing to complain about.
+/// A run that resumes correctly prints no warnings.
 fn complaints(log: &Path, tally: &mut Tally) {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let complains = |line: &&str| {
@@ -328,12 +328,12 @@ fn complaints(log: &Path, tally: &mut Tally) {
     tally.problems.extend(text.lines().filter(complains).map(|line| format!("said: {line}")));
 }
 
-/// Whether something can be gone on from.
+/// Whether there is something to resume.
 fn has_checkpoint(out: &Path) -> bool {
     entropy_arcade::learner::checkpoint::exists(out)
 }
 
-/// Looks at the run in `out`, which has ended well or was killed: then its last lines may be cut off.
+/// Checks the run in `out`, which has ended or was killed; a killed one may have a partial last line.
 pub fn inspect(out: &Path, whole: bool, tally: &mut Tally) {
     let mut wrong = Vec::new();
     let mut last = 0;
@@ -367,7 +367,7 @@ pub fn inspect(out: &Path, whole: bool, tally: &mut Tally) {
     tally.problems.extend(wrong.into_iter().map(|wrong| format!("{}: {wrong}", out.display())));
 }
 
-/// The lines of a file; of one that was killed without what stands after the last whole one.
+/// The lines of a file; for a killed run, without a partial last line.
 fn lines(out: &Path, name: &str, whole: bool, wrong: &mut Vec<String>) -> Vec<Value> {
     let text = String::from_utf8(read(out, name)).unwrap_or_default();
     let end = text.rfind('\n').map_or(0, |end| end + 1);
@@ -394,7 +394,7 @@ fn latest(out: &Path, name: &str) -> Vec<u8> {
     place.map(|place| read(&place, name)).unwrap_or_default()
 }
 
-/// `metrics.jsonl` without its `time/` keys, as far as lines are whole.
+/// `metrics.jsonl` without its `time/` keys, up to the last whole line.
 fn metrics(out: &Path) -> Vec<Value> {
     let mut all = lines(out, "metrics.jsonl", false, &mut Vec::new());
     for line in all.iter_mut().filter_map(Value::as_object_mut) {

@@ -1,4 +1,4 @@
-//! What several test files need: small quick runs, every world.
+//! Shared test helpers: small, quick runs, and all worlds.
 #![allow(dead_code)]
 
 pub mod display;
@@ -9,24 +9,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use entropy_arcade::app;
 use entropy_arcade::config::RunConfig;
+use entropy_arcade::experiment::level::world_in;
+use entropy_arcade::experiment::{Experiment, Mode};
 use entropy_arcade::learner::DeviceChoice;
 use entropy_arcade::mdp::WorldOptions;
-use entropy_arcade::run::{RunError, Summary};
-use entropy_arcade::sim::level::{Kind, SHIPPED, generate};
-use entropy_arcade::sim::worlds::{WorldChoice, names};
+use entropy_arcade::run::{self, RunError, Summary};
+use entropy_arcade::worlds::rooms::level::generate;
+use entropy_arcade::worlds::{WorldChoice, names, rooms};
 
-/// Every world, with every level that comes with it and every option it has, by a name that says which.
+/// Every world, with every shipped level and option, by a descriptive name.
 pub fn worlds() -> Vec<(String, WorldChoice)> {
     let mut all = Vec::new();
     for name in names() {
-        let levels: Vec<&str> = SHIPPED.iter().map(|(file, _)| *file).collect();
-        let own = levels.into_iter().filter(|file| {
-            Kind::of(name).is_some()
-                && file.strip_prefix(name).is_some_and(|rest| rest.len() == "-1.ron".len())
-        });
-        let own: Vec<&str> = own.collect();
+        let own: Vec<&str> =
+            rooms::find(name).map_or(vec![], |rules| rules.levels.iter().map(|(file, _)| *file).collect());
         if own.is_empty() {
             all.push((name.to_owned(), WorldChoice::new(name, None).unwrap()));
         }
@@ -37,8 +34,14 @@ pub fn worlds() -> Vec<(String, WorldChoice)> {
             let drawn = WorldChoice::new(name, Some(Path::new("random:3:20"))).unwrap();
             all.push((format!("{name}, generated"), drawn));
         }
-        if let Ok(masked) = WorldChoice::varied(name, None, &WorldOptions { velocity_masked: true }) {
-            all.push((format!("{name}, velocities masked"), masked));
+        let varied = |options| WorldChoice::with_options(name, None, &options).unwrap();
+        if ["cartpole", "acrobot", "mountain-car"].contains(&name) {
+            let options = WorldOptions { velocity_masked: true, ..WorldOptions::default() };
+            all.push((format!("{name}, velocities masked"), varied(options)));
+        }
+        if ["key-door", "paddle-duel"].contains(&name) {
+            let options = WorldOptions { velocity_masked: true, flicker: 0.5, frame_stack: 3 };
+            all.push((format!("{name}, masked, flickering, stacked"), varied(options)));
         }
     }
     all
@@ -55,11 +58,12 @@ pub fn quick(env: &str, seed: u64, steps: u64) -> RunConfig {
     config
 }
 
-/// Trains as the command line would.
+/// Trains like the command line.
 pub fn train(config: &RunConfig, out: &Path, resume: bool) -> Result<Summary, RunError> {
-    let world = app::world(config).unwrap();
-    let resume = resume.then(|| out.to_owned());
-    app::train(config.clone(), &world, Some(out.to_owned()), resume, Arc::new(AtomicBool::new(false)), true)
+    let world = world_in(config, None).unwrap();
+    let (out, resume) = (Some(out.to_owned()), resume.then(|| out.to_owned()));
+    let experiment = Experiment::at(config.clone(), world, Mode::Headless, out, resume)?;
+    run::train(experiment, Arc::new(AtomicBool::new(false)), true)
 }
 
 /// `metrics.jsonl` without its `time/` keys.

@@ -1,10 +1,13 @@
-//! The published vectors of the specification: gradient steps in `updates`; n-step assembly, prioritized
-//! replay and tabular fixed points in `replay`. Here is where cases lie.
+//! The published vectors of the specification: gradient steps in `updates`, those of agents with memory and what belongs to
+//! them in `memory`; n-step assembly, prioritized replay and tabular fixed points in `replay`; windows of steps in
+//! `sequences`. Here is where cases lie.
 //!
 //! `CONFORMANCE_DIR=… cargo test --test conformance` runs another folder of the same format. A line a case
 //! says how far it was from its expectations.
 
+mod memory;
 mod replay;
+mod sequences;
 mod updates;
 
 use std::collections::BTreeMap;
@@ -76,12 +79,15 @@ fn every_case_is_of_a_known_kind() {
         let text = std::fs::read_to_string(folder.join("case.json")).unwrap();
         let description: Value = serde_json::from_str(&text).unwrap();
         match description["kind"].as_str().unwrap() {
-            "sac_continuous_update" => say(&format!(
+            "sac_continuous_update" | "sac_continuous_sequence_update" => say(&format!(
                 "{:28} not run: continuous actions are not implemented",
                 description["name"].as_str().unwrap()
             )),
             kind => assert!(
-                updates::KIND == kind || replay::KINDS.contains(&kind),
+                updates::KIND == kind
+                    || sequences::KIND == kind
+                    || replay::KINDS.contains(&kind)
+                    || memory::KINDS.contains(&kind),
                 "{}: kind {kind}",
                 folder.display()
             ),

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use entropy_arcade::algo::sac::tabular::{SoftValues, TabularMdp};
 use entropy_arcade::mdp::{
     Action, EpisodeEnd, ObservationSpace, Origin, StepBatch, TabularModel, TransitionBatch,
 };
 use entropy_arcade::replay::{Priorities, PriorityConfig, ReplayBuffer, ReplayConfig};
-use entropy_arcade::sac::tabular::{SoftValues, TabularMdp};
 use serde_json::Value;
 
 use super::{Files, folders, say};
@@ -228,7 +228,7 @@ fn nstep(case: &Case, failures: &mut Vec<String>) {
             ("out.env", integers(&|row| start(row)[0])),
             ("out.start", integers(&|row| start(row)[1])),
             ("out.steps", integers(&steps)),
-            ("out.action", integers(&|row| batch.actions[row].into())),
+            ("out.action", integers(&|row| batch.actions.index(row) as i64)),
             ("out.terminated", terminated),
             ("out.truncated", truncated),
         ],

@@ -3,8 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use entropy_arcade::algo::TrainError;
+use entropy_arcade::algo::report::{
+    ACTOR_GRADIENT_NORM, ACTOR_LOSS, CRITIC_LOSS, TEMPERATURE, TEMPERATURE_LOSS, VALUE_LOSS,
+};
+use entropy_arcade::algo::sac::{AutodiffSac, FusedSac, SacConfig, SacUpdate};
 use entropy_arcade::mdp::{Rng, Stream, TransitionBatch, rng};
-use entropy_arcade::sac::{AutodiffSac, FusedSac, HostTensor, SacConfig, SacError, SacUpdate, TensorMap};
+use entropy_arcade::metrics::Metrics;
+use entropy_arcade::nn::{HostTensor, TensorMap};
 use serde_json::{Value, json};
 
 use super::{Files, folders, say};
@@ -35,17 +41,17 @@ const COVERED: [&str; 18] = [
 ];
 
 /// Makes an implementation from configuration, features, actions and a generator.
-type Factory = dyn Fn(SacConfig, usize, usize, &mut Rng) -> Result<Box<dyn SacUpdate>, SacError>;
+type Factory = dyn Fn(SacConfig, usize, usize, &mut Rng) -> Result<Box<dyn SacUpdate>, TrainError>;
 
-struct Case {
-    name: String,
-    description: Value,
-    tensors: TensorMap,
-    integers: BTreeMap<String, Vec<i64>>,
+pub struct Case {
+    pub name: String,
+    pub description: Value,
+    pub tensors: TensorMap,
+    pub integers: BTreeMap<String, Vec<i64>>,
 }
 
 impl Case {
-    fn load(folder: &Path) -> Self {
+    pub fn load(folder: &Path) -> Self {
         let files = Files::read(folder);
         let name = files.name();
         let Files { description, floats, integers } = files;
@@ -55,6 +61,17 @@ impl Case {
 
     /// The case's configuration, or which of its options is not implemented.
     fn config(&self) -> Result<(SacConfig, usize, usize), String> {
+        let config = serde_json::from_value(self.settings()?).unwrap();
+        Ok((config, self.extent("obs"), self.extent("actions")))
+    }
+
+    /// A number of the case's `shapes`.
+    pub fn extent(&self, name: &str) -> usize {
+        self.description["shapes"][name].as_u64().unwrap() as usize
+    }
+
+    /// The settings that it has in common with sequences.
+    pub fn settings(&self) -> Result<Value, String> {
         let config = &self.description["config"];
         let optimizer = &config["optimizer"];
         if (&optimizer["beta1"], &optimizer["beta2"]) != (&json!(0.9), &json!(0.999)) {
@@ -81,7 +98,7 @@ impl Case {
             "reinforce" => json!({"mode": "reinforce", "samples": self.description["shapes"]["samples"]}),
             mode => json!({"mode": mode}),
         };
-        let config = serde_json::from_value(json!({
+        Ok(json!({
             "hidden": hidden,
             "critic_hidden": critic_hidden,
             "backup": config["backup"],
@@ -100,20 +117,19 @@ impl Case {
             "temperature_learning_rate": rates["temperature"],
             "adam_epsilon": optimizer["eps"],
             "grad_clip": config["grad_clip"],
-        }));
-        let extent = |name: &str| self.description["shapes"][name].as_u64().unwrap() as usize;
-        Ok((config.unwrap(), extent("obs"), extent("actions")))
+        }))
+    }
+
+    /// A column of zeros and ones, stored as either type.
+    pub fn flags(&self, name: &str) -> Vec<f32> {
+        match self.integers.get(name) {
+            Some(values) => values.iter().map(|value| *value as f32).collect(),
+            None => self.tensors[name].data.clone(),
+        }
     }
 
     fn batch(&self, step: u64) -> TransitionBatch {
         let floats = |field: &str| self.tensors[&format!("batch{step}.{field}")].data.clone();
-        let flags = |field: &str| -> Vec<f32> {
-            let name = format!("batch{step}.{field}");
-            match self.integers.get(&name) {
-                Some(values) => values.iter().map(|value| *value as f32).collect(),
-                None => self.tensors[&name].data.clone(),
-            }
-        };
         let actions = |field: &str| -> Option<Vec<u16>> {
             let values = self.integers.get(&format!("batch{step}.{field}"))?;
             Some(values.iter().map(|action| u16::try_from(*action).unwrap()).collect())
@@ -123,13 +139,13 @@ impl Case {
         let behaviour_entropies = self.tensors.get(&format!("batch{step}.behaviour_entropy"));
         TransitionBatch {
             batch: size,
-            features: self.description["shapes"]["obs"].as_u64().unwrap() as usize,
+            features: self.extent("obs"),
             observations: floats("obs"),
             next_observations: floats("next_obs"),
-            actions: taken,
+            actions: taken.into(),
             n_step_returns: floats("n_step_return"),
             discounts: floats("discount"),
-            terminated: flags("terminated"),
+            terminated: self.flags(&format!("batch{step}.terminated")),
             weights: floats("weight"),
             behaviour_entropies: behaviour_entropies.map_or(vec![0.0; size], |tensor| tensor.data.clone()),
             indices: vec![0; size],
@@ -138,7 +154,7 @@ impl Case {
     }
 
     /// The tensors called `init.…` under their own names.
-    fn initial(&self) -> TensorMap {
+    pub fn initial(&self) -> TensorMap {
         let own = |(name, tensor): (&String, &HostTensor)| {
             Some((name.strip_prefix("init.")?.to_owned(), tensor.clone()))
         };
@@ -147,7 +163,7 @@ impl Case {
 }
 
 /// Compares values with a case's expectations.
-struct Check<'a> {
+pub struct Check<'a> {
     case: &'a Case,
     /// Tolerance of every expected tensor.
     pending: BTreeMap<&'a str, &'a str>,
@@ -158,7 +174,7 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    fn new(case: &'a Case) -> Self {
+    pub fn new(case: &'a Case) -> Self {
         let expected = case.description["expected"].as_array().unwrap();
         let text = |entry: &'a Value, key: &str| entry[key].as_str().unwrap();
         Self {
@@ -171,7 +187,7 @@ impl<'a> Check<'a> {
     }
 
     /// Compares `values` if the case expects something called `name`.
-    fn see(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+    pub fn see(&mut self, name: &str, shape: &[usize], values: &[f32]) {
         let Some((&name, &tolerance)) = self.pending.get_key_value(name) else { return };
         self.compared.insert(name);
         let expected = &self.case.tensors[name];
@@ -201,7 +217,7 @@ impl<'a> Check<'a> {
     }
 
     /// Prints a line, and adds the failures to `failures`.
-    fn conclude(self, implementation: &str, failures: &mut Vec<String>) {
+    pub fn conclude(self, implementation: &str, failures: &mut Vec<String>) {
         let Self { case, compared, worst, failures: found, .. } = self;
         let verdict = if found.is_empty() { "ok" } else { "FAILED" };
         say(&format!(
@@ -242,27 +258,38 @@ fn check_reported(case: &Case, make: &Factory, failures: &mut Vec<String>) -> Re
     let (config, features, actions) = case.config()?;
     let mut sac = make(config, features, actions, &mut rng(0, Stream::Weights, 0))
         .map_err(|error| error.to_string())?;
+    check_steps(case, &mut *sac, |sac, step| sac.update(&case.batch(step), true), failures);
+    Ok(())
+}
+
+/// Reported figures and parameters of three steps from the case's initial parameters.
+pub fn check_steps(
+    case: &Case,
+    sac: &mut dyn SacUpdate,
+    update: impl Fn(&mut dyn SacUpdate, u64) -> Result<Option<Metrics>, TrainError>,
+    failures: &mut Vec<String>,
+) {
     sac.import(&case.initial(), 0).unwrap();
     let mut check = Check::new(case);
     for step in 1..=3 {
-        let report = sac.update(&case.batch(step), true).unwrap().unwrap();
-        for (name, value) in [
-            ("alpha", report.temperature),
-            ("loss.critic", report.critic_loss),
-            ("loss.value", report.value_loss),
-            ("loss.actor", report.actor_loss),
-            ("loss.temperature", report.temperature_loss),
-            ("grad_norm.actor", report.actor_gradient_norm),
+        let report = update(sac, step).unwrap().unwrap();
+        for (name, metric) in [
+            ("alpha", TEMPERATURE),
+            ("loss.critic", CRITIC_LOSS),
+            ("loss.value", VALUE_LOSS),
+            ("loss.actor", ACTOR_LOSS),
+            ("loss.temperature", TEMPERATURE_LOSS),
+            ("grad_norm.actor", ACTOR_GRADIENT_NORM),
         ] {
+            let value = report.get(metric).unwrap_or(0.0) as f32;
             check.see(&format!("step{step}.{name}"), &[1], &[value]);
         }
         let td_errors = sac.td_errors().unwrap();
         check.see(&format!("step{step}.priority"), &[td_errors.len()], &td_errors);
-        check.see_parameters(&*sac, step);
+        check.see_parameters(sac, step);
     }
     let device = sac.device();
     check.conclude(&device, failures);
-    Ok(())
 }
 
 /// Runs `check` on every case and asserts that none fails or is left out, and that [`COVERED`] is covered.
@@ -291,7 +318,7 @@ fn fused_traces_the_published_values() {
 #[test]
 fn fused_reports_the_published_values() {
     run(|case, failures| {
-        let make = |config, features, actions, rng: &mut Rng| -> Result<Box<dyn SacUpdate>, SacError> {
+        let make = |config, features, actions, rng: &mut Rng| -> Result<Box<dyn SacUpdate>, TrainError> {
             Ok(Box::new(FusedSac::new(config, features, actions, rng)?))
         };
         check_reported(case, &make, failures)
@@ -301,7 +328,7 @@ fn fused_reports_the_published_values() {
 #[test]
 fn autodiff_reports_the_published_values() {
     run(|case, failures| {
-        let make = |config, features, actions, rng: &mut Rng| -> Result<Box<dyn SacUpdate>, SacError> {
+        let make = |config, features, actions, rng: &mut Rng| -> Result<Box<dyn SacUpdate>, TrainError> {
             let device = burn::tensor::Device::flex();
             Ok(Box::new(AutodiffSac::new(config, features, actions, rng, device)?))
         };

@@ -1,28 +1,29 @@
-//! Values that are no numbers: refused where they come from, named, counted, and nothing else is lost.
+//! Non-finite values: they are refused at their source, named and counted, and nothing else is lost.
 
 use std::io::{Read, Write};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use bevy::prelude::*;
-use entropy_arcade::agent::{ActorStates, Controller, Episodes, Replay};
-use entropy_arcade::app;
+use entropy_arcade::agent::{ActorStates, Controller, EpisodeFinished, Replay};
 use entropy_arcade::config::RunConfig;
+use entropy_arcade::experiment::{Experiment, Mode};
 use entropy_arcade::learner::DeviceChoice;
 use entropy_arcade::learner::checkpoint::{Checkpoint, Content, write};
-use entropy_arcade::mdp::{Action, EnvironmentSpec, EpisodeEnd, Rng};
-use entropy_arcade::sim::worlds::WorldChoice;
-use entropy_arcade::sim::worlds::classic_control::cartpole::{out_of_bounds, step};
+use entropy_arcade::mdp::{ActionBatch, EnvironmentSpec, EpisodeEnd, Rng};
+use entropy_arcade::run::train as train_experiment;
 use entropy_arcade::sim::{
     AgentSlots, Bodies, BodySpec, Environment, Outcome, SimSystems, SimTick, run_agent_step,
 };
+use entropy_arcade::worlds::WorldChoice;
+use entropy_arcade::worlds::classic_control::cartpole::{out_of_bounds, step};
 use rand::RngExt as _;
 
 use super::common::transitions::{self, Checked};
 use super::common::{checkpoint_file, metrics, quick, train};
 use super::{assert_lived, buffer, cartpole, staged};
 
-/// A cartpole whose sensors and rewards fail now and then.
+/// A cartpole whose sensors and rewards fail occasionally.
 #[derive(Component, Clone)]
 struct Failing {
     state: [f64; 4],
@@ -49,8 +50,8 @@ impl Environment for Failing {
         *self = Self { state, steps: 0, luck: rng.random_range(0..40) };
     }
 
-    fn apply(&mut self, _rail: &Rail, _bodies: &mut Bodies, actions: &[Action], _phase: u32) {
-        self.state = step(self.state, actions[0]);
+    fn apply(&mut self, _rail: &Rail, _bodies: &mut Bodies, actions: &ActionBatch, _phase: u32) {
+        self.state = step(self.state, actions.choice(0));
         self.steps += 1;
     }
 
@@ -64,7 +65,7 @@ impl Environment for Failing {
         rewards[0] += match self.luck + self.steps {
             18 => f32::NAN,
             25 => f32::NEG_INFINITY,
-            // Finite, and yet beyond what errors can be squared of.
+            // Finite, but too large to square.
             28 => 1e30,
             _ => 1.0,
         };
@@ -77,7 +78,7 @@ impl Environment for Failing {
             12 => vector[2] = f32::NAN,
             30 | 31 => vector[0] = f32::INFINITY,
             34 => vector[3] = -3e37,
-            // Also what episodes end with.
+            // Also in final observations.
             _ if self.luck.is_multiple_of(5) && out_of_bounds(&self.state) => vector[1] = f32::NAN,
             _ => {}
         }
@@ -89,7 +90,7 @@ impl Environment for Failing {
     }
 }
 
-/// What was logged.
+/// The log so far.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -105,7 +106,7 @@ impl Write for Log {
 }
 
 #[test]
-fn a_game_that_says_nan_is_told_where_and_the_rest_is_learned() {
+fn nan_in_a_game_is_located_and_other_steps_are_learned() {
     let log = Log::default();
     let own = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || own.clone()).finish();
@@ -133,7 +134,9 @@ fn a_game_that_says_nan_is_told_where_and_the_rest_is_learned() {
         assert_eq!((steps.len(), steps.refused), (1195, 5));
         let kept = buffer(&steps);
         assert_lived(&kept, 1175);
-        let episodes = &app.world().resource::<Episodes>().0;
+        let messages = app.world().resource::<Messages<EpisodeFinished>>();
+        let episodes: Vec<_> =
+            messages.get_cursor().read(messages).flat_map(EpisodeFinished::summaries).collect();
         assert!(episodes.iter().all(|episode| episode.episode_return.is_finite()));
         let sums: f32 = episodes.iter().map(|episode| episode.episode_return).sum();
         let lengths: u32 = episodes.iter().map(|episode| episode.episode_length).sum();
@@ -148,7 +151,7 @@ fn a_game_that_says_nan_is_told_where_and_the_rest_is_learned() {
 }
 
 #[test]
-fn a_world_of_failing_sensors_is_trained_on_saved_and_gone_on_with() {
+fn a_world_with_failing_sensors_is_trained_saved_and_resumed() {
     let world = WorldChoice::of::<Failing>(Rail);
     let sets = ["sac.hidden=[16]", "learner.learning_starts=200", "run.log_every=500", "run.eval_episodes=2"];
     let mut config = RunConfig::resolve(Some("cartpole"), None, &sets.map(String::from)).unwrap();
@@ -158,7 +161,8 @@ fn a_world_of_failing_sensors_is_trained_on_saved_and_gone_on_with() {
         let config = RunConfig { steps, ..config.clone() };
         let resume = resume.then(|| out.to_owned());
         let stop = Arc::new(AtomicBool::new(false));
-        app::train(config, &world, Some(out.to_owned()), resume, stop, true).unwrap()
+        let experiment = Experiment::at(config, world.clone(), Mode::Headless, Some(out.to_owned()), resume);
+        train_experiment(experiment.unwrap(), stop, true).unwrap()
     };
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
     let summary = learn(&whole, 6_000, false);
@@ -188,7 +192,7 @@ fn a_world_of_failing_sensors_is_trained_on_saved_and_gone_on_with() {
 }
 
 #[test]
-fn a_run_whose_replay_holds_nan_already_goes_on_without_it() {
+fn a_run_with_nan_in_its_replay_buffer_continues_without_it() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     train(&quick("cartpole", 1, 3_000), &out, false).unwrap();
@@ -197,11 +201,14 @@ fn a_run_whose_replay_holds_nan_already_goes_on_without_it() {
     let files = ["weights.safetensors", "simulation.json", "record.json", "replay.bin"].map(|name| {
         let mut bytes = checkpoint_file(&out, name);
         if name == "replay.bin" {
-            // Not compressed, as it was in those days.
+            // Not compressed, as in older versions.
             bytes.clear();
             checkpoint.stream().unwrap().read_to_end(&mut bytes).unwrap();
-            // The head, then the observations of entry 100 on.
-            let at = 64 + 100 * 16;
+            // Behind the header, the observation of entry 100.
+            let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+            let tensors: serde_json::Value = serde_json::from_slice(&bytes[8..header]).unwrap();
+            let first = tensors["observation.vector"]["data_offsets"][0].as_u64().unwrap() as usize;
+            let at = header + first + 100 * 16;
             bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
         }
         let content: Content = Box::new(move |file| file.write_all(&bytes));

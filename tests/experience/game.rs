@@ -1,4 +1,4 @@
-//! The plugins in a game of somebody else's: own components, own schedule, nothing of the arcade.
+//! The plugins in a foreign game: own components, own schedule, nothing of the arcade.
 
 use std::time::{Duration, Instant};
 
@@ -6,13 +6,15 @@ use bevy::ecs::schedule::ScheduleLabel;
 use bevy::prelude::*;
 use entropy_arcade::agent::history::History;
 use entropy_arcade::agent::{
-    AgentPlugin, Controller, ControllerAssignment, Episodes, LearningPolicy, LiveLearner, LivePlugin, Replay,
+    AgentPlugin, Controller, ControllerAssignment, EpisodeFinished, LearningPolicy, LiveLearner, LivePlugin,
+    Replay,
 };
 use entropy_arcade::learner::{DeviceChoice, Health, LearnerConfig, LearnerSetup, untrained};
 use entropy_arcade::mdp::{EnvironmentSpec, EpisodeEnd};
-use entropy_arcade::sim::worlds::WorldChoice;
-use entropy_arcade::sim::worlds::classic_control::cartpole::{out_of_bounds, step};
+use entropy_arcade::metrics::run::EPISODE_RETURN;
 use entropy_arcade::sim::{self, AgentSlots, SimSystems, SimTick, run_agent_step};
+use entropy_arcade::worlds::WorldChoice;
+use entropy_arcade::worlds::classic_control::cartpole::{out_of_bounds, step};
 
 use super::common::transitions;
 use super::{assert_lived, buffer, staged};
@@ -45,7 +47,7 @@ fn spec() -> EnvironmentSpec {
 
 fn fall(mut poles: Query<(&mut Pole, &mut AgentSlots)>, clock: Res<sim::TickClock>) {
     for (mut pole, mut seats) in poles.iter_mut().filter(|_| clock.ends_step()) {
-        pole.state = step(pole.state, seats.actions[0]);
+        pole.state = step(pole.state, seats.actions.choice(0));
         seats.rewards[0] += 1.0;
         seats.end = out_of_bounds(&pole.state).then_some(EpisodeEnd::Terminated);
     }
@@ -63,15 +65,10 @@ fn begin_again(mut poles: Query<(&mut Pole, &mut AgentSlots)>) {
 }
 
 fn agents(policy: LearningPolicy) -> AgentPlugin {
-    AgentPlugin {
-        spec: spec(),
-        seed: 1,
-        assignment: ControllerAssignment::all(vec![Controller::Learning]),
-        policy,
-    }
+    AgentPlugin::new(spec(), ControllerAssignment::all(vec![Controller::Learning]), policy).with_seed(1)
 }
 
-/// The game around whatever plugins are there.
+/// The game, without the plugins.
 fn game(mut app: App) -> App {
     app.init_schedule(Moves)
         .add_systems(Moves, run_agent_step)
@@ -91,7 +88,7 @@ fn game(mut app: App) -> App {
 }
 
 #[test]
-fn the_plugins_need_nothing_but_seats_in_whatever_order() {
+fn the_plugins_need_only_slots_in_any_order() {
     for agents_first in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         let config = LearnerConfig { learning_starts: 200, batch_size: 8, ..LearnerConfig::default() };
@@ -122,22 +119,22 @@ fn the_plugins_need_nothing_but_seats_in_whatever_order() {
         let kept = transitions::replay(folder.path()).unwrap();
         assert_lived(&kept, 1_400);
         assert_eq!(app.world().resource::<Replay>().env_steps, 5 * moves);
-        assert!(app.world().resource::<Episodes>().0.is_empty(), "taken into the history");
-        assert!(app.world().resource::<History>().episode_return.0.len() > 10);
+        assert!(app.world().resource::<History>().curve(EPISODE_RETURN).0.len() > 10);
     }
 }
 
 #[test]
-fn a_game_that_takes_nothing_does_not_grow() {
+fn a_game_without_a_consumer_does_not_grow() {
     let mut app = App::new();
     app.add_plugins((MinimalPlugins, sim::plugin)).add_plugins(agents(LearningPolicy(untrained(2))));
     let mut app = game(app);
     let mut most = [0; 2];
     for _ in 0..9_000 {
         app.world_mut().run_schedule(Moves);
-        let (replay, episodes) = (app.world().resource::<Replay>(), app.world().resource::<Episodes>());
-        most = [most[0].max(replay.staged.len()), most[1].max(episodes.0.len())];
+        let replay = app.world().resource::<Replay>();
+        let episodes = app.world().resource::<Messages<EpisodeFinished>>();
+        most = [most[0].max(replay.staged.len()), most[1].max(episodes.len())];
     }
-    assert!(most.iter().all(|&most| most <= 5 * 4097), "{most:?}");
+    assert!(most.iter().all(|&most| most <= 2 * 5 * 4097), "{most:?}");
     assert_lived(&buffer(&staged(&mut app)), 1_000);
 }

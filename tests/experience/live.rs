@@ -1,4 +1,4 @@
-//! A learner beside a running simulation: loads, rescues, rewinds, looks back, comparisons.
+//! A learner beside a running simulation: loading, recovery, rewind, playback, comparisons.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use entropy_arcade::learner::{DeviceChoice, Health, LearnerConfig, LearnerSetup}
 use entropy_arcade::mdp::Stream;
 use entropy_arcade::sim::arena::EnvironmentHooks;
 use entropy_arcade::sim::pace::{Pace, drive};
-use entropy_arcade::sim::worlds::WorldChoice;
 use entropy_arcade::sim::{self, Arena, SimConfig, run_agent_step};
+use entropy_arcade::worlds::WorldChoice;
 
 use super::common::transitions;
 use super::{assert_lived, repeated};
 
-/// A session in which `arenas` arenas of cartpole are learned, with checkpoints in `folder`.
+/// A session with `arenas` arenas of cartpole, and checkpoints in `folder`.
 fn session(folder: &Path, arenas: usize) -> App {
     let world = WorldChoice::new("cartpole", None).unwrap();
     let spec = world.spec();
@@ -37,7 +37,7 @@ fn session(folder: &Path, arenas: usize) -> App {
     app.add_plugins(sim::plugin).init_resource::<Time>().init_resource::<Pace>();
     world.add_to(&mut app, SimConfig { arenas, seed: 5, stream: Stream::Environment });
     let (assignment, policy) = (ControllerAssignment::all(vec![Controller::Learning]), learner.policy());
-    app.add_plugins(AgentPlugin { spec, seed: 5, assignment, policy })
+    app.add_plugins(AgentPlugin::new(spec, assignment, policy).with_seed(5))
         .insert_resource(learner)
         .add_plugins((LivePlugin, InsightPlugin))
         .add_systems(Update, drive);
@@ -71,7 +71,7 @@ fn is_up(app: &App) {
 }
 
 #[test]
-fn a_checkpoint_loaded_into_a_running_session_is_not_joined_to_the_present() {
+fn a_checkpoint_loaded_into_a_running_session_is_not_connected_to_the_present() {
     let folder = tempfile::tempdir().unwrap();
     let mut app = session(folder.path(), 64);
     is_up(&app);
@@ -87,7 +87,7 @@ fn a_checkpoint_loaded_into_a_running_session_is_not_joined_to_the_present() {
 }
 
 #[test]
-fn a_rescue_is_not_joined_to_the_present() {
+fn a_recovery_is_not_connected_to_the_present() {
     let folder = tempfile::tempdir().unwrap();
     let mut app = session(folder.path(), 64);
     is_up(&app);
@@ -110,17 +110,17 @@ fn a_rescue_is_not_joined_to_the_present() {
 }
 
 #[test]
-fn rewinding_and_beginning_anew_join_nothing() {
+fn rewinding_and_resetting_connect_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut app = session(folder.path(), 16);
     run(&mut app, 60);
-    wait(&app, |learner| !learner.status().marks.all().is_empty());
-    let mark = app.world().resource::<LiveLearner>().status().marks.all()[0].clone();
+    wait(&app, |learner| !learner.snapshots().all().is_empty());
+    let mark = app.world().resource::<LiveLearner>().snapshots().all()[0].clone();
     run(&mut app, 13);
     app.world_mut().resource_mut::<LiveLearner>().rewind(&mark);
     run(&mut app, 60);
     save(&app, folder.path());
-    // What was lived through stays, and goes on.
+    // Recorded experience stays, and recording continues.
     assert_lived(&transitions::replay(folder.path()).unwrap(), 16 * 130);
     app.world_mut().resource_mut::<LiveLearner>().reset();
     run(&mut app, 60);
@@ -131,7 +131,7 @@ fn rewinding_and_beginning_anew_join_nothing() {
 }
 
 #[test]
-fn looking_back_makes_steps_of_the_past_only() {
+fn playback_steps_through_the_past_only() {
     let folder = tempfile::tempdir().unwrap();
     let mut app = session(folder.path(), 4);
     is_up(&app);
@@ -151,7 +151,7 @@ fn looking_back_makes_steps_of_the_past_only() {
             app.update();
             assert_eq!(app.world().resource::<Playback>().step, made);
         }
-        // Time that is let go on goes on from the present.
+        // After playback, time continues from the present.
         app.world_mut().resource_mut::<Time>().advance_by(Duration::from_secs_f32(0.5));
         app.world_mut().resource_mut::<Pace>().paused = false;
         app.update();
@@ -171,10 +171,10 @@ fn looking_back_makes_steps_of_the_past_only() {
 }
 
 #[test]
-fn what_is_shown_of_other_ages_is_no_experience() {
+fn comparisons_of_ages_are_not_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let mut app = session(folder.path(), 6);
-    wait(&app, |learner| !learner.status().marks.all().is_empty());
+    wait(&app, |learner| !learner.snapshots().all().is_empty());
     app.update();
     run(&mut app, 50);
     let steps = |app: &App| app.world().resource::<Replay>().env_steps;
@@ -183,7 +183,7 @@ fn what_is_shown_of_other_ages_is_no_experience() {
     compare::toggle(app.world_mut());
     assert!(app.world().contains_resource::<Comparison>());
     run(&mut app, 30);
-    // Whoever takes over or wants more arenas meanwhile is not recorded either.
+    // Takeovers and new arenas meanwhile are not recorded either.
     app.world_mut().resource_mut::<ControllerAssignment>().watched = vec![Controller::Human];
     (hooks.populate)(app.world_mut(), 9);
     run(&mut app, 100);
@@ -198,7 +198,7 @@ fn what_is_shown_of_other_ages_is_no_experience() {
 }
 
 #[test]
-fn what_is_played_while_training_is_off_is_saved() {
+fn steps_played_while_training_is_off_are_saved() {
     let folder = tempfile::tempdir().unwrap();
     let world = WorldChoice::new("cartpole", None).unwrap();
     let config = LearnerConfig { checkpoint_seconds: 0.05, ..LearnerConfig::default() };
@@ -210,7 +210,7 @@ fn what_is_played_while_training_is_off_is_saved() {
     app.add_plugins(sim::plugin);
     world.add_to(&mut app, SimConfig { arenas: 1, seed: 5, stream: Stream::Environment });
     let (assignment, policy) = (ControllerAssignment::all(vec![Controller::Human]), learner.policy());
-    app.add_plugins(AgentPlugin { spec: world.spec(), seed: 5, assignment, policy })
+    app.add_plugins(AgentPlugin::new(world.spec(), assignment, policy).with_seed(5))
         .insert_resource(learner)
         .add_plugins(LivePlugin);
     run(&mut app, 200);

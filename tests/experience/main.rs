@@ -1,6 +1,7 @@
-//! No experience is invented: whatever happens to a simulation or a learner, what replay holds has been lived through.
+//! No experience is invented: whatever happens to a simulation or a learner, the replay buffer holds only
+//! real transitions.
 //!
-//! Worlds here obey the equations of cartpole, against which every stored transition is held.
+//! The worlds here follow the equations of cartpole, with which every stored transition is compared.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -9,19 +10,19 @@ mod faults;
 mod game;
 mod live;
 mod runs;
-mod seats;
+mod slots;
 #[cfg(feature = "arcade")]
 mod window;
 
 use bevy::prelude::*;
 use common::transitions::{self, Checked};
 use entropy_arcade::agent::{Controller, ControllerAssignment, LearningPolicy, Replay};
-use entropy_arcade::app::headless_app;
 use entropy_arcade::learner::untrained;
 use entropy_arcade::mdp::{ObservationSpace, StepBatch, Stream, TransitionBatch};
 use entropy_arcade::replay::{ReplayBuffer, ReplayConfig};
+use entropy_arcade::run::headless_app;
 use entropy_arcade::sim::SimConfig;
-use entropy_arcade::sim::worlds::WorldChoice;
+use entropy_arcade::worlds::WorldChoice;
 
 /// An app in which `arenas` arenas of cartpole are played by `controller`.
 fn cartpole(arenas: usize, controller: Controller) -> App {
@@ -30,12 +31,12 @@ fn cartpole(arenas: usize, controller: Controller) -> App {
     headless_app(&world, sim, ControllerAssignment::all(vec![controller]), LearningPolicy(untrained(2)), 1)
 }
 
-/// Takes what has been recorded.
+/// Takes the recorded steps.
 fn staged(app: &mut App) -> StepBatch {
     std::mem::take(&mut app.world_mut().resource_mut::<Replay>().staged)
 }
 
-/// What replay makes of `steps`.
+/// A replay buffer of `steps`.
 fn buffer(steps: &StepBatch) -> ReplayBuffer {
     let space = ObservationSpace::floats(&["x", "x velocity", "angle", "angular velocity"]);
     let config = ReplayConfig { capacity: 100_000, streams: 64, n_step: 1, gamma: 0.5 };
@@ -44,13 +45,13 @@ fn buffer(steps: &StepBatch) -> ReplayBuffer {
     buffer
 }
 
-/// No transition of `buffer` is impossible, and there are at least so many.
+/// Asserts that `buffer` has no impossible transition, and at least the given number.
 fn assert_lived(buffer: &ReplayBuffer, at_least: usize) {
     let Checked { transitions, impossible } = transitions::check(buffer);
     assert!(impossible == 0 && transitions >= at_least, "{impossible} of {transitions} are impossible");
 }
 
-/// Observations that `buffer` holds more than once, as starts of transitions.
+/// Observations that start more than one transition in `buffer`.
 fn repeated(buffer: &ReplayBuffer) -> usize {
     let mut all = TransitionBatch::default();
     buffer.gather_all(&mut all);

@@ -1,4 +1,4 @@
-//! Headless runs that are killed, resumed, and changed on the way.
+//! Headless runs that are killed, resumed and changed.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 use entropy_arcade::agent::{AgentPlugin, Controller, ControllerAssignment, LiveLearner, LivePlugin};
-use entropy_arcade::app;
+use entropy_arcade::experiment::level::world_in;
 use entropy_arcade::learner::{DeviceChoice, Health, LearnerSetup};
 use entropy_arcade::mdp::Stream;
 use entropy_arcade::sim::{self, SimConfig, run_agent_step};
@@ -53,7 +53,7 @@ fn runs_that_are_killed_and_resumed_with_other_arenas_repeat_and_invent_nothing(
 }
 
 #[test]
-fn a_killed_run_goes_on_to_where_it_would_have_come() {
+fn a_killed_run_ends_as_if_uninterrupted() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
     let path = parts.to_str().unwrap();
@@ -79,25 +79,26 @@ fn a_killed_run_goes_on_to_where_it_would_have_come() {
 }
 
 #[test]
-fn a_watched_session_resumed_without_a_window_lives_through_other_luck() {
+fn a_watched_session_resumed_headless_repeats_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     // The same seed and arenas in both.
     let config = quick("cartpole", 3, 4_000);
-    let world = app::world(&config).unwrap();
+    let world = world_in(&config, None).unwrap();
     let spec = world.spec();
     let setup = LearnerSetup {
         seed: config.seed,
         device: DeviceChoice::Cpu,
         streams: 256,
-        ..LearnerSetup::new(spec.clone(), config.learner())
+        ..LearnerSetup::new(spec.clone(), config.learner.clone())
     };
     let learner = LiveLearner::start(setup);
     let mut app = App::new();
     app.add_plugins((sim::plugin, LivePlugin));
     world.add_to(&mut app, SimConfig { arenas: 8, seed: config.seed, stream: Stream::Environment });
     let (assignment, policy) = (ControllerAssignment::all(vec![Controller::Learning]), learner.policy());
-    app.add_plugins(AgentPlugin { spec, seed: config.seed, assignment, policy }).insert_resource(learner);
+    app.add_plugins(AgentPlugin::new(spec, assignment, policy).with_seed(config.seed))
+        .insert_resource(learner);
     let starting = |app: &App| app.world().resource::<LiveLearner>().status().health == Health::Starting;
     while starting(&app) {
         std::thread::sleep(Duration::from_millis(5));

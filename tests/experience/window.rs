@@ -1,17 +1,18 @@
-//! Sessions in a window, on a virtual display: resumed, looked back at, played while the number of arenas changes.
+//! Sessions in a window, on a virtual display: resumed, in playback, and played while the number of arenas
+//! changes.
 //!
-//! Needs Xvfb and a Vulkan driver (Mesa's lavapipe does); says so and skips where they are missing.
+//! Needs Xvfb and a Vulkan driver (Mesa's lavapipe does); skipped with a message if they are missing.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use entropy_arcade::learner::checkpoint::Checkpoint;
 
 use super::common::{program, quick, train, transitions};
 use super::{assert_lived, repeated};
 
-/// A virtual display that goes away with the value.
+/// A virtual display that is stopped on drop.
 struct Display(Child, String);
 
 impl Display {
@@ -33,7 +34,7 @@ impl Display {
         Some(Self(server, name))
     }
 
-    /// A session of `seconds` in which `keys` are struck.
+    /// A session of `seconds` in which `keys` are pressed.
     fn watch(&self, out: &Path, arguments: &[&str], seconds: &str, keys: &str) {
         let home = out.parent().unwrap();
         let output = Command::new(program())
@@ -50,6 +51,102 @@ impl Display {
     }
 }
 
+/// The one window of a program that goes from screen to screen, steered by xdotool.
+struct Visitor<'a> {
+    display: &'a Display,
+    program: Child,
+}
+
+impl<'a> Visitor<'a> {
+    fn open(display: &'a Display, home: &Path) -> Self {
+        let program = Command::new(program())
+            .args(["--device", "cpu", "--arenas", "4"])
+            .env("DISPLAY", &display.1)
+            .env("XDG_CONFIG_HOME", home.join("config"))
+            .env("XDG_DATA_HOME", home.join("data"))
+            .env_remove("WAYLAND_DISPLAY")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self { display, program }
+    }
+
+    fn xdotool(&self, words: &str) -> String {
+        let output =
+            Command::new("xdotool").args(words.split(' ')).env("DISPLAY", &self.display.1).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Number and geometry of the window, once it shows `screen`.
+    fn shows(&mut self, screen: &str) -> (String, String) {
+        let begun = Instant::now();
+        let name = format!("search --onlyvisible --name {screen}$");
+        loop {
+            let window = self.xdotool(&name);
+            if !window.is_empty() {
+                let place = self.xdotool(&format!("getwindowgeometry {window}"));
+                return (window, place);
+            }
+            assert!(self.program.try_wait().unwrap().is_none(), "the program has ended before {screen}");
+            assert!(begun.elapsed().as_secs() < 90, "{screen} is not shown");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn strike(&self, window: &str, key: &str) {
+        // The new screen reads keys from its first frames on.
+        std::thread::sleep(Duration::from_millis(1500));
+        // Without a window manager nothing has the keyboard by itself.
+        self.xdotool(&format!("windowfocus --sync {window} keydown {key} sleep 0.2 keyup {key}"));
+    }
+}
+
+impl Drop for Visitor<'_> {
+    fn drop(&mut self) {
+        _ = self.program.kill();
+        _ = self.program.wait();
+    }
+}
+
+#[test]
+fn one_window_goes_from_the_title_to_worlds_and_back() {
+    let Some(display) = Display::open(4932) else { return };
+    let there = Command::new("xdotool").arg("version").env("DISPLAY", &display.1).output();
+    if there.is_err() {
+        println!("skipped: there is no xdotool");
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let mut visitor = Visitor::open(&display, home.path());
+    let (window, _) = visitor.shows("worlds");
+    // The window was resized.
+    visitor.xdotool(&format!("windowsize {window} 1100 700 windowmove {window} 40 30"));
+    std::thread::sleep(Duration::from_millis(500));
+    let (_, place) = visitor.shows("worlds");
+    assert!(place.contains("1100x700"), "{place}");
+    for _ in 0..2 {
+        visitor.strike(&window, "Return");
+        assert_eq!(visitor.shows("lava-room"), (window.clone(), place.clone()), "the window is another one");
+        // Long enough for something to be learned.
+        std::thread::sleep(Duration::from_secs(3));
+        visitor.strike(&window, "Escape");
+        assert_eq!(visitor.shows("worlds"), (window.clone(), place.clone()), "the window is another one");
+    }
+    let sessions = home.path().join("data/entropy-arcade/sessions");
+    let sessions: Vec<_> = sessions.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(sessions.len(), 2);
+    for session in sessions {
+        let saved = Checkpoint::open_only(&session, |_| false).unwrap();
+        assert!(saved.manifest.counters.env_steps > 20 && session.join("summary.json").is_file());
+        let owner = entropy_arcade::learner::owner::is_in_use(&session);
+        assert!(!owner, "{} is still held", session.display());
+    }
+    // Esc on the title screen ends the program, and that is no error.
+    visitor.strike(&window, "Escape");
+    let status = visitor.program.wait().unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
 impl Drop for Display {
     fn drop(&mut self) {
         _ = self.0.kill();
@@ -58,7 +155,7 @@ impl Drop for Display {
 }
 
 #[test]
-fn a_session_resumed_in_a_window_lives_on_and_not_again() {
+fn a_session_resumed_in_a_window_repeats_nothing() {
     let Some(display) = Display::open(4931) else { return };
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");

@@ -1,18 +1,15 @@
-//! A game of your own with a learning agent in it: move left or right to catch what falls.
+//! Your own game with a learning agent: move left or right to catch the falling fruit.
 //!
-//! `cargo run --example catch` trains it live for half a minute, without a window. `-- --steps 3000` plays as fast as the
-//! agent learns, until it has made so many gradient steps, and fails where it has not become better.
+//! `cargo run --example catch` trains it live for half a minute, without a window. `-- --steps 3000` plays as
+//! fast as the agent learns, until it has made that many gradient steps, and fails if it has not improved.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bevy::ecs::message::MessageCursor;
 use bevy::prelude::*;
-use entropy_agents::history::History;
-use entropy_agents::tick::{self, SimSystems, SimTick, run_agent_step};
-use entropy_agents::{AgentPlugin, AgentSlots, Controller, ControllerAssignment, LiveLearner, LivePlugin};
-use entropy_rl::learner::{Health, LearnerConfig, LearnerSetup};
-use entropy_rl::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm};
-use entropy_rl::sac::SacConfig;
+use entropy_agents::prelude::*;
+use entropy_rl::algo::sac::SacConfig;
 
 const WIDTH: i32 = 7;
 const HEIGHT: i32 = 6;
@@ -39,7 +36,7 @@ impl Game {
 
 fn fall(mut games: Query<(&mut Game, &mut AgentSlots)>) {
     for (mut game, mut seats) in &mut games {
-        game.basket = (game.basket + [0, -1, 1][seats.actions[0].index()]).clamp(0, WIDTH - 1);
+        game.basket = (game.basket + [0, -1, 1][seats.actions.index(0)]).clamp(0, WIDTH - 1);
         game.fruit.y -= 1;
         if game.fruit.y == 0 {
             seats.rewards[0] = if game.fruit.x == game.basket { 1.0 } else { -1.0 };
@@ -73,14 +70,14 @@ fn app() -> App {
         teams: vec![0],
         rewards: vec![RewardTerm::new("catch", 1.0, "the fruit lands in the basket, −1 beside it")],
     };
-    // A small game: a small network learns it sooner.
+    // A small network learns a small game faster.
     let sac = SacConfig { hidden: vec![32, 32], ..SacConfig::default() };
-    let config = LearnerConfig { learning_starts: 1000, sac, ..LearnerConfig::default() };
+    let config = LearnerConfig { learning_starts: 1000, algorithm: sac.into(), ..LearnerConfig::default() };
     let learner = LiveLearner::start(LearnerSetup::new(spec.clone(), config));
     let (assignment, policy) = (ControllerAssignment::all(vec![Controller::Learning]), learner.policy());
     let mut app = App::new();
-    app.add_plugins((MinimalPlugins, tick::plugin, LivePlugin))
-        .add_plugins(AgentPlugin { spec: spec.clone(), seed: 1, assignment, policy })
+    app.add_plugins((MinimalPlugins, LivePlugin))
+        .add_plugins(AgentPlugin::new(spec.clone(), assignment, policy).with_seed(1))
         .insert_resource(learner)
         .add_systems(SimTick, fall.in_set(SimSystems::Play))
         .add_systems(SimTick, observe.in_set(SimSystems::Observe))
@@ -95,7 +92,7 @@ fn app() -> App {
     app
 }
 
-/// Shares of the first hundred games and of the last hundred in which the fruit was caught.
+/// Fraction of fruit caught in the first hundred games and in the last hundred.
 fn caught(games: &[bool]) -> [f32; 2] {
     let share = |games: &[bool]| games.iter().filter(|caught| **caught).count() as f32 / games.len() as f32;
     let some = games.len().min(100);
@@ -106,12 +103,13 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).skip_while(|argument| argument != "--steps");
     let most: Option<u64> = arguments.nth(1).and_then(|number| number.parse().ok());
     let (mut app, mut games) = (app(), Vec::new());
+    let mut reader = MessageCursor::<EpisodeFinished>::default();
     for step in 1_u64.. {
         run_agent_step(app.world_mut());
-        // What a frame does; in a game of yours, Bevy calls it.
+        // What a frame does; in your game, Bevy calls it.
         app.update();
-        let history = app.world().resource::<History>();
-        games.extend(history.latest.iter().map(|episode| episode.success));
+        let finished = app.world().resource::<Messages<EpisodeFinished>>();
+        games.extend(reader.read(finished).map(|episode| episode.outcomes[0].success));
         let status = app.world().resource::<LiveLearner>().status();
         if let Health::Failed(reason) = &status.health {
             eprintln!("error: {reason}");

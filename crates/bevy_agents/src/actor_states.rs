@@ -1,46 +1,54 @@
-//! The actor_states: what the agent layer remembers of every seat between steps.
-
-use std::collections::VecDeque;
+//! Actor states: what the agent layer stores for every slot between steps.
 
 use bevy::prelude::*;
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::mdp::{
-    Action, EnvironmentSpec, Fault, ObservationBatch, PolicyOutput, PolicyState, Rng, StepBatch, Stream,
-    later_seed, rng,
+    ActionBatch, ActionRow, ActionSpace, EnvironmentSpec, Fault, ObservationBatch, PolicyOutput, Rng,
+    StateBatch, StepBatch, Stream, later_seed, rng,
 };
+use crate::memory::PolicyMemory;
 
-/// Slots an arena may have; stream numbers are `arena · MOST_SLOTS + slot`.
+/// Maximum number of slots per arena; stream numbers are `arena · MOST_SLOTS + slot`.
 pub const MOST_SLOTS: usize = 8;
 
-/// Memory of one seat.
+/// State of one slot.
 #[derive(Debug, Clone)]
 pub(super) struct SlotState {
     pub(super) rng: Rng,
-    pub(super) state: PolicyState,
-    /// Whether the previous step was recorded and its episode goes on.
+    pub(super) memory: PolicyMemory,
+    /// Whether the previous step was recorded and its episode continues.
     pub(super) open: bool,
     pub(super) episode_return: f32,
     pub(super) episode_length: u32,
-    /// Who played the episode so far; `mixed` when seats changed hands.
+    /// Who has played the episode so far; `mixed` if the controller changed.
     pub(super) played: &'static str,
-    /// What was decided and is still to be done, where somebody reacts late.
-    pub(super) late: VecDeque<Action>,
-    /// Whether all of its observation is finite, so that policies may look at it.
+    /// Chosen actions that are not yet executed, under a reaction delay.
+    pub(super) late: ActionBatch,
+    /// Whether all values of its observation are finite, so that policies can use it.
     pub(super) sees: bool,
-    /// Row of the pending step, when this step is recorded.
+    /// Row of the pending step, if this step is recorded.
     pub(super) row: Option<usize>,
 }
 
 impl SlotState {
-    /// One of so many actions, uniformly.
-    pub(super) fn any_action(&mut self, actions: usize) -> Action {
-        Action::Discrete(self.rng.random_range(0..actions as u16))
+    /// Replaces action `slot` by a random one of `space`.
+    pub(super) fn act_at_random(&mut self, space: &ActionSpace, actions: &mut ActionBatch, slot: usize) {
+        match space {
+            ActionSpace::Discrete(names) => {
+                actions.set(slot, ActionRow::Discrete(self.rng.random_range(0..names.len() as u16)));
+            }
+            ActionSpace::Continuous(bounds) => {
+                for (value, [low, high]) in actions.vector_mut(slot).iter_mut().zip(bounds) {
+                    *value = low + (high - low) * self.rng.random::<f32>();
+                }
+            }
+        }
     }
 }
 
-/// Something that is not finite where a seat's step has a number.
+/// A value of a slot's step that is not finite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct SlotFault {
     pub(super) stream: usize,
@@ -49,54 +57,80 @@ pub(super) struct SlotFault {
     pub(super) recorded: bool,
 }
 
-/// Observations that one policy decides on together.
+/// Observations that one policy decides on in one batch.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PolicyBatch {
     pub(super) observations: ObservationBatch,
-    pub(super) streams: Vec<usize>,
-    pub(super) states: Vec<PolicyState>,
+    pub(super) states: StateBatch,
+    /// States before the step, if they are recorded.
+    pub(super) before: StateBatch,
+    /// What every slot did last, and the rewards for it.
+    pub(super) previous_actions: ActionBatch,
+    pub(super) previous_rewards: Vec<f32>,
+    pub(super) is_first: Vec<bool>,
     pub(super) rngs: Vec<Rng>,
     pub(super) decisions: PolicyOutput,
 }
 
 impl PolicyBatch {
+    /// Adds the observation of slot `own` and returns its row.
+    pub(super) fn push(&mut self, vector: &[f32], grid: &[u8], own: &SlotState, is_first: bool) -> usize {
+        self.observations.push(vector, grid);
+        self.states.push(&own.memory.state);
+        let (action, reward) = own.memory.previous();
+        self.previous_actions.push(ActionRow::Discrete(action));
+        self.previous_rewards.push(reward);
+        self.is_first.push(is_first);
+        self.rngs.push(own.rng.clone());
+        self.observations.count - 1
+    }
+
+    /// `[A]`: probability of every action in `row`; empty for continuous actions.
+    pub(super) fn probabilities(&self, row: usize) -> &[f32] {
+        let actions = self.decisions.probabilities.len() / self.observations.count.max(1);
+        &self.decisions.probabilities[row * actions..(row + 1) * actions]
+    }
+
     pub(super) fn clear(&mut self) {
         self.observations.clear();
-        self.streams.clear();
         self.states.clear();
+        self.before.clear();
+        self.previous_actions.clear();
+        self.previous_rewards.clear();
+        self.is_first.clear();
         self.rngs.clear();
         self.decisions.clear();
     }
 }
 
-/// Every seat's memory, and scratch that is reused from step to step.
+/// The state of every slot, and buffers reused between steps.
 #[derive(Resource, Debug, Clone)]
 pub struct ActorStates {
     pub(super) seed: u64,
-    pub(super) actions: usize,
+    pub(super) actions: ActionSpace,
     pub(super) seats: Vec<SlotState>,
     /// The learning policy's batch.
     pub(super) learning: PolicyBatch,
     /// Frozen policies' batches by name.
     pub(super) frozen: std::collections::BTreeMap<String, PolicyBatch>,
-    /// Steps begun and not yet finished.
+    /// Steps that are started but not yet complete.
     pub(super) pending: StepBatch,
-    /// What was found at fault in this step.
+    /// Faults found in this step.
     pub(super) faults: Vec<SlotFault>,
     /// Names of an observation's floats.
     pub(super) entries: Vec<String>,
-    /// Faults found since the start.
+    /// Number of faults so far.
     pub(super) found: u64,
-    /// Whether it was said that two seats have one number.
+    /// Whether a warning about duplicate arena numbers was given.
     pub(super) warned: bool,
 }
 
 impl ActorStates {
-    /// An empty actor_states for seats of `spec`.
+    /// Empty states for slots of `spec`.
     pub fn new(seed: u64, spec: &EnvironmentSpec) -> Self {
         Self {
             seed,
-            actions: spec.action.len(),
+            actions: spec.action.clone(),
             seats: Vec::new(),
             learning: PolicyBatch::default(),
             frozen: std::collections::BTreeMap::new(),
@@ -108,23 +142,23 @@ impl ActorStates {
         }
     }
 
-    /// Lets no stream go on: what comes next follows nothing that was recorded.
+    /// Interrupts all streams: the next steps do not follow the recorded ones.
     pub(super) fn cut_streams(&mut self) {
-        self.seats.iter_mut().for_each(|seat| seat.open = false);
+        self.seats.iter_mut().for_each(|slot| slot.open = false);
     }
 
-    /// The memory of a seat, made on first use.
+    /// The state of a slot, created on first use.
     pub(super) fn seat(&mut self, stream: usize) -> &mut SlotState {
         while self.seats.len() <= stream {
             let rng = rng(self.seed, Stream::Exploration, self.seats.len() as u64);
             self.seats.push(SlotState {
                 rng,
-                state: PolicyState::default(),
+                memory: PolicyMemory::default(),
                 open: false,
                 episode_return: 0.0,
                 episode_length: 0,
                 played: "",
-                late: VecDeque::new(),
+                late: ActionBatch::default(),
                 sees: true,
                 row: None,
             });
@@ -132,52 +166,88 @@ impl ActorStates {
         &mut self.seats[stream]
     }
 
-    /// What must be kept to go on exactly, between two agent steps.
+    /// What must be saved between two agent steps to continue exactly.
     pub fn snapshot(&self) -> ActorStatesSnapshot {
         ActorStatesSnapshot {
             seats: self
                 .seats
                 .iter()
-                .map(|seat| (seat.rng.clone(), seat.open, seat.episode_return, seat.episode_length))
+                .map(|slot| (slot.rng.clone(), slot.open, slot.episode_return, slot.episode_length))
                 .collect(),
+            // Policies without memory have nothing to save.
+            memories: match self.seats.iter().any(|slot| !slot.memory.state.is_empty()) {
+                true => self.seats.iter().map(|slot| slot.memory.clone()).collect(),
+                false => Vec::new(),
+            },
         }
     }
 
-    /// Forgets every seat; what is random from here on does not repeat what came before in a run that has lived through
+    /// Clears all slots. Random numbers from here on do not repeat earlier ones of a run that has made
     /// `lived` environment steps.
     pub fn begin_later(&mut self, lived: u64) {
         self.seed = later_seed(self.seed, lived);
         self.seats.clear();
     }
 
-    /// Goes on from a snapshot.
+    /// Restores a snapshot.
     pub fn restore(&mut self, snapshot: &ActorStatesSnapshot) {
         self.seats.clear();
         for (stream, (rng, open, episode_return, episode_length)) in snapshot.seats.iter().enumerate() {
-            let seat = self.seat(stream);
-            (seat.rng, seat.open) = (rng.clone(), *open);
-            (seat.episode_return, seat.episode_length) = (*episode_return, *episode_length);
+            let slot = self.seat(stream);
+            (slot.rng, slot.open) = (rng.clone(), *open);
+            (slot.episode_return, slot.episode_length) = (*episode_return, *episode_length);
         }
+        for (slot, memory) in self.seats.iter_mut().zip(&snapshot.memories) {
+            slot.memory.clone_from(memory);
+        }
+    }
+
+    /// Policy states of the slots of `arena`, to be restored with [`ActorStates::remember`].
+    pub fn memories(&self, arena: usize) -> Vec<PolicyMemory> {
+        let slots = self.seats.iter().skip(arena * MOST_SLOTS).take(MOST_SLOTS);
+        slots.map(|slot| slot.memory.clone()).collect()
+    }
+
+    /// Restores policy states of the slots of `arena`, because the arena was moved to the state they belong
+    /// to.
+    pub fn remember(&mut self, arena: usize, memories: &[PolicyMemory]) {
+        let slots = self.seats.iter_mut().skip(arena * MOST_SLOTS).take(MOST_SLOTS);
+        slots.zip(memories).for_each(|(slot, memory)| slot.memory.clone_from(memory));
+    }
+
+    /// Interrupts the streams of `arena`, whatever the states of its policies.
+    pub fn cut(&mut self, arena: usize) {
+        let slots = self.seats.iter_mut().skip(arena * MOST_SLOTS).take(MOST_SLOTS);
+        slots.for_each(|slot| slot.open = false);
     }
 }
 
-/// The actor_states on disk: by stream, random state, whether open, return and length so far.
+/// Actor states on disk: for each stream its generator, whether it is open, return and length so far, and
+/// policy states.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ActorStatesSnapshot {
     seats: Vec<(Rng, bool, f32, u32)>,
+    /// By stream; empty if no policy has memory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    memories: Vec<PolicyMemory>,
 }
 
-/// What the policy made of one seat's last observation.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// A policy's decision on one slot's last observation.
+#[derive(Reflect, Debug, Clone, Default, PartialEq)]
 pub struct WatchedDecision {
-    /// Probability of every action; empty where no policy looked.
+    /// Probability of every action; empty without a policy.
     pub probabilities: Vec<f32>,
     /// Policy entropy in nats.
     pub entropy: f32,
-    /// Index of the action taken.
+    /// Index of the chosen action.
     pub action: usize,
+    /// The policy state before the decision; `None` for a policy without memory.
+    #[reflect(ignore)]
+    pub memory: Option<PolicyMemory>,
 }
 
-/// The thoughts in the watched arena (number 0), by slot.
-#[derive(Resource, Debug, Clone, Default, Deref, DerefMut)]
+/// Decisions on the observations of the [`Watched`](crate::Watched) arena, by slot: what overlays and the panel
+/// show of a policy's choice.
+#[derive(Resource, Reflect, Debug, Clone, Default, Deref, DerefMut)]
+#[reflect(Resource)]
 pub struct WatchedDecisions(pub Vec<WatchedDecision>);

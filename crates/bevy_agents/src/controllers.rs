@@ -1,6 +1,6 @@
-//! Controllers: who plays a seat, who plays by default, and what a person's hands say.
+//! Controllers: who plays each slot, default assignments, and a human player's input.
 //!
-//! Reading the keyboard is left to `view`; turning controllers into actions, to `select`.
+//! Reading the keyboard is up to `view`; turning controllers into actions, to `decide`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -9,17 +9,17 @@ use std::sync::Arc;
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::AgentSlots;
 use crate::mdp::{Action, EnvironmentSpec, Policy};
 use crate::tick::TickClock;
+use crate::{AgentSlots, Watched};
 
-/// Who plays one seat.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Who plays a slot.
+#[derive(Reflect, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Controller {
-    /// A person, through [`HumanInput`].
+    /// A human player, through [`HumanInput`].
     Human,
-    /// The policy that is being learned.
+    /// The learning policy.
     #[default]
     Learning,
     /// A policy from a checkpoint, by its name in [`FrozenPolicies`].
@@ -42,24 +42,27 @@ impl Controller {
         }
     }
 
-    /// Whether its steps go into replay. A person's do: off-policy learning takes any experience.
+    /// Whether its steps are recorded. A human player's are: off-policy learning can use any experience.
     pub fn is_recorded(&self) -> bool {
         matches!(self, Self::Human | Self::Learning)
     }
 }
 
-/// The controllers of one entity's [`AgentSlots`], slot by slot.
-#[derive(Component, Debug, Clone, PartialEq, Eq, Deref, DerefMut)]
+/// The controllers of one entity's [`AgentSlots`], by slot.
+#[derive(Component, Reflect, Debug, Clone, PartialEq, Eq, Deref, DerefMut)]
+#[reflect(Component)]
 pub struct Controllers(pub Vec<Controller>);
 
-/// Default controllers by slot: of the watched arena (number 0) and of all others.
-#[derive(Resource, Debug, Clone, PartialEq, Eq)]
+/// The intended controllers by slot: in the [`Watched`] arena and in all others. The current ones are in
+/// [`Controllers`], which follow with the next tick or frame.
+#[derive(Resource, Reflect, Debug, Clone, PartialEq, Eq)]
+#[reflect(Resource)]
 pub struct ControllerAssignment {
-    /// Arena 0.
+    /// The watched arena.
     pub watched: Vec<Controller>,
-    /// The rest.
+    /// All other arenas.
     pub others: Vec<Controller>,
-    /// Of single arenas, by number, in place of both.
+    /// Of single arenas, by number, instead of both.
     pub each: BTreeMap<usize, Vec<Controller>>,
 }
 
@@ -69,41 +72,46 @@ impl ControllerAssignment {
         Self { watched: controllers.clone(), others: controllers, each: BTreeMap::new() }
     }
 
-    /// The learning policy on slot 0's side, scripts on every other.
+    /// The learning policy on slot 0's side, scripts on every other side.
     pub fn learn_against_script(spec: &EnvironmentSpec) -> Self {
         Self::against_script(spec, &Controller::Learning)
     }
 
-    /// Whether a person sits in `slot` of any arena.
-    fn seats_person(&self, slot: usize) -> bool {
+    /// Whether a human player has `slot` in any arena.
+    fn has_human(&self, slot: usize) -> bool {
         let mut all = [&self.watched, &self.others].into_iter().chain(self.each.values());
-        all.any(|seats| seats.get(slot) == Some(&Controller::Human))
+        all.any(|slots| slots.get(slot) == Some(&Controller::Human))
     }
 
-    /// `player` in all slots of slot 0's side, scripts on every other.
+    /// `player` in all slots of slot 0's side, scripts on every other side.
     pub fn against_script(spec: &EnvironmentSpec, player: &Controller) -> Self {
-        let seat = |slot| if spec.on_first_side(slot) { player.clone() } else { Controller::Scripted };
-        Self::all((0..spec.slots()).map(seat).collect())
+        let controller = |slot| if spec.on_first_side(slot) { player.clone() } else { Controller::Scripted };
+        Self::all((0..spec.slots()).map(controller).collect())
     }
 }
 
-/// Gives controllers to seats that have none, and to all when the assignment changes.
+/// Assigns controllers to slots without any, and to all slots when the assignment or the watched arena
+/// changes.
 pub(super) fn assign(
     mut commands: Commands,
     assignment: Res<ControllerAssignment>,
     mut input: ResMut<HumanInput>,
-    mut seats: Query<(Entity, &AgentSlots, Option<&mut Controllers>)>,
+    mut slots: Query<(Entity, &AgentSlots, Option<&mut Controllers>)>,
+    watched: Query<Entity, With<Watched>>,
+    mut before: Local<Option<Entity>>,
 ) {
-    // Whoever sits down after somebody has got up is there.
+    let watched = watched.single().ok();
+    let changed = std::mem::replace(&mut *before, watched) != watched || assignment.is_changed();
+    // A human player who takes a slot again is present.
     for (slot, absent) in input.bypass_change_detection().absent.iter_mut().enumerate() {
-        *absent = *absent && assignment.seats_person(slot);
+        *absent = *absent && assignment.has_human(slot);
     }
-    for (entity, seats, controllers) in &mut seats {
-        let usual = if seats.arena == 0 { &assignment.watched } else { &assignment.others };
-        let wanted = assignment.each.get(&seats.arena).unwrap_or(usual);
+    for (entity, slots, controllers) in &mut slots {
+        let usual = if Some(entity) == watched { &assignment.watched } else { &assignment.others };
+        let wanted = assignment.each.get(&slots.arena).unwrap_or(usual);
         match controllers {
             None => _ = commands.entity(entity).insert(Controllers(wanted.clone())),
-            Some(mut controllers) if assignment.is_changed() && controllers.0 != *wanted => {
+            Some(mut controllers) if changed && controllers.0 != *wanted => {
                 controllers.0.clone_from(wanted);
             }
             Some(_) => {}
@@ -111,38 +119,37 @@ pub(super) fn assign(
     }
 }
 
-/// Tells environments which slots want a scripted action.
-pub(super) fn ask_for_scripts(clock: Res<TickClock>, mut seats: Query<(&mut AgentSlots, &Controllers)>) {
+/// Tells environments which slots need a scripted action.
+pub(super) fn ask_for_scripts(clock: Res<TickClock>, mut slots: Query<(&mut AgentSlots, &Controllers)>) {
     if clock.phase != 0 {
         return;
     }
-    for (mut seats, controllers) in &mut seats {
-        for (wants, controller) in seats.wants_script.iter_mut().zip(&controllers.0) {
+    for (mut slots, controllers) in &mut slots {
+        for (wants, controller) in slots.wants_script.iter_mut().zip(&controllers.0) {
             *wants = *controller == Controller::Scripted;
         }
     }
 }
 
-/// What a person wants each slot to do.
+/// Actions that the human player requests, by slot.
 #[derive(Resource, Debug, Clone, PartialEq, Eq)]
 pub struct HumanInput {
-    /// `[slots]`: the action of the keys held now; `None` while none is.
+    /// `[slots]`: the action of the keys held now; `None` while none is held.
     pub held: Vec<Option<Action>>,
-    /// `[slots]`: keys struck and not yet acted on, the oldest first: each is one action, however long frames and agent
-    /// steps are.
+    /// `[slots]`: key taps not yet acted on, oldest first: each is one action, whatever the length of frames
+    /// and agent steps.
     pub tapped: Vec<VecDeque<Action>>,
-    /// What a slot does while no key is held: these in turn. One action that does nothing, or several
-    /// that cancel out.
+    /// Actions of a slot while no key is held, in turn: one that does nothing, or several that cancel out.
     pub idle: Vec<Action>,
-    /// `[slots]`: whether nobody has struck a key since the session was gone on with. What such a seat does is nobody's
-    /// play, and nothing is recorded of it.
+    /// `[slots]`: whether no key was pressed since the session was resumed. Such a slot idles, and nothing is
+    /// recorded of it.
     pub absent: Vec<bool>,
-    /// `[slots]`: how often it was asked while idle.
+    /// `[slots]`: number of idle steps.
     turns: Vec<usize>,
 }
 
 impl HumanInput {
-    /// Nothing pressed in any of `slots`.
+    /// No input in any of `slots`.
     pub fn new(slots: usize) -> Self {
         Self {
             held: vec![None; slots],
@@ -153,7 +160,7 @@ impl HumanInput {
         }
     }
 
-    /// What `slot` does in this agent step.
+    /// The action of `slot` in this agent step.
     pub(super) fn take(&mut self, slot: usize) -> Action {
         let struck = self.tapped[slot].pop_front().or(self.held[slot]);
         self.absent[slot] &= struck.is_none();
@@ -170,7 +177,7 @@ impl HumanInput {
 pub struct FrozenPolicies(pub BTreeMap<String, Arc<dyn Policy>>);
 
 impl FrozenPolicies {
-    /// Loads the policy of the checkpoint or run in `folder` under its path as name, to play `spec`.
+    /// Loads the policy of the checkpoint or run in `folder`, with its path as name, to play `spec`.
     ///
     /// # Errors
     /// The checkpoint's own error; one of another world is refused.
@@ -183,5 +190,38 @@ impl FrozenPolicies {
         let policy = crate::learner::checkpoint::load_policy(folder, spec)?;
         self.0.insert(name.clone(), policy);
         Ok(Controller::Frozen(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::pole;
+    use crate::tick::run_agent_step;
+    use crate::{AgentPlugin, LearningPolicy, WatchedDecisions};
+
+    #[test]
+    fn controllers_and_display_follow_the_watched_arena() {
+        let spec = pole();
+        let (watched, others) = (vec![Controller::Human], vec![Controller::Random]);
+        let assignment =
+            ControllerAssignment { watched: watched.clone(), others: others.clone(), each: BTreeMap::new() };
+        let mut app = App::new();
+        app.add_plugins(AgentPlugin::new(spec.clone(), assignment, LearningPolicy::untrained(2)));
+        let [first, second] = [0, 1].map(|arena| app.world_mut().spawn(AgentSlots::new(arena, &spec)).id());
+        let plays =
+            |app: &App| [first, second].map(|arena| app.world().get::<Controllers>(arena).unwrap().0.clone());
+        run_agent_step(app.world_mut());
+        assert_eq!(plays(&app), [others.clone(), others.clone()], "no arena is watched");
+        assert!(app.world().resource::<WatchedDecisions>().is_empty());
+        for (shown, expected) in [(first, [&watched, &others]), (second, [&others, &watched])] {
+            app.world_mut().entity_mut(shown).insert(Watched);
+            run_agent_step(app.world_mut());
+            let marked: Vec<Entity> =
+                app.world_mut().query_filtered::<Entity, With<Watched>>().iter(app.world()).collect();
+            assert_eq!(marked, [shown]);
+            assert_eq!(plays(&app), expected.map(Clone::clone));
+            assert_eq!(app.world().resource::<WatchedDecisions>().len(), 1);
+        }
     }
 }

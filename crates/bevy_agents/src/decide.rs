@@ -8,12 +8,14 @@ use super::actor_states::{
 use super::controllers::{Controller, Controllers, FrozenPolicies, HumanInput};
 use super::reaction::ReactionDelay;
 use super::{Greedy, LearningPolicy, Recording};
-use crate::AgentSlots;
-use crate::mdp::{Action, Fault, Origin, Policy, PolicyState};
+use crate::mdp::{ActInput, ActionBatch, ActionRow, Fault, Origin, Policy};
+use crate::memory::Player;
+use crate::{AgentSlots, Watched};
 
 /// First collects what every policy has to look at, then lets each look once, then hands out actions.
 pub fn decide(
-    mut all: Query<(&mut AgentSlots, &Controllers)>,
+    mut all: Query<(Entity, &mut AgentSlots, &Controllers)>,
+    watched: Query<Entity, With<Watched>>,
     mut actor_states: ResMut<ActorStates>,
     mut human: ResMut<HumanInput>,
     mut thoughts: ResMut<WatchedDecisions>,
@@ -25,159 +27,173 @@ pub fn decide(
 ) {
     let actor_states = &mut *actor_states;
     let policy = learning.0.load();
+    let watched = watched.single().ok();
     actor_states.learning.clear();
     actor_states.frozen.values_mut().for_each(PolicyBatch::clear);
     actor_states.pending.clear();
     actor_states.faults.clear();
+    let learns = Player::of(&*policy.policy);
 
-    for (seats, controllers) in all.iter().filter(|(seats, _)| !seats.rests) {
+    for (_, mut seats, controllers) in all.iter_mut().filter(|(_, seats, _)| !seats.on_hold) {
+        let seats = &mut *seats;
         for (slot, controller) in controllers.iter().enumerate() {
             let stream = seats.arena * MOST_SLOTS + slot;
-            let state_len = match controller {
-                Controller::Frozen(name) => frozen.0.get(name).map_or(0, |policy| policy.state_len()),
-                _ => policy.policy.state_len(),
-            };
             let (vector, grid) = seats.observations.row(slot);
             let fault = Fault::in_observation(vector);
-            let memory = actor_states.seat(stream);
-            (memory.sees, memory.row) = (fault.is_none(), None);
+            let own = actor_states.seat(stream);
+            (own.sees, own.row, seats.rows[slot]) = (fault.is_none(), None, None);
             if seats.begins {
-                (memory.open, memory.episode_return, memory.episode_length) = (false, 0.0, 0);
-                memory.state = PolicyState(vec![0.0; state_len]);
-            }
-            // Another policy may have sat here until now.
-            if memory.state.0.len() != state_len {
-                memory.state = PolicyState(vec![0.0; state_len]);
+                (own.open, own.episode_return, own.episode_length) = (false, 0.0, 0);
             }
             if let Some(fault) = fault {
                 let recorded = controller.is_recorded() && !recording.suspended;
                 actor_states.faults.push(SlotFault { stream, fault, recorded });
                 continue;
             }
-            let (rng, state) = (memory.rng.clone(), std::mem::take(&mut memory.state));
-            let batch = match controller {
-                // A person's observation is looked at too: the panel shows what the agent would do.
-                Controller::Learning | Controller::Human => &mut actor_states.learning,
-                Controller::Frozen(name) => actor_states.frozen.entry(name.clone()).or_default(),
-                Controller::Scripted | Controller::Random => continue,
-            };
-            batch.observations.push(vector, grid);
-            batch.streams.push(stream);
-            batch.states.push(state);
-            batch.rngs.push(rng);
-        }
-    }
-
-    forward(&*policy.policy, &mut actor_states.learning, greedy.0);
-    for (name, batch) in &mut actor_states.frozen {
-        if let Some(policy) = frozen.0.get(name) {
-            forward(&**policy, batch, greedy.0);
-        }
-    }
-
-    // Who rests goes on thinking what was thought last.
-    let watched_rests = all.iter().any(|(seats, _)| seats.arena == 0 && seats.rests);
-    if !watched_rests {
-        thoughts.clear();
-    }
-    // Batches were filled in this same order, so one cursor a batch finds each seat's row again.
-    let mut next_learning = 0;
-    let mut next_frozen = std::collections::BTreeMap::<&str, usize>::new();
-    for (mut seats, controllers) in all.iter_mut().filter(|(seats, _)| !seats.rests) {
-        let seats = &mut *seats;
-        let played = controllers.contains(&Controller::Human);
-        for (slot, controller) in controllers.iter().enumerate() {
-            let stream = seats.arena * MOST_SLOTS + slot;
-            let sees = actor_states.seats[stream].sees;
-            let looked = match controller {
-                _ if !sees => None,
-                Controller::Learning | Controller::Human => {
-                    next_learning += 1;
-                    Some((&actor_states.learning, next_learning - 1))
-                }
+            // A person's observation is looked at too: the panel shows what the agent would do.
+            let looks = match controller {
+                Controller::Learning | Controller::Human => Some((learns, &mut actor_states.learning)),
                 Controller::Frozen(name) => {
-                    let next = next_frozen.entry(name.as_str()).or_default();
-                    *next += 1;
-                    actor_states.frozen.get(name).map(|batch| (batch, *next - 1))
+                    if !actor_states.frozen.contains_key(name) {
+                        actor_states.frozen.insert(name.clone(), PolicyBatch::default());
+                    }
+                    frozen
+                        .0
+                        .get(name)
+                        .map(|policy| Player::of(&**policy))
+                        .zip(actor_states.frozen.get_mut(name))
                 }
                 Controller::Scripted | Controller::Random => None,
             };
-            let memory = &mut actor_states.seats[stream];
+            let own = &mut actor_states.seats[stream];
+            let Some((player, batch)) = looks else {
+                own.memory.forget();
+                continue;
+            };
+            let restarts = own.memory.prepare(player, controller, seats.begins || seats.interrupted);
+            seats.rows[slot] = Some(batch.push(vector, grid, own, restarts));
+        }
+    }
+
+    forward(&*policy.policy, &mut actor_states.learning, greedy.0, recording.states);
+    for (name, batch) in &mut actor_states.frozen {
+        if let Some(policy) = frozen.0.get(name) {
+            forward(&**policy, batch, greedy.0, false);
+        }
+    }
+    let neutral = ActionBatch::neutral(&actor_states.actions, 1);
+
+    // On hold, the watched arena keeps its last decisions.
+    let watched_on_hold = all.iter().any(|(entity, seats, _)| Some(entity) == watched && seats.on_hold);
+    if !watched_on_hold {
+        thoughts.clear();
+    }
+    for (entity, mut seats, controllers) in all.iter_mut().filter(|(_, seats, _)| !seats.on_hold) {
+        let seats = &mut *seats;
+        let is_watched = Some(entity) == watched;
+        let played = controllers.contains(&Controller::Human);
+        for (slot, controller) in controllers.iter().enumerate() {
+            let stream = seats.arena * MOST_SLOTS + slot;
+            let ActorStates { seats: slots, learning, frozen, actions: space, pending, warned, .. } =
+                actor_states;
+            let own = &mut slots[stream];
+            let looked = seats.rows[slot].and_then(|row| {
+                let batch = match controller {
+                    Controller::Frozen(name) => frozen.get(name)?,
+                    _ => &*learning,
+                };
+                Some((batch, row))
+            });
             // Two of one number cannot be told apart: only the first is recorded.
-            let again = memory.row.is_some();
-            if again && !std::mem::replace(&mut actor_states.warned, true) {
+            let again = own.row.is_some();
+            if again && !std::mem::replace(warned, true) {
                 let arena = seats.arena;
                 tracing::warn!(
-                    "arena {arena}, slot {slot}: there already; number all `AgentSlots` differently, from 0"
+                    "arena {arena}, slot {slot}: its number is taken; give all `AgentSlots` different numbers, from 0"
                 );
             }
             let mut entropy = 0.0;
             let mut thought = WatchedDecision::default();
-            let mut chosen = Action::Discrete(0);
-            let actions = actor_states.actions;
-            // A frozen policy that is gone leaves its batch undecided: its seats stand still.
-            if let Some((batch, row)) = looked.filter(|(batch, row)| *row < batch.decisions.actions.len()) {
-                memory.rng = batch.rngs[row].clone();
-                memory.state = batch.states[row].clone();
-                chosen = batch.decisions.actions[row];
+            let actions = &mut seats.actions;
+            if let Some((batch, row)) = looked {
+                own.rng = batch.rngs[row].clone();
                 entropy = batch.decisions.entropies[row];
-                if seats.arena == 0 {
-                    thought.probabilities =
-                        batch.decisions.probabilities[row * actions..(row + 1) * actions].to_vec();
+                if is_watched {
+                    thought.probabilities = batch.probabilities(row).to_vec();
                     thought.entropy = entropy;
+                    thought.memory = (batch.states.width > 0).then(|| own.memory.clone());
                 }
+                own.memory.write(batch.states.row(row));
             }
-            match controller {
+            actions.set(slot, neutral.row(0));
+            match (controller, looked) {
+                (Controller::Human, _) => actions.set(slot, human.take(slot)),
+                (Controller::Scripted, _) => actions.set(slot, seats.script[slot]),
+                (Controller::Learning | Controller::Frozen(_), Some((batch, row))) => {
+                    actions.set(slot, batch.decisions.actions.row(row));
+                }
+                // A frozen policy that is gone leaves its slots standing still.
+                (Controller::Frozen(_), None) if own.sees => {}
                 // On what is no observation a policy acts at random, and nothing is recorded of it.
-                Controller::Learning | Controller::Frozen(_) if !sees => chosen = memory.any_action(actions),
-                Controller::Learning | Controller::Frozen(_) => {}
-                Controller::Human => chosen = human.take(slot),
-                Controller::Scripted => chosen = seats.script[slot],
-                Controller::Random => chosen = memory.any_action(actions),
+                (Controller::Random | Controller::Learning | Controller::Frozen(_), _) => {
+                    own.act_at_random(space, actions, slot);
+                }
             }
             // Against a person nobody acts on what has only just been seen.
-            let late = reaction.steps > 0 && seats.arena == 0 && *controller != Controller::Human && played;
+            let late = reaction.steps > 0 && is_watched && *controller != Controller::Human && played;
             if seats.begins || !late {
-                memory.late.clear();
+                own.late.clear();
             }
             if late {
-                memory.late.push_back(chosen);
-                chosen = human.idle.first().copied().unwrap_or(Action::Discrete(0));
-                while memory.late.len() > reaction.steps {
-                    chosen = memory.late.pop_front().unwrap_or(chosen);
+                own.late.push(actions.row(slot));
+                actions.set(slot, human.idle.first().copied().map_or(neutral.row(0), ActionRow::from));
+                while own.late.rows > reaction.steps {
+                    actions.set(slot, own.late.row(0));
+                    own.late.drop_first(1);
                 }
             }
-            seats.actions[slot] = chosen;
-            if seats.arena == 0 {
-                thought.action = chosen.index();
+            if is_watched {
+                thought.action = actions.index(slot);
                 thoughts.push(thought);
             }
+            own.memory.acts(actions.index(slot));
             let away = *controller == Controller::Human && human.absent[slot];
-            let recorded = controller.is_recorded() && !recording.suspended && sees && !again && !away;
+            let recorded = controller.is_recorded() && !recording.suspended && own.sees && !again && !away;
             if recorded {
-                let pending = &mut actor_states.pending;
-                memory.row = Some(pending.len());
+                own.row = Some(pending.len());
                 pending.streams.push(stream as u32);
-                pending.starts.push(!memory.open || seats.interrupted);
+                pending.starts.push(!own.open || seats.interrupted);
                 let (vector, grid) = seats.observations.row(slot);
                 pending.observations.push(vector, grid);
-                pending.actions.push(chosen);
+                pending.actions.push(actions.row(slot));
                 pending.behaviour_entropies.push(entropy);
                 pending.policy_gradient_steps.push(policy.gradient_steps);
                 pending.origins.push(match controller {
                     Controller::Human => Origin::Human,
                     _ => Origin::Policy,
                 });
+                if let Some((batch, row)) = looked.filter(|_| recording.states) {
+                    pending.states.push(batch.before.row(row));
+                }
             }
-            memory.open = recorded || (again && memory.open);
+            own.open = recorded || (again && own.open);
         }
         (seats.begins, seats.interrupted) = (false, false);
     }
 }
 
-fn forward(policy: &dyn Policy, batch: &mut PolicyBatch, greedy: bool) {
+fn forward(policy: &dyn Policy, batch: &mut PolicyBatch, greedy: bool, keep: bool) {
     if batch.observations.count > 0 {
-        let PolicyBatch { observations, states, rngs, decisions, .. } = batch;
-        policy.act(observations, states, rngs, greedy, decisions);
+        if keep {
+            batch.before.clone_from(&batch.states);
+        }
+        let PolicyBatch { observations, states, is_first, rngs, decisions, .. } = batch;
+        let (previous_actions, previous_rewards) = (&batch.previous_actions, &batch.previous_rewards[..]);
+        let input =
+            ActInput { observations, states, previous_actions, previous_rewards, is_first, rngs, greedy };
+        policy.act(input, decisions);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,36 +1,35 @@
-//! Human feedback: what a person says of what the watched agent does, as reward that its learner gets beside the world's own.
+//! Human feedback: praise and blame for the watched agent, added to its learner's reward.
 //!
-//! What episodes return stays the world's word alone. Reading keys is left to `view`.
+//! Reported episode returns contain the world's reward only. Reading keys is up to `view`.
 
 use bevy::prelude::*;
 use serde::Serialize;
 
 use super::Controller;
 
-/// Rewards of hints that may be chosen.
+/// Selectable rewards of feedback.
 pub const HINT_RANGE: std::ops::RangeInclusive<f32> = 0.01..=2.0;
 
-/// What is being said, and what has been.
-#[derive(Resource, Debug, Clone, PartialEq)]
+/// Current and past feedback.
+#[derive(Resource, Reflect, Debug, Clone, PartialEq)]
+#[reflect(Resource)]
 pub struct HumanFeedback {
-    /// Praise or blame that is held now; `None` while nothing is said.
+    /// Praise or blame while its key is held.
     pub held: Option<Feedback>,
-    /// Reward of one step of praise; of blame, as much less.
+    /// Reward of one praised step; a blamed step gets its negative.
     pub size: f32,
-    /// Given and not yet taken by whoever keeps a record.
-    pub given: Vec<GivenHint>,
-    /// Steps praised and steps blamed so far.
+    /// Number of praised and of blamed steps so far.
     pub counts: [u64; 2],
 }
 
 impl Default for HumanFeedback {
     fn default() -> Self {
-        Self { held: None, size: 0.1, given: Vec::new(), counts: [0; 2] }
+        Self { held: None, size: 0.1, counts: [0; 2] }
     }
 }
 
-/// One of two things to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The two kinds of feedback.
+#[derive(Reflect, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feedback {
     /// More of this.
     Praise,
@@ -38,33 +37,27 @@ pub enum Feedback {
     Blame,
 }
 
-/// A hint as it is kept in a run's files.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct GivenHint {
-    /// Recorded environment steps by then.
+/// A step was praised or blamed. Sent in [`SimSystems::Record`](crate::tick::SimSystems::Record); see
+/// [`messages`](crate::messages) for how long it can be read. Serialized, it is a line of `hints.jsonl`.
+#[derive(Message, Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct FeedbackGiven {
+    /// The entity of the arena.
+    #[serde(skip)]
+    pub entity: Entity,
+    /// Environment steps recorded so far.
     pub env_steps: u64,
-    /// The slot it was said to.
+    /// The slot that got the feedback.
     pub slot: usize,
-    /// What was added to the step's reward.
+    /// Reward added to the step.
     pub reward: f32,
 }
 
 impl HumanFeedback {
-    /// What is added to the reward of a step of `controller` in `slot` of `arena`.
-    pub(super) fn give(
-        &mut self,
-        arena: usize,
-        slot: usize,
-        controller: Option<&Controller>,
-        env_steps: u64,
-    ) -> f32 {
-        let Some(hint) = self.held.filter(|_| arena == 0 && controller == Some(&Controller::Learning)) else {
-            return 0.0;
-        };
-        let reward = if hint == Feedback::Praise { self.size } else { -self.size };
-        self.counts[usize::from(hint == Feedback::Blame)] += 1;
-        self.given.push(GivenHint { env_steps, slot, reward });
-        reward
+    /// The reward to add to a step of `controller`, if there is feedback; counts it.
+    pub(super) fn give(&mut self, watched: bool, controller: Option<&Controller>) -> Option<f32> {
+        let held = self.held.filter(|_| watched && controller == Some(&Controller::Learning))?;
+        self.counts[usize::from(held == Feedback::Blame)] += 1;
+        Some(if held == Feedback::Praise { self.size } else { -self.size })
     }
 }
 
@@ -76,14 +69,19 @@ mod tests {
     fn only_the_watched_learner_is_praised_and_blamed() {
         let mut hints = HumanFeedback::default();
         let learner = Some(&Controller::Learning);
-        assert_eq!(hints.give(0, 0, learner, 7), 0.0);
+        assert_eq!(hints.give(true, learner), None);
         hints.held = Some(Feedback::Blame);
-        assert_eq!(hints.give(0, 0, learner, 8), -0.1);
-        assert_eq!(hints.give(1, 0, learner, 8), 0.0);
-        assert_eq!(hints.give(0, 1, Some(&Controller::Human), 8), 0.0);
+        assert_eq!(hints.give(true, learner), Some(-0.1));
+        assert_eq!(hints.give(false, learner), None);
+        assert_eq!(hints.give(true, Some(&Controller::Human)), None);
         hints.held = Some(Feedback::Praise);
-        assert_eq!(hints.give(0, 1, learner, 9), 0.1);
+        assert_eq!(hints.give(true, learner), Some(0.1));
         assert_eq!(hints.counts, [1, 1]);
-        assert_eq!(hints.given[1], GivenHint { env_steps: 9, slot: 1, reward: 0.1 });
+    }
+
+    #[test]
+    fn lines_of_files_have_the_keys_they_always_had() {
+        let given = FeedbackGiven { entity: Entity::PLACEHOLDER, env_steps: 9, slot: 1, reward: 0.1 };
+        assert_eq!(serde_json::to_string(&given).unwrap(), r#"{"env_steps":9,"slot":1,"reward":0.1}"#);
     }
 }

@@ -1,25 +1,31 @@
-//! History: what has been measured of a live learner so far, for plots and for the files of a run.
+//! History: measurements of a live learner over time, for plots and for the files of a run.
 
 use std::collections::VecDeque;
 
 use bevy::prelude::*;
 
-use super::record::{Episodes, Replay};
+use super::episode::EpisodeFinished;
+use super::record::Replay;
 use super::{Controller, LiveLearner};
 use crate::learner::Health;
-use crate::mdp::EpisodeSummary;
+use crate::learner::metrics::{EFFECTIVE_SAMPLE_SIZE, catalogue, find};
+use crate::metrics::Metric;
+use crate::metrics::run::{
+    ENV_STEPS_PER_SECOND, EPISODE_LENGTH, EPISODE_RETURN, GRADIENT_STEPS_PER_SECOND, POLICY_LAG, SCORE,
+    SUCCESS,
+};
 
-/// Points a [`Series`] keeps; a full one is thinned to half.
+/// Maximum number of points of a [`Series`]; a full one is thinned to half.
 const MOST_POINTS: usize = 2000;
 
 /// `[x, y]` points over time, thinned as they grow.
-#[derive(Debug, Clone, Default)]
+#[derive(Reflect, Debug, Clone, Default)]
 pub struct Series(pub VecDeque<[f64; 2]>);
 
 impl Series {
-    fn push(&mut self, x: u64, y: f32) {
+    fn push(&mut self, x: u64, y: f64) {
         if y.is_finite() {
-            self.0.push_back([x as f64, f64::from(y)]);
+            self.0.push_back([x as f64, y]);
         }
         if self.0.len() > MOST_POINTS {
             let mut keep = false;
@@ -31,84 +37,77 @@ impl Series {
     }
 }
 
-/// What has been measured so far, for plots. `x` is `env_steps`.
-#[derive(Resource, Debug, Clone, Default)]
+/// A curve without points.
+static EMPTY: Series = Series(VecDeque::new());
+
+/// Measurements so far, for plots. `x` is `env_steps`.
+#[derive(Resource, Reflect, Debug, Clone, Default)]
+#[reflect(Resource)]
 pub struct History {
-    /// Episode returns of learning seats.
-    pub episode_return: Series,
-    /// Sum of the critics' losses.
-    pub critic_loss: Series,
-    /// Temperature.
-    pub temperature: Series,
-    /// Policy entropy, nats.
-    pub entropy: Series,
-    /// What the temperature aims for, nats.
-    pub target_entropy: Series,
-    /// Gradient steps per second.
-    pub gradient_steps_per_second: Series,
-    /// Recorded environment steps per second.
-    pub env_steps_per_second: Series,
-    /// 1 for an episode that succeeded, else 0.
-    pub success: Series,
-    /// Agent steps of episodes.
-    pub episode_length: Series,
-    /// Actor loss.
-    pub actor_loss: Series,
-    /// Mean action value of the batch.
-    pub q: Series,
-    /// Standard deviation of action values over the batch.
-    pub q_std: Series,
-    /// Mean absolute TD error.
-    pub td_error: Series,
-    /// Mean difference of the critics.
-    pub twin_disagreement: Series,
-    /// Recorded environment steps per second, lately.
+    /// By metric key, in the order of first measurement.
+    curves: Vec<(String, Series)>,
+    /// Recent environment steps per second.
     pub env_step_rate: f32,
-    /// Environment steps the learner has received; falls back when it is reset or loads a checkpoint.
+    /// Environment steps received by the learner; decreases when it is reset or loads a checkpoint.
     pub env_steps: u64,
-    /// Every seat's episodes that finished since the last frame.
-    pub latest: Vec<EpisodeSummary>,
-    /// The last episode of the watched arena's slots.
-    pub watched: Option<EpisodeSummary>,
-    /// Gradient steps the learner has made; falls back as well.
+    /// Gradient steps made by the learner; decreases as well.
     pub gradient_steps: u64,
     /// Whether the learner has failed.
     pub failed: bool,
 }
 
 impl History {
-    /// All curves under the names that `metrics.jsonl` uses.
-    pub fn series(&self) -> [(&'static str, &Series); 14] {
-        [
-            ("rollout/episode_return", &self.episode_return),
-            ("rollout/success", &self.success),
-            ("rollout/episode_length", &self.episode_length),
-            ("train/critic_loss", &self.critic_loss),
-            ("train/actor_loss", &self.actor_loss),
-            ("train/temperature", &self.temperature),
-            ("train/entropy", &self.entropy),
-            ("train/target_entropy", &self.target_entropy),
-            ("train/q", &self.q),
-            ("train/q_std", &self.q_std),
-            ("train/td_error", &self.td_error),
-            ("train/twin_disagreement", &self.twin_disagreement),
-            ("time/env_steps_per_second", &self.env_steps_per_second),
-            ("time/gradient_steps_per_second", &self.gradient_steps_per_second),
-        ]
+    /// The curve of `metric`, empty before the first measurement. Curves of episodes have a point per
+    /// learning slot, and 1 or 0 for success.
+    pub fn curve(&self, metric: Metric) -> &Series {
+        self.find(metric.key).unwrap_or(&EMPTY)
+    }
+
+    /// All curves by their keys in `metrics.jsonl`: of every metric in the catalogue that has a curve,
+    /// measured or not, and of any other measured metric.
+    pub fn curves(&self) -> impl Iterator<Item = (&str, &Series)> {
+        let known = catalogue().filter(|metric| metric.unit.is_curve());
+        let known = known.map(|metric| (metric.key, self.curve(*metric)));
+        let others = self.curves.iter().filter(|(key, _)| find(key).is_none());
+        known.chain(others.map(|(key, series)| (&**key, series)))
+    }
+
+    /// The same with `series` as the curve of `metric`.
+    #[must_use]
+    pub fn with(mut self, metric: Metric, series: Series) -> Self {
+        *self.entry(metric.key) = series;
+        self
+    }
+
+    /// Adds a point to the curve of `key`.
+    pub fn push(&mut self, key: &str, x: u64, y: f64) {
+        self.entry(key).push(x, y);
+    }
+
+    fn find(&self, key: &str) -> Option<&Series> {
+        self.curves.iter().find(|(known, _)| known == key).map(|(_, series)| series)
+    }
+
+    fn entry(&mut self, key: &str) -> &mut Series {
+        let index = self.curves.iter().position(|(known, _)| known == key).unwrap_or_else(|| {
+            self.curves.push((key.to_owned(), Series::default()));
+            self.curves.len() - 1
+        });
+        &mut self.curves[index].1
     }
 }
 
-/// Takes finished episodes and measurements into [`History`], once a frame.
+/// Adds finished episodes and measurements to [`History`], once per frame.
 pub fn remember(
     learner: Res<LiveLearner>,
     replay: Res<Replay>,
-    mut episodes: ResMut<Episodes>,
+    mut episodes: MessageReader<EpisodeFinished>,
     mut history: ResMut<History>,
     mut last: Local<Option<(std::time::Instant, u64, u64)>>,
 ) {
     let status = learner.status();
     if status.env_steps < history.env_steps {
-        // Another agent from here on: its curves are its own.
+        // A new agent starts: its curves are its own.
         *history = History::default();
     }
     if let (Health::Failed(reason), false) = (&status.health, history.failed) {
@@ -117,17 +116,14 @@ pub fn remember(
     history.failed = matches!(status.health, Health::Failed(_));
     (history.env_steps, history.gradient_steps) = (status.env_steps, status.gradient_steps);
     let x = status.env_steps;
-    history.latest.clear();
-    for episode in episodes.0.drain(..) {
-        if episode.controller == Controller::Learning.name() {
-            history.episode_return.push(x, episode.episode_return);
-            history.success.push(x, f32::from(u8::from(episode.success)));
-            history.episode_length.push(x, episode.episode_length as f32);
+    let learning = |name: &&str| *name == Controller::Learning.name();
+    for episode in episodes.read() {
+        for (slot, _) in episode.controllers.iter().enumerate().filter(|(_, name)| learning(name)) {
+            history.push(EPISODE_RETURN.key, x, episode.returns[slot].into());
+            history.push(SUCCESS.key, x, f64::from(u8::from(episode.outcomes[slot].success)));
+            history.push(EPISODE_LENGTH.key, x, episode.lengths[slot].into());
+            history.push(SCORE.key, x, episode.outcomes[slot].score.into());
         }
-        if episode.arena == 0 {
-            history.watched = Some(episode.clone());
-        }
-        history.latest.push(episode);
     }
     let now = std::time::Instant::now();
     let (at, env_steps, gradient_steps) = *last.get_or_insert((now, replay.env_steps, status.gradient_steps));
@@ -138,17 +134,37 @@ pub fn remember(
     *last = Some((now, replay.env_steps, status.gradient_steps));
     history.env_step_rate = (replay.env_steps - env_steps) as f32 / seconds;
     let rate = history.env_step_rate;
-    history.env_steps_per_second.push(x, rate);
-    history.gradient_steps_per_second.push(x, status.gradient_steps_per_second);
+    history.push(ENV_STEPS_PER_SECOND.key, x, rate.into());
+    history.push(GRADIENT_STEPS_PER_SECOND.key, x, status.gradient_steps_per_second.into());
     if let (Some(report), true) = (status.measured(), status.gradient_steps > gradient_steps) {
-        history.critic_loss.push(x, report.critic_loss);
-        history.temperature.push(x, report.temperature);
-        history.entropy.push(x, report.entropy);
-        history.target_entropy.push(x, report.target_entropy);
-        history.actor_loss.push(x, report.actor_loss);
-        history.q.push(x, report.q_mean);
-        history.q_std.push(x, report.q_std);
-        history.td_error.push(x, report.td_error_abs);
-        history.twin_disagreement.push(x, report.twin_disagreement);
+        report.numbers().for_each(|(key, value)| history.push(key, x, value));
+        let beside = [(POLICY_LAG, status.policy_lag), (EFFECTIVE_SAMPLE_SIZE, status.effective_sample_size)];
+        for (metric, value) in beside {
+            value.into_iter().for_each(|value| history.push(metric.key, x, value.into()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Unit;
+
+    #[test]
+    fn every_plottable_metric_has_a_curve_and_others_join_once_measured() {
+        const OWN: Metric = Metric { key: "own/figure", label: "", unit: Unit::Plain, help: "" };
+        let mut history = History::default();
+        let keys = |history: &History| history.curves().map(|(key, _)| key.to_owned()).collect::<Vec<_>>();
+        let known = keys(&history);
+        for metric in catalogue() {
+            assert_eq!(known.iter().any(|key| key == metric.key), metric.unit.is_curve(), "{}", metric.key);
+        }
+        assert!(history.curve(EPISODE_RETURN).0.is_empty() && history.curve(OWN).0.is_empty());
+        history.push(OWN.key, 3, 0.5);
+        history.push(OWN.key, 4, f64::NAN);
+        history.push(EPISODE_RETURN.key, 3, 1.5);
+        assert_eq!(history.curve(OWN).0, [[3.0, 0.5]]);
+        assert_eq!(history.curve(EPISODE_RETURN).0, [[3.0, 1.5]]);
+        assert_eq!(keys(&history), [&known[..], &["own/figure".to_owned()]].concat());
     }
 }

@@ -1,30 +1,33 @@
-//! Pace: how many ticks a drawn frame simulates. Headless runs do without.
+//! Pace: how many ticks a drawn frame simulates. Headless runs do not use it.
 
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 
-use super::tick::{SimTick, Spec, TickClock};
+use super::messages::KEPT_STEPS;
+use super::tick::{Spec, TickClock, run_tick};
 
 /// Slowest and fastest multiple of real time.
 pub const SPEED_RANGE: [f32; 2] = [0.25, 16.0];
 
-/// How fast simulated time passes while somebody watches.
-#[derive(Resource, Debug, Clone, Copy, PartialEq)]
+/// Speed of simulated time in a window.
+#[derive(Resource, Reflect, Debug, Clone, Copy, PartialEq)]
+#[reflect(Resource)]
 pub struct Pace {
-    /// Whether time stands still.
+    /// Whether the simulation is paused.
     pub paused: bool,
     /// Multiple of real time, within [`SPEED_RANGE`].
     pub speed: f32,
-    /// As many ticks as fit into the frame's budget, whatever `speed` says.
+    /// Runs as many ticks as fit into the frame's budget, regardless of `speed`.
     pub unlimited: bool,
-    /// Agent steps to make although paused.
+    /// Agent steps to run while paused.
     pub single_steps: u32,
-    /// Whether no tick is made at all, single steps included: the watched arena shows something else than the present.
+    /// Whether no tick is run at all, single steps included, because the watched arena shows something other
+    /// than the present.
     pub held: bool,
-    /// Longest time a frame may spend simulating.
+    /// Maximum time per frame spent simulating.
     pub frame_budget: Duration,
-    /// Simulated seconds not yet stepped.
+    /// Simulated time due but not yet stepped, in seconds.
     backlog: f32,
 }
 
@@ -44,19 +47,19 @@ impl Default for Pace {
 
 /// Runs the ticks that are due, at most as many as fit into the frame's budget.
 ///
-/// The time that did not fit is dropped rather than owed: a slow machine shows a slow game, not a
-/// frozen one.
+/// Time that did not fit is dropped rather than accumulated: a slow machine shows a slow game, not a frozen
+/// one.
 pub fn drive(world: &mut World) {
     let Some(tick_seconds) = world.get_resource::<Spec>().map(|spec| spec.tick_seconds) else { return };
     let delta = world.resource::<Time>().delta_secs();
     let mut pace = *world.resource::<Pace>();
     let clock = *world.resource::<TickClock>();
     let mut due = if pace.held {
-        // Steps that are asked for are made by what holds it, of what that shows.
+        // Requested single steps are handled by whatever shows the past.
         pace.backlog = 0.0;
         0
     } else if pace.paused {
-        // Finish the step that was begun, then as many whole ones as were asked for.
+        // Finish the open step, then run the requested number of whole steps.
         let begun = (clock.ticks_per_step - clock.phase) % clock.ticks_per_step;
         let asked = if pace.single_steps > 0 { begun + clock.ticks_per_step * pace.single_steps } else { 0 };
         pace.single_steps = 0;
@@ -71,13 +74,16 @@ pub fn drive(world: &mut World) {
         due as u32
     };
     let start = Instant::now();
-    while due > 0 {
-        // Nobody sees what lies between two frames: whole steps may be made at once.
+    let mut steps = 0;
+    // Messages of a frame's ticks are kept until the next frame for this many steps.
+    while due > 0 && steps < KEPT_STEPS {
+        // Nothing is drawn between two frames: whole steps may run at once.
         let mut clock = world.resource_mut::<TickClock>();
         clock.stride = if due >= clock.left() { clock.left() } else { 1 };
         due -= clock.stride;
-        world.run_schedule(SimTick);
-        // A step that somebody asked for is made, however long it takes.
+        steps += u32::from(clock.ends_step());
+        run_tick(world);
+        // A requested step runs, however long it takes.
         if !pace.paused && start.elapsed() >= pace.frame_budget {
             break;
         }
@@ -85,7 +91,7 @@ pub fn drive(world: &mut World) {
     if due > 0 {
         pace.backlog = 0.0;
     }
-    // Systems of the tick may have changed the pace; keep theirs, store only what is ours.
+    // Systems of the tick may have changed the pace; keep their changes, write only our own.
     let mut stored = world.resource_mut::<Pace>();
     stored.backlog = pace.backlog;
     stored.single_steps = pace.single_steps;

@@ -1,19 +1,17 @@
-//! Record: completes the pending steps with what came of them, and tells of finished episodes.
+//! Record: completes the pending steps with what came of them, and says which episodes have finished.
 
 use bevy::prelude::*;
 
 use super::actor_states::{ActorStates, MOST_SLOTS, SlotFault};
 use super::controllers::Controllers;
-use super::feedback::HumanFeedback;
-use crate::AgentSlots;
-use crate::mdp::{EpisodeSummary, Fault, StepBatch};
+use super::episode::EpisodeFinished;
+use super::feedback::{FeedbackGiven, HumanFeedback};
+use super::messages::KEPT_STEPS;
+use crate::mdp::{EpisodeEnd, Fault, StepBatch};
+use crate::{AgentSlots, Outcome, Watched};
 
-/// Agent steps for which steps and episodes wait to be taken; what nobody takes in that time is dropped, so that an app
-/// that wants neither does not grow. A headless run takes them after 1024 at the latest.
-pub(super) const WAITS: u32 = 4096;
-
-/// Recorded steps on their way to a learner. Whoever feeds the learner takes them out, at the latest after 4096 agent
-/// steps.
+/// Recorded steps on their way to a learner. Whoever feeds the learner takes them out, at the latest after
+/// [`KEPT_STEPS`] agent steps: older ones are dropped, so that an app without a learner does not grow.
 #[derive(Resource, Debug, Clone, Default)]
 pub struct Replay {
     /// Steps recorded and not yet taken.
@@ -24,27 +22,21 @@ pub struct Replay {
     waited: u32,
 }
 
-/// Episodes finished and not yet taken, of every seat. Whoever wants them takes them out, at the latest after 4096 agent
-/// steps.
-#[derive(Resource, Debug, Clone, Default)]
-pub struct Episodes(pub Vec<EpisodeSummary>, u32);
-
 pub(super) fn record(
-    all: Query<(&AgentSlots, &Controllers)>,
+    all: Query<(Entity, &AgentSlots, &Controllers)>,
+    watched: Query<Entity, With<Watched>>,
     mut actor_states: ResMut<ActorStates>,
     mut replay: ResMut<Replay>,
-    mut episodes: ResMut<Episodes>,
-    mut hints: ResMut<HumanFeedback>,
+    mut feedback: ResMut<HumanFeedback>,
+    mut episodes: MessageWriter<EpisodeFinished>,
+    mut given: MessageWriter<FeedbackGiven>,
 ) {
     let actor_states = &mut *actor_states;
+    let watched = watched.single().ok();
     if waits_too_long(replay.staged.is_empty(), &mut replay.waited) {
         replay.staged.clear();
         // This step follows none that will ever be taken.
         actor_states.pending.starts.fill(true);
-    }
-    let Episodes(finished, waited) = &mut *episodes;
-    if waits_too_long(finished.is_empty(), waited) {
-        finished.clear();
     }
     let rows = actor_states.pending.len();
     actor_states.pending.rewards.resize(rows, 0.0);
@@ -54,7 +46,7 @@ pub(super) fn record(
     let mut found = 0;
     let mut faults = std::mem::take(&mut actor_states.faults);
     let env_steps = replay.env_steps + rows as u64;
-    for (seats, controllers) in all.iter().filter(|(seats, _)| !seats.rests) {
+    for (entity, seats, controllers) in all.iter().filter(|(_, seats, _)| !seats.on_hold) {
         for slot in 0..seats.slots() {
             let stream = seats.arena * MOST_SLOTS + slot;
             let memory = actor_states.seat(stream);
@@ -68,38 +60,36 @@ pub(super) fn record(
             let row = memory.row.take();
             // What nothing can be learned from is no reward.
             match Fault::in_reward(seats.rewards[slot]) {
-                None => memory.episode_return = sum(memory.episode_return, seats.rewards[slot]),
+                None => {
+                    memory.episode_return = sum(memory.episode_return, seats.rewards[slot]);
+                    memory.memory.earns(seats.rewards[slot]);
+                }
                 Some(fault) if row.is_none() => faults.push(SlotFault { stream, fault, recorded: false }),
                 Some(_) => {}
             }
-            if let Some(end) = seats.end {
-                memory.open = false;
-                finished.push(EpisodeSummary {
-                    env_steps,
-                    arena: seats.arena,
-                    slot,
-                    controller: memory.played.to_owned(),
-                    episode_return: memory.episode_return,
-                    episode_length: memory.episode_length,
-                    end,
-                    success: seats.outcomes[slot].success,
-                    score: sum(0.0, seats.outcomes[slot].score),
-                });
-            }
+            memory.open &= seats.end.is_none();
             if let Some(row) = row {
                 found += 1;
-                let said = hints.give(seats.arena, slot, controllers.get(slot), replay.env_steps);
-                actor_states.pending.rewards[row] = seats.rewards[slot] + said;
+                let said = feedback.give(Some(entity) == watched, controllers.get(slot));
+                if let Some(reward) = said {
+                    given.write(FeedbackGiven { entity, slot, env_steps: replay.env_steps, reward });
+                }
+                let reward = seats.rewards[slot] + said.unwrap_or(0.0);
+                actor_states.seat(stream).memory.earns(reward);
+                actor_states.pending.rewards[row] = reward;
                 actor_states.pending.ends[row] = seats.end;
                 if seats.end.is_some() {
                     finals.push((row, seats, slot));
                 }
             }
         }
+        if let Some(end) = seats.end {
+            episodes.write(finished(entity, seats, end, env_steps, actor_states));
+        }
     }
     if found < rows {
-        // AgentSlots vanished in the middle of a step: what they were doing has no outcome. The others'
-        // step is dropped with theirs, so their next one follows nothing that was recorded.
+        // Agent slots were despawned in the middle of a step, so their actions have no outcome. The others' step is
+        // dropped with theirs, and their next one follows nothing that was recorded.
         actor_states.pending.clear();
         actor_states.cut_streams();
         return;
@@ -114,6 +104,35 @@ pub(super) fn record(
     replay.env_steps += actor_states.pending.len() as u64 + actor_states.pending.refused;
     replay.staged.append(&actor_states.pending);
     actor_states.pending.clear();
+}
+
+/// What the slots of an arena have come to whose episode has ended.
+fn finished(
+    entity: Entity,
+    seats: &AgentSlots,
+    end: EpisodeEnd,
+    env_steps: u64,
+    actor_states: &mut ActorStates,
+) -> EpisodeFinished {
+    let arena = seats.arena;
+    let mut message = EpisodeFinished {
+        entity,
+        arena,
+        env_steps,
+        returns: Vec::with_capacity(seats.slots()),
+        lengths: Vec::with_capacity(seats.slots()),
+        outcomes: Vec::with_capacity(seats.slots()),
+        controllers: Vec::with_capacity(seats.slots()),
+        end,
+    };
+    for (slot, outcome) in seats.outcomes.iter().enumerate() {
+        let memory = actor_states.seat(arena * MOST_SLOTS + slot);
+        message.returns.push(memory.episode_return);
+        message.lengths.push(memory.episode_length);
+        message.outcomes.push(Outcome { score: sum(0.0, outcome.score), ..*outcome });
+        message.controllers.push(memory.played);
+    }
+    message
 }
 
 /// Takes out what nothing can be learned from, cuts its streams, and says what is wrong with it: the first time, the tenth,
@@ -141,7 +160,7 @@ fn refuse(actor_states: &mut ActorStates) {
 /// Whether what is there has waited for too long; `waited` counts the agent steps, and begins anew.
 fn waits_too_long(is_empty: bool, waited: &mut u32) -> bool {
     *waited = if is_empty { 0 } else { *waited + 1 };
-    let too_long = *waited > WAITS;
+    let too_long = *waited > KEPT_STEPS;
     if too_long {
         *waited = 0;
     }

@@ -5,10 +5,10 @@
 
 use bevy::prelude::*;
 
-use crate::mdp::{Action, EnvironmentSpec, EpisodeEnd, ObservationBatch};
+use crate::mdp::{Action, ActionBatch, EnvironmentSpec, EpisodeEnd, ObservationBatch};
 
 /// How an episode went for one slot.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Reflect, Debug, Clone, Copy, Default, PartialEq)]
 pub struct Outcome {
     /// Goal reached, match won.
     pub success: bool,
@@ -23,18 +23,43 @@ impl Outcome {
     }
 }
 
+/// Marks the arena that people look at: its players get [`ControllerAssignment::watched`](crate::ControllerAssignment),
+/// its decisions are kept for whatever shows them, and human feedback and reaction delay apply there.
+///
+/// At most one arena is watched: insert it on another one, and it leaves the first. A game that shows nothing needs none.
+// Sparse, so that it moves no entity to another table: the order of arenas, and with it every result, stays.
+#[derive(Component, Reflect, Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[component(storage = "SparseSet")]
+#[reflect(Component, Default)]
+pub struct Watched;
+
+/// Lets [`Watched`] leave the arena that was watched until now.
+pub(super) fn watch_only_one(
+    added: On<Add, Watched>,
+    mut commands: Commands,
+    watched: Query<Entity, With<Watched>>,
+) {
+    for other in watched.iter().filter(|other| *other != added.entity) {
+        commands.entity(other).remove::<Watched>();
+    }
+}
+
 /// The player slots of one arena and what passes through them in the current agent step.
-#[derive(Component, Debug, Clone)]
+#[derive(Component, Reflect, Debug, Clone)]
+#[reflect(Component, from_reflect = false)]
 pub struct AgentSlots {
     /// Number of this arena among all, unlike that of any other; stream numbers and seeds derive from it.
     pub arena: usize,
     /// `[slots]` observations: the latest, to act on; after an end the final one, until the reset.
+    #[reflect(ignore)]
     pub observations: ObservationBatch,
     /// `[slots]`: what each slot does now.
-    pub actions: Vec<Action>,
+    #[reflect(ignore)]
+    pub actions: ActionBatch,
     /// `[slots]`: reward collected since the step began.
     pub rewards: Vec<f32>,
     /// How the episode ended in this step; `None` while it goes on.
+    #[reflect(ignore)]
     pub end: Option<EpisodeEnd>,
     /// Whether the next step is the first of an episode.
     pub begins: bool,
@@ -46,10 +71,13 @@ pub struct AgentSlots {
     /// `[slots]`: set by a controller that wants the environment's scripted action.
     pub wants_script: Vec<bool>,
     /// `[slots]`: the scripted action, where wanted.
+    #[reflect(ignore)]
     pub script: Vec<Action>,
-    /// Whether this arena rests: nobody acts, nothing moves and nothing is recorded in it while others go on. Set
-    /// it between two agent steps only.
-    pub rests: bool,
+    /// Whether this arena is on hold: no actions, no motion and no recording, while other arenas continue. Set it between
+    /// two agent steps only.
+    pub on_hold: bool,
+    /// `[slots]`: in this step, the row of each slot in its policy's batch.
+    pub(crate) rows: Vec<Option<usize>>,
 }
 
 impl AgentSlots {
@@ -58,7 +86,7 @@ impl AgentSlots {
         Self {
             arena,
             observations: ObservationBatch::zeros(&spec.observation, spec.slots()),
-            actions: vec![Action::Discrete(0); spec.slots()],
+            actions: ActionBatch::neutral(&spec.action, spec.slots()),
             rewards: vec![0.0; spec.slots()],
             end: None,
             begins: true,
@@ -66,16 +94,17 @@ impl AgentSlots {
             outcomes: vec![Outcome::default(); spec.slots()],
             wants_script: vec![false; spec.slots()],
             script: vec![Action::Discrete(0); spec.slots()],
-            rests: false,
+            on_hold: false,
+            rows: vec![None; spec.slots()],
         }
     }
 
     /// Number of player slots.
     pub fn slots(&self) -> usize {
-        self.actions.len()
+        self.actions.rows
     }
 
-    /// Clears what the last step left behind. Called at the start of every step by [`crate::tick::plugin`].
+    /// Clears what the last step left behind. Called at the start of every step by [`crate::tick::TickPlugin`].
     pub(super) fn begin_step(&mut self) {
         self.begins |= self.end.take().is_some();
         self.rewards.fill(0.0);

@@ -1,8 +1,8 @@
-//! What tests of this crate share.
+//! Shared helpers for tests of this crate.
 
 use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace};
 
-/// A small task of two actions, as the published pole is.
+/// A small task of two actions, shaped like cartpole.
 pub(crate) fn pole() -> EnvironmentSpec {
     let vector = ["position", "velocity", "angle", "angular velocity"].map(String::from).into();
     EnvironmentSpec {

@@ -1,7 +1,7 @@
-//! Files: the one reader of every text this program takes, and what names of files may be.
+//! The one reader of all text files, and rules for file names.
 //!
-//! UTF-8 with or without a byte order mark, lines that end in LF or CRLF, regular files only, and at most so many bytes,
-//! counted while reading: what the file system says of a size is not trusted. What a text means is left to the caller.
+//! UTF-8 with or without a byte order mark, lines that end in LF or CRLF, regular files only, and a size
+//! limit that is counted while reading, since file systems may report a wrong size. Callers parse the text.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
@@ -9,23 +9,23 @@ use std::path::{Component, Path};
 
 /// Largest configuration, sweep, preferences or summary, in bytes.
 pub const LARGEST_TEXT: u64 = 4 << 20;
-/// Longest word that a message repeats, in characters.
+/// Longest word quoted in a message, in characters.
 const LONGEST_WORD: usize = 80;
-/// Longest line of a file of lines, in bytes.
+/// Longest line read by [`lines`], in bytes.
 const LONGEST_LINE: u64 = 1 << 20;
 
-/// Writes `line` to stderr. Nobody may be left to read it, or the disk that it goes to may be full: that ends nothing.
+/// Writes `line` to stderr and ignores errors: the reader may be gone, or the disk full.
 pub fn to_stderr(line: &str) {
     _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// `text` in one line, whatever breaks and control characters stand in it.
+/// `text` in one line, without line breaks and control characters.
 pub fn in_one_line(text: &str) -> String {
     let printable = text.replace(char::is_control, " ");
     printable.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Why a file was not read, without its path: callers say that, and what to do.
+/// Why a file was not read. Callers add the path and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// There is no such file.
@@ -34,13 +34,13 @@ pub enum ReadError {
     /// A folder, a pipe, a device or a socket.
     #[error("{0}")]
     NotAFile(&'static str),
-    /// More bytes than allowed.
+    /// Too large.
     #[error("larger than the {0} bytes allowed")]
     TooLarge(u64),
-    /// Other bytes than text in UTF-8.
+    /// Not UTF-8 text.
     #[error("{0}")]
     NotText(&'static str),
-    /// The system's words.
+    /// The system's message.
     #[error("{0}")]
     Io(String),
 }
@@ -54,12 +54,12 @@ impl From<std::io::Error> for ReadError {
     }
 }
 
-/// Opens the regular file at `path`, or the one a link there leads to. Nothing that could block or never end is opened.
+/// Opens the regular file at `path`, following links. Files that could block or never end are refused.
 ///
 /// # Errors
 /// [`ReadError`] for anything that is not a regular file.
 pub fn open(path: &Path) -> Result<File, ReadError> {
-    // Asked before opening: opening a pipe waits for somebody who writes.
+    // Checked before opening: opening a pipe waits for a writer.
     regular(&std::fs::metadata(path)?)?;
     let file = File::open(path)?;
     regular(&file.metadata()?)?;
@@ -84,7 +84,7 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, ReadError> {
     if bytes.len() as u64 > most { Err(ReadError::TooLarge(most)) } else { Ok(bytes) }
 }
 
-/// The first bytes of the regular file at `path`, `count` of them where it has as many.
+/// The first bytes of the regular file at `path`, at most `count`.
 ///
 /// # Errors
 /// [`ReadError`].
@@ -94,8 +94,8 @@ pub fn begins(path: &Path, count: u64) -> Result<Vec<u8>, ReadError> {
     Ok(bytes)
 }
 
-/// The text of the regular file at `path`, at most `most` bytes of it, without its byte order mark and with lines that
-/// end in LF.
+/// The text of the regular file at `path`, at most `most` bytes, without byte order mark and with LF line
+/// endings.
 ///
 /// # Errors
 /// [`ReadError`].
@@ -103,7 +103,7 @@ pub fn read_text(path: &Path, most: u64) -> Result<String, ReadError> {
     text(read(path, most)?)
 }
 
-/// `bytes` as [`read_text`] reads them.
+/// Decodes `bytes` like [`read_text`].
 ///
 /// # Errors
 /// [`ReadError::NotText`].
@@ -116,11 +116,11 @@ pub fn text(bytes: Vec<u8>) -> Result<String, ReadError> {
     Ok(if plain.contains("\r\n") { plain.replace("\r\n", "\n") } else { plain.to_owned() })
 }
 
-/// The lines of the regular file at `path` one after the other, in little memory however long the file is. They end
-/// before the first one that is no UTF-8 text or longer than a megabyte.
+/// Iterates over the lines of the regular file at `path` in constant memory. Ends before the first line that
+/// is not UTF-8 or longer than a megabyte.
 ///
 /// # Errors
-/// [`ReadError`] when the file cannot be opened.
+/// [`ReadError`] if the file cannot be opened.
 pub fn lines(path: &Path) -> Result<impl Iterator<Item = String>, ReadError> {
     let mut input = BufReader::new(open(path)?);
     Ok(std::iter::from_fn(move || {
@@ -133,8 +133,8 @@ pub fn lines(path: &Path) -> Result<impl Iterator<Item = String>, ReadError> {
     }))
 }
 
-/// Whether `name` names a file within a folder and nothing else on any system: no separator, no `..`, no drive, no
-/// device, nothing unprintable.
+/// Whether `name` is a plain file name on every system: no separator, no `..`, no drive, no device name, no
+/// unprintable characters.
 pub fn is_plain_name(name: &str) -> bool {
     const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_lowercase();
@@ -146,8 +146,8 @@ pub fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 255 && !device && !name.contains(strange) && !name.ends_with(['.', ' '])
 }
 
-/// What a file is called without saying anything of whose machine it is on: a path as it is below the working folder,
-/// the name alone elsewhere.
+/// The name of a file without personal information: the relative path below the working folder, the bare name
+/// elsewhere.
 pub fn portable(path: &Path) -> String {
     let plain = |part: Component| matches!(part, Component::Normal(_) | Component::CurDir);
     let within = path.components().all(plain);
@@ -155,7 +155,14 @@ pub fn portable(path: &Path) -> String {
     name.unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// What a parser says, in one line and without the names of a program's types.
+/// `path` quoted for a shell.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%,:=".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// A parser's message in one line, without names of Rust types.
 pub fn in_plain_words(message: &str) -> String {
     const WORDS: [(&str, &str); 18] = [
         ("f32", "a number"),
@@ -177,7 +184,7 @@ pub fn in_plain_words(message: &str) -> String {
         ("unit", "nothing"),
         ("EOF", "the end of the file"),
     ];
-    // A file may hold words of any length.
+    // Words in a file may have any length.
     let cut = |word: &str| match word.char_indices().nth(LONGEST_WORD) {
         Some((end, _)) => format!("{}…", &word[..end]),
         None => word.to_owned(),
@@ -250,7 +257,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_is_no_regular_file_is_refused_at_once_through_links_too() {
+    fn irregular_files_are_refused_at_once_through_links_too() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -260,7 +267,7 @@ mod tests {
             assert!(matches!(read(path, 10), Err(ReadError::NotAFile(_))), "{}", path.display());
             assert!(lines(path).is_err());
         }
-        // Of a size that the system does not tell beforehand.
+        // A file whose size the system does not report.
         assert!(read_text(Path::new("/proc/self/status"), LARGEST_TEXT).is_ok_and(|text| !text.is_empty()));
     }
 

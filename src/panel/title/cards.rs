@@ -1,78 +1,79 @@
-//! Cards: how the worlds of the title screen are laid out and drawn.
+//! Cards: layout and drawing of the world cards.
 
 use bevy_egui::egui::{self, CornerRadius, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
 
 use super::{Card, Cards};
 use crate::learner::trained::TrainingRecord;
 use crate::mdp::EnvironmentSpec;
-use crate::panel::maps::OwnMap;
+use crate::panel::drawn_levels::DrawnLevel;
 use crate::panel::theme::{card, faded, tone};
 use crate::panel::widgets::list;
 use crate::view::palette::{self, Tone};
 
-/// Least width of a card in logical pixels; wider ones fill their row.
-const LEAST_WIDTH: f32 = 208.0;
-/// Height of a picture by its width.
-const SHAPE: f32 = 0.625;
-/// Height of a card below its picture.
-const TEXT: f32 = 86.0;
+/// Smallest width of a card in logical pixels; cards grow to fill their row.
+const MIN_WIDTH: f32 = 208.0;
+/// Height of a thumbnail relative to its width.
+const ASPECT: f32 = 0.625;
+/// Height of the text below a thumbnail in logical pixels.
+const TEXT_HEIGHT: f32 = 86.0;
+/// Gap between cards in logical pixels.
 const GAP: f32 = 14.0;
 
-/// The cards; the number of the one that was clicked.
+/// Draws the cards; returns the index of the one that was clicked.
 pub(super) fn grid(ui: &mut Ui, cards: &mut Cards) -> Option<usize> {
-    // The scroll bar has its own room at the right.
+    // Leaves room for the scroll bar.
     let room = ui.available_width() - 14.0;
-    let columns = ((room + GAP) / (LEAST_WIDTH + GAP)).floor().max(1.0) as usize;
+    let columns = ((room + GAP) / (MIN_WIDTH + GAP)).floor().max(1.0) as usize;
     let width = (room + GAP) / columns as f32 - GAP;
     cards.columns = columns;
-    let mut begun = None;
-    // Room for the frame of a lit card in the first row.
+    let mut clicked = None;
+    // Room for the frame of a selected card.
     ui.add_space(6.0);
     ui.spacing_mut().item_spacing = egui::Vec2::splat(GAP);
     for row in 0..cards.cards.len().div_ceil(columns) {
         ui.horizontal(|ui| {
             for index in row * columns..((row + 1) * columns).min(cards.cards.len()) {
                 if draw(ui, cards, index, width) {
-                    begun = Some(index);
+                    clicked = Some(index);
                 }
             }
         });
     }
-    cards.seek = false;
-    begun
+    cards.scroll = false;
+    clicked
 }
 
-/// Draws one card; whether it was clicked.
+/// Draws one card; returns whether it was clicked.
 fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
-    let Cards { cards: all, levels, pictures, maps, problem, lit, seek, film, .. } = cards;
-    let Card { spec, levels: count, trained, own, .. } = &all[index];
-    let (rect, response) = ui.allocate_exact_size(vec2(width, SHAPE * width + TEXT), Sense::click());
+    let Cards { cards: all, levels, thumbnails, previews, problem, selected, scroll, animation, .. } = cards;
+    let Card { spec, levels: count, trained, drawn, .. } = &all[index];
+    let (rect, response) = ui.allocate_exact_size(vec2(width, ASPECT * width + TEXT_HEIGHT), Sense::click());
     if response.hovered() && ui.input(|input| input.pointer.is_moving()) {
-        if *lit != index {
+        if *selected != index {
             *problem = None;
         }
-        *lit = index;
+        *selected = index;
     }
-    if *seek && *lit == index {
+    if *scroll && *selected == index {
         response.scroll_to_me(None);
     }
-    let bright = *lit == index;
+    let highlighted = *selected == index;
     let radius = CornerRadius::same(10);
     let painter = ui.painter();
     painter.rect_filled(rect, radius, card());
-    let picture = egui::Rect::from_min_size(rect.min, vec2(width, SHAPE * width));
-    let map = maps.of(index, levels[index]).map(egui::TextureHandle::id);
-    if let Some(texture) = map.or(pictures[index]) {
+    let picture = egui::Rect::from_min_size(rect.min, vec2(width, ASPECT * width));
+    let preview = previews.of(index, levels[index]).map(egui::TextureHandle::id);
+    if let Some(texture) = preview.or(thumbnails[index]) {
         let whole = egui::Rect::from_min_max(egui::pos2(0.0, 0.0), egui::pos2(1.0, 1.0));
-        let tint = if bright { egui::Color32::WHITE } else { egui::Color32::from_gray(190) };
+        let tint = if highlighted { egui::Color32::WHITE } else { egui::Color32::from_gray(190) };
         painter.image(texture, picture, whole, tint);
     }
-    let films = all[index].films(levels[index]);
-    if let Some((_, film)) = film.as_ref().filter(|(card, _)| *card == index && films) {
-        film.paint(ui, picture);
+    let animates = all[index].animates(levels[index]);
+    if let Some((_, animation)) = animation.as_ref().filter(|(card, _)| *card == index && animates) {
+        animation.paint(ui, picture);
     }
     let painter = ui.painter();
-    if bright {
+    if highlighted {
         let line = Stroke::new(2.0, tone(palette::MINT));
         painter.rect_stroke(rect, radius, line, StrokeKind::Outside);
         painter.rect_stroke(
@@ -92,7 +93,7 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
     });
     let record = trained.get(levels[index] - 1).and_then(Option::as_ref);
     let (name, color, explanation) = match levels[index] > *count && *count > 0 {
-        true => ("yours", palette::SKY, "A map that you have drawn.".to_owned()),
+        true => ("yours", palette::SKY, "A level that you have drawn.".to_owned()),
         false => difficulty(record),
     };
     let corner = egui::Rect::from_min_max(picture.min, picture.max).shrink(7.0);
@@ -104,16 +105,17 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
         ui.label(RichText::new(name).small().strong().color(tone(color)));
     });
     shown.response.on_hover_text(explanation);
-    let drawn = levels[index].checked_sub(*count + 1).and_then(|number| own.get(number));
-    let summary = drawn.map_or_else(|| spec.summary.clone(), |map| format!("Your map: {}", called(map)));
+    let own = levels[index].checked_sub(*count + 1).and_then(|number| drawn.get(number));
+    let summary =
+        own.map_or_else(|| spec.summary.clone(), |level| format!("Your level: {}", level_name(level)));
     let summary = RichText::new(summary).size(12.0).color(tone(palette::MUTED));
     inner.add(egui::Label::new(summary).wrap());
-    if *count > 0 && bright {
+    if *count > 0 && highlighted {
         inner.horizontal(|ui| {
             ui.spacing_mut().button_padding = vec2(5.0, 2.0);
             ui.spacing_mut().item_spacing.x = 3.0;
-            // What else there is needs the room.
-            if own.is_empty() {
+            // The list of drawn levels needs the room.
+            if drawn.is_empty() {
                 ui.label(RichText::new("level").small().color(tone(palette::MUTED)));
             }
             for level in 1..=*count {
@@ -126,38 +128,38 @@ fn draw(ui: &mut Ui, cards: &mut Cards, index: usize, width: f32) -> bool {
                     levels[index] = level;
                 }
             }
-            if !own.is_empty() {
-                my_levels(ui, own, *count, &mut levels[index]);
+            if !drawn.is_empty() {
+                my_levels(ui, drawn, *count, &mut levels[index]);
             }
         });
     }
     response.clicked()
 }
 
-/// What a map is called, and whether it is done.
-fn called(map: &OwnMap) -> String {
-    if map.level.is_some() { map.name.clone() } else { format!("{} (unfinished)", map.name) }
+/// Name of a drawn level, marked if it is unfinished.
+fn level_name(drawn: &DrawnLevel) -> String {
+    if drawn.level.is_some() { drawn.name.clone() } else { format!("{} (unfinished)", drawn.name) }
 }
 
-/// A list of the maps that people have drawn; `level` counts them on from those that come along.
-fn my_levels(ui: &mut Ui, own: &[OwnMap], count: usize, level: &mut usize) {
+/// A list of the drawn levels; `level` numbers them after the `count` shipped ones.
+fn my_levels(ui: &mut Ui, drawn: &[DrawnLevel], count: usize, level: &mut usize) {
     let ink = if *level > count { palette::MINT } else { palette::INK };
     let text = RichText::new("mine").small().color(tone(ink));
     let list = list("my levels", text, ui.available_width() - 8.0);
     list.truncate().show_ui(ui, |ui| {
-        for (number, map) in own.iter().enumerate() {
-            ui.selectable_value(level, count + 1 + number, called(map));
+        for (index, own) in drawn.iter().enumerate() {
+            ui.selectable_value(level, count + 1 + index, level_name(own));
         }
     });
 }
 
-/// How hard a world is to learn, measured by the agent that comes with the arcade: in a word, a color and a sentence.
+/// How hard a world is to learn, measured by the training of the shipped agent: a word, its color, and an explanation.
 pub(super) fn difficulty(record: Option<&TrainingRecord>) -> (&'static str, Tone, String) {
-    /// Up to these many environment steps.
+    /// Largest numbers of environment steps.
     const EASY: u64 = 65_000;
     const MEDIUM: u64 = 450_000;
     let Some(record) = record else {
-        return ("unsolved", palette::VIOLET, "No agent that has learned it comes with the arcade.".into());
+        return ("unsolved", palette::VIOLET, "The arcade ships no trained agent for it.".into());
     };
     let steps = record.env_steps;
     let (name, color) = if steps <= EASY {
@@ -168,24 +170,23 @@ pub(super) fn difficulty(record: Option<&TrainingRecord>) -> (&'static str, Tone
         ("hard", palette::ROSE)
     };
     let TrainingRecord { episodes, mean_return, success, seconds, seed, .. } = record;
-    let took = seconds.map_or(String::new(), |seconds| format!(" in {seconds:.0} s"));
-    let told = format!(
-        "The agent that comes with the arcade learned this from {} k environment steps{took} with seed {seed}. \
-         In {episodes} greedy episodes its mean return is {mean_return:.2}, and it succeeds in {:.0} %.",
+    let time = seconds.map_or(String::new(), |seconds| format!(" in {seconds:.0} s"));
+    let explanation = format!(
+        "The shipped agent was trained for {} k environment steps{time} with seed {seed}. Over {episodes} greedy \
+         episodes its mean return is {mean_return:.2} and its success rate {:.0} %.",
         steps / 1000,
         success * 100.0
     );
-    (name, color, told)
+    (name, color, explanation)
 }
 
-/// Who plays, in two words.
+/// Number of players per team.
 pub(super) fn players(spec: &EnvironmentSpec) -> String {
     let sides = spec.teams.iter().collect::<std::collections::BTreeSet<_>>().len();
     match (spec.slots(), sides) {
-        (1, _) => "one player".into(),
-        (2, 1) => "two together".into(),
-        (2, _) => "one on one".into(),
-        (slots, 2) => format!("{0} on {0}", slots / 2),
+        (1, _) => "1 player".into(),
+        (2, 1) => "2 players, co-op".into(),
+        (slots, 2) => format!("{0} vs {0}", slots / 2),
         (slots, _) => format!("{slots} players"),
     }
 }

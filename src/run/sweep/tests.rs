@@ -1,4 +1,4 @@
-//! Tests of sweeps: what they run, refuse, and make of runs that fail.
+//! Tests of sweeps: what they run and refuse, and failing runs.
 
 use super::super::headless::Solved;
 use super::*;
@@ -45,7 +45,7 @@ fn every_variant_runs_with_every_seed_and_results_make_a_table() {
     let sweep = load(TWO).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut jobs = sweep.jobs(folder.path()).unwrap();
-    let settings = |job: &Job| (job.config.steps, job.config.sac.gamma, job.config.seed);
+    let settings = |job: &Job| (job.config.steps, job.config.learner.algorithm.gamma(), job.config.seed);
     assert_eq!(jobs.iter().map(settings).collect::<Vec<_>>()[2..4], [(10, 0.97, 3), (10, 0.9, 1)]);
     let made =
         |job: &Job| Ok(summary(job.config.seed as f64, (job.variant == 0).then_some(100 * job.config.seed)));
@@ -62,7 +62,7 @@ fn every_variant_runs_with_every_seed_and_results_make_a_table() {
 }
 
 #[test]
-fn finished_runs_are_not_made_again_and_other_settings_are_refused() {
+fn finished_runs_are_not_repeated_and_other_settings_are_refused() {
     let sweep = load(TWO).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let first = sweep.jobs(folder.path()).unwrap().remove(0);
@@ -82,9 +82,9 @@ fn finished_runs_are_not_made_again_and_other_settings_are_refused() {
     assert!(error.contains("holds a run with other settings"), "{error}");
 }
 
-/// Whoever went on with a run in between, and stopped it short or did not evaluate it.
+/// A run that was resumed separately, and stopped or not evaluated.
 #[test]
-fn what_is_not_through_is_gone_on_with() {
+fn unfinished_runs_of_a_sweep_are_resumed() {
     let config = RunConfig { steps: 1000, ..RunConfig::default() };
     let whole = summary(1.0, None);
     assert!(is_through(&whole, &config));
@@ -93,16 +93,16 @@ fn what_is_not_through_is_gone_on_with() {
     assert!(!is_through(&Summary { env_steps: 999, ..whole.clone() }, &config));
     assert!(is_through(&Summary { env_steps: 999, ..summary(1.0, Some(900)) }, &config));
     let seeds = load(&TWO.replace("seeds = [1,", "seeds = [1, 1,")).unwrap_err();
-    assert!(seeds.contains("1 stands there twice"), "{seeds}");
+    assert!(seeds.contains("1 is listed twice"), "{seeds}");
 }
 
 #[test]
-fn nothing_is_shown_that_nobody_measured() {
+fn only_measured_values_are_shown() {
     let sweep = load(TWO).unwrap();
     let mut jobs = sweep.jobs(Path::new("nowhere")).unwrap();
     let table = sweep.table(&jobs);
     assert!(table.contains("| plain | – | – | – | – | – | – | – | – |\n"), "{table}");
-    assert!(table.ends_with("\n0 of 6 runs finished; the same command goes on\n"), "{table}");
+    assert!(table.ends_with("\n0 of 6 runs finished; rerun the command to continue\n"), "{table}");
     // A run without an evaluation has steps and seconds, and no return.
     jobs[1].finished = Some(Summary { eval: None, ..summary(0.0, None) });
     let table = sweep.table(&jobs);
@@ -112,10 +112,10 @@ fn nothing_is_shown_that_nobody_measured() {
 }
 
 #[test]
-fn a_sweep_has_its_folder_for_itself_and_takes_no_other() {
+fn a_sweep_owns_its_folder_and_refuses_others() {
     let sweep = load(TWO).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    // As a sweep leaves it that was made before folders had owners.
+    // Like a sweep from before folders had owners.
     std::fs::create_dir(folder.path().join("plain")).unwrap();
     let results = folder.path().join("results.jsonl");
     std::fs::write(&results, "{\"mine\":1}\n").unwrap();
@@ -129,7 +129,7 @@ fn a_sweep_has_its_folder_for_itself_and_takes_no_other() {
     drop(owner);
     std::fs::write(folder.path().join("notes.md"), "mine").unwrap();
     sweep.claim(folder.path()).unwrap();
-    // A mark makes nobody's results this program's own.
+    // A mark does not make foreign results this program's own.
     std::fs::write(&results, "{\"mine\":1}\n").unwrap();
     assert!(refused().contains("holds other files (results.jsonl)"), "{}", refused());
     let run = tempfile::tempdir().unwrap();
@@ -138,7 +138,7 @@ fn a_sweep_has_its_folder_for_itself_and_takes_no_other() {
     let error = sweep.claim(run.path()).unwrap_err().to_string();
     assert!(error.contains("is the folder of a run"), "{error}");
     let error = sweep.claim(&run.path().join("checkpoint")).unwrap_err().to_string();
-    assert!(error.contains("lies in the folder of the run"), "{error}");
+    assert!(error.contains("is inside the run folder"), "{error}");
     assert!(!run.path().join("checkpoint").exists());
 }
 
@@ -152,21 +152,24 @@ fn a_failure_names_its_run_and_mistakes_their_line() {
     assert!(load("env = 1").unwrap_err().contains("sweep.toml:1: "));
     assert!(load("env = \"x\"\nseeds = []\nvariant = []").unwrap_err().contains("at least one"));
     let named = |name: &str| format!("env = \"x\"\nseeds = [1]\n[[variant]]\nname = \"{name}\"\n");
-    assert!(load(&named("../up")).unwrap_err().contains("allowed are letters"));
+    assert!(load(&named("../up")).unwrap_err().contains("allowed: letters"));
     let twice = named("a") + "[[variant]]\nname = \"a\"\n";
     assert!(load(&twice).unwrap_err().contains("twice"));
     let plain = named("a");
     for (text, said) in [
         (
             plain.replace("seeds", "set = [\"seed=5\"]\nseeds"),
-            "set = [\"seed=5\"]: does nothing in a sweep; write seeds = [5] at the top of the file",
+            "set = [\"seed=5\"]: has no effect in a sweep; write seeds = [5] at the top of the file",
         ),
         (
             plain.replace("seeds", "set = [\" env = tag\"]\nseeds"),
-            "set = [\"env=tag\"]: does nothing in a sweep; write env = \"tag\" as a key of its own",
+            "set = [\"env=tag\"]: has no effect in a sweep; write env = \"tag\" as a key of its own",
         ),
-        (plain.clone() + "set = [\"steps=9\", \"seed=5\"]\n", "variant \"a\": set = [\"seed=5\"]: does"),
-        (plain.clone() + "set = [\"env=tag\"]\n", "variant \"a\": set = [\"env=tag\"]: does nothing"),
+        (
+            plain.clone() + "set = [\"steps=9\", \"seed=5\"]\n",
+            "variant \"a\": set = [\"seed=5\"]: has no effect",
+        ),
+        (plain.clone() + "set = [\"env=tag\"]\n", "variant \"a\": set = [\"env=tag\"]: has no effect"),
     ] {
         let error = load(&text).unwrap_err();
         assert!(error.contains("sweep.toml: ") && error.contains(said), "{error}");

@@ -1,11 +1,13 @@
-//! What is done with arenas from outside a tick: bringing them back to a snapshot, imagining players elsewhere, and the
-//! entry points of all that for those who do not know the running environment's type.
+//! Operations on arenas outside a tick: restoring snapshots, probing observations at other positions, and
+//! their type-erased entry points.
 
 use bevy::prelude::*;
 
 use super::{Arena, ArenaParts, ArenaSnapshot, Choose, Spec, Trajectories, bodies, populate, predict};
-use crate::mdp::{Action, ObservationBatch};
-use crate::sim::Environment;
+use crate::agent::Watched;
+use crate::mdp::ObservationBatch;
+use crate::sim::wrapper::{Moment, OwnObservation};
+use crate::sim::{AgentSlots, Capabilities, Environment, ObservationWrapper};
 
 /// Snapshots of all arenas by index.
 pub fn snapshots(world: &mut World) -> Vec<ArenaSnapshot> {
@@ -15,77 +17,88 @@ pub fn snapshots(world: &mut World) -> Vec<ArenaSnapshot> {
     all.into_iter().map(|(_, snapshot)| snapshot).collect()
 }
 
-/// Brings every arena back to its snapshot by playing its open episode again. Its streams are interrupted: what was done
-/// last leads elsewhere.
-pub fn restore<E: Environment>(world: &mut World, snapshots: &[ArenaSnapshot]) {
+/// Restores arenas to their `snapshots`, the first of which belongs to arena `first`, by replaying their open
+/// episodes. Their streams are interrupted, since the last actions no longer lead to the next observations.
+pub fn restore<E: Environment>(world: &mut World, first: usize, snapshots: &[ArenaSnapshot]) {
     let layout = world.resource::<E::Layout>().clone();
     let spec = world.resource::<Spec>().0.clone();
+    let wrapper = world.resource::<ObservationWrapper>().clone();
     let mut query = world.query::<ArenaParts<E>>();
     for mut parts in query.iter_mut(world) {
-        let Some(snapshot) = snapshots.get(parts.arena.index) else { continue };
+        let own = parts.arena.index.checked_sub(first);
+        let Some(snapshot) = own.and_then(|own| snapshots.get(own)) else { continue };
         parts.arena.rng = snapshot.episode_rng.clone();
         (parts.seats.end, parts.seats.begins, parts.seats.interrupted) = (None, true, true);
         parts.begin_episode(&layout);
-        for actions in snapshot.log.chunks(spec.slots()) {
-            parts.seats.actions = actions.iter().map(|&action| Action::Discrete(action)).collect();
+        parts.write_observations(&layout, &wrapper);
+        for first in (0..snapshot.log.rows).step_by(spec.slots()) {
+            let AgentSlots { actions, .. } = &mut *parts.seats;
+            (0..actions.rows).for_each(|slot| actions.set(slot, snapshot.log.row(first + slot)));
             parts.seats.begins = false;
             parts.play(&layout, &spec, 0..spec.ticks_per_step);
+            // Observations that depend on earlier ones are made one after the other; of others the last one will do.
+            if wrapper.stacks() || first + spec.slots() >= snapshot.log.rows {
+                parts.write_observations(&layout, &wrapper);
+            }
         }
-        parts.write_observations(&layout);
     }
 }
 
-/// What a player would see from everywhere.
+/// Observations of a player at given positions.
 #[derive(Debug, Clone, Default)]
 pub struct ProbeObservation {
-    /// `[n]`: the places, in the arena's coordinates.
+    /// `[n]`: the positions, in the arena's coordinates.
     pub places: Vec<Vec2>,
-    /// `[n]`: what is seen from there.
+    /// `[n]`: the observations from there.
     pub observations: ObservationBatch,
 }
 
-/// Fills `imagined` with what `slot` of the watched arena would see from each of its places.
+/// Fills `imagined` with the observations of `slot` of the watched arena at each of its positions.
 pub fn probe<E: Environment>(world: &mut World, slot: usize, imagined: &mut ProbeObservation) {
     imagined.places.clear();
     imagined.observations.clear();
+    let Some(probe) = E::CAPABILITIES.probe else { return };
     let layout = world.resource::<E::Layout>().clone();
-    let space = world.resource::<Spec>().observation.clone();
+    let wrapper = world.resource::<ObservationWrapper>().steady();
+    let (mut own, space) = (OwnObservation::of(wrapper.own()), wrapper.space());
     let (mut vector, mut grid) = (vec![0.0; space.vector_len()], vec![0; space.grid_len()]);
-    let mut query = world.query::<ArenaParts<E>>();
-    let Some(mut parts) = query.iter_mut(world).find(|parts| parts.arena.index == 0) else { return };
+    let mut query = world.query_filtered::<ArenaParts<E>, With<Watched>>();
+    let Ok(mut parts) = query.single_mut(world) else { return };
     let bodies = bodies(&mut parts.bodies, &parts.arena.handles, &mut parts.physics);
-    for place in parts.state.places(&layout) {
-        parts.state.probe(&layout, &bodies, slot, place, &mut vector, &mut grid);
+    for place in (probe.positions)(&parts.state, &layout) {
+        (probe.observe)(&parts.state, &layout, &bodies, slot, place, &mut own.vector, &mut own.grid);
+        wrapper.wrap(&own, Moment { episode: 0, step: 0, slot }, &mut vector, &mut grid);
         imagined.places.push(place);
         imagined.observations.push(&vector, &grid);
     }
 }
 
-/// Type-erased entry points of the running environment, for those who do not know its type.
+/// Type-erased entry points of the running environment.
 #[derive(Resource, Clone, Copy)]
 pub struct EnvironmentHooks {
     /// See [`populate`].
     pub populate: fn(&mut World, usize),
     /// See [`restore`].
-    pub restore: fn(&mut World, &[ArenaSnapshot]),
-    /// See [`probe`].
-    pub probe: fn(&mut World, usize, &mut ProbeObservation),
-    /// Whether there is anything whose way could be trajectories.
-    pub leads: bool,
-    /// See [`predict`].
-    pub predict: fn(&mut World, usize, &mut Choose) -> Trajectories,
+    pub restore: fn(&mut World, usize, &[ArenaSnapshot]),
+    /// See [`probe`]; absent in worlds without probing.
+    pub probe: Option<fn(&mut World, usize, &mut ProbeObservation)>,
+    /// See [`predict`]; absent in worlds without tracked bodies.
+    pub predict: Option<fn(&mut World, usize, &mut Choose) -> Trajectories>,
+    /// Whether there is a hand-written player.
+    pub scripted: bool,
 }
 
 impl EnvironmentHooks {
     /// Hooks of `E` with this layout.
     pub fn of<E: Environment>(layout: &E::Layout) -> Self {
-        let leads = !E::leads(layout).is_empty();
+        let Capabilities { tracked_bodies, probe: probed, scripted_action, .. } = E::CAPABILITIES;
+        let tracks = tracked_bodies.is_some_and(|tracked| !tracked(layout).is_empty());
         Self {
-            leads,
             populate: populate::<E>,
             restore: restore::<E>,
-            probe: probe::<E>,
-            predict: predict::<E>,
+            probe: probed.map(|_| probe::<E> as _),
+            predict: tracks.then_some(predict::<E> as _),
+            scripted: scripted_action.is_some(),
         }
     }
 }

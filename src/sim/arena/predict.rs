@@ -1,44 +1,44 @@
-//! Prediction: the watched arena played ahead for a moment and put back as it was, to tell where its bodies would go.
-//! Who would do what meanwhile is asked of the caller.
+//! Prediction: plays the watched arena ahead, records the trajectories of its bodies, and restores it. The
+//! caller chooses the actions.
 
 use bevy::prelude::*;
 use bevy_rapier2d::plugin::context::RapierRigidBodySet;
 
 use super::{Arena, ArenaParts, ArenaPartsItem, Spec, bodies};
-use crate::mdp::{Action, ObservationBatch, Rng};
+use crate::agent::Watched;
+use crate::mdp::{Action, ActionBatch, ObservationBatch, Rng};
 use crate::sim::physics::{PristineContext, Rest};
-use crate::sim::{AgentSlots, Environment, TickClock};
+use crate::sim::{AgentSlots, Environment, ObservationWrapper, TickClock};
 
-/// Says what every slot does: given `[slots]` observations and scripted actions, where seats want them, it fills
+/// Chooses actions: given `[slots]` observations, and scripted actions where slots want them, it fills
 /// `[slots]` actions.
-pub type Choose<'a> = dyn FnMut(&ObservationBatch, &[Action], &mut [Action]) + 'a;
+pub type Choose<'a> = dyn FnMut(&ObservationBatch, &[Action], &mut ActionBatch) + 'a;
 
-/// Where bodies would go.
+/// Predicted trajectories.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Trajectories {
-    /// A way each of [`Environment::leads`]: the slot that moves the body, where one does, and where the body would be
-    /// after every tick, in the arena's coordinates.
-    pub ways: Vec<(Option<usize>, Vec<Vec2>)>,
+    /// One trajectory per body of [`Capabilities::tracked_bodies`](crate::sim::Capabilities): the slot that
+    /// controls the body, if any, and its position after every tick, in the arena's coordinates.
+    pub paths: Vec<(Option<usize>, Vec<Vec2>)>,
 }
 
-/// Plays the watched arena ahead for `steps` agent steps, or to the end of its episode, as `choose` says. Afterwards
-/// everything is as it was before, random states included.
+/// Plays the watched arena ahead for `steps` agent steps, or to the end of its episode, with the actions of
+/// `choose`. Afterwards everything is restored, including random states.
 pub fn predict<E: Environment>(world: &mut World, steps: usize, choose: &mut Choose) -> Trajectories {
     let layout = world.resource::<E::Layout>().clone();
-    let leads = E::leads(&layout);
+    let leads = E::CAPABILITIES.tracked_bodies.map_or_else(Vec::new, |tracked| tracked(&layout));
     let spec = world.resource::<Spec>().0.clone();
+    let wrapper = world.resource::<ObservationWrapper>().clone();
     let clock = *world.resource::<TickClock>();
-    let mut query = world.query::<ArenaParts<E>>();
-    let Some(mut parts) = query.iter_mut(world).find(|parts| parts.arena.index == 0) else {
-        return Trajectories::default();
-    };
+    let mut query = world.query_filtered::<ArenaParts<E>, With<Watched>>();
+    let Ok(mut parts) = query.single_mut(world) else { return Trajectories::default() };
     if leads.is_empty() || parts.seats.end.is_some() || parts.arena.waits {
         return Trajectories::default();
     }
     let before = Before::of(&mut parts);
-    let mut ways: Vec<(Option<usize>, Vec<Vec2>)> =
+    let mut paths: Vec<(Option<usize>, Vec<Vec2>)> =
         leads.iter().map(|(_, slot)| (*slot, Vec::new())).collect();
-    // A step that has begun is finished as it was decided.
+    // A started step is finished with its own actions.
     let mut phase = clock.phase;
     for _ in 0..steps {
         if phase == 0 {
@@ -49,21 +49,21 @@ pub fn predict<E: Environment>(world: &mut World, steps: usize, choose: &mut Cho
         for tick in phase..spec.ticks_per_step {
             parts.play(&layout, &spec, tick..tick + 1);
             let bodies = bodies(&mut parts.bodies, &parts.arena.handles, &mut parts.physics);
-            for ((body, _), (_, way)) in leads.iter().zip(&mut ways) {
-                way.push(bodies.position(*body));
+            for ((body, _), (_, path)) in leads.iter().zip(&mut paths) {
+                path.push(bodies.position(*body));
             }
         }
         phase = 0;
         if parts.seats.end.is_some() {
             break;
         }
-        parts.write_observations(&layout);
+        parts.write_observations(&layout, &wrapper);
     }
     before.restore(&mut parts);
-    Trajectories { ways }
+    Trajectories { paths }
 }
 
-/// All of an arena that play changes.
+/// All state of an arena that play changes.
 struct Before<E> {
     state: E,
     seats: AgentSlots,
@@ -81,7 +81,7 @@ impl<E: Environment> Before<E> {
             seats: parts.seats.clone(),
             rng: parts.arena.rng.clone(),
             steps: parts.arena.steps,
-            logged: parts.arena.log.len(),
+            logged: parts.arena.log.rows,
             bodies: parts
                 .physics
                 .as_ref()

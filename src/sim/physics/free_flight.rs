@@ -1,28 +1,28 @@
-//! Free flight: a witness of ticks that compares what bodies did with what nothing but gravity and damping would do.
+//! Free flight check: compares the motion of bodies with that under gravity and damping alone.
 
 use bevy::prelude::*;
 use bevy_rapier2d::rapier::dynamics::{ImpulseJointSet, RigidBody, RigidBodyHandle, RigidBodySet};
 use bevy_rapier2d::rapier::geometry::NarrowPhase;
 
-/// Units/s that a velocity may differ by from that of free flight, as it does by rounding.
+/// Tolerance of velocities for rounding, units/s.
 const SPEED: f32 = 1e-3;
-/// Rad/s that a spin may. A push too weak to be seen in a velocity turns even a small ball by less.
+/// Tolerance of spins, rad/s. A push below the velocity tolerance turns even a small ball by less.
 const SPIN: f32 = 2e-2;
 
-/// Watches an arena's ticks where it is inserted, and keeps the first one that free flight does not explain.
+/// Checks an arena's ticks if inserted, and stores the first violation.
 #[derive(Component, Debug, Clone, Default)]
 pub struct FreeFlight {
-    /// Ticks of bodies in free flight seen so far.
+    /// Number of body ticks in free flight so far.
     pub seen: u64,
-    /// The first that broke the rule.
+    /// The first violation.
     pub broken: Option<String>,
 }
 
-/// A moving body before a tick: which, and the velocity and spin it would have after it in free flight.
+/// A moving body before a tick: its handle, and the velocity and spin expected after it in free flight.
 pub(super) struct Expected(RigidBodyHandle, Vec2, f32);
 
 impl FreeFlight {
-    /// What the moving bodies without joints are to do in a tick of `dt` seconds.
+    /// The expected motion of moving bodies without joints in a tick of `dt` seconds.
     pub(super) fn expect(
         bodies: &RigidBodySet,
         joints: &ImpulseJointSet,
@@ -41,8 +41,8 @@ impl FreeFlight {
         bodies.iter().filter(free).map(expected).collect()
     }
 
-    /// Compares the same bodies after the tick. One that touches nothing keeps both; one whose velocity tells that
-    /// nothing has pushed it, although something is near, keeps its spin.
+    /// Compares the same bodies after the tick. A body without contacts keeps both; one near others with an
+    /// unchanged velocity was not pushed and keeps its spin.
     pub(super) fn compare(&mut self, expected: &[Expected], bodies: &RigidBodySet, contacts: &NarrowPhase) {
         for Expected(handle, velocity, spin) in expected {
             let Some(body) = bodies.get(*handle) else { continue };
@@ -52,7 +52,7 @@ impl FreeFlight {
                 .count();
             let [sped, turned] = [body.linvel().distance(*velocity), (body.angvel() - spin).abs()];
             let [sped, turned] = [sped > SPEED, turned > SPIN];
-            // Two neighbors may turn a body without moving it.
+            // Two neighbors can turn a body without moving it.
             if near > 1 || (near == 1 && sped) {
                 continue;
             }

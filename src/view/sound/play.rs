@@ -1,4 +1,4 @@
-//! Play: lets what happens be heard, as loud as people want it. What happens is said by the worlds.
+//! Play: plays sound events at the volume in the preferences.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use bevy::audio::{
 use bevy::prelude::*;
 
 use super::synth::{self, RATE};
-use super::{Cue, Heard};
+use super::{Cue, SoundEvent};
 use crate::sim::pace::Pace;
 use crate::view::preferences::Preferences;
 use crate::view::stage::{Detail, Stage};
 
-/// Sounds that can be heard at once.
-const MOST: usize = 12;
-/// Seconds between two beginnings of the same sound.
-const APART: f32 = 0.05;
-/// Seconds after a hit in which a ball's turning back is not heard.
-const STRUCK: f32 = 0.12;
-/// Faster play than this many times the usual is not heard: it would be a rattle.
-const FASTEST: f32 = 4.0;
+/// Maximum number of simultaneous sounds.
+const MAX_SOUNDS: usize = 12;
+/// Minimum seconds between two starts of the same sound.
+const MIN_INTERVAL: f32 = 0.05;
+/// Seconds after a hit in which the bounce it causes is silent.
+const AFTER_HIT: f32 = 0.12;
+/// Speed above which play is silent: it would be a rattle.
+const MAX_SPEED: f32 = 4.0;
 
 /// One channel of samples.
 #[derive(Asset, TypePath, Debug, Clone)]
@@ -79,43 +79,43 @@ impl FromWorld for Notes {
     }
 }
 
-/// Plays what is heard.
+/// Plays sound events.
 pub(super) fn plugin(app: &mut App) {
     app.add_audio_source::<Note>().init_resource::<Notes>().add_systems(Last, play);
 }
 
 fn play(
     mut commands: Commands,
-    mut heard: MessageReader<Heard>,
+    mut events: MessageReader<SoundEvent>,
     notes: Res<Notes>,
     time: Res<Time<Real>>,
     pace: Option<Res<Pace>>,
     preferences: Option<Res<Preferences>>,
     stages: Query<&Stage>,
     playing: Query<(), With<AudioPlayer<Note>>>,
-    mut begun: Local<[f32; Cue::ALL.len()]>,
+    mut started: Local<[f32; Cue::ALL.len()]>,
 ) {
     let volume = preferences.map_or(1.0, |preferences| preferences.volume);
-    let rattles = pace.is_some_and(|pace| pace.unlimited || pace.speed > FASTEST);
-    let mut room = MOST.saturating_sub(playing.iter().count());
+    let too_fast = pace.is_some_and(|pace| pace.unlimited || pace.speed > MAX_SPEED);
+    let mut room = MAX_SOUNDS.saturating_sub(playing.iter().count());
     let now = time.elapsed_secs();
-    // What a ball hits turns it back as well: that is one sound.
-    let mut all: Vec<Heard> = heard.read().copied().collect();
-    all.sort_by_key(|heard| heard.cue == Cue::Bounce);
+    // A hit also makes the ball bounce: that is one sound.
+    let mut all: Vec<SoundEvent> = events.read().copied().collect();
+    all.sort_by_key(|event| event.cue == Cue::Bounce);
     let place = |cue: Cue| Cue::ALL.iter().position(|known| *known == cue);
-    for Heard { stage, cue, pitch } in all {
+    for SoundEvent { stage, cue, pitch } in all {
         let watched = stage.is_none_or(|stage| {
-            stages.get(stage).is_ok_and(|stage| stage.index == 0 && stage.detail == Detail::Large) && !rattles
+            stages.get(stage).is_ok_and(|stage| stage.watched && stage.detail == Detail::Large) && !too_fast
         });
         let Some(index) = place(cue) else { continue };
-        let just = |cue| place(cue).is_some_and(|index| now - begun[index] < STRUCK);
+        let just = |cue| place(cue).is_some_and(|index| now - started[index] < AFTER_HIT);
         if cue == Cue::Bounce && [Cue::Hit, Cue::Break, Cue::Point].into_iter().any(just) {
             continue;
         }
-        if !watched || volume <= 0.0 || room == 0 || now - begun[index] < APART {
+        if !watched || volume <= 0.0 || room == 0 || now - started[index] < MIN_INTERVAL {
             continue;
         }
-        begun[index] = now;
+        started[index] = now;
         room -= 1;
         let settings = PlaybackSettings::DESPAWN.with_volume(Volume::Linear(volume)).with_speed(pitch);
         commands.spawn((AudioPlayer(notes.0[index].clone()), settings));

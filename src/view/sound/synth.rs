@@ -1,4 +1,4 @@
-//! Synth: how each sound is made of a few tones and a little noise. When it is played is left to `play`.
+//! Synth: generates each sound from a few tones and some noise.
 
 use std::f32::consts::{PI, TAU};
 
@@ -7,7 +7,7 @@ use super::Cue;
 /// Samples per second.
 pub const RATE: u32 = 44_100;
 
-/// Seconds in which a part comes up, and in which what is left of it goes.
+/// Seconds of attack and release of a part.
 const RAMP: f32 = 0.004;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,7 +16,7 @@ enum Wave {
     Triangle,
     /// A square with rounded corners.
     Reed,
-    /// Noise below the given pitch.
+    /// Noise, low-pass filtered at the given pitch.
     Noise,
 }
 
@@ -24,11 +24,11 @@ enum Wave {
 #[derive(Debug, Clone, Copy)]
 struct Part {
     wave: Wave,
-    /// Pitch at its beginning and end, in Hz.
+    /// Pitch at its start and end, in Hz.
     pitch: [f32; 2],
-    /// Its beginning and length in seconds.
+    /// Its start and length in seconds.
     time: [f32; 2],
-    /// Loudness at its beginning, 0 to 1.
+    /// Initial amplitude, 0 to 1.
     level: f32,
 }
 
@@ -36,7 +36,7 @@ const fn part(wave: Wave, pitch: [f32; 2], time: [f32; 2], level: f32) -> Part {
     Part { wave, pitch, time, level }
 }
 
-/// What a sound is made of. All pitches are of one pentatonic scale on A, so that whatever sounds together agrees.
+/// The parts of a sound. All pitches belong to one pentatonic scale on A, so that simultaneous sounds are in tune.
 fn parts(cue: Cue) -> Vec<Part> {
     use Wave::{Noise, Reed, Sine, Triangle};
     match cue {
@@ -105,22 +105,22 @@ pub fn samples(cue: Cue) -> Vec<f32> {
     let mut mixed = vec![0.0; length];
     for (index, part) in parts.iter().enumerate() {
         let [from, seconds] = part.time;
-        // Each part has a noise of its own, the same in every run.
+        // Each part has its own noise, the same in every run.
         let mut noise = Noise { seed: 0x9e37_79b9 ^ index as u32, smooth: 0.0 };
-        let mut turn = 0.0;
+        let mut phase = 0.0;
         for (sample, out) in mixed[count(from)..count(from) + count(seconds)].iter_mut().enumerate() {
             let now = sample as f32 / RATE as f32;
             let share = now / seconds;
-            // Pitches slide by ratios, as ears hear them.
+            // Pitch slides on a logarithmic scale, as it is perceived.
             let pitch = part.pitch[0] * (part.pitch[1] / part.pitch[0]).powf(share);
-            turn = (turn + pitch / RATE as f32).fract();
+            phase = (phase + pitch / RATE as f32).fract();
             let wave = match part.wave {
-                Wave::Sine => (TAU * turn).sin(),
-                Wave::Triangle => 4.0 * (turn - 0.5).abs() - 1.0,
-                Wave::Reed => ((TAU * turn).sin() * 4.0).tanh(),
+                Wave::Sine => (TAU * phase).sin(),
+                Wave::Triangle => 4.0 * (phase - 0.5).abs() - 1.0,
+                Wave::Reed => ((TAU * phase).sin() * 4.0).tanh(),
                 Wave::Noise => noise.below(pitch),
             };
-            // Down by 40 dB at its end, and from there to nothing without a click.
+            // Decay by 40 dB, with ramps that avoid clicks.
             let fade = 100.0_f32.powf(-share);
             let ramps = (now / RAMP).min((seconds - now) / RAMP).clamp(0.0, 1.0);
             *out += part.level * fade * (0.5 - 0.5 * (PI * ramps).cos()) * wave;
@@ -129,7 +129,7 @@ pub fn samples(cue: Cue) -> Vec<f32> {
     mixed.iter().map(|sample: &f32| sample.clamp(-1.0, 1.0)).collect()
 }
 
-/// White noise through a filter of first order.
+/// White noise through a first-order low-pass filter.
 struct Noise {
     seed: u32,
     smooth: f32,
@@ -141,7 +141,7 @@ impl Noise {
         let white = self.seed as f32 / u32::MAX as f32 * 2.0 - 1.0;
         let pass = 1.0 - (-TAU * pitch / RATE as f32).exp();
         self.smooth += pass * (white - self.smooth);
-        // What the filter takes is made up for, so that dull noise is as loud as bright noise.
+        // Compensate for the filter, so that noise is equally loud at every cutoff.
         self.smooth * ((2.0 - pass) / pass).sqrt()
     }
 }
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_sound_is_short_and_heard_and_begins_and_ends_in_silence() {
+    fn every_sound_is_short_audible_and_free_of_clicks() {
         for cue in Cue::ALL {
             let samples = samples(cue);
             let seconds = samples.len() as f32 / RATE as f32;
@@ -161,7 +161,7 @@ mod tests {
             assert!((0.1..1.0).contains(&loudest), "{cue:?}: {loudest} at most");
             assert!(samples[0].abs() < 0.01 && samples[samples.len() - 1].abs() < 0.01, "{cue:?} clicks");
             assert!(jump < 0.8, "{cue:?} jumps by {jump}");
-            assert_eq!(samples, super::samples(cue), "{cue:?} is another one each time");
+            assert_eq!(samples, super::samples(cue), "{cue:?} differs between calls");
         }
     }
 }

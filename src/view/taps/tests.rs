@@ -1,4 +1,4 @@
-//! Taps as a person gives them, at every frame rate and speed: one is one action, however time runs.
+//! Tests: one tap is one action at every frame rate and speed.
 
 use std::time::Duration;
 
@@ -8,31 +8,31 @@ use bevy::input::gamepad::{GamepadSettings, RawGamepadButtonChangedEvent, RawGam
 use bevy::input::keyboard::{Key, KeyboardInput, NativeKey};
 use bevy::prelude::*;
 
-use super::super::Screen;
+use super::super::ScreenLayout;
 use super::super::controls::tests::ready;
 use crate::agent::{AgentPlugin, Controller, ControllerAssignment, LearningPolicy};
 use crate::mdp::Stream;
 use crate::sim::pace::{Pace, drive};
-use crate::sim::worlds::WorldChoice;
 use crate::sim::{AgentSlots, SimConfig, SimSystems, SimTick};
+use crate::worlds::WorldChoice;
 
-/// By slot of the watched arena: agent steps in which it did something, and all agent steps.
+/// Agent steps in which each slot of the watched arena acted, and all its agent steps.
 #[derive(Resource, Debug, Clone, Default, PartialEq)]
 struct Made {
     actions: Vec<u32>,
     steps: u32,
 }
 
-fn count(seats: Query<&AgentSlots>, mut made: ResMut<Made>) {
-    let Some(seats) = seats.iter().next() else { return };
+fn count(slots: Query<&AgentSlots>, mut made: ResMut<Made>) {
+    let Some(slots) = slots.iter().next() else { return };
     made.steps += 1;
-    made.actions.resize(seats.slots(), 0);
-    for (count, action) in made.actions.iter_mut().zip(&seats.actions) {
-        *count += u32::from(action.index() != 0);
+    made.actions.resize(slots.slots(), 0);
+    for (count, action) in made.actions.iter_mut().zip(&slots.actions.discrete) {
+        *count += u32::from(*action != 0);
     }
 }
 
-/// `world` with people in all of its seats.
+/// `world` with human players in all slots.
 fn app(world: &str) -> App {
     let world = WorldChoice::new(world, None).unwrap();
     let spec = world.spec();
@@ -42,13 +42,17 @@ fn app(world: &str) -> App {
     );
     let mut app = App::new();
     app.add_plugins((InputPlugin, crate::sim::plugin))
-        .init_resource::<Screen>()
+        .init_resource::<ScreenLayout>()
         .init_resource::<Made>()
         .init_resource::<Pace>()
         .add_message::<AppExit>();
     world.add_to(&mut app, SimConfig { arenas: 1, seed: 3, stream: Stream::Environment });
-    app.add_plugins(AgentPlugin { spec, seed: 3, assignment, policy })
-        .add_plugins(super::super::input::plugin)
+    app.add_plugins(AgentPlugin::new(spec, assignment, policy).with_seed(3))
+        .add_plugins((
+            super::super::controls::plugin,
+            super::super::input::plugin,
+            super::super::time::plugin,
+        ))
         .add_systems(Update, drive)
         .add_systems(SimTick, count.in_set(SimSystems::Record));
     ready(&mut app);
@@ -73,7 +77,7 @@ fn frame(app: &mut App, seconds: f32, keys: &[(KeyCode, ButtonState)]) {
     app.update();
 }
 
-/// Frames of `seconds` without a key until many agent steps have been made.
+/// Runs frames of `seconds` without input for eight agent steps.
 fn wait(app: &mut App, seconds: f32) {
     let before = app.world().resource::<Made>().steps;
     while app.world().resource::<Made>().steps < before + 8 {
@@ -92,7 +96,7 @@ fn one_tap_is_one_action_at_every_frame_rate_and_speed() {
             (pace.speed, pace.unlimited) = (speed.min(16.0), speed.is_infinite());
             pace.frame_budget = Duration::from_micros(300);
             let mut taps = 0;
-            // Down and up within a frame, and across the border of two.
+            // Down and up within a frame, and in two frames.
             for apart in [false, true] {
                 for wait_between in [true, false, true] {
                     if apart {
@@ -116,8 +120,8 @@ fn one_tap_is_one_action_at_every_frame_rate_and_speed() {
 }
 
 #[test]
-fn a_finger_is_slower_than_time_that_runs_fast() {
-    // A person's tap lasts some frames.
+fn a_tap_over_several_frames_is_one_action_in_fast_play() {
+    // A tap lasts several frames.
     for speed in [2.0, 16.0] {
         let mut app = app("lava-room");
         app.world_mut().resource_mut::<Pace>().speed = speed;
@@ -143,7 +147,7 @@ fn a_key_that_stays_down_is_held() {
             let held = app.world().resource::<Made>().clone();
             frame(&mut app, seconds, &[(RIGHT, Released)]);
             let steps = held.steps - before.steps;
-            // All but those of the frame in which it was struck, and of the first 0.15 s where time runs fast.
+            // All but those of the frame of the press, and of the first 0.15 s in fast play.
             let since = if speed > 1.0 { seconds.max(0.15) + seconds } else { seconds };
             let missed = (since * speed / 0.1).ceil() as u32;
             assert!(
@@ -152,13 +156,13 @@ fn a_key_that_stays_down_is_held() {
             );
             wait(&mut app, seconds);
             let after = app.world().resource::<Made>().actions[0];
-            assert!(after <= held.actions[0] + 1, "let go: {after} after {held:?}");
+            assert!(after <= held.actions[0] + 1, "released: {after} after {held:?}");
         }
     }
 }
 
 #[test]
-fn taps_of_two_hands_are_one_action_each() {
+fn taps_of_two_players_are_one_action_each() {
     for speed in [1.0, 16.0] {
         let mut app = app("two-plates");
         app.world_mut().resource_mut::<Pace>().speed = speed;
@@ -203,7 +207,7 @@ fn a_single_step_is_one_step_however_long_it_takes() {
         let step = [(KeyCode::Period, Pressed), (KeyCode::Period, Released)];
         let right = [(RIGHT, Pressed), (RIGHT, Released)];
         for _ in 0..3 {
-            // Only the last tap before a step is for it.
+            // Only the last tap before a step counts.
             frame(&mut app, 0.3, &right);
             frame(&mut app, 0.3, &[]);
             frame(&mut app, 0.3, &right);

@@ -1,76 +1,79 @@
-//! Recovery: what a learner that has failed can go on from. That it has failed is said by its status.
+//! Recovery: states from which training can continue after a learner has failed, which its status reports.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::LiveLearner;
 use crate::learner::checkpoint::Checkpoint;
-use crate::learner::{AgentSnapshot, Learner, LearnerHandle, LearnerSetup};
+use crate::learner::{AgentSnapshot, LearnerSetup};
+use crate::link::{Command, Launch};
 
-/// A state that a learner that has failed can go on from.
+/// A state to continue from after a failure.
 #[derive(Debug, Clone)]
 pub enum RecoveryPoint {
     /// The last checkpoint, written this many seconds ago.
     Checkpoint(u64),
-    /// How the agent was at a certain age. What replay held is lost.
+    /// A snapshot of the agent at a certain age. The replay buffer is lost.
     Mark(Arc<AgentSnapshot>),
     /// Fresh networks.
     Fresh,
 }
 
 impl LiveLearner {
-    /// What can be gone on from after a failure, the youngest first.
+    /// The states to continue from after a failure, newest first.
     pub fn rescues(&self) -> Vec<RecoveryPoint> {
         let mut all: Vec<(Duration, RecoveryPoint)> = Vec::new();
         let latest = self.setup.checkpoints.as_ref().map(|folder| folder.join("latest"));
         let written = latest.and_then(|latest| std::fs::metadata(latest).ok()?.modified().ok());
         if let Some(written) = written {
-            // A clock that was set back makes no checkpoint worse.
+            // A clock that was set back does not make a checkpoint older.
             let age = written.elapsed().unwrap_or_default();
             all.push((age, RecoveryPoint::Checkpoint(age.as_secs())));
         }
-        let status = self.status();
-        for mark in self.earlier.all().iter().chain(status.marks.all()).filter(|mark| mark.gradient_steps > 0)
-        {
-            all.push((mark.born.elapsed(), RecoveryPoint::Mark(mark.clone())));
+        let snapshots = self.snapshots();
+        let known = self.earlier.all().iter().chain(snapshots.all());
+        for snapshot in known.filter(|snapshot| snapshot.gradient_steps > 0) {
+            all.push((snapshot.born.elapsed(), RecoveryPoint::Mark(snapshot.clone())));
         }
         all.sort_by_key(|(age, _)| *age);
         all.into_iter().map(|(_, rescue)| rescue).chain([RecoveryPoint::Fresh]).collect()
     }
 
-    /// After a failure: a new thread, which goes on from `rescue`.
+    /// After a failure: starts another learner, which continues from `rescue`.
     pub fn rescue(&mut self, rescue: &RecoveryPoint) {
-        // Should that fail as well, the others are still there.
-        let marks = self.status().marks.clone();
-        if !marks.all().is_empty() {
-            self.earlier = marks;
+        // If that fails as well, the others remain.
+        let snapshots = self.snapshots();
+        if !snapshots.all().is_empty() {
+            self.earlier = snapshots;
         }
         let checkpoints = self.setup.checkpoints.clone();
         let resume = checkpoints.filter(|_| matches!(rescue, RecoveryPoint::Checkpoint(_)));
-        // A checkpoint from before a new start with other networks is gone on with as it is.
+        // A checkpoint from before a reset with other networks is resumed as it is.
         if let Some(Ok(checkpoint)) = resume.as_deref().map(|folder| Checkpoint::open_only(folder, |_| false))
         {
-            let sac = &mut self.setup.config.sac;
-            *sac = sac.with_networks_of(&checkpoint.manifest.sac);
+            let algorithm = &mut self.setup.config.algorithm;
+            *algorithm = algorithm.with_networks_of(&checkpoint.manifest.algorithm);
         }
-        let setup = LearnerSetup { resume, ..self.setup.clone() };
-        // Play goes on from where it is, not from where the checkpoint was written.
-        let make = |setup| {
-            let mut learner = Learner::new(setup)?;
-            learner.cut_streams();
-            Ok(learner)
+        let snapshot = match rescue {
+            RecoveryPoint::Mark(snapshot) => Some(snapshot.clone()),
+            _ => None,
         };
-        // The same swap, so that seats need not be told.
-        self.handle = LearnerHandle::start_with(setup, self.handle.policy(), make);
+        self.relaunch(LearnerSetup { resume, ..self.setup.clone() }, snapshot);
+    }
+
+    /// Starts another learner from `setup` in place of this one, with the same switches.
+    fn relaunch(&mut self, setup: LearnerSetup, snapshot: Option<Arc<AgentSnapshot>>) {
+        // The same policy slot, so that controllers keep it. The simulation has played on since the
+        // checkpoint.
+        let launch = Launch { setup, policy: self.policy.clone(), cut_streams: true, snapshot };
+        self.link = (self.launcher)(launch);
+        self.unsettled.clear();
         if self.recorded {
-            self.handle.leave_saving();
+            self.command(Command::SaveOnCommand);
         }
-        self.handle.set_training(self.training);
-        self.handle.set_reveal(self.reveals);
-        self.handle.set_survey(self.surveys);
-        if let RecoveryPoint::Mark(mark) = rescue {
-            self.handle.rewind(mark.clone());
-        }
+        self.command(Command::Train(self.training));
+        self.command(Command::PublishCritics(self.reveals));
+        self.command(Command::Survey(self.surveys));
     }
 }
 
@@ -78,10 +81,11 @@ impl LiveLearner {
 mod tests {
     use super::*;
     use crate::learner::{DeviceChoice, Health, LearnerConfig, LearnerError, LearnerStatus};
+    use crate::link::ThreadLink;
     use crate::mdp::{Action, Origin, StepBatch};
     use crate::testing::pole;
 
-    /// Steps of cartpole that are as good as any.
+    /// Valid steps of cartpole.
     fn steps(count: usize) -> StepBatch {
         let mut steps = StepBatch::default();
         for step in 0..count {
@@ -107,32 +111,34 @@ mod tests {
     }
 
     #[test]
-    fn a_learner_that_failed_goes_on_from_every_good_state() {
+    fn a_failed_learner_continues_from_every_valid_state() {
         let folder = tempfile::tempdir().unwrap();
         let spec = pole();
         let config = LearnerConfig { learning_starts: 100, batch_size: 8, ..LearnerConfig::default() };
         let mut setup = LearnerSetup::new(spec, config);
         (setup.device, setup.checkpoints) = (DeviceChoice::Cpu, Some(folder.path().into()));
         let mut live = LiveLearner::start(setup.clone());
-        live.handle.send(steps(300));
-        let status = wait(&live, |status| status.gradient_steps > 20);
+        live.link.send(steps(300)).unwrap();
+        wait(&live, |status| status.gradient_steps > 20);
         live.set_training(false);
-        live.handle.save_with(folder.path().into(), Vec::new()).unwrap();
-        let first = status.marks.all()[0].clone();
+        live.save_and_wait(folder.path().into()).unwrap();
+        let first = live.snapshots().all()[0].clone();
         live.rewind(&first);
-        // Going back has set a mark of where it was.
-        let known = wait(&live, |status| status.marks.all().len() > 1);
-        let trained = known.marks.all().last().unwrap().gradient_steps;
-        let good = known.marks.all().iter().filter(|mark| mark.gradient_steps > 0).count();
+        // Restoring has kept a snapshot of the state before.
+        wait(&live, |status| status.snapshots.len() > 1);
+        let known = live.snapshots();
+        let trained = known.all().last().unwrap().gradient_steps;
+        let good = known.all().iter().filter(|snapshot| snapshot.gradient_steps > 0).count();
         let fail = |live: &mut LiveLearner| {
-            let broken = |_| Err(LearnerError::Period("broken".into()));
-            live.handle = LearnerHandle::start_with(setup.clone(), live.handle.policy(), broken);
+            let broken = |_| Err(LearnerError::Failed("broken".into()));
+            let launch = Launch { policy: live.policy.clone(), ..Launch::new(setup.clone()) };
+            live.link = Box::new(ThreadLink::launch_with(launch, broken));
             wait(
                 live,
                 |status| matches!(&status.health, Health::Failed(reason) if reason.contains("broken")),
             );
         };
-        live.earlier = known.marks.clone();
+        live.earlier = known;
         fail(&mut live);
         let rescues = live.rescues();
         let of = |wanted: fn(&RecoveryPoint) -> bool| rescues.iter().find(|rescue| wanted(rescue)).unwrap();
@@ -144,7 +150,7 @@ mod tests {
         let status = wait(&live, |status| status.gradient_steps > 0);
         assert_eq!((status.env_steps, status.replay_len), (300, 299), "{status:?}");
         fail(&mut live);
-        // The youngest mark comes first.
+        // The newest snapshot comes first.
         live.rescue(of(|rescue| matches!(rescue, RecoveryPoint::Mark(_))));
         let status = wait(&live, |status| status.gradient_steps > 0);
         assert_eq!((status.gradient_steps, status.replay_len), (trained, 0), "{status:?}");

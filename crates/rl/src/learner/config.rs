@@ -1,60 +1,90 @@
-//! How a learner is fed and paced. The algorithm's own choices stand in `sac::config`.
+//! Configuration of a learner: batches, replay and pace. The algorithm's settings are in its folder of
+//! `algo`.
 
 use serde::{Deserialize, Serialize};
 
 use super::LearnerError;
+use crate::algo::{AlgorithmConfig, SampleSpec};
 use crate::replay::PriorityConfig;
-use crate::sac::SacConfig;
 
 /// Configuration of a learner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LearnerConfig {
-    /// Transitions a gradient step sees, 1 to 65536. Larger is steadier and slower.
+    /// Transitions per gradient step, 1 to 65536. Larger is steadier and slower. An agent with memory gets them in
+    /// `batch_size / learn` sequences, rounded up.
     pub batch_size: usize,
-    /// Transitions kept in replay, 1000 to 50 million; memory is reserved as it fills. Replay is made of segments of 64
-    /// steps, four at least for every stream (an arena's learning slot), so the number is rounded up to
-    /// 256 · streams and then to a multiple of 64; a run says at its start how many it keeps.
+    /// Capacity of the replay buffer in transitions, 1000 to 50 million; memory is committed as it fills. The
+    /// buffer consists of segments of 64 steps, at least four per stream (an arena's learning slot), so the
+    /// number is rounded up to 256 · streams and then to a multiple of 64; a run reports the result when it
+    /// starts.
     pub replay_capacity: usize,
     /// Environment steps collected before the first gradient step.
     pub learning_starts: u64,
-    /// At most as many while somebody watches, who wants to see it begin.
+    /// Upper limit of `learning_starts` in a watched run, where learning should start soon.
     pub live_learning_starts: u64,
-    /// Upper bound of gradient steps per environment step, 0.001 to 64. Higher learns from fewer
-    /// steps and takes longer for each.
+    /// Upper bound of gradient steps per environment step, 0.001 to 64. Higher is more sample-efficient and
+    /// slower per step.
     pub gradient_steps_per_env_step: f32,
-    /// The same bound while somebody watches: there simulated time is dear and the learner idle otherwise.
+    /// The same bound in a watched run, where simulated time is scarce and the learner would otherwise idle.
     pub live_gradient_steps_per_env_step: f32,
-    /// Rewards accumulated before bootstrapping, 1 to 16 (Sutton 1988).
+    /// Number of rewards summed before bootstrapping (n-step returns), 1 to 16 (Sutton 1988).
     pub n_step: usize,
-    /// While somebody watches: gradient steps between two published policies.
+    /// In a watched run: gradient steps between two published policies.
     pub publish_every: u64,
-    /// Threads of a CPU update, 0 for as many as there are cores.
+    /// Threads of a CPU update, 0 for one per core.
     pub threads: usize,
-    /// Share of a batch that is drawn from what a person played, 0 to 1; as it falls without it. Not with
-    /// prioritized replay, which has its own order; off when absent.
+    /// Fraction of a batch sampled from a human player's steps, 0 to 1; off when absent. Not available with
+    /// prioritized replay, which has its own order.
     pub human_share: Option<f32>,
-    /// Seconds between two checkpoints, 0 for none but the last.
+    /// Seconds between two checkpoints, 0 for only the last.
     pub checkpoint_seconds: f32,
-    /// Prioritized replay; uniform without the table.
+    /// Prioritized replay; uniform when absent.
     pub prioritized: Option<PrioritizedConfig>,
-    /// The algorithm's configuration, from the table `[sac]`.
+    /// The algorithm and its settings, from the table named after it.
     #[serde(skip)]
-    pub sac: SacConfig,
+    pub algorithm: AlgorithmConfig,
+}
+
+/// The serialized form of a configuration: includes the algorithm's, which files keep in a separate table.
+pub(crate) mod whole {
+    use std::borrow::Cow;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{AlgorithmConfig, LearnerConfig};
+
+    #[derive(Serialize, Deserialize)]
+    struct Whole<'a> {
+        learner: Cow<'a, LearnerConfig>,
+        #[serde(flatten)]
+        algorithm: Cow<'a, AlgorithmConfig>,
+    }
+
+    pub fn serialize<S: Serializer>(config: &LearnerConfig, out: S) -> Result<S::Ok, S::Error> {
+        Whole { learner: Cow::Borrowed(config), algorithm: Cow::Borrowed(&config.algorithm) }.serialize(out)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<LearnerConfig, D::Error> {
+        let Whole { learner, algorithm } = Whole::deserialize(from)?;
+        Ok(LearnerConfig { algorithm: algorithm.into_owned(), ..learner.into_owned() })
+    }
 }
 
 /// Configuration of prioritized replay, the table `[learner.prioritized]` (Schaul et al. 2016).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PrioritizedConfig {
-    /// Exponent of `|td| + epsilon`, 0 to 1: 0 samples uniformly, 1 in proportion to the error (section 3.3).
+    /// Exponent of `|td| + epsilon`, 0 to 1: 0 samples uniformly, 1 proportionally to the error (section
+    /// 3.3).
     pub priority_exponent: f32,
-    /// Exponent of the importance weights at first, 0 to 1: 0 leaves the bias of uneven sampling, 1 undoes it
-    /// (section 3.4).
+    /// Initial exponent of the importance weights, 0 to 1: 0 leaves the bias of nonuniform sampling, 1
+    /// removes it (section 3.4).
     pub importance_exponent_start: f32,
-    /// Gradient steps over which that exponent grows linearly to 1, 0 for 1 at once (section 3.4).
+    /// Gradient steps over which that exponent is annealed linearly to 1, 0 for 1 from the start (section
+    /// 3.4).
     pub importance_anneal_steps: u64,
-    /// Added to every absolute error, 1e-8 to 1: the higher, the more even the sampling (section 3.3; value of
+    /// Added to every absolute error, 1e-8 to 1: higher is closer to uniform sampling (section 3.3; value of
     /// Dhariwal et al. 2017, OpenAI Baselines).
     pub epsilon: f32,
 }
@@ -80,7 +110,7 @@ impl PrioritizedConfig {
         start + (1.0 - start) * gradient_steps as f64 / self.importance_anneal_steps as f64
     }
 
-    /// What the buffer needs to know. The first transitions get the raw priority 1 (Schaul et al. 2016,
+    /// The buffer's part of the settings. The first transitions get the raw priority 1 (Schaul et al. 2016,
     /// algorithm 1).
     pub fn priorities(&self) -> PriorityConfig {
         PriorityConfig {
@@ -124,13 +154,13 @@ impl Default for LearnerConfig {
             human_share: None,
             checkpoint_seconds: 60.0,
             prioritized: None,
-            sac: SacConfig::default(),
+            algorithm: AlgorithmConfig::default(),
         }
     }
 }
 
 impl LearnerConfig {
-    /// What is in force while somebody watches: the bounds for that in the places of the others.
+    /// The settings of a watched run: the bounds `live_…` replace the others.
     #[must_use]
     pub fn watched(self) -> Self {
         let gradient_steps_per_env_step = self.live_gradient_steps_per_env_step;
@@ -148,8 +178,9 @@ impl LearnerConfig {
         }
     }
 
-    /// What a run that began with this one goes on with once `used` is in force while somebody watches: each bound that
-    /// is still that of [`LearnerConfig::watched`] keeps both its values, one that was changed counts for all.
+    /// The configuration to record for a run that started with this one when a watched session uses `used`: a
+    /// bound that still equals that of [`LearnerConfig::watched`] keeps both values, a changed one replaces
+    /// both.
     #[must_use]
     pub fn recorded(&self, used: &Self) -> Self {
         let begun = self.clone().watched();
@@ -165,20 +196,20 @@ impl LearnerConfig {
         kept
     }
 
-    /// Whether a learner that works under `before` can go on under this one.
+    /// Checks that a learner configured with `before` can continue with this configuration.
     ///
     /// # Errors
-    /// [`LearnerError::Config`] or [`LearnerError::Sac`] for the first value out of range, or that only a new start can
-    /// change, with what it was.
+    /// [`LearnerError::Config`] or [`LearnerError::Algorithm`] for the first value that is out of range or
+    /// fixed once training has begun, with its previous value.
     pub fn follows(&self, before: &Self) -> Result<(), LearnerError> {
         self.validate()?;
-        Ok(self.sac.follows(&before.sac)?)
+        Ok(self.algorithm.follows(&before.algorithm)?)
     }
 
     /// Checks every field's range.
     ///
     /// # Errors
-    /// [`LearnerError::Config`] or [`LearnerError::Sac`] for the first value out of range.
+    /// [`LearnerError::Config`] or [`LearnerError::Algorithm`] for the first value out of range.
     pub fn validate(&self) -> Result<(), LearnerError> {
         let ratio = self.gradient_steps_per_env_step;
         for (ok, key, value, allowed) in [
@@ -236,6 +267,26 @@ impl LearnerConfig {
         if let Some(prioritized) = &self.prioritized {
             prioritized.validate()?;
         }
-        Ok(self.sac.validate()?)
+        self.validate_sequences()?;
+        Ok(self.algorithm.validate()?)
+    }
+
+    /// Refuses what goes with transitions only, where the algorithm learns on sequences.
+    fn validate_sequences(&self) -> Result<(), LearnerError> {
+        if self.algorithm.sample_spec() == SampleSpec::Transitions {
+            return Ok(());
+        }
+        let allowed = "none with a memory: its sequences are sampled uniformly";
+        match (&self.prioritized, self.human_share) {
+            (Some(_), _) => {
+                let (key, value) = ("learner.prioritized", "on".to_owned());
+                Err(LearnerError::Config { key, value, allowed })
+            }
+            (None, Some(share)) => {
+                let (key, value) = ("learner.human_share", share.to_string());
+                Err(LearnerError::Config { key, value, allowed })
+            }
+            (None, None) => Ok(()),
+        }
     }
 }

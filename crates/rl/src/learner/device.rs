@@ -1,27 +1,28 @@
-//! Chooses where gradient steps run: by hand on the CPU, or through burn on a GPU.
+//! Chooses where gradient steps run: on the CPU with hand-written code, or on a GPU through burn.
 //!
-//! Small networks are faster on a CPU than behind a GPU's launch costs, so `auto` measures instead
-//! of guessing. Software renderers (lavapipe, SwiftShader, WARP) report themselves as graphics
-//! adapters but are slow CPUs: they are never chosen. The gradient step itself is `sac`'s matter,
-//! catching a device lost while learning the learner thread's.
+//! Small networks are faster on a CPU because of a GPU's launch overhead, so `auto` measures instead of
+//! guessing. Software renderers (lavapipe, SwiftShader, WARP) report themselves as graphics adapters but are
+//! slow CPUs: they are never chosen. A device lost during training is handled by the learner thread.
 
 #[cfg(feature = "gpu")]
 mod gpu;
 #[cfg(not(feature = "gpu"))]
 #[path = "device/no_gpu.rs"]
 mod gpu;
+mod trial;
 
 use std::time::{Duration, Instant};
 
-use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
-use crate::mdp::{Stream, TransitionBatch, rng};
-use crate::sac::{FusedSac, Inputs, SacConfig, SacError, SacUpdate};
+use crate::algo::{Algorithm, AlgorithmConfig, Place, SampleSpec, TrainError};
+use crate::mdp::{EnvironmentSpec, Stream, rng};
+use crate::nn::NetworkError;
+use trial::Trial;
 
-/// Longest time the timed part of one candidate's trial takes, unless a single round is longer.
+/// Maximum duration of the timed part of one candidate's trial, unless a single round takes longer.
 const TRIAL: Duration = Duration::from_millis(500);
-/// Timed updates of a trial at most, and after how many the device is waited for.
+/// Maximum number of timed updates in a trial, and the number after which the device is synchronized.
 const TRIAL_UPDATES: (u32, u32) = (20, 5);
 
 /// Where to learn.
@@ -38,7 +39,7 @@ pub enum DeviceChoice {
     Gpu,
 }
 
-/// Whether a learner that is free to choose would ask graphics drivers for a GPU.
+/// Whether `auto` would query graphics drivers for a GPU.
 pub fn asks_drivers() -> bool {
     gpu::hardware() || gpu::software_allowed()
 }
@@ -46,39 +47,40 @@ pub fn asks_drivers() -> bool {
 /// Why there is no learner on the requested device.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LearnerDeviceError {
-    /// A GPU was asked for and none can be used.
+    /// A GPU was requested and none is usable.
     #[error("no GPU to learn on: {0}; choose device `auto` or `cpu`, or install the GPU's driver")]
     NoGpu(String),
-    /// The networks could not be made.
+    /// The networks could not be created.
     #[error(transparent)]
-    Sac(#[from] SacError),
+    Algorithm(#[from] TrainError),
 }
 
-/// A learner of fresh networks, drawn from `seed`, on the chosen device, and one sentence that says
-/// which device it is and why. `batch` is the batch size it will see, and `ranked` says whether somebody
-/// reads every step's TD errors; both are for the trial.
+/// Fresh networks, drawn from `seed`, on the chosen device, and one sentence naming the device and the
+/// reason. `batch` is the batch size and `ranked` says whether priorities are read after every step; both
+/// only affect the trial.
 ///
-/// The first use of a GPU opens it and compiles kernels, which takes seconds. Call this before or
-/// after, not while, another thread sets up graphics: Vulkan loaders dislike instances that come
-/// and go at once.
+/// The first use of a GPU opens it and compiles kernels, which takes seconds. Call this before or after
+/// another thread initializes graphics, not meanwhile: Vulkan loaders do not handle instances created and
+/// destroyed concurrently.
 ///
 /// # Errors
-/// [`LearnerDeviceError::NoGpu`] when a GPU is required and there is none, it fails, or the
-/// program was built without the feature `gpu`; [`LearnerDeviceError::Sac`] for a bad configuration.
+/// [`LearnerDeviceError::NoGpu`] if a GPU is required and there is none, it fails, or the program was built
+/// without the feature `gpu`; [`LearnerDeviceError::Algorithm`] for an invalid configuration.
 pub fn choose(
     choice: DeviceChoice,
-    config: &SacConfig,
-    inputs: impl Into<Inputs>,
-    actions: usize,
+    config: &AlgorithmConfig,
+    spec: &EnvironmentSpec,
     batch: usize,
     ranked: bool,
     seed: u64,
-) -> Result<(Box<dyn SacUpdate>, String), LearnerDeviceError> {
+) -> Result<(Box<dyn Algorithm>, String), LearnerDeviceError> {
     config.validate()?;
-    let inputs = inputs.into();
-    let cpu = || FusedSac::new(config.clone(), inputs, actions, &mut rng(seed, Stream::Weights, 0));
-    let on_cpu = |why: String| -> Result<(Box<dyn SacUpdate>, String), LearnerDeviceError> {
-        Ok((Box::new(cpu()?), format!("cpu (fused): {why}")))
+    let fresh = |place| config.build(spec, place, &mut rng(seed, Stream::Weights, 0));
+    let cpu = || fresh(Place::Cpu);
+    let on_cpu = |why: String| -> Result<(Box<dyn Algorithm>, String), LearnerDeviceError> {
+        let algorithm = cpu()?;
+        let why = format!("{}: {why}", algorithm.device());
+        Ok((algorithm, why))
     };
     if choice == DeviceChoice::Cpu {
         return on_cpu("as configured".to_string());
@@ -89,14 +91,17 @@ pub fn choose(
         Err(why) => return Err(LearnerDeviceError::NoGpu(why)),
     };
     let name = gpu.name();
-    // Made once for the trial, whose random data spoils it, and once for use.
-    let on_gpu = || guarded(|| gpu.sac(config, inputs, actions, &mut rng(seed, Stream::Weights, 0)));
-    let data = random_batch(inputs.features(), actions, batch, seed);
-    let gpu_speed = on_gpu().and_then(|mut sac| guarded(|| updates_per_second(sac.as_mut(), &data, ranked)));
+    // Created once for the trial, which trains it on random data, and once for use.
+    let on_gpu = || guarded(|| fresh(Place::Device(gpu.device())));
+    let data = Trial::new(config.sample_spec(), spec, batch, seed);
+    // No priorities are read of sequences.
+    let ranked = ranked && config.sample_spec() == SampleSpec::Transitions;
+    let gpu_speed =
+        on_gpu().and_then(|mut algorithm| guarded(|| updates_per_second(&mut *algorithm, &data, ranked)));
     match (choice, gpu_speed) {
         (DeviceChoice::Auto, Err(error)) => on_cpu(format!("{name} failed its trial ({error})")),
         (DeviceChoice::Auto, Ok(gpu_speed)) => {
-            let cpu_speed = updates_per_second(&mut cpu()?, &data, ranked)?;
+            let cpu_speed = updates_per_second(&mut *cpu()?, &data, ranked)?;
             if gpu_speed > cpu_speed {
                 let why = format!("{gpu_speed:.0} updates/s against {cpu_speed:.0} on the CPU");
                 Ok((on_gpu()?, format!("{name}: {why}")))
@@ -109,111 +114,104 @@ pub fn choose(
     }
 }
 
-/// Runs `work` and turns a panic of burn, which is how a GPU's failures show, into an error.
-fn guarded<T>(work: impl FnOnce() -> Result<T, SacError>) -> Result<T, SacError> {
+/// Runs `work` and turns a panic, which is how burn reports GPU failures, into an error.
+fn guarded<T>(work: impl FnOnce() -> Result<T, TrainError>) -> Result<T, TrainError> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = (panic.downcast_ref::<String>().map(String::as_str))
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("it panicked");
-        Err(SacError::Device(text.lines().next().unwrap_or_default().to_string()))
+        Err(NetworkError::Device(text.lines().next().unwrap_or_default().to_string()).into())
     })
 }
 
-/// Gradient steps per second of `sac` on `batch`, with TD errors read after each if `ranked`, after a few that
-/// do not count because kernels are compiled and memory is allocated in them.
-fn updates_per_second(
-    sac: &mut dyn SacUpdate,
-    batch: &TransitionBatch,
-    ranked: bool,
-) -> Result<f64, SacError> {
+/// Gradient steps per second of `algorithm` on `data`, reading priorities after each if `ranked`. The first
+/// few are not timed: they compile kernels and allocate memory.
+fn updates_per_second(algorithm: &mut dyn Algorithm, data: &Trial, ranked: bool) -> Result<f64, TrainError> {
     for _ in 0..3 {
-        sac.update(batch, true)?;
+        data.update(algorithm, true)?;
     }
     let (most, round) = TRIAL_UPDATES;
     let start = Instant::now();
     let mut updates = 0;
     while updates < most && start.elapsed() < TRIAL {
         updates += 1;
-        // A report reads from the device and so waits for it.
-        sac.update(batch, updates % round == 0)?;
+        // A report reads from the device and so synchronizes it.
+        data.update(algorithm, updates % round == 0)?;
         if ranked {
-            sac.td_errors()?;
+            algorithm.priorities()?;
         }
     }
-    sac.update(batch, true)?;
+    data.update(algorithm, true)?;
     Ok(f64::from(updates + 1) / start.elapsed().as_secs_f64())
-}
-
-/// A batch of noise: features and returns uniform in ±1, one transition in 20 terminal.
-fn random_batch(features: usize, actions: usize, batch: usize, seed: u64) -> TransitionBatch {
-    let mut rng = rng(seed, Stream::Replay, u64::MAX);
-    let mut noise = |count: usize| -> Vec<f32> {
-        (0..count).map(|_| (rng.next_u32() >> 8) as f32 * (2.0 / 16_777_216.0) - 1.0).collect()
-    };
-    TransitionBatch {
-        batch,
-        features,
-        observations: noise(batch * features),
-        next_observations: noise(batch * features),
-        actions: (0..batch).map(|row| (row % actions) as u16).collect(),
-        n_step_returns: noise(batch),
-        discounts: vec![0.99; batch],
-        terminated: (0..batch).map(|row| f32::from(u8::from(row % 20 == 0))).collect(),
-        weights: vec![1.0; batch],
-        behaviour_entropies: vec![0.0; batch],
-        indices: (0..batch as u32).collect(),
-        sampled_actions: Vec::new(),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::algo::report::CRITIC_LOSS;
+    use crate::algo::sac::SacConfig;
+    use crate::mdp::{ActionSpace, ObservationSpace};
 
     const SIZE: (usize, usize, usize, u64) = (8, 4, 64, 1);
 
-    fn choose_small(choice: DeviceChoice) -> Result<(Box<dyn SacUpdate>, String), LearnerDeviceError> {
-        let (features, actions, batch, seed) = SIZE;
-        let config = SacConfig { hidden: vec![32, 32], ..SacConfig::default() };
-        choose(choice, &config, features, actions, batch, true, seed)
+    fn small() -> AlgorithmConfig {
+        SacConfig { hidden: vec![32, 32], ..SacConfig::default() }.into()
+    }
+
+    fn spec() -> EnvironmentSpec {
+        let (features, actions, ..) = SIZE;
+        let names = |count: usize| (0..count).map(|index| index.to_string()).collect::<Vec<_>>();
+        let actions = names(actions);
+        EnvironmentSpec {
+            name: "x".into(),
+            summary: String::new(),
+            observation: ObservationSpace { vector: names(features), grid: None },
+            action: ActionSpace::discrete(&actions.iter().map(String::as_str).collect::<Vec<_>>()),
+            ticks_per_step: 1,
+            tick_seconds: 0.1,
+            episode_limit: 5,
+            teams: vec![0],
+            rewards: Vec::new(),
+        }
+    }
+
+    fn choose_small(choice: DeviceChoice) -> Result<(Box<dyn Algorithm>, String), LearnerDeviceError> {
+        let (.., batch, seed) = SIZE;
+        choose(choice, &small(), &spec(), batch, true, seed)
     }
 
     #[test]
     fn cpu_is_always_there() {
-        let (sac, why) = choose_small(DeviceChoice::Cpu).unwrap();
-        assert_eq!(sac.gradient_steps(), 0);
+        let (_, why) = choose_small(DeviceChoice::Cpu).unwrap();
         assert!(why.starts_with("cpu (fused): "), "{why}");
     }
 
     #[test]
     fn auto_finds_a_device_and_leaves_no_trace_of_its_trial() {
-        let (sac, why) = choose_small(DeviceChoice::Auto).unwrap();
+        let (algorithm, why) = choose_small(DeviceChoice::Auto).unwrap();
         println!("{why}");
-        assert_eq!(sac.gradient_steps(), 0);
         let fresh = choose_small(DeviceChoice::Cpu).unwrap().0.export().unwrap();
-        assert_eq!(sac.export().unwrap(), fresh, "weights, moments and temperature are as drawn");
+        assert_eq!(algorithm.export().unwrap(), fresh, "weights, moments and temperature are as drawn");
     }
 
-    /// On a software renderer where there is no GPU.
+    /// On a software renderer if there is no GPU.
     #[test]
     fn a_gradient_step_on_a_gpu_is_the_one_on_the_cpu() {
-        let (features, actions, batch, seed) = SIZE;
-        let config = SacConfig { hidden: vec![32, 32], ..SacConfig::default() };
+        let (.., batch, seed) = SIZE;
         let gpu = match gpu::open(true) {
             Ok(gpu) => gpu,
             Err(why) => return println!("skipped: {why}, nor a software renderer"),
         };
         println!("on {}", gpu.name());
         let fresh = || rng(seed, Stream::Weights, 0);
-        let mut there = gpu.sac(&config, features.into(), actions, &mut fresh()).unwrap();
-        let mut here = FusedSac::new(config, features, actions, &mut fresh()).unwrap();
-        let data = random_batch(features, actions, batch, seed);
+        let mut there = small().build(&spec(), Place::Device(gpu.device()), &mut fresh()).unwrap();
+        let mut here = small().build(&spec(), Place::Cpu, &mut fresh()).unwrap();
+        let data = Trial::new(SampleSpec::Transitions, &spec(), batch, seed);
         for step in 1..=3 {
-            let [there, here] = [there.update(&data, true), here.update(&data, true)]
-                .map(|report| report.unwrap().unwrap().critic_loss);
+            let [there, here] = [data.update(&mut *there, true), data.update(&mut *here, true)]
+                .map(|report| report.unwrap().unwrap().get(CRITIC_LOSS).unwrap());
             assert!((there - here).abs() < 1e-3 * here.abs(), "step {step}: {there} and {here}");
         }
-        assert_eq!(there.gradient_steps(), 3);
     }
 
     #[test]
@@ -229,8 +227,8 @@ mod tests {
 
     #[test]
     fn panics_become_errors_of_one_line() {
-        let error = guarded(|| -> Result<(), SacError> { panic!("lost\nthe device") }).unwrap_err();
-        assert_eq!(error, SacError::Device("lost".to_string()));
+        let error = guarded(|| -> Result<(), TrainError> { panic!("lost\nthe device") }).unwrap_err();
+        assert_eq!(error, NetworkError::Device("lost".to_string()).into());
     }
 
     #[test]

@@ -1,17 +1,17 @@
-//! Memory: whether replay, once it is full, fits into that of the machine. Nothing is allocated to find out.
+//! Memory: checks that the full replay buffer fits into the machine's memory, without allocating it.
 
 use std::path::Path;
 
-use super::core::{priorities, replay_config};
+use super::setup::{priorities, replay_config};
 use super::{LearnerConfig, LearnerError};
 use crate::files;
 use crate::mdp::ObservationSpace;
 use crate::replay::ReplayBuffer;
 
-/// Refuses a replay capacity that this machine's memory cannot hold, for `streams` recorded at the same time.
+/// Refuses a replay capacity that does not fit into this machine's memory, for `streams` streams.
 ///
 /// # Errors
-/// [`LearnerError::Memory`] says how much it would take and how much there is.
+/// [`LearnerError::Memory`] gives the required and the available size.
 pub fn check_memory(
     space: &ObservationSpace,
     config: &LearnerConfig,
@@ -36,12 +36,12 @@ fn fits(
     }
 }
 
-/// Bytes of memory that this machine has. Only Linux tells without further ado; elsewhere nothing is refused.
+/// Memory of this machine in bytes. Known on Linux only; elsewhere nothing is refused.
 fn physical() -> Option<u64> {
     total(&files::read_text(Path::new("/proc/meminfo"), files::LARGEST_TEXT).ok()?)
 }
 
-/// As `/proc/meminfo` says it, in units of 1024 bytes.
+/// Parsed from `/proc/meminfo`, in units of 1024 bytes.
 fn total(text: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
@@ -70,7 +70,7 @@ mod tests {
         );
         assert!(fits(&space, &config, 16, None).is_ok());
         assert!(fits(&space, &LearnerConfig::default(), 16, Some(1 << 30)).is_ok());
-        // Room for many streams counts as well.
+        // Segments for many streams count as well.
         assert!(fits(&space, &LearnerConfig::default(), 1 << 24, Some(1 << 30)).is_err());
     }
 
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn linux_tells_its_memory() {
+    fn memory_is_known_on_linux() {
         assert_eq!(total("MemFree: 1 kB\nMemTotal:       16303428 kB\n"), Some(16_303_428 * 1024));
         assert_eq!(total("nothing of the kind"), None);
     }

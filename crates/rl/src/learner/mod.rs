@@ -1,43 +1,48 @@
-//! Learning: replay and algorithm together, on a thread of their own, with checkpoints.
+//! Learning: replay buffer and algorithm together, with checkpoints.
 //!
-//! Recorded steps go in, policies come out; between the two stands [`LearnerHandle`], the one seam
-//! that actors know. Nothing here knows about Bevy or worlds.
+//! Recorded steps go in, policies come out. This module does not depend on Bevy, worlds or threads; actors
+//! reach a learner through [`link`](crate::link).
 
 pub mod checkpoint;
 mod config;
 mod core;
 pub mod device;
-pub mod exact;
-mod handle;
 mod memory;
+pub mod metrics;
 pub mod owner;
+mod setup;
 pub mod snapshots;
+mod status;
 pub mod trained;
-mod worker;
 
 pub use crate::replay::ReplayStats;
 pub use checkpoint::CheckpointError;
+pub(crate) use config::whole;
 pub use config::{LearnerConfig, PrioritizedConfig};
-pub use core::{Counters, Learner, LearnerSetup, check_networks};
+pub use core::{Learner, check_networks};
 pub use device::DeviceChoice;
-pub use handle::{Health, LearnerHandle, LearnerStatus, PeriodReport};
 pub use memory::check_memory;
-pub use snapshots::{AgentSnapshot, SnapshotHistory};
+pub use setup::{Counters, LearnerSetup};
+pub use snapshots::{AgentSnapshot, SnapshotHistory, SnapshotInfo};
+pub use status::{Health, LearnerStatus};
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::mdp::{Action, ObservationBatch, Policy, PolicyOutput, PolicySnapshot, PolicyState, Rng};
-pub use crate::sac::CategoricalPolicy;
-use crate::sac::weights;
+use crate::algo::TrainedPolicy;
+use crate::mdp::{ActInput, ActionRow, Policy, PolicyId, PolicyOutput, PolicySnapshot};
+use crate::nn::{TensorMap, weights};
 
-/// Why learning cannot begin or go on.
+/// Why training cannot start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum LearnerError {
     /// The algorithm.
     #[error(transparent)]
-    Sac(#[from] crate::sac::SacError),
+    Algorithm(#[from] crate::algo::TrainError),
+    /// Networks.
+    #[error(transparent)]
+    Network(#[from] crate::nn::NetworkError),
     /// The device.
     #[error(transparent)]
     Device(#[from] device::LearnerDeviceError),
@@ -45,7 +50,7 @@ pub enum LearnerError {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// A value out of range.
-    #[error("{key} = {value}: allowed is {allowed}")]
+    #[error("{key} = {value}: allowed: {allowed}")]
     Config {
         /// Dotted key.
         key: &'static str,
@@ -54,41 +59,47 @@ pub enum LearnerError {
         /// What is allowed.
         allowed: &'static str,
     },
-    /// More replay than memory.
+    /// The replay buffer is larger than memory.
     #[error(
         "learner.replay_capacity = {capacity}: takes {:.1} GB when full, of {:.1} GB of memory here; choose a smaller one",
         *needed as f64 / 1e9,
         *memory as f64 / 1e9
     )]
     Memory {
-        /// Transitions asked for.
+        /// Requested transitions.
         capacity: usize,
-        /// Bytes that they take.
+        /// Their size in bytes.
         needed: u64,
-        /// Bytes of memory.
+        /// Memory of the machine in bytes.
         memory: u64,
     },
-    /// The environment's actions are of a kind that no algorithm here learns.
+    /// No algorithm here supports the environment's kind of actions.
     #[error("{0}: its actions are continuous; only discrete actions can be learned")]
     ContinuousActions(String),
-    /// A period failed; whoever waits for it has the reason already.
+    /// It failed and cannot continue; the reply to the command that caused it has the error itself.
     #[error("{0}")]
-    Period(String),
-    /// The learner's thread is gone.
+    Failed(String),
+    /// The learner has stopped.
     #[error("the learner stopped: {0}")]
     Stopped(String),
+    /// A checkpoint was requested without a folder to write it to.
+    #[error("nothing saved: this run has no folder, start it with --out")]
+    NoFolder,
+    /// The requested snapshot is no longer kept.
+    #[error("snapshot {0} is no longer kept; choose another age")]
+    NoSnapshot(u64),
 }
 
 /// `actor` as the bytes of a safetensors file, which [`checkpoint::Checkpoint::actor`] reads.
 ///
 /// # Errors
 /// [`LearnerError::Stopped`] before the first policy.
-pub fn policy_bytes(actor: Option<&CategoricalPolicy>) -> Result<Vec<u8>, LearnerError> {
+pub fn policy_bytes(actor: Option<&dyn TrainedPolicy>) -> Result<Vec<u8>, LearnerError> {
     let actor = actor.ok_or_else(|| LearnerError::Stopped("before its first policy".into()))?;
     Ok(weights::to_bytes(&actor.tensors(), &Default::default())?)
 }
 
-/// A place for policies in which the untrained one stands.
+/// A policy slot with the untrained policy.
 pub fn untrained(actions: usize) -> Arc<ArcSwap<PolicySnapshot>> {
     Arc::new(ArcSwap::from_pointee(PolicySnapshot {
         version: 0,
@@ -98,30 +109,35 @@ pub fn untrained(actions: usize) -> Arc<ArcSwap<PolicySnapshot>> {
     }))
 }
 
-/// Uniformly random actions: what acts before the learner has made its first policy.
+/// Uniformly random actions: acts before the learner has published its first policy.
 #[derive(Debug, Clone, Copy)]
 pub struct UniformPolicy {
     /// Number of actions.
     pub actions: usize,
 }
 
+impl TrainedPolicy for UniformPolicy {
+    fn tensors(&self) -> TensorMap {
+        TensorMap::new()
+    }
+}
+
 impl Policy for UniformPolicy {
-    fn act(
-        &self,
-        observations: &ObservationBatch,
-        _states: &mut [PolicyState],
-        rngs: &mut [Rng],
-        _greedy: bool,
-        decisions: &mut PolicyOutput,
-    ) {
+    fn id(&self) -> PolicyId {
+        PolicyId::of(&["uniform"])
+    }
+
+    fn act(&self, input: ActInput<'_>, output: &mut PolicyOutput) {
         use rand::RngExt as _;
-        decisions.clear();
-        for row in 0..observations.count {
-            // Who asks what it would do, and does not act, has no generators: one action is as good as any.
-            let action = rngs.get_mut(row).map_or(0, |rng| rng.random_range(0..self.actions as u16));
-            decisions.actions.push(Action::Discrete(action));
-            decisions.entropies.push((self.actions as f32).ln());
+        output.clear();
+        let count = input.observations.count;
+        for row in 0..count {
+            // Without generators the caller only inspects the policy; any action will do.
+            let rng = input.rngs.get_mut(row);
+            let action = rng.map_or(0, |rng| rng.random_range(0..self.actions as u16));
+            output.actions.push(ActionRow::Discrete(action));
+            output.entropies.push((self.actions as f32).ln());
         }
-        decisions.probabilities.resize(observations.count * self.actions, 1.0 / self.actions as f32);
+        output.probabilities.resize(count * self.actions, 1.0 / self.actions as f32);
     }
 }

@@ -1,7 +1,8 @@
-//! Who writes into a folder: one program at a time, and never one that has died.
+//! Ownership of a folder: one process at a time writes to it, and a dead process never blocks it.
 //!
-//! A file in the folder is locked for as long as the program lives that opened it; the system lets go of it when that
-//! dies, however it dies. The file also marks the folder as made by this program, and says what for: a run or a sweep.
+//! A file in the folder is locked for as long as the process that opened it lives; the system releases the
+//! lock when the process ends for any reason. The file also marks the folder as made by this program, and
+//! says whether it holds a run or a sweep.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::files::{self, ReadError};
 
-/// Why a folder cannot be written into, with what to do.
+/// Why a folder cannot be written to, with the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {reason}")]
 pub struct OwnerError {
@@ -22,17 +23,17 @@ pub struct OwnerError {
 /// The locked file.
 pub const MARK: &str = ".entropy-arcade";
 
-/// What a folder is for.
+/// What a folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// One run.
     Run,
-    /// A sweep: its results, and a folder for each of its runs.
+    /// A sweep: its results, and one folder per run.
     Sweep,
 }
 
 impl Kind {
-    /// As the mark says it.
+    /// As written in the mark.
     fn name(self) -> &'static str {
         match self {
             Self::Run => "run",
@@ -40,8 +41,8 @@ impl Kind {
         }
     }
 
-    /// What the folder `path`, which has a mark, is for: as the mark says or, where an older program has made it or the disk
-    /// was full, as its contents say. `None` where there is no mark, or nothing else.
+    /// What the marked folder `path` holds: read from the mark or, if an older version wrote it or the disk
+    /// was full, inferred from the contents. `None` without a mark or any contents to infer it from.
     pub fn of(path: &Path) -> Option<Self> {
         if !Owner::has_marked(path) {
             return None;
@@ -64,7 +65,7 @@ impl Kind {
         if sweep { Some(Self::Sweep) } else { run.then_some(Self::Run) }
     }
 
-    /// The run folder that `path` lies in, if it lies in one.
+    /// The run folder that contains `path`, if any.
     pub fn run_around(path: &Path) -> Option<PathBuf> {
         let whole = std::path::absolute(path).ok()?;
         let around = whole.ancestors().skip(1).find(|folder| Self::of(folder) == Some(Self::Run));
@@ -72,22 +73,22 @@ impl Kind {
     }
 }
 
-/// Bytes that a mark has at most.
+/// Maximum size of a mark in bytes.
 const LARGEST_MARK: u64 = 1 << 10;
 
-/// A folder that nobody else writes into while this is there.
+/// Exclusive ownership of a folder while this value lives.
 #[derive(Debug)]
 pub struct Owner {
     path: PathBuf,
     kind: Kind,
-    /// Whether the mark was not there before.
+    /// Whether the mark is new.
     fresh: bool,
     _locked: File,
 }
 
 impl Drop for Owner {
-    /// Nothing is left of a start that came to nothing: a mark alone would take a folder for this program's that others
-    /// then put their files in.
+    /// Removes the mark of a failed start: otherwise the folder would count as this program's even after
+    /// others put files there.
     fn drop(&mut self) {
         if self.fresh && entries(&self.path).is_ok_and(|there| there.is_empty()) {
             _ = std::fs::remove_file(self.path.join(MARK));
@@ -96,11 +97,11 @@ impl Drop for Owner {
 }
 
 impl Owner {
-    /// Makes the existing folder `path` this program's own.
+    /// Claims the existing folder `path` for this process.
     ///
     /// # Errors
-    /// [`OwnerError`] when it is another program's, named by its process number, is for another `kind` of thing, or cannot
-    /// be written.
+    /// [`OwnerError`] if another process owns it (named by its process number), it holds another `kind`, or
+    /// it cannot be written to.
     pub fn of(path: &Path, kind: Kind) -> Result<Self, OwnerError> {
         let problem = |reason: String| OwnerError { path: path.display().to_string(), reason };
         check_kind(path, kind)?;
@@ -119,39 +120,39 @@ impl Owner {
                     "is in use by another entropy-arcade (process {number}); close it first or choose another --out"
                 )));
             }
-            // A file system without locks must not keep anybody from working.
+            // A file system without locks must not prevent anyone from working.
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(unwritable(error)),
         }
-        // On a full disk the text is missing, which harms nobody.
+        // On a full disk the text is missing, which is harmless.
         _ = file.set_len(0).and_then(|()| file.write_all(own_text(kind).as_bytes()));
         Ok(Self { path: path.to_owned(), kind, fresh, _locked: file })
     }
 
-    /// Lets go of the folder as if it had never been this program's own.
+    /// Gives up the folder and removes a mark that this start added.
     pub fn give_back(self) {
         if self.fresh {
             _ = std::fs::remove_file(self.path.join(MARK));
         }
     }
 
-    /// Whether the folder is still where it was, and still this program's own.
+    /// Checks that the folder still exists and is still owned by this process.
     ///
     /// # Errors
-    /// [`OwnerError`] when it was moved or deleted, or another one has taken its place.
+    /// [`OwnerError`] if it was moved, deleted or replaced.
     pub fn is_there(&self) -> Result<(), OwnerError> {
         match files::read_text(&self.path.join(MARK), LARGEST_MARK) {
             Ok(text) if text == own_text(self.kind) || text.is_empty() => Ok(()),
-            // Some systems let nobody read what is locked.
+            // Some systems do not allow reading a locked file.
             Err(ReadError::Io(_)) => Ok(()),
             _ => {
-                let reason = "is not there any more; put it back where it was".to_owned();
+                let reason = "no longer exists; put it back".to_owned();
                 Err(OwnerError { path: self.path.display().to_string(), reason })
             }
         }
     }
 
-    /// Whether a program has made the folder `path` its own, be it alive or not.
+    /// Whether any process, running or not, has marked the folder `path`.
     pub fn has_marked(path: &Path) -> bool {
         path.join(MARK).is_file()
     }
@@ -161,10 +162,10 @@ fn own_text(kind: Kind) -> String {
     format!("process {}\n{}\n", std::process::id(), kind.name())
 }
 
-/// Refuses the folder `path` where it is for something else than `kind`.
+/// Refuses the folder `path` if it holds something other than `kind`.
 ///
 /// # Errors
-/// [`OwnerError`] says what it is for.
+/// [`OwnerError`] says what it holds.
 pub fn check_kind(path: &Path, kind: Kind) -> Result<(), OwnerError> {
     match Kind::of(path) {
         Some(there) if there != kind => {
@@ -175,26 +176,26 @@ pub fn check_kind(path: &Path, kind: Kind) -> Result<(), OwnerError> {
     }
 }
 
-/// Refuses the folder `path` where it lies in that of a run, which is for that run's files alone.
+/// Refuses the folder `path` if it is inside a run folder, which is reserved for that run's files.
 ///
 /// # Errors
 /// [`OwnerError`] names the run.
 pub fn check_outside(path: &Path) -> Result<(), OwnerError> {
     let Some(run) = Kind::run_around(path) else { return Ok(()) };
-    let reason = format!("lies in the folder of the run {}; choose another --out", run.display());
+    let reason = format!("is inside the run folder {}; choose another --out", run.display());
     Err(OwnerError { path: path.display().to_string(), reason })
 }
 
-/// Whether a living program writes into the folder `path`.
+/// Whether a running process owns the folder `path`.
 pub fn is_in_use(path: &Path) -> bool {
     files::open(&path.join(MARK))
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// What lies in the folder `path`, by name; nothing where there is no folder. The mark does not count.
+/// The entries of the folder `path`, by name, without the mark; empty if there is no folder.
 ///
 /// # Errors
-/// [`OwnerError`] when it is no folder or cannot be read.
+/// [`OwnerError`] if it is not a folder or cannot be read.
 pub fn entries(path: &Path) -> Result<Vec<String>, OwnerError> {
     let problem = |reason: String| OwnerError { path: path.display().to_string(), reason };
     let entries = match std::fs::read_dir(path) {
@@ -208,7 +209,7 @@ pub fn entries(path: &Path) -> Result<Vec<String>, OwnerError> {
     Ok(names)
 }
 
-/// Says that the folder `path` is somebody else's, because `there` lies in it.
+/// The error for a folder `path` with files `there` from elsewhere.
 pub fn foreign(path: &Path, there: &[String]) -> OwnerError {
     let mut names = there.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
     if there.len() > 3 {
@@ -235,7 +236,7 @@ mod tests {
         for other in [None, Some("process 1\n")] {
             std::fs::remove_file(folder.path().join(MARK)).unwrap();
             other.into_iter().for_each(|line| std::fs::write(folder.path().join(MARK), line).unwrap());
-            assert!(owner.is_there().unwrap_err().to_string().contains("is not there any more"));
+            assert!(owner.is_there().unwrap_err().to_string().contains("no longer exists"));
             std::fs::write(folder.path().join(MARK), own_text(Kind::Run)).unwrap();
         }
         drop(owner);
@@ -266,7 +267,7 @@ mod tests {
         drop(Owner::of(&sweep, Kind::Sweep).unwrap());
         assert!(refused(&sweep, Kind::Run).contains("sweep: is the folder of a sweep; choose another --out"));
         drop(Owner::of(&sweep, Kind::Sweep).unwrap());
-        // SnapshotHistory that say nothing, as older programs wrote them.
+        // Empty marks, as written by older versions.
         for (name, files, kind) in [
             ("begun", &["config.toml"][..], Some(Kind::Run)),
             ("results", &["results.jsonl"], Some(Kind::Sweep)),
@@ -280,6 +281,6 @@ mod tests {
         }
         assert!(check_outside(&run).is_ok() && check_outside(&sweep.join("plain")).is_ok());
         let error = check_outside(&run.join("checkpoint/x")).unwrap_err().to_string();
-        assert!(error.contains("lies in the folder of the run") && error.lines().count() == 1, "{error}");
+        assert!(error.contains("is inside the run folder") && error.lines().count() == 1, "{error}");
     }
 }

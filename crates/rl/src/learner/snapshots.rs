@@ -1,27 +1,44 @@
-//! Snapshot history: how an agent was at certain ages, kept in memory to be played with, shown, or gone back to.
+//! Snapshot history: states of an agent at certain ages, kept in memory to be played, compared or restored.
 //!
-//! When marks are set is said here; setting them and going back is left to the learner and its thread.
+//! This module decides when a snapshot is due and which ones are kept; the learner takes and restores them.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::mdp::Policy;
-use crate::sac::TensorMap;
+use serde::{Deserialize, Serialize};
 
-/// SnapshotHistory kept at once.
+use crate::mdp::Policy;
+use crate::nn::TensorMap;
+
+/// Maximum number of snapshots.
 const MOST: usize = 12;
-/// Seconds of age that keep their marks for good.
+/// Ages in seconds whose snapshots are never dropped.
 const FIRST: [u64; 3] = [0, 60, 300];
 
-/// An agent as it was.
+/// Description of a snapshot; its networks are in the [`AgentSnapshot`] with the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotInfo {
+    /// Its number, unique per learner.
+    pub id: u64,
+    /// Seconds since the agent started, or since it was loaded from a checkpoint.
+    pub seconds: u64,
+    /// Environment steps received by then.
+    pub env_steps: u64,
+    /// Gradient steps made by then.
+    pub gradient_steps: u64,
+}
+
+/// An earlier state of an agent.
 #[derive(Clone)]
 pub struct AgentSnapshot {
-    /// When it was set.
+    /// Its number in its history; 0 outside one.
+    pub id: u64,
+    /// When it was taken.
     pub born: Instant,
-    /// Seconds since it began, or since it was read from a checkpoint.
+    /// Seconds since the agent started, or since it was loaded from a checkpoint.
     pub seconds: u64,
-    /// Environment steps the learner had received.
+    /// Environment steps received by then.
     pub env_steps: u64,
     /// Gradient steps made by then.
     pub gradient_steps: u64,
@@ -32,7 +49,13 @@ pub struct AgentSnapshot {
 }
 
 impl AgentSnapshot {
-    /// Its age in words: `minute 5`, or seconds below one.
+    /// Its description.
+    pub fn info(&self) -> SnapshotInfo {
+        let Self { id, seconds, env_steps, gradient_steps, .. } = *self;
+        SnapshotInfo { id, seconds, env_steps, gradient_steps }
+    }
+
+    /// Its age for display: `minute 5`, or seconds below one minute.
     pub fn name(&self) -> String {
         if self.seconds.is_multiple_of(60) {
             format!("minute {}", self.seconds / 60)
@@ -51,33 +74,55 @@ impl fmt::Debug for AgentSnapshot {
     }
 }
 
-/// All marks of one agent, oldest first.
+/// All snapshots of one agent, oldest first.
 #[derive(Debug, Clone, Default)]
-pub struct SnapshotHistory(Vec<Arc<AgentSnapshot>>);
+pub struct SnapshotHistory {
+    all: Vec<Arc<AgentSnapshot>>,
+    /// Number of the next one.
+    next: u64,
+}
 
 impl SnapshotHistory {
-    /// All there are, oldest first.
+    /// All snapshots, oldest first.
     pub fn all(&self) -> &[Arc<AgentSnapshot>] {
-        &self.0
+        &self.all
     }
 
-    /// The age in seconds at which the next mark is due: at once, after one and five minutes, then every five.
+    /// The snapshot with this number, if it is still kept.
+    pub fn get(&self, id: u64) -> Option<&Arc<AgentSnapshot>> {
+        self.all.iter().find(|snapshot| snapshot.id == id)
+    }
+
+    /// Their descriptions, oldest first.
+    pub fn infos(&self) -> Vec<SnapshotInfo> {
+        self.all.iter().map(|snapshot| snapshot.info()).collect()
+    }
+
+    /// The age in seconds at which the next snapshot is due: immediately, after one and five minutes, then
+    /// every five.
     pub fn due(&self) -> u64 {
-        let Some(last) = self.0.last() else { return 0 };
+        let Some(last) = self.all.last() else { return 0 };
         let first = FIRST.into_iter().find(|&age| age > last.seconds);
         first.unwrap_or((last.seconds / 300 + 1) * 300)
     }
 
-    /// Adds the youngest. When there are too many, every other one goes, but for those of the first minutes.
-    pub fn push(&mut self, mark: AgentSnapshot) {
-        self.0.push(Arc::new(mark));
-        if self.0.len() > MOST {
+    /// Numbers and adds the newest. If there are too many, every other one is dropped, except those of the
+    /// first minutes.
+    pub fn push(&mut self, snapshot: AgentSnapshot) {
+        self.all.push(Arc::new(AgentSnapshot { id: self.next, ..snapshot }));
+        self.next += 1;
+        if self.all.len() > MOST {
             let mut keep = false;
-            self.0.retain(|mark| {
+            self.all.retain(|snapshot| {
                 keep = !keep;
-                keep || FIRST.contains(&mark.seconds)
+                keep || FIRST.contains(&snapshot.seconds)
             });
         }
+    }
+
+    /// Drops all of them; numbering continues, so that an old number never refers to another snapshot.
+    pub fn clear(&mut self) {
+        self.all.clear();
     }
 }
 
@@ -88,12 +133,13 @@ mod tests {
 
     #[test]
     fn the_first_minutes_are_kept_and_later_ones_thinned() {
-        let mut marks = SnapshotHistory::default();
+        let mut history = SnapshotHistory::default();
         for _ in 0..60 {
-            let seconds = marks.due();
+            let seconds = history.due();
             let policy = Arc::new(UniformPolicy { actions: 2 });
             let tensors = TensorMap::new();
-            marks.push(AgentSnapshot {
+            history.push(AgentSnapshot {
+                id: 0,
                 born: Instant::now(),
                 seconds,
                 env_steps: seconds,
@@ -101,11 +147,16 @@ mod tests {
                 policy,
                 tensors,
             });
-            assert!(marks.all().len() <= MOST);
+            assert!(history.all().len() <= MOST);
         }
-        let names: Vec<String> = marks.all().iter().map(|mark| mark.name()).collect();
+        let names: Vec<String> = history.all().iter().map(|snapshot| snapshot.name()).collect();
         assert_eq!(names[..3], ["minute 0", "minute 1", "minute 5"]);
-        assert!(marks.all().is_sorted_by_key(|mark| mark.seconds));
-        assert!(marks.all().last().unwrap().seconds > 3600 * 4);
+        assert!(history.all().is_sorted_by_key(|snapshot| snapshot.seconds));
+        assert!(history.all().last().unwrap().seconds > 3600 * 4);
+        // Dropping snapshots does not renumber the others.
+        let last = history.all().last().unwrap().clone();
+        assert!(last.id == 59 && Arc::ptr_eq(history.get(59).unwrap(), &last) && history.get(3).is_none());
+        history.clear();
+        assert!(history.get(59).is_none() && history.due() == 0 && history.next == 60);
     }
 }

@@ -1,7 +1,8 @@
-//! Trained agents: one small file each, a policy alone with the record of how it came to be. Runs that can be gone on with
-//! are left to `checkpoint`.
+//! Trained agents: one small file each, with a policy and its training record. Runs that can be resumed are
+//! in `checkpoint`.
 //!
-//! The file is in the safetensors format; what it says of itself stands in its metadata, with a checksum over all of it.
+//! The file is in the safetensors format, with its description in the metadata and a checksum over
+//! everything.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,57 +11,58 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{Checkpoint, CheckpointError, difference};
+use super::checkpoint::{Checkpoint, CheckpointError, WEIGHTS, difference};
+use crate::algo::AlgorithmConfig;
 use crate::files;
 use crate::mdp::{EnvironmentSpec, LevelRecord, Policy, WorldOptions};
-use crate::sac::{CategoricalPolicy, SacConfig, TensorMap, weights};
+use crate::nn::{TensorMap, weights};
 
 const FORMAT: &str = "entropy-arcade-agent";
-/// Version 2 carries the text of its level, options of its world, and may not know how long its training took. What
-/// needs none of that is written as version 1, which every program reads.
+/// Version 2 added the level's text and the world's options, and made the training time optional. Files that
+/// need none of that are written as version 1, for older versions.
 const VERSION: u32 = 2;
-/// Largest file, in bytes: more than the largest networks take that a world trains well.
+/// Maximum file size in bytes, above that of any network useful here.
 const LARGEST: u64 = 256 << 20;
-/// The metadata's key for the checksum. Files from before there was one have none.
+/// Metadata key of the checksum. Older files have none.
 const CHECKSUM: &str = "checksum";
-/// What the names of files end in.
+/// File name extension.
 pub const EXTENSION: &str = "agent";
 
-/// How an agent came to be, and how well it plays.
+/// Training record of an agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainingRecord {
-    /// The level, where its world has levels.
+    /// The level, if its world has levels.
     pub level: Option<String>,
     /// Seed of everything random in its training.
     pub seed: u64,
-    /// Environment steps it learned from.
+    /// Environment steps trained on.
     pub env_steps: u64,
     /// Gradient steps made.
     pub gradient_steps: u64,
-    /// Seconds its training took, where somebody measured them.
+    /// Training time in seconds, if it was measured.
     pub seconds: Option<f64>,
-    /// Greedy episodes of the evaluation at its end.
+    /// Greedy episodes of the final evaluation.
     pub episodes: usize,
     /// Their mean return.
     pub mean_return: f64,
-    /// Share of them that succeeded.
+    /// Fraction of them that succeeded.
     pub success: f64,
 }
 
-/// A policy with its record.
+/// A policy with its training record.
 #[derive(Debug, Clone)]
 pub struct TrainedAgent {
-    /// Where it comes from, for messages.
+    /// Its source, for messages.
     pub name: String,
-    /// How it came to be.
+    /// Its training record.
     pub record: TrainingRecord,
-    /// What it plays.
+    /// The environment it plays.
     pub environment: EnvironmentSpec,
-    /// How that world is varied.
+    /// Options of that world.
     pub world: WorldOptions,
-    /// The text of the level in its record, where it has one.
+    /// The text of the level in its record, if it has one.
     level_text: Option<String>,
-    sac: SacConfig,
+    algorithm: AlgorithmConfig,
     tensors: TensorMap,
 }
 
@@ -68,14 +70,9 @@ impl TrainedAgent {
     /// The policy of `checkpoint`, which has the weights, with its `record`.
     ///
     /// # Errors
-    /// [`CheckpointError::Damaged`] when its weights are no actor.
+    /// [`CheckpointError::Damaged`] if its weights are not those of an actor.
     pub fn of(checkpoint: &Checkpoint, record: TrainingRecord) -> Result<Self, CheckpointError> {
-        // Says what is wrong with them, if anything is.
-        checkpoint.policy()?;
-        let damaged = |problem: String| CheckpointError::Damaged { path: checkpoint.path(), problem };
-        let (mut tensors, _) = weights::from_bytes(checkpoint.file("weights.safetensors")?)
-            .map_err(|error| damaged(error.to_string()))?;
-        tensors.retain(|name, _| name.starts_with("actor."));
+        let tensors = checkpoint.actor(WEIGHTS)?.tensors();
         let manifest = &checkpoint.manifest;
         Ok(Self {
             name: checkpoint.path(),
@@ -83,18 +80,18 @@ impl TrainedAgent {
             environment: manifest.environment.clone(),
             world: manifest.world,
             level_text: manifest.level.as_ref().and_then(|level| level.text.clone()),
-            sac: manifest.sac.clone(),
+            algorithm: manifest.algorithm.clone(),
             tensors,
         })
     }
 
-    /// The level it was trained on, where its world has levels.
+    /// The level it was trained on, if its world has levels.
     pub fn level(&self) -> Option<LevelRecord> {
         let name = self.record.level.clone()?;
         Some(LevelRecord { name, text: self.level_text.clone(), near: None })
     }
 
-    /// The lowest version that says all there is to say.
+    /// The lowest version that can store it.
     fn version(&self) -> u32 {
         let numbered = |name: &String| name.parse::<usize>().is_ok() || name.starts_with("random:");
         let plain = self.world == WorldOptions::default()
@@ -106,12 +103,12 @@ impl TrainedAgent {
     /// The bytes of its file.
     ///
     /// # Errors
-    /// [`CheckpointError::Damaged`] when its tensors do not fill their shapes.
+    /// [`CheckpointError::Damaged`] if its tensors do not match their shapes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         let damaged = |problem: String| CheckpointError::Damaged { path: self.name.clone(), problem };
         let said = [
             ("environment", serde_json::to_string(&self.environment)),
-            ("sac", serde_json::to_string(&self.sac)),
+            (self.algorithm.name(), self.algorithm.to_json()),
             ("record", serde_json::to_string(&self.record)),
             ("world", serde_json::to_string(&self.world)),
         ];
@@ -127,14 +124,15 @@ impl TrainedAgent {
         weights::to_bytes(&self.tensors, &metadata).map_err(|error| damaged(error.to_string()))
     }
 
-    /// Reads what [`TrainedAgent::to_bytes`] wrote; `name` is for messages.
+    /// Parses the output of [`TrainedAgent::to_bytes`]; `name` is for messages.
     ///
     /// # Errors
-    /// [`CheckpointError`] in one line for bytes of another kind, a newer version, or weights that are no actor.
+    /// [`CheckpointError`] in one line for data of another format, a newer version, or weights that are not
+    /// those of an actor.
     pub fn read(name: &str, bytes: &[u8]) -> Result<Self, CheckpointError> {
         let damaged = |problem: String| CheckpointError::Damaged { path: name.to_owned(), problem };
         let (tensors, said) = weights::from_bytes(bytes).map_err(|error| damaged(error.to_string()))?;
-        let field = |key: &str| said.get(key).ok_or_else(|| damaged(format!("it says no {key}")));
+        let field = |key: &str| said.get(key).ok_or_else(|| damaged(format!("it has no {key}")));
         if field("format")? != FORMAT {
             return Err(damaged(format!("its format is {:?}, not {FORMAT:?}", field("format")?)));
         }
@@ -145,18 +143,19 @@ impl TrainedAgent {
         if said.get(CHECKSUM).is_some_and(|sum| *sum != checksum(&tensors, &said)) {
             return Err(damaged("it is not what was written: copy or export it again".to_owned()));
         }
-        fn said_as<T: DeserializeOwned>(key: &str, text: &str) -> Result<T, String> {
+        fn parsed<T: DeserializeOwned>(key: &str, text: &str) -> Result<T, String> {
             serde_json::from_str(text)
                 .map_err(|error| format!("{key}: {}", files::in_plain_words(&error.to_string())))
         }
-        let world = said.get("world").map(|text| said_as("world", text)).transpose().map_err(damaged)?;
+        let world = said.get("world").map(|text| parsed("world", text)).transpose().map_err(damaged)?;
+        let algorithm = algorithm(&said).map_err(damaged)?;
         let agent = Self {
             name: name.to_owned(),
-            record: said_as("record", field("record")?).map_err(damaged)?,
-            environment: said_as("environment", field("environment")?).map_err(damaged)?,
+            record: parsed("record", field("record")?).map_err(damaged)?,
+            environment: parsed("environment", field("environment")?).map_err(damaged)?,
             world: world.unwrap_or_default(),
             level_text: said.get("level").cloned(),
-            sac: said_as("sac", field("sac")?).map_err(damaged)?,
+            algorithm,
             tensors,
         };
         if let Some(problem) = agent.environment.problem() {
@@ -168,7 +167,7 @@ impl TrainedAgent {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// As [`TrainedAgent::read`], and when it cannot be read at all.
+    /// As [`TrainedAgent::read`], and if the file cannot be read.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
         let name = path.display().to_string();
         let bytes = files::read(path, LARGEST)
@@ -179,18 +178,17 @@ impl TrainedAgent {
     /// Its policy.
     ///
     /// # Errors
-    /// [`CheckpointError::Damaged`] when its weights are no actor.
+    /// [`CheckpointError::Damaged`] if its weights are not those of an actor.
     pub fn policy(&self) -> Result<Arc<dyn Policy>, CheckpointError> {
-        let EnvironmentSpec { observation, action, .. } = &self.environment;
-        let policy = CategoricalPolicy::from_tensors(&self.sac, observation, action.len(), &self.tensors);
+        let policy = self.algorithm.policy(&self.environment, &self.tensors);
         let policy = policy.map_err(|error| CheckpointError::Damaged {
             path: self.name.clone(),
             problem: error.to_string(),
         })?;
-        Ok(Arc::new(policy))
+        Ok(policy)
     }
 
-    /// Whether it can play `spec`.
+    /// Checks that it can play `spec`.
     ///
     /// # Errors
     /// [`CheckpointError::Unfit`] names the first difference.
@@ -202,11 +200,20 @@ impl TrainedAgent {
     }
 }
 
-/// CRC-32 over `tensors` and what the metadata says beside the checksum itself, however the file orders them.
+/// The algorithm named in the metadata `said`, with its settings.
+fn algorithm(said: &BTreeMap<String, String>) -> Result<AlgorithmConfig, String> {
+    let names = AlgorithmConfig::all().map(|algorithm| algorithm.name());
+    let found = names.iter().find_map(|name| Some((name, said.get(*name)?)));
+    let (name, text) = found.ok_or_else(|| format!("it has no {}", names.join(" or ")))?;
+    AlgorithmConfig::from_json(name, text)
+        .map_err(|error| format!("{name}: {}", files::in_plain_words(&error.to_string())))
+}
+
+/// CRC-32 over `tensors` and the metadata except the checksum itself, independent of their order in the file.
 fn checksum(tensors: &TensorMap, said: &BTreeMap<String, String>) -> String {
     let mut sum = crc32fast::Hasher::new();
     let mut add = |bytes: &[u8]| {
-        // With its length, so that no two contents read alike.
+        // With lengths, so that different contents never concatenate to the same bytes.
         sum.update(&(bytes.len() as u64).to_le_bytes());
         sum.update(bytes);
     };
@@ -227,11 +234,15 @@ fn checksum(tensors: &TensorMap, said: &BTreeMap<String, String>) -> String {
 mod tests {
     use super::*;
 
-    /// A file from before there were checksums.
-    const OLDER: &[u8] = include_bytes!("../../../../assets/agents/mountain-car.agent");
+    /// A file without a checksum, as older versions wrote it.
+    const OLDER: &[u8] =
+        include_bytes!("../../../../src/worlds/classic_control/mountain_car/mountain-car.agent");
 
     fn same(a: &TrainedAgent, b: &TrainedAgent) -> bool {
-        a.tensors == b.tensors && a.record == b.record && a.environment == b.environment && a.sac == b.sac
+        a.tensors == b.tensors
+            && a.record == b.record
+            && a.environment == b.environment
+            && a.algorithm == b.algorithm
     }
 
     #[test]
@@ -241,7 +252,7 @@ mod tests {
         let whole = TrainedAgent::read("whole", &bytes).unwrap();
         assert!(same(&older, &whole));
         let header = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
-        // The length, every byte of the header with its metadata, and weights from the first to the last.
+        // The length, every byte of the header including the metadata, and weights from first to last.
         let weights = (header..bytes.len()).step_by(997).chain([bytes.len() - 1]);
         let (mut refused, mut weights_refused) = (0, 0);
         for place in (0..header).chain(weights.clone()) {

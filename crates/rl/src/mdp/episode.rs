@@ -1,4 +1,4 @@
-//! How an episode ends, what it paid, and why it paid.
+//! How an episode ends, its return, and the terms of the reward.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EpisodeEnd {
-    /// The environment reached a terminal situation: nothing of value follows.
+    /// The environment reached a terminal state, whose value is zero.
     Terminated,
-    /// The episode was cut (time limit, or a person reset it): value would have followed.
+    /// The episode was cut (by the time limit or a person's reset): the next state is bootstrapped.
     Truncated,
 }
 
@@ -31,7 +31,7 @@ pub struct RewardTerm {
 }
 
 impl RewardTerm {
-    /// A term called `name` that pays `weight` `when` something happens.
+    /// A term called `name` that pays `weight` on the event described by `when`.
     pub fn new(name: &str, weight: f32, when: &str) -> Self {
         Self { name: name.to_owned(), weight, when: when.to_owned() }
     }
@@ -40,16 +40,16 @@ impl RewardTerm {
 /// One finished episode of one player slot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpisodeSummary {
-    /// Environment steps recorded in the run by its end, those of the last step included; 0 in files from before it
-    /// was told.
+    /// Environment steps recorded in the run up to its end, including its last step; 0 in files of older
+    /// versions.
     #[serde(default)]
     pub env_steps: u64,
     /// Arena it was played in.
     pub arena: usize,
     /// Player slot.
     pub slot: usize,
-    /// Who played it: `learning`, `human`, `frozen`, `scripted`, `random`, or `mixed` when somebody
-    /// took over or gave back on the way.
+    /// Its controller: `learning`, `human`, `frozen`, `scripted`, `random`, or `mixed` if it changed during
+    /// the episode.
     pub controller: String,
     /// Undiscounted sum of rewards.
     pub episode_return: f32,
@@ -59,7 +59,7 @@ pub struct EpisodeSummary {
     pub end: EpisodeEnd,
     /// Whether the environment calls it a success (goal reached, match won).
     pub success: bool,
-    /// The environment's own score from this slot's side (points for minus against, or 0/1). It is
-    /// what people count, not a reward: nothing is learned from it.
+    /// The environment's own score from this slot's side (points for minus against, or 0/1). For people only;
+    /// it is not a reward.
     pub score: f32,
 }

@@ -1,21 +1,21 @@
-//! The level a policy was trained on, as it travels with checkpoints and agents: its name and its text.
+//! The level a policy was trained on, as stored in checkpoints and agents: its name and its text.
 
 use serde::{Deserialize, Serialize};
 
-/// A level with what is needed to play it wherever its file is now.
+/// A level with everything needed to play it without its file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored")]
 pub struct LevelRecord {
-    /// The number of a level that comes with the game, `random:DIFFICULTY[:COUNT]`, or what a file is called. Never a
-    /// path that says anything of whose machine it is from.
+    /// The number of a shipped level, `random:DIFFICULTY[:COUNT]`, or a file name. Never a path with personal
+    /// information.
     pub name: String,
-    /// Its text. `None` for generated levels, which their name makes again, and in files of older programs.
+    /// Its text. `None` for generated levels, which their name reproduces, and in files of older versions.
     pub text: Option<String>,
-    /// Where its file lay, seen from the run folder, if both were near each other.
+    /// Path of its file relative to the run folder, if both were close together.
     pub near: Option<String>,
 }
 
-/// As it stands in files: older programs wrote the name alone, or the path.
+/// The format in files: older versions wrote only the name or the path.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Stored {

@@ -1,21 +1,33 @@
 //! The vocabulary every layer shares: spaces, episodes, transitions, policies, seeds.
 //!
-//! Nothing here knows about Bevy, burn or a world; it only names what flows between them.
+//! It does not depend on Bevy, burn or a world; it defines the data exchanged between them.
 
+mod action;
+mod action_button;
 mod episode;
+mod fault;
 mod level;
+mod observation;
 mod policy;
 mod seed;
+mod sequence;
 mod space;
+mod state;
+mod step;
 mod tabular;
 mod transition;
 
+pub use action::{Action, ActionBatch, ActionRow};
+pub use action_button::ActionButton;
 pub use episode::{EpisodeEnd, EpisodeSummary, RewardTerm};
+pub use fault::{Fault, Place};
 pub use level::LevelRecord;
-pub use policy::{ActionValues, Policy, PolicyOutput, PolicySnapshot, PolicyState};
+pub use observation::{ObservationBatch, push_features};
+pub use policy::{ActInput, ActionValues, Policy, PolicyId, PolicyOutput, PolicySnapshot};
 pub use seed::{Rng, Stream, later_seed, rng};
+pub use sequence::SequenceBatch;
 pub use space::{ActionSpace, EnvironmentSpec, GridShape, ObservationSpace, WorldOptions};
+pub use state::StateBatch;
+pub use step::{Origin, StepBatch};
 pub use tabular::{TabularError, TabularModel, TabularOutcome};
-pub use transition::{
-    Action, Fault, ObservationBatch, Origin, Place, StepBatch, TransitionBatch, push_features,
-};
+pub use transition::TransitionBatch;

@@ -1,28 +1,65 @@
-//! A policy seen from outside: batched observations in, actions out.
+//! The interface of a policy: batched observations in, actions out.
 
 use std::sync::Arc;
 
-use super::{Action, ObservationBatch, Rng};
+use serde::{Deserialize, Serialize};
 
-/// What a policy remembers of one player slot between steps: nothing for a feed-forward network,
-/// the hidden state for a recurrent one, recent steps for one with attention.
-/// Zeroed when an episode starts.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct PolicyState(pub Vec<f32>);
+use super::{ActionBatch, ObservationBatch, Rng, StateBatch};
 
-/// What a policy chose for `n` observations, and how sure it was.
+/// Identifies the meaning of a policy's state. Two policies have the same id exactly if each can continue
+/// from a state the other wrote.
+///
+/// That takes the same architecture and the same line of training: a newer version of a network continues
+/// with the hidden state of the older one (and must, or every published version would reset all slots), while
+/// an independently initialized network gives other meanings to a state of the same width. Parameters are
+/// therefore not part of the id; what distinguishes new networks of a recurrent policy is. Policies without
+/// memory only need to differ from those with one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PolicyId(pub u64);
+
+impl PolicyId {
+    /// The id for `parts`, the same in every process: the kind of policy, its architecture as text, and for a
+    /// policy with memory an identifier of its line of training.
+    pub fn of(parts: &[&str]) -> Self {
+        // FNV-1a, with a separator after each part.
+        let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xFF]));
+        let step = |id: u64, byte: u8| (id ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
+        Self(bytes.fold(0xCBF2_9CE4_8422_2325, step))
+    }
+}
+
+/// Inputs of a policy for `n` slots, row by row.
+pub struct ActInput<'a> {
+    /// `[n]`.
+    pub observations: &'a ObservationBatch,
+    /// `[n, state_width]`: the policy state of each slot, replaced by the state after this step.
+    pub states: &'a mut StateBatch,
+    /// `[n]`: the action before, which does not count where `is_first`; empty where nobody knows.
+    pub previous_actions: &'a ActionBatch,
+    /// `[n]`: the reward before, which does not count where `is_first`; empty where nobody knows.
+    pub previous_rewards: &'a [f32],
+    /// `[n]`: whether the slot starts from the initial state, because an episode begins or another policy
+    /// acted before. Empty means that all do.
+    pub is_first: &'a [bool],
+    /// `[n]` generators to sample with; unused with `greedy`.
+    pub rngs: &'a mut [Rng],
+    /// Whether to take the most probable action, the first one on a tie, instead of a sample.
+    pub greedy: bool,
+}
+
+/// A policy's output for `n` observations.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PolicyOutput {
     /// `[n]`.
-    pub actions: Vec<Action>,
-    /// `[n, A]`: probability of every action.
+    pub actions: ActionBatch,
+    /// `[n, A]`: probability of every action; empty for continuous actions.
     pub probabilities: Vec<f32>,
     /// `[n]`: policy entropy in nats.
     pub entropies: Vec<f32>,
 }
 
 impl PolicyOutput {
-    /// Empties all rows and keeps the memory.
+    /// Removes all rows and keeps the allocation.
     pub fn clear(&mut self) {
         self.actions.clear();
         self.probabilities.clear();
@@ -30,28 +67,42 @@ impl PolicyOutput {
     }
 }
 
-/// Maps observations to actions. Immutable: a newer policy is another value, swapped in whole.
+/// Maps observations to actions. Immutable: a newer policy is a new value that replaces the old one.
 pub trait Policy: Send + Sync {
-    /// Number of floats in a [`PolicyState`]; 0 for a policy without memory.
-    fn state_len(&self) -> usize {
+    /// Identifies the meaning of its state, see [`PolicyId`].
+    fn id(&self) -> PolicyId;
+
+    /// Floats of policy state per slot; 0 for a policy without memory.
+    fn state_width(&self) -> usize {
         0
     }
 
-    /// Decides for all observations in one forward pass and replaces `decisions`.
-    ///
-    /// `states` and `rngs` have one entry an observation. With `greedy` the most probable action is
-    /// taken (the first one on a tie) and no randomness is drawn.
-    fn act(
-        &self,
-        observations: &ObservationBatch,
-        states: &mut [PolicyState],
-        rngs: &mut [Rng],
-        greedy: bool,
-        decisions: &mut PolicyOutput,
-    );
+    /// Writes the state before the first step of an episode, `[state_width]`.
+    fn initial_state(&self, state: &mut [f32]) {
+        state.fill(0.0);
+    }
+
+    /// Decides for all observations in one forward pass, updates their states and replaces `output`.
+    fn act(&self, input: ActInput<'_>, output: &mut PolicyOutput);
+
+    /// Acts greedily on observations, each with the initial state.
+    fn consider(&self, observations: &ObservationBatch, output: &mut PolicyOutput) {
+        let mut states = StateBatch::zeros(self.state_width(), observations.count);
+        (0..states.rows()).for_each(|row| self.initial_state(states.row_mut(row)));
+        let input = ActInput {
+            observations,
+            states: &mut states,
+            previous_actions: &ActionBatch::default(),
+            previous_rewards: &[],
+            is_first: &[],
+            rngs: &mut [],
+            greedy: true,
+        };
+        self.act(input, output);
+    }
 }
 
-/// What an agent expects: critics read from outside, batched observations in, action values out.
+/// The interface of critics: batched observations in, action values out.
 pub trait ActionValues: Send + Sync {
     /// Number of critics `C`.
     fn critics(&self) -> usize;
@@ -60,15 +111,15 @@ pub trait ActionValues: Send + Sync {
     fn action_values(&self, observations: &ObservationBatch, values: &mut Vec<f32>);
 }
 
-/// A policy as the learner hands it out: whole, immutable, numbered.
+/// A policy published by the learner: immutable and numbered.
 #[derive(Clone)]
 pub struct PolicySnapshot {
     /// Counts published policies, from 0 for the untrained one.
     pub version: u64,
-    /// Gradient steps it was learned with.
+    /// Gradient steps it was trained for.
     pub gradient_steps: u64,
-    /// What maps observations to actions.
+    /// The policy.
     pub policy: Arc<dyn Policy>,
-    /// The critics it was learned with; there only while the window shows them.
+    /// Its critics; present only while they are published for overlays.
     pub critics: Option<Arc<dyn ActionValues>>,
 }

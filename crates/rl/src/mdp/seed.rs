@@ -1,19 +1,19 @@
-//! Seeds: one independent random stream for every purpose and place, so that nothing shares luck.
+//! Seeds: an independent random stream for every purpose and index.
 
 use rand::Rng as _;
 use rand_pcg::Pcg64Mcg;
 
-/// The generator used everywhere: small, fast, serialisable, the same on every machine.
+/// The generator used everywhere: small, fast, serializable, the same on every machine.
 pub type Rng = Pcg64Mcg;
 
-/// What a stream of randomness is for. The numbers are part of the reproducibility contract; 6 is free.
+/// The purpose of a random stream. The numbers are part of the reproducibility contract; 6 is free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     /// Episode starts of an arena.
     Environment = 1,
     /// Action sampling of a player slot.
     Exploration = 2,
-    /// Which transitions a gradient step sees.
+    /// Transitions sampled by a gradient step.
     Replay = 3,
     /// Initial network parameters.
     Weights = 4,
@@ -21,18 +21,18 @@ pub enum Stream {
     Evaluation = 5,
     /// Actions a gradient step samples for its actor; the index is the number of the step.
     ActorGradient = 7,
-    /// Generated levels; the seed is the number of the level, the index its difficulty.
+    /// Generated levels; the seed is the level's number, the index its difficulty.
     Levels = 8,
-    /// Seeds of the later parts of a run.
+    /// Seeds of later parts of a run.
     Part = 9,
 }
 
 /// Generator number `index` of `stream` under the run's `seed`.
 ///
-/// The three make a state of SplitMix64 (Steele et al. 2014), whose next two outputs seed the generator; an arena's luck
-/// does not depend on how many others run beside it. A seed advances that state by one step of SplitMix64 itself: the
-/// second half of a generator's seed is the first half of that of the next seed. The first outputs of neighboring seeds
-/// show no correlation all the same.
+/// The three make a state of SplitMix64 (Steele et al. 2014), whose next two outputs seed the generator; an
+/// arena's stream does not depend on the number of arenas. A seed advances that state by one step of
+/// SplitMix64 itself: the second half of a generator's seed is the first half of that of the next seed. Even
+/// so, the first outputs of neighboring seeds are uncorrelated.
 pub fn rng(seed: u64, stream: Stream, index: u64) -> Rng {
     let mut state = seed
         .wrapping_mul(0x9E37_79B9_7F4A_7C15)
@@ -48,8 +48,8 @@ pub fn rng(seed: u64, stream: Stream, index: u64) -> Rng {
     Pcg64Mcg::new((u128::from(next()) << 64) | u128::from(next()))
 }
 
-/// The seed of what follows after `lived` environment steps of a run with `seed` where the simulation is not brought back
-/// to where it stood: drawn from `seed` again, its starts and its exploration would repeat what replay already holds.
+/// The seed for continuing a run with `seed` after `lived` environment steps if the simulation is not
+/// restored: with `seed` itself, starts and exploration would repeat what the replay buffer already holds.
 pub fn later_seed(seed: u64, lived: u64) -> u64 {
     if lived == 0 { seed } else { rng(seed, Stream::Part, lived).next_u64() }
 }

@@ -1,4 +1,4 @@
-//! What an environment declares about itself: observations, actions, timing, players, rewards.
+//! The spec of an environment: observations, actions, timing, slots, rewards.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::RewardTerm;
 
 /// Shape of a grid observation, stored row-major as `[channels, height, width]` bytes.
 ///
-/// A byte reads as `byte / 255` in every network, so a one-hot plane is written with 0 and 255.
+/// Networks read a byte as `byte / 255`, so a one-hot plane is written with 0 and 255.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GridShape {
     /// Number of planes.
@@ -18,24 +18,24 @@ pub struct GridShape {
 }
 
 impl GridShape {
-    /// Number of bytes in one grid; the largest number there is where it is larger than that.
+    /// Number of bytes in one grid, saturating on overflow.
     pub const fn len(&self) -> usize {
         self.channels.saturating_mul(self.height).saturating_mul(self.width)
     }
 
-    /// Whether the grid holds no cell.
+    /// Whether the grid has no cells.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// What one player slot sees: a float vector, a grid of bytes, or both.
+/// The observation space of a slot: a float vector, a grid of bytes, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ObservationSpace {
-    /// Names of the vector's entries in order; values are scaled by the environment to about [−1, 1],
-    /// except where published values are kept for comparison.
+    /// Names of the vector's entries in order; values are scaled by the environment to about [−1, 1], except
+    /// in worlds that keep published scales for comparison.
     pub vector: Vec<String>,
-    /// The grid, when there is one.
+    /// The grid, if there is one.
     pub grid: Option<GridShape>,
 }
 
@@ -43,6 +43,11 @@ impl ObservationSpace {
     /// A space of named floats, without a grid.
     pub fn floats(names: &[&str]) -> Self {
         Self { vector: names.iter().map(|name| (*name).to_owned()).collect(), grid: None }
+    }
+
+    /// Whether an entry of this name is a velocity: one of its words is `vx`, `vy`, `velocity`, `speed` or `spin`.
+    pub fn is_velocity(name: &str) -> bool {
+        name.split(' ').any(|word| ["vx", "vy", "velocity", "speed", "spin"].contains(&word))
     }
 
     /// Number of floats in the vector part.
@@ -60,19 +65,19 @@ impl ObservationSpace {
         self.vector_len().saturating_add(self.grid_len())
     }
 
-    /// Bytes that one stored observation takes.
+    /// Bytes of one stored observation.
     pub fn bytes(&self) -> usize {
         (4 * self.vector_len()).saturating_add(self.grid_len())
     }
 }
 
-/// What one player slot can do.
+/// The action space of a slot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ActionSpace {
     /// One of several named actions.
     Discrete(Vec<String>),
-    /// A real vector within bounds, one `[low, high]` pair a dimension.
-    /// No environment offers it and no learner accepts it yet.
+    /// A real vector within bounds, one `[low, high]` pair per dimension. No environment offers it and no
+    /// learner accepts it yet.
     Continuous(Vec<[f32; 2]>),
 }
 
@@ -90,7 +95,7 @@ impl ActionSpace {
         }
     }
 
-    /// Whether there is nothing to choose.
+    /// Whether there are no actions.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -104,43 +109,73 @@ impl ActionSpace {
     }
 }
 
-/// How a world is varied: the table `[world]` of a run. A world refuses what it does not have.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Options of a world's observations: the table `[world]` of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WorldOptions {
-    /// Whether velocities are left out of the observation (the classic control tasks).
+    /// Whether velocities are masked from the observation. Refused by worlds that show none.
     pub velocity_masked: bool,
+    /// Probability that an observation is blank, all zeros, [0, 1): flickering (Hausknecht & Stone 2015).
+    #[serde(skip_serializing_if = "WorldOptions::is_steady")]
+    pub flicker: f32,
+    /// Observations of the latest moments in one, newest first, 1 to 16: a memory of fixed length (Mnih et al. 2015).
+    #[serde(skip_serializing_if = "WorldOptions::is_single")]
+    pub frame_stack: usize,
 }
 
-/// Everything a learner, a recorder or a person needs to know of an environment before it runs.
+impl Default for WorldOptions {
+    fn default() -> Self {
+        Self { velocity_masked: false, flicker: 0.0, frame_stack: 1 }
+    }
+}
+
+impl WorldOptions {
+    fn is_steady(flicker: &f32) -> bool {
+        *flicker == 0.0
+    }
+
+    fn is_single(frames: &usize) -> bool {
+        *frames == 1
+    }
+
+    /// Key, value and allowed range of the first option out of range.
+    pub fn fault(&self) -> Option<(&'static str, String, &'static str)> {
+        if !(0.0..1.0).contains(&self.flicker) {
+            return Some(("world.flicker", self.flicker.to_string(), "0 ≤ p < 1"));
+        }
+        let stacks = (1..=16).contains(&self.frame_stack);
+        (!stacks).then(|| ("world.frame_stack", self.frame_stack.to_string(), "1 to 16"))
+    }
+}
+
+/// Everything a learner, a recorder or a person needs to know about an environment before it runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EnvironmentSpec {
     /// Name on the command line, e.g. `lava-room`.
     pub name: String,
-    /// One sentence for a person.
+    /// One sentence for the player.
     pub summary: String,
-    /// What every player slot sees.
+    /// The observation space of every slot.
     pub observation: ObservationSpace,
-    /// What every player slot can do.
+    /// The action space of every slot.
     pub action: ActionSpace,
-    /// Physics ticks an action lasts.
+    /// Physics ticks per action.
     pub ticks_per_step: u32,
-    /// Seconds one physics tick simulates.
+    /// Simulated seconds per physics tick.
     pub tick_seconds: f32,
     /// Agent steps after which an episode is truncated.
     pub episode_limit: u32,
-    /// By player slot, the side it plays for: slots of one side win and lose together. Never empty.
+    /// The side of every slot: slots of one side win and lose together. Never empty.
     pub teams: Vec<usize>,
-    /// What is rewarded, and how much.
+    /// Terms of the reward.
     pub rewards: Vec<RewardTerm>,
 }
 
-/// Actions that a discrete choice is made of at most: what a transition can hold.
+/// Maximum number of discrete actions: the range of the stored index.
 const MOST_ACTIONS: usize = 1 << 16;
 
 impl EnvironmentSpec {
-    /// What it says that no environment can be, e.g. `action: 0 of them`; `None` where all is well. Asked of specs that
-    /// come from files.
+    /// The first invalid value of a spec from a file, e.g. `action: 0 of them`; `None` if it is valid.
     pub fn problem(&self) -> Option<String> {
         let Self { action, ticks_per_step, tick_seconds, episode_limit, teams, rewards, .. } = self;
         let finite = match action {
@@ -165,12 +200,12 @@ impl EnvironmentSpec {
         self.teams.len()
     }
 
-    /// Whether `slot` plays for the side of slot 0, the one that learns and is evaluated.
+    /// Whether `slot` is on the side of slot 0, the one that learns and is evaluated.
     pub fn on_first_side(&self, slot: usize) -> bool {
         self.teams.get(slot) == self.teams.first()
     }
 
-    /// Whether not all slots are on one side.
+    /// Whether there is more than one side.
     pub fn has_sides(&self) -> bool {
         (0..self.slots()).any(|slot| !self.on_first_side(slot))
     }

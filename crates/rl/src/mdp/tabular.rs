@@ -1,43 +1,43 @@
-//! A world small enough to enumerate, as tables: what every action in every state pays and leads to.
+//! Tabular MDPs: rewards and transitions of every state and action, for worlds small enough to enumerate.
 //!
-//! Worlds write it, `sac::tabular` solves it; neither knows the other.
+//! Worlds build them, `algo::sac::tabular` solves them.
 
-/// What an action in a state may lead to.
+/// A possible outcome of an action in a state.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TabularOutcome {
-    /// How likely, [0, 1].
+    /// Probability, [0, 1].
     pub probability: f64,
-    /// The state that follows; `None` after a termination, where nothing of value follows. A time limit
-    /// is no part of the model: what it cuts off would have had value.
+    /// The state that follows; `None` after a termination. Time limits are not modeled, since truncated
+    /// episodes are bootstrapped.
     pub next: Option<usize>,
 }
 
 impl TabularOutcome {
-    /// The outcome of an action that has only this one.
+    /// A deterministic outcome.
     pub fn certain(next: Option<usize>) -> Vec<Self> {
         vec![Self { probability: 1.0, next }]
     }
 }
 
-/// `S` states in which `A` actions each pay an expected reward and have some outcomes.
+/// An MDP of `S` states and `A` actions, with an expected reward and outcomes for each pair.
 ///
-/// Only outcomes that can happen are stored, so a world of certain ones takes `S · A` of them.
+/// Only possible outcomes are stored, so a deterministic world has `S · A` of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TabularModel {
     states: usize,
     actions: usize,
     /// `[S, A]`.
     rewards: Vec<f64>,
-    /// `[S · A + 1]`: where the outcomes of each row begin, and the end of all.
+    /// `[S · A + 1]`: offset of the first outcome of each row, and the total.
     starts: Vec<usize>,
     outcomes: Vec<TabularOutcome>,
 }
 
-/// A table that is no model, in one line.
+/// An invalid table, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} = {value}: allowed is {allowed}")]
+#[error("{what} = {value}: allowed: {allowed}")]
 pub struct TabularError {
-    /// The extent, or the state, the action and which of their figures.
+    /// The size, or the state, the action and the value's name.
     pub what: String,
     /// The offending value.
     pub value: String,
@@ -46,12 +46,12 @@ pub struct TabularError {
 }
 
 impl TabularModel {
-    /// The model in which `step(state, action)` is the expected reward and the outcomes, of
-    /// probabilities that sum to 1 within 1e-5, for as much is lost to single precision.
+    /// The model in which `step(state, action)` gives the expected reward and the outcomes. Probabilities
+    /// must sum to 1 within 1e-5, the error of single precision.
     ///
     /// # Errors
-    /// [`TabularError`] for no state or no action, a reward that is not finite, a probability below 0, a
-    /// sum other than 1, a state that does not exist.
+    /// [`TabularError`] for no states or actions, a reward that is not finite, a negative probability, a sum
+    /// other than 1, or a state that does not exist.
     pub fn new(
         states: usize,
         actions: usize,
@@ -113,7 +113,7 @@ impl TabularModel {
         })
     }
 
-    /// Number of states `S`, terminal ones not counted.
+    /// Number of states `S`, without terminal ones.
     pub fn states(&self) -> usize {
         self.states
     }
@@ -128,7 +128,7 @@ impl TabularModel {
         &self.rewards
     }
 
-    /// What `action` in `state` may lead to; none is impossible.
+    /// The possible outcomes of `action` in `state`.
     pub fn outcomes(&self, state: usize, action: usize) -> &[TabularOutcome] {
         self.row(state * self.actions + action)
     }
@@ -156,18 +156,18 @@ mod tests {
     #[test]
     fn what_is_no_model_is_refused_in_one_line() {
         let place = "state 0, action 0: ";
-        assert_eq!(error(0, 0.0, &[]), "states = 0: allowed is 1 or more");
+        assert_eq!(error(0, 0.0, &[]), "states = 0: allowed: 1 or more");
         assert_eq!(
             error(1, f64::NAN, &[(1.0, None)]),
-            format!("{place}reward = NaN: allowed is a finite number")
+            format!("{place}reward = NaN: allowed: a finite number")
         );
         let negative = error(1, 0.0, &[(-0.5, None), (1.5, None)]);
-        assert_eq!(negative, format!("{place}probability = -0.5: allowed is 0 to 1"));
-        let sum = "sum of probabilities = 0.9: allowed is 1, or within 1e-5 of it";
+        assert_eq!(negative, format!("{place}probability = -0.5: allowed: 0 to 1"));
+        let sum = "sum of probabilities = 0.9: allowed: 1, or within 1e-5 of it";
         assert_eq!(error(1, 0.0, &[(0.9, None)]), format!("{place}{sum}"));
-        assert_eq!(error(2, 0.0, &[(1.0, Some(2))]), format!("{place}next state = 2: allowed is 0 to 1"));
+        assert_eq!(error(2, 0.0, &[(1.0, Some(2))]), format!("{place}next state = 2: allowed: 0 to 1"));
         let short = TabularModel::dense([2, 2], &[1.0; 7], &[0.0; 4]).unwrap_err().to_string();
-        assert_eq!(short, "transition = 7 numbers: allowed is [S, A, S], here 8");
+        assert_eq!(short, "transition = 7 numbers: allowed: [S, A, S], here 8");
     }
 
     #[test]

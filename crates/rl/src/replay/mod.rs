@@ -1,17 +1,28 @@
 //! Replay: recorded experience, kept to be sampled for learning.
 //!
-//! It stores and samples, uniformly or by priority; when and why is the learner's business.
+//! It stores steps and samples transitions or sequences, uniformly or by priority; the learner decides when.
 
 mod buffer;
+mod columns;
+mod index;
+mod intake;
+mod integrity;
+mod layout;
+mod numbers;
+mod packed;
 mod people;
 mod priorities;
 mod resize;
+mod sampling;
+mod sequences;
 mod stats;
 mod storage;
 mod sum_tree;
 
 pub use buffer::{ReplayBuffer, ReplayConfig};
+pub use columns::ReplaySpace;
 pub use priorities::{Priorities, PriorityConfig, effective_sample_size};
+pub use sequences::SequenceConfig;
 pub use stats::ReplayStats;
 pub use storage::ReplayError;
 pub use sum_tree::SumTree;

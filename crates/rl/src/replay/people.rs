@@ -1,4 +1,4 @@
-//! People: which entries of a replay buffer a person played, so that a batch can hold a wanted share of them.
+//! Index of the entries that a person played, for batches with a given fraction of them.
 
 use std::ops::Range;
 
@@ -14,13 +14,13 @@ impl People {
     /// Adds an entry.
     pub fn insert(&mut self, entry: usize) {
         let entry = entry as u32;
-        // In the order of storage, not of time: a buffer that was saved and loaded draws the same.
+        // In storage order, not time order, so that a loaded buffer samples the same.
         if let Err(place) = self.0.binary_search(&entry) {
             self.0.insert(place, entry);
         }
     }
 
-    /// Forgets what was in `entries`.
+    /// Removes `entries`.
     pub fn forget(&mut self, entries: &Range<usize>) {
         let place = |end: usize| self.0.partition_point(|&entry| (entry as usize) < end);
         let gone = place(entries.start)..place(entries.end);
@@ -32,7 +32,7 @@ impl People {
         self.0.len()
     }
 
-    /// One of them, uniformly; `None` where there is none.
+    /// A uniformly random entry; `None` if there is none.
     pub fn draw(&self, rng: &mut Rng) -> Option<usize> {
         (!self.0.is_empty()).then(|| self.0[rng.random_range(0..self.0.len())] as usize)
     }

@@ -1,29 +1,29 @@
-//! Proportional priorities of numbered slots: who is drawn how often, and how that is made good.
+//! Proportional prioritization over numbered slots: sampling probabilities and importance weights.
 //!
-//! The specification's section 14 (Schaul et al. 2016). Which transition lies in a slot is left to
-//! the buffer, when errors come back and how the importance exponent grows to the learner.
+//! Section 14 of the specification (Schaul et al. 2016). The buffer maps transitions to slots; the learner
+//! supplies TD errors and anneals the importance exponent.
 
 use serde::{Deserialize, Serialize};
 
 use super::sum_tree::SumTree;
 
-/// How errors become probabilities.
+/// The mapping from errors to probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PriorityConfig {
     /// Exponent of the raw priority, 0 (uniform) to 1 (proportional).
     pub exponent: f64,
-    /// Added to every absolute error, above 0, so that no transition is lost for ever.
+    /// Added to every absolute error, above 0, so that every transition can be sampled.
     pub epsilon: f64,
     /// Raw priority of new transitions before any error is known, above 0.
     pub initial: f64,
 }
 
-/// What a slot without a sampleable transition holds in place of a raw priority.
+/// Raw priority of a slot without a sampleable transition.
 const EMPTY: f64 = -1.0;
 
 /// Raw priorities `p` of slots and the sum tree over `p^exponent`.
 ///
-/// Memory: 16.5 bytes a slot.
+/// Memory: 16.5 bytes per slot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Priorities {
     config: PriorityConfig,
@@ -46,12 +46,12 @@ impl Priorities {
         }
     }
 
-    /// How errors become probabilities here.
+    /// The mapping from errors to probabilities here.
     pub fn config(&self) -> PriorityConfig {
         self.config
     }
 
-    /// Bytes that priorities take.
+    /// Bytes of the priorities.
     pub fn bytes(&self) -> usize {
         size_of_val(self.raw.as_slice()) + self.tree.bytes()
     }
@@ -61,7 +61,7 @@ impl Priorities {
         self.raw.len()
     }
 
-    /// Number of slots that can be drawn, `N`.
+    /// Number of sampleable slots, `N`.
     pub fn filled(&self) -> usize {
         self.filled
     }
@@ -71,7 +71,7 @@ impl Priorities {
         self.tree.total()
     }
 
-    /// Largest raw priority ever assigned; it never falls.
+    /// Largest raw priority ever assigned; it never decreases.
     pub fn largest(&self) -> f64 {
         self.largest
     }
@@ -88,7 +88,7 @@ impl Priorities {
         if mass > 0.0 { mass / self.total() } else { 0.0 }
     }
 
-    /// A new transition lies in `slot`: it gets the largest raw priority ever assigned.
+    /// Adds a new transition in `slot`, with the largest raw priority ever assigned.
     pub fn insert(&mut self, slot: usize) {
         self.filled += usize::from(self.raw[slot] < 0.0);
         self.assign(slot, self.largest);
@@ -139,14 +139,16 @@ impl Priorities {
         (self.largest, &self.raw[..slots])
     }
 
-    /// Takes over what [`Priorities::stored`] gave, if it can have given it. Otherwise this is of no use any more.
-    pub(super) fn restore(&mut self, largest: f64, raw: impl Iterator<Item = f64>) -> bool {
-        let mut sound = largest > 0.0 && largest.is_finite();
-        for (slot, raw) in self.raw.iter_mut().zip(raw) {
-            sound &= raw == EMPTY || (0.0..=largest).contains(&raw);
-            *slot = raw;
-        }
-        if !sound {
+    /// The raw priority of every slot, −1 for empty ones; writes take effect once accepted.
+    pub(super) fn raw_mut(&mut self) -> &mut [f64] {
+        &mut self.raw
+    }
+
+    /// Accepts the written values if [`Priorities::stored`] can produce them. Otherwise the value must be
+    /// discarded.
+    pub(super) fn accept(&mut self, largest: f64) -> bool {
+        let possible = |raw: &f64| *raw == EMPTY || (0.0..=largest).contains(raw);
+        if !(largest > 0.0 && largest.is_finite() && self.raw.iter().all(possible)) {
             return false;
         }
         self.largest = self.largest.max(largest);
@@ -154,7 +156,7 @@ impl Priorities {
         true
     }
 
-    /// Fills the slots that `filled` names with the largest raw priority.
+    /// Gives the slots in `filled` the largest raw priority.
     pub(super) fn fill(&mut self, filled: impl Fn(usize) -> bool) {
         for (slot, raw) in self.raw.iter_mut().enumerate() {
             *raw = if filled(slot) { self.largest } else { EMPTY };
@@ -162,7 +164,7 @@ impl Priorities {
         self.rebuild();
     }
 
-    /// Changes how errors become probabilities and keeps the raw priorities.
+    /// Changes the mapping from errors to probabilities and keeps the raw priorities.
     pub(super) fn set_config(&mut self, config: PriorityConfig) {
         self.config = config;
         self.rebuild();
@@ -175,8 +177,8 @@ impl Priorities {
     }
 }
 
-/// How many equally weighted samples `weights` are worth: `(Σ w)² / Σ w²`, 1 to the number of
-/// weights, 0 without any (Kish 1965).
+/// Effective sample size of `weights`: `(Σ w)² / Σ w²`, 1 to the number of weights, 0 without any (Kish
+/// 1965).
 pub fn effective_sample_size(weights: &[f32]) -> f32 {
     let (mut sum, mut squares) = (0.0, 0.0);
     for weight in weights.iter().map(|&weight| f64::from(weight)) {
@@ -193,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weights_count_as_fewer_the_more_they_differ() {
+    fn uneven_weights_have_a_smaller_effective_sample_size() {
         assert_eq!(effective_sample_size(&[0.5; 8]), 8.0);
         assert_eq!(effective_sample_size(&[1.0, 0.0, 0.0]), 1.0);
         assert_eq!(effective_sample_size(&[]), 0.0);
@@ -221,7 +223,7 @@ mod tests {
     }
 
     proptest! {
-        /// The definitions of section 14, computed anew from plain lists after every change.
+        /// The definitions of section 14, recomputed from plain lists after every change.
         #[test]
         fn it_does_what_the_definitions_say(
             slots in 1usize..300,
@@ -265,7 +267,8 @@ mod tests {
             }
             let (of, stored) = priorities.stored(slots);
             let mut restored = Priorities::new(slots, config);
-            prop_assert!(restored.restore(of, stored.iter().copied()));
+            restored.raw_mut().copy_from_slice(stored);
+            prop_assert!(restored.accept(of));
             prop_assert_eq!(&restored, &priorities);
             if filled == 0 {
                 return Ok(());

@@ -1,70 +1,98 @@
-//! Resize: the transitions of a replay buffer in one of another size.
+//! Moves the transitions of a replay buffer to one of another size.
 
-use super::buffer::{Cursor, HUMAN, SEGMENT_ENTRIES, VALID};
+use super::index::{Cursor, Index, SEGMENT_ENTRIES, VALID};
 use super::{Priorities, ReplayBuffer, ReplayConfig};
 
-impl ReplayBuffer {
-    /// Goes on with the same transitions, links and priorities under another configuration. Where that asks for fewer
-    /// segments, the oldest are dropped whole.
-    pub fn resize(&mut self, config: ReplayConfig) {
-        if config.segments() == self.segments {
-            self.config = config;
-            return;
+/// Mapping of segments between two indices: the newest that fit, in the order they were started.
+pub(super) struct Moves {
+    /// `[new]`: the old segment of each new one.
+    pub(super) old: Vec<usize>,
+    /// `[old]`: the new segment of each old one.
+    pub(super) place: Vec<Option<usize>>,
+    /// Number of started segments, in the new index.
+    pub(super) begun: u64,
+    /// Whether both have the same size, so that nothing moves.
+    same: bool,
+}
+
+impl Moves {
+    /// The mapping from `segments`, of which `begun` were started, to `room` segments. Between equal sizes it
+    /// is the identity.
+    pub(super) fn new(segments: usize, begun: u64, room: usize) -> Self {
+        let used = begun.min(segments as u64);
+        if segments == room {
+            let old: Vec<usize> = (0..used as usize).collect();
+            let place = (0..segments).map(|segment| (segment < old.len()).then_some(segment)).collect();
+            return Self { old, place, begun, same: true };
         }
-        let mut new = Self::new(self.space.clone(), config);
-        let kept = self.begun.min(self.segments as u64).min(new.segments as u64);
-        let old: Vec<usize> =
-            (self.begun - kept..self.begun).map(|round| (round % self.segments as u64) as usize).collect();
-        let mut place = vec![None; self.segments];
+        let kept = used.min(room as u64);
+        let old: Vec<usize> = (begun - kept..begun).map(|round| (round % segments as u64) as usize).collect();
+        let mut place = vec![None; segments];
         old.iter().enumerate().for_each(|(new, &old)| place[old] = Some(new));
-        for (segment, &from) in old.iter().enumerate() {
-            new.copy_segment(segment, self, from);
-            let (next, generation) = self.links[from];
-            // A link to a segment that was overwritten since, or is dropped now, leads nowhere.
-            let led = self.generations[next as usize] == generation;
-            let next = place[next as usize].filter(|_| led);
-            new.links[segment] = next.map_or((0, 0), |next| (next as u32, generation));
-        }
-        let moved = |cursor: Cursor| {
-            place[cursor.segment as usize].map(|segment| Cursor { segment: segment as u32, ..cursor })
-        };
-        new.cursors = self.cursors.iter().map(|cursor| cursor.and_then(moved)).collect();
-        new.begun = kept;
-        new.priorities = self.priorities.as_ref().map(|priorities| priorities.moved(&old, new.flags.len()));
-        *self = new;
+        Self { old, place, begun: kept, same: false }
     }
 
-    fn copy_segment(&mut self, to: usize, other: &Self, from: usize) {
-        fn copy<T: Copy>(to: &mut [T], at: usize, other: &[T], from: usize, each: usize) {
-            let length = SEGMENT_ENTRIES * each;
-            to[at * length..][..length].copy_from_slice(&other[from * length..][..length]);
-        }
-        copy(&mut self.vectors, to, &other.vectors, from, self.space.vector_len());
-        copy(&mut self.grids, to, &other.grids, from, self.space.grid_len());
-        copy(&mut self.actions, to, &other.actions, from, 1);
-        copy(&mut self.rewards, to, &other.rewards, from, 1);
-        copy(&mut self.entropies, to, &other.entropies, from, 1);
-        copy(&mut self.flags, to, &other.flags, from, 1);
-        self.generations[to] = other.generations[from];
-        for entry in to * SEGMENT_ENTRIES..(to + 1) * SEGMENT_ENTRIES {
-            self.valid += usize::from(self.flags[entry] & VALID != 0);
-            if self.flags[entry] & (VALID | HUMAN) == VALID | HUMAN {
-                self.people.insert(entry);
-            }
+    /// A cursor mapped to the new segments; `None` if its segment is dropped.
+    pub(super) fn cursor(&self, cursor: Cursor) -> Option<Cursor> {
+        self.place[cursor.segment as usize].map(|segment| Cursor { segment: segment as u32, ..cursor })
+    }
+
+    /// Sets the links and generations of `index` to those of the old segments. Links to overwritten or
+    /// dropped segments are removed.
+    pub(super) fn relink(&self, index: &mut Index, links: &[(u32, u32)], generations: &[u32]) {
+        for (segment, &from) in self.old.iter().enumerate() {
+            let (next, generation) = links[from];
+            let led = generations[next as usize] == generation;
+            let place = self.place[next as usize].filter(|_| led);
+            index.links[segment] = match place {
+                _ if self.same => links[from],
+                Some(next) => (next as u32, generation),
+                None => (0, 0),
+            };
+            index.generations[segment] = generations[from];
         }
     }
 }
 
+impl ReplayBuffer {
+    /// Keeps transitions, links and priorities under another configuration. If that has fewer segments, the
+    /// oldest are dropped.
+    pub fn resize(&mut self, config: ReplayConfig) {
+        let old = &self.index;
+        if config.segments() == old.segments {
+            self.config = config;
+            return;
+        }
+        let mut new = Self::new(self.columns.space.clone(), config);
+        let moves = Moves::new(old.segments, old.begun, new.index.segments);
+        for (segment, &from) in moves.old.iter().enumerate() {
+            new.columns.copy_segment(segment, &self.columns, from);
+            let flags = &old.flags[from * SEGMENT_ENTRIES..][..SEGMENT_ENTRIES];
+            new.index.flags[segment * SEGMENT_ENTRIES..][..SEGMENT_ENTRIES].copy_from_slice(flags);
+        }
+        moves.relink(&mut new.index, &old.links, &old.generations);
+        new.index.cursors =
+            old.cursors.iter().map(|cursor| cursor.and_then(|cursor| moves.cursor(cursor))).collect();
+        new.index.begun = moves.begun;
+        new.index.valid = new.index.flags.iter().filter(|&&flags| flags & VALID != 0).count();
+        new.index.priorities =
+            old.priorities.as_ref().map(|priorities| priorities.moved(&moves.old, new.index.entries()));
+        new.index.derive();
+        *self = new;
+    }
+}
+
 impl Priorities {
-    /// The priorities of the segments `old`, one after the other, among `slots`.
+    /// The priorities of the segments `old`, concatenated, in `slots` slots.
     fn moved(&self, old: &[usize], slots: usize) -> Self {
         let mut new = Self::new(slots, self.config());
         let (largest, raw) = self.stored(self.slots());
-        let raw = old
-            .iter()
-            .flat_map(|segment| raw[segment * SEGMENT_ENTRIES..][..SEGMENT_ENTRIES].iter().copied());
-        // They were accepted before, and are again.
-        new.restore(largest, raw);
+        for (segment, from) in old.iter().enumerate() {
+            let own = &mut new.raw_mut()[segment * SEGMENT_ENTRIES..][..SEGMENT_ENTRIES];
+            own.copy_from_slice(&raw[from * SEGMENT_ENTRIES..][..SEGMENT_ENTRIES]);
+        }
+        // They were accepted before, so they are valid.
+        new.accept(largest);
         new
     }
 }
@@ -73,18 +101,18 @@ impl Priorities {
 mod tests {
     use super::super::PriorityConfig;
     use super::*;
-    use crate::mdp::{Action, ObservationSpace, Origin, StepBatch, TransitionBatch};
+    use crate::mdp::{ObservationSpace, Origin, StepBatch, TransitionBatch};
 
     const CONFIG: ReplayConfig = ReplayConfig { capacity: 1024, streams: 0, n_step: 3, gamma: 0.5 };
 
-    /// Steps of `streams` in turn, whose rewards say when they were made and by which stream.
+    /// Interleaved steps of `streams`, whose rewards encode time and stream.
     fn live(buffer: &mut ReplayBuffer, streams: u32, times: std::ops::Range<u32>) {
         for time in times {
             for stream in 0..streams {
                 let mut steps = StepBatch {
                     streams: vec![stream],
                     starts: vec![time == 0],
-                    actions: vec![Action::Discrete(0)],
+                    actions: vec![0].into(),
                     rewards: vec![(1000 * stream + time) as f32],
                     behaviour_entropies: vec![0.5],
                     origins: vec![if time % 3 == 0 { Origin::Human } else { Origin::Policy }],
@@ -114,13 +142,13 @@ mod tests {
         let space = ObservationSpace { vector: vec!["x".into()], grid: None };
         let mut buffer = ReplayBuffer::new(space, CONFIG);
         buffer.set_priorities(Some(PriorityConfig { exponent: 0.6, epsilon: 1e-3, initial: 1.0 }));
-        // More than fits, so that segments have been begun again.
+        // More than fits, so that segments have been reused.
         live(&mut buffer, 3, 0..500);
         buffer
     }
 
     #[test]
-    fn a_larger_buffer_holds_the_same_and_goes_on() {
+    fn a_larger_buffer_keeps_all_and_continues() {
         let old = filled();
         let mut new = old.clone();
         new.resize(ReplayConfig { capacity: 4096, ..CONFIG });
@@ -132,13 +160,13 @@ mod tests {
         let mut never_resized = old;
         live(&mut new, 3, 500..520);
         live(&mut never_resized, 3, 500..520);
-        // The old one has begun segments for them at the cost of its oldest.
+        // The old one has reused its oldest segments for them.
         let held = transitions(&new);
         assert!(transitions(&never_resized).iter().all(|transition| held.contains(transition)));
     }
 
     #[test]
-    fn a_smaller_buffer_keeps_the_youngest() {
+    fn a_smaller_buffer_keeps_the_newest() {
         let old = filled();
         let mut new = old.clone();
         new.resize(ReplayConfig { capacity: 384, ..CONFIG });

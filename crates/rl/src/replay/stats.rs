@@ -1,43 +1,46 @@
-//! Statistics of replay: how old what is learned from is, and how priorities lie, for whoever looks.
+//! Statistics of the replay buffer: distributions of age and priority.
+
+use serde::{Deserialize, Serialize};
 
 use super::ReplayBuffer;
-use super::buffer::{SEGMENT_ENTRIES, SEGMENT_STEPS, VALID};
+use super::index::{SEGMENT_ENTRIES, SEGMENT_STEPS, VALID};
 
 /// Bins of a histogram.
 pub const BINS: usize = 24;
 
-/// What a replay buffer holds at one moment.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// Statistics of a replay buffer at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReplayStats {
-    /// `[BINS]`: share of draws by age, youngest first; sums to 1 where anything can be drawn.
+    /// `[BINS]`: sampling probability by age, newest first; sums to 1 unless the buffer is empty.
     pub ages: Vec<f32>,
-    /// Transitions recorded since the oldest one held, to within a segment.
+    /// Age of the oldest stored transition, in transitions, to within a segment.
     pub oldest: u64,
-    /// Of prioritized replay: `[BINS]` shares of transitions by the logarithm of their priority, smallest first.
+    /// With prioritized replay, `[BINS]`: fractions of transitions by log priority, smallest first.
     pub priorities: Vec<f32>,
     /// Smallest and largest priority.
     pub range: [f32; 2],
 }
 
 impl ReplayBuffer {
-    /// Looks at every transition held: for now and then, not for every step.
+    /// Visits every stored transition: for occasional use, not for every step.
     pub fn survey(&self) -> ReplayStats {
-        let used = self.begun.min(self.segments as u64);
+        let index = &self.index;
+        let used = index.used_segments() as u64;
         let oldest = used * SEGMENT_STEPS as u64;
         let mut survey = ReplayStats { ages: vec![0.0; BINS], oldest, ..ReplayStats::default() };
         let bin = |share: f64| ((share * BINS as f64) as usize).min(BINS - 1);
-        let entries = (0..used as usize * SEGMENT_ENTRIES).filter(|&entry| self.flags[entry] & VALID != 0);
+        let entries = (0..used as usize * SEGMENT_ENTRIES).filter(|&entry| index.flags[entry] & VALID != 0);
         let mut priorities = Vec::new();
         for entry in entries {
             let segment = (entry / SEGMENT_ENTRIES) as u64;
-            // Segments begun after this one, in its latest round.
-            let since = (self.begun - 1 - segment) % self.segments as u64;
-            let probability = match &self.priorities {
+            // Number of segments started after this one.
+            let since = (index.begun - 1 - segment) % index.segments as u64;
+            let probability = match &index.priorities {
                 Some(known) => known.probability(entry),
-                None => 1.0 / self.valid.max(1) as f64,
+                None => 1.0 / index.valid.max(1) as f64,
             };
             survey.ages[bin(since as f64 / used.max(1) as f64)] += probability as f32;
-            priorities.extend(self.priorities.as_ref().and_then(|known| known.raw(entry)));
+            priorities.extend(index.priorities.as_ref().and_then(|known| known.raw(entry)));
         }
         let range = priorities
             .iter()
@@ -59,7 +62,7 @@ impl ReplayBuffer {
 mod tests {
     use super::super::{PriorityConfig, ReplayConfig};
     use super::*;
-    use crate::mdp::{Action, ObservationSpace, Origin, StepBatch};
+    use crate::mdp::{ObservationSpace, Origin, StepBatch};
 
     fn filled(steps: usize) -> ReplayBuffer {
         let space = ObservationSpace { vector: vec!["x".into()], grid: None };
@@ -69,7 +72,7 @@ mod tests {
             let mut one = StepBatch {
                 streams: vec![0],
                 starts: vec![time == 0],
-                actions: vec![Action::Discrete(0)],
+                actions: vec![0].into(),
                 rewards: vec![0.0],
                 behaviour_entropies: vec![0.0],
                 origins: vec![Origin::Policy],
@@ -85,7 +88,7 @@ mod tests {
     #[test]
     fn uniform_draws_are_spread_over_all_ages() {
         assert_eq!(filled(0).survey(), ReplayStats { ages: vec![0.0; BINS], ..ReplayStats::default() });
-        // More than fits, so that segments have been begun anew.
+        // More than fits, so that segments have been reused.
         let survey = filled(1500).survey();
         assert_eq!((survey.oldest, survey.priorities.len()), (640, 0));
         assert!((survey.ages.iter().sum::<f32>() - 1.0).abs() < 1e-3);
@@ -94,11 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_priority_is_drawn_more_often() {
+    fn prioritized_transitions_are_sampled_more_often() {
         let mut buffer = filled(600);
         buffer.set_priorities(Some(PriorityConfig { exponent: 1.0, epsilon: 1e-3, initial: 1.0 }));
-        let valid = |entry: &u32| buffer.flags[*entry as usize] & VALID != 0;
-        let all: Vec<u32> = (0..buffer.flags.len() as u32).filter(valid).collect();
+        let valid = |entry: &u32| buffer.index.flags[*entry as usize] & VALID != 0;
+        let all: Vec<u32> = (0..buffer.index.flags.len() as u32).filter(valid).collect();
         // The oldest tenth has all the error.
         let errors: Vec<f32> = all.iter().map(|&entry| if entry < 60 { 1.0 } else { 0.0 }).collect();
         buffer.update_priorities(&all, &errors);

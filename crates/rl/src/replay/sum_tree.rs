@@ -1,15 +1,15 @@
-//! A sum tree: leaves that hold masses, inner nodes that hold sums, for drawing a leaf by its mass.
+//! A sum tree: leaves hold masses, inner nodes hold sums, for sampling a leaf by its mass.
 //!
-//! What the masses mean is left to `priorities`. Every inner node has 16 children, so a level is two
-//! cache lines to read and the tree takes only 1/15 more memory than its leaves.
+//! Used by `priorities`. Every inner node has 16 children, so a level is two cache lines to read and the tree
+//! takes only 1/15 more memory than its leaves.
 
 /// Children of an inner node.
 const FAN_OUT: usize = 16;
 
 /// Non-negative masses of a fixed number of leaves, with their sums (Schaul et al. 2016, appendix B.2.1).
 ///
-/// Setting and finding take O(log N). A node is always the sum of its children in their order, never
-/// adjusted by differences: rounding does not pile up, and equal leaves make equal trees.
+/// Setting and finding take O(log N). A node is always the sum of its children in their order, never adjusted
+/// by differences: rounding errors do not accumulate, and equal leaves give equal trees.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SumTree {
     leaves: usize,
@@ -42,7 +42,7 @@ impl SumTree {
         self.leaves == 0
     }
 
-    /// Bytes that masses and sums take.
+    /// Bytes of masses and sums.
     pub fn bytes(&self) -> usize {
         self.levels.iter().map(|level| size_of_val(level.as_slice())).sum()
     }
@@ -57,20 +57,20 @@ impl SumTree {
         self.levels.last().map_or(0.0, |top| top[0])
     }
 
-    /// Gives `leaf`, below [`SumTree::len`], a finite mass of 0 or more.
+    /// Sets the mass of `leaf`, below [`SumTree::len`], to a finite value of 0 or more.
     pub fn set(&mut self, leaf: usize, mass: f64) {
         debug_assert!(leaf < self.leaves && mass >= 0.0 && mass.is_finite(), "leaf {leaf}, mass {mass}");
         self.levels[0][leaf] = mass;
         self.sum_above(leaf..leaf + 1);
     }
 
-    /// Gives all of `leaves` the mass 0 and sums once for all of them.
+    /// Sets the mass of all `leaves` to 0, with a single update of the sums.
     pub fn clear(&mut self, leaves: std::ops::Range<usize>) {
         self.levels[0][leaves.clone()].fill(0.0);
         self.sum_above(leaves);
     }
 
-    /// Replaces every leaf and sums everything: O(N).
+    /// Replaces every leaf and recomputes all sums: O(N).
     pub fn fill(&mut self, mass: impl Fn(usize) -> f64) {
         for (leaf, value) in self.levels[0][..self.leaves].iter_mut().enumerate() {
             *value = mass(leaf);
@@ -78,7 +78,7 @@ impl SumTree {
         self.sum_above(0..self.leaves);
     }
 
-    /// Sums anew what lies above `nodes` of the lowest level.
+    /// Recomputes the sums above `nodes` of the lowest level.
     fn sum_above(&mut self, mut nodes: std::ops::Range<usize>) {
         if nodes.is_empty() {
             return;
@@ -93,8 +93,8 @@ impl SumTree {
         }
     }
 
-    /// The first leaf whose own and earlier masses sum to more than `target`, in [0, total). It has
-    /// a mass above 0 whenever any leaf has.
+    /// The first leaf whose own and earlier masses sum to more than `target`, in [0, total). Its mass is
+    /// positive if any leaf's is.
     pub fn find(&self, mut target: f64) -> usize {
         let mut node = 0;
         for level in self.levels[..self.levels.len() - 1].iter().rev() {
@@ -108,7 +108,7 @@ impl SumTree {
                 }
                 target -= mass;
             }
-            // Rounding may carry the target past the end: then the last leaf with any mass is meant.
+            // Rounding may carry the target past the end: then the last leaf with a positive mass is used.
             let child = chosen.unwrap_or_else(|| {
                 target = f64::INFINITY;
                 group.iter().rposition(|&mass| mass > 0.0).unwrap_or(0)

@@ -1,15 +1,15 @@
-//! Files as a whole: written aside, flushed and renamed, so that none is ever there in part.
+//! Atomic replacement of files: written aside, flushed and renamed, so that none is ever incomplete.
 //!
-//! What is written aside gets a name that nothing has yet: no file of anybody's is lost by it.
+//! The temporary file gets an unused name, so that no existing file is lost.
 
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 
-/// Ending of the names that files have until they are whole.
+/// Ending of the names of temporary files.
 const ASIDE: &str = ".new";
 
-/// Replaces the file at `path`, or makes it.
+/// Creates or replaces the file at `path`.
 ///
 /// # Errors
 /// The system's error; the old file stays.
@@ -20,20 +20,20 @@ pub fn replace_file(path: &Path, content: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Makes the file at `path`, where there is none.
+/// Creates the file at `path` if there is none.
 ///
 /// # Errors
-/// [`ErrorKind::AlreadyExists`] when something has that name, which stays; or the system's error.
+/// [`ErrorKind::AlreadyExists`] if the name is taken; otherwise the system's error.
 pub fn new_file(path: &Path, content: &[u8]) -> Result<()> {
     let taken = || Err(Error::new(ErrorKind::AlreadyExists, "there is a file of that name already"));
     if path.symlink_metadata().is_ok() {
         return taken();
     }
     let aside = write_aside(path, content)?;
-    // A second name for the same file: unlike renaming, it never replaces one.
+    // A hard link: unlike renaming, it never replaces a file.
     let made = match fs::hard_link(&aside, path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => taken(),
-        // Not every file system has second names.
+        // Not every file system has hard links.
         Err(_) => fs::rename(&aside, path),
         Ok(()) => Ok(()),
     };
@@ -43,8 +43,8 @@ pub fn new_file(path: &Path, content: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Removes what a program that died has written aside of the files called `names` in `folder`. Only for folders that
-/// nobody else writes into.
+/// Removes temporary files that a dead process left of the files `names` in `folder`. Only for folders that
+/// no other process writes to.
 pub fn remove_asides(folder: &Path, names: &[&str]) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -58,7 +58,7 @@ pub fn remove_asides(folder: &Path, names: &[&str]) {
     }
 }
 
-/// A folder's own entries must reach the disk too, where the system lets a folder be flushed.
+/// Flushes a folder's entries to disk, on systems that support it.
 pub(super) fn flush_folder(folder: &Path) {
     if let Ok(folder) = File::open(folder) {
         _ = folder.sync_all();
@@ -69,14 +69,14 @@ pub(super) fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Writes `content` beside `path` and flushes it; removed again where that fails.
+/// Writes `content` beside `path` and flushes it; removed again on failure.
 fn write_aside(path: &Path, content: &[u8]) -> Result<PathBuf> {
     let (aside, mut file) = open_aside(path)?;
     file.write_all(content).and_then(|()| file.sync_all()).inspect_err(|_| _ = fs::remove_file(&aside))?;
     Ok(aside)
 }
 
-/// A new file beside `path` to write aside what is to be there: `.name.new`, or `.name.1.new` and so on where that is taken.
+/// A new temporary file beside `path`: `.name.new`, or `.name.1.new` and so on if that is taken.
 fn open_aside(path: &Path) -> Result<(PathBuf, File)> {
     let name =
         path.file_name().ok_or_else(|| Error::new(ErrorKind::InvalidInput, "not the name of a file"))?;
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lies_beside_a_file_stays_and_nothing_is_left_over() {
+    fn neighboring_files_stay_and_nothing_is_left_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mine.ron");
         let beside = ["mine.new", ".mine.ron.new", "mine.ron.new", ".mine.ron.1.new"];
@@ -112,7 +112,7 @@ mod tests {
             assert_eq!(fs::read_to_string(folder.path().join(name)).unwrap(), name);
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5);
-        // Only what was meant goes.
+        // Only temporary files are removed.
         remove_asides(folder.path(), &["mine.ron", "config.toml"]);
         let left = |name: &str| folder.path().join(name).exists();
         assert_eq!(beside.map(left), [true, false, true, false]);

@@ -1,10 +1,13 @@
-//! Checkpoints beside each other: what goes, what stays, and what is found.
+//! Checkpoints in one folder: which are removed, which stay, and which is found.
 
 use std::fs;
 use std::io::Write;
 
+use super::checksum::step;
 use super::*;
-use crate::mdp::{ActionSpace, ObservationSpace, Stream, rng};
+use crate::algo::AlgorithmConfig;
+use crate::learner::{Counters, LearnerConfig};
+use crate::mdp::{ActionSpace, ObservationSpace, Stream, WorldOptions, rng};
 
 fn manifest(env_steps: u64) -> Manifest {
     let spec = EnvironmentSpec {
@@ -20,15 +23,7 @@ fn manifest(env_steps: u64) -> Manifest {
     };
     let counters = Counters { env_steps, ..Counters::default() };
     let learner = LearnerConfig::default();
-    Manifest::new(
-        spec,
-        None,
-        WorldOptions::default(),
-        learner.sac.clone(),
-        learner,
-        counters,
-        rng(1, Stream::Replay, 0),
-    )
+    Manifest::new(spec, None, WorldOptions::default(), learner, counters, rng(1, Stream::Replay, 0))
 }
 
 fn save(folder: &Path, env_steps: u64, agent: Option<u32>) -> Result<(PathBuf, u32), CheckpointError> {
@@ -49,7 +44,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_checkpoint_comes_back_as_it_was_written() {
+fn a_checkpoint_round_trips() {
     let folder = tempfile::tempdir().unwrap();
     save(folder.path(), 123, None).unwrap();
     let checkpoint = Checkpoint::open(folder.path()).unwrap();
@@ -67,6 +62,18 @@ fn a_checkpoint_comes_back_as_it_was_written() {
 }
 
 #[test]
+fn a_missing_manifest_and_a_missing_folder_are_distinguished() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, _) = save(folder.path(), 5, None).unwrap();
+    fs::remove_file(place.join(MANIFEST)).unwrap();
+    let error = Checkpoint::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("\"000000000005\", which has no manifest.json"), "{error}");
+    fs::remove_dir_all(place).unwrap();
+    let error = Checkpoint::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("\"000000000005\", which does not exist"), "{error}");
+}
+
+#[test]
 fn the_checksum_does_not_depend_on_how_bytes_arrive() {
     let bytes: Vec<u8> = (0..103u8).map(|byte| byte.wrapping_mul(37)).collect();
     let sum = |sizes: &[usize]| {
@@ -78,7 +85,7 @@ fn the_checksum_does_not_depend_on_how_bytes_arrive() {
         }
         sum.finish()
     };
-    // As checkpoints have had it from the beginning: words, then what is left byte by byte.
+    // The definition used since the first version: words, then the remaining bytes one by one.
     let (words, rest) = bytes.as_chunks::<8>();
     let whole = words.iter().fold(0xCBF2_9CE4_8422_2325, |sum, word| step(sum, u64::from_le_bytes(*word)));
     let whole = rest.iter().fold(whole, |sum, &byte| step(sum, u64::from(byte)));
@@ -88,7 +95,7 @@ fn the_checksum_does_not_depend_on_how_bytes_arrive() {
 }
 
 #[test]
-fn a_fresh_agent_replaces_nothing_that_was_trained() {
+fn a_fresh_agent_does_not_replace_a_trained_one() {
     let folder = tempfile::tempdir().unwrap();
     let (trained, agent) = save(folder.path(), 4480, None).unwrap();
     let (trained_more, _) = save(folder.path(), 9000, Some(agent)).unwrap();
@@ -98,7 +105,7 @@ fn a_fresh_agent_replaces_nothing_that_was_trained() {
     assert_eq!((agent, second), (0, 1));
     assert!(!fresh.exists() && Checkpoint::open(&trained_more).is_ok());
     assert_eq!(Checkpoint::open(folder.path()).unwrap().manifest.counters.env_steps, 32);
-    // One that cannot be read may be anybody's.
+    // One that cannot be read may belong to another program.
     fs::write(trained_more.join(MANIFEST), "{").unwrap();
     save(folder.path(), 48, Some(0)).unwrap();
     assert!(trained_more.exists());
@@ -124,13 +131,13 @@ fn a_checkpoint_that_cannot_be_written_leaves_the_last_one_and_nothing_else() {
 }
 
 #[test]
-fn what_a_dead_program_left_is_found_or_removed() {
+fn leftovers_of_a_dead_process_are_found_or_removed() {
     let folder = tempfile::tempdir().unwrap();
     let (first, agent) = save(folder.path(), 100, None).unwrap();
     let half = folder.path().join(".new-000000000200");
     fs::create_dir(&half).unwrap();
     assert_eq!(Checkpoint::open(folder.path()).unwrap().folder, first);
-    // It died before it could say that the first one is whole, and left another one behind.
+    // It died before `latest` named the first one, and left another one behind.
     fs::remove_file(folder.path().join(LATEST)).unwrap();
     fs::rename(&first, folder.path().join("000000000150")).unwrap();
     fs::create_dir(&first).unwrap();
@@ -139,28 +146,30 @@ fn what_a_dead_program_left_is_found_or_removed() {
     fs::remove_dir(&first).unwrap();
     save(folder.path(), 300, Some(agent)).unwrap();
     assert_eq!(names(folder.path()), ["000000000300", "latest"]);
-    // `latest` names what is not there.
+    // `latest` names a missing checkpoint.
     fs::write(folder.path().join(LATEST), "000000000999").unwrap();
     assert_eq!(Checkpoint::open(folder.path()).unwrap().manifest.counters.env_steps, 300);
     fs::write(folder.path().join(LATEST), "../000000000300").unwrap();
-    assert!(Checkpoint::open(folder.path()).unwrap_err().to_string().contains("no name of a checkpoint"));
+    assert!(
+        Checkpoint::open(folder.path()).unwrap_err().to_string().contains("not the name of a checkpoint")
+    );
     let nothing = tempfile::tempdir().unwrap();
     fs::create_dir_all(nothing.path().join("checkpoint/.new-000000000600")).unwrap();
     assert!(!exists(nothing.path()));
 }
 
-/// One that gives way is never half a checkpoint under its own name, wherever its removal is cut off.
+/// A checkpoint being removed never exists half under its own name, wherever the removal is interrupted.
 #[test]
-fn a_removal_that_is_cut_off_leaves_no_half_checkpoint() {
+fn an_interrupted_removal_leaves_no_half_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let (first, agent) = save(folder.path(), 100, None).unwrap();
-    // Its other name is taken by what cannot be removed as a folder: it stays, whole.
+    // Its temporary name is taken by something that cannot be removed as a folder: it stays complete.
     let aside = folder.path().join(".new-000000000100");
     fs::write(&aside, "in the way").unwrap();
     save(folder.path(), 200, Some(agent)).unwrap();
     assert!(Checkpoint::open(&first).is_ok(), "deleted before it was renamed");
     fs::remove_file(&aside).unwrap();
-    // Cut off after the new name, and then after every file that goes.
+    // Interrupted after the rename, and then after every removed file.
     fs::rename(&first, &aside).unwrap();
     for gone in [None, Some("a.json"), Some(STREAM), Some(MANIFEST)] {
         gone.into_iter().for_each(|name| fs::remove_file(aside.join(name)).unwrap());
@@ -174,7 +183,7 @@ fn a_removal_that_is_cut_off_leaves_no_half_checkpoint() {
 }
 
 #[test]
-fn reading_beside_a_program_that_writes_always_succeeds() {
+fn reading_while_another_process_writes_always_succeeds() {
     let folder = tempfile::tempdir().unwrap();
     let (_, agent) = save(folder.path(), 1, None).unwrap();
     let going = std::sync::atomic::AtomicBool::new(true);
@@ -192,9 +201,9 @@ fn reading_beside_a_program_that_writes_always_succeeds() {
     });
 }
 
-/// A stop in the middle of the longest period leaves more gradient steps to be made than any other.
+/// A stop in the middle of the longest period leaves the most credit.
 #[test]
-fn what_the_longest_open_period_owes_is_no_damage() {
+fn the_credit_of_the_longest_period_is_valid() {
     let mut manifest = manifest(0);
     manifest.counters.credit = 4096 * 1024 * 4 * 64 * 1_000_000;
     assert_eq!(manifest.check(), Ok(()));
@@ -203,8 +212,8 @@ fn what_the_longest_open_period_owes_is_no_damage() {
 }
 
 #[test]
-fn what_is_packed_comes_back_and_what_never_was_is_read_as_it_is() {
-    // Planes of cells, and numbers that hardly repeat.
+fn compressed_content_round_trips_and_other_content_is_read_as_it_is() {
+    // Planes of cells, and numbers with little repetition.
     let cells: Vec<u8> = (0..300_000u32).map(|at| u8::from(at % 9 == 0 || at % 81 < 9) * 255).collect();
     let numbers = (0..60_000u32).flat_map(|at| (at as f32).sin().to_le_bytes());
     let content: Vec<u8> = cells.into_iter().chain(numbers).collect();
@@ -230,4 +239,17 @@ fn what_is_packed_comes_back_and_what_never_was_is_read_as_it_is() {
         assert!(unpacked(&damaged).map_or(true, |all| all == content), "byte {place}");
     }
     assert!(unpacked(&bytes[..bytes.len() - 3]).is_err());
+    assert!(unpacked(&[&bytes[..], b"more"].concat()).is_err(), "bytes behind the end");
+}
+
+/// The position of the algorithm's settings is unchanged: under its name, between the world and the learner.
+#[test]
+fn the_algorithm_keeps_its_key() {
+    let text = serde_json::to_string(&manifest(3)).unwrap();
+    let [world, sac, learner] =
+        ["\"world\":", "\"sac\":{\"hidden\":", "\"learner\":"].map(|key| text.find(key).unwrap());
+    assert!(world < sac && sac < learner && !text.contains("algorithm"), "{text}");
+    assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap().algorithm, AlgorithmConfig::default());
+    let unknown = text.replacen("\"sac\":", "\"cas\":", 1);
+    assert!(serde_json::from_str::<Manifest>(&unknown).is_err());
 }

@@ -1,7 +1,7 @@
-//! Writing checkpoints: aside, flushed and renamed, file by file as a stream.
+//! Writing checkpoints: aside, flushed and renamed, each file as a stream.
 //!
-//! Every file is flushed to disk before the folder gets its name, and the folder before `latest` points to it: whenever
-//! the program dies, `latest` names a whole checkpoint.
+//! Every file is flushed before the folder gets its name, and the folder before `latest` points to it: at any
+//! time `latest` names a complete checkpoint.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -11,14 +11,15 @@ use super::replace::{flush_folder, is_number, remove_asides};
 use super::{CheckpointError, Checksum, LATEST, MANIFEST, Manifest, replace_file};
 use crate::files;
 
-/// What writes one file of a checkpoint.
+/// Writes one file of a checkpoint.
 pub type Content<'a> = Box<dyn FnOnce(&mut dyn Write) -> std::io::Result<()> + 'a>;
 
-/// In front of the name of a checkpoint that is not whole yet.
+/// Prefix of the names of incomplete checkpoints.
 const ASIDE: &str = ".new-";
 
-/// Writes a checkpoint of agent number `agent` into `folder` and makes it the latest; older ones of the same agent go.
-/// A fresh agent, `None`, gets the next number: those of earlier agents stay. Tells where it lies, and the number.
+/// Writes a checkpoint of agent number `agent` to `folder` and makes it the latest; older ones of the same
+/// agent are removed. A fresh agent, `None`, gets the next number, and checkpoints of earlier agents stay.
+/// Returns the path and the number.
 ///
 /// # Errors
 /// [`CheckpointError::Io`]; the last checkpoint stays, and nothing is left of this one.
@@ -28,7 +29,7 @@ pub fn write(
     agent: Option<u32>,
     files: Vec<(String, Content<'_>)>,
 ) -> Result<(PathBuf, u32), CheckpointError> {
-    // A run whose folder was moved away must not begin another one where that was.
+    // A run whose folder was moved away must not create a new one in its place.
     let made = match agent {
         Some(_) if folder.is_dir() => Ok(()),
         Some(_) => fs::create_dir(folder),
@@ -42,7 +43,7 @@ pub fn write(
     let agent = manifest.agent;
     let name = free_name(folder, manifest.counters.env_steps);
     let (aside, place) = (folder.join(format!("{ASIDE}{name}")), folder.join(&name));
-    // A full disk stays full as long as half a checkpoint lies on it.
+    // Half a checkpoint must not keep a full disk full.
     let gone = |left: &Path| _ = fs::remove_dir_all(left);
     write_aside(&aside, manifest, files)
         .and_then(|()| fs::rename(&aside, &place))
@@ -75,7 +76,7 @@ fn write_aside(
     Ok(())
 }
 
-/// Writes and flushes a file; its length and checksum.
+/// Writes and flushes a file, and returns its length and checksum.
 fn write_summed(path: &Path, content: Content<'_>) -> std::io::Result<(u64, u64)> {
     let mut out =
         Summing { file: BufWriter::new(File::create_new(path)?), bytes: 0, sum: Checksum::default() };
@@ -104,20 +105,20 @@ impl Write for Summing {
     }
 }
 
-/// A name for a checkpoint of this many environment steps that nothing has yet.
+/// An unused name for a checkpoint at this number of environment steps.
 fn free_name(folder: &Path, env_steps: u64) -> String {
     let first = format!("{env_steps:012}");
     let again = (1..).map(|again| format!("{first}-{again}"));
     std::iter::once(first.clone()).chain(again).find(|name| !folder.join(name).exists()).unwrap_or(first)
 }
 
-/// Whether a folder's name is one that [`write`] gives: twelve digits, and a number after a dash.
+/// Whether a folder's name has the form that [`write`] gives: twelve digits, optionally a dash and a number.
 pub(super) fn is_own_name(name: &str) -> bool {
     let (steps, again) = name.split_once('-').unwrap_or((name, "1"));
     steps.len() >= 12 && is_number(steps) && is_number(again)
 }
 
-/// Names of the checkpoints in `folder`, and of which agent they are, where that can be read.
+/// Names of the checkpoints in `folder`, with the agent's number if it can be read.
 pub(super) fn own(folder: &Path) -> impl Iterator<Item = (String, Option<u32>)> {
     #[derive(serde::Deserialize)]
     struct Of {
@@ -132,8 +133,7 @@ pub(super) fn own(folder: &Path) -> impl Iterator<Item = (String, Option<u32>)> 
     })
 }
 
-/// Removes what a program that died has left of checkpoints that were not whole. Only for folders that nobody else writes
-/// into.
+/// Removes incomplete checkpoints that a dead process left. Only for folders that no other process writes to.
 pub fn remove_leftovers(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -143,13 +143,13 @@ pub fn remove_leftovers(folder: &Path) {
     }
 }
 
-/// Old checkpoints of the same agent. Failing to remove them harms nothing.
+/// Removes old checkpoints of the same agent. Failing to do so is harmless.
 fn remove_others(folder: &Path, keep: &str, agent: u32) {
     remove_leftovers(folder);
     remove_asides(folder, &[LATEST]);
     let old = own(folder).filter(|(name, of)| *of == Some(agent) && name != keep);
     for (name, _) in old.collect::<Vec<_>>() {
-        // Under a name that says that it is no checkpoint any more, in case this is cut off.
+        // Renamed first, so that an interrupted removal does not leave half a checkpoint.
         let aside = folder.join(format!("{ASIDE}{name}"));
         _ = fs::rename(folder.join(&name), &aside).and_then(|()| fs::remove_dir_all(&aside));
     }

@@ -1,22 +1,19 @@
-//! Finds and opens GPUs through burn's wgpu. Whether one is worth using is decided one level up.
+//! Finds and opens GPUs through burn's wgpu. Whether one is worth using is decided in the parent module.
 
 use std::sync::Mutex;
 
 use burn::tensor::{Device, DeviceKind, DeviceType};
 
-use crate::mdp::Rng;
-use crate::sac::{AutodiffSac, Inputs, SacConfig, SacError, SacUpdate};
-
-/// Lets `gpu` use a software renderer, to try the GPU path where there is no GPU.
+/// Lets `gpu` use a software renderer, to test the GPU path without a GPU.
 const ALLOW_SOFTWARE: &str = "ENTROPY_ARCADE_SOFTWARE_GPU";
 
 /// An opened adapter.
 #[derive(Debug, Clone)]
 pub struct Gpu {
     device: Device,
-    /// As the driver names it.
+    /// Name given by the driver.
     adapter: String,
-    /// Graphics interface it is reached through.
+    /// Its graphics API.
     interface: String,
     software: bool,
 }
@@ -24,13 +21,13 @@ pub struct Gpu {
 /// The adapter in use: burn opens each only once per process.
 static OPENED: Mutex<Option<Gpu>> = Mutex::new(None);
 
-/// Whether the environment allows software renderers.
+/// Whether the environment variable allows software renderers.
 pub fn software_allowed() -> bool {
     std::env::var_os(ALLOW_SOFTWARE).is_some_and(|value| value == "1")
 }
 
-/// Whether there may be a GPU at all: whether the kernel has a device file for one. Asking the drivers instead takes
-/// longer, and without a desktop some of them complain on stderr.
+/// Whether there may be a GPU: whether the kernel has a device file for one. Querying the drivers instead is
+/// slower, and without a desktop some of them print errors.
 pub fn hardware() -> bool {
     const FILES: [&str; 5] = ["dri", "nvidia", "dxg", "kgsl", "mali"];
     let Ok(files) = std::fs::read_dir("/dev") else { return true };
@@ -38,14 +35,13 @@ pub fn hardware() -> bool {
     !cfg!(target_os = "linux") || files.flatten().any(|file| file.file_name().to_str().is_some_and(known))
 }
 
-/// Opens the best GPU: discrete, then integrated, then virtual. An adapter that does not say
-/// which it is cannot be named in burn and is left alone.
+/// Opens the best GPU: discrete, then integrated, then virtual. Adapters of unknown kind cannot be selected
+/// in burn and are skipped.
 ///
-/// Listing asks the drivers for kinds only and opens nothing; no device is ever made on a
-/// software renderer unless `allow_software`.
+/// Listing adapters opens none; no device is created on a software renderer unless `allow_software`.
 ///
 /// # Errors
-/// Why there is none, in half a sentence.
+/// Why there is none, as a phrase.
 pub fn open(allow_software: bool) -> Result<Gpu, String> {
     let mut opened = OPENED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(gpu) = opened.as_ref().filter(|gpu| allow_software || !gpu.software) {
@@ -54,7 +50,7 @@ pub fn open(allow_software: bool) -> Result<Gpu, String> {
     if !allow_software && !hardware() {
         return Err("no GPU found".to_string());
     }
-    // A broken driver may make wgpu panic; without any driver the list is just empty.
+    // A broken driver may make wgpu panic; without any driver the list is empty.
     let listed = std::panic::catch_unwind(|| Device::enumerate(DeviceType::Wgpu))
         .map_err(|_| "listing graphics adapters failed".to_string())?;
     let listed: Vec<Device> = listed.into_iter().collect();
@@ -76,7 +72,7 @@ pub fn open(allow_software: bool) -> Result<Gpu, String> {
             Ok(Ok((device, setup))) => {
                 let info = setup.adapter.get_info();
                 let name = info.name.to_lowercase();
-                // OpenGL drivers do not always own up to their kind.
+                // OpenGL drivers do not always report software rendering.
                 let software = kind == DeviceKind::Cpu
                     || ["llvmpipe", "lavapipe", "softpipe", "swiftshader", "basic render"]
                         .iter()
@@ -97,22 +93,13 @@ pub fn open(allow_software: bool) -> Result<Gpu, String> {
 }
 
 impl Gpu {
-    /// For people, e.g. `NVIDIA H100 (vulkan)`.
+    /// For display, e.g. `NVIDIA H100 (vulkan)`.
     pub fn name(&self) -> String {
         format!("{} ({})", self.adapter, self.interface)
     }
 
-    /// Fresh networks on this GPU.
-    ///
-    /// # Errors
-    /// [`SacError::Config`] for a configuration out of range.
-    pub fn sac(
-        &self,
-        config: &SacConfig,
-        inputs: Inputs,
-        actions: usize,
-        rng: &mut Rng,
-    ) -> Result<Box<dyn SacUpdate>, SacError> {
-        Ok(Box::new(AutodiffSac::new(config.clone(), inputs, actions, rng, self.device.clone())?))
+    /// Its device in burn.
+    pub fn device(&self) -> Device {
+        self.device.clone()
     }
 }

@@ -1,17 +1,16 @@
-//! Stands in for `gpu` in a build without the feature `gpu`: there never is one.
+//! Replaces `gpu` in a build without the feature `gpu`: there is never a GPU.
 
-use crate::mdp::Rng;
-use crate::sac::{Inputs, SacConfig, SacError, SacUpdate};
+use burn::tensor::Device;
 
-/// Never exists.
+/// Has no values.
 pub enum Gpu {}
 
-/// Whether software renderers may be used: there is nothing to use them with.
+/// Whether software renderers may be used: never.
 pub fn software_allowed() -> bool {
     false
 }
 
-/// Whether there may be a GPU at all.
+/// Whether there may be a GPU: never.
 pub fn hardware() -> bool {
     false
 }
@@ -29,16 +28,7 @@ impl Gpu {
     }
 
     /// Never called.
-    ///
-    /// # Errors
-    /// Never.
-    pub fn sac(
-        &self,
-        _config: &SacConfig,
-        _inputs: Inputs,
-        _actions: usize,
-        _rng: &mut Rng,
-    ) -> Result<Box<dyn SacUpdate>, SacError> {
+    pub fn device(&self) -> Device {
         match *self {}
     }
 }

@@ -1,9 +1,10 @@
-//! The replay buffer against what it should hold, assemble and rank.
+//! Tests of storage, sampling and priorities of the replay buffer.
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::mdp::{ObservationBatch, Stream, TransitionBatch, rng};
+use crate::mdp::{EpisodeEnd, ObservationBatch, ObservationSpace, Stream, TransitionBatch, rng};
+use crate::replay::index::VALID;
 
 fn space() -> ObservationSpace {
     ObservationSpace { vector: vec!["x".into(), "y".into()], grid: None }
@@ -13,12 +14,12 @@ fn config(capacity: usize, n_step: usize) -> ReplayConfig {
     ReplayConfig { capacity, streams: 0, n_step, gamma: 0.5 }
 }
 
-/// A step whose observation says which stream and time it is from.
+/// A step whose observation encodes its stream and time.
 fn step(stream: u32, time: u32, starts: bool, end: Option<EpisodeEnd>) -> StepBatch {
     let mut steps = StepBatch {
         streams: vec![stream],
         starts: vec![starts],
-        actions: vec![Action::Discrete((time % 7) as u16)],
+        actions: vec![(time % 7) as u16].into(),
         rewards: vec![time as f32],
         behaviour_entropies: vec![0.0],
         origins: vec![Origin::Policy],
@@ -61,7 +62,7 @@ fn only_termination_stops_bootstrapping() {
 }
 
 #[test]
-fn a_batch_holds_the_wanted_share_of_what_a_person_played() {
+fn a_batch_holds_the_configured_human_fraction() {
     let mut buffer = ReplayBuffer::new(space(), config(640, 1));
     for time in 0..2000 {
         let mut one = step(0, time, time == 0, None);
@@ -79,11 +80,11 @@ fn a_batch_holds_the_wanted_share_of_what_a_person_played() {
         batch.observations.chunks(2).filter(|row| (row[1] as u32).is_multiple_of(10)).count()
     };
     assert_eq!([0.0, 0.25, 0.5, 1.0].map(|share| human(&buffer, share)), [0, 16, 32, 64]);
-    // Saved and loaded, it draws the same.
+    // Saved and loaded, it samples the same.
     let mut bytes = Vec::new();
     buffer.save(&mut bytes).unwrap();
     assert_eq!(buffer.load(&mut bytes.as_slice()).unwrap(), buffer);
-    // Where nobody played, nothing is missing.
+    // Without a person's steps, the batch is still full.
     let mut alone = ReplayBuffer::new(space(), config(640, 1));
     (0..100).for_each(|time| _ = alone.push(&step(0, time * 10 + 1, time == 0, None)));
     assert_eq!(human(&alone, 0.5), 0);
@@ -106,7 +107,7 @@ fn more_streams_than_segments_lose_transitions_and_nothing_else() {
         for stream in 0..5 {
             buffer.push(&step(stream, time, time == 0, None));
         }
-        let counted = buffer.flags.iter().filter(|&&flags| flags & VALID != 0).count();
+        let counted = buffer.index.flags.iter().filter(|&&flags| flags & VALID != 0).count();
         assert_eq!(buffer.len(), counted);
         let mut batch = TransitionBatch::default();
         assert_eq!(buffer.sample(4, &mut rng(1, Stream::Replay, 0), &mut batch), counted > 0);
@@ -116,9 +117,9 @@ fn more_streams_than_segments_lose_transitions_and_nothing_else() {
 }
 
 proptest! {
-    /// Every sample is a transition that happened, however streams interleave, end and wrap around.
+    /// Every sample is a real transition, however streams interleave, end and wrap around.
     #[test]
-    fn samples_are_what_happened(
+    fn samples_are_recorded_transitions(
         events in prop::collection::vec((0u32..3, 0u8..12), 1..1500),
         capacity in 128usize..600,
         n_step in 1usize..5,
@@ -157,7 +158,7 @@ proptest! {
             }
         }
         prop_assert!(buffer.len() <= buffer.capacity());
-        prop_assert_eq!(buffer.len(), buffer.flags.iter().filter(|&&flags| flags & VALID != 0).count());
+        prop_assert_eq!(buffer.len(), buffer.index.flags.iter().filter(|&&flags| flags & VALID != 0).count());
     }
 }
 
@@ -184,8 +185,8 @@ fn high_priorities_are_drawn_more_often_and_weighted_less() {
 }
 
 proptest! {
-    /// Priorities stay with their transitions, however these complete, change and are overwritten;
-    /// final observations and open ends have none.
+    /// Priorities stay with their transitions while these are completed, updated and overwritten; final
+    /// observations and open ends have none.
     #[test]
     fn priorities_belong_to_transitions(
         events in prop::collection::vec((0u32..3, 0u8..14, -2.0f32..2.0), 1..900),

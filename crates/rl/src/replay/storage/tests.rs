@@ -1,15 +1,16 @@
-//! Tests of the replay buffer on disk: what goes on the same, and what is refused.
+//! Tests of the replay buffer on disk: exact continuation, and refused files.
 
-use super::super::{PriorityConfig, ReplayConfig};
+use super::super::{PriorityConfig, ReplayConfig, ReplaySpace};
 use super::*;
-use crate::mdp::{Action, ObservationSpace, Origin, StepBatch, Stream, TransitionBatch, rng};
+use crate::mdp::{ActionRow, ObservationSpace, Origin, StepBatch, Stream, TransitionBatch, rng};
+use crate::replay::index::VALID;
 
-/// A step of one of two streams in turn that says when it is.
+/// A step of one of two alternating streams, whose values encode its time.
 fn step(time: u32, starts: bool) -> StepBatch {
     let mut steps = StepBatch {
         streams: vec![time % 2],
         starts: vec![starts],
-        actions: vec![Action::Discrete(1)],
+        actions: vec![1].into(),
         rewards: vec![time as f32],
         behaviour_entropies: vec![0.5],
         origins: vec![Origin::Policy],
@@ -29,7 +30,7 @@ fn filled() -> ReplayBuffer {
 }
 
 #[test]
-fn a_saved_buffer_goes_on_the_same() {
+fn a_saved_buffer_continues_the_same() {
     let buffer = filled();
     let mut bytes = Vec::new();
     buffer.save(&mut bytes).unwrap();
@@ -41,7 +42,7 @@ fn a_saved_buffer_goes_on_the_same() {
     assert_eq!(a, b);
 }
 
-/// Remembers the most that was ever asked for at once.
+/// Records the largest single read.
 struct Asked<'a>(&'a [u8], usize);
 
 impl Read for Asked<'_> {
@@ -52,7 +53,7 @@ impl Read for Asked<'_> {
 }
 
 #[test]
-fn what_is_saved_is_read_in_blocks() {
+fn saved_buffers_are_read_in_blocks() {
     let space = ObservationSpace { vector: vec!["x".into(); 40], grid: None };
     let config = ReplayConfig { capacity: 200, streams: 2, n_step: 1, gamma: 0.9 };
     let mut buffer = ReplayBuffer::new(space, config);
@@ -84,7 +85,7 @@ fn prioritized() -> ReplayBuffer {
 }
 
 #[test]
-fn priorities_go_on_the_same() {
+fn priorities_continue_the_same() {
     let buffer = prioritized();
     let mut bytes = Vec::new();
     buffer.save(&mut bytes).unwrap();
@@ -96,9 +97,9 @@ fn priorities_go_on_the_same() {
     buffer.sample_prioritized(32, 0.7, &mut rng(3, Stream::Replay, 0), &mut a);
     loaded.sample_prioritized(32, 0.7, &mut rng(3, Stream::Replay, 0), &mut b);
     assert_eq!(a, b);
-    // A run without priorities leaves them behind.
+    // A run without priorities drops them.
     assert_eq!(filled().load(&mut bytes.as_slice()).unwrap(), filled());
-    // Each cut and each damaged byte of the priorities is refused or read, never a panic.
+    // Every truncation and damaged byte of the priorities is refused or read, without a panic.
     for position in bytes.len() - 2000..bytes.len() {
         assert!(like.load(&mut &bytes[..position]).is_err());
         let mut damaged = bytes.clone();
@@ -107,22 +108,164 @@ fn priorities_go_on_the_same() {
     }
 }
 
+/// The formats before version 3.
+fn written_before(buffer: &ReplayBuffer, version: u64) -> Vec<u8> {
+    let (index, columns) = (&buffer.index, &buffer.columns);
+    let used = index.used_segments();
+    let entries = used * SEGMENT_ENTRIES;
+    let mut out = packed::MAGIC.to_vec();
+    let (v, g) = (columns.space.observation.vector_len(), columns.space.observation.grid_len());
+    let head = [v as u64, g as u64, index.segments as u64, index.begun, index.valid as u64];
+    numbers::write(&mut out, &[version]).unwrap();
+    numbers::write(&mut out, &head).unwrap();
+    numbers::write(&mut out, &[index.cursors.len() as u64]).unwrap();
+    numbers::write(&mut out, &columns.vectors[..entries * v]).unwrap();
+    numbers::write(&mut out, &columns.grids[..entries * g]).unwrap();
+    numbers::write(&mut out, &columns.choices[..entries]).unwrap();
+    numbers::write(&mut out, &columns.rewards[..entries]).unwrap();
+    numbers::write(&mut out, &columns.entropies[..entries]).unwrap();
+    numbers::write(&mut out, &index.flags[..entries]).unwrap();
+    buffer.write_segments(&mut out).unwrap();
+    buffer.write_streams(&mut out).unwrap();
+    if version >= 2 {
+        let priorities = index.priorities.as_ref().map(|priorities| priorities.stored(entries));
+        numbers::write(&mut out, &[u64::from(priorities.is_some())]).unwrap();
+        if let Some((largest, raw)) = priorities {
+            numbers::write(&mut out, &[largest]).unwrap();
+            numbers::write(&mut out, raw).unwrap();
+        }
+    }
+    out
+}
+
 #[test]
 fn files_without_priorities_give_everything_the_largest() {
     let mut bytes = Vec::new();
     filled().save(&mut bytes).unwrap();
-    // Version 1 ended where version 2 says whether priorities follow.
-    let mut old = bytes[..bytes.len() - 8].to_vec();
-    old[8] = 1;
     let mut expected = filled();
     expected.set_priorities(Some(PROPORTIONAL));
-    for bytes in [bytes, old] {
+    for bytes in [bytes, written_before(&filled(), 2), written_before(&filled(), 1)] {
         assert_eq!(filled().load(&mut bytes.as_slice()).unwrap(), filled());
         let loaded = expected.load(&mut bytes.as_slice()).unwrap();
         assert_eq!(loaded, expected);
         let priorities = loaded.priorities().unwrap();
         assert_eq!((priorities.filled(), priorities.total()), (loaded.len(), loaded.len() as f64));
     }
+}
+
+#[test]
+fn files_of_older_programs_are_read() {
+    let buffer = prioritized();
+    assert_eq!(buffer.load(&mut written_before(&buffer, 2).as_slice()).unwrap(), buffer);
+    let newer = written_before(&buffer, 9);
+    assert!(buffer.load(&mut newer.as_slice()).unwrap_err().to_string().contains("version 9"));
+    let mut longer = written_before(&buffer, 2);
+    longer.push(0);
+    assert!(buffer.load(&mut longer.as_slice()).unwrap_err().to_string().contains("longer than its header"));
+}
+
+#[test]
+fn it_is_a_safetensors_file() {
+    let buffer = prioritized();
+    let mut bytes = Vec::new();
+    buffer.save(&mut bytes).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let entries = buffer.index.used_segments() * SEGMENT_ENTRIES;
+    assert_eq!(file.tensor("reward").unwrap().shape(), [entries]);
+    let bytes_of = |name: &str| file.tensor(name).unwrap().data().to_vec();
+    let rewards: Vec<u8> =
+        buffer.columns.rewards[..entries].iter().flat_map(|reward| reward.to_le_bytes()).collect();
+    assert_eq!(bytes_of("reward"), rewards);
+    assert_eq!(bytes_of("flags"), buffer.index.flags[..entries]);
+}
+
+/// A buffer of continuous actions and states with distinct values.
+fn wide() -> ReplayBuffer {
+    let space = ReplaySpace { observation: ObservationSpace::floats(&["x"]), action_dims: 2, state_width: 3 };
+    let config = ReplayConfig { capacity: 200, streams: 2, n_step: 1, gamma: 0.9 };
+    let mut buffer = ReplayBuffer::new(space, config);
+    for time in 0..500 {
+        let mut steps = step(time, time < 2);
+        let now = time as f32;
+        steps.actions = Default::default();
+        steps.actions.push(ActionRow::Continuous(&[now, -now]));
+        steps.states.push(&[now, 0.5, 2.0 * now]);
+        assert_eq!(buffer.push(&steps), 0);
+    }
+    buffer
+}
+
+#[test]
+fn continuous_actions_and_states_round_trip() {
+    let buffer = wide();
+    let mut bytes = Vec::new();
+    buffer.save(&mut bytes).unwrap();
+    assert_eq!(buffer.load(&mut bytes.as_slice()).unwrap(), buffer);
+    let mut all = TransitionBatch::default();
+    buffer.gather_all(&mut all);
+    assert!(all.batch > 150 && all.actions.rows == all.batch && all.actions.discrete.is_empty());
+    for row in 0..all.batch {
+        let seen = all.observations[row];
+        assert_eq!(all.actions.vector(row), [seen, -seen]);
+    }
+    // A larger buffer holds the same, and a run that stores no states, or of another width, reads the rest.
+    let mut larger = buffer.clone();
+    larger.resize(ReplayConfig { capacity: 1000, ..buffer.config });
+    assert_eq!(transitions_of(&larger), transitions_of(&buffer));
+    for state_width in [0, 5] {
+        let space = ReplaySpace { state_width, ..buffer.columns.space.clone() };
+        let loaded = ReplayBuffer::new(space, buffer.config).load(&mut bytes.as_slice()).unwrap();
+        assert_eq!(
+            (transitions_of(&loaded), loaded.columns.states.iter().any(|x| *x != 0.0)),
+            (transitions_of(&buffer), false)
+        );
+    }
+    // One of discrete actions cannot.
+    let discrete = ReplayBuffer::new(ObservationSpace::floats(&["x"]), buffer.config);
+    let error = discrete.load(&mut bytes.as_slice()).unwrap_err().to_string();
+    assert!(error.contains("action") && error.lines().count() == 1, "{error}");
+}
+
+/// Observations and actions of everything that can be sampled, in time order.
+fn transitions_of(buffer: &ReplayBuffer) -> Vec<[u32; 3]> {
+    let mut all = TransitionBatch::default();
+    buffer.gather_all(&mut all);
+    let number = |value: f32| value.to_bits();
+    let row =
+        |row| [all.observations[row], all.actions.vector(row)[0], all.next_observations[row]].map(number);
+    let mut rows: Vec<_> = (0..all.batch).map(row).collect();
+    rows.sort_unstable();
+    rows
+}
+
+/// Endless zeros behind some bytes, and how many of them were read.
+struct Endless<'a>(&'a [u8], u64);
+
+impl Read for Endless<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.0.is_empty() {
+            into.fill(0);
+            self.1 += into.len() as u64;
+            return Ok(into.len());
+        }
+        self.0.read(into)
+    }
+}
+
+#[test]
+fn endless_files_are_read_only_to_their_declared_length() {
+    let buffer = filled();
+    let mut bytes = Vec::new();
+    buffer.save(&mut bytes).unwrap();
+    let mut input = Endless(&bytes, 0);
+    assert!(buffer.load(&mut input).unwrap_err().to_string().contains("longer than its header"));
+    assert!(input.1 <= 4096, "{}", input.1);
+    // A header that declares more than the configuration still allocates only the configuration.
+    let huge = Head { segments: 1 << 20, begun: 1 << 20, valid: 0, streams: 0 };
+    let intake = Intake::new(&buffer, huge).unwrap();
+    assert_eq!(intake.finish(None).unwrap().columns.rewards.len(), buffer.columns.rewards.len());
+    let more = Head { segments: 1 << 21, ..huge };
+    assert!(Intake::new(&buffer, more).is_err());
 }
 
 /// Observation, action, reward, next observation of everything that can be sampled, by time.
@@ -134,7 +277,7 @@ fn transitions(buffer: &ReplayBuffer) -> Vec<[u32; 4]> {
     let row = |row: usize| {
         let [before, reward, after] =
             [all.observations[row], all.n_step_returns[row], all.next_observations[row]];
-        [before as u32, u32::from(all.actions[row]), reward as u32, after as u32]
+        [before as u32, all.actions.index(row) as u32, reward as u32, after as u32]
     };
     let mut all: Vec<_> = (0..all.batch).map(row).collect();
     all.sort_unstable();
@@ -148,7 +291,8 @@ fn damaged_bytes_are_refused_or_harmless() {
     buffer.save(&mut bytes).unwrap();
     assert!(buffer.load(&mut &bytes[..bytes.len() / 2]).is_err());
     assert!(buffer.load(&mut &b"something else altogether"[..]).is_err());
-    let whole = transitions(&buffer);
+    assert!(buffer.load(&mut &b"\x10\0\0\0\0\0\0\0{\"other\": \"text\"}"[..]).is_err());
+    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let mut refused = 0;
     for position in 0..bytes.len() {
         let mut damaged = bytes.clone();
@@ -161,13 +305,10 @@ fn damaged_bytes_are_refused_or_harmless() {
                 continue;
             }
         };
-        // Of the head only the numbers of segments, there and begun, can differ and leave all there is in its place.
-        if position < 64 {
-            assert!((32..48).contains(&position), "byte {position} of the head is not looked at");
-            assert_eq!(transitions(&loaded), whole);
-        }
-        // What is only a value is one that can be learned from, and everything goes on.
-        assert_eq!(loaded.len(), loaded.flags.iter().filter(|&&flags| flags & VALID != 0).count());
+        // Every changed byte of the header is refused.
+        assert!(position >= header, "byte {position} of the header is not looked at");
+        // A changed value byte gives valid values, and the buffer keeps working.
+        assert_eq!(loaded.len(), loaded.index.flags.iter().filter(|&&flags| flags & VALID != 0).count());
         let mut all = TransitionBatch::default();
         loaded.gather_all(&mut all);
         let values =
@@ -180,18 +321,19 @@ fn damaged_bytes_are_refused_or_harmless() {
 }
 
 #[test]
-fn what_is_not_finite_in_a_file_is_left_out() {
+fn values_in_a_file_that_are_not_finite_are_left_out() {
     let mut buffer = prioritized();
     let whole = transitions(&buffer);
-    let valid: Vec<usize> = (0..buffer.flags.len()).filter(|&at| buffer.flags[at] & VALID != 0).collect();
-    let of = |entry: usize, buffer: &ReplayBuffer| buffer.rewards[entry] as u32;
+    let valid: Vec<usize> =
+        (0..buffer.index.flags.len()).filter(|&at| buffer.index.flags[at] & VALID != 0).collect();
+    let of = |entry: usize, buffer: &ReplayBuffer| buffer.columns.rewards[entry] as u32;
     let gone = [valid[10], valid[50], valid[90], valid[91]].map(|entry| of(entry, &buffer));
-    buffer.rewards[valid[10]] = f32::NAN;
-    buffer.entropies[valid[50]] = f32::INFINITY;
-    // What one transition leads to is what the next begins with.
-    buffer.vectors[valid[91]] = f32::NEG_INFINITY;
-    for cursor in buffer.cursors.clone().into_iter().flatten() {
-        buffer.rewards[cursor.last()] = f32::NAN;
+    buffer.columns.rewards[valid[10]] = f32::NAN;
+    buffer.columns.entropies[valid[50]] = f32::INFINITY;
+    // A transition's next observation is the following one's observation.
+    buffer.columns.vectors[valid[91]] = f32::NEG_INFINITY;
+    for cursor in buffer.index.cursors.clone().into_iter().flatten() {
+        buffer.columns.rewards[cursor.last()] = f32::NAN;
     }
     let mut bytes = Vec::new();
     buffer.save(&mut bytes).unwrap();
@@ -200,13 +342,13 @@ fn what_is_not_finite_in_a_file_is_left_out() {
     assert_eq!(transitions(&loaded), expected);
     let priorities = loaded.priorities().unwrap();
     assert_eq!((loaded.len(), priorities.filled()), (expected.len(), expected.len()));
-    // Nor is the last step of a stream completed by what comes next.
+    // The last step of a stream is not completed by later steps either.
     (500..502).for_each(|time| _ = loaded.push(&step(time, false)));
     assert_eq!(loaded.len(), expected.len());
 }
 
 #[test]
-fn streams_that_are_cut_are_not_gone_on_with() {
+fn interrupted_streams_do_not_continue() {
     let mut buffer = filled();
     let before = transitions(&buffer);
     buffer.cut_streams();

@@ -1,0 +1,174 @@
+//! Soft Actor-Critic as the learner knows it: an [`Algorithm`] around either gradient step, and its settings in the
+//! catalogue.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::{
+    AutodiffSac, CategoricalPolicy, Critic, FusedSac, FusedSequenceSac, SacConfig, SacUpdate,
+    SequenceTraining, exact,
+};
+use crate::algo::{
+    Algorithm, AlgorithmConfig, AlgorithmSettings, ExactValues, Persist, Place, SampleSpec, TrainError,
+    TrainedPolicy, same_algorithm,
+};
+use crate::mdp::{ActionValues, EnvironmentSpec, Rng, SequenceBatch, TabularModel, TransitionBatch};
+use crate::metrics::Metrics;
+use crate::nn::{HostTensor, Inputs, TensorMap};
+
+/// One agent that learns by Soft Actor-Critic.
+pub struct Sac {
+    update: Box<dyn SacUpdate>,
+    inputs: Inputs,
+    actions: usize,
+}
+
+impl Sac {
+    /// An agent that learns `spec` by the gradient step of `update`, which is made for it.
+    pub fn new(update: impl SacUpdate + 'static, spec: &EnvironmentSpec) -> Self {
+        let (inputs, actions) = (Inputs::from(&spec.observation), spec.action.len());
+        Self { update: Box::new(update), inputs, actions }
+    }
+}
+
+impl Algorithm for Sac {
+    fn update(&mut self, batch: &TransitionBatch, report: bool) -> Result<Option<Metrics>, TrainError> {
+        self.update.update(batch, report)
+    }
+
+    fn update_sequences(
+        &mut self,
+        batch: &SequenceBatch,
+        report: bool,
+    ) -> Result<Option<Metrics>, TrainError> {
+        self.update.update_sequences(batch, report)
+    }
+
+    fn sample_spec(&self) -> SampleSpec {
+        AlgorithmSettings::sample_spec(self.update.config())
+    }
+
+    fn policy(&self) -> Result<Arc<dyn TrainedPolicy>, TrainError> {
+        let tensors = self.update.export_actor()?;
+        let (config, inputs, actions) = (self.update.config(), self.inputs, self.actions);
+        Ok(Arc::new(CategoricalPolicy::from_tensors(config, inputs, actions, &tensors)?))
+    }
+
+    fn critics(&self) -> Result<Option<Arc<dyn ActionValues>>, TrainError> {
+        if self.update.config().memory.is_some() {
+            // Their values depend on what came before, which an observation alone does not say.
+            return Ok(None);
+        }
+        let tensors = self.update.export_critics()?;
+        let critic = Critic::from_tensors(self.update.config(), self.inputs, self.actions, &tensors)?;
+        Ok(Some(Arc::new(critic)))
+    }
+
+    fn priorities(&self) -> Result<Option<Cow<'_, [f32]>>, TrainError> {
+        self.update.td_errors().map(Some)
+    }
+
+    fn configure(&mut self, config: &AlgorithmConfig) -> Result<(), TrainError> {
+        config.keeps_networks(&self.update.config().clone().into())?;
+        config.get::<SacConfig>().map_or(Ok(()), |config| self.update.set_config(config.clone()))
+    }
+
+    fn device(&self) -> String {
+        self.update.device()
+    }
+}
+
+impl Persist for Sac {
+    fn export(&self) -> Result<TensorMap, TrainError> {
+        self.update.export()
+    }
+
+    fn import(&mut self, tensors: &TensorMap, gradient_steps: u64) -> Result<(), TrainError> {
+        let Some(temperature) = self.update.config().fixed_temperature() else {
+            return self.update.import(tensors, gradient_steps);
+        };
+        // A fixed temperature is what the configuration says, whatever it was when this was written.
+        let mut tensors = tensors.clone();
+        tensors.insert("log_alpha".into(), HostTensor { shape: vec![1], data: vec![temperature.ln()] });
+        self.update.import(&tensors, gradient_steps)
+    }
+}
+
+impl TrainedPolicy for CategoricalPolicy {
+    fn tensors(&self) -> TensorMap {
+        self.tensors()
+    }
+}
+
+impl From<SacConfig> for AlgorithmConfig {
+    fn from(config: SacConfig) -> Self {
+        Self::Sac(config)
+    }
+}
+
+impl AlgorithmSettings for SacConfig {
+    fn name(&self) -> &'static str {
+        "sac"
+    }
+
+    fn gamma(&self) -> f32 {
+        self.gamma
+    }
+
+    fn sample_spec(&self) -> SampleSpec {
+        let SequenceTraining { burn_in, learn, stride, .. } = self.sequence;
+        match self.memory.is_some() {
+            true => SampleSpec::Sequences { burn_in, learn, stride },
+            false => SampleSpec::Transitions,
+        }
+    }
+
+    fn validate(&self) -> Result<(), TrainError> {
+        self.validate()
+    }
+
+    fn follows(&self, before: &dyn AlgorithmSettings) -> Result<(), TrainError> {
+        self.follows(same_algorithm(self, before)?)
+    }
+
+    fn keeps_networks(&self, begun: &dyn AlgorithmSettings) -> Result<(), TrainError> {
+        self.keeps_networks(same_algorithm(self, begun)?)
+    }
+
+    fn with_networks_of(&self, begun: &dyn AlgorithmSettings) -> Result<AlgorithmConfig, TrainError> {
+        Ok(self.with_networks_of(same_algorithm(self, begun)?).into())
+    }
+
+    fn build(
+        &self,
+        spec: &EnvironmentSpec,
+        place: Place,
+        rng: &mut Rng,
+    ) -> Result<Box<dyn Algorithm>, TrainError> {
+        let (config, inputs, actions) = (self.clone(), Inputs::from(&spec.observation), spec.action.len());
+        Ok(Box::new(match place {
+            Place::Cpu if self.memory.is_some() => {
+                Sac::new(FusedSequenceSac::new(config, inputs, actions, rng)?, spec)
+            }
+            Place::Cpu => Sac::new(FusedSac::new(config, inputs, actions, rng)?, spec),
+            Place::Device(device) => Sac::new(AutodiffSac::new(config, inputs, actions, rng, device)?, spec),
+        }))
+    }
+
+    fn policy(
+        &self,
+        spec: &EnvironmentSpec,
+        tensors: &TensorMap,
+    ) -> Result<Arc<dyn TrainedPolicy>, TrainError> {
+        let policy = CategoricalPolicy::from_tensors(self, &spec.observation, spec.action.len(), tensors)?;
+        Ok(Arc::new(policy))
+    }
+
+    fn exact_temperature(&self, measured: Option<f32>) -> f32 {
+        exact::temperature(self, measured.unwrap_or(self.initial_temperature))
+    }
+
+    fn exact(&self, model: &TabularModel, temperature: f32) -> Option<ExactValues> {
+        exact::solve(model, self, temperature)
+    }
+}

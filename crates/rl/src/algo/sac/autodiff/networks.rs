@@ -1,0 +1,91 @@
+//! Fresh networks of an agent on a device.
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use rand::Rng as _;
+
+use crate::algo::TrainError;
+use crate::algo::sac::SacConfig;
+use crate::algo::sac::fresh::{ACTOR_GAIN, Fresh, VALUE_GAIN, check_actions};
+use crate::mdp::Rng;
+use crate::nn::device::{Ensemble, Form, MemoryForm, NamedTensors, named};
+use crate::nn::memory::MomentInputs;
+use crate::nn::{Architecture, Head, Inputs, Network};
+
+/// Networks without their targets.
+pub(super) struct Networks {
+    pub actor: Ensemble,
+    pub critics: Ensemble,
+    /// Only in SAC v1.
+    pub value: Option<Ensemble>,
+    /// What networks with memory read of a moment.
+    pub moment: Option<MomentInputs>,
+    /// Names the random streams of the actor's samples.
+    pub seed: u64,
+}
+
+impl Networks {
+    /// Drawn from `rng`, the same as those of `fused`.
+    ///
+    /// # Errors
+    /// [`TrainError`] for a value out of range, and for what does not fit `inputs`.
+    pub fn draw(
+        config: &SacConfig,
+        inputs: Inputs,
+        actions: usize,
+        rng: &mut Rng,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        if config.memory.is_some() {
+            return Self::with_memory(config, inputs, actions, rng, device);
+        }
+        let Fresh { architectures, actor, critics, value, seed } = Fresh::draw(config, inputs, actions, rng)?;
+        let [ours, theirs] = architectures;
+        let ensemble = |names: &[&str], architecture: &Architecture, head, networks: &[Network]| {
+            let form = Arc::new(Form { memory: None, architecture: architecture.clone(), head });
+            Ensemble::new(names, networks.iter().map(named).collect(), form, device)
+        };
+        let value = value.map(|value| ensemble(&["value"], &theirs, Head::Linear, &[value])).transpose()?;
+        Ok(Self {
+            actor: ensemble(&["actor"], &ours, Head::Linear, &[actor])?,
+            critics: ensemble(&config.network_names()[1..], &theirs, config.critic_head, &critics)?,
+            value,
+            moment: None,
+            seed,
+        })
+    }
+
+    fn with_memory(
+        config: &SacConfig,
+        inputs: Inputs,
+        actions: usize,
+        rng: &mut Rng,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        config.validate()?;
+        check_actions(actions)?;
+        let moment = config.moment(inputs, actions)?;
+        let [ours, theirs] = config.heads(config.memory.features(moment.width()))?;
+        let mut ensemble = |names: &[&str], architecture: Architecture, head, gain| {
+            let form = Form { memory: MemoryForm::new(&config.memory, moment.clone()), architecture, head };
+            let networks = names.iter().map(|_| fresh(&form, actions, gain, rng)).collect();
+            Ensemble::new(names, networks, Arc::new(form), device)
+        };
+        let names = config.network_names();
+        Ok(Self {
+            actor: ensemble(&names[..1], ours, Head::Linear, ACTOR_GAIN)?,
+            critics: ensemble(&names[1..], theirs, config.critic_head, VALUE_GAIN)?,
+            value: None,
+            moment: Some(moment),
+            seed: rng.next_u64(),
+        })
+    }
+}
+
+/// Memory and layers of one network.
+fn fresh(form: &Form, outputs: usize, gain: f32, rng: &mut Rng) -> NamedTensors {
+    let mut tensors = form.memory.as_ref().map_or_else(Vec::new, |memory| memory.draw(rng));
+    tensors.extend(named(&Network::new(&form.architecture, outputs, form.head, gain, rng)));
+    tensors
+}

@@ -1,0 +1,232 @@
+//! The gradient step differentiated by hand for the CPU, with every variant [`SacConfig`] offers.
+//! Networks and their passes are in `networks`, the equations of a sample in `losses` and `actor`, how
+//! tensors enter and leave in `state`; layers and matrix products are in `nn`.
+//!
+//! `sequence` is the same for agents with memory.
+//!
+//! [`FusedSac::update_traced`] reads in the order of the specification's section 9: targets, critics
+//! and value network, actor, temperature, target networks. Equations stand above the block that computes them.
+
+mod actor;
+mod losses;
+mod networks;
+mod report;
+mod sequence;
+mod state;
+mod temperature;
+#[cfg(test)]
+mod tests;
+mod trace;
+#[cfg(test)]
+mod variants;
+
+use super::fresh::Fresh;
+use super::{SacConfig, batch};
+use crate::algo::TrainError;
+use crate::algo::report::{ACTOR_LOSS, ENTROPY, TARGET_ENTROPY, TEMPERATURE, TEMPERATURE_LOSS, finite};
+use crate::mdp::{Rng, Stream, TransitionBatch, rng};
+use crate::metrics::Metrics;
+use crate::nn::adam::AdamStep;
+use crate::nn::{Activations, Inputs, Network, Trained, threads_available};
+use actor::{Draws, State, entropy_penalty};
+use losses::{Aggregate, Softmax, critic_loss, mean_td_errors, soft_targets, value_loss, value_targets};
+use networks::{Critic, ForwardPasses, Value, each, track};
+pub use sequence::FusedSequenceSac;
+pub(super) use sequence::fresh;
+use temperature::Temperature;
+pub use trace::Recorder;
+use trace::Trace;
+
+/// Multiply-adds of all forward passes of a step (per critic) below which a second thread costs
+/// more than it gains.
+const PARALLEL_WORK: usize = 1 << 20;
+
+/// Discrete Soft Actor-Critic on the CPU.
+#[derive(Debug, Clone)]
+pub struct FusedSac {
+    config: SacConfig,
+    inputs: Inputs,
+    actions: usize,
+    actor: Trained,
+    critics: Vec<Critic>,
+    /// Only in SAC v1.
+    value: Option<Value>,
+    temperature: Temperature,
+    gradient_steps: u64,
+    /// Names the random streams of the actor's samples, one for each gradient step: with it and
+    /// `gradient_steps` a resumed run draws what an uninterrupted one would.
+    seed: u64,
+    draws: Draws,
+    /// `[B]`: mean over critics of `|td|` of the last step.
+    td_errors: Vec<f32>,
+    next_activations: Activations,
+    next: Softmax,
+    current: Softmax,
+}
+
+impl FusedSac {
+    /// Networks for `inputs` and `actions` outputs with parameters drawn from `rng`; target networks
+    /// start as copies.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] for a value out of range, and for convolutions that do not fit `inputs`.
+    pub fn new(
+        config: SacConfig,
+        inputs: impl Into<Inputs>,
+        actions: usize,
+        rng: &mut Rng,
+    ) -> Result<Self, TrainError> {
+        let inputs = inputs.into();
+        let Fresh { actor, critics, value, seed, .. } = Fresh::draw(&config, inputs, actions, rng)?;
+        let with_target = value.is_none();
+        Ok(Self {
+            actor: Trained::new(actor),
+            critics: critics.into_iter().map(|critic| Critic::new(critic, with_target)).collect(),
+            value: value.map(Value::new),
+            seed,
+            temperature: Temperature::new(config.initial_temperature),
+            config,
+            inputs,
+            actions,
+            gradient_steps: 0,
+            draws: Draws::default(),
+            td_errors: Vec::new(),
+            next_activations: Activations::default(),
+            next: Softmax::default(),
+            current: Softmax::default(),
+        })
+    }
+
+    /// One gradient step that shows every intermediate quantity to `recorder`, named and shaped as
+    /// in the specification's section 16. The same code as [`super::SacUpdate::update`].
+    ///
+    /// # Errors
+    /// As [`super::SacUpdate::update`].
+    pub fn update_traced(
+        &mut self,
+        batch: &TransitionBatch,
+        report: bool,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<Option<Metrics>, TrainError> {
+        self.step(batch, report, &mut Trace(Some(recorder)))
+    }
+
+    fn step(
+        &mut self,
+        batch: &TransitionBatch,
+        report: bool,
+        trace: &mut Trace<'_, '_>,
+    ) -> Result<Option<Metrics>, TrainError> {
+        batch::check(batch, &self.config, self.inputs.features(), self.actions)?;
+        let (size, actions) = (batch.batch, self.actions);
+        let per_sample = 1.0 / size as f32;
+        let Self { config, actor, critics, value, draws, next, current, next_activations, .. } = self;
+        let (observations, next_observations) = (&batch.observations[..], &batch.next_observations[..]);
+        let parallel = size * actor.network.work() >= PARALLEL_WORK && threads_available();
+        let t = self.gradient_steps + 1;
+
+        // 1. temperature = exp(log_temperature), fixed until the end of the step.
+        let temperature = self.temperature.log.exp();
+        trace.scalar("alpha", temperature);
+
+        // 2. Targets from pre-step networks.
+        //    y = R + discount · (1 − terminated) · v',  v' = E_p'[q' − temperature · ln p'] or Vbar(o')
+        ForwardPasses {
+            actor: &mut *actor,
+            next_activations: &mut *next_activations,
+            critics: &mut critics[..],
+            value: value.as_mut(),
+            observations,
+            next_observations,
+        }
+        .run(parallel);
+        current.compute(&actor.activations, actions);
+        match value {
+            None => {
+                next.compute(next_activations, actions);
+                soft_targets(config, temperature, batch, next, critics);
+            }
+            Some(value) => value_targets(config, temperature, batch, current, critics, value),
+        }
+        trace.targets(next, critics, value.as_ref(), actions);
+
+        // 3. Critic losses, then one optimizer step each; the same for the value network.
+        //    td = Q(o, a) − y,  loss = mean_b w_b · ell(td),  d loss / d Q(o, a) = w_b · ell'(td) / B
+        let critic_step = AdamStep::new(config.critic_learning_rate, config.adam_epsilon, t);
+        trace.critics_before(critics, actions);
+        each(critics, parallel, |critic| {
+            if config.q_clip.is_some() {
+                critic.anchor(observations);
+            }
+            critic_loss(config, batch, critic);
+            critic.online.descend(observations, critic_step, config.grad_clip);
+            // The actor below learns from the critics after their step.
+            critic.online.network.forward(observations, &mut critic.online.activations);
+        });
+        mean_td_errors(critics, &mut self.td_errors);
+        trace.critics_after(critics, &self.td_errors, actions, config.grad_clip);
+        if let (Some(value), Some(network)) = (&mut *value, config.value_network) {
+            value_loss(value);
+            let value_step = AdamStep::new(network.learning_rate, config.adam_epsilon, t);
+            value.online.descend(observations, value_step, config.grad_clip);
+            trace.value(value, config.grad_clip);
+        }
+
+        // 4. Actor loss with the updated critics and the temperature of item 1.
+        //    loss = mean_b −(E_p[sg[Qagg]] + temperature · H) + ½ beta · (H_old − H)²
+        let (mut actor_loss, mut penalty) = (0.0, 0.0);
+        trace.actor_before(&actor.activations, current, critics, config.backup, actions);
+        let stream = rng(self.seed, Stream::ActorGradient, t);
+        draws.draw(config, &batch.sampled_actions, &current.policy, actions, stream);
+        let policies = current.policy.chunks_exact(actions).zip(current.log_policy.chunks_exact(actions));
+        let states = Aggregate::rows(critics, config.backup).zip(policies).zip(&current.entropies);
+        let gradients = actor.network.output_gradient(size, &mut actor.backward);
+        for (b, (((q, (policy, log_policy)), &entropy), gradient)) in states.zip(gradients).enumerate() {
+            let gradient = &mut gradient[..actions];
+            let state = State { policy, log_policy, entropy, q };
+            actor_loss += draws.loss(config, temperature, b, &state, gradient) * per_sample;
+            if let Some(beta) = config.entropy_penalty {
+                penalty += entropy_penalty(beta, batch.behaviour_entropies[b], &state, gradient) * per_sample;
+            }
+            gradient.iter_mut().for_each(|gradient| *gradient *= per_sample);
+        }
+        actor_loss += penalty;
+        let actor_step = AdamStep::new(config.actor_learning_rate, config.adam_epsilon, t);
+        actor.descend(observations, actor_step, config.grad_clip);
+        trace.scalar("loss.entropy_penalty", penalty);
+        trace.scalar("loss.actor", actor_loss);
+        trace.network("actor", actor, config.grad_clip);
+
+        // 5. Temperature loss with the entropies of the pass above.
+        //    loss = mean_b exp(log_temperature) · (sg[H_b] − H_target)      (Haarnoja et al. 2018b, equation 18)
+        let entropy = per_sample * current.entropies.iter().sum::<f32>();
+        let mean = (entropy, 1.0);
+        let (temperature_loss, target_entropy) =
+            self.temperature.step(config, t, actions, temperature, mean, trace);
+
+        // 6. Target networks from the updated online networks.
+        self.gradient_steps = t;
+        let track = |target: &mut Network, online: &Network| {
+            track(config.target_update, t, &mut target.parameters, &online.parameters);
+        };
+        each(critics, parallel, |critic| {
+            if let Some(target) = &mut critic.target {
+                track(target, &critic.online.network);
+            }
+        });
+        if let Some(value) = value {
+            track(&mut value.target, &value.online.network);
+        }
+
+        if !report {
+            return Ok(None);
+        }
+        let mut report = self.figures();
+        report.set(ACTOR_LOSS, actor_loss);
+        report.set(TEMPERATURE_LOSS, temperature_loss);
+        report.set(TEMPERATURE, temperature);
+        report.set(ENTROPY, entropy);
+        report.set(TARGET_ENTROPY, target_entropy);
+        finite(report, t).map(Some)
+    }
+}

@@ -1,0 +1,59 @@
+//! Figures of the last gradient step that nobody needs but a report: computed from what the step left
+//! behind, and only when it is asked for. Losses are the step's own.
+
+use super::FusedSac;
+use super::networks::Critic;
+use crate::algo::report::{
+    ACTION_PROBABILITIES, ACTOR_GRADIENT_NORM, ACTOR_PARAMETER_NORM, CRITIC_GRADIENT_NORM, CRITIC_LOSS,
+    CRITIC_PARAMETER_NORM, Q, Q_STD, TARGET, TD_ERROR, TWIN_DISAGREEMENT, VALUE_LOSS,
+};
+use crate::metrics::Metrics;
+use crate::nn::Trained;
+use crate::nn::adam::global_norm;
+
+impl FusedSac {
+    /// Everything of a report but actor, temperature and entropy, which the step knows.
+    pub(super) fn figures(&self) -> Metrics {
+        let mut report = Metrics::default();
+        let (Some(first), Some(last)) = (self.critics.first(), self.critics.last()) else { return report };
+        let pairs = first.q_taken.iter().zip(&last.q_taken);
+        let probability =
+            |action| mean(self.current.policy.iter().skip(action).step_by(self.actions).copied());
+        report.set(CRITIC_LOSS, self.critics.iter().map(|critic| critic.loss).sum::<f32>());
+        if let Some(value) = &self.value {
+            report.set(VALUE_LOSS, value.loss);
+        }
+        report.set(Q, self.over_critics(|critic| mean(critic.q_taken.iter().copied())));
+        report.set(Q_STD, self.over_critics(|critic| deviation(&critic.q_taken)));
+        report.set(TWIN_DISAGREEMENT, mean(pairs.map(|(first, last)| (first - last).abs())));
+        report.set(TARGET, self.over_critics(|critic| mean(critic.targets.iter().copied())));
+        report.set(TD_ERROR, mean(self.td_errors.iter().copied()));
+        // Clipping scales what Adam sees and leaves the gradient itself.
+        report.set(ACTOR_GRADIENT_NORM, global_norm(&self.actor.gradient));
+        report.set(CRITIC_GRADIENT_NORM, self.over_critics(|critic| global_norm(&critic.online.gradient)));
+        report.set(ACTOR_PARAMETER_NORM, parameter_norm(&self.actor));
+        report.set(CRITIC_PARAMETER_NORM, self.over_critics(|critic| parameter_norm(&critic.online)));
+        report.set(ACTION_PROBABILITIES, (0..self.actions).map(probability).collect::<Vec<f32>>());
+        report
+    }
+
+    /// Mean over critics.
+    fn over_critics(&self, figure: impl Fn(&Critic) -> f32) -> f32 {
+        mean(self.critics.iter().map(figure))
+    }
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f32>) -> f32 {
+    let count = values.len();
+    values.sum::<f32>() / count as f32
+}
+
+/// Population standard deviation.
+fn deviation(values: &[f32]) -> f32 {
+    let center = mean(values.iter().copied());
+    mean(values.iter().map(|value| (value - center) * (value - center))).sqrt()
+}
+
+fn parameter_norm(trained: &Trained) -> f32 {
+    global_norm(&trained.network.parameters)
+}

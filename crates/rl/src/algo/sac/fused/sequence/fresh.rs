@@ -1,0 +1,81 @@
+//! What an agent with memory begins with: the same from the same generator.
+
+use rand::Rng as _;
+
+use crate::algo::TrainError;
+use crate::algo::sac::fresh::{ACTOR_GAIN, VALUE_GAIN, check_actions};
+use crate::algo::sac::{Backup, SacConfig};
+use crate::mdp::Rng;
+use crate::nn::memory::{MemoryNetwork, MomentInputs};
+use crate::nn::{Architecture, Head, Inputs};
+
+/// Freshly drawn networks.
+pub(super) struct Fresh {
+    pub(super) layout: MomentInputs,
+    pub(super) actor: MemoryNetwork,
+    /// One or two, as the backup asks for.
+    pub(super) critics: Vec<MemoryNetwork>,
+    /// Names the random streams of the actor's samples.
+    pub(super) seed: u64,
+}
+
+/// The layers of a network with memory over moments of `layout`.
+fn architecture(config: &SacConfig, layout: &MomentInputs, hidden: &[usize]) -> Architecture {
+    Architecture {
+        inputs: Inputs { vector: layout.width(), grid: layout.grid },
+        convolutions: layout.convolutions.clone(),
+        hidden: hidden.to_vec(),
+        layer_norm: config.layer_norm,
+        init: config.init,
+    }
+}
+
+/// The error for a configuration without memory.
+fn no_memory() -> TrainError {
+    let allowed = "lstm, gru or transformer where an agent learns on sequences";
+    TrainError::Config { key: "sac.memory.kind", value: "none".to_owned(), allowed }
+}
+
+/// The actor of `config` over moments of `layout`, without allocated parameters, and its architecture.
+///
+/// # Errors
+/// [`TrainError::Config`] for a configuration without memory.
+pub(in crate::algo::sac) fn actor(
+    config: &SacConfig,
+    layout: &MomentInputs,
+    actions: usize,
+) -> Result<(MemoryNetwork, Architecture), TrainError> {
+    let own = architecture(config, layout, &config.hidden);
+    let network =
+        MemoryNetwork::outline(&config.memory, &own, actions, Head::Linear).ok_or_else(no_memory)?;
+    Ok((network, own))
+}
+
+impl Fresh {
+    /// Networks for `inputs` and `actions` outputs with parameters drawn from `rng`.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] for a value out of range, [`TrainError::Network`] for a memory that does not fit `inputs`.
+    pub(super) fn draw(
+        config: &SacConfig,
+        inputs: Inputs,
+        actions: usize,
+        rng: &mut Rng,
+    ) -> Result<Self, TrainError> {
+        config.validate()?;
+        check_actions(actions)?;
+        let layout = config.moment(inputs, actions)?;
+        let (mut actor, own) = actor(config, &layout, actions)?;
+        actor.draw(&own, ACTOR_GAIN, rng);
+        let theirs = architecture(config, &layout, config.widths_of_critics());
+        let count = if config.backup == Backup::Single { 1 } else { 2 };
+        let mut critics = Vec::with_capacity(count);
+        for _ in 0..count {
+            let critic = MemoryNetwork::outline(&config.memory, &theirs, actions, config.critic_head);
+            let mut critic = critic.ok_or_else(no_memory)?;
+            critic.draw(&theirs, VALUE_GAIN, rng);
+            critics.push(critic);
+        }
+        Ok(Self { layout, actor, critics, seed: rng.next_u64() })
+    }
+}

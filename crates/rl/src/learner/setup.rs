@@ -1,0 +1,77 @@
+//! Construction arguments of a learner, and its counters.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{DeviceChoice, LearnerConfig};
+use crate::mdp::{EnvironmentSpec, LevelRecord, WorldOptions};
+use crate::replay::{PriorityConfig, ReplayConfig};
+
+/// Construction arguments of a learner.
+#[derive(Debug, Clone)]
+pub struct LearnerSetup {
+    /// The environment.
+    pub spec: EnvironmentSpec,
+    /// Number of streams recorded at the same time, which sizes the replay buffer: arenas times recorded
+    /// slots.
+    pub streams: usize,
+    /// The level, if its world has levels.
+    pub level: Option<LevelRecord>,
+    /// Options of its world.
+    pub world: WorldOptions,
+    /// The configuration.
+    pub config: LearnerConfig,
+    /// The device.
+    pub device: DeviceChoice,
+    /// Seed of initial weights and replay sampling.
+    pub seed: u64,
+    /// Folder of checkpoints; without one none are written.
+    pub checkpoints: Option<PathBuf>,
+    /// The run or checkpoint to resume.
+    pub resume: Option<PathBuf>,
+}
+
+impl LearnerSetup {
+    /// Learns `spec` on any device, with seed 1, and writes nothing to disk.
+    pub fn new(spec: EnvironmentSpec, config: LearnerConfig) -> Self {
+        Self {
+            spec,
+            streams: 64,
+            level: None,
+            world: WorldOptions::default(),
+            config,
+            device: DeviceChoice::Auto,
+            seed: 1,
+            checkpoints: None,
+            resume: None,
+        }
+    }
+}
+
+/// Counters of a learner, as saved in a checkpoint.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Steps received by this agent. A run that was reset to a fresh one has recorded more.
+    pub env_steps: u64,
+    /// Gradient steps made.
+    pub gradient_steps: u64,
+    /// Policies published.
+    pub policy_version: u64,
+    /// Gradient steps allowed now, in millionths.
+    pub credit: u64,
+    /// Environment steps refused by the replay buffer because of a value that is not finite.
+    #[serde(default)]
+    pub refused: u64,
+}
+
+/// The replay buffer for `streams` streams under `config`.
+pub(super) fn replay_config(config: &LearnerConfig, streams: usize) -> ReplayConfig {
+    let LearnerConfig { replay_capacity: capacity, n_step, algorithm, .. } = config;
+    ReplayConfig { capacity: *capacity, streams, n_step: *n_step, gamma: algorithm.gamma() }
+}
+
+/// Priority settings under `config`; `None` for uniform replay.
+pub(super) fn priorities(config: &LearnerConfig) -> Option<PriorityConfig> {
+    config.prioritized.map(|prioritized| prioritized.priorities())
+}

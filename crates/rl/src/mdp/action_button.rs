@@ -1,0 +1,103 @@
+//! Action buttons: the convention by which names of actions say what to press and where they lead.
+
+use super::ActionSpace;
+
+/// One part of an action's name. Parts are joined with `+`: `up+left` is two buttons pressed together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ActionButton {
+    /// `up`
+    Up,
+    /// `left`
+    Left,
+    /// `down`
+    Down,
+    /// `right`
+    Right,
+    /// `fire`
+    Fire,
+}
+
+impl ActionButton {
+    /// All buttons; `button as usize` is the index.
+    pub const ALL: [Self; 5] = [Self::Up, Self::Left, Self::Down, Self::Right, Self::Fire];
+
+    /// The button called `part`. `forward` and `back` are right and left, or the reverse if `mirrored`.
+    fn named(part: &str, mirrored: bool) -> Option<Self> {
+        Some(match (part, mirrored) {
+            ("up", _) => Self::Up,
+            ("down", _) => Self::Down,
+            ("left", _) | ("back", false) | ("forward", true) => Self::Left,
+            ("right", _) | ("forward", false) | ("back", true) => Self::Right,
+            ("fire", _) => Self::Fire,
+            _ => return None,
+        })
+    }
+
+    /// `[x, y]` with x to the right and y up; `None` for a button without a direction.
+    fn direction(self) -> Option<[f32; 2]> {
+        match self {
+            Self::Up => Some([0.0, 1.0]),
+            Self::Left => Some([-1.0, 0.0]),
+            Self::Down => Some([0.0, -1.0]),
+            Self::Right => Some([1.0, 0.0]),
+            Self::Fire => None,
+        }
+    }
+}
+
+impl ActionSpace {
+    /// The buttons of action `index`, read from its name. `None` for a name with any other part, such as `wait`, and
+    /// for an index outside a discrete space.
+    ///
+    /// `up`, `left`, `down`, `right` and `fire` are buttons; `forward` is towards the other side of the arena and
+    /// `back` away from it, so set `mirrored` for slots that play from right to left.
+    pub fn buttons(&self, index: usize, mirrored: bool) -> Option<Vec<ActionButton>> {
+        self.names().get(index)?.split('+').map(|part| ActionButton::named(part, mirrored)).collect()
+    }
+
+    /// The direction of action `index` as a unit vector `[x, y]`, x to the right and y up. `None` if its name is not
+    /// made of `up`, `left`, `down`, `right`, `forward` and `back` alone, or if these cancel out.
+    pub fn direction(&self, index: usize) -> Option<[f32; 2]> {
+        let [mut x, mut y] = [0.0, 0.0];
+        for button in self.buttons(index, false)? {
+            let [dx, dy] = button.direction()?;
+            (x, y) = (x + dx, y + dy);
+        }
+        let length = f32::hypot(x, y);
+        (length > 0.0).then(|| [x / length, y / length])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ActionButton::{Down, Fire, Left, Right, Up};
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_buttons() {
+        let names =
+            ["up", "left", "down", "right", "fire", "up+left", "up+forward", "back", "wait", "up+jump", ""];
+        let space = ActionSpace::discrete(&names);
+        let buttons =
+            |mirrored| -> Vec<_> { (0..names.len()).map(|index| space.buttons(index, mirrored)).collect() };
+        let plain = [vec![Up], vec![Left], vec![Down], vec![Right], vec![Fire], vec![Up, Left]].map(Some);
+        for (mirrored, [forward, back]) in [(false, [Right, Left]), (true, [Left, Right])] {
+            let buttons = buttons(mirrored);
+            assert_eq!(buttons[..6], plain);
+            assert_eq!(buttons[6..], [Some(vec![Up, forward]), Some(vec![back]), None, None, None]);
+        }
+        assert_eq!(space.buttons(names.len(), false), None);
+        assert_eq!(ActionSpace::Continuous(vec![[-1.0, 1.0]]).buttons(0, false), None);
+        assert!(ActionButton::ALL.iter().enumerate().all(|(index, button)| *button as usize == index));
+    }
+
+    #[test]
+    fn directions_have_length_one_and_other_actions_have_none() {
+        let space =
+            ActionSpace::discrete(&["left", "down", "up+right", "wait", "up+fire", "left+right", "fire"]);
+        assert_eq!([0, 1].map(|index| space.direction(index)), [Some([-1.0, 0.0]), Some([0.0, -1.0])]);
+        let [x, y] = space.direction(2).unwrap();
+        assert!((x - 0.5f32.sqrt()).abs() < 1e-6 && (y - 0.5f32.sqrt()).abs() < 1e-6, "{x} {y}");
+        assert!((3..8).all(|index| space.direction(index).is_none()));
+    }
+}

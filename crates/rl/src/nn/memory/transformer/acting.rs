@@ -1,0 +1,118 @@
+//! Acting with the transformer, one moment at a time: keys and values of earlier moments are kept, as many as the
+//! window reaches, so that one query per cell and block suffices. Biases go by distance, hence nothing kept has to
+//! be computed anew when the window moves on.
+//!
+//! A state is one row of floats: how many moments are kept, the place of the next one, and for every block a ring
+//! of `window − 1` moments of `[cells, key and value, width]`.
+
+use pulp::Arch;
+
+use super::forward::{Attended, BlockActivations, TransformerActivations};
+use super::{HeadLane, Transformer};
+use crate::nn::memory::moments::Moments;
+
+/// Floats of a state before its rings.
+const HEADER: usize = 2;
+
+impl Transformer {
+    /// Floats of one kept moment in one block.
+    fn kept(&self) -> usize {
+        2 * self.tokens.cells() * self.width
+    }
+
+    /// Floats of a state.
+    pub(in crate::nn::memory) fn state_width(&self) -> usize {
+        HEADER + self.blocks.len() * (self.window - 1) * self.kept()
+    }
+
+    /// Features of one moment, with `states`, `[B, state_width]`, replaced by those after it.
+    pub(in crate::nn::memory) fn act(
+        &self,
+        parameters: &[f32],
+        moments: &Moments<'_>,
+        states: &mut [f32],
+        a: &mut TransformerActivations,
+    ) {
+        self.tokens.forward(parameters, moments, &mut a.tokens, &mut a.y);
+        a.blocks.resize_with(self.blocks.len(), BlockActivations::default);
+        let width = self.state_width();
+        for (b, state) in states.chunks_exact_mut(width).enumerate() {
+            if moments.keep(0, b) == 0.0 {
+                state[..HEADER].fill(0.0);
+            }
+        }
+        for index in 0..self.blocks.len() {
+            self.read(&self.blocks[index].time, parameters, &a.y, &mut a.blocks[index].time);
+            for (b, state) in states.chunks_exact_mut(width).enumerate() {
+                self.recall(index, parameters, b, state, a);
+            }
+            self.rest_of_block(index, parameters, 0, a);
+        }
+        for state in states.chunks_exact_mut(width) {
+            let [count, place] = self.header(state);
+            let room = self.window - 1;
+            state[0] = (count + 1).min(room) as f32;
+            state[1] = if room == 0 { 0.0 } else { ((place + 1) % room) as f32 };
+        }
+        self.finish(parameters, moments, 0, a);
+    }
+
+    /// How many moments a state keeps and the place of the next one; whatever stands there, within the ring.
+    fn header(&self, state: &[f32]) -> [usize; 2] {
+        let room = self.window - 1;
+        [(state[0] as usize).min(room), (state[1] as usize).min(room.saturating_sub(1))]
+    }
+
+    /// Attention over time of sequence `b` in block `index`, to what its state keeps and to the present moment, whose
+    /// key and value it then keeps.
+    fn recall(
+        &self,
+        index: usize,
+        parameters: &[f32],
+        b: usize,
+        state: &mut [f32],
+        a: &mut TransformerActivations,
+    ) {
+        let (cells, width, padded) = (self.tokens.cells(), self.width / self.heads, self.padded);
+        let first = b * cells;
+        let ([count, place], room) = (self.header(state), self.window - 1);
+        let ring = &mut state[HEADER + index * room * self.kept()..][..room * self.kept()];
+        let TransformerActivations { blocks, head: scratch, .. } = a;
+        let Attended { qkv, mixed, .. } = &mut blocks[index].time;
+        let qkv = &qkv[..];
+        for head in 0..self.heads {
+            let bias = self.by_distance(&self.blocks[index].time, parameters, head);
+            let (ring, scratch, cells) = (&ring[..], &mut *scratch, 0..cells);
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for u in cells {
+                        let row = &qkv[(first + u) * 3 * padded..][..3 * padded];
+                        let part = |which: usize| &row[which * padded + head * width..][..width];
+                        HeadLane::begin(scratch, count + 1, width);
+                        for s in 0..count {
+                            // The oldest first.
+                            let at = (place + room - count + s) % room;
+                            let kept = &ring[at * self.kept() + u * 2 * self.width..][..2 * self.width];
+                            let (key, value) = kept.split_at(self.width);
+                            let slice = head * width..(head + 1) * width;
+                            scratch.remember(s, &key[slice.clone()], &value[slice]);
+                        }
+                        scratch.remember(count, part(1), part(2));
+                        let out = &mut mixed[(first + u) * padded + head * width..][..width];
+                        scratch.attend(part(0), [0, count + 1], &bias[room - count..], out);
+                    }
+                },
+            );
+        }
+        if room > 0 {
+            let kept = ring[place * self.kept()..][..self.kept()].chunks_exact_mut(2 * self.width);
+            for (u, kept) in kept.enumerate() {
+                let row = &qkv[(b * cells + u) * 3 * padded..][..3 * padded];
+                let (key, value) = kept.split_at_mut(self.width);
+                key.copy_from_slice(&row[padded..][..self.width]);
+                value.copy_from_slice(&row[2 * padded..][..self.width]);
+            }
+        }
+    }
+}

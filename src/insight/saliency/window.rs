@@ -1,0 +1,6 @@
+//! Saliency window: a switch in the panel, without a key.
+
+use crate::insight::overlay::window::OverlayWindow;
+
+pub(super) const WINDOW: OverlayWindow =
+    OverlayWindow { key: None, on_key: |_, _| {}, legend: |_| Vec::new() };

@@ -1,0 +1,50 @@
+//! Folders of sessions and maps that belong to the user.
+
+use std::path::PathBuf;
+
+/// Folder of sessions and maps: `<user data>/entropy-arcade`. `None` if the system has no folder for user
+/// data.
+fn data() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let data = variable("XDG_DATA_HOME")
+        .or_else(|| variable("APPDATA"))
+        .or_else(|| variable("HOME").map(|home| home.join(".local/share")))?;
+    Some(data.join("entropy-arcade"))
+}
+
+/// Folder of sessions without `--out`.
+fn kept() -> Option<PathBuf> {
+    data().map(|data| data.join("sessions"))
+}
+
+/// Folder of maps drawn in the world `env`.
+pub fn maps(env: &str) -> Option<PathBuf> {
+    data().map(|data| data.join("levels").join(env))
+}
+
+/// Folders of all saved sessions of `env`, oldest first.
+pub fn of(env: &str) -> Vec<PathBuf> {
+    let all = kept().and_then(|folder| std::fs::read_dir(folder).ok());
+    // puck-2v2 is not a session of puck.
+    let own = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let number = name.strip_prefix(env).and_then(|rest| rest.strip_prefix('-'));
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let mut old: Vec<PathBuf> =
+        all.into_iter().flatten().flatten().map(|entry| entry.path()).filter(own).collect();
+    old.sort();
+    old
+}
+
+/// A new folder for a session without `--out`: `<env>-<seconds>` in the folder of sessions. Old ones are
+/// never deleted automatically. `None` if the system has no folder for user data.
+pub fn new_folder(env: &str) -> Option<PathBuf> {
+    let kept = kept()?;
+    std::fs::create_dir_all(&kept).ok()?;
+    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
+    // Two windows opened within the same second must not share a folder.
+    (0..10)
+        .map(|again| kept.join(format!("{env}-{seconds}{again}")))
+        .find(|folder| std::fs::create_dir(folder).is_ok())
+}

@@ -1,0 +1,171 @@
+//! cartpole: push a cart left or right so that the pole on it stays upright (CartPole-v1).
+//!
+//! Barto, Sutton and Anderson (1983), with the equations of Florian (2005) and Euler's method. While a person
+//! presses no key, the push alternates between both directions, which is close to no push.
+
+use bevy::prelude::*;
+use rand::RngExt as _;
+
+use super::{Classic, write};
+use crate::mdp::{
+    Action, ActionBatch, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng,
+};
+use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Outcome};
+#[cfg(feature = "arcade")]
+use crate::worlds::WorldArt;
+use crate::worlds::WorldEntry;
+
+/// The world.
+pub const WORLD: WorldEntry = WorldEntry {
+    experiment: include_str!("experiment.toml"),
+    agents: &[("cartpole.agent", include_bytes!("cartpole.agent"))],
+    #[cfg(feature = "arcade")]
+    art: Some(WorldArt {
+        plugin: super::art::cartpole::plugin,
+        thumbnail: include_bytes!("thumbnail.png"),
+        film: include_bytes!("thumbnail.gif"),
+    }),
+    ..WorldEntry::new("cartpole", module_path!(), |asked| asked.plain::<CartPole>(Classic))
+};
+
+/// Farthest the cart may be from the middle, m.
+pub const FARTHEST: f64 = 2.4;
+/// Farthest the pole may lean to either side, rad.
+pub const STEEPEST: f64 = 12.0 * 2.0 * std::f64::consts::PI / 360.0;
+/// Half the pole's length, m.
+pub const HALF_POLE: f64 = 0.5;
+pub(in crate::worlds) const GRAVITY: f64 = 9.8;
+pub(in crate::worlds) const CART_MASS: f64 = 1.0;
+pub(in crate::worlds) const POLE_MASS: f64 = 0.1;
+const MASS: f64 = CART_MASS + POLE_MASS;
+const POLE_MASS_LENGTH: f64 = POLE_MASS * HALF_POLE;
+pub(in crate::worlds) const FORCE: f64 = 10.0;
+/// Seconds that an action lasts.
+pub const SECONDS: f64 = 0.02;
+pub(in crate::worlds) const LIMIT: u32 = 500;
+const ENTRIES: [&str; 4] = ["x", "x velocity", "angle", "angular velocity"];
+
+/// State of one cart.
+#[derive(Component, Debug, Clone)]
+pub struct CartPole {
+    /// x in m, m/s, angle in rad (0 is upright, clockwise positive), rad/s.
+    state: [f64; 4],
+    steps: u32,
+}
+
+impl CartPole {
+    pub(super) fn at(state: [f64; 4]) -> Self {
+        Self { state, steps: 0 }
+    }
+}
+
+/// A cart with a pole, simulated by equations or by bodies.
+pub trait Balancing: Component {
+    /// Position of the cart, m from the middle.
+    fn x(&self) -> f32;
+
+    /// Angle of the pole, rad from upright, positive to the right.
+    fn angle(&self) -> f32;
+}
+
+impl Balancing for CartPole {
+    fn x(&self) -> f32 {
+        self.state[0] as f32
+    }
+
+    fn angle(&self) -> f32 {
+        self.state[2] as f32
+    }
+}
+
+/// A start within the published range.
+pub(in crate::worlds) fn draw_start(rng: &mut Rng) -> [f64; 4] {
+    [(); 4].map(|()| rng.random_range(-0.05..0.05))
+}
+
+/// The state [`SECONDS`] after `state` under `action`: 1 pushes to the right, 0 to the left (Florian 2005, Euler's method).
+pub fn step([x, velocity, angle, spin]: [f64; 4], action: Action) -> [f64; 4] {
+    let force = if action.index() == 1 { FORCE } else { -FORCE };
+    let (sin, cos) = angle.sin_cos();
+    let push = (force + POLE_MASS_LENGTH * (spin * spin) * sin) / MASS;
+    let turn = (GRAVITY * sin - cos * push) / (HALF_POLE * (4.0 / 3.0 - POLE_MASS * (cos * cos) / MASS));
+    let acceleration = push - POLE_MASS_LENGTH * turn * cos / MASS;
+    [x + SECONDS * velocity, velocity + SECONDS * acceleration, angle + SECONDS * spin, spin + SECONDS * turn]
+}
+
+/// Whether a state is outside the allowed range.
+pub fn out_of_bounds([x, _, angle, _]: &[f64; 4]) -> bool {
+    x.abs() > FARTHEST || angle.abs() > STEEPEST
+}
+
+/// Pushes in the direction the pole falls, with a bias away from the ends of the rail.
+pub(in crate::worlds) fn balance([x, velocity, angle, spin]: &[f64; 4]) -> Action {
+    Action::Discrete(u16::from(angle + 0.25 * spin + 0.02 * x + 0.05 * velocity > 0.0))
+}
+
+impl Environment for CartPole {
+    type Layout = Classic;
+
+    const CAPABILITIES: Capabilities<Self> =
+        Capabilities { scripted_action: Some(Self::scripted_action), ..Capabilities::NONE };
+
+    fn spec(_rules: &Classic) -> EnvironmentSpec {
+        EnvironmentSpec {
+            name: "cartpole".into(),
+            summary: "Push the cart so that its pole stays upright.".into(),
+            observation: ObservationSpace::floats(&ENTRIES),
+            action: ActionSpace::discrete(&["left", "right"]),
+            ticks_per_step: 1,
+            tick_seconds: SECONDS as f32,
+            episode_limit: LIMIT,
+            teams: vec![0],
+            rewards: vec![RewardTerm::new("balance", 1.0, "every agent step, the last one included")],
+        }
+    }
+
+    fn build(_rules: &Classic) -> (Self, Vec<BodySpec>) {
+        (Self::at([0.0; 4]), Vec::new())
+    }
+
+    fn reset(&mut self, _rules: &Classic, _bodies: &mut Bodies, rng: &mut Rng) {
+        *self = Self::at(draw_start(rng));
+    }
+
+    fn apply(&mut self, _rules: &Classic, _bodies: &mut Bodies, actions: &ActionBatch, _phase: u32) {
+        self.state = step(self.state, actions.choice(0));
+        self.steps += 1;
+    }
+
+    fn judge(
+        &mut self,
+        _rules: &Classic,
+        _bodies: &mut Bodies,
+        rewards: &mut [f32],
+        _rng: &mut Rng,
+    ) -> Option<EpisodeEnd> {
+        rewards[0] += 1.0;
+        out_of_bounds(&self.state).then_some(EpisodeEnd::Terminated)
+    }
+
+    fn observe(
+        &self,
+        _rules: &Classic,
+        _bodies: &Bodies,
+        _slot: usize,
+        vector: &mut [f32],
+        _grid: &mut [u8],
+    ) {
+        write(&self.state, vector);
+    }
+
+    /// Success: the pole stood for the whole episode.
+    fn outcome(&self, _slot: usize) -> Outcome {
+        Outcome::goal(self.steps >= LIMIT && !out_of_bounds(&self.state))
+    }
+}
+
+impl CartPole {
+    fn scripted_action(&self, _rules: &Classic, _bodies: &Bodies, _slot: usize) -> Action {
+        balance(&self.state)
+    }
+}

@@ -1,0 +1,21 @@
+//! The classic control tasks, simulated from their published equations, without physics bodies.
+#![doc = include_str!("README.md")]
+
+pub mod acrobot;
+#[cfg(feature = "arcade")]
+pub mod art;
+pub mod cartpole;
+pub mod mountain_car;
+#[cfg(test)]
+mod tests;
+
+use bevy::prelude::*;
+
+/// Layout shared by all arenas of a classic control task.
+#[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Classic;
+
+/// Writes `values`, which are computed in double precision, into an observation.
+fn write(values: &[f64], vector: &mut [f32]) {
+    vector.iter_mut().zip(values).for_each(|(place, value)| *place = *value as f32);
+}

@@ -1,0 +1,55 @@
+//! Worlds: one folder each, with rules, script, art, README, experiment, trained agents and pictures, listed
+//! by its [`WorldEntry`]. Worlds that share an engine are subfolders of one folder.
+
+pub mod ball_box;
+pub mod beam_carry;
+pub mod brick_breaker;
+pub mod cart_pole;
+mod choice;
+pub mod classic_control;
+mod entry;
+pub mod lander;
+pub mod meteor_field;
+pub mod paddle_duel;
+pub mod puck;
+pub mod rooms;
+#[cfg(test)]
+mod tests;
+pub mod volley;
+
+pub use choice::{Request, WorldChoice, WorldError};
+pub use entry::{AgentFile, Screenshot, WorldEntry};
+#[cfg(feature = "arcade")]
+pub use entry::{WorldArt, plugin};
+
+/// Every world, in the order of the title screen.
+pub const CATALOGUE: &[WorldEntry] = &[
+    rooms::lava_room::WORLD,
+    rooms::crate_yard::WORLD,
+    rooms::key_door::WORLD,
+    rooms::memory_corridor::WORLD,
+    rooms::two_plates::WORLD,
+    rooms::tag::WORLD,
+    paddle_duel::WORLD,
+    brick_breaker::WORLD,
+    volley::WORLD,
+    meteor_field::WORLD,
+    beam_carry::WORLD,
+    lander::WORLD,
+    puck::WORLD,
+    puck::pairs::WORLD,
+    classic_control::cartpole::WORLD,
+    cart_pole::WORLD,
+    classic_control::acrobot::WORLD,
+    classic_control::mountain_car::WORLD,
+];
+
+/// Names of all worlds.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    CATALOGUE.iter().map(|entry| entry.name)
+}
+
+/// The world called `name`; `None` if the catalogue has none, as for your own worlds.
+pub fn find(name: &str) -> Option<&'static WorldEntry> {
+    CATALOGUE.iter().find(|entry| entry.name == name)
+}
