@@ -1,6 +1,7 @@
 //! Scripted screenshots: plays keys and clicks into the window, saves an image or animation after some seconds, and exits.
 //! For documentation and tests.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use bevy::input::ButtonState;
@@ -73,11 +74,48 @@ impl std::str::FromStr for TimedInput {
     }
 }
 
+/// The inputs that are still to be made, in order of time. Each waits for those before it, so that a click, which takes
+/// several frames, is over before the next input however slow the frames are.
+#[derive(Resource, Debug)]
+struct Script {
+    rest: VecDeque<TimedInput>,
+    /// Position of the click under way, and the frames it has had.
+    click: Option<(Vec2, u8)>,
+    /// The longest time by which an input came late, s. The picture comes as much later.
+    late: f32,
+}
+
+impl Script {
+    fn new(inputs: &[TimedInput]) -> Self {
+        let mut rest = inputs.to_vec();
+        rest.sort_by(|a, b| a.after.total_cmp(&b.after));
+        Self { rest: rest.into(), click: None, late: 0.0 }
+    }
+
+    /// The next input, if it is due `now` and none is under way.
+    fn due(&self, now: f32) -> Option<TimedInput> {
+        self.rest.front().copied().filter(|input| self.click.is_none() && input.after <= now)
+    }
+
+    /// Takes the input that [`Script::due`] returned.
+    fn take(&mut self, now: f32) {
+        if let Some(input) = self.rest.pop_front() {
+            self.late = self.late.max(now - input.after);
+        }
+    }
+
+    /// Whether a picture planned for `after` is to be taken `now`.
+    fn ready(&self, now: f32, after: f32) -> bool {
+        self.click.is_none() && self.due(now).is_none() && now >= after + self.late
+    }
+}
+
 /// Takes one screenshot of the window and ends the program.
 pub fn plugin(app: &mut App, request: ScreenshotRequest) {
     // Keys have no effect before the first screen.
     let shown = not(in_state(AppScreen::Opening));
-    app.insert_resource(request)
+    app.insert_resource(Script::new(&request.keys))
+        .insert_resource(request)
         .init_resource::<ButtonInput<KeyCode>>()
         .add_systems(First, click.run_if(shown.clone()))
         .add_systems(
@@ -90,7 +128,7 @@ pub fn plugin(app: &mut App, request: ScreenshotRequest) {
 
 /// Presses and releases keys that are due; a release follows at least a frame after the press.
 fn press_keys(
-    mut request: ResMut<ScreenshotRequest>,
+    mut script: ResMut<Script>,
     mut keyboard: ResMut<ButtonInput<KeyCode>>,
     time: Res<Time<Real>>,
     mut held: Local<Vec<(KeyCode, f32)>>,
@@ -102,25 +140,21 @@ fn press_keys(
         }
         *until > now
     });
-    request.keys.retain(|scripted| {
-        let ScriptedInput::Key(key) = scripted.input else { return true };
-        if scripted.after <= now {
-            keyboard.press(key);
-            held.push((key, scripted.until));
-        }
-        scripted.after > now
-    });
+    while let Some(TimedInput { input: ScriptedInput::Key(key), until, .. }) = script.due(now) {
+        script.take(now);
+        keyboard.press(key);
+        held.push((key, until));
+    }
 }
 
 /// Clicks that are due: moves the pointer, presses and releases over several frames.
 fn click(
-    mut request: ResMut<ScreenshotRequest>,
+    mut script: ResMut<Script>,
     time: Res<Time<Real>>,
     windows: Query<Entity, With<PrimaryWindow>>,
     mut pressed: MessageWriter<MouseButtonInput>,
     mut events: MessageWriter<WindowEvent>,
     mut window_of: Query<&mut Window>,
-    mut under_way: Local<Option<(Vec2, u8)>>,
 ) {
     let Ok(window) = windows.single() else { return };
     // Worlds read button messages, the panel window events.
@@ -130,7 +164,7 @@ fn click(
         events.write(WindowEvent::MouseButtonInput(button));
     };
     let moved = |position| WindowEvent::CursorMoved(CursorMoved { window, position, delta: None });
-    if let Some((position, frames)) = &mut *under_way {
+    if let Some((position, frames)) = &mut script.click {
         // Several frames each: egui reacts to what it drew in the previous frame.
         match *frames {
             0 => _ = events.write(moved(*position)),
@@ -140,28 +174,27 @@ fn click(
         }
         *frames += 1;
         if *frames > 9 {
-            *under_way = None;
+            script.click = None;
         }
         return;
     }
     let now = time.elapsed_secs();
-    let due =
-        |scripted: &TimedInput| scripted.after <= now && matches!(scripted.input, ScriptedInput::Click(_));
-    let Some(index) = request.keys.iter().position(due) else { return };
-    let ScriptedInput::Click(position) = request.keys.remove(index).input else { return };
+    let Some(TimedInput { input: ScriptedInput::Click(position), .. }) = script.due(now) else { return };
+    script.take(now);
     if let Ok(mut window) = window_of.get_mut(window) {
         window.set_cursor_position(Some(position));
     }
-    *under_way = Some((position, 0));
+    script.click = Some((position, 0));
 }
 
 fn take(
     mut commands: Commands,
     request: Res<ScreenshotRequest>,
+    script: Res<Script>,
     time: Res<Time<Real>>,
     mut taken: Local<bool>,
 ) {
-    if *taken || time.elapsed_secs() < request.after {
+    if *taken || !script.ready(time.elapsed_secs(), request.after) {
         return;
     }
     *taken = true;
@@ -210,5 +243,29 @@ mod tests {
             let error = wrong.parse::<TimedInput>().unwrap_err();
             assert!(error.starts_with(wrong) && error.lines().count() == 1, "{error}");
         }
+    }
+
+    /// On a busy machine a click's frames outlast the time to the next input, which must not overtake it.
+    #[test]
+    fn inputs_wait_for_those_before_them() {
+        let inputs: Vec<TimedInput> =
+            ["K@4", "1:2@3", "O@1", "3:4@3.1"].iter().map(|text| text.parse().unwrap()).collect();
+        let mut script = Script::new(&inputs);
+        assert_eq!(script.due(0.9), None);
+        assert!(script.ready(0.9, 0.5));
+        assert_eq!(script.due(1.0).map(|input| input.after), Some(1.0));
+        script.take(1.0);
+        assert_eq!(script.due(3.5).map(|input| input.after), Some(3.0));
+        script.take(3.5);
+        script.click = Some((Vec2::ZERO, 4));
+        assert_eq!(script.due(9.0), None, "a click is under way");
+        assert!(!script.ready(9.0, 5.0));
+        script.click = None;
+        for after in [3.1, 4.0] {
+            assert!(!script.ready(9.0, 5.0));
+            assert_eq!(script.due(9.0).map(|input| input.after), Some(after));
+            script.take(9.0);
+        }
+        assert!(!script.ready(10.0, 5.0) && script.ready(11.0, 5.0), "the last click came 5.9 s late");
     }
 }
