@@ -44,7 +44,7 @@ fn run_of(env: &str, steps: u64) -> RunConfig {
         let sac = config.learner.algorithm.get_mut::<SacConfig>().unwrap();
         sac.encoder = Encoder::Auto;
         sac.memory = match memory {
-            "lstm" => Memory::Lstm(Recurrent { hidden: 8, embed: Some(8), skip: true }),
+            "lstm" => Memory::Lstm(Recurrent { hidden: 8, embed: Some(8), skip: true, timescale: None }),
             _ => Memory::Transformer(Transformer {
                 width: 8,
                 heads: 2,

@@ -434,7 +434,8 @@ fn prioritized_replay_ranks_the_same_on_any_device() {
 #[test]
 fn an_agent_with_memory_learns_on_sequences() {
     let mut setup = setup(None);
-    sac(&mut setup.config).memory = Memory::Gru(Recurrent { hidden: 4, embed: None, skip: false });
+    sac(&mut setup.config).memory =
+        Memory::Gru(Recurrent { hidden: 4, embed: None, skip: false, timescale: None });
     let mut learner = Learner::new(setup.clone()).unwrap();
     assert_eq!(learner.train(1, true).unwrap(), None, "there is nothing to learn from yet");
     let before = learner.publish(false).unwrap();

@@ -1,7 +1,9 @@
 //! The memory of a network: what turns the moments of an episode into features for the hidden layers.
 
+use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
+use crate::mdp::Rng;
 use crate::nn::{ConvLayer, NetworkError};
 
 /// Which memory a network has. Actor and critics have the same kind, each with its own parameters.
@@ -33,6 +35,12 @@ pub struct Recurrent {
     /// Whether the hidden layers also read what the cell reads.
     #[serde(default)]
     pub skip: bool,
+    /// Moments over which a new cell remembers, 3 to 100 000: the biases of its forget gates (the update gates of a GRU)
+    /// begin as ln u with u uniform in [1, `timescale` − 1], those of an LSTM's input gates as −ln u (Tallec & Ollivier
+    /// 2018, "Can recurrent neural networks warp time?", section 2). Absent: as all others, which forgets half in every
+    /// moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timescale: Option<usize>,
 }
 
 /// Sizes of a state transformer.
@@ -69,6 +77,11 @@ pub struct Spatial {
 }
 
 impl Recurrent {
+    /// ln u for u uniform in [1, `timescale` − 1]: the bias of a gate that remembers for about u moments.
+    pub(in crate::nn) fn keeping_bias(timescale: usize, rng: &mut Rng) -> f32 {
+        (1.0 + rng.random::<f32>() * (timescale as f32 - 2.0)).ln()
+    }
+
     fn standard_hidden() -> usize {
         64
     }
@@ -156,7 +169,15 @@ impl Memory {
             Self::Lstm(sizes) | Self::Gru(sizes) => ranges(&[
                 ("memory.hidden", sizes.hidden, 1024, "1 to 1024"),
                 ("memory.embed", sizes.embed.unwrap_or(1), 1024, "1 to 1024, or leave it out"),
-            ]),
+            ])
+            .and_then(|()| match sizes.timescale {
+                Some(moments) if !(3..=100_000).contains(&moments) => Err(NetworkError::Config {
+                    key: "memory.timescale".to_owned(),
+                    value: moments.to_string(),
+                    allowed: "3 to 100000, or leave it out",
+                }),
+                _ => Ok(()),
+            }),
             Self::Transformer(sizes) => {
                 ranges(&[
                     ("memory.width", sizes.width, 512, "1 to 512"),
@@ -205,6 +226,10 @@ mod tests {
             (r#"{"kind": "lstm", "hidden": 0}"#, "memory.hidden = 0: allowed: 1 to 1024"),
             (r#"{"kind": "gru", "embed": 0}"#, "memory.embed = 0: allowed: 1 to 1024, or leave it out"),
             (r#"{"kind": "transformer", "window": 5000}"#, "memory.window = 5000: allowed: 1 to 4096"),
+            (
+                r#"{"kind": "lstm", "timescale": 2}"#,
+                "memory.timescale = 2: allowed: 3 to 100000, or leave it out",
+            ),
             (
                 r#"{"kind": "transformer", "heads": 3}"#,
                 "memory.heads = 3 with width 64: allowed: a divisor of the width",

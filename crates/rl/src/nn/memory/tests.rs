@@ -109,7 +109,7 @@ fn named(network: &MemoryNetwork) -> TensorMap {
 }
 
 fn recurrent(hidden: usize, embed: Option<usize>, skip: bool) -> Recurrent {
-    Recurrent { hidden, embed, skip }
+    Recurrent { hidden, embed, skip, timescale: None }
 }
 
 fn transformer(width: usize, heads: usize, blocks: usize, window: usize) -> Memory {
@@ -268,4 +268,29 @@ fn tensors_round_trip_and_are_named_as_in_pytorch() {
         ("memory.rnn.weight_ih", &[12, 5]),
     ];
     assert_eq!(shapes, expected);
+}
+
+/// A unit with a timescale of 60 forgets between half and one part in 60 in every moment; both backends begin alike.
+#[test]
+fn gates_begin_with_the_timescale() {
+    for (lstm, gates) in [(true, 4), (false, 3)] {
+        let sizes = Recurrent { timescale: Some(60), ..recurrent(32, None, false) };
+        let memory = if lstm { Memory::Lstm(sizes) } else { Memory::Gru(sizes) };
+        let inputs = Inputs { vector: 3, grid: None };
+        let architecture = Architecture::new(inputs, &Encoder::Flat, &[5], false, Init::Uniform).unwrap();
+        let mut network = MemoryNetwork::outline(&memory, &architecture, OUTPUTS, Head::Linear).unwrap();
+        network.draw(&architecture, 1.0, &mut rng(3, Stream::Weights, 1));
+        let tensors = named(&network);
+        let [input, hidden] = ["ih", "hh"].map(|kind| &tensors[&format!("memory.rnn.bias_{kind}")].data);
+        assert_eq!(input.len(), gates * 32);
+        let keep = &input[32..64];
+        assert!(keep.iter().all(|bias| (0.0..=59.0_f32.ln()).contains(bias)), "{keep:?}");
+        let mean = keep.iter().map(|bias| bias.exp()).sum::<f32>() / 32.0;
+        assert!((22.0..38.0).contains(&mean), "uniform in [1, 59]: {mean}");
+        assert!(hidden[32..64].iter().all(|bias| *bias == 0.0));
+        if lstm {
+            assert!(input[..32].iter().zip(keep).all(|(write, keep)| *write == -keep));
+        }
+        assert!(hidden[64..].iter().all(|bias| *bias != 0.0 && bias.abs() <= 1.0 / 32.0_f32.sqrt()));
+    }
 }

@@ -13,6 +13,14 @@ enum Start {
     Ones,
     /// Uniform in ±1/√fan-in.
     Uniform(usize),
+    /// As `Uniform`, but for the gates that keep a memory for a timescale: their biases of the input, or zeros for the
+    /// hidden state's.
+    Gates {
+        hidden: usize,
+        timescale: usize,
+        lstm: bool,
+        input: bool,
+    },
     /// `−2^(−8(h + 1)/heads) · d` for head `h` and distance `d`: a window that fades, for each head at another pace
     /// (Press et al. 2022).
     Slopes,
@@ -37,6 +45,19 @@ impl Parameter {
             Start::Uniform(inputs) => {
                 let bound = 1.0 / (inputs.max(1) as f32).sqrt();
                 (0..count).map(|_| bound * (2.0 * rng.random::<f32>() - 1.0)).collect()
+            }
+            Start::Gates { hidden, timescale, lstm, input } => {
+                let bound = 1.0 / (hidden as f32).sqrt();
+                let mut data: Vec<f32> =
+                    (0..count).map(|_| bound * (2.0 * rng.random::<f32>() - 1.0)).collect();
+                for unit in 0..hidden {
+                    let bias = if input { Recurrent::keeping_bias(timescale, rng) } else { 0.0 };
+                    data[hidden + unit] = bias;
+                    if lstm {
+                        data[unit] = -bias;
+                    }
+                }
+                data
             }
             Start::Slopes => {
                 let [heads, window] = [self.shape[0], self.shape[1]];
@@ -79,7 +100,7 @@ impl List {
         self.add(format!("{name}.bias"), &[width], Start::Zeros);
     }
 
-    /// As PyTorch begins them.
+    /// As PyTorch begins them, but for the gates that keep a memory for a timescale.
     fn recurrent(&mut self, sizes: &Recurrent, gates: usize, width: usize) {
         let all = Start::Uniform(sizes.hidden);
         if let Some(embed) = sizes.embed {
@@ -89,8 +110,12 @@ impl List {
         let rows = gates * sizes.hidden;
         self.add("rnn.weight_ih", &[rows, sizes.embed.unwrap_or(width)], all);
         self.add("rnn.weight_hh", &[rows, sizes.hidden], all);
-        self.add("rnn.bias_ih", &[rows], all);
-        self.add("rnn.bias_hh", &[rows], all);
+        let bias = |input| match sizes.timescale {
+            Some(timescale) => Start::Gates { hidden: sizes.hidden, timescale, lstm: gates == 4, input },
+            None => all,
+        };
+        self.add("rnn.bias_ih", &[rows], bias(true));
+        self.add("rnn.bias_hh", &[rows], bias(false));
     }
 
     /// The last map of every branch begins at zero: a new agent reacts to the moment, its memory is learned.

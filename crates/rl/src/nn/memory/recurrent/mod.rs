@@ -52,6 +52,7 @@ pub(super) struct Cell {
     /// `W_hh`, `b_hh`.
     recurrent: Linear,
     skip: bool,
+    timescale: Option<usize>,
 }
 
 /// Results of a forward pass.
@@ -84,7 +85,8 @@ impl Cell {
         let width = padded(sizes.hidden);
         let input = Linear::new(read, kind.gates() * width, rows(read), end);
         let recurrent = Linear::new(sizes.hidden, kind.gates() * width, rows(sizes.hidden), end);
-        Self { kind, inputs, hidden: sizes.hidden, width, embed, input, recurrent, skip: sizes.skip }
+        let (hidden, skip, timescale) = (sizes.hidden, sizes.skip, sizes.timescale);
+        Self { kind, inputs, hidden, width, embed, input, recurrent, skip, timescale }
     }
 
     /// Stride of a feature row, and where in it the saved entries stand: `[h, e]` with `skip`, else h.
@@ -127,12 +129,27 @@ impl Cell {
         slots
     }
 
-    /// Draws all parameters: uniform in ±1/√hidden for the cell, ±1/√inputs for the layer before it, as PyTorch.
+    /// Draws all parameters: uniform in ±1/√hidden for the cell, ±1/√inputs for the layer before it, as PyTorch; the biases
+    /// of the gates that keep a memory by the timescale, if there is one.
     pub(super) fn draw(&self, parameters: &mut [f32], rng: &mut Rng) {
         for slot in self.slots() {
             let inputs = if slot.name.starts_with("memory.rnn") { self.hidden } else { self.inputs };
             let bound = 1.0 / (inputs.max(1) as f32).sqrt();
             slot.places().for_each(|place| parameters[place] = bound * (2.0 * rng.random::<f32>() - 1.0));
+        }
+        // The second gate keeps: f of an LSTM, z of a GRU. The first of an LSTM writes.
+        let Some(timescale) = self.timescale else { return };
+        for unit in 0..self.hidden {
+            let bias = Recurrent::keeping_bias(timescale, rng);
+            let mut set = |gate: usize, value: f32| {
+                let column = gate * self.width + unit;
+                parameters[self.input.bias + column] = value;
+                parameters[self.recurrent.bias + column] = 0.0;
+            };
+            set(1, bias);
+            if self.kind == Kind::Lstm {
+                set(0, -bias);
+            }
         }
     }
 

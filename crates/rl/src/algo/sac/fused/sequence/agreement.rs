@@ -41,6 +41,7 @@ fn random_memory(source: &mut Rng, grid: bool) -> Memory {
         hidden: source.random_range(1..7),
         embed: pick(source, &[None, Some(3), Some(17)]),
         skip: pick(source, &[false, true]),
+        timescale: None,
     };
     let heads = source.random_range(1..4);
     let layers = [(3, 1), (2, 2)].map(|(channels, stride)| ConvLayer {
@@ -269,7 +270,7 @@ fn both_updates_agree_whatever_is_combined() {
 /// The comparison above would notice an update that takes one option for another.
 #[test]
 fn one_option_taken_for_another_is_noticed() {
-    let sizes = Recurrent { hidden: 5, embed: Some(4), skip: true };
+    let sizes = Recurrent { hidden: 5, embed: Some(4), skip: true, timescale: None };
     let sequence = SequenceTraining { learn: 5, burn_in: 2, stride: 1, ..SequenceTraining::default() };
     let plain = SacConfig {
         memory: Memory::Lstm(sizes),

@@ -9,7 +9,7 @@ use crate::mdp::{ActionBatch, StateBatch};
 use crate::nn::memory::{Memory, Recurrent, Transformer};
 
 fn memories() -> Vec<Memory> {
-    let sizes = |hidden| Recurrent { hidden, embed: Some(6), skip: true };
+    let sizes = |hidden| Recurrent { hidden, embed: Some(6), skip: true, timescale: None };
     let transformer = Transformer { width: 8, heads: 2, blocks: 2, mlp: 9, window: 4, spatial: None };
     vec![Memory::Lstm(sizes(7)), Memory::Gru(sizes(5)), Memory::Transformer(transformer)]
 }
@@ -186,7 +186,7 @@ fn batches_that_do_not_fit_are_refused() {
 /// The action rewarded at the end of an episode is the one that its first observation named: only a memory learns it.
 #[test]
 fn every_memory_learns_what_only_the_past_tells() {
-    let sizes = Recurrent { hidden: 16, embed: Some(12), skip: true };
+    let sizes = Recurrent { hidden: 16, embed: Some(12), skip: true, timescale: None };
     let transformer = Transformer { width: 16, heads: 2, blocks: 1, mlp: 24, window: 4, spatial: None };
     for memory in [Memory::Lstm(sizes.clone()), Memory::Gru(sizes), Memory::Transformer(transformer)] {
         let config = SacConfig {
