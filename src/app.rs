@@ -12,7 +12,9 @@ mod session;
 #[cfg(feature = "arcade")]
 mod window;
 
-pub use bench::{bench_act, bench_bodies, bench_env, bench_learner, bench_replay, bench_tick};
+pub use bench::{
+    MemorySize, bench_act, bench_bodies, bench_env, bench_learner, bench_replay, bench_sequences, bench_tick,
+};
 #[cfg(feature = "arcade")]
 pub use session::SessionRequest;
 #[cfg(feature = "arcade")]

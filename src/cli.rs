@@ -159,10 +159,14 @@ fn run(cli: Cli) -> Result<(), Failure> {
             app::bench_minute(request.resolve()?, seconds as f32)
         }
         Some(Command::Bench { what: Bench::Act { runs, seconds } }) => {
-            app::bench_act(runs as usize, seconds).try_for_each(|line| print(&line?))
+            app::bench_act(runs as usize, seconds).try_for_each(|lines| lines?.iter().try_for_each(print))
         }
         Some(Command::Bench { what: Bench::Replay { items, runs, seconds } }) => {
             app::bench_replay(items as usize, runs as usize, seconds).iter().try_for_each(print)
+        }
+        Some(Command::Bench { what: Bench::Sequences { memory, peer, device, runs, seconds, threads } }) => {
+            app::bench_sequences(device, &memory, &peer, runs as usize, seconds, threads)
+                .try_for_each(|lines| lines?.iter().try_for_each(print))
         }
         Some(Command::Bench { what: Bench::Learner { peer, device, runs, seconds, threads } }) => {
             app::bench_learner(device, &peer, runs as usize, seconds, threads)

@@ -48,6 +48,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
             "app",
             vec![
                 "mdp",
+                "nn",
                 "sim",
                 "agent",
                 "worlds",

@@ -1,21 +1,23 @@
 //! Benchmarks: speed of stepping worlds, learning, acting and replay sampling, as JSON lines comparable with
-//! other libraries.
+//! other libraries. Learning is in `learner`.
+
+mod learner;
 
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 use serde::Serialize;
 
-use super::peers::{self, Answer};
-use crate::algo::sac::{CategoricalPolicy, FusedSac, SacConfig, SacUpdate as _};
-use crate::learner::{Learner, LearnerError, LearnerSetup, PrioritizedConfig};
+use crate::algo::sac::{CategoricalPolicy, FusedSac, FusedSequenceSac, SacConfig, SacUpdate as _};
+use crate::learner::{LearnerError, PrioritizedConfig};
 use crate::mdp::{
-    ActInput, Action, EnvironmentSpec, EpisodeEnd, Origin, Policy as _, PolicyOutput, Rng, StateBatch,
-    StepBatch, Stream, TransitionBatch, rng,
+    ActInput, Action, ActionBatch, EnvironmentSpec, EpisodeEnd, Origin, Policy as _, PolicyOutput, Rng,
+    StateBatch, StepBatch, Stream, TransitionBatch, rng,
 };
 use crate::replay::{ReplayBuffer, ReplayConfig};
 use crate::sim::arena::Spec;
 use crate::sim::run_agent_step;
+pub use learner::{Work, learner, threads};
 use rand::RngExt as _;
 
 /// One benchmark line.
@@ -35,22 +37,32 @@ pub struct Line {
     pub runs: usize,
     /// Number of threads.
     pub threads: usize,
+    /// This program's value over that of the first line of the same work, or a peer's: median over the runs, in which
+    /// both are measured one after the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ratio: Option<f64>,
 }
 
 impl Line {
-    pub(super) fn new(work: String, metric: &'static str, mut values: Vec<f64>, threads: usize) -> Self {
-        values.sort_by(f64::total_cmp);
-        let runs = values.len();
+    pub(super) fn new(work: String, metric: &'static str, values: Vec<f64>, threads: usize) -> Self {
         Self {
             peer: "entropy-arcade".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             work,
             metric,
-            value: (1000.0 * (values[(runs - 1) / 2] + values[runs / 2]) / 2.0).round() / 1000.0,
-            runs,
+            runs: values.len(),
+            value: median(values),
             threads,
+            ratio: None,
         }
     }
+}
+
+/// The median, to three places.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let count = values.len();
+    (1000.0 * (values[(count - 1) / 2] + values[count / 2]) / 2.0).round() / 1000.0
 }
 
 /// Steps the arenas of `app` (random actions, observations written, episodes reset) for `seconds` per run. An
@@ -86,62 +98,6 @@ fn run_for(world: &mut World, time: Duration) -> u64 {
         }
     }
     steps
-}
-
-/// Gradient steps on random experience, including replay sampling, for `seconds` per run; after each run,
-/// every command of `peers` does the same work for the same time.
-///
-/// # Errors
-/// One line if the learner cannot be created, its device fails or a peer does not answer.
-pub fn learner(
-    setup: LearnerSetup,
-    peers: &[String],
-    runs: usize,
-    seconds: f64,
-) -> Result<Vec<Line>, Box<dyn std::error::Error>> {
-    let config = setup.config.clone();
-    let sac = config.algorithm.get::<SacConfig>();
-    let (batch, hidden) = (config.batch_size, sac.map(|sac| sac.hidden.clone()).unwrap_or_default());
-    let work = format!(
-        "batch {batch}, hidden {hidden:?}, observation {}, actions {}, sampling included",
-        setup.spec.observation.features(),
-        setup.spec.action.len()
-    );
-    let threads = match config.threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
-    };
-    let experience = random_experience(&setup.spec, 20_000);
-    let mut learner = Learner::new(setup)?;
-    learner.push(&experience, true);
-    learner.train(50, true)?;
-    let (mut rates, mut answers) = (Vec::new(), vec![Vec::new(); peers.len()]);
-    for _ in 0..runs {
-        let start = Instant::now();
-        let mut steps = 0;
-        while start.elapsed().as_secs_f64() < seconds {
-            // Reading the report waits for the GPU.
-            learner.train(20, true)?;
-            steps += 20;
-        }
-        rates.push(f64::from(steps) / start.elapsed().as_secs_f64());
-        for (peer, answers) in peers.iter().zip(&mut answers) {
-            answers.push(peers::ask(peer, batch, hidden[0], seconds)?);
-        }
-    }
-    const METRIC: &str = "gradient_steps_per_second";
-    let (device, _) = learner.device();
-    let mut lines = vec![Line::new(format!("{work}, {device}"), METRIC, rates, threads)];
-    for answers in answers {
-        let values = answers.iter().map(|answer| answer.value).collect();
-        let line = Line::new(work.clone(), METRIC, values, threads);
-        lines.extend(answers.into_iter().next().map(|Answer { peer, version, .. }| Line {
-            peer,
-            version,
-            ..line
-        }));
-    }
-    Ok(lines)
 }
 
 /// Nanoseconds per item for uniform sampling, for prioritized sampling with weights, both in batches of 256,
@@ -196,36 +152,47 @@ pub fn replay(spec: &EnvironmentSpec, items: usize, runs: usize, seconds: f64) -
     [uniform, drawn, updated]
 }
 
-/// Microseconds from `rows` observations to sampled actions, with a new actor of `hidden` widths.
+/// Microseconds from `rows` observations to sampled actions, with a new actor of each of `configs`, measured in turn in
+/// every run; ratios are to the first.
 ///
 /// # Errors
 /// [`LearnerError::Algorithm`] for an invalid network.
 pub fn act(
     spec: &EnvironmentSpec,
-    hidden: &[usize],
+    configs: &[SacConfig],
     rows: usize,
     runs: usize,
     seconds: f64,
-) -> Result<Line, LearnerError> {
-    let config = SacConfig { hidden: hidden.to_vec(), ..SacConfig::default() };
+) -> Result<Vec<Line>, LearnerError> {
     let (features, actions) = (spec.observation.features(), spec.action.len());
-    let sac = FusedSac::new(config.clone(), features, actions, &mut rng(1, Stream::Weights, 0))?;
-    let policy = CategoricalPolicy::from_tensors(&config, features, actions, &sac.export_actor()?)?;
+    let mut policies = Vec::new();
+    for config in configs {
+        let source = &mut rng(1, Stream::Weights, 0);
+        let actor = match config.memory.is_some() {
+            true => FusedSequenceSac::new(config.clone(), features, actions, source)?.export_actor()?,
+            false => FusedSac::new(config.clone(), features, actions, source)?.export_actor()?,
+        };
+        policies.push(CategoricalPolicy::from_tensors(config, features, actions, &actor)?);
+    }
     let mut observations = random_experience(spec, rows).observations;
     observations.count = rows;
     let mut random: Vec<Rng> = (0..rows as u64).map(|row| rng(1, Stream::Exploration, row)).collect();
-    let (mut states, mut decisions) = (StateBatch::default(), PolicyOutput::default());
-    let mut times = Vec::new();
-    for _ in 0..runs {
+    let previous_actions = ActionBatch::from(vec![0; rows]);
+    let (previous_rewards, is_first) = (vec![0.5; rows], vec![false; rows]);
+    let mut states: Vec<StateBatch> =
+        policies.iter().map(|policy| StateBatch::zeros(policy.state_width(), rows)).collect();
+    let mut decisions = PolicyOutput::default();
+    let mut times = vec![Vec::new(); policies.len()];
+    for (policy, place) in (0..runs).flat_map(|_| policies.iter().zip(0..)) {
         let (start, mut passes) = (Instant::now(), 0u32);
         while start.elapsed().as_secs_f64() < seconds {
             for _ in 0..16 {
                 let input = ActInput {
                     observations: &observations,
-                    states: &mut states,
-                    previous_actions: &Default::default(),
-                    previous_rewards: &[],
-                    is_first: &[],
+                    states: &mut states[place],
+                    previous_actions: &previous_actions,
+                    previous_rewards: &previous_rewards,
+                    is_first: &is_first,
                     rngs: &mut random,
                     greedy: false,
                 };
@@ -233,10 +200,20 @@ pub fn act(
             }
             passes += 16;
         }
-        times.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(passes));
+        times[place].push(start.elapsed().as_secs_f64() * 1e6 / f64::from(passes));
     }
-    let work = format!("{rows} observations of {features}, hidden {hidden:?}, actions {actions}");
-    Ok(Line::new(work, "microseconds_to_act", times, 1))
+    let lines = configs.iter().zip(&times).map(|(config, own)| {
+        let memory = match config.memory.features(0) {
+            0 => String::new(),
+            width => format!("{} {width}, ", config.memory.kind()),
+        };
+        let hidden = &config.hidden;
+        let work = format!("{rows} observations of {features}, {memory}hidden {hidden:?}, actions {actions}");
+        let ratios = own.iter().zip(&times[0]).map(|(own, first)| own / first).collect();
+        let ratio = (config != &configs[0]).then(|| median(ratios));
+        Line { ratio, ..Line::new(work, "microseconds_to_act", own.clone(), 1) }
+    });
+    Ok(lines.collect())
 }
 
 /// Random steps of one stream, in episodes of 100.

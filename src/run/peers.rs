@@ -1,7 +1,8 @@
-//! Peers: other programs with the workload of `bench learner`, measured alternately with it.
+//! Peers: other programs with the workload of `bench learner` or `bench sequences`, measured alternately with it.
 //!
-//! A peer is any command that takes `--batch B --hidden W --seconds S` and ends with a line of JSON,
-//! `{"peer", "version", "value"}`, its value in gradient steps per second.
+//! A peer is any command that ends with a line of JSON, `{"peer", "version", "value"}`, its value in gradient steps per
+//! second. It takes `--seconds S` and, of `bench learner`, `--batch B --hidden W`, of `bench sequences` `--memory KIND
+//! --width W --batch B --length T --burn-in M --threads N`.
 
 use std::process::{Command, Stdio};
 
@@ -18,17 +19,17 @@ pub struct Answer {
     pub value: f64,
 }
 
-/// Runs `command`, split at spaces, once.
+/// Runs `command`, split at spaces, once, with `arguments` and `--seconds`.
 ///
 /// # Errors
 /// One line naming the command and what is wrong with it or its answer.
-pub fn ask(command: &str, batch: usize, width: usize, seconds: f64) -> Result<Answer, String> {
+pub fn ask(command: &str, arguments: &[(&str, String)], seconds: f64) -> Result<Answer, String> {
     let mut words = command.split_whitespace();
     let failed = |problem: String| format!("--peer {command:?}: {problem}");
     let program = words.next().ok_or_else(|| failed("is empty; give a command".into()))?;
     let output = Command::new(program)
         .args(words)
-        .args(["--batch", &batch.to_string(), "--hidden", &width.to_string()])
+        .args(arguments.iter().flat_map(|(name, value)| [*name, value]))
         .args(["--seconds", &seconds.to_string()])
         .stderr(Stdio::inherit())
         .output()
@@ -52,7 +53,8 @@ mod tests {
         let script = |text: &str| {
             let path = folder.path().join("peer.sh");
             std::fs::write(&path, text).unwrap();
-            ask(&format!("sh {}", path.display()), 64, 32, 0.5)
+            let arguments = [("--batch", "64".to_owned()), ("--hidden", "32".to_owned())];
+            ask(&format!("sh {}", path.display()), &arguments, 0.5)
         };
         let answer = script("echo noise; echo '{\"peer\":\"p\",\"version\":\"1\",\"value\":'$4'}'").unwrap();
         assert_eq!((answer.peer.as_str(), answer.value), ("p", 32.0));
@@ -62,7 +64,7 @@ mod tests {
             let error = script(text).unwrap_err();
             assert!(error.contains(problem) && error.lines().count() == 1, "{error}");
         }
-        assert!(ask("/no/such/program", 1, 1, 1.0).unwrap_err().contains("cannot be started"));
-        assert!(ask(" ", 1, 1, 1.0).unwrap_err().contains("is empty"));
+        assert!(ask("/no/such/program", &[], 1.0).unwrap_err().contains("cannot be started"));
+        assert!(ask(" ", &[], 1.0).unwrap_err().contains("is empty"));
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use crate::app::MemorySize;
 use crate::learner::DeviceChoice;
 
 #[derive(Debug, Subcommand)]
@@ -169,7 +170,7 @@ pub(in crate::cli) enum Bench {
         #[arg(long, default_value_t = 60.0, value_parser = seconds)]
         seconds: f64,
     },
-    /// Time a policy takes to act for 1, 64 and 1024 observations.
+    /// Time a policy takes to act for 1, 64 and 1024 observations, with and without memory.
     Act {
         /// Number of measured runs.
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=1000))]
@@ -189,6 +190,28 @@ pub(in crate::cli) enum Bench {
         /// Seconds per run.
         #[arg(long, default_value_t = 1.0, value_parser = seconds)]
         seconds: f64,
+    },
+    /// Gradient steps per second of agents with memory: 32 sequences of 80 transitions, 20 of them burn-in.
+    Sequences {
+        /// Memories: lstm, gru or transformer, each with its width.
+        #[arg(long, value_delimiter = ',', default_value = "lstm-64,lstm-128,gru-64,transformer-64")]
+        memory: Vec<MemorySize>,
+        /// Command of another library that does the same work, measured alternately with this one; may be
+        /// given many times. See benches/peers.
+        #[arg(long, value_name = "COMMAND")]
+        peer: Vec<String>,
+        /// Device.
+        #[arg(long, value_enum, default_value = "cpu")]
+        device: DeviceChoice,
+        /// Number of measured runs.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=1000))]
+        runs: u32,
+        /// Seconds per run.
+        #[arg(long, default_value_t = 3.0, value_parser = seconds)]
+        seconds: f64,
+        /// Threads of a CPU update, 0 for one per core.
+        #[arg(long, default_value_t = 0, value_parser = threads)]
+        threads: usize,
     },
     /// Gradient steps per second at two network sizes.
     Learner {

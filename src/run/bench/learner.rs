@@ -1,0 +1,79 @@
+//! Gradient steps per second of a learner, measured in turn with other libraries.
+
+use std::time::Instant;
+
+use super::{Line, median, random_experience};
+use crate::learner::{Learner, LearnerSetup};
+use crate::run::peers::{self, Answer};
+
+/// A learner to measure.
+#[derive(Debug)]
+pub struct Work {
+    /// The learner.
+    pub setup: LearnerSetup,
+    /// Its batch and networks in words.
+    pub name: String,
+    /// The same as arguments of a peer, beside `--seconds`.
+    pub arguments: Vec<(&'static str, String)>,
+    /// Gradient steps between two looks at the clock.
+    pub at_once: u32,
+}
+
+/// Gradient steps on random experience, including replay sampling, for `seconds` per run; after each run,
+/// every command of `peers` does the same work for the same time.
+///
+/// # Errors
+/// One line if the learner cannot be created, its device fails or a peer does not answer.
+pub fn learner(
+    Work { setup, name, arguments, at_once }: Work,
+    peers: &[String],
+    runs: usize,
+    seconds: f64,
+) -> Result<Vec<Line>, Box<dyn std::error::Error>> {
+    let work = format!(
+        "{name}, observation {}, actions {}, sampling included",
+        setup.spec.observation.features(),
+        setup.spec.action.len()
+    );
+    let threads = threads(setup.config.threads);
+    let experience = random_experience(&setup.spec, 20_000);
+    let mut learner = Learner::new(setup)?;
+    learner.push(&experience, true);
+    learner.train(2 * u64::from(at_once), true)?;
+    let (mut rates, mut answers) = (Vec::new(), vec![Vec::new(); peers.len()]);
+    for _ in 0..runs {
+        let start = Instant::now();
+        let mut steps = 0;
+        while start.elapsed().as_secs_f64() < seconds {
+            // Reading the report waits for the GPU.
+            learner.train(u64::from(at_once), true)?;
+            steps += at_once;
+        }
+        rates.push(f64::from(steps) / start.elapsed().as_secs_f64());
+        for (peer, answers) in peers.iter().zip(&mut answers) {
+            answers.push(peers::ask(peer, &arguments, seconds)?);
+        }
+    }
+    const METRIC: &str = "gradient_steps_per_second";
+    let (device, _) = learner.device();
+    let mut lines = vec![Line::new(format!("{work}, {device}"), METRIC, rates.clone(), threads)];
+    for answers in answers {
+        let values = answers.iter().map(|answer| answer.value).collect();
+        let ratios = rates.iter().zip(&answers).map(|(own, answer)| own / answer.value).collect();
+        let line = Line { ratio: Some(median(ratios)), ..Line::new(work.clone(), METRIC, values, threads) };
+        lines.extend(answers.into_iter().next().map(|Answer { peer, version, .. }| Line {
+            peer,
+            version,
+            ..line
+        }));
+    }
+    Ok(lines)
+}
+
+/// What a number of threads means: 0 is one for each core.
+pub fn threads(threads: usize) -> usize {
+    match threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
+}
