@@ -115,6 +115,14 @@ pub(crate) fn global_norm(gradient: &[f32]) -> f32 {
     )
 }
 
+/// `sums += values`.
+pub(crate) fn add(sums: &mut [f32], values: &[f32]) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value),
+    );
+}
+
 /// Factor that clips a gradient of global norm `norm` to at most `limit`.
 pub(crate) fn clip_scale(norm: f32, limit: f32) -> f32 {
     (limit / (norm + 1e-6)).min(1.0)

@@ -13,6 +13,9 @@ use super::buffer::LANES;
 /// Multiply-adds below which a product is not worth splitting between two threads (about 15 µs).
 const SPLIT: usize = 1 << 22;
 
+/// Rows that pass all columns before the next ones do: their outputs are written while still in the cache.
+const ROWS: usize = 64;
+
 /// Rows of one register tile where 32 vector registers exist; products are split at multiples of it.
 const TILE_ROWS: usize = 8;
 
@@ -32,6 +35,8 @@ pub(crate) enum Finish<'a> {
     Store,
     /// Added to the content of `out`.
     Add,
+    /// Starts from the content of `out`: continues the chain of an earlier product.
+    Continue,
     /// Starts from `bias[j]`, `[width]`.
     Bias(&'a [f32]),
     /// Starts from `bias[j]`, then `max(·, 0)`.
@@ -92,22 +97,24 @@ impl WithSimd for Product<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         // 16 accumulators hide the latency of two fused multiply-adds per cycle; with 16 registers, 8 fit.
-        let rows = self.rows;
-        let wide = if S::REGISTER_COUNT >= 32 {
-            let wide = rows / TILE_ROWS * TILE_ROWS;
-            let column = sweep::<S, TILE_ROWS, 2>(simd, &mut self, 0, wide, 0);
-            sweep::<S, TILE_ROWS, 1>(simd, &mut self, 0, wide, column);
-            wide
-        } else {
-            0
-        };
-        let four = wide + (rows - wide) / 4 * 4;
-        let column = sweep::<S, 4, 2>(simd, &mut self, wide, four, 0);
-        sweep::<S, 4, 1>(simd, &mut self, wide, four, column);
-        // A single row is parallel over columns only.
-        let column = sweep::<S, 1, 8>(simd, &mut self, four, rows, 0);
-        let column = sweep::<S, 1, 4>(simd, &mut self, four, rows, column);
-        sweep::<S, 1, 1>(simd, &mut self, four, rows, column);
+        for first in (0..self.rows).step_by(ROWS) {
+            let rows = self.rows.min(first + ROWS);
+            let wide = if S::REGISTER_COUNT >= 32 {
+                let wide = first + (rows - first) / TILE_ROWS * TILE_ROWS;
+                let column = sweep::<S, TILE_ROWS, 2>(simd, &mut self, first, wide, 0);
+                sweep::<S, TILE_ROWS, 1>(simd, &mut self, first, wide, column);
+                wide
+            } else {
+                first
+            };
+            let four = wide + (rows - wide) / 4 * 4;
+            let column = sweep::<S, 4, 2>(simd, &mut self, wide, four, 0);
+            sweep::<S, 4, 1>(simd, &mut self, wide, four, column);
+            // A single row is parallel over columns only.
+            let column = sweep::<S, 1, 8>(simd, &mut self, four, rows, 0);
+            let column = sweep::<S, 1, 4>(simd, &mut self, four, rows, column);
+            sweep::<S, 1, 1>(simd, &mut self, four, rows, column);
+        }
     }
 }
 
@@ -133,10 +140,16 @@ fn sweep<S: Simd, const R: usize, const N: usize>(
                 let bias = &bias[column..column + N];
                 std::array::from_fn(|n| bias[n])
             }
-            Finish::Store | Finish::Add | Finish::Mask(_) => [zero; N],
+            Finish::Store | Finish::Add | Finish::Continue | Finish::Mask(_) => [zero; N],
         };
         let mut row = from;
         while row + R <= to {
+            let mut start = [start; R];
+            if let Finish::Continue = product.finish {
+                for (r, start) in start.iter_mut().enumerate() {
+                    start.copy_from_slice(&out[(row + r) * vectors + column..][..N]);
+                }
+            }
             let mut sums = match product.left {
                 Left::Rows { data, stride } => {
                     let rows = std::array::from_fn(|r| &data[(row + r) * stride..][..product.inner]);
@@ -149,7 +162,7 @@ fn sweep<S: Simd, const R: usize, const N: usize>(
             for (r, sums) in sums.iter_mut().enumerate() {
                 let place = (row + r) * vectors + column;
                 match product.finish {
-                    Finish::Store | Finish::Bias(_) => {}
+                    Finish::Store | Finish::Bias(_) | Finish::Continue => {}
                     Finish::Add => {
                         for (sum, &held) in sums.iter_mut().zip(&out[place..place + N]) {
                             *sum = simd.add_f32s(held, *sum);
@@ -175,15 +188,15 @@ fn sweep<S: Simd, const R: usize, const N: usize>(
 
 /// One register tile with the left factor's rows contiguous.
 #[inline(always)]
-fn tile_rows<S: Simd, const R: usize, const N: usize>(
+pub(in crate::nn) fn tile_rows<S: Simd, const R: usize, const N: usize>(
     simd: S,
     left: [&[f32]; R],
     right: &[S::f32s],
     vectors: usize,
     column: usize,
-    start: [S::f32s; N],
+    start: [[S::f32s; N]; R],
 ) -> [[S::f32s; N]; R] {
-    let mut sums = [start; R];
+    let mut sums = start;
     for (p, right) in right.chunks_exact(vectors).enumerate() {
         let Some(right) = right[column..].first_chunk::<N>() else { break };
         for (sums, left) in sums.iter_mut().zip(left) {
@@ -198,16 +211,16 @@ fn tile_rows<S: Simd, const R: usize, const N: usize>(
 
 /// One register tile with the left factor's columns contiguous, `stride` floats apart.
 #[inline(always)]
-fn tile_columns<S: Simd, const R: usize, const N: usize>(
+pub(in crate::nn) fn tile_columns<S: Simd, const R: usize, const N: usize>(
     simd: S,
     left: &[f32],
     stride: usize,
     right: &[S::f32s],
     vectors: usize,
     column: usize,
-    start: [S::f32s; N],
+    start: [[S::f32s; N]; R],
 ) -> [[S::f32s; N]; R] {
-    let mut sums = [start; R];
+    let mut sums = start;
     for (left, right) in left.chunks(stride).zip(right.chunks_exact(vectors)) {
         let Some(right) = right[column..].first_chunk::<N>() else { break };
         let Some(left) = left.first_chunk::<R>() else { break };
@@ -228,7 +241,9 @@ mod tests {
 
     #[test]
     fn product_agrees_with_the_definition_for_every_remainder() {
-        for (rows, inner, columns) in [(1, 1, 1), (3, 5, 17), (8, 4, 40), (13, 9, 130), (29, 33, 64)] {
+        for (rows, inner, columns) in
+            [(1, 1, 1), (3, 5, 17), (8, 4, 40), (13, 9, 130), (29, 33, 64), (141, 3, 17)]
+        {
             let width = padded(columns);
             let value = |i: usize| ((i * 7919) % 23) as f32 - 11.0;
             let left: Vec<f32> = (0..rows * inner).map(value).collect();
@@ -246,6 +261,7 @@ mod tests {
                 for finish in [
                     Finish::Store,
                     Finish::Add,
+                    Finish::Continue,
                     Finish::Bias(&bias),
                     Finish::BiasRelu(&bias),
                     Finish::Mask(&gate),
@@ -256,7 +272,7 @@ mod tests {
                         let (i, j) = (place / width, place % width);
                         let expected = match finish {
                             Finish::Store => plain(i, j),
-                            Finish::Add => gate[place] + plain(i, j),
+                            Finish::Add | Finish::Continue => gate[place] + plain(i, j),
                             Finish::Bias(bias) => plain(i, j) + bias[j],
                             Finish::BiasRelu(bias) => (plain(i, j) + bias[j]).max(0.0),
                             Finish::Mask(gate) => {
@@ -296,9 +312,10 @@ mod tests {
                 let (i, j) = (place / width, place % width);
                 (0..inner).fold(start, |sum, p| left[i * inner + p].mul_add(right[p * width + j], sum))
             };
-            let finishes: [(Finish, &dyn Fn(usize) -> f32); 5] = [
+            let finishes: [(Finish, &dyn Fn(usize) -> f32); 6] = [
                 (Finish::Store, &|place| chain(place, 0.0)),
                 (Finish::Add, &|place| gate[place] + chain(place, 0.0)),
+                (Finish::Continue, &|place| chain(place, gate[place])),
                 (Finish::Bias(bias), &|place| chain(place, bias[place % width])),
                 (Finish::BiasRelu(bias), &|place| chain(place, bias[place % width]).max(0.0)),
                 (Finish::Mask(&gate), &|place| if gate[place] > 0.0 { chain(place, 0.0) } else { 0.0 }),

@@ -13,6 +13,9 @@ use crate::nn::categorical::{most_probable, sample, softmax};
 use crate::nn::memory::{MemoryNetwork, MomentInputs, Moments, Unrolled};
 use crate::nn::{Activations, Head, Inputs, Network, TensorMap};
 
+/// Slots that pass through an actor with memory at once: few enough that what a pass computes stays in the cache.
+const BLOCK: usize = 64;
+
 /// Softmax policy over discrete actions.
 #[derive(Debug, Clone)]
 pub struct CategoricalPolicy {
@@ -42,6 +45,8 @@ struct Scratch {
     features: Vec<f32>,
     activations: Activations,
     unrolled: Unrolled,
+    /// `[rows, A]`: outputs of an actor with memory.
+    logits: Vec<f32>,
     inputs: Vec<f32>,
     grids: Vec<f32>,
     starts: Vec<f32>,
@@ -113,7 +118,7 @@ impl Remembering {
     /// One moment of all slots: `x = [o, a before, r before]` of each, the grid apart if the memory is spatial.
     fn act(&self, input: &mut ActInput<'_>, scratch: &mut Scratch) {
         let (count, layout) = (input.observations.count, &self.layout);
-        let Scratch { features, inputs, grids, starts, unrolled, .. } = scratch;
+        let Scratch { features, inputs, grids, starts, unrolled, logits, .. } = scratch;
         [&mut *inputs, &mut *grids, &mut *starts].into_iter().for_each(Vec::clear);
         for (index, row) in features.chunks_exact(features.len() / count).enumerate() {
             let starting = input.is_first.get(index).copied().unwrap_or(true);
@@ -138,8 +143,21 @@ impl Remembering {
         if input.states.values.len() != count * width {
             *input.states = StateBatch::zeros(width, count);
         }
-        let moments = Moments { batch: count, count: 1, inputs, grids, starts };
-        self.network.act(&moments, &mut input.states.values, unrolled);
+        let (wide, cells) = (inputs.len() / count, grids.len() / count);
+        logits.clear();
+        for first in (0..count).step_by(BLOCK) {
+            let batch = BLOCK.min(count - first);
+            let moments = Moments {
+                batch,
+                count: 1,
+                inputs: &inputs[first * wide..][..batch * wide],
+                grids: &grids[first * cells..][..batch * cells],
+                starts: &starts[first..first + batch],
+            };
+            let states = &mut input.states.values[first * width..][..batch * width];
+            self.network.act(&moments, states, unrolled);
+            unrolled.rows().for_each(|row| logits.extend_from_slice(&row[..self.network.outputs()]));
+        }
     }
 }
 
@@ -170,11 +188,11 @@ impl Policy for CategoricalPolicy {
                 Actor::Reactive(actor) => actor.forward(&scratch.features, &mut scratch.activations),
                 Actor::Remembering(actor) => actor.act(&mut input, scratch),
             }
-            let Scratch { activations, unrolled, log_policy, .. } = scratch;
+            let Scratch { activations, logits, log_policy, .. } = scratch;
             let actions = self.actions();
             let rows = match &self.actor {
                 Actor::Reactive(_) => activations.rows(),
-                Actor::Remembering(_) => unrolled.rows(),
+                Actor::Remembering(_) => logits.chunks_exact(actions),
             };
             for (index, row) in rows.enumerate() {
                 log_policy.clear();

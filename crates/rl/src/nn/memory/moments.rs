@@ -22,6 +22,11 @@ impl Moments<'_> {
         self.count * self.batch
     }
 
+    /// `[B]`: starts of moment `t`; empty behind the last moment.
+    pub(super) fn starts_at(&self, t: usize) -> &[f32] {
+        self.starts.get(t * self.batch..(t + 1) * self.batch).unwrap_or_default()
+    }
+
     /// `1 − start` of sequence `b` at moment `t`; 1 behind the last moment.
     pub(super) fn keep(&self, t: usize, b: usize) -> f32 {
         self.starts.get(t * self.batch + b).map_or(1.0, |start| 1.0 - start)

@@ -38,6 +38,10 @@ pub(crate) struct Unrolled {
     transformer_backward: TransformerBackward,
     head: Activations,
     backward: Backward,
+    /// `[rows, features]`: features of the moments with an output, and the gradient with respect to all features, where
+    /// only some moments have one.
+    gathered: Buffer,
+    scattered: Buffer,
 }
 
 impl Unrolled {
@@ -46,7 +50,8 @@ impl Unrolled {
         &self.head
     }
 
-    /// Rows of the network's output with padding, `[M − from, B]`; the first `outputs` entries are valid.
+    /// Rows of the network's output with padding, `[M − from, B]` or those asked for; the first `outputs` entries are
+    /// valid.
     pub(crate) fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
         self.head.rows()
     }
@@ -61,6 +66,10 @@ pub(crate) struct Unroll<'a> {
     pub(crate) states: &'a [f32],
     /// First moment with an output: the burn-in.
     pub(crate) from: usize,
+    /// Which rows of `[M − from, B]` have an output, in order; all without.
+    pub(crate) rows: Option<&'a [u32]>,
+    /// Whether a backward pass follows, which reads what the forward pass leaves.
+    pub(crate) keep: bool,
 }
 
 impl MemoryNetwork {
@@ -144,26 +153,34 @@ impl MemoryNetwork {
         memory + self.head.work()
     }
 
-    /// Computes the outputs of all moments from `unroll.from` on. A sequence's result does not depend on the others.
+    /// Computes the outputs of all moments from `unroll.from` on that `unroll` asks for. A sequence's result does not
+    /// depend on the others.
     pub(crate) fn forward(&self, unroll: &Unroll<'_>, unrolled: &mut Unrolled) {
-        let Unroll { moments, states, from } = unroll;
+        let Unroll { moments, states, from, rows, keep } = unroll;
         let parameters = &self.head.parameters;
         match &self.memory {
-            Layers::Recurrent(cell) => cell.forward(parameters, moments, states, &mut unrolled.cell),
+            Layers::Recurrent(cell) => cell.forward(parameters, moments, states, *keep, &mut unrolled.cell),
             Layers::Transformer(transformer) => {
                 transformer.forward(parameters, moments, *from, &mut unrolled.transformer)
             }
         }
-        self.head_forward(from * moments.batch, unrolled);
+        self.head_forward(from * moments.batch, *rows, unrolled);
     }
 
-    /// Hidden layers and head on the features of all rows from `skip` on.
-    fn head_forward(&self, skip: usize, unrolled: &mut Unrolled) {
-        let features = match &self.memory {
-            Layers::Recurrent(_) => &unrolled.cell.features,
-            Layers::Transformer(_) => &unrolled.transformer.features,
-        };
-        self.head.forward(&features[skip * self.head.inputs()..], &mut unrolled.head);
+    /// Hidden layers and head on the features of all rows from `skip` on, or of `rows` of them.
+    fn head_forward(&self, skip: usize, rows: Option<&[u32]>, unrolled: &mut Unrolled) {
+        let Unrolled { cell, transformer, head, gathered, .. } = unrolled;
+        let width = self.head.inputs();
+        let features = &match &self.memory {
+            Layers::Recurrent(_) => &cell.features,
+            Layers::Transformer(_) => &transformer.features,
+        }[skip * width..];
+        let Some(rows) = rows else { return self.head.forward(features, head) };
+        gathered.resize(rows.len() * width);
+        for (row, to) in rows.iter().zip(gathered.chunks_exact_mut(width)) {
+            to.copy_from_slice(&features[*row as usize * width..][..width]);
+        }
+        self.head.forward(gathered, head);
     }
 
     /// Acts: a pass over one moment, which replaces `states`, `[B, state_width]`, by those after it.
@@ -171,17 +188,17 @@ impl MemoryNetwork {
         let parameters = &self.head.parameters;
         match &self.memory {
             Layers::Recurrent(cell) => {
-                cell.forward(parameters, moments, states, &mut unrolled.cell);
+                cell.forward(parameters, moments, states, false, &mut unrolled.cell);
                 cell.end(moments, &unrolled.cell, states);
             }
             Layers::Transformer(transformer) => {
                 transformer.act(parameters, moments, states, &mut unrolled.transformer)
             }
         }
-        self.head_forward(0, unrolled);
+        self.head_forward(0, None, unrolled);
     }
 
-    /// The zeroed gradient with respect to the output, `[M − from, B]` rows with padding, to be filled before
+    /// The zeroed gradient with respect to the output, one row with padding for each of it, to be filled before
     /// [`MemoryNetwork::backward`].
     pub(crate) fn output_gradient<'a>(
         &self,
@@ -210,15 +227,26 @@ impl MemoryNetwork {
         unrolled: &mut Unrolled,
         gradient: &mut [f32],
     ) {
-        let Unrolled { cell, cell_backward, transformer, transformer_backward, head, backward } = unrolled;
-        let Unroll { moments, from, .. } = unroll;
-        let (parameters, when) = (&self.head.parameters, [first, *from]);
-        let skip = from * moments.batch * self.head.inputs();
-        let features = match &self.memory {
-            Layers::Recurrent(_) => &cell.features[skip..],
-            Layers::Transformer(_) => &transformer.features[skip..],
-        };
-        let passed = self.head.backward_to_input(features, head, backward, gradient);
+        let Unrolled { cell, cell_backward, transformer, transformer_backward, head, backward, .. } =
+            unrolled;
+        let Unroll { moments, from, rows, .. } = unroll;
+        let (parameters, when, width) = (&self.head.parameters, [first, *from], self.head.inputs());
+        let skip = from * moments.batch * width;
+        let features = &match &self.memory {
+            Layers::Recurrent(_) => &cell.features,
+            Layers::Transformer(_) => &transformer.features,
+        }[skip..];
+        let read = if rows.is_some() { &unrolled.gathered[..] } else { features };
+        let mut passed = self.head.backward_to_input(read, head, backward, gradient);
+        if let Some(rows) = rows {
+            let scattered = &mut unrolled.scattered;
+            scattered.resize(features.len());
+            scattered.fill(0.0);
+            for (row, passed) in rows.iter().zip(passed.chunks_exact(width)) {
+                scattered[*row as usize * width..][..width].copy_from_slice(passed);
+            }
+            passed = scattered;
+        }
         match &self.memory {
             Layers::Recurrent(layer) => {
                 layer.backward(parameters, moments, when, cell, passed, cell_backward, gradient)

@@ -92,7 +92,7 @@ impl Case {
     fn unroll(&self, from: usize) -> Unroll<'_> {
         // A transformer's state is what acting keeps, not what sequences begin with.
         let states = if matches!(self.memory, Memory::Transformer(_)) { &[][..] } else { &self.states };
-        Unroll { moments: self.moments(0, MOMENTS), states, from }
+        Unroll { moments: self.moments(0, MOMENTS), states, from, rows: None, keep: true }
     }
 
     /// Outputs of sequence `b` from moment `from` on.
@@ -148,6 +148,9 @@ fn outputs_are_those_of_the_reference() {
         for from in [0, 2] {
             let mut unrolled = Unrolled::default();
             case.network.forward(&case.unroll(from), &mut unrolled);
+            let mut forgotten = Unrolled::default();
+            case.network.forward(&Unroll { keep: false, ..case.unroll(from) }, &mut forgotten);
+            assert!(unrolled.rows().eq(forgotten.rows()));
             let tensors = plain(&named(&case.network));
             for b in 0..BATCH {
                 let expected = case.expected(b, from, &|_| &tensors);
@@ -209,6 +212,35 @@ fn gradients_are_those_of_the_reference() {
         // Padding must stay zero, or it would leak into the products.
         let zeros = gradient.iter().filter(|value| **value == 0.0).count();
         assert!(zeros >= gradient.len() - held, "{zeros} of {}", gradient.len());
+    }
+}
+
+#[test]
+fn outputs_asked_for_are_those_of_a_pass_over_all() {
+    const FROM: usize = 2;
+    let asked: Vec<u32> = (0..(MOMENTS - FROM) as u32 * BATCH as u32).filter(|row| row % 3 != 1).collect();
+    for case in cases() {
+        let all = case.unroll(FROM);
+        let some = Unroll { rows: Some(&asked), ..all };
+        let gradient = |unroll: &Unroll<'_>, rows: &[u32]| {
+            let mut unrolled = Unrolled::default();
+            case.network.forward(unroll, &mut unrolled);
+            let outputs: Vec<Vec<f32>> = match unroll.rows {
+                Some(_) => unrolled.rows().map(<[f32]>::to_vec).collect(),
+                None => rows.iter().map(|row| unrolled.rows().nth(*row as usize).unwrap().to_vec()).collect(),
+            };
+            let count = unrolled.rows().count();
+            for (index, row) in case.network.output_gradient(count, &mut unrolled).enumerate() {
+                let own = if unroll.rows.is_some() { rows[index] } else { index as u32 };
+                if rows.contains(&own) {
+                    row[..OUTPUTS].iter_mut().for_each(|value| *value = own as f32 / 7.0 - 1.0);
+                }
+            }
+            let mut gradient = vec![f32::NAN; case.network.parameters().0.len()];
+            case.network.backward(unroll, FROM, &mut unrolled, &mut gradient);
+            (outputs, gradient)
+        };
+        assert_eq!(gradient(&some, &asked), gradient(&all, &asked), "{:?}", case.memory);
     }
 }
 

@@ -33,17 +33,22 @@ impl State<'_> {
     }
 }
 
-/// Random choices of one gradient step, and the memory they are made in.
+/// Random choices of one gradient step.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Draws {
     /// `[B, K]`: actions of the score-function estimator.
     pub(super) actions: Vec<u16>,
     /// `[B, K, A]`: standard Gumbel noise.
     pub(super) gumbel: Vec<f32>,
-    /// `[A]`: logarithm of a relaxed sample.
-    log_relaxed: Vec<f32>,
-    /// `[A]`: a relaxed sample, or the policy aimed for.
-    relaxed: Vec<f32>,
+}
+
+/// What some estimators compute for one state, `[A]` each.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Relaxed {
+    /// Logarithm of a relaxed sample.
+    log: Vec<f32>,
+    /// A relaxed sample, or the policy aimed for.
+    policy: Vec<f32>,
 }
 
 impl Draws {
@@ -76,18 +81,19 @@ impl Draws {
     /// Loss of state number `b`, whose gradient is zero so far, with the estimator that `config` names.
     #[inline]
     pub(super) fn loss(
-        &mut self,
+        &self,
         config: &SacConfig,
         temperature: f32,
         b: usize,
         state: &State<'_>,
+        relaxed: &mut Relaxed,
         gradient: &mut [f32],
     ) -> f32 {
         match config.actor_gradient {
             ActorGradient::Expected => expected(temperature, state, gradient),
             ActorGradient::ForwardKl => {
-                self.relaxed.resize(state.policy.len(), 0.0);
-                forward_kl(temperature, state, &mut self.relaxed, gradient)
+                relaxed.policy.resize(state.policy.len(), 0.0);
+                forward_kl(temperature, state, &mut relaxed.policy, gradient)
             }
             ActorGradient::Reinforce { samples } => {
                 reinforce(temperature, state, &self.actions[b * samples..][..samples], gradient)
@@ -97,18 +103,18 @@ impl Draws {
                 let mut loss = -temperature * state.entropy;
                 state.add_entropy_gradient(-temperature, gradient);
                 for noise in self.gumbel[b * samples * actions..][..samples * actions].chunks_exact(actions) {
-                    self.log_relaxed.clear();
-                    self.log_relaxed.extend(
+                    relaxed.log.clear();
+                    relaxed.log.extend(
                         state
                             .log_policy
                             .iter()
                             .zip(noise)
                             .map(|(log_policy, g)| (log_policy + g) / relaxation),
                     );
-                    self.relaxed.resize(actions, 0.0);
-                    softmax(&mut self.log_relaxed, &mut self.relaxed);
+                    relaxed.policy.resize(actions, 0.0);
+                    softmax(&mut relaxed.log, &mut relaxed.policy);
                     let weight = 1.0 / samples as f32;
-                    loss += weight * straight_through(state, &self.relaxed, weight / relaxation, gradient);
+                    loss += weight * straight_through(state, &relaxed.policy, weight / relaxation, gradient);
                 }
                 loss
             }

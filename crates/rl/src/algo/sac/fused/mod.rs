@@ -28,7 +28,7 @@ use crate::mdp::{Rng, Stream, TransitionBatch, rng};
 use crate::metrics::Metrics;
 use crate::nn::adam::AdamStep;
 use crate::nn::{Activations, Inputs, Network, Trained, threads_available};
-use actor::{Draws, State, entropy_penalty};
+use actor::{Draws, Relaxed, State, entropy_penalty};
 use losses::{Aggregate, Softmax, critic_loss, mean_td_errors, soft_targets, value_loss, value_targets};
 use networks::{Critic, ForwardPasses, Value, each, track};
 pub use sequence::FusedSequenceSac;
@@ -57,6 +57,7 @@ pub struct FusedSac {
     /// `gradient_steps` a resumed run draws what an uninterrupted one would.
     seed: u64,
     draws: Draws,
+    relaxed: Relaxed,
     /// `[B]`: mean over critics of `|td|` of the last step.
     td_errors: Vec<f32>,
     next_activations: Activations,
@@ -90,6 +91,7 @@ impl FusedSac {
             actions,
             gradient_steps: 0,
             draws: Draws::default(),
+            relaxed: Relaxed::default(),
             td_errors: Vec::new(),
             next_activations: Activations::default(),
             next: Softmax::default(),
@@ -120,7 +122,8 @@ impl FusedSac {
         batch::check(batch, &self.config, self.inputs.features(), self.actions)?;
         let (size, actions) = (batch.batch, self.actions);
         let per_sample = 1.0 / size as f32;
-        let Self { config, actor, critics, value, draws, next, current, next_activations, .. } = self;
+        let Self { config, actor, critics, value, draws, relaxed, next, current, next_activations, .. } =
+            self;
         let (observations, next_observations) = (&batch.observations[..], &batch.next_observations[..]);
         let parallel = size * actor.network.work() >= PARALLEL_WORK && threads_available();
         let t = self.gradient_steps + 1;
@@ -184,7 +187,7 @@ impl FusedSac {
         for (b, (((q, (policy, log_policy)), &entropy), gradient)) in states.zip(gradients).enumerate() {
             let gradient = &mut gradient[..actions];
             let state = State { policy, log_policy, entropy, q };
-            actor_loss += draws.loss(config, temperature, b, &state, gradient) * per_sample;
+            actor_loss += draws.loss(config, temperature, b, &state, relaxed, gradient) * per_sample;
             if let Some(beta) = config.entropy_penalty {
                 penalty += entropy_penalty(beta, batch.behaviour_entropies[b], &state, gradient) * per_sample;
             }

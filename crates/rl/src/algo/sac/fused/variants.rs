@@ -170,7 +170,8 @@ fn estimators_average_to_the_exact_gradient_as_far_as_they_promise() {
         let (mut draws, mut gradient, mut loss) = (Draws::default(), [0.0; 4], 0.0);
         for step in 0..steps {
             draws.draw(&config, &[], &policy, 4, rng(3, Stream::ActorGradient, step));
-            loss += draws.loss(&config, 0.2, 0, &state, &mut gradient) / steps as f32;
+            loss +=
+                draws.loss(&config, 0.2, 0, &state, &mut Relaxed::default(), &mut gradient) / steps as f32;
         }
         (gradient.map(|value| value / steps as f32), loss)
     };
@@ -201,7 +202,8 @@ fn the_forward_divergence_wins_back_what_was_given_up() {
         let aggregate = Aggregate { first: &q, last: &q, backup: Backup::Single };
         let state = State { policy: &policy, log_policy: &log_policy, entropy, q: aggregate };
         let config = SacConfig { actor_gradient, ..SacConfig::default() };
-        let loss = Draws::default().loss(&config, temperature, 0, &state, &mut gradient);
+        let loss =
+            Draws::default().loss(&config, temperature, 0, &state, &mut Relaxed::default(), &mut gradient);
         (gradient, loss)
     };
     let size = |gradient: [f32; 3]| gradient.iter().map(|value| value.abs()).fold(0.0, f32::max);

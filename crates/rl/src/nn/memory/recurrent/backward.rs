@@ -106,7 +106,7 @@ impl Cell {
             state.fill(0.0);
         }
         for t in (first..moments.count).rev() {
-            let keep = |b| moments.keep(t + 1, b);
+            let starts = moments.starts_at(t + 1);
             let at = |each: usize| t * batch * each..(t + 1) * batch * each;
             let own = (t - first) * batch * wide..(t + 1 - first) * batch * wide;
             let features = match t.checked_sub(from) {
@@ -120,8 +120,9 @@ impl Cell {
                     let (before, squashed) =
                         (&activations.cells[at(width)], &activations.squashed[at(width)]);
                     let (hidden, cell) = (&**hidden, &mut **cell);
-                    LstmBack {
+                    Arch::new().dispatch(LstmBack {
                         width,
+                        starts,
                         gates,
                         before,
                         squashed,
@@ -130,8 +131,7 @@ impl Cell {
                         hidden,
                         cell,
                         sums: &mut *sums,
-                    }
-                    .run(keep);
+                    });
                     (&*sums, Finish::Store)
                 }
                 Kind::Gru => {
@@ -139,8 +139,9 @@ impl Cell {
                     let (before, recurrent) =
                         (&activations.hidden[at(width)], &activations.recurrent[at(wide)]);
                     let (hidden, over_all) = (&mut **hidden, &mut *over);
-                    GruBack {
+                    Arch::new().dispatch(GruBack {
                         width,
+                        starts,
                         gates,
                         recurrent,
                         before,
@@ -149,8 +150,7 @@ impl Cell {
                         hidden,
                         sums,
                         over: over_all,
-                    }
-                    .run(keep);
+                    });
                     (&*over, Finish::Add)
                 }
             };
@@ -170,6 +170,9 @@ impl Cell {
     }
 }
 
+/// Rows that the gradient of weights is summed over at once: what is read of them stays in the first-level cache.
+const WEIGHT_ROWS: usize = 128;
+
 /// `dL/dW = dataᵀ · delta`, `dL/db = Σ_rows delta`.
 pub(in crate::nn::memory) fn weights(
     linear: &Linear,
@@ -179,15 +182,18 @@ pub(in crate::nn::memory) fn weights(
     gradient: &mut [f32],
 ) {
     let (weight, bias) = linear.gradients(gradient);
-    Product {
-        left: Left::Columns { data, stride },
-        right: delta,
-        rows: linear.inputs,
-        inner: delta.len() / linear.width,
-        width: linear.width,
-        finish: Finish::Store,
-        out: weight,
+    let blocks = delta.chunks(WEIGHT_ROWS * linear.width).zip(data.chunks(WEIGHT_ROWS * stride));
+    for (index, (delta, data)) in blocks.enumerate() {
+        Product {
+            left: Left::Columns { data, stride },
+            right: delta,
+            rows: linear.inputs,
+            inner: delta.len() / linear.width,
+            width: linear.width,
+            finish: if index == 0 { Finish::Store } else { Finish::Continue },
+            out: weight,
+        }
+        .run();
     }
-    .run();
     column_sums(delta, bias);
 }

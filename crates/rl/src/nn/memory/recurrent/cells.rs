@@ -2,15 +2,35 @@
 //! products around it are in `mod` and `backward`.
 //!
 //! Gates of a sequence stand side by side, `[gates, width]` each, in the order of the saved tensors. Padding is zero in
-//! all that is read and stays so.
+//! all that is read and stays so. `starts`, `[B]`, are those of the next moment: where one is 1, what this moment leaves
+//! is forgotten; empty behind the last moment.
 
-use pulp::Arch;
+use pulp::{Simd, WithSimd};
 
 use crate::nn::memory::fast::{sigmoid, tanh};
+
+/// `1 − start` in all lanes.
+#[inline(always)]
+fn keep<S: Simd>(simd: S, starts: &[f32], b: usize) -> S::f32s {
+    simd.splat_f32s(starts.get(b).map_or(1.0, |start| 1.0 - start))
+}
+
+/// `1 − x²`.
+#[inline(always)]
+fn one_minus_square<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    simd.negate_mul_add_e_f32s(x, x, simd.splat_f32s(1.0))
+}
+
+/// `x · (1 − x)`.
+#[inline(always)]
+fn slope<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    simd.negate_mul_add_e_f32s(x, x, x)
+}
 
 /// One moment of an LSTM: buffers `[B, …]`.
 pub(super) struct LstmStep<'a> {
     pub(super) width: usize,
+    pub(super) starts: &'a [f32],
     /// `[B, 4 · width]`: sums of i, f, g, o; activations afterwards.
     pub(super) gates: &'a mut [f32],
     /// `[B, width]`: c before.
@@ -26,40 +46,43 @@ pub(super) struct LstmStep<'a> {
     pub(super) stride: usize,
 }
 
-impl LstmStep<'_> {
-    /// `c ← σ(f) ⊙ c + σ(i) ⊙ tanh(g)`, `h ← σ(o) ⊙ tanh(c)`; `keep(b)` is 0 if sequence `b` starts at the next
-    /// moment, else 1.
-    pub(super) fn run(self, keep: impl Fn(usize) -> f32) {
-        let Self { width, gates, before, after, squashed, hidden, features, stride } = self;
-        let states = after.chunks_exact_mut(width).zip(hidden.chunks_exact_mut(width));
-        let states = states.zip(squashed.chunks_exact_mut(width)).zip(before.chunks_exact(width));
+impl WithSimd for LstmStep<'_> {
+    type Output = ();
+
+    /// `c ← σ(f) ⊙ c + σ(i) ⊙ tanh(g)`, `h ← σ(o) ⊙ tanh(c)`.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { width, starts, gates, before, after, squashed, hidden, features, stride } = self;
+        let states = before.chunks_exact(width).zip(after.chunks_exact_mut(width));
+        let states = states.zip(squashed.chunks_exact_mut(width).zip(hidden.chunks_exact_mut(width)));
         let rows = gates.chunks_exact_mut(4 * width).zip(features.chunks_exact_mut(stride)).zip(states);
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (b, ((gates, features), (((after, hidden), squashed), before))) in rows.enumerate() {
-                    let keep = keep(b);
-                    let (i, rest) = gates.split_at_mut(width);
-                    let (f, rest) = rest.split_at_mut(width);
-                    let (g, o) = rest.split_at_mut(width);
-                    let features = &mut features[..width];
-                    for j in 0..width {
-                        (i[j], f[j], g[j], o[j]) = (sigmoid(i[j]), sigmoid(f[j]), tanh(g[j]), sigmoid(o[j]));
-                        let cell = f[j] * before[j] + i[j] * g[j];
-                        squashed[j] = tanh(cell);
-                        let h = o[j] * squashed[j];
-                        features[j] = h;
-                        (after[j], hidden[j]) = (keep * cell, keep * h);
-                    }
+        for (b, ((gates, features), ((before, after), (squashed, hidden)))) in rows.enumerate() {
+            let keep = keep(simd, starts, b);
+            let gates = S::as_mut_simd_f32s(gates).0;
+            let (before, after) = (S::as_simd_f32s(before).0, S::as_mut_simd_f32s(after).0);
+            let (squashed, hidden) = (S::as_mut_simd_f32s(squashed).0, S::as_mut_simd_f32s(hidden).0);
+            let features = S::as_mut_simd_f32s(features).0;
+            let vectors = before.len();
+            for j in 0..vectors {
+                let [i, f, g, o] = std::array::from_fn(|gate| gates[gate * vectors + j]);
+                let (i, f) = (sigmoid(simd, i), sigmoid(simd, f));
+                let (g, o) = (tanh(simd, g), sigmoid(simd, o));
+                let cell = simd.mul_add_e_f32s(f, before[j], simd.mul_f32s(i, g));
+                squashed[j] = tanh(simd, cell);
+                features[j] = simd.mul_f32s(o, squashed[j]);
+                (after[j], hidden[j]) = (simd.mul_f32s(keep, cell), simd.mul_f32s(keep, features[j]));
+                for (gate, value) in [i, f, g, o].into_iter().enumerate() {
+                    gates[gate * vectors + j] = value;
                 }
-            },
-        );
+            }
+        }
     }
 }
 
 /// The gradient of one moment of an LSTM.
 pub(super) struct LstmBack<'a> {
     pub(super) width: usize,
+    pub(super) starts: &'a [f32],
     /// `[B, 4 · width]`: activations of the gates.
     pub(super) gates: &'a [f32],
     /// `[B, width]`: c before.
@@ -77,48 +100,46 @@ pub(super) struct LstmBack<'a> {
     pub(super) sums: &'a mut [f32],
 }
 
-impl LstmBack<'_> {
-    /// `keep(b)` is that of the next moment.
-    pub(super) fn run(self, keep: impl Fn(usize) -> f32) {
-        let Self { width, gates, before, squashed, features, stride, hidden, cell, sums } = self;
+impl WithSimd for LstmBack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { width, starts, gates, before, squashed, features, stride, hidden, cell, sums } = self;
         let states = before.chunks_exact(width).zip(squashed.chunks_exact(width));
         let passed = hidden.chunks_exact(width).zip(cell.chunks_exact_mut(width));
         let rows =
             gates.chunks_exact(4 * width).zip(sums.chunks_exact_mut(4 * width)).zip(states).zip(passed);
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (b, (((gates, sums), (before, squashed)), (hidden, cell))) in rows.enumerate() {
-                    let keep = keep(b);
-                    let (i, rest) = gates.split_at(width);
-                    let (f, rest) = rest.split_at(width);
-                    let (g, o) = rest.split_at(width);
-                    let (of_i, rest) = sums.split_at_mut(width);
-                    let (of_f, rest) = rest.split_at_mut(width);
-                    let (of_g, of_o) = rest.split_at_mut(width);
-                    // `of_o` first holds the gradient of h.
-                    match features.get(b * stride..b * stride + width) {
-                        Some(features) => of_o.copy_from_slice(features),
-                        None => of_o.fill(0.0),
-                    }
-                    for j in 0..width {
-                        let h = of_o[j] + keep * hidden[j];
-                        let c = keep * cell[j] + h * o[j] * (1.0 - squashed[j] * squashed[j]);
-                        of_o[j] = h * squashed[j] * o[j] * (1.0 - o[j]);
-                        of_i[j] = c * g[j] * i[j] * (1.0 - i[j]);
-                        of_f[j] = c * before[j] * f[j] * (1.0 - f[j]);
-                        of_g[j] = c * i[j] * (1.0 - g[j] * g[j]);
-                        cell[j] = c * f[j];
-                    }
-                }
-            },
-        );
+        let product =
+            |factors: [S::f32s; 3]| simd.mul_f32s(simd.mul_f32s(factors[0], factors[1]), factors[2]);
+        for (b, (((gates, sums), (before, squashed)), (hidden, cell))) in rows.enumerate() {
+            let keep = keep(simd, starts, b);
+            let (gates, sums) = (S::as_simd_f32s(gates).0, S::as_mut_simd_f32s(sums).0);
+            let (before, squashed) = (S::as_simd_f32s(before).0, S::as_simd_f32s(squashed).0);
+            let (hidden, cell) = (S::as_simd_f32s(hidden).0, S::as_mut_simd_f32s(cell).0);
+            let features = features.get(b * stride..b * stride + width).unwrap_or_default();
+            let features = S::as_simd_f32s(features).0;
+            let vectors = before.len();
+            for j in 0..vectors {
+                let [i, f, g, o] = std::array::from_fn(|gate| gates[gate * vectors + j]);
+                let own = features.get(j).copied().unwrap_or(simd.splat_f32s(0.0));
+                let h = simd.mul_add_e_f32s(keep, hidden[j], own);
+                let through = product([h, o, one_minus_square(simd, squashed[j])]);
+                let c = simd.mul_add_e_f32s(keep, cell[j], through);
+                sums[j] = product([c, g, slope(simd, i)]);
+                sums[vectors + j] = product([c, before[j], slope(simd, f)]);
+                sums[2 * vectors + j] = product([c, i, one_minus_square(simd, g)]);
+                sums[3 * vectors + j] = product([h, squashed[j], slope(simd, o)]);
+                cell[j] = simd.mul_f32s(c, f);
+            }
+        }
     }
 }
 
 /// One moment of a GRU.
 pub(super) struct GruStep<'a> {
     pub(super) width: usize,
+    pub(super) starts: &'a [f32],
     /// `[B, 3 · width]`: sums of r, z, n over the input; activations afterwards.
     pub(super) gates: &'a mut [f32],
     /// `[B, 3 · width]`: sums over h.
@@ -132,39 +153,42 @@ pub(super) struct GruStep<'a> {
     pub(super) stride: usize,
 }
 
-impl GruStep<'_> {
-    /// `n = tanh(a_n + r ⊙ b_n)`, `h ← (1 − z) ⊙ n + z ⊙ h`; `keep(b)` as of an LSTM.
-    pub(super) fn run(self, keep: impl Fn(usize) -> f32) {
-        let Self { width, gates, recurrent, before, hidden, features, stride } = self;
+impl WithSimd for GruStep<'_> {
+    type Output = ();
+
+    /// `n = tanh(a_n + r ⊙ b_n)`, `h ← (1 − z) ⊙ n + z ⊙ h`.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { width, starts, gates, recurrent, before, hidden, features, stride } = self;
         let states = before.chunks_exact(width).zip(hidden.chunks_exact_mut(width));
         let rows = gates.chunks_exact_mut(3 * width).zip(recurrent.chunks_exact(3 * width));
         let rows = rows.zip(features.chunks_exact_mut(stride)).zip(states);
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (b, (((gates, recurrent), features), (before, hidden))) in rows.enumerate() {
-                    let keep = keep(b);
-                    let (r, rest) = gates.split_at_mut(width);
-                    let (z, n) = rest.split_at_mut(width);
-                    let (over_r, rest) = recurrent.split_at(width);
-                    let (over_z, over_n) = rest.split_at(width);
-                    let features = &mut features[..width];
-                    for j in 0..width {
-                        (r[j], z[j]) = (sigmoid(r[j] + over_r[j]), sigmoid(z[j] + over_z[j]));
-                        n[j] = tanh(n[j] + r[j] * over_n[j]);
-                        let h = (1.0 - z[j]) * n[j] + z[j] * before[j];
-                        features[j] = h;
-                        hidden[j] = keep * h;
-                    }
+        for (b, (((gates, recurrent), features), (before, hidden))) in rows.enumerate() {
+            let keep = keep(simd, starts, b);
+            let (gates, recurrent) = (S::as_mut_simd_f32s(gates).0, S::as_simd_f32s(recurrent).0);
+            let (before, hidden) = (S::as_simd_f32s(before).0, S::as_mut_simd_f32s(hidden).0);
+            let features = S::as_mut_simd_f32s(features).0;
+            let vectors = before.len();
+            for j in 0..vectors {
+                let [r, z, n] = std::array::from_fn(|gate| gates[gate * vectors + j]);
+                let [over_r, over_z, over_n] = std::array::from_fn(|gate| recurrent[gate * vectors + j]);
+                let r = sigmoid(simd, simd.add_f32s(r, over_r));
+                let z = sigmoid(simd, simd.add_f32s(z, over_z));
+                let n = tanh(simd, simd.mul_add_e_f32s(r, over_n, n));
+                features[j] = simd.mul_add_e_f32s(z, simd.sub_f32s(before[j], n), n);
+                hidden[j] = simd.mul_f32s(keep, features[j]);
+                for (gate, value) in [r, z, n].into_iter().enumerate() {
+                    gates[gate * vectors + j] = value;
                 }
-            },
-        );
+            }
+        }
     }
 }
 
 /// The gradient of one moment of a GRU.
 pub(super) struct GruBack<'a> {
     pub(super) width: usize,
+    pub(super) starts: &'a [f32],
     /// `[B, 3 · width]`: activations of the gates.
     pub(super) gates: &'a [f32],
     /// `[B, 3 · width]`: sums over h.
@@ -182,44 +206,38 @@ pub(super) struct GruBack<'a> {
     pub(super) over: &'a mut [f32],
 }
 
-impl GruBack<'_> {
-    /// `keep(b)` is that of the next moment.
-    pub(super) fn run(self, keep: impl Fn(usize) -> f32) {
-        let Self { width, gates, recurrent, before, features, stride, hidden, sums, over } = self;
+impl WithSimd for GruBack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { width, starts, gates, recurrent, before, features, stride, hidden, sums, over } = self;
         let states = before.chunks_exact(width).zip(hidden.chunks_exact_mut(width));
         let rows = gates.chunks_exact(3 * width).zip(recurrent.chunks_exact(3 * width));
         let made = sums.chunks_exact_mut(3 * width).zip(over.chunks_exact_mut(3 * width));
-        let rows = rows.zip(made).zip(states);
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (b, (((gates, recurrent), (sums, over)), (before, hidden))) in rows.enumerate() {
-                    let keep = keep(b);
-                    let (r, rest) = gates.split_at(width);
-                    let (z, n) = rest.split_at(width);
-                    let over_n = &recurrent[2 * width..];
-                    let (of_r, rest) = sums.split_at_mut(width);
-                    let (of_z, of_n) = rest.split_at_mut(width);
-                    // `of_n` first holds the gradient of h.
-                    match features.get(b * stride..b * stride + width) {
-                        Some(features) => of_n.copy_from_slice(features),
-                        None => of_n.fill(0.0),
-                    }
-                    for j in 0..width {
-                        let h = of_n[j] + keep * hidden[j];
-                        of_n[j] = h * (1.0 - z[j]) * (1.0 - n[j] * n[j]);
-                        of_z[j] = h * (before[j] - n[j]) * z[j] * (1.0 - z[j]);
-                        of_r[j] = of_n[j] * over_n[j] * r[j] * (1.0 - r[j]);
-                        hidden[j] = h * z[j];
-                    }
-                    let (first, last) = over.split_at_mut(2 * width);
-                    first[..width].copy_from_slice(of_r);
-                    first[width..].copy_from_slice(of_z);
-                    for j in 0..width {
-                        last[j] = of_n[j] * r[j];
-                    }
-                }
-            },
-        );
+        let one = simd.splat_f32s(1.0);
+        for (b, (((gates, recurrent), (sums, over)), (before, hidden))) in
+            rows.zip(made).zip(states).enumerate()
+        {
+            let keep = keep(simd, starts, b);
+            let (gates, recurrent) = (S::as_simd_f32s(gates).0, S::as_simd_f32s(recurrent).0);
+            let (sums, over) = (S::as_mut_simd_f32s(sums).0, S::as_mut_simd_f32s(over).0);
+            let (before, hidden) = (S::as_simd_f32s(before).0, S::as_mut_simd_f32s(hidden).0);
+            let features = features.get(b * stride..b * stride + width).unwrap_or_default();
+            let features = S::as_simd_f32s(features).0;
+            let vectors = before.len();
+            for j in 0..vectors {
+                let [r, z, n] = std::array::from_fn(|gate| gates[gate * vectors + j]);
+                let own = features.get(j).copied().unwrap_or(simd.splat_f32s(0.0));
+                let h = simd.mul_add_e_f32s(keep, hidden[j], own);
+                let through = simd.mul_f32s(simd.sub_f32s(one, z), one_minus_square(simd, n));
+                let of_n = simd.mul_f32s(h, through);
+                let of_z = simd.mul_f32s(simd.mul_f32s(h, simd.sub_f32s(before[j], n)), slope(simd, z));
+                let of_r = simd.mul_f32s(simd.mul_f32s(of_n, recurrent[2 * vectors + j]), slope(simd, r));
+                (sums[j], sums[vectors + j], sums[2 * vectors + j]) = (of_r, of_z, of_n);
+                (over[j], over[vectors + j], over[2 * vectors + j]) = (of_r, of_z, simd.mul_f32s(of_n, r));
+                hidden[j] = simd.mul_f32s(h, z);
+            }
+        }
     }
 }

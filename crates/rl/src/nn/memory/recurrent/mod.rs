@@ -7,6 +7,7 @@
 mod backward;
 mod cells;
 
+use pulp::Arch;
 use rand::RngExt as _;
 
 use super::config::Recurrent;
@@ -55,7 +56,10 @@ pub(super) struct Cell {
     timescale: Option<usize>,
 }
 
-/// Results of a forward pass.
+/// Rows of gates that are made at once.
+const ROWS: usize = 64;
+
+/// Results of a forward pass. Without a backward pass there are only those of one moment, and the gates of a few.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CellActivations {
     /// `[M, B, padded embed]`: what the cell reads, if that is not the input itself.
@@ -70,7 +74,7 @@ pub(super) struct CellActivations {
     cells: Buffer,
     /// `[M, B, width]`: tanh of c.
     squashed: Buffer,
-    /// Sum of both biases.
+    /// `b_ih`, and for an LSTM `b_hh` on top.
     bias: Buffer,
     /// `[M, B, features]`.
     pub(super) features: Buffer,
@@ -161,16 +165,18 @@ impl Cell {
         }
     }
 
-    /// Features of all moments, from `states`, `[B, state_width]`, or from zeros if that is empty.
+    /// Features of all moments, from `states`, `[B, state_width]`, or from zeros if that is empty. What a backward pass
+    /// reads stays only if `keep`.
     pub(super) fn forward(
         &self,
         parameters: &[f32],
         moments: &Moments<'_>,
         states: &[f32],
+        keep: bool,
         activations: &mut CellActivations,
     ) {
-        let (rows, batch, width) = (moments.rows(), moments.batch, self.width);
-        let wide = self.kind.gates() * width;
+        let (rows, batch) = (moments.rows(), moments.batch);
+        let wide = self.kind.gates() * self.width;
         let a = activations;
         if let Some(linear) = &self.embed {
             a.embedded.resize(rows * linear.width);
@@ -191,64 +197,89 @@ impl Cell {
             let biases = a.bias.iter_mut().zip(self.recurrent.biases(parameters));
             biases.for_each(|(sum, bias)| *sum += bias);
         }
-        a.gates.resize(rows * wide);
-        let (data, stride) = self.read(moments, &a.embedded);
-        Product {
-            left: Left::Rows { data, stride },
-            right: self.input.weights(parameters),
-            rows,
-            inner: self.input.inputs,
-            width: wide,
-            finish: Finish::Bias(&a.bias),
-            out: &mut a.gates,
-        }
-        .run();
-        self.begin(moments, states, a);
-        for t in 0..moments.count {
-            let keep = |b| moments.keep(t + 1, b);
-            let (here, next) = (t * batch * width, (t + 1) * batch * width);
-            let (hidden, after) = a.hidden.split_at_mut(next);
-            let (hidden, after) = (&hidden[here..], &mut after[..batch * width]);
-            let gates = &mut a.gates[t * batch * wide..][..batch * wide];
-            let (features, stride) = (&mut a.features[..], self.features_stride());
-            let features = &mut features[t * batch * stride..][..batch * stride];
-            let product = Product {
-                left: Left::Rows { data: hidden, stride: width },
-                right: self.recurrent.weights(parameters),
-                rows: batch,
-                inner: self.hidden,
+        // Moments whose input products are made at once, so that the recurrence finds them in the cache.
+        let block = (ROWS / batch).max(1);
+        a.gates.resize(if keep { rows * wide } else { block.min(moments.count) * batch * wide });
+        self.begin(moments, states, keep, a);
+        for begin in (0..moments.count).step_by(block) {
+            let end = moments.count.min(begin + block);
+            let (data, stride) = self.read(moments, &a.embedded);
+            let place = if keep { begin * batch * wide } else { 0 };
+            Product {
+                left: Left::Rows { data: &data[begin * batch * stride..], stride },
+                right: self.input.weights(parameters),
+                rows: (end - begin) * batch,
+                inner: self.input.inputs,
                 width: wide,
-                finish: Finish::Add,
-                out: gates,
-            };
-            match self.kind {
-                Kind::Lstm => {
-                    product.run();
-                    let (before, cells) = a.cells.split_at_mut(next);
-                    let (before, cells) = (&before[here..], &mut cells[..batch * width]);
-                    let squashed = &mut a.squashed[here..next];
-                    let gates = &mut a.gates[t * batch * wide..][..batch * wide];
-                    LstmStep {
-                        width,
-                        gates,
-                        before,
-                        after: cells,
-                        squashed,
-                        hidden: after,
-                        features,
-                        stride,
-                    }
-                    .run(keep);
-                }
-                Kind::Gru => {
-                    let out = &mut a.recurrent[t * batch * wide..][..batch * wide];
-                    let bias = Finish::Bias(self.recurrent.biases(parameters));
-                    Product { finish: bias, out, ..product }.run();
-                    let recurrent = &a.recurrent[t * batch * wide..][..batch * wide];
-                    let gates = &mut a.gates[t * batch * wide..][..batch * wide];
-                    GruStep { width, gates, recurrent, before: hidden, hidden: after, features, stride }
-                        .run(keep);
-                }
+                finish: Finish::Bias(&a.bias),
+                out: &mut a.gates[place..place + (end - begin) * batch * wide],
+            }
+            .run();
+            for t in begin..end {
+                self.step(parameters, moments, t, place + (t - begin) * batch * wide, keep, a);
+            }
+        }
+    }
+
+    /// Moment `t`, whose gates stand from float `place` on.
+    fn step(
+        &self,
+        parameters: &[f32],
+        moments: &Moments<'_>,
+        t: usize,
+        place: usize,
+        keep: bool,
+        a: &mut CellActivations,
+    ) {
+        let (batch, width, stride) = (moments.batch, self.width, self.features_stride());
+        let wide = self.kind.gates() * width;
+        let starts = moments.starts_at(t + 1);
+        let CellActivations { gates, recurrent, hidden, cells, squashed, features, .. } = a;
+        let (hidden, after) = neighbours(hidden, batch * width, t, keep);
+        let gates = &mut gates[place..place + batch * wide];
+        let features = &mut features[t * batch * stride..][..batch * stride];
+        let kept = if keep { t } else { 0 };
+        let product = Product {
+            left: Left::Rows { data: hidden, stride: width },
+            right: self.recurrent.weights(parameters),
+            rows: batch,
+            inner: self.hidden,
+            width: wide,
+            finish: Finish::Add,
+            out: gates,
+        };
+        match self.kind {
+            Kind::Lstm => {
+                product.run();
+                let (before, cells) = neighbours(cells, batch * width, t, keep);
+                let gates = &mut gates[..];
+                let squashed = &mut squashed[kept * batch * width..][..batch * width];
+                Arch::new().dispatch(LstmStep {
+                    width,
+                    starts,
+                    gates,
+                    before,
+                    after: cells,
+                    squashed,
+                    hidden: after,
+                    features,
+                    stride,
+                });
+            }
+            Kind::Gru => {
+                let recurrent = &mut recurrent[kept * batch * wide..][..batch * wide];
+                let bias = Finish::Bias(self.recurrent.biases(parameters));
+                Product { finish: bias, out: &mut *recurrent, ..product }.run();
+                Arch::new().dispatch(GruStep {
+                    width,
+                    starts,
+                    gates,
+                    recurrent,
+                    before: hidden,
+                    hidden: after,
+                    features,
+                    stride,
+                });
             }
         }
     }
@@ -258,15 +289,16 @@ impl Cell {
     }
 
     /// Sizes the buffers, writes the states before the first moment and, with `skip`, what the cell reads.
-    fn begin(&self, moments: &Moments<'_>, states: &[f32], a: &mut CellActivations) {
+    fn begin(&self, moments: &Moments<'_>, states: &[f32], keep: bool, a: &mut CellActivations) {
         let (rows, batch, width, hidden) = (moments.rows(), moments.batch, self.width, self.hidden);
-        a.hidden.resize((moments.count + 1) * batch * width);
+        let kept = if keep { moments.count } else { 1 };
+        a.hidden.resize((kept + 1) * batch * width);
         match self.kind {
             Kind::Lstm => {
-                a.cells.resize((moments.count + 1) * batch * width);
-                a.squashed.resize(rows * width);
+                a.cells.resize((kept + 1) * batch * width);
+                a.squashed.resize(kept * batch * width);
             }
-            Kind::Gru => a.recurrent.resize(rows * 3 * width),
+            Kind::Gru => a.recurrent.resize(kept * batch * 3 * width),
         }
         let parts = [Some(&mut a.hidden), (self.kind == Kind::Lstm).then_some(&mut a.cells)];
         for (part, buffer) in parts.into_iter().flatten().enumerate() {
@@ -290,14 +322,25 @@ impl Cell {
         }
     }
 
-    /// Writes the states after the last moment to `states`, `[B, state_width]`.
+    /// Writes the states after a pass over one moment to `states`, `[B, state_width]`.
     pub(super) fn end(&self, moments: &Moments<'_>, a: &CellActivations, states: &mut [f32]) {
         let (width, hidden) = (self.width, self.hidden);
-        let last = moments.rows() * width;
+        let last = moments.batch * width;
         let parts = [Some(&a.hidden), (self.kind == Kind::Lstm).then_some(&a.cells)];
         for (part, buffer) in parts.into_iter().flatten().enumerate() {
             let rows = states.chunks_exact_mut(self.state_width()).zip(buffer[last..].chunks_exact(width));
             rows.for_each(|(state, row)| state[part * hidden..][..hidden].copy_from_slice(&row[..hidden]));
         }
     }
+}
+
+/// The states before moment `t` and those after it, `each` floats: one behind the other, or in turns if they are not kept.
+fn neighbours(states: &mut [f32], each: usize, t: usize, keep: bool) -> (&[f32], &mut [f32]) {
+    if !keep && t % 2 == 1 {
+        let (after, before) = states.split_at_mut(each);
+        return (&before[..each], after);
+    }
+    let t = if keep { t } else { 0 };
+    let (before, after) = states.split_at_mut((t + 1) * each);
+    (&before[t * each..], &mut after[..each])
 }

@@ -5,10 +5,13 @@
 //! A state is one row of floats: how many moments are kept, the place of the next one, and for every block a ring
 //! of `window − 1` moments of `[cells, key and value, width]`.
 
-use pulp::Arch;
+use std::ops::Range;
 
+use pulp::{Arch, Simd, WithSimd};
+
+use super::Transformer;
+use super::attention::{HeadLane, Heads};
 use super::forward::{Attended, BlockActivations, TransformerActivations};
-use super::{HeadLane, Transformer};
 use crate::nn::memory::moments::Moments;
 
 /// Floats of a state before its rings.
@@ -73,37 +76,26 @@ impl Transformer {
         state: &mut [f32],
         a: &mut TransformerActivations,
     ) {
-        let (cells, width, padded) = (self.tokens.cells(), self.width / self.heads, self.padded);
-        let first = b * cells;
+        let (cells, padded) = (self.tokens.cells(), self.padded);
         let ([count, place], room) = (self.header(state), self.window - 1);
-        let ring = &mut state[HEADER + index * room * self.kept()..][..room * self.kept()];
+        let kept = self.kept();
+        let ring = &mut state[HEADER + index * room * kept..][..room * kept];
         let TransformerActivations { blocks, head: scratch, .. } = a;
         let Attended { qkv, mixed, .. } = &mut blocks[index].time;
-        let qkv = &qkv[..];
         for head in 0..self.heads {
-            let bias = self.by_distance(&self.blocks[index].time, parameters, head);
-            let (ring, scratch, cells) = (&ring[..], &mut *scratch, 0..cells);
-            Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    for u in cells {
-                        let row = &qkv[(first + u) * 3 * padded..][..3 * padded];
-                        let part = |which: usize| &row[which * padded + head * width..][..width];
-                        HeadLane::begin(scratch, count + 1, width);
-                        for s in 0..count {
-                            // The oldest first.
-                            let at = (place + room - count + s) % room;
-                            let kept = &ring[at * self.kept() + u * 2 * self.width..][..2 * self.width];
-                            let (key, value) = kept.split_at(self.width);
-                            let slice = head * width..(head + 1) * width;
-                            scratch.remember(s, &key[slice.clone()], &value[slice]);
-                        }
-                        scratch.remember(count, part(1), part(2));
-                        let out = &mut mixed[(first + u) * padded + head * width..][..width];
-                        scratch.attend(part(0), [0, count + 1], &bias[room - count..], out);
-                    }
-                },
-            );
+            scratch.look_back(self.by_distance(&self.blocks[index].time, parameters, head));
+            Arch::new().dispatch(Recall {
+                cells: b * cells..(b + 1) * cells,
+                ring,
+                kept,
+                count,
+                place,
+                qkv,
+                mixed,
+                heads: self.sizes(),
+                head,
+                scratch,
+            });
         }
         if room > 0 {
             let kept = ring[place * self.kept()..][..self.kept()].chunks_exact_mut(2 * self.width);
@@ -113,6 +105,49 @@ impl Transformer {
                 key.copy_from_slice(&row[padded..][..self.width]);
                 value.copy_from_slice(&row[2 * padded..][..self.width]);
             }
+        }
+    }
+}
+
+/// Attention over time of one head to what a state keeps and to the present moment.
+struct Recall<'a> {
+    /// Rows of the sequence's cells.
+    cells: Range<usize>,
+    ring: &'a [f32],
+    /// Floats of one kept moment.
+    kept: usize,
+    count: usize,
+    place: usize,
+    qkv: &'a [f32],
+    mixed: &'a mut [f32],
+    heads: Heads,
+    head: usize,
+    scratch: &'a mut HeadLane,
+}
+
+impl WithSimd for Recall<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { cells, ring, kept, count, place, qkv, mixed, heads, head, scratch } = self;
+        let (room, slice) = (ring.len() / kept, head * heads.width..(head + 1) * heads.width);
+        let width = kept / (2 * cells.len());
+        for (u, row) in cells.enumerate() {
+            let qkv = &qkv[row * 3 * heads.padded..][..3 * heads.padded];
+            let part = |which: usize| &qkv[which * heads.padded..][slice.clone()];
+            scratch.begin(count + 1, heads.width);
+            scratch.ask(count, part(0));
+            for s in 0..count {
+                // The oldest first.
+                let at = (place + room - count + s) % room;
+                let (key, value) = ring[at * kept + u * 2 * width..][..2 * width].split_at(width);
+                scratch.remember(s, &key[slice.clone()], &value[slice.clone()]);
+            }
+            scratch.remember(count, part(1), part(2));
+            scratch.attend(simd, count..count + 1, &[0], heads.width, |_, made| {
+                mixed[row * heads.padded..][slice.clone()].copy_from_slice(made);
+            });
         }
     }
 }

@@ -1,11 +1,25 @@
 //! Attention of one head along one lane of tokens, forward and backward: scores, softmax, weighted sum
 //! (Vaswani et al. 2017, section 3.2.1). Which tokens make a lane is up to the caller.
 //!
-//! Queries, keys and values of a lane are copied side by side first, keys and values transposed as well, so that
-//! everything below runs over whole registers; what is beyond the last token is zero.
+//! Queries, keys and values of a lane are copied side by side first, keys and values transposed as well. Queries go in
+//! blocks of as many as a register tile has rows, over all tokens that one of them sees, in whole registers; what a
+//! query does not see has a bias of −∞.
+
+use std::ops::Range;
+
+use pulp::Simd;
+use pulp::bytemuck::{cast_slice, pod_read_unaligned};
 
 use crate::nn::buffer::{Buffer, LANES, padded};
+use crate::nn::kernel::{tile_columns, tile_rows};
 use crate::nn::memory::fast::exp;
+
+/// Queries of a block.
+pub(super) const BLOCK: usize = 8;
+
+/// Entries of −∞ before and after the biases: a block looks at tokens up to `BLOCK + LANES` away from what its queries
+/// see.
+const MARGIN: usize = 2 * LANES;
 
 /// Where the tokens of a lane stand among rows of `[query, key, value]`.
 #[derive(Debug, Clone, Copy)]
@@ -24,45 +38,96 @@ impl Lane {
     }
 }
 
+/// How wide rows and heads are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heads {
+    /// Stride of query, key and value in a row of all three.
+    pub(super) padded: usize,
+    /// Width of a head.
+    pub(super) width: usize,
+}
+
+impl Heads {
+    /// Entries of part `which` of head `head` in a row of query, key and value.
+    fn part(&self, which: usize, head: usize) -> Range<usize> {
+        let start = which * self.padded + head * self.width;
+        start..start + self.width
+    }
+}
+
 /// One head of one lane.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HeadLane {
-    /// Padded width of the head, and padded number of tokens with a register to spare.
+    /// Padded width of the head, and padded number of tokens.
     width: usize,
     stride: usize,
-    /// `[tokens, width]` each.
+    /// `[stride + BLOCK, width]`: a block may end behind the last token.
     queries: Buffer,
+    /// `[stride, width]` each.
     keys: Buffer,
     values: Buffer,
     /// `[width, stride]` each.
     keys_across: Buffer,
     values_across: Buffer,
-    /// One row of softmax weights, and of their gradients.
+    /// `[BLOCK, stride]`: softmax weights, and the gradients of the scores.
     weights: Buffer,
     slopes: Buffer,
-    /// `[tokens, width]`: gradients.
+    /// `[BLOCK, width]`: what the queries of a block make, or its gradient.
+    made: Buffer,
+    /// Gradients, like what they are of.
     of_queries: Buffer,
     of_keys: Buffer,
     of_values: Buffer,
-    row: Buffer,
+    /// Biases by place, between margins, and their gradient: token `s` has for token `t` the bias at `MARGIN + reach + s
+    /// − t`.
+    biases: Buffer,
+    of_biases: Buffer,
+    /// Furthest distance that is seen; none where the bias is the same for all tokens.
+    reach: Option<usize>,
 }
 
 impl HeadLane {
+    /// Attention to tokens at most `table.len() − 1` back, with the bias `table[distance]`.
+    pub(super) fn look_back(&mut self, table: &[f32]) {
+        self.biases.resize(table.len() + 2 * MARGIN);
+        self.biases.fill(f32::NEG_INFINITY);
+        let biases = &mut self.biases[MARGIN..MARGIN + table.len()];
+        biases.iter_mut().zip(table.iter().rev()).for_each(|(to, from)| *to = *from);
+        self.reach = Some(table.len() - 1);
+    }
+
+    /// Attention to all of `count` tokens alike.
+    pub(super) fn look_around(&mut self, count: usize) {
+        self.biases.resize(count + 2 * MARGIN);
+        self.biases.fill(f32::NEG_INFINITY);
+        self.biases[MARGIN..MARGIN + count].fill(0.0);
+        self.reach = None;
+    }
+
+    /// Sets the gradient of the biases to zero.
+    pub(super) fn begin_biases(&mut self) {
+        self.of_biases.resize(self.biases.len());
+        self.of_biases.fill(0.0);
+    }
+
+    /// Writes the gradient of the biases to `table`, by distance.
+    pub(super) fn end_biases(&self, table: &mut [f32]) {
+        let biases = &self.of_biases[MARGIN..MARGIN + table.len()];
+        table.iter_mut().zip(biases.iter().rev()).for_each(|(to, from)| *to = *from);
+    }
+
     /// Sizes the buffers for `count` tokens of `width` and empties them.
     pub(super) fn begin(&mut self, count: usize, width: usize) {
-        (self.width, self.stride) = (padded(width), padded(count) + LANES);
-        let (rows, columns) = (self.stride * self.width, self.width * self.stride);
-        for buffer in [&mut self.queries, &mut self.keys, &mut self.values] {
-            buffer.resize(rows);
+        (self.width, self.stride) = (padded(width), padded(count));
+        let all = self.stride * self.width;
+        self.queries.resize(all + BLOCK * self.width);
+        self.queries.fill(0.0);
+        for buffer in [&mut self.values, &mut self.keys_across] {
+            buffer.resize(all);
             buffer.fill(0.0);
         }
-        for buffer in [&mut self.keys_across, &mut self.values_across] {
-            buffer.resize(columns);
-            buffer.fill(0.0);
-        }
-        self.weights.resize(self.stride);
-        self.slopes.resize(self.stride);
-        self.row.resize(self.width);
+        self.weights.resize(BLOCK * self.stride);
+        self.made.resize(BLOCK * self.width);
     }
 
     /// Puts `key` and `value` at `index`.
@@ -74,190 +139,252 @@ impl HeadLane {
         across.zip(key).for_each(|(to, from)| *to = *from);
     }
 
-    /// Copies a lane of head `head` of `width` from rows `[query, key, value]`, each padded to `padded`.
+    /// Puts `query` at `index`.
     #[inline(always)]
-    pub(super) fn gather(&mut self, qkv: &[f32], lane: Lane, padded: usize, head: usize, width: usize) {
-        self.begin(lane.count, width);
+    pub(super) fn ask(&mut self, index: usize, query: &[f32]) {
+        self.queries[index * self.width..][..query.len()].copy_from_slice(query);
+    }
+
+    /// Copies a lane of head `head` from rows of query, key and value.
+    #[inline(always)]
+    pub(super) fn gather(&mut self, qkv: &[f32], lane: Lane, heads: Heads, head: usize) {
+        self.begin(lane.count, heads.width);
         for index in 0..lane.count {
-            let row = &qkv[lane.row(index) * 3 * padded..][..3 * padded];
-            let part = |which: usize| &row[which * padded + head * width..][..width];
-            self.queries[index * self.width..][..width].copy_from_slice(part(0));
-            self.remember(index, part(1), part(2));
+            let row = &qkv[lane.row(index) * 3 * heads.padded..][..3 * heads.padded];
+            self.ask(index, &row[heads.part(0, head)]);
+            self.remember(index, &row[heads.part(1, head)], &row[heads.part(2, head)]);
         }
     }
 
     /// The same with what only the backward pass reads.
     #[inline(always)]
-    pub(super) fn gather_all(&mut self, qkv: &[f32], lane: Lane, padded: usize, head: usize, width: usize) {
-        self.gather(qkv, lane, padded, head, width);
-        self.keys.fill(0.0);
-        for index in 0..lane.count {
-            let row = &qkv[lane.row(index) * 3 * padded..][..3 * padded];
-            let part = |which: usize| &row[which * padded + head * width..][..width];
-            self.keys[index * self.width..][..width].copy_from_slice(part(1));
-            let across = self.values_across[index..].iter_mut().step_by(self.stride);
-            across.zip(part(2)).for_each(|(to, from)| *to = *from);
-        }
-        let rows = self.stride * self.width;
-        for buffer in [&mut self.of_queries, &mut self.of_keys, &mut self.of_values] {
-            buffer.resize(rows);
+    pub(super) fn gather_all(&mut self, qkv: &[f32], lane: Lane, heads: Heads, head: usize) {
+        self.gather(qkv, lane, heads, head);
+        let all = self.stride * self.width;
+        for buffer in [&mut self.keys, &mut self.values_across, &mut self.of_keys, &mut self.of_values] {
+            buffer.resize(all);
             buffer.fill(0.0);
         }
+        self.of_queries.resize(self.queries.len());
+        self.of_queries.fill(0.0);
+        self.slopes.resize(BLOCK * self.stride);
+        for index in 0..lane.count {
+            let row = &qkv[lane.row(index) * 3 * heads.padded..][..3 * heads.padded];
+            self.keys[index * self.width..][..heads.width].copy_from_slice(&row[heads.part(1, head)]);
+            let across = self.values_across[index..].iter_mut().step_by(self.stride);
+            across.zip(&row[heads.part(2, head)]).for_each(|(to, from)| *to = *from);
+        }
     }
 
-    /// Softmax weights of a query over tokens `from..to`, with `bias[s − from]` added to the scores unless it is
-    /// empty; they stand in `weights`, zeros behind them.
+    /// Registers of tokens that a block of queries looks at which see tokens from `seen` on, up to the last query's own,
+    /// or all of them.
     #[inline(always)]
-    fn weigh(&mut self, query: &[f32], [from, to]: [usize; 2], bias: &[f32], scale: f32) {
-        let count = to - from;
-        across(query, &self.keys_across, self.stride, from, count, &mut self.weights);
-        let weights = &mut self.weights[..count.next_multiple_of(LANES)];
-        weights[..count].iter_mut().for_each(|score| *score *= scale);
-        weights.iter_mut().zip(bias).for_each(|(score, bias)| *score += bias);
-        weights[count..].fill(f32::NEG_INFINITY);
-        let mut largest = [f32::NEG_INFINITY; LANES];
-        for chunk in weights.as_chunks::<LANES>().0 {
-            largest.iter_mut().zip(chunk).for_each(|(most, score)| *most = most.max(*score));
-        }
-        let largest = largest.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut sums = [0.0; LANES];
-        for chunk in weights.as_chunks_mut::<LANES>().0 {
-            for (sum, score) in sums.iter_mut().zip(chunk) {
-                *score = exp(*score - largest);
-                *sum += *score;
+    fn columns<S: Simd>(&self, block: &Range<usize>, seen: &[usize]) -> Range<usize> {
+        let from = seen.iter().copied().min().unwrap_or_default() / LANES * LANES;
+        let to = self.reach.map_or(self.stride, |_| padded(block.end));
+        from / S::F32_LANES..to / S::F32_LANES
+    }
+
+    /// Softmax weights of the queries of `block`, of which each sees tokens from `seen` on; `scale` multiplies scores
+    /// before their biases. Returns the registers of tokens that they are in.
+    #[inline(always)]
+    fn weigh<S: Simd>(&mut self, simd: S, block: &Range<usize>, seen: &[usize], scale: f32) -> Range<usize> {
+        let columns = self.columns::<S>(block, seen);
+        let Self { width, stride, queries, keys_across, weights, biases, reach, .. } = self;
+        let left = rows_of(queries, block.start, *width, 0..*width);
+        across(simd, left, keys_across, *stride, columns.clone(), weights);
+        let scale = simd.splat_f32s(scale);
+        let (first, last) = (columns.start * S::F32_LANES, columns.end * S::F32_LANES);
+        for ((t, seen), weights) in block.clone().zip(seen).zip(weights.chunks_exact_mut(*stride)) {
+            let at = reach.map_or(MARGIN + first, |reach| MARGIN + reach + first - t);
+            let weights = &mut weights[first..last];
+            let biases = &biases[at..at + weights.len()];
+            for (weight, bias) in
+                S::as_mut_simd_f32s(weights).0.iter_mut().zip(biases.chunks_exact(S::F32_LANES))
+            {
+                let bias: S::f32s = pod_read_unaligned(cast_slice(bias));
+                *weight = simd.mul_add_e_f32s(*weight, scale, bias);
             }
+            weights[..seen - first].fill(f32::NEG_INFINITY);
+            softmax(simd, S::as_mut_simd_f32s(weights).0);
         }
-        let share = 1.0 / sums.iter().sum::<f32>();
-        weights.iter_mut().for_each(|weight| *weight *= share);
-        weights[count..].fill(0.0);
+        columns
     }
 
-    /// Attends with `query` to tokens `from..to` and writes the weighted sum of their values to `out`.
+    /// Attends with the queries of `block`, of which each sees tokens from `seen` on, and hands what each makes to
+    /// `put`, `[width]`.
     #[inline(always)]
-    pub(super) fn attend(&mut self, query: &[f32], range: [usize; 2], bias: &[f32], out: &mut [f32]) {
-        let scale = 1.0 / (out.len() as f32).sqrt();
-        self.weigh(query, range, bias, scale);
-        mix(&self.weights, &self.values, self.width, range, &mut self.row);
-        out.copy_from_slice(&self.row[..out.len()]);
-    }
-
-    /// The same for token `index` of a gathered lane.
-    #[inline(always)]
-    pub(super) fn attend_token(&mut self, index: usize, range: [usize; 2], bias: &[f32], out: &mut [f32]) {
-        let queries = std::mem::take(&mut self.queries);
-        self.attend(&queries[index * self.width..][..self.width], range, bias, out);
-        self.queries = queries;
-    }
-
-    /// Accumulates the gradients of token `index`, whose output has the gradient `delta`, and adds those of the scores
-    /// to `bias_gradient` unless it is empty. Keys and values before `first` are constant.
-    #[inline(always)]
-    pub(super) fn attend_back(
+    pub(super) fn attend<S: Simd>(
         &mut self,
-        index: usize,
-        [from, to]: [usize; 2],
-        first: usize,
-        bias: &[f32],
-        bias_gradient: &mut [f32],
-        delta: &[f32],
-    ) {
-        let (width, scale) = (self.width, 1.0 / (delta.len() as f32).sqrt());
-        let queries = std::mem::take(&mut self.queries);
-        let query = &queries[index * width..][..width];
-        self.weigh(query, [from, to], bias, scale);
-        self.row.fill(0.0);
-        self.row[..delta.len()].copy_from_slice(delta);
-        // dL/dp = delta · vᵀ,  dL/dscore = p · (dL/dp − Σ p · dL/dp)
-        let count = (to - from).next_multiple_of(LANES);
-        across(&self.row, &self.values_across, self.stride, from, to - from, &mut self.slopes);
-        let (weights, slopes) = (&self.weights[..count], &mut self.slopes[..count]);
-        let mut sums = [0.0; LANES];
-        for (weights, slopes) in weights.as_chunks::<LANES>().0.iter().zip(slopes.as_chunks::<LANES>().0) {
-            for ((sum, weight), slope) in sums.iter_mut().zip(weights).zip(slopes) {
-                *sum += weight * slope;
-            }
-        }
-        let mean = sums.iter().sum::<f32>();
-        slopes.iter_mut().zip(weights).for_each(|(slope, weight)| *slope = weight * (*slope - mean));
-        bias_gradient.iter_mut().zip(&*slopes).for_each(|(sum, slope)| *sum += slope);
-        slopes.iter_mut().for_each(|slope| *slope *= scale);
-        mix(slopes, &self.keys, width, [from, to], &mut self.of_queries[index * width..][..width]);
-        let begin = from.max(first);
-        if begin < to {
-            let Self { of_keys, of_values, row, weights, slopes, .. } = self;
-            let all = begin * width..to * width;
-            let rows = of_keys[all.clone()].chunks_exact_mut(width);
-            let rows = rows.zip(of_values[all].chunks_exact_mut(width));
-            let factors = slopes[begin - from..].iter().zip(&weights[begin - from..]);
-            for ((of_key, of_value), (slope, weight)) in rows.zip(factors) {
-                accumulate(of_key, *slope, query);
-                accumulate(of_value, *weight, row);
-            }
-        }
-        self.queries = queries;
-    }
-
-    /// Writes the gradients of tokens from `first` on to rows `[query, key, value]`, which begin with that token.
-    #[inline(always)]
-    pub(super) fn scatter(
-        &self,
-        qkv: &mut [f32],
-        lane: Lane,
-        first: usize,
-        padded: usize,
-        head: usize,
+        simd: S,
+        block: Range<usize>,
+        seen: &[usize],
         width: usize,
+        mut put: impl FnMut(usize, &[f32]),
     ) {
+        let columns = self.weigh(simd, &block, seen, 1.0 / (width as f32).sqrt());
+        let Self { width: stride, weights, values, made, .. } = self;
+        let tokens = columns.start * S::F32_LANES..columns.end * S::F32_LANES;
+        let left = rows_of(weights, 0, self.stride, tokens.clone());
+        let right = &values[tokens.start * *stride..tokens.end * *stride];
+        across(simd, left, right, *stride, 0..*stride / S::F32_LANES, made);
+        for (index, made) in block.zip(made.chunks_exact(*stride)) {
+            put(index, &made[..width]);
+        }
+    }
+
+    /// Accumulates the gradients of the queries of `block`, of which each sees tokens from `seen` on; `take` gives the
+    /// gradient of what each makes, `[width]`. Adds those of the scores to that of the biases if they have one.
+    #[inline(always)]
+    pub(super) fn attend_back<'a, S: Simd>(
+        &mut self,
+        simd: S,
+        block: Range<usize>,
+        seen: &[usize],
+        width: usize,
+        take: impl Fn(usize) -> &'a [f32],
+    ) {
+        let scale = 1.0 / (width as f32).sqrt();
+        let columns = self.weigh(simd, &block, seen, scale);
+        let Self { stride, weights, slopes, made, keys, values_across, of_queries, .. } = self;
+        let (tokens, stride, wide) =
+            (columns.start * S::F32_LANES..columns.end * S::F32_LANES, *stride, self.width);
+        made.fill(0.0);
+        for (index, made) in block.clone().zip(made.chunks_exact_mut(wide)) {
+            made[..width].copy_from_slice(take(index));
+        }
+        // dL/dp = delta · vᵀ,  dL/dscore = p · (dL/dp − Σ p · dL/dp)
+        across(simd, rows_of(made, 0, wide, 0..wide), values_across, stride, columns, slopes);
+        let rows = weights.chunks_exact_mut(stride).zip(slopes.chunks_exact_mut(stride)).enumerate();
+        for (row, (weights, slopes)) in rows {
+            let (weights, slopes) = (&mut weights[tokens.clone()], &mut slopes[tokens.clone()]);
+            if row >= block.len() {
+                weights.fill(0.0);
+                slopes.fill(0.0);
+                continue;
+            }
+            let (weights, vectors) = (S::as_simd_f32s(weights).0, S::as_mut_simd_f32s(slopes).0);
+            let mut mean = simd.splat_f32s(0.0);
+            for (weight, slope) in weights.iter().zip(&*vectors) {
+                mean = simd.mul_add_e_f32s(*weight, *slope, mean);
+            }
+            let mean = simd.splat_f32s(simd.reduce_sum_f32s(mean));
+            for (weight, slope) in weights.iter().zip(&mut *vectors) {
+                *slope = simd.mul_f32s(*weight, simd.sub_f32s(*slope, mean));
+            }
+            if let Some(reach) = self.reach {
+                let at = MARGIN + reach + tokens.start - (block.start + row);
+                let sums = &mut self.of_biases[at..at + tokens.len()];
+                sums.iter_mut().zip(&*slopes).for_each(|(sum, slope)| *sum += slope);
+            }
+            let scale = simd.splat_f32s(scale);
+            let vectors = S::as_mut_simd_f32s(slopes).0;
+            vectors.iter_mut().for_each(|slope| *slope = simd.mul_f32s(*slope, scale));
+        }
+        let vectors = 0..wide / S::F32_LANES;
+        let left = rows_of(slopes, 0, stride, tokens.clone());
+        let right = &keys[tokens.start * wide..tokens.end * wide];
+        across(simd, left, right, wide, vectors, &mut of_queries[block.start * wide..][..BLOCK * wide]);
+        let queries = &self.queries[block.start * wide..][..BLOCK * wide];
+        accumulate(simd, slopes, stride, queries, wide, &tokens, &mut self.of_keys);
+        accumulate(simd, weights, stride, made, wide, &tokens, &mut self.of_values);
+    }
+
+    /// Writes the gradients of tokens from `first` on to rows of query, key and value, which begin with that token.
+    #[inline(always)]
+    pub(super) fn scatter(&self, qkv: &mut [f32], lane: Lane, first: usize, heads: Heads, head: usize) {
         for index in first..lane.count {
-            let row = &mut qkv[lane.row(index - first) * 3 * padded..][..3 * padded];
+            let row = &mut qkv[lane.row(index - first) * 3 * heads.padded..][..3 * heads.padded];
             for (which, from) in [&self.of_queries, &self.of_keys, &self.of_values].into_iter().enumerate() {
-                row[which * padded + head * width..][..width]
-                    .copy_from_slice(&from[index * self.width..][..width]);
+                row[heads.part(which, head)].copy_from_slice(&from[index * self.width..][..heads.width]);
             }
         }
     }
 }
 
-/// `sums += factor · row`, in whole registers.
+/// `columns` of `BLOCK` rows from row `first` on.
 #[inline(always)]
-fn accumulate(sums: &mut [f32], factor: f32, row: &[f32]) {
-    for (sums, row) in sums.as_chunks_mut::<LANES>().0.iter_mut().zip(row.as_chunks::<LANES>().0) {
-        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += factor * value);
+fn rows_of(matrix: &[f32], first: usize, stride: usize, columns: Range<usize>) -> [&[f32]; BLOCK] {
+    std::array::from_fn(|row| &matrix[(first + row) * stride..][columns.clone()])
+}
+
+/// Registers `columns` of `left · right` for `right`, `[inner, stride]`, to the same ones of `out`, `[BLOCK, stride]`.
+#[inline(always)]
+fn across<S: Simd>(
+    simd: S,
+    left: [&[f32]; BLOCK],
+    right: &[f32],
+    stride: usize,
+    columns: Range<usize>,
+    out: &mut [f32],
+) {
+    let (right, out) = (S::as_simd_f32s(right).0, S::as_mut_simd_f32s(out).0);
+    let (vectors, zero) = (stride / S::F32_LANES, simd.splat_f32s(0.0));
+    let mut column = columns.start;
+    // With 16 registers only one column of sums fits.
+    while S::REGISTER_COUNT >= 32 && column + 2 <= columns.end {
+        let sums = tile_rows::<S, BLOCK, 2>(simd, left, right, vectors, column, [[zero; 2]; BLOCK]);
+        for (row, sums) in sums.iter().enumerate() {
+            out[row * vectors + column..][..2].copy_from_slice(sums);
+        }
+        column += 2;
+    }
+    while column < columns.end {
+        let sums = tile_rows::<S, BLOCK, 1>(simd, left, right, vectors, column, [[zero]; BLOCK]);
+        for (row, [sum]) in sums.iter().enumerate() {
+            out[row * vectors + column] = *sum;
+        }
+        column += 1;
     }
 }
 
-/// `sums[s − from] = row · column s` of a matrix `[row.len(), stride]`, for `count` of them, in whole registers.
+/// Adds `leftᵀ · right` to rows `tokens` of `sums`, `[.., width]`; `left` is `[BLOCK, stride]`, `right` `[BLOCK, width]`.
 #[inline(always)]
-fn across(row: &[f32], matrix: &[f32], stride: usize, from: usize, count: usize, sums: &mut [f32]) {
-    for (chunk, sums) in sums.as_chunks_mut::<LANES>().0[..count.div_ceil(LANES)].iter_mut().enumerate() {
-        let (mut even, mut odd) = ([0.0; LANES], [0.0; LANES]);
-        let mut at = from + chunk * LANES;
-        for [first, second] in row.as_chunks::<2>().0 {
-            even.iter_mut().zip(&matrix[at..at + LANES]).for_each(|(sum, value)| *sum += first * value);
-            at += stride;
-            odd.iter_mut().zip(&matrix[at..at + LANES]).for_each(|(sum, value)| *sum += second * value);
-            at += stride;
-        }
-        // A query that is not padded may have one more.
-        for last in row.as_chunks::<2>().1 {
-            even.iter_mut().zip(&matrix[at..at + LANES]).for_each(|(sum, value)| *sum += last * value);
-        }
-        for ((sum, even), odd) in sums.iter_mut().zip(even).zip(odd) {
-            *sum = even + odd;
+fn accumulate<S: Simd>(
+    simd: S,
+    left: &[f32],
+    stride: usize,
+    right: &[f32],
+    width: usize,
+    tokens: &Range<usize>,
+    sums: &mut [f32],
+) {
+    let (right, sums) = (S::as_simd_f32s(right).0, S::as_mut_simd_f32s(sums).0);
+    let (vectors, zero) = (width / S::F32_LANES, simd.splat_f32s(0.0));
+    // A multiple of 16, hence of the block.
+    for token in tokens.clone().step_by(BLOCK) {
+        for column in 0..vectors {
+            let tile = tile_columns::<S, BLOCK, 1>(
+                simd,
+                &left[token..],
+                stride,
+                right,
+                vectors,
+                column,
+                [[zero]; BLOCK],
+            );
+            for (row, [value]) in tile.iter().enumerate() {
+                let sum = &mut sums[(token + row) * vectors + column];
+                *sum = simd.add_f32s(*sum, *value);
+            }
         }
     }
 }
 
-/// `out = Σ_s weights[s − from] · rows[s]`, rows of `width`, a multiple of the padding.
+/// Softmax in place.
 #[inline(always)]
-fn mix(weights: &[f32], rows: &[f32], width: usize, [from, to]: [usize; 2], out: &mut [f32]) {
-    let rows = &rows[from * width..to * width];
-    for (chunk, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-        let mut sums = [0.0; LANES];
-        for (row, weight) in rows.chunks_exact(width).zip(weights) {
-            let Some(row) = row[chunk * LANES..].first_chunk::<LANES>() else { break };
-            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += weight * value);
-        }
-        *out = sums;
+pub(super) fn softmax<S: Simd>(simd: S, scores: &mut [S::f32s]) {
+    let lowest = simd.splat_f32s(f32::NEG_INFINITY);
+    let largest = scores.iter().fold(lowest, |largest, score| simd.max_f32s(largest, *score));
+    let largest = simd.splat_f32s(simd.reduce_max_f32s(largest));
+    let mut sum = simd.splat_f32s(0.0);
+    for score in &mut *scores {
+        // What is not seen has the weight 0, not e⁻⁸⁷.
+        let seen = simd.greater_than_f32s(*score, lowest);
+        let value = exp(simd, simd.sub_f32s(*score, largest));
+        *score = simd.select_f32s(seen, value, simd.splat_f32s(0.0));
+        sum = simd.add_f32s(sum, *score);
     }
+    let share = simd.splat_f32s(1.0 / simd.reduce_sum_f32s(sum));
+    scores.iter_mut().for_each(|score| *score = simd.mul_f32s(*score, share));
 }

@@ -1,9 +1,9 @@
 //! The backward pass of the transformer. Scores are computed anew instead of being kept.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
-use super::attention::{HeadLane, Lane};
-use super::forward::{Attended, TransformerActivations};
+use super::attention::{BLOCK, HeadLane, Heads, Lane};
+use super::forward::{Attended, TransformerActivations, blocks, seen};
 use super::{Attention, Transformer};
 use crate::nn::buffer::{Buffer, transpose};
 use crate::nn::kernel::{Finish, Left, Product};
@@ -25,8 +25,6 @@ pub(in crate::nn::memory) struct TransformerBackward {
     /// `[tokens, 3 · padded]`.
     qkv: Buffer,
     transposed: Buffer,
-    /// Of the biases by distance, from the furthest to none.
-    distances: Vec<f32>,
 }
 
 /// `out = finish(delta · Wᵀ)`.
@@ -202,39 +200,30 @@ impl Transformer {
         lane_scratch: &mut HeadLane,
         gradient: &mut [f32],
     ) {
-        let (cells, width) = (self.tokens.cells(), self.width / self.heads);
-        let lanes = moments.batch * cells;
-        let TransformerBackward { qkv, mixed, distances, .. } = scratch;
-        qkv.resize((moments.count - first) * lanes * 3 * self.padded);
+        let cells = self.tokens.cells();
+        let (lanes, batch, count) = (moments.batch * cells, moments.batch, moments.count);
+        let TransformerBackward { qkv, mixed, .. } = scratch;
+        qkv.resize((count - first) * lanes * 3 * self.padded);
         qkv.fill(0.0);
         for head in 0..self.heads {
-            let bias = self.by_distance(attention, parameters, head);
-            distances.clear();
-            distances.resize(self.window, 0.0);
-            let (qkv, distances) = (&mut qkv[..], &mut distances[..]);
-            // Consuming a captured value makes it an `FnOnce` closure, which is reliably inlined.
-            let bases = 0..lanes;
-            Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    for base in bases {
-                        let lane = Lane { base, step: lanes, count: moments.count };
-                        lane_scratch.gather_all(&kept.qkv, lane, self.padded, head, width);
-                        for t in asked..moments.count {
-                            let range = [reach[t * moments.batch + base / cells], t + 1];
-                            let far = self.window - (range[1] - range[0]);
-                            let delta =
-                                &mixed[(base + (t - asked) * lanes) * self.padded + head * width..][..width];
-                            let (bias, of_bias) = (&bias[far..], &mut distances[far..]);
-                            lane_scratch.attend_back(t, range, first, bias, of_bias, delta);
-                        }
-                        lane_scratch.scatter(qkv, lane, first, self.padded, head, width);
-                    }
-                },
-            );
+            lane_scratch.look_back(self.by_distance(attention, parameters, head));
+            lane_scratch.begin_biases();
+            Arch::new().dispatch(TimeBack {
+                lanes,
+                cells,
+                batch,
+                count,
+                when: [first, asked],
+                reach,
+                qkv: &kept.qkv,
+                deltas: mixed,
+                gradient: qkv,
+                heads: self.sizes(),
+                head,
+                scratch: lane_scratch,
+            });
             let start = attention.relative.unwrap_or_default() + head * self.window;
-            let table = gradient[start..start + self.window].iter_mut();
-            table.zip(distances.iter().rev()).for_each(|(to, from)| *to = *from);
+            lane_scratch.end_biases(&mut gradient[start..start + self.window]);
         }
         if let Some(start) = attention.relative {
             let (held, all) = (self.heads * self.window, crate::nn::buffer::padded(self.heads * self.window));
@@ -250,26 +239,94 @@ impl Transformer {
         scratch: &mut TransformerBackward,
         lane_scratch: &mut HeadLane,
     ) {
-        let (cells, width) = (self.tokens.cells(), self.width / self.heads);
+        let cells = self.tokens.cells();
         let TransformerBackward { qkv, mixed, .. } = scratch;
-        let moments = mixed.len() / self.padded / cells;
         qkv.resize(mixed.len() * 3);
         qkv.fill(0.0);
-        let (qkv, kept) = (&mut qkv[..], &kept.qkv[skip * 3 * self.padded..]);
-        let places = (0..moments).flat_map(|row| (0..self.heads).map(move |head| (row * cells, head)));
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (base, head) in places {
-                    let lane = Lane { base, step: 1, count: cells };
-                    lane_scratch.gather_all(kept, lane, self.padded, head, width);
-                    for u in 0..cells {
-                        let delta = &mixed[(base + u) * self.padded + head * width..][..width];
-                        lane_scratch.attend_back(u, [0, cells], 0, &[], &mut [], delta);
-                    }
-                    lane_scratch.scatter(qkv, lane, 0, self.padded, head, width);
-                }
-            },
-        );
+        lane_scratch.look_around(cells);
+        for head in 0..self.heads {
+            Arch::new().dispatch(SpaceBack {
+                cells,
+                qkv: &kept.qkv[skip * 3 * self.padded..],
+                deltas: mixed,
+                gradient: qkv,
+                heads: self.sizes(),
+                head,
+                scratch: lane_scratch,
+            });
+        }
+    }
+}
+
+/// Attention over time of one head, backward.
+struct TimeBack<'a> {
+    lanes: usize,
+    cells: usize,
+    batch: usize,
+    count: usize,
+    /// First moment that is not constant, and the first that asks.
+    when: [usize; 2],
+    reach: &'a [usize],
+    qkv: &'a [f32],
+    /// Of what is made, from the first moment that asks on.
+    deltas: &'a [f32],
+    /// Of query, key and value, from the first moment that is not constant on.
+    gradient: &'a mut [f32],
+    heads: Heads,
+    head: usize,
+    scratch: &'a mut HeadLane,
+}
+
+impl WithSimd for TimeBack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { lanes, cells, batch, count, when, reach, qkv, deltas, gradient, heads, head, scratch } =
+            self;
+        let [first, asked] = when;
+        for base in 0..lanes {
+            let lane = Lane { base, step: lanes, count };
+            scratch.gather_all(qkv, lane, heads, head);
+            for block in blocks(asked, count) {
+                let seen = seen(&block, reach, batch, base / cells);
+                let seen = &seen[..block.len()];
+                scratch.attend_back(simd, block, seen, heads.width, |t| {
+                    &deltas[(base + (t - asked) * lanes) * heads.padded + head * heads.width..][..heads.width]
+                });
+            }
+            scratch.scatter(gradient, lane, first, heads, head);
+        }
+    }
+}
+
+/// Attention over space of one head, backward.
+struct SpaceBack<'a> {
+    cells: usize,
+    qkv: &'a [f32],
+    deltas: &'a [f32],
+    gradient: &'a mut [f32],
+    heads: Heads,
+    head: usize,
+    scratch: &'a mut HeadLane,
+}
+
+impl WithSimd for SpaceBack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { cells, qkv, deltas, gradient, heads, head, scratch } = self;
+        for base in (0..deltas.len() / heads.padded).step_by(cells) {
+            let lane = Lane { base, step: 1, count: cells };
+            scratch.gather_all(qkv, lane, heads, head);
+            for block in blocks(0, cells) {
+                let seen = &[0; BLOCK][..block.len()];
+                scratch.attend_back(simd, block, seen, heads.width, |u| {
+                    &deltas[(base + u) * heads.padded + head * heads.width..][..heads.width]
+                });
+            }
+            scratch.scatter(gradient, lane, 0, heads, head);
+        }
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! In the last block nothing but keys and values of the burn-in is used, so nothing else is computed of it.
 
-use pulp::Arch;
+use std::ops::Range;
 
-use super::attention::{HeadLane, Lane};
+use pulp::{Arch, Simd, WithSimd};
+
+use super::attention::{BLOCK, HeadLane, Heads, Lane};
 use super::pooling::Pooling;
 use super::tokens::TokenActivations;
 use super::{Attention, Transformer};
@@ -206,55 +208,128 @@ impl Transformer {
         attended: &mut Attended,
         scratch: &mut HeadLane,
     ) {
-        let (cells, width) = (self.tokens.cells(), self.width / self.heads);
-        let lanes = moments.batch * cells;
+        let cells = self.tokens.cells();
         let Attended { qkv, mixed, .. } = attended;
         for head in 0..self.heads {
-            let bias = self.by_distance(attention, parameters, head);
-            // Consuming a captured value makes it an `FnOnce` closure, which is reliably inlined.
-            let bases = 0..lanes;
-            Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    for base in bases {
-                        let lane = Lane { base, step: lanes, count: moments.count };
-                        scratch.gather(qkv, lane, self.padded, head, width);
-                        for t in begin..moments.count {
-                            let range = [reach[t * moments.batch + base / cells], t + 1];
-                            let bias = &bias[self.window - (range[1] - range[0])..];
-                            let out = &mut mixed[(base + t * lanes) * self.padded + head * width..][..width];
-                            scratch.attend_token(t, range, bias, out);
-                        }
-                    }
-                },
-            );
+            scratch.look_back(self.by_distance(attention, parameters, head));
+            let (lanes, heads) = (moments.batch * cells, self.sizes());
+            let [batch, count] = [moments.batch, moments.count];
+            Arch::new().dispatch(OverTime {
+                lanes,
+                cells,
+                batch,
+                count,
+                begin,
+                reach,
+                qkv,
+                mixed,
+                heads,
+                head,
+                scratch,
+            });
         }
     }
 
     /// Attention of the cells of every moment to each other.
     fn over_space(&self, attended: &mut Attended, scratch: &mut HeadLane) {
-        let (cells, width) = (self.tokens.cells(), self.width / self.heads);
+        let cells = self.tokens.cells();
         let Attended { qkv, mixed, .. } = attended;
-        let moments = mixed.len() / self.padded / cells;
-        let places = (0..moments).flat_map(|row| (0..self.heads).map(move |head| (row * cells, head)));
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (base, head) in places {
-                    let lane = Lane { base, step: 1, count: cells };
-                    scratch.gather(qkv, lane, self.padded, head, width);
-                    for u in 0..cells {
-                        let out = &mut mixed[(base + u) * self.padded + head * width..][..width];
-                        scratch.attend_token(u, [0, cells], &[], out);
-                    }
-                }
-            },
-        );
+        scratch.look_around(cells);
+        for head in 0..self.heads {
+            Arch::new().dispatch(OverSpace { cells, qkv, mixed, heads: self.sizes(), head, scratch });
+        }
     }
 
-    /// The biases of a head from the furthest distance to none.
-    pub(super) fn by_distance(&self, attention: &Attention, parameters: &[f32], head: usize) -> Vec<f32> {
-        let start = attention.relative.unwrap_or_default() + head * self.window;
-        parameters[start..start + self.window].iter().rev().copied().collect()
+    /// Widths of rows and heads.
+    pub(super) fn sizes(&self) -> Heads {
+        Heads { padded: self.padded, width: self.width / self.heads }
     }
+
+    /// The biases of a head by distance.
+    pub(super) fn by_distance<'a>(
+        &self,
+        attention: &Attention,
+        parameters: &'a [f32],
+        head: usize,
+    ) -> &'a [f32] {
+        &parameters[attention.relative.unwrap_or_default() + head * self.window..][..self.window]
+    }
+}
+
+/// Attention over time of one head.
+struct OverTime<'a> {
+    /// Cells of all sequences, and of one.
+    lanes: usize,
+    cells: usize,
+    batch: usize,
+    count: usize,
+    begin: usize,
+    reach: &'a [usize],
+    qkv: &'a [f32],
+    mixed: &'a mut [f32],
+    heads: Heads,
+    head: usize,
+    scratch: &'a mut HeadLane,
+}
+
+impl WithSimd for OverTime<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { lanes, cells, batch, count, begin, reach, qkv, mixed, heads, head, scratch } = self;
+        for base in 0..lanes {
+            let lane = Lane { base, step: lanes, count };
+            scratch.gather(qkv, lane, heads, head);
+            for block in blocks(begin, count) {
+                let seen = seen(&block, reach, batch, base / cells);
+                scratch.attend(simd, block.clone(), &seen[..block.len()], heads.width, |t, made| {
+                    let row = (base + t * lanes) * heads.padded + head * heads.width;
+                    mixed[row..row + made.len()].copy_from_slice(made);
+                });
+            }
+        }
+    }
+}
+
+/// Attention over space of one head.
+struct OverSpace<'a> {
+    cells: usize,
+    qkv: &'a [f32],
+    mixed: &'a mut [f32],
+    heads: Heads,
+    head: usize,
+    scratch: &'a mut HeadLane,
+}
+
+impl WithSimd for OverSpace<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { cells, qkv, mixed, heads, head, scratch } = self;
+        for base in (0..mixed.len() / heads.padded).step_by(cells) {
+            scratch.gather(qkv, Lane { base, step: 1, count: cells }, heads, head);
+            for block in blocks(0, cells) {
+                let seen = &[0; BLOCK][..block.len()];
+                scratch.attend(simd, block, seen, heads.width, |u, made| {
+                    let row = (base + u) * heads.padded + head * heads.width;
+                    mixed[row..row + made.len()].copy_from_slice(made);
+                });
+            }
+        }
+    }
+}
+
+/// Tokens from `begin` to `end` in blocks.
+pub(super) fn blocks(begin: usize, end: usize) -> impl Iterator<Item = Range<usize>> {
+    (begin..end).step_by(BLOCK).map(move |start| start..end.min(start + BLOCK))
+}
+
+/// The first moment that each of `block` sees in sequence `b` of `batch`.
+#[inline(always)]
+pub(super) fn seen(block: &Range<usize>, reach: &[usize], batch: usize, b: usize) -> [usize; BLOCK] {
+    let mut seen = [usize::MAX; BLOCK];
+    seen.iter_mut().zip(block.clone()).for_each(|(seen, t)| *seen = reach[t * batch + b]);
+    seen
 }

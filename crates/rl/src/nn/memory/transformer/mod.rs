@@ -22,7 +22,6 @@ use crate::nn::architecture::Architecture;
 use crate::nn::buffer::padded;
 use crate::nn::network::linear::Linear;
 use crate::nn::network::norm::Norm;
-use attention::HeadLane;
 pub(super) use backward::TransformerBackward;
 pub(super) use forward::TransformerActivations;
 use tokens::Tokens;

@@ -1,16 +1,17 @@
 //! Pooling of the cells of a moment by a learned query, head by head: `f[h] = Σ_u softmax_u(pool[h] · y_u[h] / √w)
 //! · y_u[h]`.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use super::Transformer;
-use crate::nn::memory::fast::exp;
+use super::attention::{Heads, softmax};
+use crate::nn::buffer::{Buffer, padded};
 
 /// Softmax weights of a forward pass.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pooling {
-    /// `[M · B, heads, cells]`.
-    weights: Vec<f32>,
+    /// `[M · B, heads, padded cells]`.
+    weights: Buffer,
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -20,33 +21,10 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 impl Pooling {
     /// Writes the features of all moments in `y`.
     pub(super) fn forward(&mut self, of: &Transformer, pool: &[f32], y: &[f32], features: &mut [f32]) {
-        let (cells, padded, width) = (of.tokens.cells(), of.padded, of.width / of.heads);
-        let scale = 1.0 / (width as f32).sqrt();
-        features.fill(0.0);
-        self.weights.clear();
+        let (cells, heads) = (of.tokens.cells(), of.sizes());
+        self.weights.resize(features.len() / heads.padded * of.heads * padded(cells));
         let weights = &mut self.weights;
-        let rows = y.chunks_exact(cells * padded).zip(features.chunks_exact_mut(padded));
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (y, features) in rows {
-                    for head in 0..of.heads {
-                        let (slice, start) = (head * width..(head + 1) * width, weights.len());
-                        let scores = y.chunks_exact(padded);
-                        weights.extend(scores.map(|y| scale * dot(&pool[slice.clone()], &y[slice.clone()])));
-                        let weights = &mut weights[start..];
-                        let largest = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                        weights.iter_mut().for_each(|weight| *weight = exp(*weight - largest));
-                        let share = 1.0 / weights.iter().sum::<f32>();
-                        for (weight, y) in weights.iter_mut().zip(y.chunks_exact(padded)) {
-                            *weight *= share;
-                            let values = features[slice.clone()].iter_mut().zip(&y[slice.clone()]);
-                            values.for_each(|(sum, y)| *sum += *weight * y);
-                        }
-                    }
-                }
-            },
-        );
+        Arch::new().dispatch(Pool { cells, heads, count: of.heads, pool, y, features, weights });
     }
 
     /// Writes the gradient with respect to `y` to `delta` and fills that of the query; `features` is the gradient of
@@ -65,13 +43,14 @@ impl Pooling {
         delta.fill(0.0);
         of_pool.fill(0.0);
         let rows = y.chunks_exact(cells * padded).zip(delta.chunks_exact_mut(cells * padded));
-        let rows = rows.zip(features.chunks_exact(padded)).zip(self.weights.chunks_exact(of.heads * cells));
+        let stride = crate::nn::buffer::padded(cells);
+        let rows = rows.zip(features.chunks_exact(padded)).zip(self.weights.chunks_exact(of.heads * stride));
         let mut slopes = vec![0.0; cells];
         Arch::new().dispatch(
             #[inline(always)]
             || {
                 for (((y, delta), features), weights) in rows {
-                    for (head, weights) in weights.chunks_exact(cells).enumerate() {
+                    for (head, weights) in weights.chunks_exact(stride).enumerate() {
                         let slice = head * width..(head + 1) * width;
                         let passed = &features[slice.clone()];
                         let mut mean = 0.0;
@@ -92,5 +71,44 @@ impl Pooling {
                 }
             },
         );
+    }
+}
+
+/// The forward pass.
+struct Pool<'a> {
+    cells: usize,
+    heads: Heads,
+    /// Number of heads.
+    count: usize,
+    pool: &'a [f32],
+    y: &'a [f32],
+    features: &'a mut [f32],
+    weights: &'a mut [f32],
+}
+
+impl WithSimd for Pool<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { cells, heads, count, pool, y, features, weights } = self;
+        let Heads { padded: stride, width } = heads;
+        let scale = 1.0 / (width as f32).sqrt();
+        features.fill(0.0);
+        let rows = y.chunks_exact(cells * stride).zip(features.chunks_exact_mut(stride));
+        for ((y, features), weights) in rows.zip(weights.chunks_exact_mut(count * padded(cells))) {
+            for (head, weights) in weights.chunks_exact_mut(padded(cells)).enumerate() {
+                let slice = head * width..(head + 1) * width;
+                weights.fill(f32::NEG_INFINITY);
+                for (weight, y) in weights.iter_mut().zip(y.chunks_exact(stride)) {
+                    *weight = scale * dot(&pool[slice.clone()], &y[slice.clone()]);
+                }
+                softmax(simd, S::as_mut_simd_f32s(weights).0);
+                for (weight, y) in weights.iter().zip(y.chunks_exact(stride)) {
+                    let values = features[slice.clone()].iter_mut().zip(&y[slice.clone()]);
+                    values.for_each(|(sum, y)| *sum += weight * y);
+                }
+            }
+        }
     }
 }

@@ -1,103 +1,118 @@
-//! A batch of sequences as the networks read it, time-major: inputs of every moment, n-step returns of every
-//! transition.
+//! A batch of sequences as the networks read it: cut into micro-batches of a few sequences, each of them time-major
+//! with the inputs of every moment, and the transitions that enter the losses with their n-step returns.
 
 use crate::mdp::SequenceBatch;
-use crate::nn::memory::{MomentInputs, Moments};
+use crate::nn::memory::{MomentInputs, Moments, Unroll};
 
-/// The batch of one gradient step.
+/// Sequences of a micro-batch. As many rows as a register tile has, and few enough that what a pass leaves stays in the
+/// second-level cache. Fixed, so that sums over a batch are the same on any number of threads.
+const MICRO_BATCH: usize = 8;
+
+/// An unmasked transition.
+#[derive(Debug, Clone)]
+pub(super) struct Transition {
+    /// `t · B + b` in the whole batch, behind the burn-in.
+    pub(super) at: usize,
+    /// How many unmasked transitions of the whole batch come before it in that order.
+    pub(super) place: usize,
+    /// Its sequence in the whole batch.
+    pub(super) sequence: usize,
+    /// Output row of its moment, and of the one that it bootstraps from.
+    pub(super) row: usize,
+    pub(super) bootstrap: usize,
+    pub(super) action: usize,
+    /// `Σ_{k<m} gamma^k r_{t+k}`.
+    pub(super) n_step_return: f32,
+    /// `gamma^m`.
+    pub(super) discount: f32,
+    /// `m`.
+    pub(super) steps: usize,
+    /// 1 if step `t + m − 1` was terminal.
+    pub(super) terminated: f32,
+    pub(super) behaviour_entropy: f32,
+    /// Importance weight of its sequence.
+    pub(super) weight: f32,
+}
+
+/// Some sequences of the batch.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Sequences {
+pub(super) struct MicroBatch {
     /// `[M, B, …]`: see [`Moments`].
     inputs: Vec<f32>,
     grids: Vec<f32>,
     starts: Vec<f32>,
     batch: usize,
+    /// Moments up to the last one with an output that is needed.
     moments: usize,
-    /// `[L, B]`, as everything below: behind the burn-in.
-    pub(super) actions: Vec<usize>,
-    /// 1 for transitions that enter the losses, 0 for others.
-    pub(super) mask: Vec<f32>,
-    pub(super) behaviour_entropies: Vec<f32>,
-    /// `Σ_{k<m} gamma^k r_{t+k}`.
-    pub(super) returns: Vec<f32>,
-    /// `gamma^m`.
-    pub(super) discounts: Vec<f32>,
-    /// `m`, 0 where the mask is 0.
-    pub(super) steps: Vec<usize>,
-    /// Whether step `t + m − 1` was terminal.
-    pub(super) terminated: Vec<f32>,
-    /// `[N, K]` of the unmasked transitions in order, or empty.
-    pub(super) sampled_actions: Vec<u16>,
-    /// `[B]`.
-    pub(super) weights: Vec<f32>,
-    /// `max(1, Σ mask)`.
-    pub(super) count: f32,
+    /// First moment with an output.
+    from: usize,
+    /// `[B, state_width]` of actor and critics in order; empty for zeros.
+    states: Vec<Vec<f32>>,
+    /// Output rows that are needed, `(t − from) · B + b`, in order.
+    rows: Vec<u32>,
+    /// In order of time, then of sequences.
+    pub(super) transitions: Vec<Transition>,
 }
 
-impl Sequences {
-    /// All moments.
-    pub(super) fn moments(&self) -> Moments<'_> {
-        Moments {
-            batch: self.batch,
-            count: self.moments,
-            inputs: &self.inputs,
-            grids: &self.grids,
-            starts: &self.starts,
-        }
+/// The batch of one gradient step.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sequences {
+    pub(super) batch: usize,
+    /// Transitions of each behind the burn-in.
+    pub(super) length: usize,
+    /// `[N, K]` of the unmasked transitions in order, or empty.
+    pub(super) sampled_actions: Vec<u16>,
+    /// `max(1, Σ mask)`.
+    pub(super) count: f32,
+    /// `[B, T]`: [`Transition::place`].
+    places: Vec<usize>,
+}
+
+impl MicroBatch {
+    /// The pass of network `index` over it: the actor is 0, critics follow. A backward pass can follow only if `keep`.
+    pub(super) fn unroll(&self, index: usize, keep: bool) -> Unroll<'_> {
+        let Self { batch, moments: count, from, inputs, grids, starts, .. } = self;
+        let all = starts.len() / batch;
+        let part = |values: &'_ [f32]| values.len() / all * count;
+        let moments = Moments {
+            batch: *batch,
+            count: *count,
+            inputs: &inputs[..part(inputs)],
+            grids: &grids[..part(grids)],
+            starts: &starts[..part(starts)],
+        };
+        let rows = (self.rows.len() < (count - from) * batch).then_some(&self.rows[..]);
+        Unroll { moments, states: &self.states[index], from: *from, rows, keep }
     }
 
-    /// Row of the moment that transition `index` bootstraps from.
-    pub(super) fn bootstrap(&self, index: usize) -> usize {
-        index + self.steps[index] * self.batch
+    /// Number of output rows.
+    pub(super) fn rows(&self) -> usize {
+        self.rows.len()
     }
 
-    /// Weight of transition `index`.
-    pub(super) fn weight(&self, index: usize) -> f32 {
-        self.weights[index % self.batch]
-    }
-
-    /// Reads `batch`, whose columns must fit.
-    pub(super) fn read(&mut self, batch: &SequenceBatch, layout: &MomentInputs, returns: [f32; 2]) {
-        (self.batch, self.moments) = (batch.batch, batch.length + 1);
-        self.read_moments(batch, layout);
-        self.actions.clear();
-        for column in [&mut self.mask, &mut self.behaviour_entropies] {
-            column.clear();
-        }
-        for column in [&mut self.returns, &mut self.discounts, &mut self.terminated] {
-            column.clear();
-        }
-        self.steps.clear();
-        self.sampled_actions.clear();
-        let samples = batch.sampled_actions.len() / (batch.batch * batch.length);
-        for t in batch.burn_in..batch.length {
-            for b in 0..batch.batch {
-                let at = b * batch.length + t;
-                let unmasked = batch.mask[at] != 0.0;
-                // What masked transitions hold does not matter, and may be no action at all.
-                self.actions.push(if unmasked { batch.actions.index(at) } else { 0 });
-                self.mask.push(f32::from(u8::from(unmasked)));
-                self.behaviour_entropies.push(batch.behaviour_entropies.get(at).copied().unwrap_or_default());
-                self.read_return(batch, b, t, returns);
-                if unmasked {
-                    self.sampled_actions
-                        .extend_from_slice(&batch.sampled_actions[at * samples..(at + 1) * samples]);
-                }
+    /// Takes the networks' states out of the rows of a batch: `[B, networks · width]` of actor and critics in order; those
+    /// that are not there begin from zeros.
+    fn distribute(&mut self, batch: &SequenceBatch, first: usize, [networks, width]: [usize; 2]) {
+        self.states.resize_with(networks, Vec::new);
+        let all = batch.initial_states.width;
+        for (index, states) in self.states.iter_mut().enumerate() {
+            states.clear();
+            let slice = index * width..(index + 1) * width;
+            if width > 0 && slice.end <= all {
+                let rows = batch.initial_states.values.chunks_exact(all).skip(first).take(self.batch);
+                rows.for_each(|row| states.extend_from_slice(&row[slice.clone()]));
             }
         }
-        self.weights.clear();
-        self.weights.extend_from_slice(&batch.weights);
-        self.count = self.mask.iter().sum::<f32>().max(1.0);
     }
 
     /// `x_t = [o_t, a_{t−1}, r_{t−1}]` and the grid, if it is read apart; action and reward are zero at a start.
-    fn read_moments(&mut self, batch: &SequenceBatch, layout: &MomentInputs) {
+    fn read_moments(&mut self, batch: &SequenceBatch, first: usize, layout: &MomentInputs) {
         let (features, actions) = (batch.features, layout.previous_action);
         for buffer in [&mut self.inputs, &mut self.grids, &mut self.starts] {
             buffer.clear();
         }
         for t in 0..=batch.length {
-            for b in 0..batch.batch {
+            for b in first..first + self.batch {
                 let moment = b * (batch.length + 1) + t;
                 let (vector, rest) =
                     batch.observations[moment * features..][..features].split_at(layout.observation);
@@ -124,25 +139,116 @@ impl Sequences {
         }
     }
 
+    /// The unmasked transitions, and which rows they need.
+    fn read_transitions(
+        &mut self,
+        batch: &SequenceBatch,
+        first: usize,
+        places: &[usize],
+        [gamma, scale]: [f32; 2],
+    ) {
+        self.transitions.clear();
+        let behind = batch.length + 1 - batch.burn_in;
+        // First marks of what is needed, then where among the needed rows each one is.
+        let mut order = vec![0; behind * self.batch];
+        for t in batch.burn_in..batch.length {
+            for own in 0..self.batch {
+                let b = first + own;
+                let at = b * batch.length + t;
+                if batch.mask[at] == 0.0 {
+                    continue;
+                }
+                let row = (t - batch.burn_in) * self.batch + own;
+                let mut transition = Transition {
+                    at: (t - batch.burn_in) * batch.batch + b,
+                    place: places[at],
+                    sequence: b,
+                    row,
+                    bootstrap: 0,
+                    action: batch.actions.index(at),
+                    n_step_return: 0.0,
+                    discount: 1.0,
+                    steps: 0,
+                    terminated: 0.0,
+                    behaviour_entropy: batch.behaviour_entropies.get(at).copied().unwrap_or_default(),
+                    weight: batch.weights[b],
+                };
+                transition.read_return(batch, b, t, [gamma, scale]);
+                transition.bootstrap = row + transition.steps * self.batch;
+                (order[row], order[transition.bootstrap]) = (1, 1);
+                self.transitions.push(transition);
+            }
+        }
+        self.rows.clear();
+        for (row, place) in order.iter_mut().enumerate().filter(|(_, needed)| **needed > 0) {
+            *place = self.rows.len();
+            self.rows.push(row as u32);
+        }
+        for transition in &mut self.transitions {
+            transition.row = order[transition.row];
+            transition.bootstrap = order[transition.bootstrap];
+        }
+        self.from = batch.burn_in;
+        self.moments = self.rows.last().map_or(0, |last| batch.burn_in + *last as usize / self.batch + 1);
+    }
+}
+
+impl Transition {
     /// The n-step return of transition `t` of sequence `b`: up to the end of its episode, the last transition before a
     /// masked one, the end of the sequence.
     fn read_return(&mut self, batch: &SequenceBatch, b: usize, t: usize, [gamma, scale]: [f32; 2]) {
-        let (mut sum, mut discount, mut steps, mut terminated) = (0.0, 1.0, 0, 0.0);
         let row = b * batch.length;
         for at in t..batch.length.min(t + batch.n_step.max(1)) {
             if batch.mask[row + at] == 0.0 {
                 break;
             }
-            sum += scale * discount * batch.rewards[row + at];
-            (discount, steps) = (discount * gamma, steps + 1);
-            terminated = batch.terminated[row + at];
-            if terminated > 0.0 || batch.truncated[row + at] > 0.0 {
+            self.n_step_return += scale * self.discount * batch.rewards[row + at];
+            (self.discount, self.steps) = (self.discount * gamma, self.steps + 1);
+            self.terminated = batch.terminated[row + at];
+            if self.terminated > 0.0 || batch.truncated[row + at] > 0.0 {
                 break;
             }
         }
-        self.returns.push(sum);
-        self.discounts.push(discount);
-        self.steps.push(steps);
-        self.terminated.push(terminated);
+    }
+}
+
+impl Sequences {
+    /// Reads `batch`, whose columns must fit, into `parts`; `states` are the number of networks and the width of a state.
+    pub(super) fn read<'a>(
+        &mut self,
+        batch: &SequenceBatch,
+        layout: &MomentInputs,
+        returns: [f32; 2],
+        states: [usize; 2],
+        parts: impl Iterator<Item = &'a mut MicroBatch>,
+    ) {
+        (self.batch, self.length) = (batch.batch, batch.length - batch.burn_in);
+        self.sampled_actions.clear();
+        self.places.clear();
+        self.places.resize(batch.batch * batch.length, 0);
+        let samples = batch.sampled_actions.len() / (batch.batch * batch.length);
+        let mut count = 0;
+        for t in batch.burn_in..batch.length {
+            for at in (0..batch.batch).map(|b| b * batch.length + t) {
+                if batch.mask[at] != 0.0 {
+                    self.places[at] = count;
+                    count += 1;
+                    let sampled = &batch.sampled_actions[at * samples..(at + 1) * samples];
+                    self.sampled_actions.extend_from_slice(sampled);
+                }
+            }
+        }
+        self.count = (count as f32).max(1.0);
+        for (part, first) in parts.zip((0..batch.batch).step_by(MICRO_BATCH)) {
+            part.batch = MICRO_BATCH.min(batch.batch - first);
+            part.distribute(batch, first, states);
+            part.read_moments(batch, first, layout);
+            part.read_transitions(batch, first, &self.places, returns);
+        }
+    }
+
+    /// Micro-batches that `sequences` are cut into.
+    pub(super) fn parts(sequences: usize) -> usize {
+        sequences.div_ceil(MICRO_BATCH)
     }
 }

@@ -2,8 +2,9 @@
 //! network unrolled over all moments of its sequences at once. What a batch holds is in `inputs`, passes over networks in
 //! `networks`, equations in `losses`, how tensors enter and leave in `state`.
 //!
-//! Everything is time-major and begins behind the burn-in: row `t · B + b` is moment `t` of sequence `b`, and transition
-//! `t` leads from it to the next. `B` rows behind those of all transitions are the last moments.
+//! A batch is cut into micro-batches of a few sequences. Each passes through all networks by itself, so that what a pass
+//! leaves is still in the cache when the next one reads it, and on any thread; gradients are summed in a fixed order. A
+//! micro-batch is time-major: row `t · B + b` is moment `t` of sequence `b` behind the burn-in.
 
 #[cfg(test)]
 mod agreement;
@@ -11,16 +12,18 @@ pub(in crate::algo::sac) mod fresh;
 mod inputs;
 mod losses;
 mod networks;
+mod passes;
 mod report;
 mod state;
 #[cfg(test)]
 mod tests;
 mod trace;
 
+use rayon::iter::{IntoParallelRefMutIterator as _, ParallelIterator as _};
+
 use super::PARALLEL_WORK;
-use super::actor::{Draws, State, entropy_penalty};
-use super::losses::{Aggregate, Softmax};
-use super::networks::track;
+use super::actor::Draws;
+use super::networks::{both, track};
 use super::temperature::Temperature;
 use super::trace::Trace;
 use crate::algo::TrainError;
@@ -33,8 +36,9 @@ use crate::nn::memory::MomentInputs;
 use crate::nn::{Inputs, threads_available};
 use fresh::Fresh;
 use inputs::Sequences;
-use losses::{critic_loss, priorities, restore, soft_targets};
-use networks::{Critic, Descent, Trained, distribute, each};
+use losses::priorities;
+use networks::{Critic, Descent, Trained, each};
+use passes::{Pass, Scratch, Shared};
 
 /// Discrete Soft Actor-Critic with memory on the CPU.
 #[derive(Debug, Clone)]
@@ -51,17 +55,12 @@ pub struct FusedSequenceSac {
     seed: u64,
     draws: Draws,
     sequences: Sequences,
-    policies: Softmax,
+    passes: Vec<Pass>,
+    scratch: Scratch,
     /// `[N, A]`: policies of the transitions that enter the losses.
     unmasked: Vec<f32>,
     /// `[B]`: priorities of the last step's sequences.
     priorities: Vec<f32>,
-}
-
-/// Stored states of a batch, `[B, width]`.
-struct MemoryState<'a> {
-    width: usize,
-    rows: &'a [f32],
 }
 
 impl FusedSequenceSac {
@@ -91,7 +90,8 @@ impl FusedSequenceSac {
             gradient_steps: 0,
             draws: Draws::default(),
             sequences: Sequences::default(),
-            policies: Softmax::default(),
+            passes: Vec::new(),
+            scratch: Scratch::default(),
             unmasked: Vec::new(),
             priorities: Vec::new(),
         })
@@ -117,110 +117,82 @@ impl FusedSequenceSac {
         trace: &mut Trace<'_, '_>,
     ) -> Result<Option<Metrics>, TrainError> {
         batch::check_sequences(batch, &self.config, self.inputs.features(), self.actions)?;
-        let (actions, from, t) = (self.actions, batch.burn_in, self.gradient_steps + 1);
-        let Self { config, layout, actor, critics, draws, sequences, policies, unmasked, .. } = self;
-        sequences.read(batch, layout, [config.gamma, config.sequence.reward_scale]);
-        let sequences = &*sequences;
-        let moments = sequences.moments();
-        let state = MemoryState { width: batch.initial_states.width, rows: &batch.initial_states.values };
-        distribute(&state, actor, critics);
+        let (actions, t) = (self.actions, self.gradient_steps + 1);
+        let Self { config, layout, actor, critics, draws, sequences, passes, scratch, unmasked, .. } = self;
+        let scratch = &*scratch;
+        passes.resize_with(Sequences::parts(batch.batch), Pass::default);
+        let states = [1 + critics.len(), actor.network.sequence_state_width()];
+        let parts = passes.iter_mut().map(|pass| &mut pass.input);
+        sequences.read(batch, layout, [config.gamma, config.sequence.reward_scale], states, parts);
         let work = batch.batch * (batch.length + 1) * actor.network.work();
         let parallel = work >= PARALLEL_WORK && threads_available();
-        let first = if config.sequence.burn_in_gradient { 0 } else { from };
         let descent = |learning_rate: f32| {
             let factor = config.sequence.memory_learning_rate_factor;
             let step = |rate| AdamStep::new(rate, config.adam_epsilon, t);
-            Descent {
-                steps: [step(learning_rate * factor), step(learning_rate)],
-                clip: config.grad_clip,
-                first,
-            }
+            Descent { steps: [step(learning_rate * factor), step(learning_rate)], clip: config.grad_clip }
         };
 
         // 1. temperature = exp(log_temperature), fixed until the end of the step.
         let temperature = self.temperature.log.exp();
         trace.scalar("alpha", temperature);
 
-        // 2. Targets from pre-step networks, all unrolled from the stored states.
+        // 2. Targets from pre-step networks, all unrolled from the stored states, and critic losses.
         //    y = h(R + discount · (1 − terminated) · v'(t + m)),  v' = E_p'[q' − temperature · ln p']
-        let critics_pass =
-            |critics: &mut [Critic]| each(critics, parallel, |critic| critic.unroll(moments, from));
-        if parallel {
-            rayon::join(|| actor.unroll(moments, from), || critics_pass(critics));
-        } else {
-            actor.unroll(moments, from);
-            critics_pass(critics);
-        }
-        policies.compute(actor.unrolled.outputs(), actions);
-        soft_targets(config, temperature, sequences, policies, critics);
-        trace.sequence_targets(sequences, policies, critics, actions);
-
-        // 3. Critic losses, then one optimizer step each.
         //    loss = (1/N) Σ mask · w · ell(Q(o, a) − y),  N = max(1, Σ mask)
+        let shared = Shared {
+            config,
+            temperature,
+            actor: &actor.network,
+            actions,
+            count: sequences.count,
+            first: if config.sequence.burn_in_gradient { 0 } else { batch.burn_in },
+            parallel,
+            scratch,
+        };
+        over(passes, parallel, |pass| pass.descend_critics(shared, critics));
+        trace.sequence_targets(sequences, passes, actions);
+
+        // 3. One optimizer step of each critic.
         let critic_descent = descent(config.critic_learning_rate);
-        each(critics, parallel, |critic| {
-            critic_loss(config, sequences, critic);
-            critic.online.descend(moments, from, critic_descent);
-            // The actor below learns from the critics after their step, memories included.
-            critic.online.unroll(moments, from);
-            restore(config, critic, actions);
+        let all = &*passes;
+        each(critics, parallel, |index, critic| {
+            let own = || all.iter().map(|pass| &pass.critics[index]);
+            critic.loss = own().map(|pass| pass.loss).sum();
+            critic.online.descend(own().map(|pass| &pass.gradient), critic_descent);
         });
-        let (deltas, priorities) = priorities(config, sequences, critics);
-        self.priorities = priorities;
-        trace.sequence_critics(sequences, critics, &deltas, &self.priorities, actions, config.grad_clip);
+        self.priorities = priorities(sequences, config.sequence.priority_eta, passes);
 
         // 4. Actor loss with the updated critics and the temperature of item 1, without weights.
         //    loss = (1/N) Σ mask · (−(E_p[sg[Qagg]] + temperature · H) + ½ beta · (H_old − H)²)
-        let share = 1.0 / sequences.count;
-        let (mut actor_loss, mut penalty, mut entropy) = (0.0, 0.0, 0.0);
-        trace.sequence_actor(sequences, &actor.unrolled, policies, critics, config.backup, actions);
-        let transitions = sequences.mask.len();
+        gather_unmasked(passes, actions, unmasked);
         let stream = rng(self.seed, Stream::ActorGradient, t);
-        unmasked.clear();
-        let rows = policies.policy.chunks_exact(actions).zip(&sequences.mask);
-        rows.filter(|(_, mask)| **mask > 0.0).for_each(|(row, _)| unmasked.extend_from_slice(row));
         draws.draw(config, &sequences.sampled_actions, unmasked, actions, stream);
-        let mut place = 0;
-        let rows = actor.unrolled.rows().len();
-        let gradients = actor.network.output_gradient(rows, &mut actor.unrolled);
-        for (at, gradient) in gradients.take(transitions).enumerate() {
-            if sequences.mask[at] == 0.0 {
-                continue;
-            }
-            let (gradient, row) = (&mut gradient[..actions], at * actions..(at + 1) * actions);
-            let q = Aggregate {
-                first: &critics[0].restored[row.clone()],
-                last: &critics[critics.len() - 1].restored[row.clone()],
-                backup: config.backup,
-            };
-            let (policy, log_policy) = (&policies.policy[row.clone()], &policies.log_policy[row]);
-            let state = State { policy, log_policy, entropy: policies.entropies[at], q };
-            actor_loss += draws.loss(config, temperature, place, &state, gradient) * share;
-            if let Some(beta) = config.entropy_penalty {
-                penalty += entropy_penalty(beta, sequences.behaviour_entropies[at], &state, gradient) * share;
-            }
-            gradient.iter_mut().for_each(|gradient| *gradient *= share);
-            entropy += policies.entropies[at] * share;
-            place += 1;
-        }
-        actor_loss += penalty;
-        actor.descend(moments, from, descent(config.actor_learning_rate));
+        over(passes, parallel, |pass| pass.descend_actor(shared, critics, draws));
+        trace.sequence_critics(sequences, critics, passes, &self.priorities, actions, config.grad_clip);
+        trace.sequence_actor(sequences, passes, config.backup, actions);
+        let penalty = passes.iter().map(|pass| pass.penalty).sum::<f32>();
+        let actor_loss = passes.iter().map(|pass| pass.actor_loss).sum::<f32>() + penalty;
+        let entropy = passes.iter().map(|pass| pass.entropy).sum::<f32>();
+
+        // Beside the actor's step item 6, the target networks from the updated online networks, memories included.
+        self.gradient_steps = t;
+        let gradients = passes.iter().map(|pass| &pass.actor_gradient);
+        let actor_descent = descent(config.actor_learning_rate);
+        let follow = |_: usize, critic: &mut Critic| {
+            let (target, online) = (critic.target.parameters_mut().0, critic.online.network.parameters().0);
+            track(config.target_update, t, target, online);
+        };
+        both(parallel, || actor.descend(gradients, actor_descent), || each(critics, false, follow));
         trace.scalar("loss.entropy_penalty", penalty);
         trace.scalar("loss.actor", actor_loss);
         trace.memory_network("actor", actor, config.grad_clip);
 
         // 5. Temperature loss with the entropies of the pass above.
         //    loss = (1/N) Σ mask · exp(log_temperature) · (sg[H] − H_target)
-        let mean = (entropy, sequences.mask.iter().sum::<f32>() * share);
+        let unmasked = passes.iter().map(|pass| pass.input.transitions.len()).sum::<usize>() as f32;
+        let mean = (entropy, unmasked / sequences.count);
         let (temperature_loss, target_entropy) =
             self.temperature.step(config, t, actions, temperature, mean, trace);
-
-        // 6. Target networks from the updated online networks, memories included.
-        self.gradient_steps = t;
-        each(critics, parallel, |critic| {
-            let (target, online) = (critic.target.parameters_mut().0, critic.online.network.parameters().0);
-            track(config.target_update, t, target, online);
-        });
 
         if !report {
             return Ok(None);
@@ -232,5 +204,27 @@ impl FusedSequenceSac {
         report.set(ENTROPY, entropy);
         report.set(TARGET_ENTROPY, target_entropy);
         finite(report, t).map(Some)
+    }
+}
+
+/// Runs `work` on every micro-batch, on all threads if `parallel`. They share nothing, so the result is the same either
+/// way.
+fn over(passes: &mut [Pass], parallel: bool, work: impl Fn(&mut Pass) + Send + Sync) {
+    if parallel {
+        passes.par_iter_mut().for_each(work);
+    } else {
+        passes.iter_mut().for_each(work);
+    }
+}
+
+/// Fills `unmasked`, `[N, A]`, with the policies of all transitions in the order of the whole batch.
+fn gather_unmasked(passes: &[Pass], actions: usize, unmasked: &mut Vec<f32>) {
+    let count: usize = passes.iter().map(|pass| pass.input.transitions.len()).sum();
+    unmasked.resize(count * actions, 0.0);
+    for pass in passes {
+        for transition in &pass.input.transitions {
+            unmasked[transition.place * actions..][..actions]
+                .copy_from_slice(&pass.policies.policy[transition.row * actions..][..actions]);
+        }
     }
 }

@@ -1,39 +1,55 @@
 //! Shows what a gradient step on sequences computes, by the names of the specification: `[B, L, …]`, and 0
 //! where the mask is.
 
-use super::inputs::Sequences;
+use super::inputs::{Sequences, Transition};
+use super::losses::delta;
 use super::networks::{Critic, Trained};
+use super::passes::{CriticPass, Pass};
 use crate::algo::sac::Backup;
-use crate::algo::sac::fused::losses::{Aggregate, Softmax};
+use crate::algo::sac::fused::losses::Aggregate;
 use crate::algo::sac::fused::trace::Trace;
 use crate::nn::adam::{clip_scale, global_norm};
 use crate::nn::memory::Unrolled;
 
-/// Time-major values of every transition, `[L, B, each]`, as `[B, L, each]`, 0 where the mask is.
+/// What is shown of transition `index` of a micro-batch.
+struct Place<'a> {
+    pass: &'a Pass,
+    index: usize,
+    transition: &'a Transition,
+}
+
+impl<'a> Place<'a> {
+    fn critic(&self, critic: usize) -> &'a CriticPass {
+        &self.pass.critics[critic]
+    }
+}
+
+/// `[B, L, each]`, 0 where the mask is.
 struct Shown {
     shape: Vec<usize>,
     values: Vec<f32>,
 }
 
 impl Shown {
-    /// Transition `at` shows `row(at)`, `[each]`; 0 stands for one number.
-    fn new(sequences: &Sequences, each: usize, row: impl Fn(usize) -> Vec<f32>) -> Self {
-        let (batch, count) = (sequences.weights.len(), sequences.mask.len());
-        let length = count / batch;
-        let mut values = Vec::with_capacity(count * each.max(1));
-        for (b, t) in (0..batch).flat_map(|b| (0..length).map(move |t| (b, t))) {
-            let at = t * batch + b;
-            match sequences.mask[at] > 0.0 {
-                true => values.extend(row(at)),
-                false => values.resize(values.len() + each.max(1), 0.0),
+    /// Every transition shows `row`, `[each]`; 0 stands for one number.
+    fn new(
+        sequences: &Sequences,
+        passes: &[Pass],
+        each: usize,
+        row: impl Fn(&Place<'_>) -> Vec<f32>,
+    ) -> Self {
+        let Sequences { batch, length, .. } = *sequences;
+        let width = each.max(1);
+        let mut values = vec![0.0; batch * length * width];
+        for pass in passes {
+            for (index, transition) in pass.input.transitions.iter().enumerate() {
+                let (t, b) = (transition.at / batch, transition.at % batch);
+                let row = row(&Place { pass, index, transition });
+                values[(b * length + t) * width..][..width].copy_from_slice(&row);
             }
         }
         let shape = [batch, length, each].into_iter().take(if each == 0 { 2 } else { 3 }).collect();
         Self { shape, values }
-    }
-
-    fn numbers(sequences: &Sequences, values: &[f32]) -> Self {
-        Self::new(sequences, 0, |at| vec![values[at]])
     }
 }
 
@@ -47,37 +63,31 @@ fn row(values: &[f32], index: usize, actions: usize) -> Vec<f32> {
 }
 
 impl Trace<'_, '_> {
-    fn show(&mut self, name: &str, shown: impl FnOnce() -> Shown) {
+    fn show(&mut self, name: &str, shown: Shown) {
         if let Some(record) = &mut self.0 {
-            let Shown { shape, values } = shown();
-            record(name, &shape, &values);
+            record(name, &shown.shape, &shown.values);
         }
     }
 
     /// Returns, policy and target critics at the moment bootstrapped from, regression targets.
-    pub(super) fn sequence_targets(
-        &mut self,
-        s: &Sequences,
-        next: &Softmax,
-        critics: &[Critic],
-        actions: usize,
-    ) {
+    pub(super) fn sequence_targets(&mut self, s: &Sequences, passes: &[Pass], actions: usize) {
         if self.0.is_none() {
             return;
         }
-        self.show("n_step_return", || Shown::numbers(s, &s.returns));
-        self.show("discount", || Shown::numbers(s, &s.discounts));
-        self.show("steps", || Shown::new(s, 0, |at| vec![s.steps[at] as f32]));
-        let later = |values: &[f32]| Shown::new(s, actions, |at| row(values, s.bootstrap(at), actions));
-        self.show("next_policy", || later(&next.policy));
-        self.show("next_log_policy", || later(&next.log_policy));
-        for (index, critic) in critics.iter().enumerate() {
-            let name = |what: &str| format!("{what}.critic{}", index + 1);
-            let target = |at| output(&critic.target_unrolled, s.bootstrap(at), actions);
-            self.show(&name("next_target_q"), || Shown::new(s, actions, target));
-            let value = |at| vec![critic.values[s.bootstrap(at)]];
-            self.show(&name("next_value"), || Shown::new(s, 0, value));
-            self.show(&name("y"), || Shown::numbers(s, &critic.targets));
+        let number = |of: &dyn Fn(&Place<'_>) -> f32| Shown::new(s, passes, 0, |place| vec![of(place)]);
+        self.show("n_step_return", number(&|place| place.transition.n_step_return));
+        self.show("discount", number(&|place| place.transition.discount));
+        self.show("steps", number(&|place| place.transition.steps as f32));
+        let later = |of: &dyn Fn(&Pass) -> &Vec<f32>| {
+            Shown::new(s, passes, actions, |place| row(of(place.pass), place.transition.bootstrap, actions))
+        };
+        self.show("next_policy", later(&|pass| &pass.policies.policy));
+        self.show("next_log_policy", later(&|pass| &pass.policies.log_policy));
+        for critic in 0..passes.first().map_or(0, |pass| pass.critics.len()) {
+            let name = |what: &str| format!("{what}.critic{}", critic + 1);
+            self.show(&name("next_target_q"), later(&|pass| &pass.critics[critic].target_q));
+            self.show(&name("next_value"), number(&|place| place.critic(critic).values[place.index]));
+            self.show(&name("y"), number(&|place| place.critic(critic).targets[place.index]));
         }
     }
 
@@ -86,7 +96,7 @@ impl Trace<'_, '_> {
         &mut self,
         s: &Sequences,
         critics: &[Critic],
-        deltas: &[f32],
+        passes: &[Pass],
         priorities: &[f32],
         actions: usize,
         clip: Option<f32>,
@@ -94,49 +104,46 @@ impl Trace<'_, '_> {
         if self.0.is_none() {
             return;
         }
+        let number = |of: &dyn Fn(&Place<'_>) -> f32| Shown::new(s, passes, 0, |place| vec![of(place)]);
         for (index, critic) in critics.iter().enumerate() {
             let name = |what: &str| format!("{what}.critic{}", index + 1);
-            self.show(&name("q_taken"), || Shown::numbers(s, &critic.q_taken));
-            if !critic.q_clipped.is_empty() {
-                self.show(&name("q_clipped"), || Shown::numbers(s, &critic.q_clipped));
+            self.show(&name("q_taken"), number(&|place| place.critic(index).q_taken[place.index]));
+            if passes.iter().any(|pass| !pass.critics[index].q_clipped.is_empty()) {
+                self.show(&name("q_clipped"), number(&|place| place.critic(index).q_clipped[place.index]));
             }
-            self.show(&name("td"), || Shown::numbers(s, &critic.td_errors));
+            self.show(&name("td"), number(&|place| place.critic(index).td_errors[place.index]));
             self.scalar(&name("loss"), critic.loss);
-            let updated = |at| output(&critic.online.unrolled, at, actions);
-            self.show(&name("q_updated"), || Shown::new(s, actions, updated));
+            let updated = |place: &Place<'_>| row(&place.critic(index).updated, place.index, actions);
+            self.show(&name("q_updated"), Shown::new(s, passes, actions, updated));
             self.memory_network(&format!("critic{}", index + 1), &critic.online, clip);
         }
         self.scalar("loss.critic", critics.iter().map(|critic| critic.loss).sum());
-        self.show("step_priority", || Shown::numbers(s, deltas));
+        self.show("step_priority", number(&|place| delta(&place.pass.critics, place.index)));
         if let Some(record) = &mut self.0 {
             record("priority", &[priorities.len()], priorities);
         }
     }
 
     /// The policy at every moment and the aggregated critics it learns from.
-    pub(super) fn sequence_actor(
-        &mut self,
-        s: &Sequences,
-        logits: &Unrolled,
-        policies: &Softmax,
-        critics: &[Critic],
-        backup: Backup,
-        actions: usize,
-    ) {
+    pub(super) fn sequence_actor(&mut self, s: &Sequences, passes: &[Pass], backup: Backup, actions: usize) {
         if self.0.is_none() {
             return;
         }
-        self.show("logits", || Shown::new(s, actions, |at| output(logits, at, actions)));
-        self.show("policy", || Shown::new(s, actions, |at| row(&policies.policy, at, actions)));
-        self.show("log_policy", || Shown::new(s, actions, |at| row(&policies.log_policy, at, actions)));
-        self.show("entropy", || Shown::numbers(s, &policies.entropies));
-        let aggregate = |at: usize| {
-            let place = at * actions..(at + 1) * actions;
+        let rows = |of: &dyn Fn(&Place<'_>) -> Vec<f32>| Shown::new(s, passes, actions, of);
+        self.show("logits", rows(&|place| output(&place.pass.actor, place.transition.row, actions)));
+        let policies = |place: &Place<'_>, of: &[f32]| row(of, place.transition.row, actions);
+        self.show("policy", rows(&|place| policies(place, &place.pass.policies.policy)));
+        self.show("log_policy", rows(&|place| policies(place, &place.pass.policies.log_policy)));
+        let entropy = |place: &Place<'_>| vec![place.pass.policies.entropies[place.transition.row]];
+        self.show("entropy", Shown::new(s, passes, 0, entropy));
+        let aggregate = |place: &Place<'_>| {
+            let own = place.index * actions..(place.index + 1) * actions;
+            let critics = &place.pass.critics;
             let (first, last) = (&critics[0].restored, &critics[critics.len() - 1].restored);
-            let row = Aggregate { first: &first[place.clone()], last: &last[place], backup };
+            let row = Aggregate { first: &first[own.clone()], last: &last[own], backup };
             (0..actions).map(|a| row.q(a)).collect()
         };
-        self.show("q_agg", || Shown::new(s, actions, aggregate));
+        self.show("q_agg", rows(&aggregate));
     }
 
     /// A network's gradient, its norm, and what clipping leaves of it.
