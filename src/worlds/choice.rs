@@ -1,6 +1,7 @@
 //! A world built from a request, ready to be added to an app.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -46,6 +47,18 @@ pub enum WorldError {
         env: String,
         /// The level asked for.
         level: String,
+    },
+    /// A level that is not a number the world takes.
+    #[error("level = {level}: allowed for {env}: a whole number from {least} to {most}")]
+    NoSuchNumber {
+        /// The world.
+        env: String,
+        /// The level asked for.
+        level: String,
+        /// The smallest.
+        least: u32,
+        /// The largest.
+        most: u32,
     },
     /// Velocities to be masked where there are none.
     #[error("world.velocity_masked = true: {0} shows no velocities; leave it out")]
@@ -272,6 +285,25 @@ impl Request<'_> {
         })?;
         let choice = WorldChoice::split::<Room>(Rooms::set(rules, training), Rooms::set(rules, test));
         Ok(WorldChoice { level: Some(LevelRecord { name, text: None, near: None }), ..choice })
+    }
+
+    /// A world whose level is a number, `layout` of it: `default` if none is requested.
+    ///
+    /// # Errors
+    /// [`WorldError`] for anything but a whole number in `allowed`.
+    pub fn numbered<E: Environment>(
+        &self,
+        allowed: RangeInclusive<u32>,
+        default: u32,
+        layout: impl FnOnce(u32) -> E::Layout,
+    ) -> Result<WorldChoice, WorldError> {
+        let name = self.level.map_or_else(|| default.to_string(), |level| level.name());
+        let number = name.parse().ok().filter(|number| allowed.contains(number)).ok_or_else(|| {
+            let (env, level) = (self.name.to_owned(), name.clone());
+            WorldError::NoSuchNumber { env, level, least: *allowed.start(), most: *allowed.end() }
+        })?;
+        let level = Some(LevelRecord { name: number.to_string(), text: None, near: None });
+        Ok(WorldChoice { level, ..WorldChoice::of::<E>(layout(number)) })
     }
 
     /// A world without levels.

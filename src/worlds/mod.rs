@@ -13,6 +13,7 @@ pub mod meteor_field;
 pub mod paddle_duel;
 pub mod puck;
 pub mod rooms;
+pub mod t_maze;
 #[cfg(test)]
 mod tests;
 pub mod volley;
@@ -42,6 +43,7 @@ pub const CATALOGUE: &[WorldEntry] = &[
     cart_pole::WORLD,
     classic_control::acrobot::WORLD,
     classic_control::mountain_car::WORLD,
+    t_maze::WORLD,
 ];
 
 /// Names of all worlds.
