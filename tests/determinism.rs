@@ -5,6 +5,7 @@ mod common;
 use common::{checkpoint_file, metrics, quick, train};
 use entropy_arcade::algo::sac::SacConfig;
 use entropy_arcade::config::RunConfig;
+use entropy_arcade::learner::{Learner, LearnerSetup, PrioritizedConfig};
 use entropy_arcade::nn::Encoder;
 use entropy_arcade::nn::memory::{Memory, Recurrent, Transformer};
 
@@ -34,13 +35,14 @@ fn the_same_seed_gives_the_same_run() {
     }
 }
 
-/// A short run of `env`; of an agent with a memory, in observations that flicker, where the name says so.
+/// A short run of `env`; of an agent with a memory, in observations that flicker, where the name says so. An LSTM
+/// learns from prioritized sequences with stored states.
 fn run_of(env: &str, steps: u64) -> RunConfig {
     let (env, memory) = env.split_once(" with ").unwrap_or((env, ""));
     let mut config = quick(env, 3, steps);
     if !memory.is_empty() {
         config.world.flicker = 0.2;
-        config.learner.prioritized = None;
+        config.learner.prioritized = (memory == "lstm").then(PrioritizedConfig::default);
         let sac = config.learner.algorithm.get_mut::<SacConfig>().unwrap();
         sac.encoder = Encoder::Auto;
         sac.memory = match memory {
@@ -56,6 +58,25 @@ fn run_of(env: &str, steps: u64) -> RunConfig {
         };
     }
     config
+}
+
+/// The replay buffer of the run in `out` has states, and sequences with different priorities.
+fn assert_prioritized_states(config: &RunConfig, out: &std::path::Path) {
+    let world = common::world_of(config);
+    let setup = LearnerSetup {
+        streams: config.arenas * world.spec().slots(),
+        device: config.device,
+        resume: Some(out.to_owned()),
+        ..LearnerSetup::new(world.spec(), config.learner.clone())
+    };
+    let learner = Learner::new(setup).unwrap();
+    let replay = learner.replay();
+    let priorities = replay.priorities().unwrap();
+    let mut raw: Vec<f64> = (0..priorities.slots()).filter_map(|slot| priorities.raw(slot)).collect();
+    assert!(replay.states() > 50 && raw.len() > 50, "{} states, {} sequences", replay.states(), raw.len());
+    raw.sort_by(f64::total_cmp);
+    raw.dedup();
+    assert!(raw.len() > 50, "{} different priorities", raw.len());
 }
 
 #[test]
@@ -82,6 +103,9 @@ fn a_resumed_run_continues_exactly() {
         assert_eq!(episodes(&whole), episodes(&parts));
         for file in ["weights.safetensors", "replay.bin"] {
             assert!(checkpoint_file(&whole, file) == checkpoint_file(&parts, file), "{env}: {file} differs");
+        }
+        if env.contains("lstm") {
+            assert_prioritized_states(&run_of(env, end), &parts);
         }
         let simulation = |out: &std::path::Path| checkpoint_file(out, "simulation.json");
         assert!(simulation(&whole) == simulation(&parts), "{env}: the simulations differ");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use entropy_arcade::algo::report::{CRITIC_LOSS, TEMPERATURE};
+use entropy_arcade::algo::report::TEMPERATURE;
 use entropy_arcade::algo::sac::{Backup, SacConfig, Temperature};
 use entropy_arcade::algo::{Algorithm, Persist, Place, TrainError, TrainedPolicy};
 use entropy_arcade::learner::{
@@ -17,7 +17,9 @@ use entropy_arcade::mdp::{
 };
 use entropy_arcade::metrics::Metrics;
 use entropy_arcade::nn::Init;
-use entropy_arcade::nn::memory::{Memory, Recurrent};
+
+#[path = "learner/memory.rs"]
+mod memory;
 
 fn setup(checkpoints: Option<PathBuf>) -> LearnerSetup {
     LearnerSetup {
@@ -428,39 +430,6 @@ fn prioritized_replay_ranks_the_same_on_any_device() {
     for (a, b) in ours.iter().zip(&theirs) {
         assert!((a - b).abs() < 1e-4, "{ours:?} {theirs:?}");
     }
-}
-
-/// Memory agents learn on sequences, which have no priorities and no share of human steps yet.
-#[test]
-fn an_agent_with_memory_learns_on_sequences() {
-    let mut setup = setup(None);
-    sac(&mut setup.config).memory =
-        Memory::Gru(Recurrent { hidden: 4, embed: None, skip: false, timescale: None });
-    let mut learner = Learner::new(setup.clone()).unwrap();
-    assert_eq!(learner.train(1, true).unwrap(), None, "there is nothing to learn from yet");
-    let before = learner.publish(false).unwrap();
-    learner.push(&steps(60, 1.0), true);
-    let report = learner.train(3, true).unwrap().unwrap();
-    assert!(report.get(CRITIC_LOSS).unwrap() > 0.0 && learner.counters().gradient_steps == 3);
-    let after = learner.publish(true).unwrap();
-    assert_eq!((before.policy.state_width(), before.policy.id()), (4, after.policy.id()));
-    assert!(after.critics.is_none(), "values depend on more than an observation");
-
-    for (change, said) in [
-        (
-            LearnerConfig { prioritized: Some(PrioritizedConfig::default()), ..setup.config.clone() },
-            "learner.prioritized = on: allowed: none with a memory",
-        ),
-        (
-            LearnerConfig { human_share: Some(0.5), ..setup.config.clone() },
-            "learner.human_share = 0.5: allowed: none with a memory",
-        ),
-    ] {
-        assert!(learner.set_config(change.clone()).unwrap_err().to_string().starts_with(said));
-        let error = Learner::new(LearnerSetup { config: change, ..setup.clone() }).err().unwrap();
-        assert!(error.to_string().starts_with(said), "{error}");
-    }
-    assert_eq!(learner.config(), &setup.config);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::agent::Controller;
 use crate::agent::ControllerAssignment;
 use crate::config::{ConfigError, RunConfig};
 use crate::learner::checkpoint::{self, CheckpointError};
-use crate::learner::{LearnerConfig, LearnerError, LearnerSetup, check_memory};
+use crate::learner::{LearnerConfig, LearnerError, LearnerSetup, check_memory, check_sequences};
 use crate::mdp::{EnvironmentSpec, Stream};
 use crate::sim::SimConfig;
 use crate::worlds::{WorldChoice, WorldError};
@@ -126,6 +126,7 @@ impl Experiment {
             }
         };
         check_memory(&spec.observation, &learner, streams)?;
+        check_sequences(&spec, &learner, streams)?;
         Ok(Self { config, world, learner, assignment, streams, out, resume })
     }
 

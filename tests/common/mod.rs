@@ -58,6 +58,11 @@ pub fn quick(env: &str, seed: u64, steps: u64) -> RunConfig {
     config
 }
 
+/// The world of `config`.
+pub fn world_of(config: &RunConfig) -> WorldChoice {
+    world_in(config, None).unwrap()
+}
+
 /// Trains like the command line.
 pub fn train(config: &RunConfig, out: &Path, resume: bool) -> Result<Summary, RunError> {
     let world = world_in(config, None).unwrap();

@@ -172,6 +172,7 @@ fn batch(case: &Case, config: &SacConfig, step: u64) -> SequenceBatch {
             .map_or(vec![0.0; steps], |tensor| tensor.data.clone()),
         weights,
         indices: vec![0; size],
+        generations: Vec::new(),
     }
 }
 

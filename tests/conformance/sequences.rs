@@ -14,7 +14,7 @@ pub const KIND: &str = "sequence_assembly";
 const TAGS: usize = 2;
 
 /// Pushes the case's steps as actors do; the observation after the last one begins a step that never completes.
-fn filled(case: &Files) -> ReplayBuffer {
+fn filled(case: &Files, cut: SequenceConfig) -> ReplayBuffer {
     let extent = |name: &str| case.description["shapes"][name].as_u64().unwrap() as usize;
     let (time, envs, width, state) = (extent("time"), extent("envs"), extent("obs"), extent("state"));
     let space = ReplaySpace {
@@ -24,6 +24,7 @@ fn filled(case: &Files) -> ReplayBuffer {
     };
     let config = ReplayConfig { capacity: envs * (time + 65), streams: 0, n_step: 1, gamma: 0.5 };
     let mut buffer = ReplayBuffer::new(space, config);
+    buffer.set_sequences(Some(cut));
     let row =
         |name: &str, at: usize, width: usize| case.floats[name].1[at * width..(at + 1) * width].to_vec();
     let observation = |name: &str, t: usize, at: usize, env: usize| {
@@ -78,8 +79,8 @@ fn sequences(case: &Files) {
     let (burn_in, learn, stride) = (count("burn_in"), count("learn"), count("stride"));
     let flush = config["flush_at_end"].as_bool().unwrap();
     let mut all = SequenceBatch::default();
-    let buffer = filled(case);
-    buffer.gather_all_sequences(&SequenceConfig { burn_in, learn, stride }, flush, &mut all);
+    let buffer = filled(case, SequenceConfig { burn_in, learn, stride });
+    buffer.gather_all_sequences(flush, &mut all);
     let (length, features) = (all.length, all.features);
     let width = features - TAGS;
     // The first moment behind the burn-in is always real: it says whose the sequence is.

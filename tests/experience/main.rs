@@ -9,6 +9,7 @@ mod common;
 mod faults;
 mod game;
 mod live;
+mod memory;
 mod runs;
 mod slots;
 #[cfg(feature = "arcade")]

@@ -145,7 +145,9 @@ pub struct Recording {
     /// While set, nothing is recorded: the simulation shows something other than the present, such as a
     /// replayed episode.
     pub suspended: bool,
-    /// Whether steps include the policy state: needed by an algorithm that learns from sequences.
+    /// Whether steps include the policy state, for an algorithm whose sequences begin with it, see
+    /// [`LearnerConfig::wants_states`](crate::learner::LearnerConfig::wants_states). A
+    /// [`LiveLearner`](crate::LiveLearner) sets it.
     pub states: bool,
 }
 

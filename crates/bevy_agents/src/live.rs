@@ -15,11 +15,11 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 
-use super::LearningPolicy;
 use super::actor_states::ActorStates;
 use super::controllers::FrozenPolicies;
 use super::history::{History, remember};
 use super::record::Replay;
+use super::{LearningPolicy, Recording};
 use crate::learner::{AgentSnapshot, Learner, LearnerConfig, LearnerSetup, LearnerStatus, SnapshotHistory};
 use crate::link::{Command, Launch, LearnerLink, PolicySlot, ThreadLink, Ticket};
 use crate::mdp::Policy;
@@ -179,7 +179,10 @@ pub(super) fn feed(
     learner: Res<LiveLearner>,
     mut replay: ResMut<Replay>,
     mut actor_states: ResMut<ActorStates>,
+    mut recording: ResMut<Recording>,
 ) {
+    let states = learner.config().wants_states();
+    recording.set_if_neq(Recording { states, ..*recording });
     let steps = std::mem::take(&mut replay.staged);
     if (!steps.is_empty() || steps.refused > 0) && learner.link.send(steps).is_err() {
         actor_states.cut_streams();

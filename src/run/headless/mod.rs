@@ -25,7 +25,7 @@ use super::metrics::RollingMetrics;
 use super::progress::Progress;
 use super::saving::Saving;
 use super::{EvalSummary, RunError};
-use crate::agent::{Controller, EpisodeFinished, LearningPolicy, Replay};
+use crate::agent::{Controller, EpisodeFinished, LearningPolicy, Recording, Replay};
 use crate::config::RunConfig;
 use crate::experiment::Experiment;
 use crate::learner::checkpoint::Checkpoint;
@@ -84,6 +84,7 @@ pub fn train_in(
     }
     let mut learner = LockStep::start(setup, run.stop.clone());
     app.insert_resource(LearningPolicy(learner.policy()));
+    app.world_mut().resource_mut::<Recording>().states = run.config.learner.wants_states();
     let Some(mut period) = learner.open(&run.stop)? else {
         // Nothing has changed yet, in memory or on disk.
         return Ok(run.summary(&learner.status().device_reason, counters));

@@ -47,8 +47,8 @@ pub trait Algorithm: Persist + Send {
         Ok(None)
     }
 
-    /// Priorities of the transitions of the last step for prioritized replay, `[B]` in the order of its batch
-    /// and ≥ 0: for most algorithms `|td|` before the step. `None` if the algorithm does not support
+    /// Priorities of the transitions or sequences of the last step for prioritized replay, `[B]` in the order of its
+    /// batch and ≥ 0: for most algorithms `|td|` before the step. `None` if the algorithm does not support
     /// prioritized replay. Reading them stalls a GPU unless that step had a report, which includes them.
     ///
     /// # Errors
@@ -117,5 +117,7 @@ pub enum SampleSpec {
         learn: usize,
         /// Transitions between the beginnings of two windows, 1 to `learn`.
         stride: usize,
+        /// Floats of the acting policy's state that a sequence begins with; 0 to begin from zeros.
+        state_width: usize,
     },
 }

@@ -83,6 +83,15 @@ pub trait AlgorithmSettings: Any + Debug {
     /// [`TrainError::Config`] names the first invalid field, its value and what is allowed.
     fn validate(&self) -> Result<(), TrainError>;
 
+    /// Checks that sequences can be learned from episodes of `spec`, of which replay keeps at least `kept`
+    /// transitions of each stream.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] names the first setting that makes them too long.
+    fn fits(&self, _spec: &EnvironmentSpec, _kept: usize) -> Result<(), TrainError> {
+        Ok(())
+    }
+
     /// Checks that training that began with `before` can continue with these settings.
     ///
     /// # Errors
@@ -183,6 +192,14 @@ impl AlgorithmConfig {
     /// As there.
     pub fn validate(&self) -> Result<(), TrainError> {
         self.settings().validate()
+    }
+
+    /// As [`AlgorithmSettings::fits`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn fits(&self, spec: &EnvironmentSpec, kept: usize) -> Result<(), TrainError> {
+        self.settings().fits(spec, kept)
     }
 
     /// As [`AlgorithmSettings::follows`].

@@ -34,8 +34,9 @@ pub struct LearnerConfig {
     pub publish_every: u64,
     /// Threads of a CPU update, 0 for one per core.
     pub threads: usize,
-    /// Fraction of a batch sampled from a human player's steps, 0 to 1; off when absent. Not available with
-    /// prioritized replay, which has its own order.
+    /// Fraction of a batch sampled from a human player's steps, 0 to 1; off when absent. With a memory, the fraction of
+    /// sequences that such a step selects, and that so have at least one among the transitions of their loss. Not
+    /// available with prioritized replay, which has its own order.
     pub human_share: Option<f32>,
     /// Seconds between two checkpoints, 0 for only the last.
     pub checkpoint_seconds: f32,
@@ -71,7 +72,8 @@ pub(crate) mod whole {
     }
 }
 
-/// Configuration of prioritized replay, the table `[learner.prioritized]` (Schaul et al. 2016).
+/// Configuration of prioritized replay, the table `[learner.prioritized]` (Schaul et al. 2016). Of an agent with
+/// memory it ranks sequences, by the largest and the mean error in them (Kapturowski et al. 2019).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PrioritizedConfig {
@@ -160,6 +162,11 @@ impl Default for LearnerConfig {
 }
 
 impl LearnerConfig {
+    /// Whether actors record their policy's states, because sequences begin with them.
+    pub fn wants_states(&self) -> bool {
+        matches!(self.algorithm.sample_spec(), SampleSpec::Sequences { state_width: 1.., .. })
+    }
+
     /// The settings of a watched run: the bounds `live_…` replace the others.
     #[must_use]
     pub fn watched(self) -> Self {
@@ -267,26 +274,6 @@ impl LearnerConfig {
         if let Some(prioritized) = &self.prioritized {
             prioritized.validate()?;
         }
-        self.validate_sequences()?;
         Ok(self.algorithm.validate()?)
-    }
-
-    /// Refuses what goes with transitions only, where the algorithm learns on sequences.
-    fn validate_sequences(&self) -> Result<(), LearnerError> {
-        if self.algorithm.sample_spec() == SampleSpec::Transitions {
-            return Ok(());
-        }
-        let allowed = "none with a memory: its sequences are sampled uniformly";
-        match (&self.prioritized, self.human_share) {
-            (Some(_), _) => {
-                let (key, value) = ("learner.prioritized", "on".to_owned());
-                Err(LearnerError::Config { key, value, allowed })
-            }
-            (None, Some(share)) => {
-                let (key, value) = ("learner.human_share", share.to_string());
-                Err(LearnerError::Config { key, value, allowed })
-            }
-            (None, None) => Ok(()),
-        }
     }
 }

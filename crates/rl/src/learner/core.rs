@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::setup::{Counters, LearnerSetup, priorities, replay_config};
+use super::memory::check_sequences;
+use super::setup::{Counters, LearnerSetup, priorities, replay_config, replay_space, sequences};
 use super::snapshots::AgentSnapshot;
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
 use crate::algo::{Algorithm, TrainedPolicy};
@@ -43,6 +44,7 @@ impl Learner {
     /// [`LearnerError`] names the invalid configuration value, device or checkpoint.
     pub fn new(setup: LearnerSetup) -> Result<Self, LearnerError> {
         setup.config.validate()?;
+        check_sequences(&setup.spec, &setup.config, setup.streams)?;
         if matches!(setup.spec.action, ActionSpace::Continuous(_)) {
             return Err(LearnerError::ContinuousActions(setup.spec.name.clone()));
         }
@@ -160,7 +162,7 @@ impl Learner {
     /// Effective sample size of the last prioritized batch, 1 to the batch size ([`effective_sample_size`] of
     /// its importance weights); `None` for uniform replay and before the first gradient step.
     pub fn effective_sample_size(&self) -> Option<f32> {
-        let weights = &self.batches.transitions.weights;
+        let weights = self.batches.weights();
         (self.setup.config.prioritized.is_some() && !weights.is_empty())
             .then(|| effective_sample_size(weights))
     }
@@ -196,8 +198,12 @@ impl Learner {
     /// As [`LearnerConfig::follows`]; nothing has changed then.
     pub fn set_config(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
         config.follows(&self.setup.config)?;
+        check_sequences(&self.setup.spec, &config, self.setup.streams)?;
         self.algorithm.configure(&config.algorithm)?;
+        let (cut, state_width) = sequences(&config);
         self.replay.resize(replay_config(&config, self.setup.streams));
+        self.replay.set_state_width(state_width);
+        self.replay.set_sequences(cut);
         self.replay.set_priorities(priorities(&config));
         if config.threads != self.setup.config.threads {
             self.pool = pool(config.threads);
@@ -258,8 +264,9 @@ fn open(
 }
 
 fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
-    let mut replay =
-        ReplayBuffer::new(setup.spec.observation.clone(), replay_config(&setup.config, setup.streams));
+    let space = replay_space(&setup.spec.observation, &setup.config);
+    let mut replay = ReplayBuffer::new(space, replay_config(&setup.config, setup.streams));
+    replay.set_sequences(sequences(&setup.config).0);
     replay.set_priorities(priorities(&setup.config));
     replay
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::algo::{Algorithm, AlgorithmConfig, Place, SampleSpec, TrainError};
+use crate::algo::{Algorithm, AlgorithmConfig, Place, TrainError};
 use crate::mdp::{EnvironmentSpec, Stream, rng};
 use crate::nn::NetworkError;
 use trial::Trial;
@@ -94,8 +94,6 @@ pub fn choose(
     // Created once for the trial, which trains it on random data, and once for use.
     let on_gpu = || guarded(|| fresh(Place::Device(gpu.device())));
     let data = Trial::new(config.sample_spec(), spec, batch, seed);
-    // No priorities are read of sequences.
-    let ranked = ranked && config.sample_spec() == SampleSpec::Transitions;
     let gpu_speed =
         on_gpu().and_then(|mut algorithm| guarded(|| updates_per_second(&mut *algorithm, &data, ranked)));
     match (choice, gpu_speed) {
@@ -148,6 +146,7 @@ fn updates_per_second(algorithm: &mut dyn Algorithm, data: &Trial, ranked: bool)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::algo::SampleSpec;
     use crate::algo::report::CRITIC_LOSS;
     use crate::algo::sac::SacConfig;
     use crate::mdp::{ActionSpace, ObservationSpace};

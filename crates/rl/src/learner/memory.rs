@@ -1,11 +1,12 @@
-//! Memory: checks that the full replay buffer fits into the machine's memory, without allocating it.
+//! Memory: checks that the full replay buffer fits into the machine's memory, without allocating it, and that it holds
+//! whole sequences.
 
 use std::path::Path;
 
-use super::setup::{priorities, replay_config};
+use super::setup::{priorities, replay_config, replay_space, sequences};
 use super::{LearnerConfig, LearnerError};
 use crate::files;
-use crate::mdp::ObservationSpace;
+use crate::mdp::{EnvironmentSpec, ObservationSpace};
 use crate::replay::ReplayBuffer;
 
 /// Refuses a replay capacity that does not fit into this machine's memory, for `streams` streams.
@@ -20,6 +21,19 @@ pub fn check_memory(
     fits(space, config, streams, physical())
 }
 
+/// Refuses sequences that no episode of `spec` fills, or of which a replay buffer of `streams` streams keeps no
+/// whole one.
+///
+/// # Errors
+/// [`LearnerError::Algorithm`] names the length, and what is allowed.
+pub fn check_sequences(
+    spec: &EnvironmentSpec,
+    config: &LearnerConfig,
+    streams: usize,
+) -> Result<(), LearnerError> {
+    Ok(config.algorithm.fits(spec, replay_config(config, streams).kept_per_stream())?)
+}
+
 fn fits(
     space: &ObservationSpace,
     config: &LearnerConfig,
@@ -27,7 +41,8 @@ fn fits(
     memory: Option<u64>,
 ) -> Result<(), LearnerError> {
     let ranked = priorities(config).is_some();
-    let needed = ReplayBuffer::bytes_of(space, &replay_config(config, streams), ranked);
+    let (space, sequences) = (replay_space(space, config), sequences(config).0);
+    let needed = ReplayBuffer::bytes_of(space, &replay_config(config, streams), ranked, sequences.as_ref());
     match memory {
         Some(memory) if needed > memory => {
             Err(LearnerError::Memory { capacity: config.replay_capacity, needed, memory })
@@ -50,7 +65,9 @@ fn total(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::algo::sac::SacConfig;
     use crate::learner::PrioritizedConfig;
+    use crate::nn::memory::{Memory, Recurrent};
 
     /// A hundred numbers.
     fn space() -> ObservationSpace {
@@ -77,14 +94,34 @@ mod tests {
     #[test]
     fn the_estimate_is_what_a_buffer_takes() {
         let space = space();
-        for prioritized in [None, Some(PrioritizedConfig::default())] {
-            let config = LearnerConfig { replay_capacity: 10_000, prioritized, ..LearnerConfig::default() };
-            let mut buffer = ReplayBuffer::new(space.clone(), replay_config(&config, 16));
+        let lstm = Memory::Lstm(Recurrent { hidden: 64, embed: None, skip: false, timescale: None });
+        let mut sizes = Vec::new();
+        for (memory, prioritized) in [
+            (Memory::None, None),
+            (Memory::None, Some(PrioritizedConfig::default())),
+            (lstm, Some(PrioritizedConfig::default())),
+        ] {
+            let algorithm = SacConfig { memory, ..SacConfig::default() }.into();
+            let config =
+                LearnerConfig { replay_capacity: 10_000, prioritized, algorithm, ..LearnerConfig::default() };
+            let own = replay_space(&space, &config);
+            let mut buffer = ReplayBuffer::new(own.clone(), replay_config(&config, 16));
+            let sequences = sequences(&config).0;
+            buffer.set_sequences(sequences);
             buffer.set_priorities(priorities(&config));
-            let estimate = ReplayBuffer::bytes_of(&space, &replay_config(&config, 16), prioritized.is_some());
+            let estimate = ReplayBuffer::bytes_of(
+                own,
+                &replay_config(&config, 16),
+                prioritized.is_some(),
+                sequences.as_ref(),
+            );
             let exact = buffer.bytes() as f64;
             assert!((estimate as f64 / exact - 1.0).abs() < 0.01, "{estimate} {exact}");
+            sizes.push(exact / buffer.capacity() as f64);
         }
+        // h and c of 64 units, once in 10 transitions.
+        let states = sizes[2] - sizes[1];
+        assert!((states - 2.0 * 64.0 * 4.0 / 10.0).abs() < 0.1, "{states} bytes per transition");
     }
 
     #[test]

@@ -12,7 +12,8 @@ crate::metrics! {
     }
     EFFECTIVE_SAMPLE_SIZE = {
         key: "train/effective_sample_size", label: "effective sample size", unit: Transitions,
-        help: "equally weighted transitions the last batch was worth; only with prioritized replay",
+        help: "equally weighted transitions, or sequences with a memory, the last batch was worth; only with prioritized \
+               replay",
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) use config::whole;
 pub use config::{LearnerConfig, PrioritizedConfig};
 pub use core::{Learner, check_networks};
 pub use device::DeviceChoice;
-pub use memory::check_memory;
+pub use memory::{check_memory, check_sequences};
 pub use setup::{Counters, LearnerSetup};
 pub use snapshots::{AgentSnapshot, SnapshotHistory, SnapshotInfo};
 pub use status::{Health, LearnerStatus};

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{DeviceChoice, LearnerConfig};
-use crate::mdp::{EnvironmentSpec, LevelRecord, WorldOptions};
-use crate::replay::{PriorityConfig, ReplayConfig};
+use crate::algo::SampleSpec;
+use crate::mdp::{EnvironmentSpec, LevelRecord, ObservationSpace, WorldOptions};
+use crate::replay::{PriorityConfig, ReplayConfig, ReplaySpace, SequenceConfig};
 
 /// Construction arguments of a learner.
 #[derive(Debug, Clone)]
@@ -69,6 +70,22 @@ pub struct Counters {
 pub(super) fn replay_config(config: &LearnerConfig, streams: usize) -> ReplayConfig {
     let LearnerConfig { replay_capacity: capacity, n_step, algorithm, .. } = config;
     ReplayConfig { capacity: *capacity, streams, n_step: *n_step, gamma: algorithm.gamma() }
+}
+
+/// How replay cuts episodes into sequences under `config`, `None` for an algorithm that reads transitions, and the
+/// width of the policy states to store.
+pub(super) fn sequences(config: &LearnerConfig) -> (Option<SequenceConfig>, usize) {
+    match config.algorithm.sample_spec() {
+        SampleSpec::Transitions => (None, 0),
+        SampleSpec::Sequences { burn_in, learn, stride, state_width } => {
+            (Some(SequenceConfig { burn_in, learn, stride }), state_width)
+        }
+    }
+}
+
+/// The columns of the replay buffer of discrete actions under `config`.
+pub(super) fn replay_space(observation: &ObservationSpace, config: &LearnerConfig) -> ReplaySpace {
+    ReplaySpace { state_width: sequences(config).1, ..observation.into() }
 }
 
 /// Priority settings under `config`; `None` for uniform replay.

@@ -37,8 +37,8 @@ pub struct SequenceBatch {
     /// `[B]`: the reward before each sequence's first moment, 0 if there is none.
     pub previous_rewards: Vec<f32>,
     /// `B` rows: the recorded policy state before each sequence's first moment. Zeros if that is padding or
-    /// an episode's first moment; no rows if states are not recorded. Those of critics with memory may follow in
-    /// the same row.
+    /// an episode's first moment, and where none was recorded; no rows if states are not recorded. Those of critics with
+    /// memory may follow in the same row.
     pub initial_states: StateBatch,
     /// `[B, T, K]`: given actions of a score-function estimator; empty to let the update sample them.
     pub sampled_actions: Vec<u16>,
@@ -48,6 +48,8 @@ pub struct SequenceBatch {
     pub weights: Vec<f32>,
     /// `[B]`: buffer index of the first transition after the burn-in.
     pub indices: Vec<u32>,
+    /// `[B]`: how often that place of the buffer had been written to: by another number it was overwritten since.
+    pub generations: Vec<u32>,
 }
 
 impl SequenceBatch {
@@ -71,6 +73,7 @@ impl SequenceBatch {
             column.clear();
         }
         self.indices.clear();
+        self.generations.clear();
         self.sampled_actions.clear();
     }
 }

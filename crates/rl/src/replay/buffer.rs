@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::columns::{Columns, ReplaySpace, StepRow};
 use super::index::{HUMAN, Index, SEGMENT_ENTRIES, SEGMENT_STEPS};
-use super::{Priorities, PriorityConfig};
+use super::states::{States, most_states};
+use super::{Priorities, PriorityConfig, SequenceConfig};
 use crate::mdp::{Origin, StepBatch};
 
 /// Minimum number of segments per expected stream.
@@ -36,12 +37,17 @@ impl ReplayConfig {
         let least = SEGMENTS_PER_STREAM.saturating_mul(self.streams);
         self.capacity.div_ceil(SEGMENT_STEPS).max(least).max(2)
     }
+
+    /// Transitions kept of each stream, at least: its share without the segment being written.
+    pub fn kept_per_stream(&self) -> usize {
+        (self.segments() / self.streams.max(1) - 1) * SEGMENT_STEPS
+    }
 }
 
 /// Transitions of many streams, overwritten oldest segment first.
 ///
-/// Memory per entry: one observation, one action, one policy state if stored, and 9 bytes; 16.5 more with
-/// priorities.
+/// Memory per entry: one observation, one action and 9 bytes; 16.5 more with priorities, and policy states, where
+/// they are stored, once in `stride` entries.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReplayBuffer {
     pub(super) config: ReplayConfig,
@@ -57,12 +63,19 @@ impl ReplayBuffer {
         Self { columns: Columns::new(space.into(), index.entries()), config, index }
     }
 
-    /// Bytes of a full buffer of `config`, to within one percent; with priorities if `ranked`.
-    pub fn bytes_of(space: impl Into<ReplaySpace>, config: &ReplayConfig, ranked: bool) -> u64 {
+    /// Bytes of a full buffer of `config`, to within one percent; with priorities if `ranked`, and with the states of
+    /// `sequences`.
+    pub fn bytes_of(
+        space: impl Into<ReplaySpace>,
+        config: &ReplayConfig,
+        ranked: bool,
+        sequences: Option<&SequenceConfig>,
+    ) -> u64 {
         // The sum tree's leaves, a sixteenth more for its inner nodes, and the priorities themselves.
         let priorities = if ranked { 2.0 * 8.0 + 8.0 / 15.0 } else { 0.0 };
-        let entries = config.segments() as f64 * SEGMENT_ENTRIES as f64;
-        (entries * (space.into().bytes() as f64 + priorities)) as u64
+        let (space, entries) = (space.into(), config.segments() as f64 * SEGMENT_ENTRIES as f64);
+        let states = state_bytes(&space, config.segments(), sequences);
+        (entries * (space.bytes() as f64 + priorities)) as u64 + states as u64
     }
 
     /// The columns of an entry.
@@ -81,7 +94,45 @@ impl ReplayBuffer {
         self.index.set_priorities(config);
     }
 
-    /// Priorities by entry, as in [`TransitionBatch::indices`](crate::mdp::TransitionBatch::indices); `None` for uniform replay.
+    /// Sets how episodes are cut into sequences, `None` for a buffer of which only transitions are sampled.
+    /// Priorities are of sequences then; all get the largest if this changes. Policy states are stored where these
+    /// sequences can begin.
+    pub fn set_sequences(&mut self, config: Option<SequenceConfig>) {
+        let config = config.map(SequenceConfig::sound);
+        if self.index.sequences != config {
+            self.index.set_sequences(config);
+            self.retain_states();
+        }
+    }
+
+    /// How episodes are cut into sequences.
+    pub fn sequences(&self) -> Option<&SequenceConfig> {
+        self.index.sequences.as_ref()
+    }
+
+    /// Sets the number of floats of a policy state, 0 to store none. If that changes, stored ones are dropped:
+    /// sequences then begin from zeros.
+    pub fn set_state_width(&mut self, width: usize) {
+        if self.columns.space.state_width != width {
+            self.columns.space.state_width = width;
+            self.columns.states = States::new(width, self.index.segments);
+        }
+    }
+
+    /// Drops the states with which no sequence can begin.
+    pub(super) fn retain_states(&mut self) {
+        let Self { index, columns, .. } = self;
+        let most = index.sequences.map_or(0, |config| most_states(config.stride));
+        columns.states.retain(|entry| index.begins_sequence(entry), most);
+    }
+
+    /// Number of policy states stored.
+    pub fn states(&self) -> usize {
+        self.columns.states.len()
+    }
+
+    /// Priorities by entry, as in [`TransitionBatch::indices`](crate::mdp::TransitionBatch::indices) or
+    /// [`SequenceBatch::indices`](crate::mdp::SequenceBatch::indices); `None` for uniform replay.
     pub fn priorities(&self) -> Option<&Priorities> {
         self.index.priorities.as_ref()
     }
@@ -104,7 +155,8 @@ impl ReplayBuffer {
     /// Bytes of the storage when full.
     pub fn bytes(&self) -> usize {
         let priorities = self.index.priorities.as_ref().map_or(0, Priorities::bytes);
-        self.index.entries() * self.columns.space.bytes() + priorities
+        let states = state_bytes(&self.columns.space, self.index.segments, self.index.sequences.as_ref());
+        self.index.entries() * self.columns.space.bytes() + priorities + states
     }
 
     /// Fraction of sampleable transitions that a person played, [0, 1].
@@ -136,6 +188,7 @@ impl ReplayBuffer {
             }
             let entry = self.push_row(steps, row);
             if let Some(end) = steps.ends[row] {
+                self.forget_useless_states(entry);
                 if let Some(last) = self.index.close(stream, entry, end.is_terminated()) {
                     let (vector, grid) = steps.final_observations.row(finals);
                     self.columns.write_observation(last, vector, grid);
@@ -150,6 +203,9 @@ impl ReplayBuffer {
     fn push_row(&mut self, steps: &StepBatch, row: usize) -> usize {
         let (vector, grid) = steps.observations.row(row);
         let places = self.index.append(steps.streams[row] as usize, steps.starts[row]);
+        if places.begins {
+            self.columns.states.clear(places.entry / SEGMENT_ENTRIES);
+        }
         if let Some(closing) = places.closing {
             self.columns.write_observation(closing, vector, grid);
         }
@@ -158,12 +214,31 @@ impl ReplayBuffer {
             action: steps.actions.row(row),
             reward: steps.rewards[row],
             entropy: steps.behaviour_entropies[row],
-            state: steps.state(row),
         };
         self.columns.write_step(places.entry, &step);
+        if self.columns.space.state_width > 0 && self.index.begins_sequence(places.entry) {
+            let most = self.index.sequences.map_or(0, |config| most_states(config.stride));
+            self.columns.states.push(places.entry, steps.state(row), most);
+        }
         if steps.origins[row] == Origin::Human {
             self.index.flags[places.entry] |= HUMAN;
         }
         places.entry
     }
+    /// Drops the states of the episode that ends with the step at `entry` whose windows would begin too late in it
+    /// to contain anything new.
+    fn forget_useless_states(&mut self, entry: usize) {
+        let Some(SequenceConfig { burn_in, learn, stride }) = self.index.sequences else { return };
+        let last = self.index.position(entry);
+        self.columns.states.pop_while(entry / SEGMENT_ENTRIES, |state| {
+            // The position of that state in the same episode, if it is of the same.
+            (last + state).checked_sub(entry).is_some_and(|own| own + burn_in + learn > last + stride)
+        });
+    }
+}
+
+/// Bytes of the states of full episodes in `segments` segments.
+fn state_bytes(space: &ReplaySpace, segments: usize, sequences: Option<&SequenceConfig>) -> usize {
+    let stride = sequences.map_or(usize::MAX, |config| config.stride.max(1));
+    segments * SEGMENT_STEPS * size_of::<f32>() * space.state_width / stride
 }

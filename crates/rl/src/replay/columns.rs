@@ -4,6 +4,7 @@
 //! these few methods, so that a store on another device could replace this one.
 
 use super::index::SEGMENT_ENTRIES;
+use super::states::States;
 use crate::mdp::{
     ActionBatch, ActionRow, ActionSpace, EnvironmentSpec, Fault, ObservationSpace, StateBatch, push_features,
 };
@@ -15,7 +16,7 @@ pub struct ReplaySpace {
     pub observation: ObservationSpace,
     /// Dimensions of a continuous action; 0 for discrete ones.
     pub action_dims: usize,
-    /// Floats of a policy state; 0 if states are not stored.
+    /// Floats of a policy state; 0 if states are not stored. They are where sequences can begin, not at every step.
     pub state_width: usize,
 }
 
@@ -45,10 +46,10 @@ impl From<&EnvironmentSpec> for ReplaySpace {
 }
 
 impl ReplaySpace {
-    /// Bytes of an entry: an observation, action, state, reward, entropy and flags.
+    /// Bytes of an entry: an observation, action, reward, entropy and flags. States come on top.
     pub(super) fn bytes(&self) -> usize {
         let action = if self.action_dims == 0 { size_of::<u16>() } else { 4 * self.action_dims };
-        self.observation.bytes() + action + 4 * self.state_width + 2 * size_of::<f32>() + size_of::<u8>()
+        self.observation.bytes() + action + 2 * size_of::<f32>() + size_of::<u8>()
     }
 }
 
@@ -57,8 +58,6 @@ pub(super) struct StepRow<'a> {
     pub(super) action: ActionRow<'a>,
     pub(super) reward: f32,
     pub(super) entropy: f32,
-    /// Empty if states are not recorded.
-    pub(super) state: &'a [f32],
 }
 
 /// Columns in host memory, by entry.
@@ -75,8 +74,7 @@ pub(super) struct Columns {
     pub(super) continuous: Vec<f32>,
     pub(super) rewards: Vec<f32>,
     pub(super) entropies: Vec<f32>,
-    /// `[entries, state_width]`.
-    pub(super) states: Vec<f32>,
+    pub(super) states: States,
 }
 
 impl Columns {
@@ -89,7 +87,7 @@ impl Columns {
             continuous: vec![0.0; entries * space.action_dims],
             rewards: vec![0.0; entries],
             entropies: vec![0.0; entries],
-            states: vec![0.0; entries * space.state_width],
+            states: States::new(space.state_width, entries / SEGMENT_ENTRIES),
             space,
         }
     }
@@ -99,7 +97,7 @@ impl Columns {
         self.grids[entry * grid.len()..(entry + 1) * grid.len()].copy_from_slice(grid);
     }
 
-    /// An action of another space, and a state of another width, are stored as zeros.
+    /// An action of another space is stored as zeros.
     pub(super) fn write_step(&mut self, entry: usize, step: &StepRow<'_>) {
         match step.action {
             ActionRow::Discrete(index) => {
@@ -113,7 +111,6 @@ impl Columns {
         }
         self.rewards[entry] = step.reward;
         self.entropies[entry] = step.entropy;
-        write_row(&mut self.states, entry, self.space.state_width, step.state);
     }
 
     /// Copies segment `from` of `other` to segment `to`.
@@ -129,7 +126,7 @@ impl Columns {
         copy(&mut self.continuous, to, &other.continuous, from, space.action_dims);
         copy(&mut self.rewards, to, &other.rewards, from, 1);
         copy(&mut self.entropies, to, &other.entropies, from, 1);
-        copy(&mut self.states, to, &other.states, from, space.state_width);
+        self.states.copy_segment(to, &other.states, from);
     }
 
     /// Appends the network inputs of the observation at `entry`.
@@ -160,11 +157,11 @@ impl Columns {
         }
     }
 
-    /// Appends the state before the step at `entry`, or zeros.
+    /// Appends the state before the step at `entry`; zeros if there is none.
     pub(super) fn push_state(&self, entry: Option<usize>, states: &mut StateBatch) {
         let width = self.space.state_width;
-        match entry {
-            Some(entry) => states.values.extend_from_slice(row(&self.states, entry, width)),
+        match entry.and_then(|entry| self.states.get(entry)) {
+            Some(state) => states.values.extend_from_slice(state),
             None => states.values.resize(states.values.len() + width, 0.0),
         }
     }
@@ -175,7 +172,7 @@ impl Columns {
         let seen = &self.vectors[entry * v..(entry + observations) * v];
         let paid = [self.rewards[entry], self.entropies[entry]];
         let done = row(&self.continuous, entry, self.space.action_dims);
-        let remembered = row(&self.states, entry, self.space.state_width);
+        let remembered = self.states.get(entry).unwrap_or_default();
         let mut values = seen.iter().chain(&paid).chain(done).chain(remembered);
         values.all(|value| Fault::is_none_in(*value))
     }

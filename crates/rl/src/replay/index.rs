@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::people::People;
-use super::{Priorities, PriorityConfig, ReplayConfig};
+use super::{Priorities, PriorityConfig, ReplayConfig, SequenceConfig};
 
 /// Steps per segment. Its extra entry for the observation after the last step costs 1/64.
 pub(super) const SEGMENT_STEPS: usize = 64;
@@ -51,6 +51,8 @@ impl Cursor {
 pub(super) struct Places {
     pub(super) entry: usize,
     pub(super) closing: Option<usize>,
+    /// Whether the entry is the first of a segment that was started for it.
+    pub(super) begins: bool,
 }
 
 /// Segments, their streams, and sampleable entries.
@@ -65,13 +67,17 @@ pub(super) struct Index {
     pub(super) back: Vec<u32>,
     /// How often each segment has been started.
     pub(super) generations: Vec<u32>,
+    /// By segment: number of steps of the episode before its first entry; 0 without sequences.
+    pub(super) positions: Vec<u32>,
     /// By stream number.
     pub(super) cursors: Vec<Option<Cursor>>,
     /// Number of segments started so far, including reuse.
     pub(super) begun: u64,
     pub(super) valid: usize,
-    /// By entry; `None` for uniform replay.
+    /// By entry, of transitions or of sequences by the first step of their loss window; `None` for uniform replay.
     pub(super) priorities: Option<Priorities>,
+    /// How episodes are cut into sequences; `None` if single transitions are sampled.
+    pub(super) sequences: Option<SequenceConfig>,
     /// Entries that a person played.
     pub(super) people: People,
 }
@@ -84,10 +90,12 @@ impl Index {
             links: vec![(0, 0); segments],
             back: vec![NONE; segments],
             generations: vec![0; segments],
+            positions: vec![0; segments],
             cursors: Vec::new(),
             begun: 0,
             valid: 0,
             priorities: None,
+            sequences: None,
             people: People::default(),
         }
     }
@@ -115,7 +123,7 @@ impl Index {
             (Some(priorities), Some(config)) => priorities.set_config(config),
             (None, Some(config)) => {
                 let mut priorities = Priorities::new(self.flags.len(), config);
-                priorities.fill(|entry| self.flags[entry] & VALID != 0);
+                priorities.fill(|entry| self.is_item(entry));
                 self.priorities = Some(priorities);
             }
         }
@@ -134,6 +142,7 @@ impl Index {
         if self.cursors.len() <= stream {
             self.cursors.resize(stream + 1, None);
         }
+        let mut begins = self.cursors[stream].is_none();
         let mut cursor = match self.cursors[stream] {
             Some(cursor) => cursor,
             None => self.begin_segment(),
@@ -153,8 +162,11 @@ impl Index {
                 // The last observation of a segment is also the first of the next one.
                 closing = Some(self.complete(full));
                 self.link(full.segment as usize, next.segment as usize);
+                if self.sequences.is_some() {
+                    self.positions[next.segment as usize] = self.position_after(full.last());
+                }
             }
-            cursor = next;
+            (cursor, begins) = (next, true);
         } else if cursor.pending {
             self.mark_valid(cursor.last());
         }
@@ -163,7 +175,7 @@ impl Index {
         cursor.used += 1;
         cursor.pending = true;
         self.cursors[stream] = Some(cursor);
-        Places { entry, closing }
+        Places { entry, closing, begins }
     }
 
     /// Ends the episode of `stream` whose last step is at `entry`, and returns the entry of its final
@@ -192,9 +204,7 @@ impl Index {
         if self.flags[entry] & HUMAN != 0 {
             self.people.insert(entry);
         }
-        if let Some(priorities) = &mut self.priorities {
-            priorities.insert(entry);
-        }
+        self.insert_item(entry);
     }
 
     /// Makes a step unsampleable.
@@ -219,9 +229,11 @@ impl Index {
         self.begun += 1;
         if let Some(next) = self.linked(segment) {
             self.back[next] = NONE;
+            self.forget_cut_items(next);
         }
         self.generations[segment] = self.generations[segment].wrapping_add(1);
         (self.links[segment], self.back[segment]) = ((0, 0), NONE);
+        self.positions[segment] = 0;
         let entries = segment * SEGMENT_ENTRIES..(segment + 1) * SEGMENT_ENTRIES;
         if let Some(priorities) = &mut self.priorities {
             priorities.clear(entries.clone());

@@ -9,6 +9,7 @@ use super::columns::Columns;
 use super::index::{Cursor, Index, SEGMENT_ENTRIES, SEGMENT_STEPS, VALID};
 use super::numbers::{self, Number};
 use super::resize::Moves;
+use super::states::most_states;
 use super::storage::ReplayError;
 use super::{Priorities, ReplayBuffer};
 use crate::mdp::Fault;
@@ -37,6 +38,10 @@ pub(super) struct Intake {
     links: Vec<(u32, u32)>,
     generations: Vec<u32>,
     cursors: Vec<Option<Cursor>>,
+    /// Positions of the file's segments; empty if it has none.
+    positions: Vec<u32>,
+    /// The file's entries with a policy state.
+    state_entries: Vec<u32>,
     /// Number of skipped transitions.
     dropped: u64,
 }
@@ -55,12 +60,23 @@ impl Intake {
         if streams > MOST_STREAMS || begun > u64::MAX / 2 {
             return Err(unfit(format!("{streams} streams, {begun} segments begun")));
         }
-        let buffer = ReplayBuffer::new(like.columns.space.clone(), like.config);
+        let mut buffer = ReplayBuffer::new(like.columns.space.clone(), like.config);
+        buffer.index.sequences = like.index.sequences;
         let moves = Moves::new(segments as usize, begun, buffer.index.segments);
         let slots = buffer.index.entries();
         let raw = like.index.priorities.as_ref().map(|own| Priorities::new(slots, own.config()));
-        let (links, generations) = (Vec::new(), Vec::new());
-        Ok(Self { buffer, moves, head, raw, links, generations, cursors: Vec::new(), dropped: 0 })
+        Ok(Self {
+            buffer,
+            moves,
+            head,
+            raw,
+            links: Vec::new(),
+            generations: Vec::new(),
+            cursors: Vec::new(),
+            positions: Vec::new(),
+            state_entries: Vec::new(),
+            dropped: 0,
+        })
     }
 
     /// Number of segments in the file.
@@ -129,10 +145,47 @@ impl Intake {
         Ok(())
     }
 
-    /// Reads the raw priority of every entry, or skips them if the run uses none.
-    pub(super) fn priorities(&mut self, input: &mut impl Read) -> Result<(), ReplayError> {
+    /// Reads the entries of all `count` states, in order.
+    pub(super) fn state_entries(&mut self, input: &mut impl Read, count: usize) -> Result<(), ReplayError> {
+        let end = (self.used() * SEGMENT_ENTRIES) as u32;
+        // Grows with the file's actual content.
+        for _ in 0..count {
+            let entry = numbers::read_one::<u32>(input)?;
+            if entry >= end || self.state_entries.last().is_some_and(|last| *last >= entry) {
+                return Err(unfit(format!("a policy state is at entry {entry}")));
+            }
+            self.state_entries.push(entry);
+        }
+        Ok(())
+    }
+
+    /// Reads the states at these entries, of this buffer's width. More than a segment can have are skipped.
+    pub(super) fn states(&mut self, input: &mut impl Read) -> Result<(), ReplayError> {
+        let ReplayBuffer { columns, index, .. } = &mut self.buffer;
+        let mut state = vec![0.0; columns.space.state_width];
+        let most = index.sequences.map_or(0, |config| most_states(config.stride));
+        for &entry in &self.state_entries {
+            numbers::read(input, &mut state)?;
+            let (segment, offset) = (entry as usize / SEGMENT_ENTRIES, entry as usize % SEGMENT_ENTRIES);
+            if let Some(to) = self.moves.place[segment] {
+                columns.states.push(to * SEGMENT_ENTRIES + offset, &state, most);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the position of every segment's first entry in its episode.
+    pub(super) fn positions(&mut self, input: &mut impl Read) -> Result<(), ReplayError> {
+        for _ in 0..self.used() {
+            self.positions.push(numbers::read_one(input)?);
+        }
+        Ok(())
+    }
+
+    /// Reads the raw priority of every entry, or skips them if the run uses none or `wanted` is not set.
+    pub(super) fn priorities(&mut self, input: &mut impl Read, wanted: bool) -> Result<(), ReplayError> {
         let used = self.used();
-        match &mut self.raw {
+        match self.raw.as_mut().filter(|_| wanted) {
             Some(raw) => place(input, &self.moves, used, 1, raw.raw_mut()),
             None => Ok(numbers::skip(input, (used * SEGMENT_ENTRIES * f64::BYTES) as u64)?),
         }
@@ -140,7 +193,18 @@ impl Intake {
 
     /// The loaded buffer. `largest` is the largest priority ever, if the file has priorities.
     pub(super) fn finish(self, largest: Option<f64>) -> Result<ReplayBuffer, ReplayError> {
-        let Self { mut buffer, moves, head, raw, mut links, mut generations, cursors, dropped } = self;
+        let Self {
+            mut buffer,
+            moves,
+            head,
+            raw,
+            mut links,
+            mut generations,
+            cursors,
+            positions,
+            dropped,
+            ..
+        } = self;
         // A link may lead to any existing segment.
         links.resize(head.segments as usize, (0, 0));
         generations.resize(head.segments as usize, 0);
@@ -158,12 +222,28 @@ impl Intake {
             return Err(unfit(format!("{valid} transitions where {} were saved", head.valid)));
         }
         index.derive();
+        match positions.is_empty() {
+            true => index.count_positions(),
+            false if index.sequences.is_none() => {}
+            false => {
+                moves.old.iter().enumerate().for_each(|(own, old)| index.positions[own] = positions[*old])
+            }
+        }
+        let shrunk = moves.old.len() < head.begun.min(head.segments) as usize;
         match (raw, largest) {
-            (Some(raw), Some(largest)) => index.priorities = Some(accepted(raw, largest, index)?),
+            (Some(mut raw), Some(largest)) => {
+                if shrunk {
+                    // Sequences lose their burn-in with a dropped segment.
+                    let raw = raw.raw_mut().iter_mut().enumerate();
+                    raw.filter(|(entry, _)| !index.is_item(*entry)).for_each(|(_, raw)| *raw = -1.0);
+                }
+                index.priorities = Some(accepted(raw, largest, index)?);
+            }
             (Some(none), None) => index.set_priorities(Some(none.config())),
             (None, _) => {}
         }
         forget_what_is_refused(&mut buffer);
+        buffer.retain_states();
         Ok(buffer)
     }
 }
@@ -186,10 +266,9 @@ fn place<T: Number>(
     Ok(())
 }
 
-/// The loaded raw priorities, if there is exactly one per transition.
+/// The loaded raw priorities, if there is exactly one per transition or sequence.
 fn accepted(mut raw: Priorities, largest: f64, index: &Index) -> Result<Priorities, ReplayError> {
-    let fit =
-        raw.raw_mut().iter().zip(&index.flags).all(|(raw, flags)| (*raw >= 0.0) == (flags & VALID != 0));
+    let fit = raw.raw_mut().iter().enumerate().all(|(entry, raw)| (*raw >= 0.0) == index.is_item(entry));
     if fit && raw.accept(largest) {
         return Ok(raw);
     }
@@ -209,6 +288,7 @@ fn forget_what_is_refused(buffer: &mut ReplayBuffer) {
         cursor.pending = columns.is_sound(cursor.last(), 1);
     }
     if index.valid < before {
+        index.forget_lost_items();
         let (left_out, most) = (before - index.valid, Fault::LARGEST);
         tracing::warn!(
             "replay: {left_out} transitions with values that are not finite or beyond ±{most:e} are skipped"

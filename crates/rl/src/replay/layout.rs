@@ -18,6 +18,31 @@ pub(super) struct Tensor {
     pub(super) data_offsets: [u64; 2],
 }
 
+/// What a file may have or not.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Optional {
+    pub(super) priorities: bool,
+    /// Number of policy states, and floats of each.
+    pub(super) states: [usize; 2],
+    /// Whether there is one state for every entry, as in older files, instead of their entries in a tensor of its own.
+    pub(super) dense: bool,
+    /// Positions of segments in their episodes.
+    pub(super) positions: bool,
+}
+
+impl Optional {
+    /// What a file with these tensors has.
+    pub(super) fn of(tensors: &Tensors) -> Self {
+        let shape = tensors.get("state").map_or(&[][..], |state| &state.shape);
+        Self {
+            priorities: tensors.contains_key("priority"),
+            states: [0, 1].map(|axis| shape.get(axis).copied().unwrap_or(0)),
+            dense: !tensors.contains_key("state.entry"),
+            positions: tensors.contains_key("position"),
+        }
+    }
+}
+
 /// The tensors of a file, in the order of their bytes.
 pub(super) struct Layout(pub(super) Vec<(&'static str, Tensor)>);
 
@@ -31,19 +56,12 @@ impl Layout {
         }
     }
 
-    /// The layout of a buffer like `like` with the given numbers of segments and streams, with priorities if
-    /// `ranked`, and with states of the given width; 0 for none.
-    pub(super) fn new(
-        like: &ReplayBuffer,
-        segments: usize,
-        streams: usize,
-        ranked: bool,
-        state_width: usize,
-    ) -> Self {
+    /// The layout of a buffer like `like` with the given numbers of segments and streams, and with `optional` tensors.
+    pub(super) fn new(like: &ReplayBuffer, segments: usize, streams: usize, optional: Optional) -> Self {
         let (space, entries) = (&like.columns.space, segments * SEGMENT_ENTRIES);
         let mut layout = Self(Vec::new());
         // The widest types first, so that all tensors are aligned.
-        if ranked {
+        if optional.priorities {
             layout.add::<f64>("priority", vec![entries]);
         }
         layout.add::<f32>("observation.vector", vec![entries, space.observation.vector_len()]);
@@ -52,8 +70,15 @@ impl Layout {
         }
         layout.add::<f32>("reward", vec![entries]);
         layout.add::<f32>("behavior_entropy", vec![entries]);
-        layout.add::<f32>("state", vec![entries, state_width]);
+        let [states, width] = optional.states;
+        if !optional.dense {
+            layout.add::<u32>("state.entry", vec![if width > 0 { states } else { 0 }]);
+        }
+        layout.add::<f32>("state", vec![states, width]);
         layout.add::<u32>("segment", vec![segments, 3]);
+        if optional.positions {
+            layout.add::<u32>("position", vec![segments]);
+        }
         layout.add::<u32>("stream", vec![streams, 3]);
         if space.action_dims == 0 {
             layout.add::<u16>("action", vec![entries]);

@@ -40,8 +40,9 @@ pub(super) fn load(like: &ReplayBuffer, input: &mut impl Read) -> Result<ReplayB
     intake.streams(input)?;
     let largest = if version >= 2 && numbers::read_one::<u64>(input)? != 0 {
         let largest = numbers::read_one::<f64>(input)?;
-        intake.priorities(input)?;
-        Some(largest)
+        let of_transitions = like.index.sequences.is_none();
+        intake.priorities(input, of_transitions)?;
+        Some(largest).filter(|_| of_transitions)
     } else {
         None
     };

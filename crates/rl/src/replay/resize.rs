@@ -69,15 +69,19 @@ impl ReplayBuffer {
             new.columns.copy_segment(segment, &self.columns, from);
             let flags = &old.flags[from * SEGMENT_ENTRIES..][..SEGMENT_ENTRIES];
             new.index.flags[segment * SEGMENT_ENTRIES..][..SEGMENT_ENTRIES].copy_from_slice(flags);
+            new.index.positions[segment] = old.positions[from];
         }
         moves.relink(&mut new.index, &old.links, &old.generations);
         new.index.cursors =
             old.cursors.iter().map(|cursor| cursor.and_then(|cursor| moves.cursor(cursor))).collect();
         new.index.begun = moves.begun;
+        new.index.sequences = old.sequences;
         new.index.valid = new.index.flags.iter().filter(|&&flags| flags & VALID != 0).count();
         new.index.priorities =
             old.priorities.as_ref().map(|priorities| priorities.moved(&moves.old, new.index.entries()));
         new.index.derive();
+        // Some have lost their burn-in with a dropped segment.
+        new.index.forget_lost_items();
         *self = new;
     }
 }

@@ -41,18 +41,26 @@ impl ReplayBuffer {
         let wanted = (count as f32 * share).round() as usize;
         let entries = self.index.used_segments() * SEGMENT_ENTRIES;
         while batch.batch < count {
-            let entry = if batch.batch < wanted { self.index.people.draw(rng) } else { None };
-            let mut entry = entry.unwrap_or_else(|| self.draw(entries, rng));
-            // Few tries are needed while a person's steps are a minority.
-            for _ in 0..256 {
-                if batch.batch < wanted || self.index.flags[entry] & HUMAN == 0 {
-                    break;
-                }
-                entry = self.draw(entries, rng);
-            }
+            let entry = self.draw_played(batch.batch < wanted, entries, rng);
             self.gather(entry, batch);
         }
         true
+    }
+
+    /// One sampleable entry of the first `entries`, uniformly among those that a person played, or among the others.
+    pub(super) fn draw_played(&self, by_person: bool, entries: usize, rng: &mut Rng) -> usize {
+        if by_person && let Some(entry) = self.index.people.draw(rng) {
+            return entry;
+        }
+        let mut entry = self.draw(entries, rng);
+        // Few tries are needed while a person's steps are a minority.
+        for _ in 0..256 {
+            if self.index.flags[entry] & HUMAN == 0 {
+                break;
+            }
+            entry = self.draw(entries, rng);
+        }
+        entry
     }
 
     /// One sampleable entry of the first `entries`, uniformly.

@@ -7,8 +7,8 @@ use std::io::{Read, Write};
 
 use super::index::SEGMENT_ENTRIES;
 use super::intake::{Head, Intake};
-use super::layout::{Layout, parse};
-use super::{ReplayBuffer, numbers, packed};
+use super::layout::{Layout, Optional, parse};
+use super::{ReplayBuffer, SequenceConfig, numbers, packed};
 
 /// Format version; versions 1 and 2 were not safetensors.
 const VERSION: u64 = 3;
@@ -36,6 +36,12 @@ impl From<ReplayError> for std::io::Error {
     }
 }
 
+/// How episodes are cut into sequences, as the header of a file says it.
+fn cut(config: &SequenceConfig) -> String {
+    let SequenceConfig { burn_in, learn, stride } = config;
+    format!("{burn_in} {learn} {stride}")
+}
+
 pub(super) fn unfit(what: String) -> ReplayError {
     ReplayError::Unfit(what)
 }
@@ -50,8 +56,13 @@ impl ReplayBuffer {
         let used = index.used_segments();
         let entries = used * SEGMENT_ENTRIES;
         let priorities = index.priorities.as_ref().map(|priorities| priorities.stored(entries));
-        let layout =
-            Layout::new(self, used, index.cursors.len(), priorities.is_some(), columns.space.state_width);
+        let optional = Optional {
+            priorities: priorities.is_some(),
+            states: [columns.states.len(), columns.space.state_width],
+            dense: false,
+            positions: index.sequences.is_some(),
+        };
+        let layout = Layout::new(self, used, index.cursors.len(), optional);
         let mut about = BTreeMap::from([
             ("format", FORMAT.to_owned()),
             ("version", VERSION.to_string()),
@@ -62,6 +73,9 @@ impl ReplayBuffer {
         ]);
         if let Some((largest, _)) = priorities {
             about.insert("largest_priority", largest.to_bits().to_string());
+        }
+        if let Some(config) = &index.sequences {
+            about.insert("sequences", cut(config));
         }
         let header = layout.header(&about).map_err(std::io::Error::from)?;
         out.write_all(&(header.len() as u64).to_le_bytes())?;
@@ -84,7 +98,11 @@ impl ReplayBuffer {
                 "action" => numbers::write(out, &columns.choices[..entries])?,
                 "reward" => numbers::write(out, &columns.rewards[..entries])?,
                 "behavior_entropy" => numbers::write(out, &columns.entropies[..entries])?,
-                "state" => numbers::write(out, &columns.states[..entries * columns.space.state_width])?,
+                "state.entry" => {
+                    columns.states.iter().try_for_each(|(entry, _)| numbers::write(out, &[entry as u32]))?;
+                }
+                "state" => columns.states.iter().try_for_each(|(_, state)| numbers::write(out, state))?,
+                "position" => numbers::write(out, &index.positions[..used])?,
                 "segment" => self.write_segments(out)?,
                 "stream" => self.write_streams(out)?,
                 _ => out.write_all(&index.flags[..entries])?,
@@ -114,8 +132,9 @@ impl ReplayBuffer {
     /// configuration. If it does not fit, the oldest segments are dropped, see [`ReplayBuffer::resize`].
     ///
     /// If only this buffer has priorities, all transitions get the largest; if only the file has them, they
-    /// are dropped. States are dropped if this buffer stores none or of another width; if the file has none,
-    /// they are zeros. Faulty transitions, see [`Fault`](crate::mdp::Fault), are skipped.
+    /// are dropped. States are dropped if this buffer stores none or of another width; where the file has none,
+    /// sequences begin from zeros. Priorities of sequences and states also start over if the file's episodes are cut
+    /// into other sequences. Faulty transitions, see [`Fault`](crate::mdp::Fault), are skipped.
     ///
     /// # Errors
     /// [`ReplayError::Unfit`] for another file type, version or space, or trailing bytes; [`ReplayError::Io`]
@@ -159,16 +178,17 @@ impl ReplayBuffer {
             streams: number("streams")?,
         };
         let mut intake = Intake::new(self, head)?;
-        let (used, ranked) = (intake.used(), tensors.contains_key("priority"));
-        // A state of another width does not invalidate the rest.
-        let own = self.columns.space.state_width;
-        let width = tensors.get("state").and_then(|state| state.shape.get(1).copied()).unwrap_or(0);
-        let layout = Layout::new(self, used, head.streams as usize, ranked, width);
+        let (used, optional) = (intake.used(), Optional::of(&tensors));
+        let layout = Layout::new(self, used, head.streams as usize, optional);
         layout.check(&tensors)?;
+        // States of another width or of other sequences, and priorities of others, do not invalidate the rest.
+        let same = about.get("sequences").cloned() == self.index.sequences.as_ref().map(cut);
+        let [states, width] = optional.states;
+        let keeps_states = same && !optional.dense && width == self.columns.space.state_width;
         for (name, tensor) in &layout.0 {
             let space = &self.columns.space;
             match *name {
-                "priority" => intake.priorities(input)?,
+                "priority" => intake.priorities(input, same)?,
                 "observation.vector" => {
                     intake.column(input, space.observation.vector_len(), |columns| &mut columns.vectors)?;
                 }
@@ -181,13 +201,16 @@ impl ReplayBuffer {
                 "action" => intake.column(input, 1, |columns| &mut columns.choices)?,
                 "reward" => intake.column(input, 1, |columns| &mut columns.rewards)?,
                 "behavior_entropy" => intake.column(input, 1, |columns| &mut columns.entropies)?,
-                "state" if width == own => intake.column(input, own, |columns| &mut columns.states)?,
+                "state.entry" => intake.state_entries(input, states)?,
+                "state" if keeps_states => intake.states(input)?,
+                "position" => intake.positions(input)?,
                 "state" => numbers::skip(input, tensor.data_offsets[1] - tensor.data_offsets[0])?,
                 "segment" => intake.segments(input)?,
                 "stream" => intake.streams(input)?,
                 _ => intake.flags(input)?,
             }
         }
+        let ranked = optional.priorities && same;
         let largest = if ranked { Some(f64::from_bits(number("largest_priority")?)) } else { None };
         intake.finish(largest)
     }

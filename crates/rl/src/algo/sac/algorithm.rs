@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::draws::{export_line, import_line};
 use super::{
     AutodiffSac, CategoricalPolicy, Critic, FusedSac, FusedSequenceSac, SacConfig, SacUpdate,
     SequenceTraining, exact,
@@ -116,15 +117,20 @@ impl AlgorithmSettings for SacConfig {
     }
 
     fn sample_spec(&self) -> SampleSpec {
-        let SequenceTraining { burn_in, learn, stride, .. } = self.sequence;
+        let SequenceTraining { burn_in, learn, stride, stored_state, .. } = self.sequence;
+        let state_width = if stored_state { self.memory.state_width() } else { 0 };
         match self.memory.is_some() {
-            true => SampleSpec::Sequences { burn_in, learn, stride },
+            true => SampleSpec::Sequences { burn_in, learn, stride, state_width },
             false => SampleSpec::Transitions,
         }
     }
 
     fn validate(&self) -> Result<(), TrainError> {
         self.validate()
+    }
+
+    fn fits(&self, spec: &EnvironmentSpec, kept: usize) -> Result<(), TrainError> {
+        self.sequences_fit(spec.episode_limit as usize, kept)
     }
 
     fn follows(&self, before: &dyn AlgorithmSettings) -> Result<(), TrainError> {

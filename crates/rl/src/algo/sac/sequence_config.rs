@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Backup, SacConfig, ValueRescaling};
 use crate::algo::TrainError;
-use crate::nn::memory::MomentInputs;
+use crate::nn::memory::{Memory, MomentInputs};
 use crate::nn::{Architecture, Encoder, Inputs};
 
 /// How an agent with memory learns: lengths of its sequences, inputs of its memory, units of its critics.
@@ -17,6 +17,10 @@ pub struct SequenceTraining {
     pub burn_in: usize,
     /// Transitions between the beginnings of two sequences of an episode, 1 to `learn`.
     pub stride: usize,
+    /// Whether sequences begin with the actor's state as it was while acting, instead of zeros (stored state of
+    /// Kapturowski et al. 2019). Only of LSTM and GRU: a transformer's window is rebuilt from the sequence's own
+    /// moments. Critics begin from zeros: no critic acts.
+    pub stored_state: bool,
     /// Whether gradient flows through the burn-in.
     pub burn_in_gradient: bool,
     /// Whether networks read the previous action.
@@ -43,6 +47,7 @@ impl Default for SequenceTraining {
             learn: 20,
             burn_in: 10,
             stride: 10,
+            stored_state: true,
             burn_in_gradient: false,
             previous_action: true,
             previous_reward: true,
@@ -171,6 +176,54 @@ impl SacConfig {
         }
     }
 
+    /// Checks that sequences are not longer than what there is to see: episodes of at most `limit` transitions, of
+    /// which replay keeps at least `kept` of each stream, and the reach of a transformer.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] names the first length that is.
+    pub(super) fn sequences_fit(&self, limit: usize, kept: usize) -> Result<(), TrainError> {
+        if self.memory.is_none() {
+            return Ok(());
+        }
+        let SequenceTraining { learn, burn_in, .. } = self.sequence;
+        let reach = match &self.memory {
+            Memory::Transformer(sizes) => sizes.blocks * (sizes.window - 1),
+            _ => usize::MAX,
+        };
+        let episodes = |length: usize| format!("{length}, with episodes of at most {limit} steps");
+        for (ok, key, value, allowed) in [
+            (
+                learn <= limit,
+                "sac.sequence.learn",
+                episodes(learn),
+                "at most the episode limit: more is padding",
+            ),
+            (
+                burn_in < limit,
+                "sac.sequence.burn_in",
+                episodes(burn_in),
+                "less than the episode limit: more is padding",
+            ),
+            (
+                burn_in <= reach,
+                "sac.sequence.burn_in",
+                format!("{burn_in}, with a memory that reaches back {reach} moments"),
+                "at most blocks · (window − 1) of sac.memory: more is not seen",
+            ),
+            (
+                burn_in + learn < kept,
+                "sac.sequence.learn",
+                format!("{learn} after a burn-in of {burn_in}, with {kept} transitions kept of each stream"),
+                "a shorter sequence, or a larger learner.replay_capacity",
+            ),
+        ] {
+            if !ok {
+                return Err(TrainError::Config { key, value, allowed });
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses a memory for networks that read single observations.
     ///
     /// # Errors
@@ -189,7 +242,6 @@ impl SacConfig {
 mod tests {
     use super::*;
     use crate::algo::sac::ValueNetwork;
-    use crate::nn::memory::Memory;
 
     fn read(text: &str) -> SacConfig {
         serde_json::from_str(text).unwrap()
@@ -232,6 +284,34 @@ mod tests {
             assert!(error.starts_with(start) && error.contains("allowed:"), "{error}");
         }
         lstm("{}").validate().unwrap();
+    }
+
+    #[test]
+    fn sequences_longer_than_anything_there_is_are_refused() {
+        let of = |kind: &str, sequence: &str| {
+            read(&format!(r#"{{"memory": {{"kind": "{kind}"}}, "sequence": {sequence}}}"#))
+        };
+        let refused = |config: &SacConfig, limit, kept| {
+            let error = config.sequences_fit(limit, kept).unwrap_err().to_string();
+            assert_eq!(error.lines().count(), 1, "{error}");
+            error
+        };
+        let plain = of("lstm", r#"{"learn": 20, "burn_in": 10}"#);
+        plain.sequences_fit(20, 31).unwrap();
+        assert!(refused(&plain, 19, 500).starts_with("sac.sequence.learn = 20, with episodes of at most 19"));
+        assert!(
+            refused(&plain, 20, 30).contains("with 30 transitions kept of each stream: allowed: a shorter")
+        );
+        let long = of("gru", r#"{"learn": 20, "burn_in": 50}"#);
+        assert!(
+            refused(&long, 50, 500).starts_with("sac.sequence.burn_in = 50, with episodes of at most 50")
+        );
+        long.sequences_fit(51, 500).unwrap();
+        // A window of 32 in one block.
+        let transformer = |burn_in| of("transformer", &format!(r#"{{"burn_in": {burn_in}}}"#));
+        transformer(31).sequences_fit(500, 500).unwrap();
+        assert!(refused(&transformer(32), 500, 500).contains("reaches back 31 moments"));
+        SacConfig::default().sequences_fit(1, 1).unwrap();
     }
 
     #[test]

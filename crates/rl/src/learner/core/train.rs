@@ -8,13 +8,21 @@ use crate::algo::{Algorithm, SampleSpec, TrainError};
 use crate::learner::{LearnerConfig, LearnerError};
 use crate::mdp::{Rng, SequenceBatch, TransitionBatch};
 use crate::metrics::Metrics;
-use crate::replay::{ReplayBuffer, SequenceConfig};
+use crate::replay::ReplayBuffer;
 
 /// Batches that are filled again and again.
 #[derive(Default)]
 pub(super) struct Batches {
-    pub(super) transitions: TransitionBatch,
+    transitions: TransitionBatch,
     sequences: SequenceBatch,
+}
+
+impl Batches {
+    /// `[B]`: importance weights of the last batch; empty before the first.
+    pub(super) fn weights(&self) -> &[f32] {
+        let Self { transitions, sequences } = self;
+        if sequences.weights.is_empty() { &transitions.weights } else { &sequences.weights }
+    }
 }
 
 impl Learner {
@@ -45,16 +53,17 @@ impl Learner {
                     break;
                 }
                 let report = report && step + 1 == count;
+                let (steps, config) = (counters.gradient_steps, &setup.config);
                 let made = match algorithm.sample_spec() {
                     SampleSpec::Transitions => {
-                        let steps = counters.gradient_steps;
-                        on_transitions(&mut **algorithm, replay, &setup.config, steps, rng, batches, report)?
+                        on_transitions(&mut **algorithm, replay, config, steps, rng, batches, report)?
                     }
-                    SampleSpec::Sequences { burn_in, learn, stride } => {
-                        let config = SequenceConfig { burn_in, learn, stride };
-                        let count = setup.config.batch_size.div_ceil(learn);
-                        let sampled = replay.sample_sequences(count, &config, rng, &mut batches.sequences);
-                        sampled.then(|| algorithm.update_sequences(&batches.sequences, report)).transpose()?
+                    SampleSpec::Sequences { learn, .. } => {
+                        let count = config.batch_size.div_ceil(learn);
+                        let sampled = sequences(replay, config, count, steps, rng, &mut batches.sequences);
+                        sampled
+                            .then(|| on_sequences(&mut **algorithm, replay, config, steps, batches, report))
+                            .transpose()?
                     }
                 };
                 let Some(metrics) = made else { break };
@@ -97,6 +106,43 @@ fn on_transitions(
         replay.update_priorities(&batch.indices, &ranking(algorithm, gradient_steps + 1)?);
     }
     Ok(Some(metrics))
+}
+
+/// Replaces `batch` by `count` sequences, as `config` chooses them for gradient step number `gradient_steps` + 1;
+/// returns whether there are any.
+fn sequences(
+    replay: &ReplayBuffer,
+    config: &LearnerConfig,
+    count: usize,
+    gradient_steps: u64,
+    rng: &mut Rng,
+    batch: &mut SequenceBatch,
+) -> bool {
+    match (config.prioritized, config.human_share) {
+        (Some(config), _) => {
+            let exponent = config.importance_exponent(gradient_steps);
+            replay.sample_sequences_prioritized(count, exponent, rng, batch)
+        }
+        (None, Some(share)) => replay.sample_sequences_shared(count, share, rng, batch),
+        (None, None) => replay.sample_sequences(count, rng, batch),
+    }
+}
+
+/// Gradient step number `gradient_steps` + 1, on the sequences of `batches`.
+fn on_sequences(
+    algorithm: &mut dyn Algorithm,
+    replay: &mut ReplayBuffer,
+    config: &LearnerConfig,
+    gradient_steps: u64,
+    batches: &Batches,
+    report: bool,
+) -> Result<Option<Metrics>, LearnerError> {
+    let batch = &batches.sequences;
+    let metrics = algorithm.update_sequences(batch, report)?;
+    if config.prioritized.is_some() {
+        replay.update_sequence_priorities(batch, &ranking(algorithm, gradient_steps + 1)?);
+    }
+    Ok(metrics)
 }
 
 /// The priorities of gradient step number `gradient_steps`. They must be finite: a NaN or an infinity would

@@ -6,17 +6,20 @@ use super::*;
 use crate::mdp::{ActionRow, EpisodeEnd, ObservationSpace, Origin, StepBatch, Stream, rng};
 use crate::replay::{ReplayConfig, ReplaySpace};
 
-fn buffer(capacity: usize) -> ReplayBuffer {
+pub(super) fn buffer(capacity: usize, cut: SequenceConfig) -> ReplayBuffer {
     let space = ReplaySpace {
         observation: ObservationSpace::floats(&["stream", "time"]),
         action_dims: 1,
         state_width: 1,
     };
-    ReplayBuffer::new(space, ReplayConfig { capacity, streams: 0, n_step: 1, gamma: 0.5 })
+    let config = ReplayConfig { capacity, streams: 0, n_step: 1, gamma: 0.5 };
+    let mut buffer = ReplayBuffer::new(space, config);
+    buffer.set_sequences(Some(cut));
+    buffer
 }
 
 /// A step whose values encode its stream and time.
-fn step(stream: u32, time: u32, starts: bool, end: Option<EpisodeEnd>) -> StepBatch {
+pub(super) fn step(stream: u32, time: u32, starts: bool, end: Option<EpisodeEnd>) -> StepBatch {
     let (stream_number, now) = (stream as f32, time as f32);
     let mut steps = StepBatch {
         streams: vec![stream],
@@ -38,13 +41,12 @@ fn step(stream: u32, time: u32, starts: bool, end: Option<EpisodeEnd>) -> StepBa
 
 #[test]
 fn the_first_window_is_padded_in_front_and_the_last_behind() {
-    let mut buffer = buffer(128);
+    let mut buffer = buffer(128, SequenceConfig { burn_in: 1, learn: 3, stride: 2 });
     for time in 1..=5 {
         buffer.push(&step(0, time, time == 1, (time == 5).then_some(EpisodeEnd::Truncated)));
     }
     let mut all = SequenceBatch::default();
-    let config = SequenceConfig { burn_in: 1, learn: 3, stride: 2 };
-    buffer.gather_all_sequences(&config, false, &mut all);
+    buffer.gather_all_sequences(false, &mut all);
     assert_eq!((all.batch, all.length, all.features), (2, 4, 2));
     let times: Vec<f32> = all.observations.chunks(2).map(|row| row[1]).collect();
     assert_eq!(times, [0.0, 1.0, 2.0, 3.0, 4.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
@@ -58,22 +60,22 @@ fn the_first_window_is_padded_in_front_and_the_last_behind() {
 
 #[test]
 fn windows_that_are_not_full_yet_wait() {
-    let mut buffer = buffer(128);
-    (0..4).for_each(|time| _ = buffer.push(&step(0, time, time == 0, None)));
     let config = SequenceConfig { burn_in: 0, learn: 4, stride: 4 };
+    let mut buffer = buffer(128, config);
+    (0..4).for_each(|time| _ = buffer.push(&step(0, time, time == 0, None)));
     let mut batch = SequenceBatch::default();
     let windows = |buffer: &ReplayBuffer, cut, batch: &mut SequenceBatch| {
-        buffer.gather_all_sequences(&config, cut, batch);
+        buffer.gather_all_sequences(cut, batch);
         batch.batch
     };
     assert_eq!((windows(&buffer, false, &mut batch), windows(&buffer, true, &mut batch)), (0, 1));
     assert_eq!(batch.mask, [1.0, 1.0, 1.0, 0.0]);
     // An incomplete one is better than none.
-    assert!(buffer.sample_sequences(2, &config, &mut rng(1, Stream::Replay, 0), &mut batch));
+    assert!(buffer.sample_sequences(2, &mut rng(1, Stream::Replay, 0), &mut batch));
     buffer.push(&step(0, 4, false, None));
     assert_eq!(windows(&buffer, false, &mut batch), 1);
-    let nothing = self::buffer(128);
-    assert!(!nothing.sample_sequences(2, &config, &mut rng(1, Stream::Replay, 0), &mut batch));
+    let nothing = self::buffer(128, config);
+    assert!(!nothing.sample_sequences(2, &mut rng(1, Stream::Replay, 0), &mut batch));
 }
 
 proptest! {
@@ -87,7 +89,7 @@ proptest! {
         capacity in 128usize..1000,
     ) {
         let config = SequenceConfig { burn_in, learn, stride: stride.min(learn) };
-        let mut buffer = buffer(capacity);
+        let mut buffer = buffer(capacity, config);
         let (mut times, mut fresh) = ([0u32; 3], [true; 3]);
         let mut starts = std::collections::BTreeSet::new();
         for (stream, kind) in events {
@@ -102,7 +104,7 @@ proptest! {
             times[s] += u32::from(end.is_some());
         }
         let mut all = SequenceBatch::default();
-        buffer.gather_all_sequences(&config, true, &mut all);
+        buffer.gather_all_sequences(true, &mut all);
         let (length, mut covered) = (all.length, std::collections::BTreeSet::new());
         let mut whole = true;
         for b in 0..all.batch {
@@ -136,16 +138,16 @@ proptest! {
             whole &= inside.first() == Some(&0) || first(inside[0]);
         }
         prop_assert!(whole, "padding in front of what is no beginning");
-        // Nothing is omitted except the burn-in of an episode whose beginning is gone.
+        // Nothing is omitted except the burn-in of an episode whose beginning is gone, up to its first place.
         let mut transitions = crate::mdp::TransitionBatch::default();
         buffer.gather_all(&mut transitions);
-        let oldest = 3 * burn_in * (1 + buffer.index.segments);
+        let oldest = 3 * (burn_in + config.stride) * (1 + buffer.index.segments);
         prop_assert!(transitions.batch <= covered.len() + oldest);
         if buffer.index.begun <= buffer.index.segments as u64 {
             prop_assert_eq!(transitions.batch, covered.len());
         }
         let mut sampled = SequenceBatch::default();
-        if buffer.sample_sequences(5, &config, &mut rng(1, Stream::Replay, 0), &mut sampled) {
+        if buffer.sample_sequences(5, &mut rng(1, Stream::Replay, 0), &mut sampled) {
             prop_assert!(sampled.indices.iter().all(|index| all.indices.contains(index)));
         }
     }

@@ -2,7 +2,9 @@
 
 use super::super::{PriorityConfig, ReplayConfig, ReplaySpace};
 use super::*;
-use crate::mdp::{ActionRow, ObservationSpace, Origin, StepBatch, Stream, TransitionBatch, rng};
+use crate::mdp::{
+    ActionRow, ObservationSpace, Origin, SequenceBatch, StepBatch, Stream, TransitionBatch, rng,
+};
 use crate::replay::index::VALID;
 
 /// A step of one of two alternating streams, whose values encode its time.
@@ -164,6 +166,38 @@ fn files_of_older_programs_are_read() {
     assert!(buffer.load(&mut longer.as_slice()).unwrap_err().to_string().contains("longer than its header"));
 }
 
+/// As written before states had entries of their own and segments a position: a state for every entry.
+#[test]
+fn states_of_every_entry_are_skipped_and_positions_counted() {
+    let mut buffer = wide();
+    buffer.set_priorities(Some(PROPORTIONAL));
+    let mut bytes = Vec::new();
+    buffer.save(&mut bytes).unwrap();
+    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let (about, tensors) = parse(&bytes[8..header]).unwrap();
+    let entries = buffer.index.used_segments() * SEGMENT_ENTRIES;
+    let optional = Optional { priorities: true, states: [entries, 3], dense: true, positions: false };
+    let layout = Layout::new(&buffer, entries / SEGMENT_ENTRIES, buffer.index.cursors.len(), optional);
+    let about = about.iter().filter(|(key, _)| *key != "sequences");
+    let about = about.map(|(key, value)| (key.as_str(), value.clone())).collect();
+    let text = layout.header(&about).unwrap();
+    let mut older = (text.len() as u64).to_le_bytes().to_vec();
+    older.extend(text);
+    for (name, _) in &layout.0 {
+        let [from, to] = tensors[*name].data_offsets.map(|offset| header + offset as usize);
+        match *name {
+            "state" => older.extend(vec![0; entries * 3 * 4]),
+            _ => older.extend(&bytes[from..to]),
+        }
+    }
+    let loaded = buffer.load(&mut older.as_slice()).unwrap();
+    assert_eq!((transitions_of(&loaded), loaded.states()), (transitions_of(&buffer), 0));
+    // Its episodes are cut from the first step that is left of them.
+    let priorities = loaded.priorities().unwrap();
+    assert!(priorities.filled() > 20 && priorities.total() == priorities.filled() as f64);
+    assert_eq!(loaded.index.sequences, Some(CUT));
+}
+
 #[test]
 fn it_is_a_safetensors_file() {
     let buffer = prioritized();
@@ -179,11 +213,14 @@ fn it_is_a_safetensors_file() {
     assert_eq!(bytes_of("flags"), buffer.index.flags[..entries]);
 }
 
+const CUT: SequenceConfig = SequenceConfig { burn_in: 3, learn: 6, stride: 5 };
+
 /// A buffer of continuous actions and states with distinct values.
 fn wide() -> ReplayBuffer {
     let space = ReplaySpace { observation: ObservationSpace::floats(&["x"]), action_dims: 2, state_width: 3 };
     let config = ReplayConfig { capacity: 200, streams: 2, n_step: 1, gamma: 0.9 };
     let mut buffer = ReplayBuffer::new(space, config);
+    buffer.set_sequences(Some(CUT));
     for time in 0..500 {
         let mut steps = step(time, time < 2);
         let now = time as f32;
@@ -212,18 +249,33 @@ fn continuous_actions_and_states_round_trip() {
     let mut larger = buffer.clone();
     larger.resize(ReplayConfig { capacity: 1000, ..buffer.config });
     assert_eq!(transitions_of(&larger), transitions_of(&buffer));
-    for state_width in [0, 5] {
+    assert_eq!(sequences_of(&larger), sequences_of(&buffer));
+    let kept = buffer.states();
+    assert!(kept.abs_diff(buffer.len() / CUT.stride) <= 4, "{kept} states of {} transitions", buffer.len());
+    for (state_width, cut) in
+        [(0, Some(CUT)), (5, Some(CUT)), (3, None), (3, Some(SequenceConfig { stride: 4, ..CUT }))]
+    {
         let space = ReplaySpace { state_width, ..buffer.columns.space.clone() };
-        let loaded = ReplayBuffer::new(space, buffer.config).load(&mut bytes.as_slice()).unwrap();
-        assert_eq!(
-            (transitions_of(&loaded), loaded.columns.states.iter().any(|x| *x != 0.0)),
-            (transitions_of(&buffer), false)
-        );
+        let mut other = ReplayBuffer::new(space, buffer.config);
+        other.set_sequences(cut);
+        let loaded = other.load(&mut bytes.as_slice()).unwrap();
+        assert_eq!((transitions_of(&loaded), loaded.states()), (transitions_of(&buffer), 0));
     }
     // One of discrete actions cannot.
     let discrete = ReplayBuffer::new(ObservationSpace::floats(&["x"]), buffer.config);
     let error = discrete.load(&mut bytes.as_slice()).unwrap_err().to_string();
     assert!(error.contains("action") && error.lines().count() == 1, "{error}");
+}
+
+/// First observation and initial state of every sequence, in time order.
+fn sequences_of(buffer: &ReplayBuffer) -> Vec<[u32; 2]> {
+    let mut all = SequenceBatch::default();
+    buffer.gather_all_sequences(true, &mut all);
+    let row = |row: usize| [all.observations[row * (all.length + 1)], all.initial_states.row(row)[0]];
+    let mut rows: Vec<_> = (0..all.batch).map(|b| row(b).map(f32::to_bits)).collect();
+    rows.sort_unstable();
+    assert!(rows.len() > 30);
+    rows
 }
 
 /// Observations and actions of everything that can be sampled, in time order.
