@@ -45,6 +45,7 @@ fn run_of(env: &str, steps: u64) -> RunConfig {
         config.learner.prioritized = (memory == "lstm").then(PrioritizedConfig::default);
         let sac = config.learner.algorithm.get_mut::<SacConfig>().unwrap();
         sac.encoder = Encoder::Auto;
+        sac.sequence.stored_state = true;
         sac.memory = match memory {
             "lstm" => Memory::Lstm(Recurrent { hidden: 8, embed: Some(8), skip: true, timescale: None }),
             _ => Memory::Transformer(Transformer {

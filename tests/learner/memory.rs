@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use entropy_arcade::algo::report::CRITIC_LOSS;
-use entropy_arcade::learner::{Learner, LearnerConfig, LearnerSetup, PrioritizedConfig};
-use entropy_arcade::mdp::StepBatch;
+use entropy_arcade::learner::checkpoint::Checkpoint;
+use entropy_arcade::learner::{DeviceChoice, Learner, LearnerConfig, LearnerSetup, PrioritizedConfig};
+use entropy_arcade::mdp::{LevelRecord, StepBatch};
 use entropy_arcade::nn::memory::{Memory, Recurrent};
 
 use super::{sac, setup, steps};
@@ -95,7 +96,7 @@ fn prioritized_sequences_with_states_continue_the_same() {
     assert_eq!((raw.len(), learner.replay().states()), (5 * 4, 5 * 5));
     assert!(raw.iter().any(|own| *own != raw[0]), "no priority was updated: {raw:?}");
     let size = learner.effective_sample_size().unwrap();
-    assert!(size >= 0.5 && size <= 1.0, "a batch has one sequence: {size}");
+    assert_eq!(size, 1.0, "a batch has one sequence");
     learner.save(folder.path(), Vec::new()).unwrap();
     let mut resumed = Learner::new(prioritized(Some(folder.path().to_owned()))).unwrap();
     assert_eq!(resumed.replay(), learner.replay());
@@ -135,4 +136,53 @@ fn a_learner_reads_the_states_it_stores() {
     let (stored, zeros) = (with(true), with(false));
     assert_eq!((stored.0, zeros.0), (6, 0));
     assert_ne!(stored.1, zeros.1);
+}
+
+/// A policy may continue with a state of its own line of training only.
+#[test]
+fn lines_of_training_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = remembering(Some(folder.path().to_owned()));
+    let id = |learner: &mut Learner| learner.publish(false).unwrap().policy.id();
+    let mut learner = Learner::new(setup.clone()).unwrap();
+    let own = id(&mut learner);
+    let begun = learner.mark(0).unwrap();
+    learner.push(&steps(60, 1.0), true);
+    learner.train(5, false).unwrap();
+    assert_eq!(id(&mut learner), own, "a newer version goes on");
+    // The same shapes, trained apart: with another seed, in another world, on another level, by other settings.
+    let faster = |config: &mut LearnerConfig| sac(config).actor_learning_rate = 0.5;
+    let changes: [&dyn Fn(&mut LearnerSetup); 4] = [
+        &|setup| setup.seed = 2,
+        &|setup| setup.spec.name = "elsewhere".into(),
+        &|setup| setup.level = Some(LevelRecord { name: "2".into(), text: None, near: None }),
+        &|setup| faster(&mut setup.config),
+    ];
+    for change in changes {
+        let mut apart = setup.clone();
+        change(&mut apart);
+        assert_ne!(id(&mut Learner::new(apart).unwrap()), own);
+    }
+    // Changed settings, an earlier snapshot, another device, a checkpoint and its policy are of the same line.
+    let mut config = setup.config.clone();
+    faster(&mut config);
+    learner.set_config(config.clone()).unwrap();
+    assert_eq!(id(&mut learner), own);
+    learner.rewind(&begun).unwrap();
+    learner.set_device(DeviceChoice::Cpu).unwrap();
+    assert_eq!(id(&mut learner), own);
+    let place = learner.save(folder.path(), Vec::new()).unwrap();
+    let resume = Some(folder.path().to_owned());
+    let mut resumed = Learner::new(LearnerSetup { resume, seed: 9, config, ..setup.clone() }).unwrap();
+    assert_eq!(id(&mut resumed), own);
+    let checkpoint = Checkpoint::open(&place).unwrap();
+    assert_eq!(checkpoint.actor("weights.safetensors").unwrap().id(), own);
+    // Fresh networks drawn from the same seed are not: those before them have learned since.
+    resumed.reset(setup.config.clone()).unwrap();
+    let fresh = id(&mut resumed);
+    learner.reset(setup.config.clone()).unwrap();
+    assert!(fresh != own && id(&mut learner) != own);
+    // Policies without memory have no state to tell apart.
+    let reactive = |seed| id(&mut Learner::new(LearnerSetup { seed, ..super::setup(None) }).unwrap());
+    assert_eq!(reactive(1), reactive(2));
 }

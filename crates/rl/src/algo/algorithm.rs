@@ -70,6 +70,11 @@ pub trait Algorithm: Persist + Send {
         Ok(())
     }
 
+    /// Begins a line of training with fresh networks, under a name that no other has: part of the
+    /// [`PolicyId`](crate::mdp::PolicyId) of its policies if they have memory. Part of [`Persist::export`], so
+    /// that it goes on where that is imported.
+    fn begin_line(&mut self, _line: u64) {}
+
     /// Short name of implementation and device, e.g. `cpu (fused)` or `gpu (burn, NVIDIA H100)`.
     fn device(&self) -> String {
         "cpu".to_owned()

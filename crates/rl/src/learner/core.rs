@@ -13,7 +13,9 @@ use super::setup::{Counters, LearnerSetup, priorities, replay_config, replay_spa
 use super::snapshots::AgentSnapshot;
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
 use crate::algo::{Algorithm, TrainedPolicy};
-use crate::mdp::{ActionSpace, ActionValues, LevelRecord, PolicySnapshot, Rng, StepBatch, Stream, rng};
+use crate::mdp::{
+    ActionSpace, ActionValues, LevelRecord, PolicyId, PolicySnapshot, Rng, StepBatch, Stream, rng,
+};
 use crate::replay::{ReplayBuffer, effective_sample_size};
 pub use persist::check_networks;
 use train::Batches;
@@ -59,7 +61,8 @@ impl Learner {
     }
 
     /// A learner with any algorithm; `reason` explains the choice of device.
-    pub fn with_algorithm(setup: LearnerSetup, algorithm: Box<dyn Algorithm>, reason: String) -> Self {
+    pub fn with_algorithm(setup: LearnerSetup, mut algorithm: Box<dyn Algorithm>, reason: String) -> Self {
+        algorithm.begin_line(line(&setup, 0));
         let replay = empty_replay(&setup);
         let rng = rng(setup.seed, Stream::Replay, 0);
         Self {
@@ -239,6 +242,8 @@ impl Learner {
         let version = self.counters.policy_version;
         *self = Self::new(setup)?;
         self.counters.policy_version = version;
+        // With the same seed these are the networks that the agent before began with, but it has learned since.
+        self.algorithm.begin_line(line(&self.setup, version));
         Ok(())
     }
 
@@ -261,6 +266,15 @@ fn open(
         Some(pool) => pool.install(make),
         None => make(),
     }
+}
+
+/// Name of the line of training that fresh networks begin: by what training begins with, which includes the number of
+/// policies published before, since the same seed draws the same networks.
+fn line(setup: &LearnerSetup, policy_version: u64) -> u64 {
+    let LearnerSetup { spec, level, world, config, seed, .. } = setup;
+    // Threads and the like are not part of it: they change nothing that is learned.
+    let begin = format!("{spec:?} {level:?} {world:?} {:?}", config.algorithm);
+    PolicyId::of(&["line", &begin, &seed.to_string(), &policy_version.to_string()]).0
 }
 
 fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {

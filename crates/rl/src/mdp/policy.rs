@@ -12,7 +12,9 @@ use super::{ActionBatch, ObservationBatch, Rng, StateBatch};
 /// That takes the same architecture and the same line of training: a newer version of a network continues
 /// with the hidden state of the older one (and must, or every published version would reset all slots), while
 /// an independently initialized network gives other meanings to a state of the same width. Parameters are
-/// therefore not part of the id; what distinguishes new networks of a recurrent policy is. Policies without
+/// therefore not part of the id; what distinguishes new networks of a recurrent policy is: the line of training,
+/// named when networks are drawn and saved with them, see
+/// `Algorithm::begin_line`. Policies without
 /// memory only need to differ from those with one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PolicyId(pub u64);

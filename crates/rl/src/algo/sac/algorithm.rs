@@ -22,13 +22,15 @@ pub struct Sac {
     update: Box<dyn SacUpdate>,
     inputs: Inputs,
     actions: usize,
+    /// The line of training, see [`PolicyId`](crate::mdp::PolicyId); 0 if it has no name.
+    line: u64,
 }
 
 impl Sac {
     /// An agent that learns `spec` by the gradient step of `update`, which is made for it.
     pub fn new(update: impl SacUpdate + 'static, spec: &EnvironmentSpec) -> Self {
         let (inputs, actions) = (Inputs::from(&spec.observation), spec.action.len());
-        Self { update: Box::new(update), inputs, actions }
+        Self { update: Box::new(update), inputs, actions, line: 0 }
     }
 }
 
@@ -50,7 +52,8 @@ impl Algorithm for Sac {
     }
 
     fn policy(&self) -> Result<Arc<dyn TrainedPolicy>, TrainError> {
-        let tensors = self.update.export_actor()?;
+        let mut tensors = self.update.export_actor()?;
+        self.put_line(&mut tensors);
         let (config, inputs, actions) = (self.update.config(), self.inputs, self.actions);
         Ok(Arc::new(CategoricalPolicy::from_tensors(config, inputs, actions, &tensors)?))
     }
@@ -74,24 +77,45 @@ impl Algorithm for Sac {
         config.get::<SacConfig>().map_or(Ok(()), |config| self.update.set_config(config.clone()))
     }
 
+    fn begin_line(&mut self, line: u64) {
+        self.line = line;
+    }
+
     fn device(&self) -> String {
         self.update.device()
     }
 }
 
+impl Sac {
+    /// Adds the line of training of an agent with memory, whose states have a meaning of their own.
+    fn put_line(&self, tensors: &mut TensorMap) {
+        if self.update.config().memory.is_some() && self.line != 0 {
+            export_line(self.line, tensors);
+        }
+    }
+}
+
 impl Persist for Sac {
     fn export(&self) -> Result<TensorMap, TrainError> {
-        self.update.export()
+        let mut tensors = self.update.export()?;
+        self.put_line(&mut tensors);
+        Ok(tensors)
     }
 
     fn import(&mut self, tensors: &TensorMap, gradient_steps: u64) -> Result<(), TrainError> {
-        let Some(temperature) = self.update.config().fixed_temperature() else {
-            return self.update.import(tensors, gradient_steps);
-        };
-        // A fixed temperature is what the configuration says, whatever it was when this was written.
-        let mut tensors = tensors.clone();
-        tensors.insert("log_alpha".into(), HostTensor { shape: vec![1], data: vec![temperature.ln()] });
-        self.update.import(&tensors, gradient_steps)
+        let line = import_line(tensors)?;
+        match self.update.config().fixed_temperature() {
+            None => self.update.import(tensors, gradient_steps)?,
+            Some(temperature) => {
+                // A fixed temperature is what the configuration says, whatever it was when this was written.
+                let mut tensors = tensors.clone();
+                let data = vec![temperature.ln()];
+                tensors.insert("log_alpha".into(), HostTensor { shape: vec![1], data });
+                self.update.import(&tensors, gradient_steps)?;
+            }
+        }
+        self.line = line;
+        Ok(())
     }
 }
 

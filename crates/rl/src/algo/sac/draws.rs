@@ -1,15 +1,29 @@
-//! Random numbers of the actor's estimators, the same for both updates: one stream for each gradient
-//! step, and the seed that names them as a tensor. What is drawn with them is left to the updates.
+//! Random numbers of the actor's estimators, the same for both updates: one stream for each gradient step, and the
+//! seed that names them as a tensor. Also the name of the line of training as one. What is drawn with them is left
+//! to the updates.
 
 use crate::nn::{HostTensor, NetworkError, TensorMap, tensor};
 
 /// Name of the tensor that carries the seed.
 const SEED: &str = "update_seed";
 
-/// Adds `seed` to `tensors`, in pieces of 16 bits, lowest first, each of which f32 holds exactly.
+/// Name of the tensor that carries the line of training.
+const LINE: &str = "line";
+
+/// Adds `seed` to `tensors`.
 pub(super) fn export_seed(seed: u64, tensors: &mut TensorMap) {
-    let data = (0..4).map(|piece| f32::from((seed >> (16 * piece)) as u16)).collect();
-    tensors.insert(SEED.to_owned(), HostTensor { shape: vec![4], data });
+    put(SEED, seed, tensors);
+}
+
+/// Adds the name of a line of training to `tensors`.
+pub(super) fn export_line(line: u64, tensors: &mut TensorMap) {
+    put(LINE, line, tensors);
+}
+
+/// Adds `number` in pieces of 16 bits, lowest first, each of which f32 holds exactly.
+fn put(name: &str, number: u64, tensors: &mut TensorMap) {
+    let data = (0..4).map(|piece| f32::from((number >> (16 * piece)) as u16)).collect();
+    tensors.insert(name.to_owned(), HostTensor { shape: vec![4], data });
 }
 
 /// The seed that [`export_seed`] added, `None` if it did not.
@@ -17,14 +31,26 @@ pub(super) fn export_seed(seed: u64, tensors: &mut TensorMap) {
 /// # Errors
 /// [`NetworkError::Tensor`] when a piece is no whole number of 16 bits.
 pub(super) fn import_seed(tensors: &TensorMap) -> Result<Option<u64>, NetworkError> {
-    if !tensors.contains_key(SEED) {
+    get(SEED, tensors)
+}
+
+/// The line of training that [`export_line`] added, 0 for tensors from before lines had names.
+///
+/// # Errors
+/// As [`import_seed`].
+pub(super) fn import_line(tensors: &TensorMap) -> Result<u64, NetworkError> {
+    Ok(get(LINE, tensors)?.unwrap_or(0))
+}
+
+fn get(name: &str, tensors: &TensorMap) -> Result<Option<u64>, NetworkError> {
+    if !tensors.contains_key(name) {
         return Ok(None);
     }
-    let pieces = tensor(tensors, SEED.to_owned(), &[4])?;
+    let pieces = tensor(tensors, name.to_owned(), &[4])?;
     let whole = |piece: &f32| (0.0..=65_535.0).contains(piece) && piece.fract() == 0.0;
     if !pieces.iter().all(whole) {
         let problem = "holds pieces that are not whole numbers of 16 bits".to_owned();
-        return Err(NetworkError::Tensor { name: SEED.to_owned(), problem });
+        return Err(NetworkError::Tensor { name: name.to_owned(), problem });
     }
-    Ok(Some(pieces.iter().rev().fold(0, |seed, piece| (seed << 16) | *piece as u64)))
+    Ok(Some(pieces.iter().rev().fold(0, |number, piece| (number << 16) | *piece as u64)))
 }

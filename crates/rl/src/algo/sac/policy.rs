@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use rand::RngExt as _;
 
 use super::SacConfig;
+use super::draws::{export_line, import_line};
 use super::fused::fresh;
 use crate::algo::TrainError;
 use crate::mdp::{ActInput, ActionRow, Policy, PolicyId, PolicyOutput, StateBatch};
@@ -37,6 +38,8 @@ enum Actor {
 struct Remembering {
     network: MemoryNetwork,
     layout: MomentInputs,
+    /// The line of training, which says what the numbers of a state mean.
+    line: u64,
 }
 
 /// Memory of one evaluation, kept by every thread so that acting allocates nothing.
@@ -73,29 +76,36 @@ impl CategoricalPolicy {
         config.validate()?;
         let inputs = inputs.into();
         let named = |name: &str| format!("actor.{name}");
-        let id = |architecture: &str| PolicyId::of(&["categorical", architecture, &actions.to_string()]);
+        let outputs = actions.to_string();
         if config.memory.is_some() {
             let layout = config.moment(inputs, actions)?;
             let (mut network, architecture) = fresh::actor(config, &layout, actions)?;
             *network.parameters_mut().0 = network.flat(tensors, named)?;
-            let id = id(&format!("{architecture:?} {:?}", config.memory));
-            let actor = Actor::Remembering(Box::new(Remembering { network, layout }));
+            let line = import_line(tensors)?;
+            let shape = format!("{architecture:?} {:?}", config.memory);
+            let id = PolicyId::of(&["categorical", &shape, &outputs, &line.to_string()]);
+            let actor = Actor::Remembering(Box::new(Remembering { network, layout, line }));
             return Ok(Self { actor, features: inputs.features(), id });
         }
         let architecture = config.actor(inputs)?;
         let mut actor = Network::outline(&architecture, actions, Head::Linear);
         actor.parameters = actor.flat(tensors, named)?;
-        let id = id(&format!("{architecture:?}"));
+        let id = PolicyId::of(&["categorical", &format!("{architecture:?}"), &outputs]);
         Ok(Self { actor: Actor::Reactive(actor), features: inputs.features(), id })
     }
 
-    /// Its tensors `actor.…`, for [`CategoricalPolicy::from_tensors`].
+    /// Its tensors `actor.…`, and the line of training if it has a memory, for [`CategoricalPolicy::from_tensors`].
     pub fn tensors(&self) -> TensorMap {
         let mut tensors = TensorMap::new();
         let put = |name, tensor| _ = tensors.insert(format!("actor.{name}"), tensor);
         match &self.actor {
             Actor::Reactive(actor) => actor.tensors(&actor.parameters, put),
-            Actor::Remembering(actor) => actor.network.tensors(actor.network.parameters().0, put),
+            Actor::Remembering(actor) => {
+                actor.network.tensors(actor.network.parameters().0, put);
+                if actor.line != 0 {
+                    export_line(actor.line, &mut tensors);
+                }
+            }
         }
         tensors
     }
