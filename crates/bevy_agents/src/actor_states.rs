@@ -9,6 +9,7 @@ use crate::mdp::{
     StateBatch, StepBatch, Stream, later_seed, rng,
 };
 use crate::memory::PolicyMemory;
+use crate::{AgentSlots, Controller, Controllers};
 
 /// Maximum number of slots per arena; stream numbers are `arena · MOST_SLOTS + slot`.
 pub const MOST_SLOTS: usize = 8;
@@ -89,6 +90,12 @@ impl PolicyBatch {
     pub(super) fn probabilities(&self, row: usize) -> &[f32] {
         let actions = self.decisions.probabilities.len() / self.observations.count.max(1);
         &self.decisions.probabilities[row * actions..(row + 1) * actions]
+    }
+
+    /// `[F]`: what the policy's memory made of `row`; empty for a policy without memory.
+    pub(super) fn features(&self, row: usize) -> &[f32] {
+        let features = self.decisions.features.len() / self.observations.count.max(1);
+        &self.decisions.features[row * features..(row + 1) * features]
     }
 
     pub(super) fn clear(&mut self) {
@@ -215,6 +222,17 @@ impl ActorStates {
         slots.zip(memories).for_each(|(slot, memory)| slot.memory.clone_from(memory));
     }
 
+    /// `[F]`: what the memory of the policy in `slot` of `slots` made of the observation it decided on in this step;
+    /// `None` for a slot that no policy with memory plays, and for an arena on hold.
+    pub fn features(&self, slots: &AgentSlots, controllers: &Controllers, slot: usize) -> Option<&[f32]> {
+        let row = slots.rows.get(slot).copied().flatten().filter(|_| !slots.on_hold)?;
+        let batch = match controllers.get(slot)? {
+            Controller::Frozen(name) => self.frozen.get(name)?,
+            _ => &self.learning,
+        };
+        Some(batch.features(row)).filter(|features| !features.is_empty())
+    }
+
     /// Interrupts the streams of `arena`, whatever the states of its policies.
     pub fn cut(&mut self, arena: usize) {
         let slots = self.seats.iter_mut().skip(arena * MOST_SLOTS).take(MOST_SLOTS);
@@ -244,6 +262,10 @@ pub struct WatchedDecision {
     /// The policy state before the decision; `None` for a policy without memory.
     #[reflect(ignore)]
     pub memory: Option<PolicyMemory>,
+    /// Whether the policy started from its initial state.
+    pub is_first: bool,
+    /// `[F]`: what its memory made of the observation, see [`PolicyOutput::features`]; empty without memory.
+    pub features: Vec<f32>,
 }
 
 /// Decisions on the observations of the [`Watched`](crate::Watched) arena, by slot: what overlays and the panel

@@ -122,6 +122,8 @@ pub fn decide(
                     thought.probabilities = batch.probabilities(row).to_vec();
                     thought.entropy = entropy;
                     thought.memory = (batch.states.width > 0).then(|| own.memory.clone());
+                    thought.is_first = batch.is_first[row];
+                    thought.features = batch.features(row).to_vec();
                 }
                 own.memory.write(batch.states.row(row));
             }

@@ -60,8 +60,9 @@ impl PolicyMemory {
         restarts
     }
 
-    /// Index of the slot's last action, 0 of a continuous one, and the reward for it.
-    pub(super) fn previous(&self) -> (u16, f32) {
+    /// Index of the slot's last action, 0 of a continuous one, and the reward for it; of no meaning at the first step of
+    /// an episode.
+    pub fn previous(&self) -> (u16, f32) {
         (self.previous.0, f32::from_bits(self.previous.1))
     }
 
@@ -73,6 +74,23 @@ impl PolicyMemory {
     /// Takes note of the reward for it.
     pub(super) fn earns(&mut self, reward: f32) {
         self.previous.1 = reward.to_bits();
+    }
+
+    /// The same without the state, which may be large: [`PolicyMemory::previous`] stays, [`PolicyMemory::state`] is lost.
+    #[must_use]
+    pub fn without_state(&self) -> Self {
+        Self { id: self.id, frozen: self.frozen.clone(), state: Vec::new(), previous: self.previous }
+    }
+
+    /// The same with `state`, which its policy made.
+    #[must_use]
+    pub fn with_state(self, state: Vec<f32>) -> Self {
+        Self { state, ..self }
+    }
+
+    /// Floats of the state.
+    pub fn state_width(&self) -> usize {
+        self.state.len()
     }
 
     /// Takes over what the policy remembers now.

@@ -4,6 +4,7 @@
 
 mod action;
 mod action_button;
+mod attention;
 mod episode;
 mod fault;
 mod level;
@@ -19,11 +20,12 @@ mod transition;
 
 pub use action::{Action, ActionBatch, ActionRow};
 pub use action_button::ActionButton;
+pub use attention::{Attention, CellAttention};
 pub use episode::{EpisodeEnd, EpisodeSummary, RewardTerm};
 pub use fault::{Fault, Place};
 pub use level::LevelRecord;
 pub use observation::{ObservationBatch, push_features};
-pub use policy::{ActInput, ActionValues, Policy, PolicyId, PolicyOutput, PolicySnapshot};
+pub use policy::{ActInput, ActionValues, Policy, PolicyId, PolicyOutput, PolicySnapshot, ValueInput};
 pub use seed::{Rng, Stream, later_seed, rng};
 pub use sequence::SequenceBatch;
 pub use space::{ActionSpace, EnvironmentSpec, GridShape, ObservationSpace, WorldOptions};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActionBatch, ObservationBatch, Rng, StateBatch};
+use super::{ActionBatch, Attention, ObservationBatch, Rng, StateBatch};
 
 /// Identifies the meaning of a policy's state. Two policies have the same id exactly if each can continue
 /// from a state the other wrote.
@@ -58,6 +58,9 @@ pub struct PolicyOutput {
     pub probabilities: Vec<f32>,
     /// `[n]`: policy entropy in nats.
     pub entropies: Vec<f32>,
+    /// `[n, F]`: what the memory makes of each moment: the hidden state of a recurrent network after it, the
+    /// transformer's output. Empty for a policy without memory.
+    pub features: Vec<f32>,
 }
 
 impl PolicyOutput {
@@ -66,6 +69,7 @@ impl PolicyOutput {
         self.actions.clear();
         self.probabilities.clear();
         self.entropies.clear();
+        self.features.clear();
     }
 }
 
@@ -87,6 +91,18 @@ pub trait Policy: Send + Sync {
     /// Decides for all observations in one forward pass, updates their states and replaces `output`.
     fn act(&self, input: ActInput<'_>, output: &mut PolicyOutput);
 
+    /// What it attends to at the moment of the first row of `input`, whose states it advances as [`Policy::act`] does;
+    /// `None` for a policy without attention, and for no rows. Costs as much as acting.
+    fn attention(&self, _input: ActInput<'_>) -> Option<Attention> {
+        None
+    }
+
+    /// Number of latest moments of an episode, the present one included, that its state after them depends on; `None`
+    /// where all count.
+    fn reach(&self) -> Option<usize> {
+        None
+    }
+
     /// Acts greedily on observations, each with the initial state.
     fn consider(&self, observations: &ObservationBatch, output: &mut PolicyOutput) {
         let mut states = StateBatch::zeros(self.state_width(), observations.count);
@@ -104,13 +120,43 @@ pub trait Policy: Send + Sync {
     }
 }
 
+/// Inputs of critics for `n` slots, row by row, as those of a policy.
+pub struct ValueInput<'a> {
+    /// `[n]`.
+    pub observations: &'a ObservationBatch,
+    /// `[n, state_width]`: the critics' state of each slot, replaced by the state after this moment.
+    pub states: &'a mut StateBatch,
+    /// `[n]`: the action before, which does not count where `is_first`; empty where nobody knows.
+    pub previous_actions: &'a ActionBatch,
+    /// `[n]`: the reward before, which does not count where `is_first`; empty where nobody knows.
+    pub previous_rewards: &'a [f32],
+    /// `[n]`: whether the slot starts from the initial state. Empty means that all do.
+    pub is_first: &'a [bool],
+}
+
 /// The interface of critics: batched observations in, action values out.
 pub trait ActionValues: Send + Sync {
     /// Number of critics `C`.
     fn critics(&self) -> usize;
 
-    /// Replaces `values` by every critic's soft action values `Q(o, a)` of `n` observations, `[C, n, A]`.
+    /// Floats of all critics' state per slot; 0 for critics without memory. The initial state is zero.
+    fn state_width(&self) -> usize {
+        0
+    }
+
+    /// As [`Policy::reach`].
+    fn reach(&self) -> Option<usize> {
+        None
+    }
+
+    /// Replaces `values` by every critic's soft action values `Q(o, a)` of `n` observations, `[C, n, A]`. With memory
+    /// these are values of first moments of episodes; [`ActionValues::values_after`] has those of later ones.
     fn action_values(&self, observations: &ObservationBatch, values: &mut Vec<f32>);
+
+    /// The same after what came before, with states updated.
+    fn values_after(&self, input: ValueInput<'_>, values: &mut Vec<f32>) {
+        self.action_values(input.observations, values);
+    }
 }
 
 /// A policy published by the learner: immutable and numbered.

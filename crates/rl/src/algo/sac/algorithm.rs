@@ -59,10 +59,6 @@ impl Algorithm for Sac {
     }
 
     fn critics(&self) -> Result<Option<Arc<dyn ActionValues>>, TrainError> {
-        if self.update.config().memory.is_some() {
-            // Their values depend on what came before, which an observation alone does not say.
-            return Ok(None);
-        }
         let tensors = self.update.export_critics()?;
         let critic = Critic::from_tensors(self.update.config(), self.inputs, self.actions, &tensors)?;
         Ok(Some(Arc::new(critic)))

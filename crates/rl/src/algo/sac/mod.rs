@@ -15,6 +15,7 @@ mod draws;
 mod exact;
 mod fresh;
 mod fused;
+mod moment_rows;
 mod policy;
 mod rescaling;
 mod returns;

@@ -8,8 +8,9 @@ use rand::RngExt as _;
 use super::SacConfig;
 use super::draws::{export_line, import_line};
 use super::fused::fresh;
+use super::moment_rows::{Before, MomentRows};
 use crate::algo::TrainError;
-use crate::mdp::{ActInput, ActionRow, Policy, PolicyId, PolicyOutput, StateBatch};
+use crate::mdp::{ActInput, ActionRow, Attention, Policy, PolicyId, PolicyOutput, StateBatch};
 use crate::nn::categorical::{most_probable, sample, softmax};
 use crate::nn::memory::{MemoryNetwork, MomentInputs, Moments, Unrolled};
 use crate::nn::{Activations, Head, Inputs, Network, TensorMap};
@@ -47,12 +48,10 @@ struct Remembering {
 struct Scratch {
     features: Vec<f32>,
     activations: Activations,
+    rows: MomentRows,
     unrolled: Unrolled,
     /// `[rows, A]`: outputs of an actor with memory.
     logits: Vec<f32>,
-    inputs: Vec<f32>,
-    grids: Vec<f32>,
-    starts: Vec<f32>,
     log_policy: Vec<f32>,
 }
 
@@ -125,50 +124,38 @@ impl CategoricalPolicy {
 }
 
 impl Remembering {
-    /// One moment of all slots: `x = [o, a before, r before]` of each, the grid apart if the memory is spatial.
-    fn act(&self, input: &mut ActInput<'_>, scratch: &mut Scratch) {
-        let (count, layout) = (input.observations.count, &self.layout);
-        let Scratch { features, inputs, grids, starts, unrolled, logits, .. } = scratch;
-        [&mut *inputs, &mut *grids, &mut *starts].into_iter().for_each(Vec::clear);
-        for (index, row) in features.chunks_exact(features.len() / count).enumerate() {
-            let starting = input.is_first.get(index).copied().unwrap_or(true);
-            let (vector, grid) = row.split_at(layout.observation);
-            inputs.extend_from_slice(vector);
-            grids.extend_from_slice(grid);
-            starts.push(f32::from(u8::from(starting)));
-            let at = inputs.len();
-            inputs.resize(at + layout.previous_action + layout.previous_reward, 0.0);
-            let before = &mut inputs[at..];
-            let action = input.previous_actions.discrete.get(index).map(|action| usize::from(*action));
-            if let Some(action) = action.filter(|action| !starting && *action < layout.previous_action) {
-                before[action] = 1.0;
-            }
-            if let (Some(reward), false, 1) =
-                (input.previous_rewards.get(index), starting, layout.previous_reward)
-            {
-                before[layout.previous_action] = *reward;
-            }
-        }
-        let width = self.network.state_width();
+    /// One moment of all slots; their states are replaced by those after it. `made` takes what each block of slots makes.
+    fn act(
+        &self,
+        input: &mut ActInput<'_>,
+        rows: &mut MomentRows,
+        unrolled: &mut Unrolled,
+        mut made: impl FnMut(&Unrolled),
+    ) {
+        let (count, width) = (input.observations.count, self.network.state_width());
         if input.states.values.len() != count * width {
             *input.states = StateBatch::zeros(width, count);
         }
-        let (wide, cells) = (inputs.len() / count, grids.len() / count);
-        logits.clear();
+        let all = rows.read(&self.layout, input.observations, before(input));
+        let (wide, cells) = (all.inputs.len() / count, all.grids.len() / count);
         for first in (0..count).step_by(BLOCK) {
             let batch = BLOCK.min(count - first);
             let moments = Moments {
                 batch,
                 count: 1,
-                inputs: &inputs[first * wide..][..batch * wide],
-                grids: &grids[first * cells..][..batch * cells],
-                starts: &starts[first..first + batch],
+                inputs: &all.inputs[first * wide..][..batch * wide],
+                grids: &all.grids[first * cells..][..batch * cells],
+                starts: &all.starts[first..first + batch],
             };
             let states = &mut input.states.values[first * width..][..batch * width];
             self.network.act(&moments, states, unrolled);
-            unrolled.rows().for_each(|row| logits.extend_from_slice(&row[..self.network.outputs()]));
+            made(unrolled);
         }
     }
+}
+
+fn before<'a>(input: &'a ActInput<'_>) -> Before<'a> {
+    Before { actions: input.previous_actions, rewards: input.previous_rewards, is_first: input.is_first }
 }
 
 impl Policy for CategoricalPolicy {
@@ -191,18 +178,25 @@ impl Policy for CategoricalPolicy {
             return;
         }
         SCRATCH.with_borrow_mut(|scratch| {
-            scratch.features.clear();
-            observations.features(&mut scratch.features);
-            debug_assert_eq!(scratch.features.len(), observations.count * self.features());
-            match &self.actor {
-                Actor::Reactive(actor) => actor.forward(&scratch.features, &mut scratch.activations),
-                Actor::Remembering(actor) => actor.act(&mut input, scratch),
-            }
-            let Scratch { activations, logits, log_policy, .. } = scratch;
+            let Scratch { features, activations, rows, unrolled, logits, log_policy } = scratch;
             let actions = self.actions();
             let rows = match &self.actor {
-                Actor::Reactive(_) => activations.rows(),
-                Actor::Remembering(_) => logits.chunks_exact(actions),
+                Actor::Reactive(actor) => {
+                    features.clear();
+                    observations.features(features);
+                    debug_assert_eq!(features.len(), observations.count * self.features());
+                    actor.forward(features, activations);
+                    activations.rows()
+                }
+                Actor::Remembering(actor) => {
+                    logits.clear();
+                    actor.act(&mut input, rows, unrolled, |unrolled| {
+                        unrolled.rows().for_each(|row| logits.extend_from_slice(&row[..actions]));
+                        let features = actor.network.features(unrolled);
+                        features.for_each(|row| decisions.features.extend_from_slice(row));
+                    });
+                    logits.chunks_exact(actions)
+                }
             };
             for (index, row) in rows.enumerate() {
                 log_policy.clear();
@@ -216,6 +210,27 @@ impl Policy for CategoricalPolicy {
                 decisions.actions.push(ActionRow::Discrete(action as u16));
             }
         });
+    }
+
+    fn attention(&self, mut input: ActInput<'_>) -> Option<Attention> {
+        let Actor::Remembering(actor) = &self.actor else { return None };
+        if input.observations.count == 0 {
+            return None;
+        }
+        let width = actor.network.state_width();
+        let known = input.states.values.get(..width).filter(|_| input.states.width == width);
+        let state = known.map_or_else(|| vec![0.0; width], <[f32]>::to_vec);
+        SCRATCH.with_borrow_mut(|Scratch { rows, unrolled, .. }| {
+            actor.act(&mut input, rows, unrolled, |_| ());
+            actor.network.attention(&actor.layout, &state, before(&input).starts(0), unrolled)
+        })
+    }
+
+    fn reach(&self) -> Option<usize> {
+        match &self.actor {
+            Actor::Reactive(_) => Some(1),
+            Actor::Remembering(actor) => actor.network.reach(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a network with memory reads at one moment of an episode.
 
 use super::Memory;
-use crate::mdp::GridShape;
+use crate::mdp::{CellAttention, GridShape};
 use crate::nn::architecture::MOST_FEATURES;
 use crate::nn::{ConvLayer, Inputs, NetworkError};
 
@@ -73,6 +73,18 @@ impl MomentInputs {
             None => [grid.channels, grid.height, grid.width],
         })
     }
+
+    /// `weights` of the cells of the feature volume, with where these lie in the observed grid: in the middle of what
+    /// each reads. `None` without a grid.
+    pub(crate) fn cell_attention(&self, weights: Vec<f32>) -> Option<CellAttention> {
+        let [_, rows, columns] = self.volume()?;
+        let (mut offset, mut step) = (0.0, 1.0);
+        for (layer, _) in &self.convolutions {
+            offset += step * (0.5 * (layer.kernel as f32 - 1.0) - layer.border() as f32);
+            step *= layer.stride as f32;
+        }
+        Some(CellAttention { shape: [rows, columns], weights, offset, step })
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +108,15 @@ mod tests {
         let spatial = memory(&format!(r#"{{"kind": "transformer", "spatial": {{"layers": {layers}}}}}"#));
         let moment = MomentInputs::new(&spatial, inputs, 4, true).unwrap();
         assert_eq!((moment.width(), moment.grid, moment.volume()), (8, grid, Some([5, 1, 2])));
+        // Without a border, the first cell reads three by three cells around the second one.
+        let cells = moment.cell_attention(vec![0.5, 0.5]).unwrap();
+        assert_eq!((cells.shape, cells.offset, cells.step), ([1, 2], 1.0, 1.0));
+        let strided =
+            r#"[{"channels": 5, "kernel": 3, "stride": 2}, {"channels": 5, "kernel": 2, "padding": "none"}]"#;
+        let strided = memory(&format!(r#"{{"kind": "transformer", "spatial": {{"layers": {strided}}}}}"#));
+        let cells = MomentInputs::new(&strided, inputs, 4, true).unwrap().cell_attention(vec![1.0]).unwrap();
+        assert_eq!((cells.shape, cells.offset, cells.step), ([1, 1], 1.0, 2.0));
+        assert_eq!(MomentInputs::new(&lstm, inputs, 4, true).unwrap().cell_attention(Vec::new()), None);
         let bare = memory(r#"{"kind": "transformer", "spatial": {}}"#);
         let moment = MomentInputs::new(&bare, Inputs { vector: 0, grid }, 0, false).unwrap();
         assert_eq!((moment.width(), moment.volume()), (0, Some([2, 3, 4])));

@@ -3,11 +3,12 @@
 //! one network.
 
 use super::config::Memory;
+use super::moment::MomentInputs;
 use super::moments::Moments;
 use super::recurrent::{Cell, CellActivations, CellBackward, Kind};
 use super::slots::{Slot, found};
 use super::transformer::{Transformer, TransformerActivations, TransformerBackward};
-use crate::mdp::Rng;
+use crate::mdp::{Attention, Rng};
 use crate::nn::architecture::{Architecture, Head};
 use crate::nn::buffer::Buffer;
 use crate::nn::network::{Activations, Backward, Network};
@@ -196,6 +197,40 @@ impl MemoryNetwork {
             }
         }
         self.head_forward(0, None, unrolled);
+    }
+
+    /// What the memory made of every row of the last pass without burn-in: the hidden state behind it, or the output of a
+    /// transformer.
+    pub(crate) fn features<'a>(&self, unrolled: &'a Unrolled) -> impl Iterator<Item = &'a [f32]> {
+        let (features, units) = match &self.memory {
+            Layers::Recurrent(cell) => (&unrolled.cell.features, cell.units()),
+            Layers::Transformer(transformer) => (&unrolled.transformer.features, transformer.units()),
+        };
+        features.chunks_exact(self.head.inputs()).map(move |row| &row[..units])
+    }
+
+    /// What a transformer attended to in the first row of the last call of [`MemoryNetwork::act`], of moments that
+    /// `layout` describes: `before` is the state before it, `[state_width]`, which does not count if it was `starting`.
+    /// `None` for a recurrent memory.
+    pub(crate) fn attention(
+        &self,
+        layout: &MomentInputs,
+        before: &[f32],
+        starting: bool,
+        unrolled: &Unrolled,
+    ) -> Option<Attention> {
+        let Layers::Transformer(transformer) = &self.memory else { return None };
+        let parameters = &self.head.parameters;
+        let (attention, weights) = transformer.attention(parameters, before, starting, &unrolled.transformer);
+        Some(Attention { cells: layout.cell_attention(weights), ..attention })
+    }
+
+    /// Latest moments that the state after them depends on; `None` where all count.
+    pub(crate) fn reach(&self) -> Option<usize> {
+        match &self.memory {
+            Layers::Recurrent(_) => None,
+            Layers::Transformer(transformer) => Some(transformer.reach()),
+        }
     }
 
     /// The zeroed gradient with respect to the output, one row with padding for each of it, to be filled before

@@ -72,8 +72,17 @@ pub(super) fn features<'a>(
         Memory::None => (sequence.inputs.clone(), Vec::new()),
         Memory::Lstm(sizes) => recurrent(sizes, true, sequence, at),
         Memory::Gru(sizes) => recurrent(sizes, false, sequence, at),
-        Memory::Transformer(sizes) => (transformer(sizes, grid, sequence, at), Vec::new()),
+        Memory::Transformer(sizes) => (transformer(sizes, grid, sequence, at).0, Vec::new()),
     }
+}
+
+/// What the last block attends to at one moment.
+#[derive(Default)]
+pub(super) struct Attended {
+    /// `[heads][cells][seen moments]`, the oldest first.
+    pub(super) time: Vec<Vec<Vec<f64>>>,
+    /// `[heads][cells]`: pooling, of a spatial memory.
+    pub(super) pool: Vec<Vec<f64>>,
 }
 
 /// Hidden layers with ReLU and a linear output.
@@ -193,25 +202,35 @@ fn tokens(
         .collect()
 }
 
-/// `Σ softmax(scores) · values` of head `h`, written to its slice of `out`.
-fn attend(query: &[f64], keys: &[&[f64]], values: &[&[f64]], bias: &dyn Fn(usize) -> f64, out: &mut [f64]) {
+/// Adds `Σ softmax(scores) · values` of head `h` to its slice of `out`; the softmax is the result.
+fn attend(
+    query: &[f64],
+    keys: &[&[f64]],
+    values: &[&[f64]],
+    bias: &dyn Fn(usize) -> f64,
+    out: &mut [f64],
+) -> Vec<f64> {
     let scale = (query.len() as f64).sqrt();
     let scores: Vec<f64> =
         keys.iter().enumerate().map(|(s, key)| dot(query, key) / scale + bias(s)).collect();
-    for (weight, value) in softmax(&scores).iter().zip(values) {
+    let weights = softmax(&scores);
+    for (weight, value) in weights.iter().zip(values) {
         out.iter_mut().zip(*value).for_each(|(out, value)| *out += weight * value);
     }
+    weights
 }
 
-fn transformer<'a>(
+/// Features and attention of every moment.
+pub(super) fn transformer<'a>(
     sizes: &Transformer,
     grid: Option<GridShape>,
     sequence: &Sequence,
     at: &dyn Fn(usize) -> &'a Plain,
-) -> Vec<Vec<f64>> {
+) -> (Vec<Vec<f64>>, Vec<Attended>) {
     let (moments, w) = (sequence.starts.len(), sizes.width / sizes.heads);
     let mut y: Vec<Vec<Vec<f64>>> = (0..moments).map(|t| tokens(at(t), sizes, grid, sequence, t)).collect();
     let cells = y[0].len();
+    let mut attended: Vec<Attended> = (0..moments).map(|_| Attended::default()).collect();
     for block in 0..sizes.blocks {
         for part in ["time", "space"] {
             if part == "space" && sizes.spatial.is_none() {
@@ -232,6 +251,8 @@ fn transformer<'a>(
                     }
                     _ => (0..cells).collect(),
                 };
+                attended[t].time.resize(sizes.heads, Vec::new());
+                attended[t].time.iter_mut().filter(|_| part == "time").for_each(Vec::clear);
                 for u in 0..cells {
                     let mut out = vec![0.0; sizes.width];
                     for h in 0..sizes.heads {
@@ -248,7 +269,11 @@ fn transformer<'a>(
                             "time" => at(t)[&name("relative")].1[h * sizes.window + t - seen[s]],
                             _ => 0.0,
                         };
-                        attend(&queries[t][u][slice.clone()], &k, &v, &relative, &mut out[slice]);
+                        let weights =
+                            attend(&queries[t][u][slice.clone()], &k, &v, &relative, &mut out[slice]);
+                        if part == "time" {
+                            attended[t].time[h].push(weights);
+                        }
                     }
                     let passed = linear(at(t), &name("output"), &out);
                     y[t][u].iter_mut().zip(passed).for_each(|(y, passed)| *y += passed);
@@ -263,7 +288,7 @@ fn transformer<'a>(
             }
         }
     }
-    let pooled = |(t, y): (usize, &Vec<Vec<f64>>)| {
+    let pooled = |(t, y): (usize, &Vec<Vec<f64>>), attended: &mut Attended| {
         let y: Vec<Vec<f64>> = y.iter().map(|y| norm(at(t), "memory.norm", y)).collect();
         if sizes.spatial.is_none() {
             return y[0].clone();
@@ -272,9 +297,11 @@ fn transformer<'a>(
         for h in 0..sizes.heads {
             let slice = h * w..(h + 1) * w;
             let tokens: Vec<&[f64]> = y.iter().map(|y| &y[slice.clone()]).collect();
-            attend(&pool[slice.clone()], &tokens, &tokens, &|_| 0.0, &mut out[slice.clone()]);
+            let out = &mut out[slice.clone()];
+            attended.pool.push(attend(&pool[slice.clone()], &tokens, &tokens, &|_| 0.0, out));
         }
         out
     };
-    y.iter().enumerate().map(pooled).collect()
+    let features = y.iter().enumerate().zip(&mut attended).map(|(y, attended)| pooled(y, attended)).collect();
+    (features, attended)
 }

@@ -3,7 +3,7 @@
 
 use rand::RngExt as _;
 
-use super::reference::{Plain, Sequence, features, head, plain};
+use super::reference::{self, Plain, Sequence, features, head, plain};
 use super::*;
 use crate::mdp::{GridShape, Rng, Stream, rng};
 use crate::nn::{Architecture, ConvLayer, Encoder, Head, Init, Inputs, Padding, TensorMap};
@@ -268,6 +268,83 @@ fn acting_moment_by_moment_equals_the_batched_pass() {
                 let near = |(found, expected): (&f32, &f64)| (f64::from(*found) - expected).abs() < 1e-5;
                 assert!(state.iter().zip(&expected).all(near), "{state:?} {expected:?}");
             }
+        }
+    }
+}
+
+#[test]
+fn attention_is_that_of_the_reference() {
+    let mut seen = 0;
+    for case in cases() {
+        let Memory::Transformer(sizes) = &case.memory else {
+            let (mut states, mut unrolled) = (case.states.clone(), Unrolled::default());
+            case.network.act(&case.moments(0, 1), &mut states, &mut unrolled);
+            let layout = MomentInputs::new(&case.memory, case.inputs, 0, false).unwrap();
+            assert_eq!(case.network.attention(&layout, &case.states, false, &unrolled), None);
+            continue;
+        };
+        let layout = MomentInputs::new(&case.memory, case.inputs, 0, false).unwrap();
+        let (tensors, sequence) = (plain(&named(&case.network)), case.sequence(0));
+        let (_, expected) = reference::transformer(sizes, case.inputs.grid, &sequence, &|_| &tensors);
+        let (mut states, mut unrolled) = (vec![0.0; case.states.len()], Unrolled::default());
+        for (t, expected) in expected.iter().enumerate() {
+            let before = states[..case.network.state_width()].to_vec();
+            case.network.act(&case.moments(t, 1), &mut states, &mut unrolled);
+            let found = case.network.attention(&layout, &before, sequence.starts[t], &unrolled).unwrap();
+            let cells = expected.time[0].len();
+            let shares: Vec<f64> = match &found.cells {
+                None => vec![1.0],
+                Some(_) => (0..cells)
+                    .map(|u| expected.pool.iter().map(|head| head[u]).sum::<f64>() / sizes.heads as f64)
+                    .collect(),
+            };
+            let near = |found: f32, expected: f64| {
+                assert!((f64::from(found) - expected).abs() < 1e-5, "{sizes:?} {t}: {found} {expected}");
+            };
+            assert_eq!((found.heads, found.reach()), (sizes.heads, expected.time[0][0].len()));
+            for (head, weights) in found.moments.chunks(found.reach()).enumerate() {
+                near(weights.iter().sum(), 1.0);
+                for (s, weight) in weights.iter().enumerate() {
+                    near(*weight, (0..cells).map(|u| shares[u] * expected.time[head][u][s]).sum());
+                }
+                let bias = &tensors["memory.blocks.0.time.relative"].1;
+                if sizes.blocks == 1 {
+                    let bias = &bias[head * sizes.window..(head + 1) * sizes.window];
+                    found.head_bias(head).iter().zip(bias).for_each(|(found, bias)| near(*found, *bias));
+                }
+            }
+            if let Some(weighed) = &found.cells {
+                assert_eq!((weighed.shape[0] * weighed.shape[1], weighed.weights.len()), (cells, cells));
+                weighed.weights.iter().zip(&shares).for_each(|(found, share)| near(*found, *share));
+                near(weighed.weights.iter().sum(), 1.0);
+            }
+            seen += found.reach();
+        }
+    }
+    assert!(seen > 60, "{seen}");
+}
+
+#[test]
+fn features_are_those_of_the_reference() {
+    for case in cases() {
+        let (mut states, mut unrolled) = (vec![0.0; case.states.len()], Unrolled::default());
+        let tensors = plain(&named(&case.network));
+        let sequence = Sequence { state: vec![0.0; case.network.sequence_state_width()], ..case.sequence(1) };
+        let (expected, _) = features(&case.memory, case.inputs.grid, &sequence, &|_| &tensors);
+        for (t, expected) in expected.iter().enumerate() {
+            case.network.act(&case.moments(t, 1), &mut states, &mut unrolled);
+            let rows: Vec<&[f32]> = case.network.features(&unrolled).collect();
+            assert_eq!(rows.len(), BATCH);
+            // With `skip`, the reference's go on with what the cell reads.
+            for (found, expected) in rows[1].iter().zip(expected) {
+                assert!((f64::from(*found) - expected).abs() < 1e-5, "{:?} {t}", case.memory);
+            }
+            let units = match &case.memory {
+                Memory::Lstm(sizes) | Memory::Gru(sizes) => sizes.hidden,
+                Memory::Transformer(sizes) => sizes.width,
+                Memory::None => 0,
+            };
+            assert_eq!(rows[1].len(), units);
         }
     }
 }

@@ -181,3 +181,37 @@ fn a_memory_is_carried_in_its_state_and_forgotten_at_a_start() {
         assert_eq!(blank, later(restarted, true), "{memory}");
     }
 }
+
+#[test]
+fn attention_is_read_without_changing_what_is_done() {
+    let memory = r#"{"kind": "transformer", "width": 8, "heads": 2, "window": 4, "spatial": {"layers": []}}"#;
+    let config = SacConfig { memory: serde_json::from_str(memory).unwrap(), ..dense(&[7]) };
+    let inputs = Inputs { vector: 2, grid: Some(GridShape { channels: 2, height: 2, width: 3 }) };
+    let sac = FusedSequenceSac::new(config.clone(), inputs, 4, &mut rng(5, Stream::Weights, 0)).unwrap();
+    let policy = CategoricalPolicy::from_tensors(&config, inputs, 4, &sac.export_actor().unwrap()).unwrap();
+    let (mut states, mut others) = (StateBatch::zeros(policy.state_width(), 1), StateBatch::default());
+    let mut output = PolicyOutput::default();
+    let before: ActionBatch = vec![1].into();
+    for t in 0..6 {
+        let seen = observations(inputs, 1);
+        let input = |states| ActInput {
+            observations: &seen,
+            states,
+            previous_actions: &before,
+            previous_rewards: &[0.5],
+            is_first: if t == 0 { &[true] } else { &[false] },
+            rngs: &mut [],
+            greedy: true,
+        };
+        others.clone_from(&states);
+        let attention = policy.attention(input(&mut others)).unwrap();
+        policy.act(input(&mut states), &mut output);
+        assert_eq!(states, others);
+        assert_eq!(output.features.len(), 8);
+        assert_eq!((attention.heads, attention.reach()), (2, 4.min(t + 1)));
+        assert!((attention.mean().iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        let cells = attention.cells.unwrap();
+        assert_eq!((cells.shape, cells.weights.len(), cells.offset, cells.step), ([2, 3], 6, 0.0, 1.0));
+    }
+    assert_eq!((policy.reach(), self::policy(&dense(&[4]), 3.into()).reach()), (Some(5), Some(1)));
+}

@@ -111,6 +111,11 @@ impl Cell {
         }
     }
 
+    /// Entries of a feature row that are the hidden state, the first ones.
+    pub(super) fn units(&self) -> usize {
+        self.hidden
+    }
+
     /// Multiply-adds for one moment.
     pub(super) fn work(&self) -> usize {
         self.embed.as_ref().map_or(0, Linear::work) + self.input.work() + self.recurrent.work()

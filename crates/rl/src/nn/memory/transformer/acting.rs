@@ -15,11 +15,11 @@ use super::forward::{Attended, BlockActivations, TransformerActivations};
 use crate::nn::memory::moments::Moments;
 
 /// Floats of a state before its rings.
-const HEADER: usize = 2;
+pub(super) const HEADER: usize = 2;
 
 impl Transformer {
     /// Floats of one kept moment in one block.
-    fn kept(&self) -> usize {
+    pub(super) fn kept(&self) -> usize {
         2 * self.tokens.cells() * self.width
     }
 
@@ -61,7 +61,7 @@ impl Transformer {
     }
 
     /// How many moments a state keeps and the place of the next one; whatever stands there, within the ring.
-    fn header(&self, state: &[f32]) -> [usize; 2] {
+    pub(super) fn header(&self, state: &[f32]) -> [usize; 2] {
         let room = self.window - 1;
         [(state[0] as usize).min(room), (state[1] as usize).min(room.saturating_sub(1))]
     }

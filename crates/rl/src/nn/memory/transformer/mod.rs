@@ -1,7 +1,8 @@
 //! The state transformer: pre-norm residual blocks of attention over time, attention over the cells of a moment,
 //! and a two-layer network for each token (Vaswani et al. 2017; divided attention of Bertasius et al. 2021), as
 //! named tensors describe it. Here is the layout; `forward`, `backward` and `acting` are the passes, `tokens` is
-//! what comes before the blocks, `pooling` what comes after, `attention` the inside of one head.
+//! what comes before the blocks, `pooling` what comes after, `attention` the inside of one head; `reading` shows what
+//! was attended to.
 //!
 //! Row `(t · B + b) · cells + u` is the token of cell `u` at moment `t` of sequence `b`; without a grid there is one
 //! cell. Query, key and value are one product.
@@ -11,6 +12,7 @@ mod attention;
 mod backward;
 mod forward;
 mod pooling;
+mod reading;
 mod tokens;
 
 use rand::RngExt as _;
@@ -22,6 +24,7 @@ use crate::nn::architecture::Architecture;
 use crate::nn::buffer::padded;
 use crate::nn::network::linear::Linear;
 use crate::nn::network::norm::Norm;
+use acting::HEADER;
 pub(super) use backward::TransformerBackward;
 pub(super) use forward::TransformerActivations;
 use tokens::Tokens;
@@ -101,6 +104,11 @@ impl Transformer {
     /// Stride of a feature row, and where in it the saved entries stand.
     pub(super) fn features(&self) -> (usize, Vec<u32>) {
         (self.padded, (0..self.width as u32).collect())
+    }
+
+    /// Entries of a feature row that count, the first ones.
+    pub(super) fn units(&self) -> usize {
+        self.width
     }
 
     /// Multiply-adds for one moment, attention over a full window included.

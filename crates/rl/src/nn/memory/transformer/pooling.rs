@@ -27,6 +27,13 @@ impl Pooling {
         Arch::new().dispatch(Pool { cells, heads, count: of.heads, pool, y, features, weights });
     }
 
+    /// `[cells]`: weights for the first row of the last pass, the mean over heads.
+    pub(super) fn mean_weights(&self, heads: usize, cells: usize) -> Vec<f32> {
+        let stride = padded(cells);
+        let of_cell = |cell| self.weights[cell..heads * stride].iter().step_by(stride).sum::<f32>();
+        (0..cells).map(|cell| of_cell(cell) / heads as f32).collect()
+    }
+
     /// Writes the gradient with respect to `y` to `delta` and fills that of the query; `features` is the gradient of
     /// the features.
     pub(super) fn backward(

@@ -51,6 +51,23 @@ pub(in crate::algo::sac) fn actor(
     Ok((network, own))
 }
 
+/// The critics of `config` over moments of `layout`, without allocated parameters: one or two, as the backup asks for;
+/// and their architecture.
+///
+/// # Errors
+/// [`TrainError::Config`] for a configuration without memory.
+pub(in crate::algo::sac) fn critics(
+    config: &SacConfig,
+    layout: &MomentInputs,
+    actions: usize,
+) -> Result<(Vec<MemoryNetwork>, Architecture), TrainError> {
+    let own = architecture(config, layout, config.widths_of_critics());
+    let network =
+        MemoryNetwork::outline(&config.memory, &own, actions, config.critic_head).ok_or_else(no_memory)?;
+    let count = if config.backup == Backup::Single { 1 } else { 2 };
+    Ok((vec![network; count], own))
+}
+
 impl Fresh {
     /// Networks for `inputs` and `actions` outputs with parameters drawn from `rng`.
     ///
@@ -67,15 +84,8 @@ impl Fresh {
         let layout = config.moment(inputs, actions)?;
         let (mut actor, own) = actor(config, &layout, actions)?;
         actor.draw(&own, ACTOR_GAIN, rng);
-        let theirs = architecture(config, &layout, config.widths_of_critics());
-        let count = if config.backup == Backup::Single { 1 } else { 2 };
-        let mut critics = Vec::with_capacity(count);
-        for _ in 0..count {
-            let critic = MemoryNetwork::outline(&config.memory, &theirs, actions, config.critic_head);
-            let mut critic = critic.ok_or_else(no_memory)?;
-            critic.draw(&theirs, VALUE_GAIN, rng);
-            critics.push(critic);
-        }
+        let (mut critics, theirs) = critics(config, &layout, actions)?;
+        critics.iter_mut().for_each(|critic| critic.draw(&theirs, VALUE_GAIN, rng));
         Ok(Self { layout, actor, critics, seed: rng.next_u64() })
     }
 }
