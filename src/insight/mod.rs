@@ -4,7 +4,9 @@ pub mod compare;
 pub mod gallery;
 pub mod lookahead;
 pub mod map;
+pub mod memory;
 pub mod overlay;
+pub mod past;
 pub mod playback;
 pub mod rounds;
 pub mod saliency;
@@ -21,7 +23,8 @@ use crate::sim::{SimSystems, SimTick};
 use overlay::{AddOverlay as _, Overlay};
 
 /// All overlays, in the order of their switches. A new one needs its module and a line here.
-pub const OVERLAYS: [Overlay; 4] = [values::OVERLAY, map::OVERLAY, lookahead::OVERLAY, saliency::OVERLAY];
+pub const OVERLAYS: [Overlay; 5] =
+    [values::OVERLAY, map::OVERLAY, lookahead::OVERLAY, memory::OVERLAY, saliency::OVERLAY];
 
 /// Overlays, takeover by human players, comparison of the agent's ages, playback and rounds. Add with a [`LiveLearner`](crate::agent::LiveLearner) to arenas of an
 /// [`EnvironmentPlugin`](crate::sim::EnvironmentPlugin).

@@ -72,6 +72,7 @@ fn command_ids_and_default_keys_do_not_change() {
         "values Q",
         "map V",
         "ways G",
+        "memory H",
         "edit E",
         "zoom Z",
         "picture F12",

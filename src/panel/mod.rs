@@ -14,6 +14,7 @@ mod keybar;
 mod layers;
 mod learner_stats;
 mod learning;
+mod memory;
 mod names;
 mod notices;
 mod playback;
@@ -109,7 +110,14 @@ fn sections(app: &mut App) {
         layers::plugin,
         editor::plugin,
     ))
-    .add_plugins((time::plugin, playback::plugin, values::plugin, saliency::plugin, players::plugin))
+    .add_plugins((
+        time::plugin,
+        playback::plugin,
+        values::plugin,
+        memory::plugin,
+        saliency::plugin,
+        players::plugin,
+    ))
     .add_systems(
         EguiPrimaryContextPass,
         (

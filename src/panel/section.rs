@@ -18,6 +18,8 @@ pub mod order {
     pub const PLAYBACK: u32 = 500;
     /// Overlays, policy and value estimates.
     pub const DECISIONS: u32 = 600;
+    /// Memory of the agent.
+    pub const MEMORY: u32 = 650;
     /// Observation and saliency.
     pub const SALIENCY: u32 = 700;
     /// Controllers, reaction delay, human feedback.

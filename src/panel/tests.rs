@@ -1,17 +1,22 @@
 //! Tests of the panel, the key bar and the window of curves in every window size, without a display.
 
+use std::sync::Arc;
+
 use bevy::prelude::*;
 use bevy_egui::egui::{pos2, vec2};
 
 use super::testing::{UiHarness, arcade, fill_history, run_steps, window_sizes};
 use super::{WIDTH, editor, players, plots, settings};
-use crate::agent::{Controller, ControllerAssignment, LiveLearner};
+use crate::agent::{Controller, ControllerAssignment, LearningPolicy, LiveLearner};
+use crate::algo::sac::{CategoricalPolicy, FusedSequenceSac, SacConfig, SacUpdate as _};
+use crate::insight::memory;
 use crate::insight::overlay::{OverlaySettings, Overlays};
 use crate::insight::playback::EpisodeHistory;
 use crate::insight::rounds::Rounds;
 use crate::insight::takeover::{PlayerRole, Takeovers};
 use crate::insight::values;
 use crate::learner::{LearnerConfig, LearnerSetup};
+use crate::mdp::{PolicySnapshot, Stream, rng};
 use crate::sim::arena::Spec;
 use crate::sim::pace::Pace;
 use crate::view::{ScreenLayout, Toast};
@@ -173,4 +178,60 @@ fn unavailable_keys_are_dimmed() {
     harness.app.insert_resource(crate::insight::compare::Comparison::default());
     harness.settle();
     assert!(color(&harness).a() < before.a(), "{:?} {before:?}", color(&harness));
+}
+
+/// Lets a new agent with `memory` play; parameters are so large that it uses it.
+fn let_remember(harness: &mut UiHarness, memory: &str) {
+    let spec = harness.app.world().resource::<Spec>().0.clone();
+    let memory = serde_json::from_str(memory).unwrap();
+    let config = SacConfig { hidden: vec![8], memory, ..SacConfig::default() };
+    let (inputs, actions) = (&spec.observation, spec.action.len());
+    let sac = FusedSequenceSac::new(config.clone(), inputs, actions, &mut rng(1, Stream::Weights, 0));
+    let tensors = sac.unwrap().export_actor().unwrap();
+    let policy = Arc::new(CategoricalPolicy::from_tensors(&config, inputs, actions, &tensors).unwrap());
+    let snapshot = PolicySnapshot { version: 1, gradient_steps: 1, policy, critics: None };
+    harness.app.world().resource::<LearningPolicy>().0.store(Arc::new(snapshot));
+}
+
+#[test]
+fn the_memory_of_an_agent_is_shown_or_why_not() {
+    let mut harness = arcade("memory-corridor");
+    harness.app.insert_resource(OverlaySettings::only(memory::ID));
+    harness.resize(vec2(1280.0, 3000.0));
+    run_steps(&mut harness, 40);
+    let shows =
+        |harness: &UiHarness, part: &str| harness.visible_texts().iter().any(|text| text.contains(part));
+    assert!(shows(&harness, memory::NO_MEMORY) && !shows(&harness, "state of the memory"));
+    let recurrent = ["state of the memory", "which goal it remembers", "upper goal", "the right one"];
+    let transformer =
+        ["state of the memory", "attention to moments", "habit by distance", "attention to cells"];
+    let spatial = r#"{"kind": "transformer", "width": 8, "heads": 2, "window": 5, "spatial": {}}"#;
+    for (memory, texts) in [(r#"{"kind": "gru", "hidden": 128}"#, recurrent), (spatial, transformer)] {
+        let_remember(&mut harness, memory);
+        run_steps(&mut harness, 400);
+        for text in texts {
+            assert!(shows(&harness, text), "{memory}: {text} is missing: {:?}", harness.visible_texts());
+        }
+        assert!(!shows(&harness, memory::NO_MEMORY));
+        assert_eq!(harness.clipped(), [""; 0]);
+        harness.app.insert_resource(OverlaySettings::default());
+        harness.settle();
+        assert!(!shows(&harness, "MEMORY"), "{:?}", harness.visible_texts());
+        harness.app.insert_resource(OverlaySettings::only(memory::ID));
+    }
+}
+
+#[test]
+fn overlays_say_why_they_are_empty() {
+    let mut harness = arcade("lava-room");
+    harness.resize(vec2(1280.0, 3000.0));
+    show_all(&mut harness);
+    run_steps(&mut harness, 3);
+    let shows = |harness: &UiHarness| {
+        harness.visible_texts().iter().any(|text| text.contains("there is no map of it"))
+    };
+    assert!(!shows(&harness));
+    let_remember(&mut harness, r#"{"kind": "lstm", "hidden": 8}"#);
+    run_steps(&mut harness, 3);
+    assert!(shows(&harness), "{:?}", harness.visible_texts());
 }

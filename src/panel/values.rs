@@ -8,7 +8,7 @@ use super::curves;
 use super::names::{controller_name, slot_name};
 use super::section::{AddPanelSection as _, order};
 use super::theme::tone;
-use super::widgets::{bar, check, labeled_value, list, row, section};
+use super::widgets::{bar, check, labeled_value, list, note, row, section};
 use crate::agent::{Controller, ControllerAssignment, WatchedDecision, WatchedDecisions};
 use crate::insight::overlay::window::LegendRow;
 use crate::insight::overlay::{Overlay, OverlaySettings, Overlays};
@@ -84,6 +84,9 @@ fn show(InMut(ui): InMut<Ui>, world: &mut World) {
             for LegendRow { name, value, help } in (overlay.window.legend)(world) {
                 labeled_value(ui, name, value, &help);
             }
+            if let Some(why) = (overlay.window.note)(world) {
+                note(ui, why, palette::MUTED, 4);
+            }
         }
         let estimates = world.get_resource::<ValueEstimates>();
         for (slot, controller) in slots() {
@@ -139,18 +142,20 @@ fn expected_return(ui: &mut Ui, slot: usize, now: Option<&ValueEstimate>, last: 
     curves::predicted_vs_actual(ui, slot, predicted, actual);
 }
 
-/// Switches of the overlays.
+/// Switches of the overlays, three in a row.
 fn switches(ui: &mut Ui, settings: &mut OverlaySettings, overlays: &[AvailableOverlay]) {
-    // As high as its tallest widget, so that all are aligned.
-    let size = egui::vec2(ui.available_width(), 24.0);
-    ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Center), |ui| {
-        for overlay in overlays {
-            let why = overlay.unavailable.as_deref().unwrap_or_default();
-            let enabled = overlay.unavailable.is_none();
-            let switch = ui.add_enabled_ui(enabled, |ui| switch(ui, settings, overlay));
-            switch.response.on_disabled_hover_text(why);
-        }
-    });
+    for row in overlays.chunks(3) {
+        // As high as its tallest widget, so that all are aligned.
+        let size = egui::vec2(ui.available_width(), 24.0);
+        ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Center), |ui| {
+            for overlay in row {
+                let why = overlay.unavailable.as_deref().unwrap_or_default();
+                let enabled = overlay.unavailable.is_none();
+                let switch = ui.add_enabled_ui(enabled, |ui| switch(ui, settings, overlay));
+                switch.response.on_disabled_hover_text(why);
+            }
+        });
+    }
 }
 
 /// The switch of one overlay: a check box, or a list of its choices.

@@ -25,7 +25,7 @@ use crate::mdp::{ActionBatch, EnvironmentSpec, EpisodeEnd, Rng, Stream, WorldOpt
 
 pub use crate::agent::tick::{ScriptSystems, Spec};
 pub use outside::{EnvironmentHooks, ProbeObservation, probe, restore, snapshots};
-pub use predict::{Choose, Trajectories, predict};
+pub use predict::{Choose, Foreseen, Trajectories, predict};
 pub use spawn::populate;
 
 /// Number of arenas, and their seed.

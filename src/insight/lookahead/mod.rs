@@ -12,12 +12,15 @@ use std::time::Duration;
 use bevy::prelude::*;
 use bevy::time::common_conditions::on_real_timer;
 
+use super::memory::policy_of;
 use super::overlay::{Overlay, OverlaySettings, shows};
-use crate::agent::{ActorStates, Controller, ControllerAssignment, FrozenPolicies, LearningPolicy};
-use crate::mdp::{
-    ActInput, Action, ActionBatch, Fault, ObservationBatch, Policy, PolicyOutput, StateBatch, Stream, rng,
+use super::past::{Past, Rows, one};
+use super::playback::Playback;
+use crate::agent::{
+    ActorStates, AgentSlots, Controller, ControllerAssignment, FrozenPolicies, LearningPolicy, Watched,
 };
-use crate::sim::arena::{EnvironmentHooks, Spec, Trajectories};
+use crate::mdp::{ActionBatch, Fault, Policy, PolicyOutput};
+use crate::sim::arena::{EnvironmentHooks, Foreseen, Spec, Trajectories};
 
 /// Seconds of play that are predicted.
 const HORIZON: f32 = 2.0;
@@ -89,8 +92,8 @@ fn update(world: &mut World) {
 
 /// A player in the prediction.
 enum Player {
-    /// Follows a policy, with its state `[1, width]`.
-    Policy(Arc<dyn Policy>, StateBatch),
+    /// Follows a policy; the rows hold its memory, the last action and the reward for it.
+    Policy(Arc<dyn Policy>, Box<Rows>),
     /// Follows the script.
     Script,
     /// Repeats its last action.
@@ -98,73 +101,57 @@ enum Player {
 }
 
 impl Player {
-    fn choose(
-        &mut self,
-        observations: &ObservationBatch,
-        slot: usize,
-        script: Action,
-        actions: &mut ActionBatch,
-    ) {
-        let (vector, grid) = observations.row(slot);
+    fn choose(&mut self, slot: usize, known: Foreseen<'_>, actions: &mut ActionBatch) {
+        let seen = known.observations.row(slot);
         match self {
             // A policy acts at random on an invalid observation, which cannot be predicted.
-            Self::Policy(..) if Fault::in_observation(vector).is_some() => {}
-            Self::Policy(policy, states) => {
-                let mut own = ObservationBatch::default();
-                own.push(vector, grid);
+            Self::Policy(..) if Fault::in_observation(seen.0).is_some() => {}
+            Self::Policy(policy, rows) => {
+                match known.rewards {
+                    Some(rewards) => rows.follow(actions.row(slot), rewards[slot], seen),
+                    None => rows.show(seen),
+                }
                 let mut decisions = PolicyOutput::default();
-                // Greedy actions draw no random numbers.
-                let mut rngs = [rng(0, Stream::Evaluation, 0)];
-                let input = ActInput {
-                    observations: &own,
-                    states,
-                    previous_actions: &Default::default(),
-                    previous_rewards: &[],
-                    is_first: &[false],
-                    rngs: &mut rngs,
-                    greedy: true,
-                };
-                policy.act(input, &mut decisions);
+                policy.act(rows.act(), &mut decisions);
                 actions.set(slot, decisions.actions.row(0));
             }
-            Self::Script => actions.set(slot, script),
+            Self::Script => actions.set(slot, known.scripts[slot]),
             Self::Repeat => {}
         }
     }
 }
 
 /// `[slots]`: the players of the watched arena. The learning policy stands in for a human player.
-fn players(world: &World) -> Vec<Player> {
-    let learning = world.resource::<LearningPolicy>().0.load_full().policy.clone();
-    let frozen = world.resource::<FrozenPolicies>();
+fn players(world: &mut World) -> Vec<Player> {
+    let mut arenas = world.query_filtered::<&AgentSlots, With<Watched>>();
+    let Ok(slots) = arenas.single(world) else { return Vec::new() };
+    let (learning, frozen) = (world.resource::<LearningPolicy>(), world.resource::<FrozenPolicies>());
     let watched = &world.resource::<ControllerAssignment>().watched;
-    let memories = world.get_resource::<ActorStates>().map(|states| states.memories(0)).unwrap_or_default();
-    // The prediction starts from the policy's current state.
-    let follow = |slot: usize, policy: &Arc<dyn Policy>| {
-        let mut state = StateBatch::zeros(policy.state_width(), 1);
-        match memories.get(slot).and_then(|memory| memory.state(&**policy)) {
-            Some(current) => state.values.copy_from_slice(current),
-            None => policy.initial_state(&mut state.values),
+    let states = world.get_resource::<ActorStates>();
+    let memories = states.map(|states| states.memories(slots.arena)).unwrap_or_default();
+    let playback = world.get_resource::<Playback>();
+    let player = |slot: usize| {
+        let controller = watched.get(slot).unwrap_or(&Controller::Learning);
+        // The prediction starts from what the policy remembers now.
+        let past = Past::now(memories.get(slot), slots, playback);
+        match (policy_of(controller, learning, frozen), controller) {
+            (Some(policy), _) => {
+                let rows = past.rows(&*policy, one(slots.observations.row(slot)));
+                Player::Policy(policy, Box::new(rows))
+            }
+            (None, Controller::Scripted) => Player::Script,
+            (None, _) => Player::Repeat,
         }
-        Player::Policy(policy.clone(), state)
     };
-    let player = |slot: usize| match watched.get(slot) {
-        Some(Controller::Learning | Controller::Human) | None => follow(slot, &learning),
-        Some(Controller::Frozen(name)) => {
-            frozen.0.get(name).map_or(Player::Repeat, |policy| follow(slot, policy))
-        }
-        Some(Controller::Scripted) => Player::Script,
-        Some(Controller::Random) => Player::Repeat,
-    };
-    (0..world.resource::<Spec>().slots()).map(player).collect()
+    (0..slots.slots()).map(player).collect()
 }
 
 /// Chooses the actions of all slots in the prediction.
-fn choose(world: &World) -> impl FnMut(&ObservationBatch, &[Action], &mut ActionBatch) + 'static {
+fn choose(world: &mut World) -> impl FnMut(Foreseen<'_>, &mut ActionBatch) + 'static {
     let mut players = players(world);
-    move |observations, scripts, actions| {
+    move |known, actions| {
         for (slot, player) in players.iter_mut().enumerate() {
-            player.choose(observations, slot, scripts[slot], actions);
+            player.choose(slot, known, actions);
         }
     }
 }
@@ -172,8 +159,10 @@ fn choose(world: &World) -> impl FnMut(&ObservationBatch, &[Action], &mut Action
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::AgentPlugin;
+    use crate::agent::{AgentPlugin, Greedy};
+    use crate::algo::sac::{CategoricalPolicy, FusedSequenceSac, SacConfig, SacUpdate as _};
     use crate::learner::untrained;
+    use crate::mdp::{PolicySnapshot, Stream, rng};
     use crate::sim::{SimConfig, SimTick, arena};
     use crate::worlds::{self, WorldChoice};
 
@@ -198,7 +187,7 @@ mod tests {
             app.world_mut().run_schedule(SimTick);
             if predicts {
                 let hooks = *app.world().resource::<EnvironmentHooks>();
-                let mut choose = choose(app.world());
+                let mut choose = choose(app.world_mut());
                 if let Some(predict) = hooks.predict {
                     predict(app.world_mut(), 12, &mut choose);
                 }
@@ -225,18 +214,70 @@ mod tests {
         let mut app = app("paddle-duel");
         play(&mut app, 40, false);
         let hooks = *app.world().resource::<EnvironmentHooks>();
-        let mut script = |_: &ObservationBatch, scripts: &[Action], actions: &mut ActionBatch| {
-            scripts.iter().enumerate().for_each(|(slot, script)| actions.set(slot, *script));
+        let mut script = |known: Foreseen<'_>, actions: &mut ActionBatch| {
+            known.scripts.iter().enumerate().for_each(|(slot, script)| actions.set(slot, *script));
         };
         let Trajectories { paths } = hooks.predict.unwrap()(app.world_mut(), 10, &mut script);
         let ticks = paths[0].1.len();
         let ball = |app: &mut App| {
             let hooks = *app.world().resource::<EnvironmentHooks>();
-            let keep = &mut |_: &ObservationBatch, _: &[Action], _: &mut ActionBatch| {};
+            let keep = &mut |_: Foreseen<'_>, _: &mut ActionBatch| {};
             hooks.predict.unwrap()(app.world_mut(), 1, keep).paths[0].1[0]
         };
         // The first tick predicted now is the last one predicted then.
         play(&mut app, ticks - 1, false);
         assert_eq!(ball(&mut app), paths[0].1[ticks - 1]);
+    }
+
+    /// An actor with a memory, with parameters so large that every input counts.
+    fn remembering(memory: &str, spec: &crate::mdp::EnvironmentSpec) -> Arc<dyn Policy> {
+        use rand::RngExt as _;
+        let memory = serde_json::from_str(memory).unwrap();
+        let config = SacConfig { hidden: vec![16], memory, ..SacConfig::default() };
+        let (inputs, actions) = (&spec.observation, spec.action.len());
+        let sac = FusedSequenceSac::new(config.clone(), inputs, actions, &mut rng(4, Stream::Weights, 0));
+        let mut tensors = sac.unwrap().export_actor().unwrap();
+        let source = &mut rng(9, Stream::Weights, 1);
+        let values = tensors.values_mut().flat_map(|tensor| &mut tensor.data);
+        values.for_each(|value| *value += 3.0 * source.random::<f32>() - 1.5);
+        Arc::new(CategoricalPolicy::from_tensors(&config, inputs, actions, &tensors).unwrap())
+    }
+
+    #[test]
+    fn predictions_come_true_for_a_policy_with_memory() {
+        for memory in [
+            r#"{"kind": "lstm", "hidden": 12}"#,
+            r#"{"kind": "transformer", "width": 8, "heads": 2, "window": 6}"#,
+        ] {
+            let mut app = app("memory-corridor");
+            let spec = app.world().resource::<Spec>().0.clone();
+            let policy = remembering(memory, &spec);
+            let snapshot = PolicySnapshot { version: 1, gradient_steps: 1, policy, critics: None };
+            app.world().resource::<LearningPolicy>().0.store(Arc::new(snapshot));
+            app.insert_resource(ControllerAssignment::all(vec![Controller::Learning]))
+                .insert_resource(Greedy(true));
+            let predict = |app: &mut App, steps| {
+                let hooks = *app.world().resource::<EnvironmentHooks>();
+                let mut choose = choose(app.world_mut());
+                hooks.predict.unwrap()(app.world_mut(), steps, &mut choose).paths
+            };
+            let (ticks, mut moved, mut compared) = (spec.ticks_per_step as usize, 0.0f32, 0);
+            // From the start, from the middle of a step, and from between two steps.
+            for before in [0, 9, 7 * ticks] {
+                play(&mut app, before, false);
+                let path = predict(&mut app, 12)[0].1.clone();
+                for expected in &path[1..] {
+                    play(&mut app, 1, false);
+                    // The first tick predicted after a tick is the second one predicted before it. None is once an
+                    // episode has ended.
+                    let Some((_, next)) = predict(&mut app, 1).pop() else { break };
+                    assert_eq!(next[0], *expected, "{memory}, {before} ticks on");
+                    compared += 1;
+                }
+                moved += path.windows(2).map(|pair| pair[0].distance(pair[1])).sum::<f32>();
+            }
+            assert!(compared > 60, "{memory}: {compared}");
+            assert!(moved > 1.0, "{memory}: {moved}");
+        }
     }
 }

@@ -18,5 +18,5 @@ pub(super) const WINDOW: OverlayWindow = OverlayWindow {
             toast(world, "lookahead: dots show predicted trajectories if every player follows its policy");
         }
     },
-    legend: |_| Vec::new(),
+    ..OverlayWindow::PLAIN
 };

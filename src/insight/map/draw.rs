@@ -59,7 +59,8 @@ fn paint(map: &ValueMap, directions: &[Option<[f32; 2]>]) -> Paint {
     let range = range(&map.values);
     for (index, (&place, &value)) in map.places.iter().zip(&map.values).enumerate() {
         paint.fill(&rounded(place, Vec2::splat(HALF), 0.1), color(value, range).alpha(0.72));
-        let policy = &map.policy[index * directions.len()..][..directions.len()];
+        let policy =
+            map.policy.get(index * directions.len()..(index + 1) * directions.len()).unwrap_or_default();
         for (direction, &share) in directions.iter().zip(policy).filter(|(_, share)| **share >= LEAST) {
             match direction {
                 Some(direction) => {

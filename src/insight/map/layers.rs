@@ -56,7 +56,9 @@ pub(super) fn counted(settings: Res<OverlaySettings>) -> bool {
 /// Replaces the value estimates of `map` by those of `layer`.
 pub(super) fn apply(world: &mut World, probe: &ProbeObservation, layer: MapLayer, map: &mut ValueMap) {
     map.layer = layer;
-    map.path = greedy_path(world, probe, map);
+    // Of an agent with memory there is no policy per cell.
+    let unknown = map.policy.is_empty();
+    map.path = if unknown { Vec::new() } else { greedy_path(world, probe, map) };
     match layer {
         MapLayer::Estimated => {}
         MapLayer::Visits => {
@@ -79,7 +81,7 @@ pub(super) fn apply(world: &mut World, probe: &ProbeObservation, layer: MapLayer
                 return;
             };
             let errors = map.values.iter().zip(&values).map(|(learned, exact)| (learned - exact).abs());
-            map.error = Some(errors.sum::<f32>() / values.len().max(1) as f32);
+            map.error = (!unknown).then_some(errors.sum::<f32>() / values.len().max(1) as f32);
             (map.values, map.policy) = (values, policy);
         }
     }

@@ -120,21 +120,25 @@ fn update(world: &mut World, mut probe: Local<ProbeObservation>) {
     let Some(write) = world.get_resource::<EnvironmentHooks>().and_then(|hooks| hooks.probe) else { return };
     write(world, 0, &mut probe);
     let snapshot = world.resource::<LearningPolicy>().0.load_full();
-    let Some(mut map) = evaluate(&snapshot, &probe) else { return };
     let layer = MapLayer::shown(world.resource::<OverlaySettings>()).unwrap_or_default();
+    let Some(mut map) = evaluate(&snapshot, &probe, layer) else { return };
     layers::apply(world, &probe, layer, &mut map);
     let mut shown = world.resource_mut::<ValueMap>();
     *shown = ValueMap { version: shown.version + 1, ..map };
 }
 
-/// The value estimates of `probe`; `None` without critics or cells, and for a recurrent policy, whose state there is
-/// unknown.
-fn evaluate(snapshot: &PolicySnapshot, probe: &ProbeObservation) -> Option<ValueMap> {
-    let critics: &Arc<dyn ActionValues> = snapshot.critics.as_ref()?;
+/// The value estimates of `probe` for `layer`; `None` without critics or cells. What an agent with memory would remember
+/// there is unknown: without values and policy, and of the estimates without cells.
+fn evaluate(snapshot: &PolicySnapshot, probe: &ProbeObservation, layer: MapLayer) -> Option<ValueMap> {
     let count = probe.places.len();
-    if count == 0 || snapshot.policy.state_width() > 0 {
+    if count == 0 {
         return None;
     }
+    if snapshot.policy.state_width() > 0 {
+        let places = if layer == MapLayer::Estimated { Vec::new() } else { probe.places.clone() };
+        return Some(ValueMap { values: vec![0.0; places.len()], places, ..default() });
+    }
+    let critics: &Arc<dyn ActionValues> = snapshot.critics.as_ref()?;
     let (mut decisions, mut values) = (PolicyOutput::default(), Vec::new());
     snapshot.policy.consider(&probe.observations, &mut decisions);
     critics.action_values(&probe.observations, &mut values);
@@ -197,9 +201,11 @@ mod tests {
         let snapshot = PolicySnapshot { version: 1, gradient_steps: 1, policy: Arc::new(Known), critics };
         let mut probe = ProbeObservation { places: vec![Vec2::ZERO, Vec2::X], ..default() };
         [2.0, -4.0].iter().for_each(|entry| probe.observations.push(&[*entry], &[]));
-        let map = evaluate(&snapshot, &probe).unwrap();
+        let map = evaluate(&snapshot, &probe, MapLayer::Estimated).unwrap();
         assert_eq!(map.values, [0.75 * 2.25, 0.75 * -3.75]);
         assert_eq!(map.policy, [0.25, 0.75, 0.25, 0.75]);
-        assert!(evaluate(&PolicySnapshot { critics: None, ..snapshot }, &probe).is_none());
+        assert!(
+            evaluate(&PolicySnapshot { critics: None, ..snapshot }, &probe, MapLayer::Estimated).is_none()
+        );
     }
 }

@@ -4,7 +4,7 @@ use bevy::prelude::*;
 
 use super::{CHOICES, ID, MapLayer, ValueMap};
 use crate::insight::overlay::OverlaySettings;
-use crate::insight::overlay::window::{LegendRow, NOT_COMPARED, OverlayWindow, shown, toast};
+use crate::insight::overlay::window::{LegendRow, NOT_COMPARED, OverlayWindow, remembers, shown, toast};
 use crate::view::commands::{KeyGroup, KeyHint, KeySpec};
 
 pub(super) const WINDOW: OverlayWindow = OverlayWindow {
@@ -15,10 +15,22 @@ pub(super) const WINDOW: OverlayWindow = OverlayWindow {
         ..KeySpec::new("map", "value map", KeyCode::KeyV, KeyGroup::Agent)
     }),
     on_key: |world, shown| {
-        let layer = |index: usize| format!("map {} of {}: {}", index + 1, CHOICES.len(), CHOICES[index].help);
+        let unknown = shown == Some(MapLayer::Estimated as usize) && remembers(world);
+        let layer = |index: usize| match unknown {
+            true => format!("map {} of {}: not for an agent with memory", index + 1, CHOICES.len()),
+            false => format!("map {} of {}: {}", index + 1, CHOICES.len(), CHOICES[index].help),
+        };
         toast(world, shown.map_or_else(|| "value map off".into(), layer));
     },
     legend,
+    note: |world| {
+        let settings = world.get_resource::<OverlaySettings>()?;
+        let estimates = MapLayer::shown(settings) == Some(MapLayer::Estimated);
+        (estimates && remembers(world)).then_some(
+            "What a cell is worth to an agent with memory depends on what it remembers when it gets there, so there is no \
+             map of it.",
+        )
+    },
 };
 
 /// The range of the colors, and the mean error against the exact solution.
@@ -34,7 +46,12 @@ fn legend(world: &World) -> Vec<LegendRow> {
         help: format!("On the map: {}. The values of the darkest and the brightest cell.", layer.help()),
     }];
     if layer == MapLayer::Exact {
-        let error = |map: &ValueMap| map.error.map_or("not solved".into(), |error| format!("{error:.3}"));
+        let error = |map: &ValueMap| match map.error {
+            Some(error) => format!("{error:.3}"),
+            // Solved, but the agent has no value for each cell.
+            None if map.policy.iter().any(|share| *share > 0.0) => unknown(),
+            None => "not solved".into(),
+        };
         rows.push(LegendRow {
             name: "error to exact",
             value: map.map_or_else(unknown, error),

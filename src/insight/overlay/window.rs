@@ -3,6 +3,7 @@
 use bevy::prelude::*;
 
 use super::{Overlay, OverlaySettings, Overlays};
+use crate::agent::WatchedDecisions;
 use crate::sim::arena::Spec;
 use crate::view::Toast;
 use crate::view::commands::{AddKeys as _, KeySpec};
@@ -18,6 +19,13 @@ pub struct OverlayWindow {
     pub on_key: fn(&mut World, Option<usize>),
     /// Its legend in the panel while it is shown.
     pub legend: fn(&World) -> Vec<LegendRow>,
+    /// Why it shows nothing, in a sentence; `None` while it does.
+    pub note: fn(&World) -> Option<&'static str>,
+}
+
+impl OverlayWindow {
+    /// Without key, legend and note.
+    pub const PLAIN: Self = Self { key: None, on_key: |_, _| {}, legend: |_| Vec::new(), note: |_| None };
 }
 
 /// A row of a legend.
@@ -45,6 +53,12 @@ pub fn toast(world: &mut World, text: impl Into<String>) {
     if let Some(mut shown) = world.get_resource_mut::<Toast>() {
         shown.show(text.into());
     }
+}
+
+/// Whether a policy with memory plays in the watched arena.
+pub fn remembers(world: &World) -> bool {
+    let decisions = world.get_resource::<WatchedDecisions>();
+    decisions.is_some_and(|all| all.iter().any(|decision| decision.memory.is_some()))
 }
 
 /// The key of `overlay`, if it has one.

@@ -3,61 +3,25 @@
 //! An episode is stored as its start and its actions, and replayed up to the requested step. The simulation is paused
 //! meanwhile and continues from where it was.
 
+mod history;
 #[cfg(feature = "arcade")]
 pub mod window;
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bevy::prelude::*;
 
-use super::values::{ValueEstimate, ValueEstimates, follow};
-use crate::agent::{ActorStates, PolicyMemory, Watched, WatchedDecision, WatchedDecisions};
+use super::memory::{WatchedMemory, policy_of};
+use super::values::{ValueEstimates, follow};
+use crate::agent::{
+    ActorStates, Controllers, FrozenPolicies, LearningPolicy, PolicyMemory, Watched, WatchedDecisions, decide,
+};
+use crate::mdp::Policy;
 use crate::sim::arena::{EnvironmentHooks, show_bodies};
 use crate::sim::pace::Pace;
 use crate::sim::{AgentSlots, Arena, ArenaSnapshot, SimSystems, SimTick, TickClock};
-use crate::worlds::rooms::Rooms;
 
-/// Number of episodes that are kept.
-const CAPACITY: usize = 20;
-
-/// One finished episode.
-#[derive(Debug, Clone)]
-pub struct PastEpisode {
-    /// Sum of rewards of the first slot.
-    pub episode_return: f32,
-    /// Whether it succeeded for the first slot.
-    pub success: bool,
-    /// `[steps]`: the decisions of every step.
-    decisions: Vec<StepDecisions>,
-    snapshot: ArenaSnapshot,
-}
-
-impl PastEpisode {
-    /// Length in agent steps.
-    pub fn steps(&self) -> usize {
-        self.decisions.len()
-    }
-}
-
-/// The decisions of one step.
-#[derive(Debug, Clone, Default)]
-struct StepDecisions {
-    /// `[slots]`
-    decisions: Vec<WatchedDecision>,
-    /// `[slots]`: value estimates; empty if they were not shown.
-    estimates: Vec<Option<ValueEstimate>>,
-}
-
-/// The last episodes of the watched arena.
-#[derive(Resource, Debug, Clone, Default)]
-pub struct EpisodeHistory {
-    /// Latest last.
-    pub episodes: VecDeque<PastEpisode>,
-    /// The arena of the open episode.
-    arena: Option<Entity>,
-    open: Vec<StepDecisions>,
-    open_return: f32,
-}
+pub use history::{EpisodeHistory, PastEpisode, StepDecisions};
 
 /// The episode being played back. Exists only during playback.
 #[derive(Resource, Debug, Clone)]
@@ -78,50 +42,23 @@ pub struct Playback {
     was_paused: bool,
 }
 
+/// Keeps what is decided on, before others read the [`EpisodeHistory`] in the same step.
+#[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SeeSystems;
+
 /// Records episodes. Add with a [`LiveLearner`](crate::agent::LiveLearner).
 pub(super) fn plugin(app: &mut App) {
     app.init_resource::<EpisodeHistory>()
-        .add_systems(SimTick, record.in_set(SimSystems::Record).after(follow))
+        .add_systems(
+            SimTick,
+            (
+                history::see.in_set(SimSystems::Decide).in_set(SeeSystems).after(decide),
+                history::record.in_set(SimSystems::Record).after(follow),
+            ),
+        )
         .add_systems(Update, play.run_if(resource_exists::<Playback>));
     #[cfg(feature = "arcade")]
     window::plugin(app);
-}
-
-fn record(
-    arenas: Query<(Entity, &Arena, &AgentSlots), With<Watched>>,
-    decisions: Res<WatchedDecisions>,
-    estimates: Option<Res<ValueEstimates>>,
-    rooms: Option<Res<Rooms>>,
-    mut history: ResMut<EpisodeHistory>,
-) {
-    if rooms.is_some_and(|rooms| rooms.is_changed()) {
-        // Episodes of another level cannot be replayed.
-        *history = EpisodeHistory::default();
-    }
-    let Ok((entity, arena, slots)) = arenas.single() else { return };
-    // Nothing happens in an arena that waits for others or is on hold.
-    if arena.waits() || slots.on_hold {
-        return;
-    }
-    let history = &mut *history;
-    if history.arena.replace(entity) != Some(entity) || arena.steps() <= 1 {
-        history.open.clear();
-        history.open_return = 0.0;
-    }
-    let estimates = estimates.map_or(Vec::new(), |estimates| estimates.slots.clone());
-    history.open.push(StepDecisions { decisions: decisions.0.clone(), estimates });
-    history.open_return += slots.rewards.first().copied().unwrap_or(0.0);
-    // An episode that was watched only from the middle on is incomplete.
-    if slots.end.is_some() && history.open.len() == arena.steps() as usize {
-        history.episodes.push_back(PastEpisode {
-            episode_return: history.open_return,
-            success: slots.outcomes.first().is_some_and(|outcome| outcome.success),
-            decisions: std::mem::take(&mut history.open),
-            snapshot: arena.snapshot(),
-        });
-        let surplus = history.episodes.len().saturating_sub(CAPACITY);
-        history.episodes.drain(..surplus);
-    }
 }
 
 /// Shows `step` of the episode with index `episode`, and pauses the simulation.
@@ -160,22 +97,38 @@ pub fn seek(world: &mut World, episode: usize, step: usize) {
     let mut playback = world.resource_mut::<Playback>();
     (playback.episode, playback.step) = (episode, step);
     let arena = playback.arena;
+    let policies = policies(world, arena);
     let history = world.resource::<EpisodeHistory>();
     let shown = &history.episodes[episode];
     let (start, decided) = (shown.snapshot.until(step, slots), shown.decisions.get(step).cloned());
+    let policy = |slot: usize| policies.get(slot).and_then(Option::as_deref);
+    let memories: Vec<PolicyMemory> = (0..slots).map(|slot| shown.memory(step, slot, policy(slot))).collect();
     let restore = world.resource::<EnvironmentHooks>().restore;
     restore(world, arena, &[start]);
     show_bodies(world);
-    if let Some(StepDecisions { decisions, estimates }) = decided {
+    if let Some(StepDecisions { decisions, estimates, memory, .. }) = decided {
         if let Some(mut states) = world.get_resource_mut::<ActorStates>() {
-            let memories = decisions.iter().map(|decision| decision.memory.clone().unwrap_or_default());
-            states.remember(arena, &memories.collect::<Vec<_>>());
+            states.remember(arena, &memories);
         }
         world.resource_mut::<WatchedDecisions>().0 = decisions;
         if let Some(mut current) = world.get_resource_mut::<ValueEstimates>() {
             current.slots = estimates;
         }
+        if let Some(mut current) = world.get_resource_mut::<WatchedMemory>() {
+            *current = memory;
+        }
     }
+}
+
+/// `[slots]`: the policies that play `arena` now.
+fn policies(world: &mut World, arena: usize) -> Vec<Option<Arc<dyn Policy>>> {
+    let mut all = world.query::<(&Arena, &Controllers)>();
+    let controllers = all.iter(world).find(|(own, _)| own.index == arena).map(|(_, own)| own.clone());
+    let (learning, frozen) = (world.get_resource::<LearningPolicy>(), world.get_resource::<FrozenPolicies>());
+    let (Some(controllers), Some(learning), Some(frozen)) = (controllers, learning, frozen) else {
+        return Vec::new();
+    };
+    controllers.iter().map(|controller| policy_of(controller, learning, frozen)).collect()
 }
 
 /// Ends playback and restores the arena; returns whether playback was open.
@@ -248,65 +201,4 @@ fn play(world: &mut World) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::agent::{AgentPlugin, Controller, ControllerAssignment, LearningPolicy};
-    use crate::learner::untrained;
-    use crate::mdp::Stream;
-    use crate::sim::{SimConfig, run_agent_step};
-    use crate::worlds::WorldChoice;
-
-    #[test]
-    fn an_episode_is_replayed_exactly_and_live_play_is_unaffected() {
-        for world in ["lava-room", "paddle-duel"] {
-            let make = || {
-                let world = WorldChoice::new(world, None).unwrap();
-                let spec = world.spec();
-                let sim = SimConfig { arenas: 2, seed: 3, stream: Stream::Environment };
-                let assignment = ControllerAssignment::all(vec![Controller::Random; spec.slots()]);
-                let policy = LearningPolicy(untrained(spec.action.len()));
-                let mut app = App::new();
-                app.add_plugins(crate::sim::plugin).init_resource::<Pace>().init_resource::<Time>();
-                world.add_to(&mut app, sim);
-                app.add_plugins(AgentPlugin::new(spec, assignment, policy).with_seed(1));
-                plugin(&mut app);
-                app
-            };
-            let observed = |app: &mut App| {
-                let mut watched = app.world_mut().query_filtered::<&AgentSlots, With<Watched>>();
-                watched.single(app.world()).unwrap().observations.clone()
-            };
-            let (mut app, mut twin) = (make(), make());
-            // Observations before every step of the open episode, and of the last one that ended.
-            let (mut open, mut last) = (Vec::new(), Vec::new());
-            for _ in 0..400 {
-                let before = observed(&mut app);
-                open.push(before);
-                run_agent_step(app.world_mut());
-                run_agent_step(twin.world_mut());
-                let mut watched = app.world_mut().query_filtered::<&Arena, With<Watched>>();
-                if watched.single(app.world()).unwrap().steps() == 0 {
-                    last = std::mem::take(&mut open);
-                }
-            }
-            let episode = app.world().resource::<EpisodeHistory>().episodes.len() - 1;
-            assert_eq!(
-                app.world().resource::<EpisodeHistory>().episodes[episode].steps(),
-                last.len(),
-                "{world}"
-            );
-            for step in [0, last.len() / 2, last.len() - 1, 1] {
-                seek(app.world_mut(), episode, step);
-                assert_eq!(observed(&mut app), last[step], "{world}, step {step}");
-                assert!(app.world().resource::<Pace>().paused);
-            }
-            toggle(app.world_mut());
-            assert!(!app.world().resource::<Pace>().paused);
-            for _ in 0..50 {
-                assert_eq!(observed(&mut app), observed(&mut twin), "{world}");
-                run_agent_step(app.world_mut());
-                run_agent_step(twin.world_mut());
-            }
-        }
-    }
-}
+mod tests;

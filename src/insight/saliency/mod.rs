@@ -10,7 +10,9 @@ use bevy::prelude::*;
 use bevy::time::common_conditions::on_real_timer;
 
 use super::overlay::{Overlay, OverlaySettings, shows};
-use crate::agent::{Controller, Controllers, LearningPolicy, Watched};
+use super::past::Past;
+use super::playback::Playback;
+use crate::agent::{ActorStates, Controller, Controllers, LearningPolicy, Watched};
 use crate::mdp::{Fault, GridShape, ObservationBatch, Policy, PolicyOutput};
 use crate::sim::AgentSlots;
 use crate::sim::arena::Spec;
@@ -43,7 +45,7 @@ pub const OVERLAY: Overlay = Overlay {
     id: ID,
     label: "saliency",
     help: "Adds the agent's observation, entry by entry and plane by plane, and how much each part influences its \
-           choice.",
+           choice; what an agent with memory remembers stays as it is.",
     choices: &[],
     needs: |_| true,
     needs_critics: false,
@@ -74,25 +76,35 @@ fn clear(settings: Res<OverlaySettings>, mut saliency: ResMut<WatchedSaliency>) 
 fn update(
     spec: Res<Spec>,
     policy: Res<LearningPolicy>,
+    states: Option<Res<ActorStates>>,
+    playback: Option<Res<Playback>>,
     arenas: Query<(&AgentSlots, &Controllers), With<Watched>>,
     mut saliency: ResMut<WatchedSaliency>,
 ) {
     let Ok((slots, controllers)) = arenas.single() else { return };
     let snapshot = policy.0.load();
+    let memories = states.map(|states| states.memories(slots.arena)).unwrap_or_default();
     saliency.0 = controllers
         .iter()
         .enumerate()
         .map(|(slot, controller)| {
             let applies = matches!(controller, Controller::Learning | Controller::Human);
             let (vector, grid) = slots.observations.row(slot);
-            (applies && snapshot.policy.state_width() == 0 && Fault::in_observation(vector).is_none())
-                .then(|| perturb(&*snapshot.policy, vector, grid, spec.observation.grid))
+            let past = Past::now(memories.get(slot), slots, playback.as_deref());
+            (applies && Fault::in_observation(vector).is_none())
+                .then(|| perturb(&*snapshot.policy, past, vector, grid, spec.observation.grid))
         })
         .collect();
 }
 
-/// Sets parts of an observation to 0 one by one and measures how far `policy` moves.
-fn perturb(policy: &dyn Policy, vector: &[f32], grid: &[u8], shape: Option<GridShape>) -> Saliency {
+/// Sets parts of an observation to 0 one by one and measures how far `policy` moves; what it remembers stays the same.
+fn perturb(
+    policy: &dyn Policy,
+    past: Past<'_>,
+    vector: &[f32],
+    grid: &[u8],
+    shape: Option<GridShape>,
+) -> Saliency {
     let mut all = ObservationBatch::default();
     all.push(vector, grid);
     for entry in 0..vector.len() {
@@ -107,8 +119,9 @@ fn perturb(policy: &dyn Policy, vector: &[f32], grid: &[u8], shape: Option<GridS
         all.push(vector, &without);
     }
     let mut decisions = PolicyOutput::default();
-    policy.consider(&all, &mut decisions);
-    let actions = decisions.probabilities.len() / all.count;
+    let count = all.count;
+    policy.act(past.rows(policy, all).act(), &mut decisions);
+    let actions = decisions.probabilities.len() / count;
     let mut rows = decisions.probabilities.chunks_exact(actions.max(1));
     let whole = rows.next().unwrap_or_default();
     let distances: Vec<f32> =
@@ -151,7 +164,7 @@ mod tests {
     fn only_inputs_that_the_policy_reads_are_salient() {
         let shape = GridShape { channels: 2, height: 2, width: 2 };
         let grid = [9, 9, 9, 9, 0, 0, 255, 0];
-        let saliency = perturb(&Narrow, &[0.3, 0.8, -1.0], &grid, Some(shape));
+        let saliency = perturb(&Narrow, Past::default(), &[0.3, 0.8, -1.0], &grid, Some(shape));
         assert_eq!((saliency.vector_saliency.len(), saliency.cell_saliency.len()), (3, 4));
         assert!(
             (saliency.vector_saliency[1] - 0.4).abs() < 1e-6

@@ -2,5 +2,4 @@
 
 use crate::insight::overlay::window::OverlayWindow;
 
-pub(super) const WINDOW: OverlayWindow =
-    OverlayWindow { key: None, on_key: |_, _| {}, legend: |_| Vec::new() };
+pub(super) const WINDOW: OverlayWindow = OverlayWindow::PLAIN;

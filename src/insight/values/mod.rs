@@ -1,15 +1,19 @@
 //! Value estimates: the critics' values in the watched arena, and the returns that followed. Computed only while they are
 //! shown, without side effects: no random number is drawn.
 
+mod memory;
 #[cfg(feature = "arcade")]
 mod window;
 
 use bevy::prelude::*;
 
 use super::overlay::{Overlay, OverlaySettings, shows};
+use super::past::one;
+use super::playback::{EpisodeHistory, SeeSystems};
 use crate::agent::{Controller, Controllers, LearningPolicy, LiveLearner, Watched, WatchedDecisions, decide};
-use crate::mdp::{EpisodeEnd, ObservationBatch};
-use crate::sim::{AgentSlots, SimSystems, SimTick};
+use crate::mdp::EpisodeEnd;
+use crate::sim::{AgentSlots, Arena, SimSystems, SimTick};
+use memory::{CriticMemory, PresentMoment};
 
 /// Value estimates in the watched arena. Empty until [`OVERLAY`] is shown.
 #[derive(Resource, Default)]
@@ -18,7 +22,11 @@ pub struct ValueEstimates {
     pub slots: Vec<Option<ValueEstimate>>,
     /// `[slots]`: predictions and returns of the last completed episode, from when it was first followed.
     pub completed: Vec<PredictedVsActual>,
+    /// Whether critics with memory do not know what came before in this episode.
+    pub unknown_past: bool,
     open: Vec<OpenEpisode>,
+    /// `[slots]`.
+    memories: Vec<CriticMemory>,
 }
 
 /// The critics' estimates for one observation.
@@ -98,7 +106,10 @@ fn plugin(app: &mut App) {
     app.init_resource::<ValueEstimates>()
         .add_systems(
             SimTick,
-            (estimate.in_set(SimSystems::Decide).after(decide), follow.in_set(SimSystems::Record))
+            (
+                estimate.in_set(SimSystems::Decide).after(decide).after(SeeSystems),
+                follow.in_set(SimSystems::Record),
+            )
                 .run_if(shows(ID)),
         )
         .add_systems(Update, clear.run_if(resource_changed::<OverlaySettings>));
@@ -115,28 +126,39 @@ fn clear(settings: Res<OverlaySettings>, mut estimates: ResMut<ValueEstimates>) 
 fn estimate(
     policy: Res<LearningPolicy>,
     decisions: Res<WatchedDecisions>,
-    arenas: Query<(&AgentSlots, &Controllers), With<Watched>>,
+    history: Option<Res<EpisodeHistory>>,
+    arenas: Query<(Entity, &AgentSlots, &Controllers, Option<&Arena>), With<Watched>>,
     mut estimates: ResMut<ValueEstimates>,
 ) {
     let snapshot = policy.0.load();
     let Some(critics) = &snapshot.critics else { return };
-    let watched = arenas.iter().find(|(slots, _)| !slots.on_hold);
-    let Some((slots, controllers)) = watched else { return };
+    let watched = arenas.iter().find(|(_, slots, ..)| !slots.on_hold);
+    let Some((entity, slots, controllers, arena)) = watched else { return };
+    let past = arena.and_then(|arena| history.as_ref()?.open(entity, arena));
     let estimates = &mut *estimates;
     estimates.slots.clear();
+    estimates.unknown_past = false;
     estimates.open.resize(controllers.len(), OpenEpisode::default());
     estimates.completed.resize(controllers.len(), PredictedVsActual::default());
+    estimates.memories.resize(controllers.len(), CriticMemory::default());
     let mut values = Vec::new();
     for (slot, controller) in controllers.iter().enumerate() {
         let applies = matches!(controller, Controller::Learning | Controller::Human);
         let decision = decisions.get(slot).filter(|decision| applies && !decision.probabilities.is_empty());
-        estimates.slots.push(decision.map(|decision| {
-            let mut observations = ObservationBatch::default();
-            let (vector, grid) = slots.observations.row(slot);
-            observations.push(vector, grid);
-            critics.action_values(&observations, &mut values);
-            ValueEstimate::new(&values, critics.critics(), &decision.probabilities)
-        }));
+        let estimate = decision.and_then(|decision| {
+            let observation = one(slots.observations.row(slot));
+            if critics.state_width() == 0 {
+                critics.action_values(&observation, &mut values);
+            } else {
+                let moment = PresentMoment { entity, slot, decision, observation };
+                let memory = &mut estimates.memories[slot];
+                let known = memory.values(&**critics, moment, past, &mut values);
+                estimates.unknown_past |= !known;
+                known.then_some(())?;
+            }
+            Some(ValueEstimate::new(&values, critics.critics(), &decision.probabilities))
+        });
+        estimates.slots.push(estimate);
         let open = &mut estimates.open[slot];
         match estimates.slots.last() {
             Some(Some(estimate)) => open.predicted.push(estimate.value),

@@ -2,6 +2,7 @@
 
 use bevy::prelude::*;
 
+use super::ValueEstimates;
 use crate::insight::overlay::window::{OverlayWindow, toast};
 use crate::view::ScreenLayout;
 use crate::view::commands::{KeyGroup, KeyHint, KeySpec};
@@ -18,5 +19,13 @@ pub(super) const WINDOW: OverlayWindow = OverlayWindow {
             toast(world, "in the panel: both critics' values of every action");
         }
     },
-    legend: |_| Vec::new(),
+    note: |world| {
+        let estimates = world.get_resource::<ValueEstimates>()?;
+        let unknown = estimates.unknown_past && estimates.slots.iter().all(Option::is_none);
+        unknown.then_some(
+            "Values of an agent with memory depend on the whole episode, and this one was not watched from its beginning: \
+             they begin with the next.",
+        )
+    },
+    ..OverlayWindow::PLAIN
 };

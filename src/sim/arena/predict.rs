@@ -10,9 +10,19 @@ use crate::mdp::{Action, ActionBatch, ObservationBatch, Rng};
 use crate::sim::physics::{PristineContext, Rest};
 use crate::sim::{AgentSlots, Environment, ObservationWrapper, TickClock};
 
-/// Chooses actions: given `[slots]` observations, and scripted actions where slots want them, it fills
-/// `[slots]` actions.
-pub type Choose<'a> = dyn FnMut(&ObservationBatch, &[Action], &mut ActionBatch) + 'a;
+/// What is known when the actions of a predicted step are chosen, by slot.
+#[derive(Debug, Clone, Copy)]
+pub struct Foreseen<'a> {
+    /// The observations.
+    pub observations: &'a ObservationBatch,
+    /// Scripted actions, where slots want them.
+    pub scripts: &'a [Action],
+    /// Rewards of the step before; `None` in the first step, if none was played ahead.
+    pub rewards: Option<&'a [f32]>,
+}
+
+/// Chooses actions: it replaces the `[slots]` actions of the step before.
+pub type Choose<'a> = dyn FnMut(Foreseen<'_>, &mut ActionBatch) + 'a;
 
 /// Predicted trajectories.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,12 +49,13 @@ pub fn predict<E: Environment>(world: &mut World, steps: usize, choose: &mut Cho
     let mut paths: Vec<(Option<usize>, Vec<Vec2>)> =
         leads.iter().map(|(_, slot)| (*slot, Vec::new())).collect();
     // A started step is finished with its own actions.
-    let mut phase = clock.phase;
+    let (mut phase, mut played) = (clock.phase, clock.phase != 0);
     for _ in 0..steps {
         if phase == 0 {
             parts.write_scripts(&layout);
-            let AgentSlots { observations, script, actions, .. } = &mut *parts.seats;
-            choose(observations, script, actions);
+            let AgentSlots { observations, script: scripts, actions, rewards, .. } = &mut *parts.seats;
+            choose(Foreseen { observations, scripts, rewards: played.then_some(&*rewards) }, actions);
+            rewards.fill(0.0);
         }
         for tick in phase..spec.ticks_per_step {
             parts.play(&layout, &spec, tick..tick + 1);
@@ -53,7 +64,7 @@ pub fn predict<E: Environment>(world: &mut World, steps: usize, choose: &mut Cho
                 path.push(bodies.position(*body));
             }
         }
-        phase = 0;
+        (phase, played) = (0, true);
         if parts.seats.end.is_some() {
             break;
         }
