@@ -134,7 +134,7 @@ impl HeadLane {
     #[inline(always)]
     pub(super) fn remember(&mut self, index: usize, key: &[f32], value: &[f32]) {
         let at = index * self.width;
-        self.values[at..at + value.len()].copy_from_slice(value);
+        copy(&mut self.values[at..at + value.len()], value);
         let across = self.keys_across[index..].iter_mut().step_by(self.stride);
         across.zip(key).for_each(|(to, from)| *to = *from);
     }
@@ -142,7 +142,7 @@ impl HeadLane {
     /// Puts `query` at `index`.
     #[inline(always)]
     pub(super) fn ask(&mut self, index: usize, query: &[f32]) {
-        self.queries[index * self.width..][..query.len()].copy_from_slice(query);
+        copy(&mut self.queries[index * self.width..][..query.len()], query);
     }
 
     /// Copies a lane of head `head` from rows of query, key and value.
@@ -170,7 +170,7 @@ impl HeadLane {
         self.slopes.resize(BLOCK * self.stride);
         for index in 0..lane.count {
             let row = &qkv[lane.row(index) * 3 * heads.padded..][..3 * heads.padded];
-            self.keys[index * self.width..][..heads.width].copy_from_slice(&row[heads.part(1, head)]);
+            copy(&mut self.keys[index * self.width..][..heads.width], &row[heads.part(1, head)]);
             let across = self.values_across[index..].iter_mut().step_by(self.stride);
             across.zip(&row[heads.part(2, head)]).for_each(|(to, from)| *to = *from);
         }
@@ -251,7 +251,7 @@ impl HeadLane {
             (columns.start * S::F32_LANES..columns.end * S::F32_LANES, *stride, self.width);
         made.fill(0.0);
         for (index, made) in block.clone().zip(made.chunks_exact_mut(wide)) {
-            made[..width].copy_from_slice(take(index));
+            copy(&mut made[..width], take(index));
         }
         // dL/dp = delta · vᵀ,  dL/dscore = p · (dL/dp − Σ p · dL/dp)
         across(simd, rows_of(made, 0, wide, 0..wide), values_across, stride, columns, slopes);
@@ -264,11 +264,15 @@ impl HeadLane {
                 continue;
             }
             let (weights, vectors) = (S::as_simd_f32s(weights).0, S::as_mut_simd_f32s(slopes).0);
-            let mut mean = simd.splat_f32s(0.0);
-            for (weight, slope) in weights.iter().zip(&*vectors) {
-                mean = simd.mul_add_e_f32s(*weight, *slope, mean);
+            let mut sums = [0.0; LANES];
+            let each = LANES / S::F32_LANES;
+            for (weights, slopes) in weights.chunks_exact(each).zip(vectors.chunks_exact(each)) {
+                let sums = S::as_mut_simd_f32s(&mut sums).0.iter_mut();
+                for ((sum, weight), slope) in sums.zip(weights).zip(slopes) {
+                    *sum = simd.mul_add_e_f32s(*weight, *slope, *sum);
+                }
             }
-            let mean = simd.splat_f32s(simd.reduce_sum_f32s(mean));
+            let mean = simd.splat_f32s(total(sums));
             for (weight, slope) in weights.iter().zip(&mut *vectors) {
                 *slope = simd.mul_f32s(*weight, simd.sub_f32s(*slope, mean));
             }
@@ -296,10 +300,30 @@ impl HeadLane {
         for index in first..lane.count {
             let row = &mut qkv[lane.row(index - first) * 3 * heads.padded..][..3 * heads.padded];
             for (which, from) in [&self.of_queries, &self.of_keys, &self.of_values].into_iter().enumerate() {
-                row[heads.part(which, head)].copy_from_slice(&from[index * self.width..][..heads.width]);
+                copy(&mut row[heads.part(which, head)], &from[index * self.width..][..heads.width]);
             }
         }
     }
+}
+
+/// Copies a head's part of a row: one register in the usual case, which a call would take longer for.
+#[inline(always)]
+pub(super) fn copy(to: &mut [f32], from: &[f32]) {
+    match (to.as_chunks_mut::<LANES>(), from.as_chunks::<LANES>()) {
+        (([to], []), ([from], [])) => *to = *from,
+        _ => to.copy_from_slice(from),
+    }
+}
+
+/// The sum of all lanes, in the same order whatever registers are used.
+#[inline(always)]
+fn total(mut lanes: [f32; LANES]) -> f32 {
+    for half in [8, 4, 2, 1] {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+    }
+    lanes[0]
 }
 
 /// `columns` of `BLOCK` rows from row `first` on.
@@ -371,20 +395,22 @@ fn accumulate<S: Simd>(
     }
 }
 
-/// Softmax in place.
+/// Softmax in place, of a multiple of 16.
 #[inline(always)]
 pub(super) fn softmax<S: Simd>(simd: S, scores: &mut [S::f32s]) {
     let lowest = simd.splat_f32s(f32::NEG_INFINITY);
     let largest = scores.iter().fold(lowest, |largest, score| simd.max_f32s(largest, *score));
     let largest = simd.splat_f32s(simd.reduce_max_f32s(largest));
-    let mut sum = simd.splat_f32s(0.0);
-    for score in &mut *scores {
-        // What is not seen has the weight 0, not e⁻⁸⁷.
-        let seen = simd.greater_than_f32s(*score, lowest);
-        let value = exp(simd, simd.sub_f32s(*score, largest));
-        *score = simd.select_f32s(seen, value, simd.splat_f32s(0.0));
-        sum = simd.add_f32s(sum, *score);
+    let mut sums = [0.0; LANES];
+    for scores in scores.chunks_exact_mut(LANES / S::F32_LANES) {
+        for (sum, score) in S::as_mut_simd_f32s(&mut sums).0.iter_mut().zip(scores) {
+            // What is not seen has the weight 0, not e⁻⁸⁷.
+            let seen = simd.greater_than_f32s(*score, lowest);
+            let value = exp(simd, simd.sub_f32s(*score, largest));
+            *score = simd.select_f32s(seen, value, simd.splat_f32s(0.0));
+            *sum = simd.add_f32s(*sum, *score);
+        }
     }
-    let share = simd.splat_f32s(1.0 / simd.reduce_sum_f32s(sum));
+    let share = simd.splat_f32s(1.0 / total(sums));
     scores.iter_mut().for_each(|score| *score = simd.mul_f32s(*score, share));
 }

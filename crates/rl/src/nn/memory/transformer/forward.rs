@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::attention::{BLOCK, HeadLane, Heads, Lane};
+use super::attention::{BLOCK, HeadLane, Heads, Lane, copy};
 use super::pooling::Pooling;
 use super::tokens::TokenActivations;
 use super::{Attention, Transformer};
@@ -285,7 +285,7 @@ impl WithSimd for OverTime<'_> {
                 let seen = seen(&block, reach, batch, base / cells);
                 scratch.attend(simd, block.clone(), &seen[..block.len()], heads.width, |t, made| {
                     let row = (base + t * lanes) * heads.padded + head * heads.width;
-                    mixed[row..row + made.len()].copy_from_slice(made);
+                    copy(&mut mixed[row..row + made.len()], made);
                 });
             }
         }
@@ -314,7 +314,7 @@ impl WithSimd for OverSpace<'_> {
                 let seen = &[0; BLOCK][..block.len()];
                 scratch.attend(simd, block, seen, heads.width, |u, made| {
                     let row = (base + u) * heads.padded + head * heads.width;
-                    mixed[row..row + made.len()].copy_from_slice(made);
+                    copy(&mut mixed[row..row + made.len()], made);
                 });
             }
         }
