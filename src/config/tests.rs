@@ -29,7 +29,8 @@ fn a_written_configuration_reads_back_the_same() {
     let on = ["sac.q_clip=0.5", "sac.grad_clip=.5", "run.target_return=1", "run.eval_every=10", "level=2"];
     let largest = ["seed=9223372036854775807", "steps=9223372036854775807"];
     for env in worlds::names() {
-        let memory = ["sac.encoder.mode=auto", "learner.prioritized=none", "sac.sequence.learn=30"];
+        let memory = ["sac.encoder.mode=auto", "learner.prioritized=none"];
+        let memory = [&memory[..], &["sac.sequence.stride=10", "sac.sequence.learn=30"]].concat();
         let lstm = [&memory[..], &["sac.memory.kind=lstm", "sac.memory.embed=8"]].concat();
         let attends =
             [&memory[..], &["sac.memory={kind = \"gru\", skip = true}", "sac.memory.kind=transformer"]]

@@ -230,54 +230,60 @@ mod tests {
     }
 
     /// An actor with a memory, with parameters so large that every input counts.
-    fn remembering(memory: &str, spec: &crate::mdp::EnvironmentSpec) -> Arc<dyn Policy> {
+    fn remembering(memory: &str, spec: &crate::mdp::EnvironmentSpec, seed: u64) -> Arc<dyn Policy> {
         use rand::RngExt as _;
         let memory = serde_json::from_str(memory).unwrap();
         let config = SacConfig { hidden: vec![16], memory, ..SacConfig::default() };
         let (inputs, actions) = (&spec.observation, spec.action.len());
         let sac = FusedSequenceSac::new(config.clone(), inputs, actions, &mut rng(4, Stream::Weights, 0));
         let mut tensors = sac.unwrap().export_actor().unwrap();
-        let source = &mut rng(9, Stream::Weights, 1);
+        let source = &mut rng(seed, Stream::Weights, 1);
         let values = tensors.values_mut().flat_map(|tensor| &mut tensor.data);
         values.for_each(|value| *value += 3.0 * source.random::<f32>() - 1.5);
         Arc::new(CategoricalPolicy::from_tensors(&config, inputs, actions, &tensors).unwrap())
     }
 
+    /// The distance that a policy with `memory` and the parameters of `seed` walks while it is predicted, in cells.
+    fn distance_predicted(memory: &str, seed: u64) -> f32 {
+        let mut app = app("memory-corridor");
+        let spec = app.world().resource::<Spec>().0.clone();
+        let policy = remembering(memory, &spec, seed);
+        let snapshot = PolicySnapshot { version: 1, gradient_steps: 1, policy, critics: None };
+        app.world().resource::<LearningPolicy>().0.store(Arc::new(snapshot));
+        app.insert_resource(ControllerAssignment::all(vec![Controller::Learning]))
+            .insert_resource(Greedy(true));
+        let predict = |app: &mut App, steps| {
+            let hooks = *app.world().resource::<EnvironmentHooks>();
+            let mut choose = choose(app.world_mut());
+            hooks.predict.unwrap()(app.world_mut(), steps, &mut choose).paths
+        };
+        let (ticks, mut moved, mut compared) = (spec.ticks_per_step as usize, 0.0f32, 0);
+        // From the start, from the middle of a step, and from between two steps.
+        for before in [0, 9, 7 * ticks] {
+            play(&mut app, before, false);
+            let path = predict(&mut app, 12)[0].1.clone();
+            for expected in &path[1..] {
+                play(&mut app, 1, false);
+                // The first tick predicted after a tick is the second one predicted before it. None is once an
+                // episode has ended.
+                let Some((_, next)) = predict(&mut app, 1).pop() else { break };
+                assert_eq!(next[0], *expected, "{memory}, seed {seed}, {before} ticks on");
+                compared += 1;
+            }
+            moved += path.windows(2).map(|pair| pair[0].distance(pair[1])).sum::<f32>();
+        }
+        if compared > 60 { moved } else { 0.0 }
+    }
+
+    /// Policies that stand still would come true without any memory.
     #[test]
     fn predictions_come_true_for_a_policy_with_memory() {
         for memory in [
             r#"{"kind": "lstm", "hidden": 12}"#,
             r#"{"kind": "transformer", "width": 8, "heads": 2, "window": 6}"#,
         ] {
-            let mut app = app("memory-corridor");
-            let spec = app.world().resource::<Spec>().0.clone();
-            let policy = remembering(memory, &spec);
-            let snapshot = PolicySnapshot { version: 1, gradient_steps: 1, policy, critics: None };
-            app.world().resource::<LearningPolicy>().0.store(Arc::new(snapshot));
-            app.insert_resource(ControllerAssignment::all(vec![Controller::Learning]))
-                .insert_resource(Greedy(true));
-            let predict = |app: &mut App, steps| {
-                let hooks = *app.world().resource::<EnvironmentHooks>();
-                let mut choose = choose(app.world_mut());
-                hooks.predict.unwrap()(app.world_mut(), steps, &mut choose).paths
-            };
-            let (ticks, mut moved, mut compared) = (spec.ticks_per_step as usize, 0.0f32, 0);
-            // From the start, from the middle of a step, and from between two steps.
-            for before in [0, 9, 7 * ticks] {
-                play(&mut app, before, false);
-                let path = predict(&mut app, 12)[0].1.clone();
-                for expected in &path[1..] {
-                    play(&mut app, 1, false);
-                    // The first tick predicted after a tick is the second one predicted before it. None is once an
-                    // episode has ended.
-                    let Some((_, next)) = predict(&mut app, 1).pop() else { break };
-                    assert_eq!(next[0], *expected, "{memory}, {before} ticks on");
-                    compared += 1;
-                }
-                moved += path.windows(2).map(|pair| pair[0].distance(pair[1])).sum::<f32>();
-            }
-            assert!(compared > 60, "{memory}: {compared}");
-            assert!(moved > 1.0, "{memory}: {moved}");
+            let moving = (1..=20).find(|seed| distance_predicted(memory, *seed) > 1.0);
+            assert!(moving.is_some(), "{memory}: no policy moves");
         }
     }
 }
