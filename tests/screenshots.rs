@@ -124,7 +124,7 @@ fn preferences_are_kept_for_the_next_visit() {
     // On a busy machine the last key takes effect some frames late.
     let arguments = ["--after", "9", "--press"];
     // O opens the preferences; the first switch is for colors, the key of `pause` waits for another.
-    let strokes = "O@1,985:128@2,635:276@3,K@4";
+    let strokes = "O@1,985:128@2,635:254@3,K@4";
     shoot_in(&display, "preferences", &[&arguments[..], &[strokes]].concat(), home.path());
     let path = home.path().join("config/entropy-arcade/preferences.toml");
     let kept = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -165,11 +165,12 @@ fn click(
     };
     let moved = |position| WindowEvent::CursorMoved(CursorMoved { window, position, delta: None });
     if let Some((position, frames)) = &mut script.click {
-        // Several frames each: egui reacts to what it drew in the previous frame.
+        // Some frames before: egui reacts to what it drew in the previous frame. One frame between: a button that is held
+        // for 0.8 s has not been clicked, and frames can be slow.
         match *frames {
             0 => _ = events.write(moved(*position)),
             3 => press(&mut events, ButtonState::Pressed),
-            6 => press(&mut events, ButtonState::Released),
+            4 => press(&mut events, ButtonState::Released),
             _ => {}
         }
         *frames += 1;
