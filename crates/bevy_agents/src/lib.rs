@@ -147,7 +147,7 @@ pub struct Recording {
     pub suspended: bool,
     /// Whether steps include the policy state, for an algorithm whose sequences begin with it, see
     /// [`LearnerConfig::wants_states`](crate::learner::LearnerConfig::wants_states). A
-    /// [`LiveLearner`](crate::LiveLearner) sets it.
+    /// [`LiveLearner`] sets it.
     pub states: bool,
 }
 
