@@ -136,15 +136,22 @@ impl RunConfig {
             text::read::<Self>(&name, &text, &Self::options())?;
             over = parse(&name, &text)?;
         }
-        let named =
-            sets.iter().rev().filter_map(|set| set.split_once('=')).find(|(key, _)| key.trim() == "env");
-        let named = named.map(|(_, name)| name.trim().trim_matches('"'));
-        let written = over.get("env").and_then(toml::Value::as_str);
-        let world = env.or(named).or(written).unwrap_or("lava-room").to_owned();
+        // A later layer is the one that counts.
+        let chosen = |key: &str| {
+            let mut sets = sets.iter().rev().filter_map(|set| set.split_once('='));
+            let set = sets.find(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned());
+            let value = set.or_else(|| over.get(key).map(ToString::to_string))?;
+            Some(value.trim_matches(['"', '\'']).to_owned())
+        };
+        let world = env.map(str::to_owned).or_else(|| chosen("env")).unwrap_or_else(|| "lava-room".into());
+        let level = chosen("level");
         // Over the defaults, so that a single key of a table can be set.
         let mut table = parse("defaults", &Self::default().to_toml())?;
-        if let Some(WorldEntry { name, experiment, .. }) = worlds::find(&world) {
+        if let Some(WorldEntry { name, experiment, level_experiment, .. }) = worlds::find(&world) {
             merge(&mut table, parse(&format!("{name}.toml"), experiment)?);
+            if let Some(text) = level_experiment.zip(level).and_then(|(text, level)| text(&level)) {
+                merge(&mut table, parse(&format!("{name}.toml"), &text)?);
+            }
         }
         merge(&mut table, over);
         for set in sets {

@@ -3,7 +3,6 @@
 //!
 //! `cargo run --example fuzz -- TARGET [--inputs N] [--seconds S] [--seed N]` mutates valid files in ways
 //! that break parsers, deterministically for a seed. An input that fails is kept, and its path is printed.
-//! readers, and always in the same ways for a seed. An input that fails is kept, and its place is printed.
 
 mod agent;
 mod checkpoint;

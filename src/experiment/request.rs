@@ -60,7 +60,12 @@ impl Request {
     fn config(&self) -> Result<RunConfig, ExperimentError> {
         let mut config = match &self.resume {
             Some(folder) => written(folder)?.with(&self.set)?,
-            None => RunConfig::resolve(self.env.as_deref(), self.preset.as_deref(), &self.set)?,
+            None => {
+                // A world's settings may depend on the level.
+                let level = self.level.as_ref().map(|level| format!("level={:?}", level.to_string_lossy()));
+                let sets: Vec<String> = self.set.iter().cloned().chain(level).collect();
+                RunConfig::resolve(self.env.as_deref(), self.preset.as_deref(), &sets)?
+            }
         };
         config.env = self.env.clone().unwrap_or(config.env);
         config.level = self.level.clone().or(config.level);

@@ -21,6 +21,8 @@ pub struct WorldEntry {
     pub make: fn(&Request) -> Result<WorldChoice, WorldError>,
     /// Its tuned settings, as TOML over the defaults; empty if the defaults are used.
     pub experiment: &'static str,
+    /// Settings that differ on a level, as TOML over `experiment`; `None` from it for those that are no different.
+    pub level_experiment: Option<fn(level: &str) -> Option<String>>,
     /// Trained agents: one, or one per level, named `NAME.agent` or `NAME-LEVEL.agent`.
     pub agents: &'static [AgentFile],
     /// The rules, levels and generator of a world of rooms.
@@ -68,6 +70,7 @@ impl WorldEntry {
             module,
             make,
             experiment: "",
+            level_experiment: None,
             agents: &[],
             rooms: None,
             pictured_level: 1,

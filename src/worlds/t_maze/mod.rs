@@ -23,6 +23,7 @@ use crate::worlds::WorldEntry;
 /// The world.
 pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
+    level_experiment: Some(settings),
     #[cfg(feature = "arcade")]
     art: Some(WorldArt { plugin: art::plugin, thumbnail: include_bytes!("thumbnail.png"), film: &[] }),
     ..WorldEntry::new("t-maze", module_path!(), |asked| {
@@ -37,6 +38,24 @@ pub const DEFAULT_LENGTH: u32 = 50;
 const RIGHT: u16 = 0;
 const UP: u16 = 1;
 const DOWN: u16 = 3;
+
+/// Settings that depend on the corridor's length: whole episodes as sequences, a memory that lasts for two of them,
+/// and a temperature that leaves the walk as straight as the penalty for being late makes it.
+fn settings(level: &str) -> Option<String> {
+    let length: u32 = level.parse().ok().filter(|length| LENGTHS.contains(length))?;
+    let episode = length + 1;
+    let steps = (4_000 * length).max(250_000);
+    Some(format!(
+        "steps = {steps}\n[learner]\nbatch_size = {batch}\nlearning_starts = {starts}\nreplay_capacity = {capacity}\n\
+         [sac]\ninitial_temperature = {temperature}\n[sac.memory]\ntimescale = {timescale}\n\
+         [sac.sequence]\nlearn = {episode}\nstride = {episode}\n",
+        batch = 8 * episode,
+        starts = 100 * length,
+        capacity = 2_000 * length,
+        temperature = 0.5 / f64::from(length),
+        timescale = 2 * length,
+    ))
+}
 
 /// The corridor that all arenas share.
 #[derive(Resource, Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,14 @@
 //! Rules of the published maze, step by step.
 
+use std::path::Path;
+
 use super::*;
+use crate::algo::sac::SacConfig;
+use crate::config::RunConfig;
+use crate::experiment::{Experiment, Mode};
 use crate::mdp::{Stream, rng};
 use crate::sim::environment::still::Still;
+use crate::worlds::WorldChoice;
 
 /// Observations, rewards and whether it ended after each of `actions`, from the start with the cue `goal`.
 fn play(length: u32, goal: i8, actions: &[u16]) -> Vec<([f32; 2], f32, bool)> {
@@ -56,13 +62,34 @@ fn who_comes_back_to_the_start_sees_nothing_and_is_late() {
 
 #[test]
 fn lengths_are_levels() {
-    let spec = |level: Option<&str>| {
-        crate::worlds::WorldChoice::new("t-maze", level.map(std::path::Path::new)).map(|world| world.spec())
-    };
+    let spec =
+        |level: Option<&str>| WorldChoice::new("t-maze", level.map(Path::new)).map(|world| world.spec());
     assert_eq!(spec(None).unwrap().episode_limit, 51);
     assert_eq!(spec(Some("1500")).unwrap().episode_limit, 1501);
     for level in ["0", "1501", "-3", "long", "5.5"] {
         let error = spec(Some(level)).unwrap_err().to_string();
         assert_eq!(error, format!("level = {level}: allowed for t-maze: a whole number from 1 to 1500"));
     }
+}
+
+/// Every length has sequences of whole episodes; 50, which the file is for, is no different by number.
+#[test]
+fn every_length_has_its_settings() {
+    let resolve = |sets: &[String]| RunConfig::resolve(Some("t-maze"), None, sets).unwrap();
+    let usual = resolve(&[]);
+    for length in [1, 2, 10, 49, 50, 51, 250, 1500] {
+        for level in [format!("level={length}"), format!("level=\"{length}\"")] {
+            let config = resolve(std::slice::from_ref(&level));
+            let sac = config.learner.algorithm.get::<SacConfig>().unwrap();
+            assert_eq!(sac.sequence.learn, length + 1, "{level}");
+            assert_eq!(config.learner.batch_size % (length + 1), 0, "{level}");
+            let world = WorldChoice::new("t-maze", Some(Path::new(&length.to_string()))).unwrap();
+            Experiment::new(config.clone(), world, Mode::Watched).unwrap();
+            if length == 50 {
+                assert_eq!(RunConfig { level: None, ..config }, usual);
+            }
+        }
+    }
+    let own = resolve(&["sac.sequence.learn=7", "sac.sequence.stride=7", "level=10"].map(String::from));
+    assert_eq!(own.learner.algorithm.get::<SacConfig>().unwrap().sequence.learn, 7, "what is set counts");
 }
