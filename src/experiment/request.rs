@@ -167,4 +167,22 @@ mod tests {
             ]
         );
     }
+
+    /// By number, name or file, as a flag or as a setting; what is set still counts.
+    #[test]
+    fn a_level_brings_its_own_settings() {
+        let config = |level: Option<&str>, set: &[&str]| {
+            let set = set.iter().map(ToString::to_string).collect();
+            let level = level.map(PathBuf::from);
+            Request { set, level, ..Request::of("memory-corridor", Mode::Headless) }.config().unwrap()
+        };
+        assert_eq!(config(None, &[]).steps, 20_000);
+        assert_eq!(config(Some("1"), &[]).learner, config(None, &[]).learner);
+        for level in ["2", "memory-corridor-2", "levels/memory-corridor-2.ron"] {
+            assert_eq!(config(Some(level), &[]).steps, 80_000, "{level}");
+        }
+        assert_eq!(config(None, &["level=3"]).steps, 100_000);
+        assert_eq!(config(Some("2"), &["level=3"]).steps, 80_000, "the flag counts");
+        assert_eq!(config(Some("2"), &["steps=7"]).steps, 7);
+    }
 }

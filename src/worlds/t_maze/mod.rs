@@ -53,7 +53,7 @@ fn settings(level: &str) -> Option<String> {
         starts = 100 * length,
         capacity = 2_000 * length,
         temperature = 0.5 / f64::from(length),
-        timescale = 2 * length,
+        timescale = (2 * length).max(3),
     ))
 }
 
