@@ -43,9 +43,11 @@ fn run_of(env: &str, steps: u64) -> RunConfig {
     if !memory.is_empty() {
         config.world.flicker = 0.2;
         config.learner.prioritized = (memory == "lstm").then(PrioritizedConfig::default);
+        config.learner.batch_size = 128;
         let sac = config.learner.algorithm.get_mut::<SacConfig>().unwrap();
         sac.encoder = Encoder::Auto;
         sac.sequence.stored_state = true;
+        (sac.sequence.learn, sac.sequence.stride) = (16, 8);
         sac.memory = match memory {
             "lstm" => Memory::Lstm(Recurrent { hidden: 8, embed: Some(8), skip: true, timescale: None }),
             _ => Memory::Transformer(Transformer {

@@ -181,7 +181,7 @@ mod tests {
         for level in ["2", "memory-corridor-2", "levels/memory-corridor-2.ron"] {
             assert_eq!(config(Some(level), &[]).steps, 80_000, "{level}");
         }
-        assert_eq!(config(None, &["level=3"]).steps, 100_000);
+        assert_eq!(config(None, &["level=3"]).steps, 250_000);
         assert_eq!(config(Some("2"), &["level=3"]).steps, 80_000, "the flag counts");
         assert_eq!(config(Some("2"), &["steps=7"]).steps, 7);
     }

@@ -24,8 +24,13 @@ use crate::worlds::WorldEntry;
 pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
     level_experiment: Some(settings),
+    agents: &[("t-maze.agent", include_bytes!("t-maze.agent"))],
     #[cfg(feature = "arcade")]
-    art: Some(WorldArt { plugin: art::plugin, thumbnail: include_bytes!("thumbnail.png"), film: &[] }),
+    art: Some(WorldArt {
+        plugin: art::plugin,
+        thumbnail: include_bytes!("thumbnail.png"),
+        film: include_bytes!("thumbnail.gif"),
+    }),
     ..WorldEntry::new("t-maze", module_path!(), |asked| {
         asked.numbered::<TMaze>(LENGTHS, DEFAULT_LENGTH, |length| Corridor { length })
     })

@@ -15,9 +15,18 @@ use crate::worlds::rooms::level::{Cell, Kind};
 pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
     level_experiment: Some(settings),
+    agents: &[
+        ("memory-corridor-1.agent", include_bytes!("memory-corridor-1.agent")),
+        ("memory-corridor-2.agent", include_bytes!("memory-corridor-2.agent")),
+        ("memory-corridor-3.agent", include_bytes!("memory-corridor-3.agent")),
+    ],
     rooms: Some(&RULES),
     #[cfg(feature = "arcade")]
-    art: Some(WorldArt { plugin: super::art::plugin, thumbnail: include_bytes!("thumbnail.png"), film: &[] }),
+    art: Some(WorldArt {
+        plugin: super::art::plugin,
+        thumbnail: include_bytes!("thumbnail.png"),
+        film: include_bytes!("thumbnail.gif"),
+    }),
     ..WorldEntry::new(RULES.name, module_path!(), |asked| asked.room(&RULES))
 };
 
@@ -26,10 +35,7 @@ fn settings(level: &str) -> Option<String> {
     let stem = Path::new(level).file_stem()?.to_str()?;
     let settings = match stem.strip_prefix("memory-corridor-").unwrap_or(stem) {
         "2" => "steps = 80000\n[learner]\nlearning_starts = 12000\ngradient_steps_per_env_step = 0.15\n",
-        // At the start, returns of another discount differ by less than the temperature.
-        "3" => {
-            "steps = 100000\n[learner]\nlearning_starts = 12000\n[sac]\ngamma = 0.97\ninitial_temperature = 0.005\n"
-        }
+        "3" => "steps = 250000\n[learner]\nlearning_starts = 5000\ngradient_steps_per_env_step = 0.1\n",
         _ => return None,
     };
     Some(settings.into())
