@@ -11,9 +11,9 @@ use crate::nn::{Architecture, Encoder, Inputs};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SequenceTraining {
-    /// Transitions of a sequence that enter the losses, 1 to 1024.
+    /// Transitions of a sequence that enter the losses, 1 to 2048.
     pub learn: usize,
-    /// Transitions before them that only warm up the memory, 0 to 1024 (Kapturowski et al. 2019).
+    /// Transitions before them that only warm up the memory, 0 to 2048 (Kapturowski et al. 2019).
     pub burn_in: usize,
     /// Transitions between the beginnings of two sequences of an episode, 1 to `learn`.
     pub stride: usize,
@@ -77,11 +77,11 @@ impl SequenceTraining {
     fn validate(&self) -> Result<(), TrainError> {
         let factor = self.memory_learning_rate_factor;
         let rescaling = self.value_rescaling.unwrap_or(1.0);
-        let lengths = 1..=1024;
+        let lengths = 1..=2048;
         let positive = |value: f32| value.is_finite() && value > 0.0;
         for (ok, key, value, allowed) in [
-            (lengths.contains(&self.learn), "sac.sequence.learn", self.learn.to_string(), "1 to 1024"),
-            (self.burn_in <= 1024, "sac.sequence.burn_in", self.burn_in.to_string(), "0 to 1024"),
+            (lengths.contains(&self.learn), "sac.sequence.learn", self.learn.to_string(), "1 to 2048"),
+            (self.burn_in <= 2048, "sac.sequence.burn_in", self.burn_in.to_string(), "0 to 2048"),
             (
                 (1..=self.learn).contains(&self.stride),
                 "sac.sequence.stride",
@@ -270,7 +270,8 @@ mod tests {
         for (start, config) in [
             ("sac.memory.hidden = 0", read(r#"{"memory": {"kind": "lstm", "hidden": 0}}"#)),
             ("sac.sequence.learn = 0", lstm(r#"{"learn": 0}"#)),
-            ("sac.sequence.burn_in = 2000", lstm(r#"{"burn_in": 2000}"#)),
+            ("sac.sequence.learn = 2049", lstm(r#"{"learn": 2049}"#)),
+            ("sac.sequence.burn_in = 2049", lstm(r#"{"burn_in": 2049}"#)),
             ("sac.sequence.stride = 21", lstm(r#"{"stride": 21}"#)),
             ("sac.sequence.priority_eta = 1.5", lstm(r#"{"priority_eta": 1.5}"#)),
             ("sac.sequence.value_rescaling = 0", lstm(r#"{"value_rescaling": 0}"#)),
