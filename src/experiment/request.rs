@@ -145,6 +145,7 @@ fn why_not(folder: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::algo::sac::SacConfig;
 
     #[test]
     fn a_set_that_a_flag_overrides_is_named_with_it() {
@@ -181,7 +182,10 @@ mod tests {
         for level in ["2", "memory-corridor-2", "levels/memory-corridor-2.ron"] {
             assert_eq!(config(Some(level), &[]).steps, 80_000, "{level}");
         }
-        assert_eq!(config(None, &["level=3"]).steps, 250_000);
+        let third = config(None, &["level=3"]);
+        let kind = |config: &RunConfig| config.learner.algorithm.get::<SacConfig>().unwrap().memory.kind();
+        assert_eq!((third.steps, kind(&third)), (250_000, "lstm"));
+        assert_eq!(kind(&config(None, &["level=3", "sac.memory.kind=gru"])), "gru");
         assert_eq!(config(Some("2"), &["level=3"]).steps, 80_000, "the flag counts");
         assert_eq!(config(Some("2"), &["steps=7"]).steps, 7);
     }
