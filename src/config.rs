@@ -123,7 +123,8 @@ pub enum ConfigError {
 }
 
 impl RunConfig {
-    /// Builds a configuration: the world's tuned defaults, then `file`, then every `key=value` of `sets`.
+    /// Builds a configuration: the world's tuned defaults, what its level changes in them, then `file`, then every
+    /// `key=value` of `sets`.
     ///
     /// # Errors
     /// [`ConfigError`] in one line, naming file or argument, key, value and what is allowed.

@@ -21,7 +21,8 @@ pub struct WorldEntry {
     pub make: fn(&Request) -> Result<WorldChoice, WorldError>,
     /// Its tuned settings, as TOML over the defaults; empty if the defaults are used.
     pub experiment: &'static str,
-    /// Settings that differ on a level, as TOML over `experiment`; `None` from it for those that are no different.
+    /// Settings of a level, given as in `--level`, as TOML over `experiment`; it returns `None` where they are no
+    /// different.
     pub level_experiment: Option<fn(level: &str) -> Option<String>>,
     /// Trained agents: one, or one per level, named `NAME.agent` or `NAME-LEVEL.agent`.
     pub agents: &'static [AgentFile],

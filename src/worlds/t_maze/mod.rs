@@ -45,7 +45,7 @@ const UP: u16 = 1;
 const DOWN: u16 = 3;
 
 /// Settings that depend on the corridor's length: whole episodes as sequences, a memory that lasts for two of them,
-/// and a temperature that leaves the walk as straight as the penalty for being late makes it.
+/// and half the penalty of one late step as temperature, so that the walk stays straight at any length.
 fn settings(level: &str) -> Option<String> {
     let length: u32 = level.parse().ok().filter(|length| LENGTHS.contains(length))?;
     let episode = length + 1;
