@@ -129,6 +129,20 @@ impl RunConfig {
     /// # Errors
     /// [`ConfigError`] in one line, naming file or argument, key, value and what is allowed.
     pub fn resolve(env: Option<&str>, file: Option<&Path>, sets: &[String]) -> Result<Self, ConfigError> {
+        Self::resolve_on(env, None, file, sets)
+    }
+
+    /// Like [`RunConfig::resolve`], with what `level` changes in the world's settings, whatever level `file` and
+    /// `sets` name.
+    ///
+    /// # Errors
+    /// As [`RunConfig::resolve`].
+    pub fn resolve_on(
+        env: Option<&str>,
+        level: Option<&str>,
+        file: Option<&Path>,
+        sets: &[String],
+    ) -> Result<Self, ConfigError> {
         let mut over = toml::Table::new();
         if let Some(path) = file {
             let (name, text) = read_file(path)?;
@@ -145,7 +159,7 @@ impl RunConfig {
             Some(value.trim_matches(['"', '\'']).to_owned())
         };
         let world = env.map(str::to_owned).or_else(|| chosen("env")).unwrap_or_else(|| "lava-room".into());
-        let level = chosen("level");
+        let level = level.map(str::to_owned).or_else(|| chosen("level"));
         // Over the defaults, so that a single key of a table can be set.
         let mut table = parse("defaults", &Self::default().to_toml())?;
         if let Some(WorldEntry { name, experiment, level_experiment, .. }) = worlds::find(&world) {

@@ -61,10 +61,13 @@ impl Request {
         let mut config = match &self.resume {
             Some(folder) => written(folder)?.with(&self.set)?,
             None => {
-                // A world's settings may depend on the level.
-                let level = self.level.as_ref().map(|level| format!("level={:?}", level.to_string_lossy()));
-                let sets: Vec<String> = self.set.iter().cloned().chain(level).collect();
-                RunConfig::resolve(self.env.as_deref(), self.preset.as_deref(), &sets)?
+                let level = self.level.as_ref().map(|level| level.to_string_lossy());
+                RunConfig::resolve_on(
+                    self.env.as_deref(),
+                    level.as_deref(),
+                    self.preset.as_deref(),
+                    &self.set,
+                )?
             }
         };
         config.env = self.env.clone().unwrap_or(config.env);
@@ -188,5 +191,8 @@ mod tests {
         assert_eq!(kind(&config(None, &["level=3", "sac.memory.kind=gru"])), "gru");
         assert_eq!(config(Some("2"), &["level=3"]).steps, 80_000, "the flag counts");
         assert_eq!(config(Some("2"), &["steps=7"]).steps, 7);
+        for odd in ["e\u{301}\u{200b}.ron", "it's \"mine\".ron", "back\\slash", "a\tb\nc", ""] {
+            assert_eq!(config(Some(odd), &[]).level, Some(odd.into()), "{odd:?}");
+        }
     }
 }
