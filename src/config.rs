@@ -17,7 +17,7 @@ use crate::files::{self, in_plain_words, portable};
 use crate::learner::{DeviceChoice, LearnerConfig};
 use crate::mdp::WorldOptions;
 use crate::worlds::{self, WorldEntry};
-use file::{RunFile, Settings};
+use file::RunFile;
 use text::{MOST, apply_set, invalid, merge, parse, switch_off};
 
 /// Everything needed to reproduce a run.
@@ -219,9 +219,10 @@ impl RunConfig {
         Ok(config)
     }
 
-    /// Dotted keys of all options that can be `"none"`.
+    /// Dotted keys of all options that can be `"none"`, of every algorithm.
     fn options() -> Vec<String> {
-        text::absent(&Self::default())
+        let absent = |algorithm| text::absent(&Self::default().with_algorithm(algorithm));
+        AlgorithmConfig::all().into_iter().flat_map(absent).collect()
     }
 
     /// Checks every value's range.
@@ -287,11 +288,19 @@ fn read_file(path: &Path) -> Result<(String, String), ConfigError> {
     }
 }
 
-/// Learner and algorithm as the tables `[learner]` and `[sac]` of a watched run: the bounds `live_…` are left
-/// out, because their values replace the others ([`LearnerConfig::watched`]).
+/// Learner and algorithm as the table `[learner]` and that of the algorithm, for a watched run: the bounds
+/// `live_…` are left out, because their values replace the others ([`LearnerConfig::watched`]).
 pub fn settings_to_toml(config: &LearnerConfig) -> String {
-    let text = text::write(&Settings::from(config.clone()));
-    text.lines().filter(|line| !line.starts_with("live_")).map(|line| format!("{line}\n")).collect()
+    let all = RunConfig { learner: config.clone(), ..RunConfig::default() }.to_toml();
+    let mut within = false;
+    let mut of_learner = |line: &&str| {
+        if let Some(table) = line.strip_prefix('[') {
+            let name = table.split(['.', ']']).next().unwrap_or_default();
+            within = name == "learner" || name == config.algorithm.name();
+        }
+        within && !line.starts_with("live_")
+    };
+    all.lines().filter(|line| of_learner(line)).map(|line| format!("{line}\n")).collect()
 }
 
 /// Reads the output of [`settings_to_toml`].
@@ -299,16 +308,18 @@ pub fn settings_to_toml(config: &LearnerConfig) -> String {
 /// # Errors
 /// [`ConfigError::Invalid`] in one line, naming line or key, value and what is allowed.
 pub fn settings_from_toml(text: &str) -> Result<LearnerConfig, ConfigError> {
-    let options = text::absent(&Settings::default());
-    let settings: Settings = text::read("settings", text, &options)?;
+    let refused = |problem: String| Err(invalid("settings", &problem));
+    let RunConfig { learner, .. } = text::read("settings", text, &RunConfig::options())?;
     let given = parse("settings", text)?;
+    let tables = ["learner", learner.algorithm.name()];
+    if let Some(key) = given.keys().find(|key| !tables.contains(&key.as_str())) {
+        return refused(format!("{key} is not a setting of the learner: allowed: [{}]", tables.join("], [")));
+    }
     let given = given.get("learner").and_then(toml::Value::as_table);
     if let Some(key) = given.into_iter().flat_map(toml::Table::keys).find(|key| key.starts_with("live_")) {
         let own = key.trim_start_matches("live_");
-        let problem = format!("learner.{key} is for the start of a watched run; now change learner.{own}");
-        return Err(invalid("settings", &problem));
+        return refused(format!("learner.{key} is for the start of a watched run; now change learner.{own}"));
     }
-    let config = LearnerConfig::from(settings);
-    config.validate().map_err(|error| invalid("settings", &error.to_string()))?;
-    Ok(config.settled())
+    learner.validate().map_err(|error| invalid("settings", &error.to_string()))?;
+    Ok(learner.settled())
 }

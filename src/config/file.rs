@@ -35,7 +35,7 @@ impl Default for RunFile {
 impl From<RunConfig> for RunFile {
     fn from(config: RunConfig) -> Self {
         let RunConfig { env, level, seed, steps, arenas, device, run, world, learner } = config;
-        let Settings { learner, sac } = learner.into();
+        let sac = learner.algorithm.get().cloned().unwrap_or_default();
         Self { env, level, seed, steps, arenas, device, run, world, learner, sac }
     }
 }
@@ -43,28 +43,8 @@ impl From<RunConfig> for RunFile {
 impl From<RunFile> for RunConfig {
     fn from(file: RunFile) -> Self {
         let RunFile { env, level, seed, steps, arenas, device, run, world, learner, sac } = file;
-        let learner = Settings { learner, sac }.into();
+        // The only table of an algorithm; with a second one, a key of the file has to choose.
+        let learner = LearnerConfig { algorithm: sac.into(), ..learner };
         Self { env, level, seed, steps, arenas, device, run, world, learner }
-    }
-}
-
-/// The tables `[learner]` and `[sac]` alone. The algorithm is the one whose table is read here, always SAC.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Settings {
-    learner: LearnerConfig,
-    sac: SacConfig,
-}
-
-impl From<LearnerConfig> for Settings {
-    fn from(learner: LearnerConfig) -> Self {
-        let sac = learner.algorithm.get().cloned().unwrap_or_default();
-        Self { learner, sac }
-    }
-}
-
-impl From<Settings> for LearnerConfig {
-    fn from(Settings { learner, sac }: Settings) -> Self {
-        Self { algorithm: sac.into(), ..learner }
     }
 }

@@ -163,6 +163,18 @@ fn changes_in_a_watched_run_apply_to_every_resume() {
 }
 
 #[test]
+fn every_algorithm_is_written_and_read_back() {
+    for algorithm in AlgorithmConfig::all() {
+        let config = RunConfig::default().with_algorithm(algorithm);
+        for read in files(&config.to_toml()) {
+            assert_eq!(read.unwrap(), config);
+        }
+        let text = settings_to_toml(&config.learner);
+        assert_eq!(settings_from_toml(&text).unwrap(), config.learner.settled(), "{text}");
+    }
+}
+
+#[test]
 fn settings_read_back_the_same_and_mistakes_are_placed() {
     let config = set(&["sac.gamma=0.9", "learner.prioritized={}", "learner.n_step=3"]).unwrap().learner;
     let text = settings_to_toml(&config);
@@ -172,6 +184,8 @@ fn settings_read_back_the_same_and_mistakes_are_placed() {
     assert!(watched.contains("now change learner.learning_starts"), "{watched}");
     let misspelt = settings_from_toml("[sac]\ngama = 0.9\n").unwrap_err().to_string();
     assert!(misspelt.starts_with("settings:2: unknown field `gama`"), "{misspelt}");
+    let foreign = settings_from_toml("seed = 3\n").unwrap_err().to_string();
+    assert_eq!(foreign, "settings: seed is not a setting of the learner: allowed: [learner], [sac]");
     let high = settings_from_toml("[sac]\ngamma = 2.0\n").unwrap_err().to_string();
     assert!(high.contains("sac.gamma = 2: allowed:"), "{high}");
 }

@@ -18,7 +18,7 @@ use crate::files::{in_one_line, in_plain_words};
 const NONE: &str = "none";
 
 /// Keys that say which variant a table is.
-const TAGS: [&str; 2] = ["mode", "kind"];
+const TAGS: &[&str] = &["mode", "kind"];
 
 /// The largest TOML integer, the limit for every number in a run's files.
 pub(super) const MOST: u64 = i64::MAX as u64;

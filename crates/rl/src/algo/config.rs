@@ -12,31 +12,42 @@ use super::{Algorithm, SampleSpec, TrainError, TrainedPolicy};
 use crate::mdp::{EnvironmentSpec, Rng, TabularModel};
 use crate::nn::TensorMap;
 
-/// The algorithm and its settings. In files, a table with the algorithm's name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AlgorithmConfig {
-    /// Discrete Soft Actor-Critic, the table `[sac]`.
-    Sac(SacConfig),
+/// The variants of [`AlgorithmConfig`] and what follows from them.
+macro_rules! algorithms {
+    ($($(#[$doc:meta])* $name:ident($settings:ty),)+) => {
+        /// The algorithm and its settings. In files, a table with the algorithm's name.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum AlgorithmConfig {
+            $($(#[$doc])* $name($settings),)+
+        }
+
+        impl AlgorithmConfig {
+            /// All algorithms, with default settings.
+            pub fn all() -> Vec<Self> {
+                vec![$(Self::$name(Default::default())),+]
+            }
+
+            fn settings(&self) -> &dyn AlgorithmSettings {
+                match self { $(Self::$name(settings) => settings,)+ }
+            }
+
+            fn settings_mut(&mut self) -> &mut dyn AlgorithmSettings {
+                match self { $(Self::$name(settings) => settings,)+ }
+            }
+        }
+
+        $(impl From<$settings> for AlgorithmConfig {
+            fn from(settings: $settings) -> Self {
+                Self::$name(settings)
+            }
+        })+
+    };
 }
 
-impl AlgorithmConfig {
-    /// All algorithms, with default settings.
-    pub fn all() -> [Self; 1] {
-        [Self::Sac(SacConfig::default())]
-    }
-
-    fn settings(&self) -> &dyn AlgorithmSettings {
-        match self {
-            Self::Sac(config) => config,
-        }
-    }
-
-    fn settings_mut(&mut self) -> &mut dyn AlgorithmSettings {
-        match self {
-            Self::Sac(config) => config,
-        }
-    }
+algorithms! {
+    /// Discrete Soft Actor-Critic, the table `[sac]`.
+    Sac(SacConfig),
 }
 
 impl Default for AlgorithmConfig {

@@ -202,7 +202,8 @@ impl TrainedAgent {
 
 /// The algorithm named in the metadata `said`, with its settings.
 fn algorithm(said: &BTreeMap<String, String>) -> Result<AlgorithmConfig, String> {
-    let names = AlgorithmConfig::all().map(|algorithm| algorithm.name());
+    let names = AlgorithmConfig::all();
+    let names: Vec<&str> = names.iter().map(AlgorithmConfig::name).collect();
     let found = names.iter().find_map(|name| Some((name, said.get(*name)?)));
     let (name, text) = found.ok_or_else(|| format!("it has no {}", names.join(" or ")))?;
     AlgorithmConfig::from_json(name, text)

@@ -121,12 +121,6 @@ impl TrainedPolicy for CategoricalPolicy {
     }
 }
 
-impl From<SacConfig> for AlgorithmConfig {
-    fn from(config: SacConfig) -> Self {
-        Self::Sac(config)
-    }
-}
-
 impl AlgorithmSettings for SacConfig {
     fn name(&self) -> &'static str {
         "sac"
