@@ -12,7 +12,7 @@ use common::display::display;
 use common::program;
 
 /// Files and folders of docs whose commands are run.
-const DOCUMENTS: [&str; 4] = ["README.md", "docs", "levels/README.md", "CONTRIBUTING.md"];
+const DOCUMENTS: &[&str] = &["README.md", "docs", "levels/README.md", "CONTRIBUTING.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -127,7 +127,7 @@ mod signals {
         command
     }
 
-    const LONG: [&str; 5] = [
+    const LONG: &[&str] = &[
         "arenas=1024",
         "run.period=1024",
         "learner.batch_size=1024",
@@ -146,7 +146,7 @@ mod signals {
             }
             let folder = tempfile::tempdir().unwrap();
             let out = folder.path().join("run");
-            let child = start(&mut endless(&out, &LONG));
+            let child = start(&mut endless(&out, LONG));
             wait_for(&out.join("metrics.jsonl"));
             std::thread::sleep(Duration::from_millis(500));
             kill(&child, signal);

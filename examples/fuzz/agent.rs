@@ -8,7 +8,7 @@ use rand_pcg::Pcg64Mcg;
 
 use crate::{Target, mutate, refused};
 
-const WORDS: [&str; 16] = [
+const WORDS: &[&str] = &[
     "{",
     "}",
     "[",
@@ -57,7 +57,7 @@ impl Target for Agents {
         };
         // Only the header is mutated; the length before it is adjusted.
         let mut header = header.to_vec();
-        mutate::text(&mut header, &WORDS, 1 << 16, rng);
+        mutate::text(&mut header, WORDS, 1 << 16, rng);
         [&(header.len() as u64).to_le_bytes(), &header[..], tensors].concat()
     }
 

@@ -16,7 +16,7 @@ use rand_pcg::Pcg64Mcg;
 use crate::{Target, mutate, refused};
 
 const MANIFEST: &str = "manifest.json";
-const WORDS: [&str; 16] = [
+const WORDS: &[&str] = &[
     "{",
     "}",
     "[",
@@ -142,7 +142,7 @@ impl Target for Checkpoints {
         let name = *mutate::any(&names, rng);
         let mut content = self.good[name].clone();
         if name == MANIFEST {
-            mutate::text(&mut content, &WORDS, 1 << 16, rng);
+            mutate::text(&mut content, WORDS, 1 << 16, rng);
         } else {
             mutate::bytes(&mut content, rng);
         }

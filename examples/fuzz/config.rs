@@ -9,7 +9,7 @@ use rand_pcg::Pcg64Mcg;
 
 use crate::{Target, mutate, refused};
 
-const WORDS: [&str; 22] = [
+const WORDS: &[&str] = &[
     "[sac]\n",
     "[learner]\n",
     "[run]\n",
@@ -67,13 +67,13 @@ impl Target for Configs {
         let kept = whole.lines().filter(|line| line.starts_with('[') || rng.random_range(0..4) == 0);
         let mut text = kept.collect::<Vec<_>>().join("\n").into_bytes();
         if rng.random_range(0..10) > 0 {
-            mutate::text(&mut text, &WORDS, 1 << 16, rng);
+            mutate::text(&mut text, WORDS, 1 << 16, rng);
         }
         if rng.random_range(0..4) == 0 {
             let lines: Vec<&str> = whole.lines().filter(|line| line.contains('=')).collect();
             let table = mutate::any(&["sac.", "learner.", "run.", "world.", ""], rng);
             let mut set = format!("{table}{}", mutate::any(&lines, rng).replace(" = ", "=")).into_bytes();
-            mutate::text(&mut set, &WORDS, 4096, rng);
+            mutate::text(&mut set, WORDS, 4096, rng);
             text.extend_from_slice(SET.as_bytes());
             text.extend(set);
         }

@@ -10,7 +10,7 @@ use rand_pcg::Pcg64Mcg;
 
 use crate::{Target, mutate, refused};
 
-const WORDS: [&str; 14] = [
+const WORDS: &[&str] = &[
     "(",
     "[",
     "\"",
@@ -64,7 +64,7 @@ impl Target for Levels {
                 text[at] = *mutate::any(b"#.abgo~x*<>^v-|_=ryuRYU", rng);
             }
         } else {
-            mutate::text(&mut text, &WORDS, LARGEST_FILE as usize, rng);
+            mutate::text(&mut text, WORDS, LARGEST_FILE as usize, rng);
         }
         text
     }

@@ -4,7 +4,7 @@ use rand::RngExt as _;
 use rand_pcg::Pcg64Mcg;
 
 /// Replacements for numbers in a text.
-const NUMBERS: [&str; 16] = [
+const NUMBERS: &[&str] = &[
     "0",
     "-1",
     "1",
@@ -23,7 +23,7 @@ const NUMBERS: [&str; 16] = [
     "99999999999999999999999",
 ];
 /// Replacements for eight or four bytes.
-const WORDS: [u64; 14] = [
+const WORDS: &[u64] = &[
     0,
     1,
     2,
@@ -77,7 +77,7 @@ fn number(text: &mut Vec<u8>, at: usize, rng: &mut Pcg64Mcg) {
     let Some(first) = text[at..].iter().position(digit).map(|found| at + found) else { return };
     let part = |byte: &u8| digit(byte) || matches!(byte, b'.' | b'e' | b'E' | b'_');
     let end = text[first..].iter().position(|byte| !part(byte)).map_or(text.len(), |length| first + length);
-    _ = text.splice(first..end, any(&NUMBERS, rng).bytes());
+    _ = text.splice(first..end, any(NUMBERS, rng).bytes());
 }
 
 /// Mutates binary data a few times: words of eight and four bytes, single bytes, cuts.
@@ -93,7 +93,7 @@ pub fn bytes(bytes: &mut Vec<u8>, rng: &mut Pcg64Mcg) {
             _ => 0..bytes.len().min(120),
         };
         let at = rng.random_range(within);
-        let word = any(&WORDS, rng).to_le_bytes();
+        let word = any(WORDS, rng).to_le_bytes();
         match rng.random_range(0..8) {
             0..=2 => put(bytes, at & !7, &word),
             3 | 4 => put(bytes, at & !3, &word[..4]),

@@ -6,7 +6,7 @@ use rand_pcg::Pcg64Mcg;
 
 use crate::{Target, mutate, refused};
 
-const WORDS: [&str; 16] = [
+const WORDS: &[&str] = &[
     "[keys]\n",
     "pause = 'K'\n",
     "step = 'W'\n",
@@ -42,7 +42,7 @@ impl Target for Kept {
     fn make(&mut self, rng: &mut Pcg64Mcg) -> Vec<u8> {
         let mut text = mutate::any(&self.seeds, rng).clone().into_bytes();
         for _ in 0..rng.random_range(1..3) {
-            mutate::text(&mut text, &WORDS, 1 << 16, rng);
+            mutate::text(&mut text, WORDS, 1 << 16, rng);
         }
         text
     }

@@ -23,8 +23,8 @@ use crate::sim::{SimSystems, SimTick};
 use overlay::{AddOverlay as _, Overlay};
 
 /// All overlays, in the order of their switches. A new one needs its module and a line here.
-pub const OVERLAYS: [Overlay; 5] =
-    [values::OVERLAY, map::OVERLAY, lookahead::OVERLAY, memory::OVERLAY, saliency::OVERLAY];
+pub const OVERLAYS: &[Overlay] =
+    &[values::OVERLAY, map::OVERLAY, lookahead::OVERLAY, memory::OVERLAY, saliency::OVERLAY];
 
 /// Overlays, takeover by human players, comparison of the agent's ages, playback and rounds. Add with a [`LiveLearner`](crate::agent::LiveLearner) to arenas of an
 /// [`EnvironmentPlugin`](crate::sim::EnvironmentPlugin).
@@ -41,7 +41,7 @@ impl Plugin for InsightPlugin {
             waiting::plugin,
         ));
         for overlay in OVERLAYS {
-            app.add_overlay(overlay);
+            app.add_overlay(*overlay);
         }
     }
 }
@@ -51,10 +51,10 @@ impl Plugin for InsightPlugin {
 pub fn add_keys(app: &mut App) {
     use crate::view::commands::AddKeys as _;
     // The editor's key is listed first of its group, in every world.
-    app.add_keys(&crate::worlds::rooms::editor::KEYS);
+    app.add_keys(crate::worlds::rooms::editor::KEYS);
     crate::view::add_keys(app);
-    app.add_keys(&takeover::window::KEYS).add_keys(&compare::window::KEYS).add_keys(&playback::window::KEYS);
-    for overlay in &OVERLAYS {
+    app.add_keys(takeover::window::KEYS).add_keys(compare::window::KEYS).add_keys(playback::window::KEYS);
+    for overlay in OVERLAYS {
         app.add_keys(overlay::window::key(overlay).as_slice());
     }
 }

@@ -29,7 +29,7 @@ struct Layer {
 }
 
 /// All layers, topmost first. While a text field has the focus, `Esc` is not a command.
-static LAYERS: [Layer; 8] = [
+static LAYERS: &[Layer] = &[
     Layer { hint: "close the list", open: list_is_open, close: close_lists },
     Layer { hint: "cancel", open: learning::is_confirming_reset, close: learning::cancel_reset },
     Layer {
@@ -72,7 +72,7 @@ pub(super) struct EscHint(pub &'static str);
 const LEAVE: KeyCommand = KeyCommand("leave");
 
 /// The key of that command.
-pub const KEYS: [KeySpec; 1] = [KeySpec::fixed(
+pub const KEYS: &[KeySpec] = &[KeySpec::fixed(
     LEAVE.0,
     "title screen",
     &[Trigger::Key(KeyCode::Escape), Trigger::Button(GamepadButton::Select)],
@@ -80,7 +80,7 @@ pub const KEYS: [KeySpec; 1] = [KeySpec::fixed(
 
 /// Lets `Esc` close layers.
 pub(super) fn plugin(app: &mut App) {
-    app.add_keys(&KEYS)
+    app.add_keys(KEYS)
         .insert_resource(EscHint("title screen"))
         .add_systems(Update, leave.run_if(resource_exists::<Spec>));
 }

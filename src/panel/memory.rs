@@ -22,8 +22,8 @@ const CHART: f32 = 34.0;
 const HEAD: f32 = 7.0;
 
 /// Colors of heads, in turn.
-const HEADS: [Tone; 6] =
-    [palette::MINT, palette::SKY, palette::VIOLET, palette::ROSE, palette::AMBER, palette::LIME];
+const HEADS: &[Tone] =
+    &[palette::MINT, palette::SKY, palette::VIOLET, palette::ROSE, palette::AMBER, palette::LIME];
 
 /// Adds the section.
 pub(super) fn plugin(app: &mut App) {

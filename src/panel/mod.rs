@@ -58,7 +58,7 @@ const WIDTH: f32 = 336.0;
 /// Adds what every screen needs: egui, the title screen, saved preferences. Add once, after `view::screen`.
 pub fn screen(app: &mut App) {
     app.add_plugins((EguiPlugin::default(), title::plugin))
-        .add_keys(&layers::KEYS)
+        .add_keys(layers::KEYS)
         .init_resource::<preferences::SaveError>()
         .add_systems(Update, preferences::save)
         .add_systems(EguiPrimaryContextPass, saving::show.run_if(in_state(Visit::Saving)));

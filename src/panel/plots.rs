@@ -23,10 +23,10 @@ use crate::view::record::ScreenshotFolder;
 use crate::view::{ScreenLayout, Toast};
 
 /// Names of the two histograms.
-const HISTOGRAMS: [&str; 2] = ["replay/age", "replay/priority"];
+const HISTOGRAMS: &[&str] = &["replay/age", "replay/priority"];
 
 /// Colors of the earlier runs; no more runs are shown at once.
-const COLORS: [Tone; 5] = [palette::VIOLET, palette::SKY, palette::AMBER, palette::ROSE, palette::LIME];
+const COLORS: &[Tone] = &[palette::VIOLET, palette::SKY, palette::AMBER, palette::ROSE, palette::LIME];
 
 /// Folders of saved runs of the same world, oldest first.
 #[derive(Resource, Debug, Clone, Default)]
@@ -111,7 +111,7 @@ impl PlotWindow<'_, '_> {
     fn fill(&mut self, ui: &mut Ui) {
         let Some(history) = &self.history else { return };
         let plots = &mut *self.plots;
-        let names = history.curves().map(|(name, _)| name).chain(HISTOGRAMS);
+        let names = history.curves().map(|(name, _)| name).chain(HISTOGRAMS.iter().copied());
         ui.horizontal_wrapped(|ui| {
             for name in names {
                 let label = ui.selectable_label(plots.shown == name, RichText::new(name).small());
@@ -245,7 +245,7 @@ fn curve(ui: &mut Ui, plots: &Plots, name: &str, history: &History, changes: &[C
             }
             for (earlier, color) in plots.earlier.iter().zip(COLORS) {
                 let line = Line::new(earlier.name.clone(), PlotPoints::from(earlier.curve(name)));
-                plot.line(line.color(tone(color)).width(1.6));
+                plot.line(line.color(tone(*color)).width(1.6));
             }
             if xs.len() > 1 {
                 let band = FilledArea::new("± one standard deviation", &xs, &low, &high);

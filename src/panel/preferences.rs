@@ -203,8 +203,8 @@ mod tests {
     fn the_next_key_is_bound_to_the_waiting_command_and_esc_cancels() {
         let mut app = App::new();
         app.add_plugins(controls::plugin)
-            .add_keys(&time::KEYS)
-            .add_keys(&navigation::KEYS)
+            .add_keys(time::KEYS)
+            .add_keys(navigation::KEYS)
             .init_resource::<Preferences>()
             .insert_resource(PreferencesPage { open: true, ..PreferencesPage::default() })
             .add_systems(Update, handle_keys);

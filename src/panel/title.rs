@@ -105,7 +105,7 @@ struct Thumbnails(HashMap<String, Option<egui::TextureId>>);
 
 /// Adds the title screen, which [`show_cards`] opens.
 pub(super) fn plugin(app: &mut App) {
-    app.add_keys(&navigation::KEYS)
+    app.add_keys(navigation::KEYS)
         .init_resource::<Thumbnails>()
         .init_resource::<preferences::PreferencesPage>()
         .add_message::<Chosen>()
@@ -331,7 +331,7 @@ mod tests {
             .add_message::<AppExit>()
             .add_message::<sound::SoundEvent>()
             .add_plugins(controls::plugin)
-            .add_keys(&navigation::KEYS)
+            .add_keys(navigation::KEYS)
             .add_systems(Update, navigate);
         app.finish();
         app.update();

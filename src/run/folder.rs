@@ -28,7 +28,7 @@ const SUMMARY: &str = "summary.json";
 /// The folder of TensorBoard's files.
 const EVENTS: &str = "events";
 /// The appended files.
-const LINES: [&str; 3] = ["metrics.jsonl", "episodes.jsonl", "hints.jsonl"];
+const LINES: &[&str] = &["metrics.jsonl", "episodes.jsonl", "hints.jsonl"];
 
 /// An open run folder. Lines are appended; everything else is replaced whole.
 #[derive(Debug)]

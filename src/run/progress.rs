@@ -10,8 +10,8 @@ use crate::metrics::run::{ENV_STEPS_PER_SECOND, EPISODE_RETURN, GRADIENT_STEPS_P
 use crate::metrics::{Metric, Metrics, Sink};
 
 /// The metrics shown.
-const SHOWN: [Metric; 6] =
-    [EPISODE_RETURN, SUCCESS, SCORE, ENTROPY, ENV_STEPS_PER_SECOND, GRADIENT_STEPS_PER_SECOND];
+const SHOWN: &[Metric] =
+    &[EPISODE_RETURN, SUCCESS, SCORE, ENTROPY, ENV_STEPS_PER_SECOND, GRADIENT_STEPS_PER_SECOND];
 
 /// Shows the progress of a run.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Progress {
     fn show(&mut self, steps: u64, line: &Metrics) {
         let mut text = String::new();
         for metric in SHOWN {
-            if let Some(value) = line.get(metric) {
+            if let Some(value) = line.get(*metric) {
                 if !text.is_empty() {
                     text.push_str("  ");
                 }

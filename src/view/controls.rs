@@ -65,7 +65,7 @@ impl Controls {
 }
 
 /// Numbered choices of a screen.
-pub const CHOICES: [KeySpec; 9] = [
+pub const CHOICES: &[KeySpec] = &[
     KeySpec::fixed("choice_1", "", &[Trigger::Key(KeyCode::Digit1)]),
     KeySpec::fixed("choice_2", "", &[Trigger::Key(KeyCode::Digit2)]),
     KeySpec::fixed("choice_3", "", &[Trigger::Key(KeyCode::Digit3)]),
@@ -133,7 +133,7 @@ pub fn plugin(app: &mut App) {
         .init_resource::<KeyRegistry>()
         .init_resource::<Bindings>()
         .init_resource::<Controls>()
-        .add_keys(&CHOICES)
+        .add_keys(CHOICES)
         .add_plugins(EnhancedInputPlugin)
         .add_input_context::<Device>()
         .add_systems(
@@ -172,7 +172,7 @@ fn any_just_pressed(controls: Res<Controls>) -> bool {
 }
 
 /// Names of gamepad buttons.
-const BUTTONS: [(GamepadButton, &str); 14] = [
+const BUTTONS: &[(GamepadButton, &str)] = &[
     (GamepadButton::DPadUp, "up, or the left stick"),
     (GamepadButton::DPadLeft, "left"),
     (GamepadButton::DPadDown, "down"),

@@ -35,28 +35,28 @@ struct Icons {
 
 const PRAISE: KeyCommand = KeyCommand("praise");
 const BLAME: KeyCommand = KeyCommand("blame");
-const NOT_WHILE: [(Mode, &str); 2] =
-    [(Mode::Compare, "none of these agents is learning"), (Mode::Playback, "the episode is already over")];
+const NOT_WHILE: &[(Mode, &str)] =
+    &[(Mode::Compare, "none of these agents is learning"), (Mode::Playback, "the episode is already over")];
 
 /// The keys for praise and blame, which are held.
-pub const KEYS: [KeySpec; 2] = [
+pub const KEYS: &[KeySpec] = &[
     KeySpec {
         hint: KeyHint::Always("praise, blame"),
         also: &[Trigger::Button(GamepadButton::RightTrigger)],
-        not_while: &NOT_WHILE,
+        not_while: NOT_WHILE,
         ..KeySpec::new(PRAISE.0, "praise, while held", KeyCode::KeyP, KeyGroup::Feedback)
     },
     KeySpec {
         beside: Some(PRAISE),
         also: &[Trigger::Button(GamepadButton::LeftTrigger)],
-        not_while: &NOT_WHILE,
+        not_while: NOT_WHILE,
         ..KeySpec::new(BLAME.0, "blame, while held", KeyCode::KeyB, KeyGroup::Feedback)
     },
 ];
 
 /// Adds the keys and the icons.
 pub(super) fn plugin(app: &mut App) {
-    app.add_keys(&KEYS).add_systems(PreUpdate, give.in_set(ObeyControls).run_if(resource_exists::<Spec>));
+    app.add_keys(KEYS).add_systems(PreUpdate, give.in_set(ObeyControls).run_if(resource_exists::<Spec>));
     app.add_systems(
         PostUpdate,
         show.run_if(resource_exists::<HumanFeedback>.and_then(resource_exists::<FlatMaterials>))

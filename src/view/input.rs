@@ -14,23 +14,22 @@ use crate::sim::pace::Pace;
 
 /// Adds the input of human players. Add after `controls`.
 pub(super) fn plugin(app: &mut App) {
-    app.add_keys(&MOVE_KEYS)
-        .add_systems(PreUpdate, play.in_set(ObeyControls).run_if(resource_exists::<Spec>));
+    app.add_keys(MOVE_KEYS).add_systems(PreUpdate, play.in_set(ObeyControls).run_if(resource_exists::<Spec>));
 }
 
 /// The keys that move players. The left hand's keys belong to the first of two human players, the right hand's to the
 /// second.
-pub const MOVE_KEYS: [KeySpec; 10] = [
+pub const MOVE_KEYS: &[KeySpec] = &[
     hand("left_up", "left hand: up", KeyCode::KeyW, 0, &PAD[0]),
     hand("left_left", "left hand: left", KeyCode::KeyA, 0, &PAD[1]),
     hand("left_down", "left hand: down", KeyCode::KeyS, 0, &PAD[2]),
     hand("left_right", "left hand: right", KeyCode::KeyD, 0, &PAD[3]),
-    hand("left_fire", "left hand: fire", KeyCode::KeyF, 0, &FIRE),
+    hand("left_fire", "left hand: fire", KeyCode::KeyF, 0, FIRE),
     hand("right_up", "right hand: up", KeyCode::ArrowUp, 1, &PAD[0]),
     hand("right_left", "right hand: left", KeyCode::ArrowLeft, 1, &PAD[1]),
     hand("right_down", "right hand: down", KeyCode::ArrowDown, 1, &PAD[2]),
     hand("right_right", "right hand: right", KeyCode::ArrowRight, 1, &PAD[3]),
-    hand("right_fire", "right hand: fire", KeyCode::Enter, 1, &FIRE),
+    hand("right_fire", "right hand: fire", KeyCode::Enter, 1, FIRE),
 ];
 
 /// D-pad and left stick of a gamepad: up, left, down and right.
@@ -40,7 +39,7 @@ pub const PAD: [[Trigger; 2]; 4] = [
     [Trigger::Button(GamepadButton::DPadDown), Trigger::Stick(GamepadAxis::LeftStickY, false)],
     [Trigger::Button(GamepadButton::DPadRight), Trigger::Stick(GamepadAxis::LeftStickX, true)],
 ];
-const FIRE: [Trigger; 1] = [Trigger::Button(GamepadButton::South)];
+const FIRE: &[Trigger] = &[Trigger::Button(GamepadButton::South)];
 
 const fn hand(
     id: &'static str,
@@ -227,7 +226,7 @@ mod tests {
         app.update();
         assert_eq!(app.world().resource::<HumanInput>().held[0], Some(Action::Discrete(1)));
         let mut registry = KeyRegistry::default();
-        registry.add(&MOVE_KEYS);
+        registry.add(MOVE_KEYS);
         let bindings = Bindings::new(&registry);
         assert_eq!(labels(&ActionSpace::discrete(&names), 0, &bindings).collect::<String>(), "WAF");
     }

@@ -3,7 +3,7 @@
 use bevy::prelude::KeyCode;
 
 /// Keys that can be bound, and their labels. `Esc` always leads back.
-pub(super) const KEYS: [(KeyCode, &str); 71] = [
+pub(super) const KEYS: &[(KeyCode, &str)] = &[
     (KeyCode::KeyA, "A"),
     (KeyCode::KeyB, "B"),
     (KeyCode::KeyC, "C"),
@@ -78,7 +78,7 @@ pub(super) const KEYS: [(KeyCode, &str); 71] = [
 ];
 
 /// The digits 1 to 9, which select numbered choices.
-pub const DIGITS: [KeyCode; 9] = [
+pub const DIGITS: &[KeyCode] = &[
     KeyCode::Digit1,
     KeyCode::Digit2,
     KeyCode::Digit3,

@@ -53,7 +53,7 @@ impl Toast {
 pub const PANEL: KeyCommand = KeyCommand("panel");
 
 /// The panel key.
-pub const KEYS: [KeySpec; 1] = [KeySpec {
+pub const KEYS: &[KeySpec] = &[KeySpec {
     hint: KeyHint::Always("panel"),
     act: Some(|world| {
         let mut screen = world.resource_mut::<ScreenLayout>();
@@ -64,5 +64,5 @@ pub const KEYS: [KeySpec; 1] = [KeySpec {
 
 /// Adds the layout and its key.
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<ScreenLayout>().init_resource::<Toast>().add_keys(&KEYS);
+    app.init_resource::<ScreenLayout>().init_resource::<Toast>().add_keys(KEYS);
 }

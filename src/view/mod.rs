@@ -108,12 +108,12 @@ pub fn window_title(screen: &str) -> String {
 
 /// Registers the keys of this module, for screens that list them without a world.
 pub fn add_keys(app: &mut App) {
-    app.add_keys(&input::MOVE_KEYS)
-        .add_keys(&time::KEYS)
-        .add_keys(&feedback::KEYS)
-        .add_keys(&stage::KEYS)
-        .add_keys(&record::KEYS)
-        .add_keys(&layout::KEYS);
+    app.add_keys(input::MOVE_KEYS)
+        .add_keys(time::KEYS)
+        .add_keys(feedback::KEYS)
+        .add_keys(stage::KEYS)
+        .add_keys(record::KEYS)
+        .add_keys(layout::KEYS);
 }
 
 /// Bevy's own plugins with the arcade's window.

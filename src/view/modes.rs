@@ -20,7 +20,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    const ALL: [Self; 3] = [Self::Compare, Self::Playback, Self::Edit];
+    const ALL: &[Self] = &[Self::Compare, Self::Playback, Self::Edit];
 
     fn name(self) -> &'static str {
         match self {
@@ -177,7 +177,7 @@ mod tests {
     const EDIT: KeyCommand = KeyCommand("edit");
     const LOOKAHEAD: KeyCommand = KeyCommand("ways");
 
-    const KEYS: [KeySpec; 4] = [
+    const KEYS: &[KeySpec] = &[
         KeySpec::new(PAUSE.0, "pause", KeyCode::Space, KeyGroup::Time),
         KeySpec {
             toggles: Some(Mode::Compare),
@@ -198,7 +198,7 @@ mod tests {
         app.init_resource::<ScreenLayout>()
             .init_resource::<Toast>()
             .add_plugins((super::super::controls::plugin, plugin))
-            .add_keys(&KEYS)
+            .add_keys(KEYS)
             .init_resource::<Received>()
             .add_systems(Update, |controls: Res<Controls>, mut received: ResMut<Received>| {
                 received.0.extend(controls.all_just_pressed());

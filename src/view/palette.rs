@@ -46,7 +46,7 @@ pub fn set_color_blind(on: bool) {
 }
 
 /// Tones with a meaning and their replacements in color-blind mode, from Okabe and Ito (2008), "Color Universal Design".
-const SAFE: [(Tone, Tone); 12] = [
+const SAFE: &[(Tone, Tone)] = &[
     (MINT, Tone(0x00, 0xb4, 0x83)),
     (SKY, Tone(0x56, 0xb4, 0xe9)),
     (VIOLET, Tone(0xcc, 0x79, 0xa7)),

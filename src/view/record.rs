@@ -72,7 +72,7 @@ struct Shot {
 pub(super) struct Finishing(Vec<(PathBuf, JoinHandle<Result<(), String>>)>);
 
 /// The keys for screenshots and recordings.
-pub const KEYS: [KeySpec; 2] = [
+pub const KEYS: &[KeySpec] = &[
     KeySpec {
         hint: KeyHint::Always("screenshot"),
         act: Some(picture),
@@ -90,7 +90,7 @@ pub const KEYS: [KeySpec; 2] = [
 pub(super) fn plugin(app: &mut App) {
     app.init_resource::<ScreenshotFolder>()
         .init_resource::<Finishing>()
-        .add_keys(&KEYS)
+        .add_keys(KEYS)
         .add_systems(Update, (take.run_if(resource_exists::<Recording>), finish));
 }
 

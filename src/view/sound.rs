@@ -49,7 +49,7 @@ pub enum Cue {
 
 impl Cue {
     /// All sounds.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: &[Self] = &[
         Self::Hit,
         Self::Bounce,
         Self::Point,

@@ -97,7 +97,7 @@ pub struct StageSize(pub Vec2);
 pub struct InstantStages(pub bool);
 
 /// The key of the grid of arenas.
-pub const KEYS: [KeySpec; 1] = [KeySpec {
+pub const KEYS: &[KeySpec] = &[KeySpec {
     hint: KeyHint::Now(|world| {
         let zoomed_out = world.get_resource::<ScreenLayout>().is_some_and(|screen| screen.zoomed_out);
         if zoomed_out { "one arena" } else { "many arenas" }
@@ -120,7 +120,7 @@ pub(super) fn camera(app: &mut App) {
 
 /// Adds stages.
 pub(super) fn plugin(app: &mut App) {
-    app.add_keys(&KEYS).init_resource::<InstantStages>().add_systems(
+    app.add_keys(KEYS).init_resource::<InstantStages>().add_systems(
         PostUpdate,
         (
             arrange.in_set(ViewSystems::Arrange),

@@ -15,7 +15,7 @@ pub const RESTART: KeyCommand = KeyCommand("restart");
 const FASTER: KeyCommand = KeyCommand("faster");
 
 /// The keys of this module.
-pub const KEYS: [KeySpec; 6] = [
+pub const KEYS: &[KeySpec] = &[
     KeySpec {
         hint: KeyHint::Always("pause"),
         act: Some(|world| change(world, |pace| pace.paused = !pace.paused)),
@@ -55,7 +55,7 @@ pub const KEYS: [KeySpec; 6] = [
 
 /// Adds the keys.
 pub(super) fn plugin(app: &mut App) {
-    app.add_keys(&KEYS);
+    app.add_keys(KEYS);
 }
 
 fn change(world: &mut World, how: impl Fn(&mut Pace)) {
@@ -107,7 +107,7 @@ mod tests {
             .init_resource::<Pace>()
             .init_resource::<ScreenLayout>()
             .add_plugins((controls::plugin, plugin))
-            .add_keys(&stage::KEYS);
+            .add_keys(stage::KEYS);
         ready(&mut app);
         app
     }

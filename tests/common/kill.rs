@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::transitions::{Checked, check_run};
 
 /// Small networks and few gradient steps: only the files matter.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: &[&str] = &[
     "sac.hidden=[16]",
     "learner.batch_size=16",
     "learner.learning_starts=500",

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{Files, folders, say};
 
 /// What the cases here are called.
-pub const KINDS: [&str; 4] = ["nstep", "prioritized", "soft_value_iteration", "soft_policy_evaluation"];
+pub const KINDS: &[&str] = &["nstep", "prioritized", "soft_value_iteration", "soft_policy_evaluation"];
 
 struct Case {
     name: String,

@@ -136,7 +136,7 @@ pub fn lines(path: &Path) -> Result<impl Iterator<Item = String>, ReadError> {
 /// Whether `name` is a plain file name on every system: no separator, no `..`, no drive, no device name, no
 /// unprintable characters.
 pub fn is_plain_name(name: &str) -> bool {
-    const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
+    const DEVICES: &[&str] = &["con", "prn", "aux", "nul"];
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_lowercase();
     let numbered = |device: &str| {
         stem.strip_prefix(device).is_some_and(|rest| rest.chars().count() == 1 && !rest.starts_with('0'))
@@ -164,7 +164,7 @@ pub fn quoted(path: &Path) -> String {
 
 /// A parser's message in one line, without names of Rust types.
 pub fn in_plain_words(message: &str) -> String {
-    const WORDS: [(&str, &str); 18] = [
+    const WORDS: &[(&str, &str)] = &[
         ("f32", "a number"),
         ("f64", "a number"),
         ("u8", "a whole number from 0"),

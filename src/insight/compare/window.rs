@@ -8,7 +8,7 @@ use crate::view::commands::{AddKeys as _, KeyGroup, KeyHint, KeySpec, Trigger};
 use crate::view::modes::{self, Mode};
 
 /// The key of comparisons.
-pub const KEYS: [KeySpec; 1] = [KeySpec {
+pub const KEYS: &[KeySpec] = &[KeySpec {
     hint: KeyHint::Now(|world| match world.contains_resource::<Comparison>() {
         true => "back to one arena",
         false => "then and now",
@@ -21,7 +21,7 @@ pub const KEYS: [KeySpec; 1] = [KeySpec {
 }];
 
 pub(super) fn plugin(app: &mut App) {
-    app.add_keys(&KEYS);
+    app.add_keys(KEYS);
     modes::register::<Comparison>(app, Mode::Compare, |world| {
         if world.contains_resource::<Comparison>() {
             switch(world);

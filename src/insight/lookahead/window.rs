@@ -9,7 +9,7 @@ use crate::view::commands::{KeyGroup, KeyHint, KeySpec};
 pub(super) const WINDOW: OverlayWindow = OverlayWindow {
     key: Some(KeySpec {
         hint: KeyHint::Always("lookahead"),
-        not_while: &NOT_COMPARED,
+        not_while: NOT_COMPARED,
         one_arena: Some(|world| shown(world, ID)),
         ..KeySpec::new("ways", "lookahead", KeyCode::KeyG, KeyGroup::Agent)
     }),

@@ -31,7 +31,7 @@ pub const OVERLAY: Overlay = Overlay {
     label: "map",
     help: "Colors every cell by its value, draws the policy there as arrows, and dots the greedy path from the current \
            position.",
-    choices: &CHOICES,
+    choices: CHOICES,
     needs: |world| world.contains_resource::<Rooms>(),
     needs_critics: true,
     plugin,
@@ -53,7 +53,7 @@ pub enum MapLayer {
 
 impl MapLayer {
     /// All of them, in the order of [`OVERLAY`]'s choices.
-    pub const ALL: [Self; 3] = [Self::Estimated, Self::Visits, Self::Exact];
+    pub const ALL: &[Self] = &[Self::Estimated, Self::Visits, Self::Exact];
 
     /// The layer that is shown.
     pub fn shown(settings: &OverlaySettings) -> Option<Self> {
@@ -66,7 +66,7 @@ impl MapLayer {
     }
 }
 
-const CHOICES: [Choice; 3] = [
+const CHOICES: &[Choice] = &[
     Choice { name: "estimates", help: "the agent's value estimates; brighter is higher" },
     Choice { name: "visits", help: "where players have been lately; brighter is more often" },
     Choice { name: "exact", help: "the exact solution; brighter is higher" },

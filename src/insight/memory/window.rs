@@ -10,7 +10,7 @@ use crate::view::commands::{KeyGroup, KeyHint, KeySpec};
 pub(super) const WINDOW: OverlayWindow = OverlayWindow {
     key: Some(KeySpec {
         hint: KeyHint::Always("memory"),
-        not_while: &NOT_COMPARED,
+        not_while: NOT_COMPARED,
         one_arena: Some(|world| shown(world, ID)),
         ..KeySpec::new("memory", "memory of the agent", KeyCode::KeyH, KeyGroup::Agent)
     }),

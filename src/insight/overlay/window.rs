@@ -40,8 +40,8 @@ pub struct LegendRow {
 }
 
 /// Why an overlay drawn on the watched arena is not available during a comparison.
-pub const NOT_COMPARED: [(Mode, &str); 1] =
-    [(Mode::Compare, "it shows a single agent, and several are compared")];
+pub const NOT_COMPARED: &[(Mode, &str)] =
+    &[(Mode::Compare, "it shows a single agent, and several are compared")];
 
 /// Whether the overlay called `id` is shown.
 pub fn shown(world: &World, id: &str) -> bool {

@@ -7,7 +7,7 @@ use crate::view::commands::{AddKeys as _, KeyGroup, KeyHint, KeySpec};
 use crate::view::modes::{self, Mode};
 
 /// The key of playback.
-pub const KEYS: [KeySpec; 1] = [KeySpec {
+pub const KEYS: &[KeySpec] = &[KeySpec {
     hint: KeyHint::Now(|world| match world.contains_resource::<Playback>() {
         true => "back to now",
         false => "playback",
@@ -23,6 +23,6 @@ pub const KEYS: [KeySpec; 1] = [KeySpec {
 }];
 
 pub(super) fn plugin(app: &mut App) {
-    app.add_keys(&KEYS);
+    app.add_keys(KEYS);
     modes::register::<Playback>(app, Mode::Playback, |world| _ = end(world));
 }

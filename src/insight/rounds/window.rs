@@ -40,7 +40,7 @@ mod tests {
             .init_resource::<Pace>()
             .init_resource::<Rounds>()
             .add_plugins((controls::plugin, plugin))
-            .add_keys(&time::KEYS);
+            .add_keys(time::KEYS);
         ready(&mut app);
         for key in [KeyCode::Space, KeyCode::KeyR] {
             let ended = RoundEnd { winner: Some(0), points: Some([5, 2]), players: Vec::new() };

@@ -9,17 +9,17 @@ use crate::view::commands::{AddKeys as _, KeyGroup, KeySpec, Trigger};
 use crate::view::input::TAKE_OVER;
 use crate::view::modes::Mode;
 
-const NOT_WHILE: [(Mode, &str); 2] =
-    [(Mode::Compare, "only agents are compared"), (Mode::Playback, "the episode is already over")];
-const BUTTON: [Trigger; 1] = [Trigger::Button(GamepadButton::West)];
+const NOT_WHILE: &[(Mode, &str)] =
+    &[(Mode::Compare, "only agents are compared"), (Mode::Playback, "the episode is already over")];
+const BUTTON: &[Trigger] = &[Trigger::Button(GamepadButton::West)];
 
 /// The takeover keys, in the order of [`PlayerRole::ALL`]. The key bar shows what they do now beside the keys that move.
-pub const KEYS: [KeySpec; 2] = [
+pub const KEYS: &[KeySpec] = &[
     KeySpec {
         act: Some(|world| take_over(world, PlayerRole::Opponent)),
-        also: &BUTTON,
+        also: BUTTON,
         hand: Some(0),
-        not_while: &NOT_WHILE,
+        not_while: NOT_WHILE,
         ..KeySpec::new(
             TAKE_OVER[0].0,
             "play against the agent, or with it",
@@ -29,9 +29,9 @@ pub const KEYS: [KeySpec; 2] = [
     },
     KeySpec {
         act: Some(|world| take_over(world, PlayerRole::Agent)),
-        also: &BUTTON,
+        also: BUTTON,
         hand: Some(1),
-        not_while: &NOT_WHILE,
+        not_while: NOT_WHILE,
         ..KeySpec::new(
             TAKE_OVER[1].0,
             "take over the agent's slot, or join",
@@ -42,7 +42,7 @@ pub const KEYS: [KeySpec; 2] = [
 ];
 
 pub(super) fn plugin(app: &mut App) {
-    app.add_keys(&KEYS);
+    app.add_keys(KEYS);
 }
 
 /// Takes over a slot, or returns it.

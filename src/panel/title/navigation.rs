@@ -25,7 +25,7 @@ const PREFERENCES: KeyCommand = KeyCommand("preferences");
 pub(crate) const BACK: KeyCommand = KeyCommand("back");
 
 /// Keys of the title screen. Any gamepad can be used.
-pub(crate) const KEYS: [KeySpec; 11] = [
+pub(crate) const KEYS: &[KeySpec] = &[
     KeySpec::fixed(ABOVE.0, "", &arrow(0, KeyCode::ArrowUp, KeyCode::KeyW)),
     KeySpec::fixed(BEFORE.0, "", &arrow(1, KeyCode::ArrowLeft, KeyCode::KeyA)),
     KeySpec::fixed(BELOW.0, "", &arrow(2, KeyCode::ArrowDown, KeyCode::KeyS)),

@@ -24,7 +24,7 @@ pub(crate) fn press(app: &mut App, key: KeyCode) {
 }
 
 /// Commands of a world and of another screen, for one or for both hands' gamepads.
-const KEYS: [KeySpec; 8] = [
+const KEYS: &[KeySpec] = &[
     stick("left", 0, &[Trigger::Stick(GamepadAxis::LeftStickX, false)]),
     stick("before", 2, &[Trigger::Stick(GamepadAxis::LeftStickX, false)]),
     stick("up", 1, &[Trigger::Stick(GamepadAxis::LeftStickY, true)]),
@@ -42,7 +42,7 @@ const fn stick(id: &'static str, hand: usize, also: &'static [Trigger]) -> KeySp
 
 fn app() -> App {
     let mut app = App::new();
-    app.add_plugins((bevy::input::InputPlugin, plugin)).init_resource::<Toast>().add_keys(&KEYS);
+    app.add_plugins((bevy::input::InputPlugin, plugin)).init_resource::<Toast>().add_keys(KEYS);
     ready(&mut app);
     app
 }

@@ -75,7 +75,7 @@ struct Notes(Vec<Handle<Note>>);
 impl FromWorld for Notes {
     fn from_world(world: &mut World) -> Self {
         let mut notes = world.resource_mut::<Assets<Note>>();
-        Self(Cue::ALL.map(|cue| notes.add(Note(synth::samples(cue).into()))).into())
+        Self(Cue::ALL.iter().map(|cue| notes.add(Note(synth::samples(*cue).into()))).collect())
     }
 }
 

@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn every_sound_is_short_audible_and_free_of_clicks() {
-        for cue in Cue::ALL {
+        for &cue in Cue::ALL {
             let samples = samples(cue);
             let seconds = samples.len() as f32 / RATE as f32;
             let loudest = samples.iter().fold(0.0_f32, |most, sample| most.max(sample.abs()));

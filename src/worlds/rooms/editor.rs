@@ -66,7 +66,7 @@ const DRAW: KeyCommand = KeyCommand("draw");
 const ERASE: KeyCommand = KeyCommand("erase");
 
 /// The editor's keys.
-pub const KEYS: [KeySpec; 5] = [
+pub const KEYS: &[KeySpec] = &[
     KeySpec {
         needs: Some(|world| world.contains_resource::<Rooms>()),
         hint: KeyHint::Now(|world| match world.contains_resource::<Editor>() {
@@ -86,7 +86,7 @@ pub const KEYS: [KeySpec; 5] = [
 
 /// Adds the editor, opened by [`toggle`].
 pub(in crate::worlds) fn plugin(app: &mut App) {
-    app.add_keys(&KEYS).init_resource::<InstantStages>();
+    app.add_keys(KEYS).init_resource::<InstantStages>();
     modes::register::<Editor>(app, Mode::Edit, |world| _ = world.remove_resource::<Editor>());
     app.add_systems(Update, (point, press_keys).chain().run_if(resource_exists::<Editor>))
         .add_systems(

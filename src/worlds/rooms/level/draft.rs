@@ -184,7 +184,7 @@ impl Draft {
     /// Its symbols and their meanings.
     pub fn brushes(&self) -> impl Iterator<Item = (char, &'static str)> {
         let kind = Kind::of(self.world);
-        kinds::LEGEND.into_iter().filter(move |(symbol, _)| kind.is_some_and(|kind| kind.allows(*symbol)))
+        kinds::LEGEND.iter().copied().filter(move |(symbol, _)| kind.is_some_and(|kind| kind.allows(*symbol)))
     }
 
     /// The text of its file, playable or not.

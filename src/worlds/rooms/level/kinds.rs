@@ -10,7 +10,7 @@ pub struct Kind {
 }
 
 /// Every symbol and its meaning, for messages and docs.
-pub const LEGEND: [(char, &str); 23] = [
+pub const LEGEND: &[(char, &str)] = &[
     ('#', "wall"),
     ('.', "floor"),
     ('a', "start"),

@@ -150,7 +150,7 @@ pub enum Cell {
 }
 
 /// Cells by symbol; all other symbols are on floor.
-const CELLS: [(char, Cell); 14] = [
+const CELLS: &[(char, Cell)] = &[
     ('#', Cell::Wall),
     ('~', Cell::Lava),
     ('g', Cell::Goal),

@@ -29,7 +29,7 @@ pub fn software_allowed() -> bool {
 /// Whether there may be a GPU: whether the kernel has a device file for one. Querying the drivers instead is
 /// slower, and without a desktop some of them print errors.
 pub fn hardware() -> bool {
-    const FILES: [&str; 5] = ["dri", "nvidia", "dxg", "kgsl", "mali"];
+    const FILES: &[&str] = &["dri", "nvidia", "dxg", "kgsl", "mali"];
     let Ok(files) = std::fs::read_dir("/dev") else { return true };
     let known = |name: &str| FILES.iter().any(|file| name.starts_with(file));
     !cfg!(target_os = "linux") || files.flatten().any(|file| file.file_name().to_str().is_some_and(known))
