@@ -14,10 +14,7 @@ use bevy::prelude::*;
 use crate::episode::EpisodeFinished;
 use crate::feedback::FeedbackGiven;
 use crate::record::record;
-use crate::tick::SimSystems;
-
-/// Minimum number of agent steps for which a message, or a recorded step, is kept.
-pub const KEPT_STEPS: u32 = 4096;
+use crate::tick::{KEPT_STEPS, SimSystems};
 
 /// Agent steps since messages were last updated.
 #[derive(Resource, Debug, Default)]

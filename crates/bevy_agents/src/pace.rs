@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 
-use super::messages::KEPT_STEPS;
-use super::tick::{Spec, TickClock, run_tick};
+use super::tick::{KEPT_STEPS, Spec, TickClock, run_tick};
 
 /// Slowest and fastest multiple of real time.
 pub const SPEED_RANGE: [f32; 2] = [0.25, 16.0];

@@ -6,7 +6,7 @@ use super::actor_states::{ActorStates, MOST_SLOTS, SlotFault};
 use super::controllers::Controllers;
 use super::episode::EpisodeFinished;
 use super::feedback::{FeedbackGiven, HumanFeedback};
-use super::messages::KEPT_STEPS;
+use super::tick::KEPT_STEPS;
 use crate::mdp::{EpisodeEnd, Fault, StepBatch};
 use crate::{AgentSlots, Outcome, Watched};
 

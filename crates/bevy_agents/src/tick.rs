@@ -16,6 +16,9 @@ use crate::mdp::EnvironmentSpec;
 #[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SimTick;
 
+/// Minimum number of agent steps for which a message, or a recorded step, is kept.
+pub const KEPT_STEPS: u32 = 4096;
+
 /// Spec of the running environment.
 #[derive(Resource, Debug, Clone, Deref)]
 pub struct Spec(pub EnvironmentSpec);
