@@ -3,6 +3,7 @@
 //! It works in one of two modes: *live*, training as fast as its credit allows, or in *periods*, where the
 //! caller sends steps and waits for the policy.
 
+mod commands;
 mod report;
 
 use std::fs::File;
@@ -49,25 +50,25 @@ const SURVEY_EVERY: Duration = Duration::from_secs(2);
 
 /// The learner with everything it shares with its link.
 pub(super) struct Worker {
-    pub(super) learner: Learner,
+    learner: Learner,
     checkpoints: Option<PathBuf>,
     shared: Shared,
-    pub(super) training: bool,
+    training: bool,
     /// Whether critics are published with policies.
-    pub(super) critics: bool,
+    critics: bool,
     /// Whether it only trains in periods, without snapshots.
-    pub(super) in_periods: bool,
+    in_periods: bool,
     /// Ends a period early once it is set.
     stop: Arc<AtomicBool>,
     published_at: u64,
     reported: (Instant, u64),
     /// Whether it writes checkpoints periodically.
-    pub(super) saves: bool,
+    saves: bool,
     /// When it was last saved, with its gradient steps and environment steps.
     saved: (Instant, [u64; 2]),
     /// Whether the replay buffer is surveyed, and the last survey with its time.
-    pub(super) surveys: bool,
-    pub(super) surveyed: Option<(Instant, ReplayStats)>,
+    surveys: bool,
+    surveyed: Option<(Instant, ReplayStats)>,
     /// When the agent started, and its snapshots.
     born: Instant,
     snapshots: SnapshotHistory,
