@@ -6,11 +6,11 @@
 use std::io::Read;
 
 use super::columns::Columns;
+use super::error::{ReplayError, unfit};
 use super::index::{Cursor, Index, SEGMENT_ENTRIES, SEGMENT_STEPS, VALID};
 use super::numbers::{self, Number};
 use super::resize::Moves;
 use super::states::most_states;
-use super::storage::ReplayError;
 use super::{Priorities, ReplayBuffer};
 use crate::mdp::Fault;
 
@@ -44,10 +44,6 @@ pub(super) struct Intake {
     state_entries: Vec<u32>,
     /// Number of skipped transitions.
     dropped: u64,
-}
-
-fn unfit(what: String) -> ReplayError {
-    ReplayError::Unfit(what)
 }
 
 impl Intake {

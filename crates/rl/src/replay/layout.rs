@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ReplayBuffer;
+use super::error::{ReplayError, unfit};
 use super::index::SEGMENT_ENTRIES;
 use super::numbers::Number;
-use super::storage::{ReplayError, unfit};
 
 /// A tensor's description in the header.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@
 
 mod buffer;
 mod columns;
+mod error;
 mod index;
 mod intake;
 mod integrity;
@@ -23,8 +24,8 @@ mod sum_tree;
 
 pub use buffer::{ReplayBuffer, ReplayConfig};
 pub use columns::ReplaySpace;
+pub use error::ReplayError;
 pub use priorities::{Priorities, PriorityConfig, effective_sample_size};
 pub use sequences::SequenceConfig;
 pub use stats::ReplayStats;
-pub use storage::ReplayError;
 pub use sum_tree::SumTree;

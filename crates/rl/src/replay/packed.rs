@@ -3,9 +3,9 @@
 use std::io::Read;
 
 use super::ReplayBuffer;
+use super::error::ReplayError;
 use super::intake::{Head, Intake};
 use super::numbers;
-use super::storage::ReplayError;
 
 /// The first bytes of such a file.
 pub(super) const MAGIC: &[u8; 8] = b"EAreplay";

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
+use super::error::{ReplayError, unfit};
 use super::index::SEGMENT_ENTRIES;
 use super::intake::{Head, Intake};
 use super::layout::{Layout, Optional, parse};
@@ -16,34 +17,10 @@ const VERSION: u64 = 3;
 const LARGEST_HEADER: u64 = 1 << 16;
 const FORMAT: &str = "entropy-arcade-replay";
 
-/// A saved buffer cannot be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
-    /// Reading or writing failed.
-    #[error("replay: {0}")]
-    Io(#[from] std::io::Error),
-    /// Wrong file type, newer version, damaged, or for another space.
-    #[error("replay: {0}; it is damaged or belongs to another run")]
-    Unfit(String),
-}
-
-impl From<ReplayError> for std::io::Error {
-    fn from(error: ReplayError) -> Self {
-        match error {
-            ReplayError::Io(error) => error,
-            other => Self::other(other),
-        }
-    }
-}
-
 /// How episodes are cut into sequences, as the header of a file says it.
 fn cut(config: &SequenceConfig) -> String {
     let SequenceConfig { burn_in, learn, stride } = config;
     format!("{burn_in} {learn} {stride}")
-}
-
-pub(super) fn unfit(what: String) -> ReplayError {
-    ReplayError::Unfit(what)
 }
 
 impl ReplayBuffer {

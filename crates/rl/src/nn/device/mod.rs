@@ -1,8 +1,9 @@
 //! Networks on burn tensors, for any burn backend: `ensemble` holds parameters of stacked networks, `layers`
-//! and `memory` the passes over them, `adam` their optimizer.
+//! and `memory` the passes over them, `functions` what these share, `adam` their optimizer.
 
 mod adam;
 mod ensemble;
+mod functions;
 mod layers;
 mod memory;
 

@@ -13,7 +13,7 @@ use std::ops::Range;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use self::parameters::Parameter;
-use super::layers::{convolved, normalized};
+use super::functions::{convolved, normalized};
 use crate::mdp::Rng;
 use crate::nn::HostTensor;
 use crate::nn::memory::{Memory, MomentInputs, Recurrent, Transformer};
