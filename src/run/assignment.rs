@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use bevy::prelude::*;
 
-use super::live::LiveRun;
 use crate::agent::ControllerAssignment;
+use crate::agent::live::Unsaved;
 use crate::files::{self, ReadError};
 use crate::insight::compare::Comparison;
 use crate::insight::takeover::{Takeovers, saved};
@@ -62,7 +62,7 @@ pub(super) fn plugin(app: &mut App, folder: &Path, from: Option<&Path>) {
 /// Keeps the file up to date. Slots of a comparison are not saved.
 fn keep(
     saved: Option<ResMut<SavedAssignment>>,
-    run: Res<LiveRun>,
+    unsaved: Res<Unsaved>,
     assignment: Res<ControllerAssignment>,
     seating: Res<Takeovers>,
 ) {
@@ -76,6 +76,9 @@ fn keep(
     saved.waits = kept.is_err();
     match kept {
         Ok(()) => saved.written = text,
-        Err(error) => run.cannot_write(format!("{}: {error}; check the folder", saved.path.display())),
+        Err(error) => {
+            let problem = format!("{}: {error}; check the folder", saved.path.display());
+            unsaved.set(0, Some(problem));
+        }
     }
 }

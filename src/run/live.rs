@@ -109,7 +109,7 @@ impl LiveRun {
     }
 
     /// Reports a write error.
-    pub(super) fn cannot_write(&self, problem: String) {
+    fn cannot_write(&self, problem: String) {
         self.unsaved.set(0, Some(problem));
     }
 
