@@ -35,6 +35,7 @@ mod text_box;
 mod theme;
 mod time;
 pub mod title;
+mod title_keys;
 mod tuning;
 mod unsaved;
 mod values;

@@ -4,7 +4,7 @@ use bevy::prelude::*;
 use bevy_egui::egui::{self, RichText, Ui};
 
 use super::theme::tone;
-use super::title::navigation;
+use super::title_keys;
 use super::widgets::{check, row, section};
 use crate::learner::checkpoint::replace_file;
 use crate::view::Toast;
@@ -41,7 +41,7 @@ pub(super) fn handle_keys(
     mut bindings: ResMut<Bindings>,
     mut preferences: ResMut<Preferences>,
 ) {
-    let escape = controls.just_pressed(navigation::BACK);
+    let escape = controls.just_pressed(title_keys::BACK);
     let Some(command) = page.binding else {
         if escape {
             page.open = false;
@@ -204,7 +204,7 @@ mod tests {
         let mut app = App::new();
         app.add_plugins(controls::plugin)
             .add_keys(time::KEYS)
-            .add_keys(navigation::KEYS)
+            .add_keys(title_keys::KEYS)
             .init_resource::<Preferences>()
             .insert_resource(PreferencesPage { open: true, ..PreferencesPage::default() })
             .add_systems(Update, handle_keys);

@@ -3,7 +3,7 @@
 mod cards;
 #[cfg(test)]
 mod layout_tests;
-pub(super) mod navigation;
+mod navigation;
 mod previews;
 mod saved_sessions;
 
@@ -21,7 +21,7 @@ use super::animation::Animation;
 use super::drawn_levels::DrawnLevel;
 use super::theme::{self, tone};
 use super::widgets::note;
-use super::{keybar, preferences};
+use super::{keybar, preferences, title_keys};
 use crate::learner::trained::TrainingRecord;
 use crate::mdp::EnvironmentSpec;
 use crate::view::bindings::Bindings;
@@ -105,7 +105,7 @@ struct Thumbnails(HashMap<String, Option<egui::TextureId>>);
 
 /// Adds the title screen, which [`show_cards`] opens.
 pub(super) fn plugin(app: &mut App) {
-    app.add_keys(navigation::KEYS)
+    app.add_keys(title_keys::KEYS)
         .init_resource::<Thumbnails>()
         .init_resource::<preferences::PreferencesPage>()
         .add_message::<Chosen>()
@@ -331,7 +331,7 @@ mod tests {
             .add_message::<AppExit>()
             .add_message::<sound::SoundEvent>()
             .add_plugins(controls::plugin)
-            .add_keys(navigation::KEYS)
+            .add_keys(title_keys::KEYS)
             .add_systems(Update, navigate);
         app.finish();
         app.update();

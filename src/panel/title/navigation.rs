@@ -1,59 +1,13 @@
-//! Navigation of the title screen: its keys, and how a world is chosen.
+//! Navigation of the title screen: what its keys do, and how a world is chosen.
 
 use bevy::prelude::*;
 
 use super::{Cards, Chosen, preferences};
-use crate::view::commands::{KeyCommand, KeySpec, Trigger};
+use crate::panel::title_keys::{
+    ABOVE, AFTER, BACK, BEFORE, BELOW, CONTINUE, NEXT_LEVEL, OWN_LEVEL, PREFERENCES, START, WATCH,
+};
 use crate::view::controls::Controls;
-use crate::view::input::PAD;
 use crate::view::sound::{Cue, SoundEvent};
-
-/// Select the card above, before, below or after.
-const ABOVE: KeyCommand = KeyCommand("above");
-const BEFORE: KeyCommand = KeyCommand("before");
-const BELOW: KeyCommand = KeyCommand("below");
-const AFTER: KeyCommand = KeyCommand("after");
-/// Select the next level, or the next drawn level.
-const NEXT_LEVEL: KeyCommand = KeyCommand("next_level");
-const OWN_LEVEL: KeyCommand = KeyCommand("own_level");
-/// Start a new agent, continue the last session, or watch the trained agent.
-const START: KeyCommand = KeyCommand("begin");
-const CONTINUE: KeyCommand = KeyCommand("go_on");
-const WATCH: KeyCommand = KeyCommand("watch");
-const PREFERENCES: KeyCommand = KeyCommand("preferences");
-/// Closes the preferences, or quits.
-pub(crate) const BACK: KeyCommand = KeyCommand("back");
-
-/// Keys of the title screen. Any gamepad can be used.
-pub(crate) const KEYS: &[KeySpec] = &[
-    KeySpec::fixed(ABOVE.0, "", &arrow(0, KeyCode::ArrowUp, KeyCode::KeyW)),
-    KeySpec::fixed(BEFORE.0, "", &arrow(1, KeyCode::ArrowLeft, KeyCode::KeyA)),
-    KeySpec::fixed(BELOW.0, "", &arrow(2, KeyCode::ArrowDown, KeyCode::KeyS)),
-    KeySpec::fixed(AFTER.0, "", &arrow(3, KeyCode::ArrowRight, KeyCode::KeyD)),
-    KeySpec::fixed(NEXT_LEVEL.0, "", &[Trigger::Button(GamepadButton::RightTrigger)]),
-    KeySpec::fixed(OWN_LEVEL.0, "", &[Trigger::Key(KeyCode::KeyM)]),
-    KeySpec::fixed(
-        START.0,
-        "",
-        &[
-            Trigger::Key(KeyCode::Enter),
-            Trigger::Key(KeyCode::NumpadEnter),
-            Trigger::Key(KeyCode::Space),
-            Trigger::Button(GamepadButton::South),
-            Trigger::Button(GamepadButton::Start),
-        ],
-    ),
-    KeySpec::fixed(CONTINUE.0, "", &[Trigger::Key(KeyCode::KeyG), Trigger::Button(GamepadButton::West)]),
-    KeySpec::fixed(WATCH.0, "", &[Trigger::Key(KeyCode::KeyX), Trigger::Button(GamepadButton::North)]),
-    KeySpec::fixed(PREFERENCES.0, "", &[Trigger::Key(KeyCode::KeyO)]),
-    KeySpec::fixed(BACK.0, "", &[Trigger::Key(KeyCode::Escape), Trigger::Button(GamepadButton::East)]),
-];
-
-/// Two keys and entry `index` of [`PAD`].
-const fn arrow(index: usize, arrow: KeyCode, letter: KeyCode) -> [Trigger; 4] {
-    let [button, stick] = PAD[index];
-    [Trigger::Key(arrow), Trigger::Key(letter), button, stick]
-}
 
 /// Arrows select a card, digits select a level, Enter starts.
 pub(super) fn navigate(
