@@ -3,6 +3,8 @@
 
 pub mod ball_box;
 pub mod beam_carry;
+#[cfg(feature = "arcade")]
+mod bodiless;
 pub mod brick_breaker;
 pub mod cart_pole;
 mod choice;

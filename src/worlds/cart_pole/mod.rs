@@ -24,7 +24,7 @@ pub const WORLD: WorldEntry = WorldEntry {
     agents: &[("cart-pole.agent", include_bytes!("cart-pole.agent"))],
     #[cfg(feature = "arcade")]
     art: Some(WorldArt {
-        plugin: super::classic_control::art::cartpole::plugin,
+        plugin: super::classic_control::cartpole::art::plugin::<BodyCartPole>,
         thumbnail: include_bytes!("thumbnail.png"),
         film: include_bytes!("thumbnail.gif"),
     }),

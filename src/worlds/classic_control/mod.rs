@@ -2,8 +2,6 @@
 #![doc = include_str!("README.md")]
 
 pub mod acrobot;
-#[cfg(feature = "arcade")]
-pub mod art;
 pub mod cartpole;
 pub mod mountain_car;
 #[cfg(test)]

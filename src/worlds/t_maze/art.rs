@@ -13,7 +13,7 @@ use crate::view::paint::{Paint, circle, rounded};
 use crate::view::palette::{self, Tone};
 use crate::view::sound::Cue;
 use crate::view::stage::{Stage, StageSize};
-use crate::worlds::classic_control::art::{
+use crate::worlds::bodiless::{
     Clock, Furnisher, Glide, Shapes, appear, paint_ground, paint_rim, paint_ring, player, succeeded,
 };
 

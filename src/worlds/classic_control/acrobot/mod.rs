@@ -5,6 +5,9 @@
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
+#[cfg(feature = "arcade")]
+pub mod art;
+
 use bevy::prelude::*;
 use rand::RngExt as _;
 
@@ -25,7 +28,7 @@ pub const WORLD: WorldEntry = WorldEntry {
     published_scale: Some([28.3, 10.0]),
     #[cfg(feature = "arcade")]
     art: Some(WorldArt {
-        plugin: super::art::acrobot::plugin,
+        plugin: art::plugin,
         thumbnail: include_bytes!("thumbnail.png"),
         film: include_bytes!("thumbnail.gif"),
     }),

@@ -3,6 +3,9 @@
 //! Barto, Sutton and Anderson (1983), with the equations of Florian (2005) and Euler's method. While a person
 //! presses no key, the push alternates between both directions, which is close to no push.
 
+#[cfg(feature = "arcade")]
+pub mod art;
+
 use bevy::prelude::*;
 use rand::RngExt as _;
 
@@ -21,7 +24,7 @@ pub const WORLD: WorldEntry = WorldEntry {
     agents: &[("cartpole.agent", include_bytes!("cartpole.agent"))],
     #[cfg(feature = "arcade")]
     art: Some(WorldArt {
-        plugin: super::art::cartpole::plugin,
+        plugin: art::plugin::<CartPole>,
         thumbnail: include_bytes!("thumbnail.png"),
         film: include_bytes!("thumbnail.gif"),
     }),

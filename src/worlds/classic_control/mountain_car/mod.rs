@@ -3,6 +3,9 @@
 //! Moore (1990), as in Sutton and Barto (2018, example 10.1). Positions and velocities have no unit and a
 //! step no duration; it is shown at 30 steps/s, like Gymnasium.
 
+#[cfg(feature = "arcade")]
+pub mod art;
+
 use bevy::prelude::*;
 use rand::RngExt as _;
 
@@ -21,7 +24,7 @@ pub const WORLD: WorldEntry = WorldEntry {
     agents: &[("mountain-car.agent", include_bytes!("mountain-car.agent"))],
     #[cfg(feature = "arcade")]
     art: Some(WorldArt {
-        plugin: super::art::mountain_car::plugin,
+        plugin: art::plugin,
         thumbnail: include_bytes!("thumbnail.png"),
         film: include_bytes!("thumbnail.gif"),
     }),

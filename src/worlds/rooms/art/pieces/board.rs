@@ -2,14 +2,13 @@
 
 use bevy::prelude::*;
 
+use super::RISE;
 use super::things::{emblem, key_tone, socket};
 use crate::view::paint::{Paint, circle, rounded, rounded_where};
 use crate::view::palette::{self, BLACK, Tone};
 use crate::worlds::rooms::Patrol;
 use crate::worlds::rooms::level::{Cell, Direction, Level, Place};
 
-/// How far walls rise above the floor, as drawn.
-pub const RISE: f32 = 0.14;
 /// Layers of running arrows: one per chevron of a cell.
 pub const ARROWS: usize = 3;
 

@@ -15,13 +15,15 @@ use crate::view::palette::{self, BLACK};
 use crate::view::stage::{Detail, StageSize};
 use crate::worlds::rooms::level::{Cell, KeyColor};
 use crate::worlds::rooms::{CRATE_HALF, RoomPlan, Rooms, WALKER_RADIUS};
-use board::{ARROWS, RISE};
+use board::ARROWS;
 pub use board::{paint_reward, reward_tone};
 pub use figures::Mood;
 pub use picture::picture;
 
 /// Number of cached boards, of both detail levels together; beyond it, the cache is cleared.
 pub const MOST_BOARDS: usize = 64;
+/// How far walls rise above the floor, as drawn.
+pub const RISE: f32 = 0.14;
 /// Period of a one-way cell's running arrows, in seconds.
 const ARROWS_PERIOD: f32 = 1.5;
 

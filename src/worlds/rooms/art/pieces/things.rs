@@ -2,7 +2,7 @@
 
 use bevy::prelude::*;
 
-use super::board::RISE;
+use super::RISE;
 use crate::view::paint::{Paint, circle, polygon, rounded};
 use crate::view::palette::{self, BLACK, Tone};
 use crate::worlds::rooms::CRATE_HALF;

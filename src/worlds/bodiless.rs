@@ -1,9 +1,5 @@
-//! The classic control tasks on screen. They have no bodies to follow: shapes take their poses from
-//! the state, which glides from one tick to the next, so that five steps a second look like motion.
-
-pub mod acrobot;
-pub mod cartpole;
-pub mod mountain_car;
+//! Drawing of worlds without bodies to follow: shapes take their poses from the state, which glides from one tick to the
+//! next, so that five steps a second look like motion.
 
 use std::f32::consts::{PI, TAU};
 
@@ -22,14 +18,14 @@ use crate::view::tail::Ghost;
 
 /// The clocks that animations use.
 #[derive(SystemParam)]
-pub(in crate::worlds) struct Clock<'w> {
+pub(super) struct Clock<'w> {
     time: Res<'w, Time<Real>>,
     spec: Res<'w, Spec>,
     pace: Option<Res<'w, Pace>>,
 }
 
 impl Clock<'_> {
-    pub(in crate::worlds) fn beat(&self) -> Beat {
+    pub(super) fn beat(&self) -> Beat {
         let tick = match &self.pace {
             Some(pace) if pace.unlimited => 0.0,
             Some(pace) => self.spec.tick_seconds / pace.speed.max(0.01),
@@ -41,28 +37,29 @@ impl Clock<'_> {
 
 /// Seconds since the last frame, and the duration of a tick on screen in seconds.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::worlds) struct Beat {
-    pub(in crate::worlds) frame: f32,
+pub(super) struct Beat {
+    pub(super) frame: f32,
     tick: f32,
 }
 
 /// An arena's state as drawn: numbers that reach each tick's values when the next tick is due.
 #[derive(Debug, Clone)]
-pub(in crate::worlds) struct Glide<const N: usize> {
+pub(super) struct Glide<const N: usize> {
     from: [f32; N],
-    to: [f32; N],
+    /// The values after the latest tick.
+    pub(super) to: [f32; N],
     age: f32,
     steps: u32,
 }
 
 impl<const N: usize> Glide<N> {
-    pub(in crate::worlds) fn new(values: [f32; N], arena: &Arena) -> Self {
+    pub(super) fn new(values: [f32; N], arena: &Arena) -> Self {
         Self { from: values, to: values, age: 0.0, steps: arena.steps() }
     }
 
     /// Sets the next target, `values` after `steps` of the episode; the first `turning` numbers are angles.
     /// Returns the final state if an episode ended since the last frame.
-    pub(in crate::worlds) fn go(
+    pub(super) fn go(
         &mut self,
         values: [f32; N],
         turning: usize,
@@ -88,20 +85,20 @@ impl<const N: usize> Glide<N> {
     }
 
     /// The values to draw in this frame.
-    pub(in crate::worlds) fn now(&self, beat: Beat) -> [f32; N] {
+    pub(super) fn now(&self, beat: Beat) -> [f32; N] {
         let share = if self.age < beat.tick { self.age / beat.tick } else { 1.0 };
         std::array::from_fn(|index| self.from[index] + (self.to[index] - self.from[index]) * share)
     }
 }
 
 /// Whether the last episode of the one slot was a success.
-pub(in crate::worlds) fn succeeded(seats: &AgentSlots) -> bool {
+pub(super) fn succeeded(seats: &AgentSlots) -> bool {
     seats.outcomes.first().is_some_and(|outcome| outcome.success)
 }
 
 /// The shapes of all stages, for moving them.
 #[derive(SystemParam)]
-pub(in crate::worlds) struct Shapes<'w, 's> {
+pub(super) struct Shapes<'w, 's> {
     all: Query<
         'w,
         's,
@@ -114,26 +111,26 @@ pub(in crate::worlds) struct Shapes<'w, 's> {
 type FlatMaterial = MeshMaterial2d<crate::view::effects::FlatMaterial>;
 
 impl Shapes<'_, '_> {
-    pub(in crate::worlds) fn place(&mut self, shape: Entity, position: Vec2, angle: f32) {
+    pub(super) fn place(&mut self, shape: Entity, position: Vec2, angle: f32) {
         if let Ok((mut transform, ..)) = self.all.get_mut(shape) {
             transform.translation = position.extend(transform.translation.z);
             transform.rotation = Quat::from_rotation_z(angle);
         }
     }
 
-    pub(in crate::worlds) fn scale(&mut self, shape: Entity, scale: Vec2) {
+    pub(super) fn scale(&mut self, shape: Entity, scale: Vec2) {
         if let Ok((mut transform, ..)) = self.all.get_mut(shape) {
             transform.scale = scale.extend(1.0);
         }
     }
 
-    pub(in crate::worlds) fn wear(&mut self, shape: Entity, look: Mesh2d) {
+    pub(super) fn wear(&mut self, shape: Entity, look: Mesh2d) {
         if let Ok((_, Some(mut mesh), _)) = self.all.get_mut(shape) {
             mesh.set_if_neq(look);
         }
     }
 
-    pub(in crate::worlds) fn fade(&mut self, shape: Entity, opacity: f32) {
+    pub(super) fn fade(&mut self, shape: Entity, opacity: f32) {
         if let Ok((_, _, Some(mut ink))) = self.all.get_mut(shape) {
             ink.set_if_neq(self.inks.fade(opacity));
         }
@@ -141,19 +138,19 @@ impl Shapes<'_, '_> {
 }
 
 /// Puts shapes on one stage.
-pub(in crate::worlds) struct Furnisher<'a, 'w, 's> {
-    pub(in crate::worlds) commands: &'a mut Commands<'w, 's>,
-    pub(in crate::worlds) inks: &'a FlatMaterials,
-    pub(in crate::worlds) stage: &'a Stage,
+pub(super) struct Furnisher<'a, 'w, 's> {
+    pub(super) commands: &'a mut Commands<'w, 's>,
+    pub(super) inks: &'a FlatMaterials,
+    pub(super) stage: &'a Stage,
 }
 
 impl Furnisher<'_, '_, '_> {
     /// An empty parent node at depth `z`.
-    pub(in crate::worlds) fn node(&mut self, parent: Entity, z: f32) -> Entity {
+    pub(super) fn node(&mut self, parent: Entity, z: f32) -> Entity {
         self.commands.spawn((Transform::from_xyz(0.0, 0.0, z), Visibility::default(), ChildOf(parent))).id()
     }
 
-    pub(in crate::worlds) fn put(&mut self, parent: Entity, art: &Art, position: Vec2, z: f32) -> Entity {
+    pub(super) fn put(&mut self, parent: Entity, art: &Art, position: Vec2, z: f32) -> Entity {
         let place = Transform::from_translation(position.extend(z));
         let look = (art.at(self.stage.detail), self.inks.plain());
         self.commands.spawn((look, place, ChildOf(parent))).id()
@@ -161,22 +158,22 @@ impl Furnisher<'_, '_, '_> {
 }
 
 /// Color index of the slot's controller, into the meshes made per color.
-pub(in crate::worlds) fn player(controllers: Option<&Controllers>) -> usize {
+pub(super) fn player(controllers: Option<&Controllers>) -> usize {
     controllers.and_then(|all| all.first()).map_or(0, palette::player)
 }
 
 /// Moves `value` towards `goal`, half way in about 60 ms.
-pub(in crate::worlds) fn ease(value: &mut f32, goal: f32, seconds: f32) {
+pub(super) fn ease(value: &mut f32, goal: f32, seconds: f32) {
     *value += (goal - *value) * (1.0 - (-seconds * 12.0).exp());
 }
 
 /// Scale of a shape that has just appeared, while `pop` goes from 1 to 0: overshoots a little.
-pub(in crate::worlds) fn appear(pop: f32) -> f32 {
+pub(super) fn appear(pop: f32) -> f32 {
     1.0 - pop.powi(2) * 0.7 + (pop * TAU).sin().max(0.0) * 0.1
 }
 
 /// The ground of a picture of half size `half` whose frame is `rim` wide.
-pub(in crate::worlds) fn paint_ground(canvas: &mut Paint, half: Vec2, rim: f32) {
+pub(super) fn paint_ground(canvas: &mut Paint, half: Vec2, rim: f32) {
     canvas.soft(
         &rounded(Vec2::new(0.0, -0.5 * rim), half - 0.4 * rim, 1.4 * rim),
         1.2 * rim,
@@ -188,7 +185,7 @@ pub(in crate::worlds) fn paint_ground(canvas: &mut Paint, half: Vec2, rim: f32) 
 }
 
 /// The frame, drawn over the picture, and its shadow.
-pub(in crate::worlds) fn paint_rim(canvas: &mut Paint, half: Vec2, rim: f32) {
+pub(super) fn paint_rim(canvas: &mut Paint, half: Vec2, rim: f32) {
     let inner = half - rim;
     let shadow = Rect::from_corners(Vec2::new(-inner.x, inner.y - 0.7 * rim), inner);
     canvas.ramp(shadow, BLACK.alpha(0.32), BLACK.alpha(0.0));
@@ -196,7 +193,7 @@ pub(in crate::worlds) fn paint_rim(canvas: &mut Paint, half: Vec2, rim: f32) {
 }
 
 /// A ring that grows where an episode ends.
-pub(in crate::worlds) fn paint_ring(canvas: &mut Paint, radius: f32, tone: Tone) {
+pub(super) fn paint_ring(canvas: &mut Paint, radius: f32, tone: Tone) {
     canvas.soft(&circle(Vec2::ZERO, 0.4 * radius), 0.6 * radius, tone.alpha(0.35));
     canvas.line(&circle(Vec2::ZERO, radius), 0.12 * radius, tone.solid());
 }

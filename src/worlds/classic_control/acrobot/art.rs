@@ -2,7 +2,7 @@
 
 use bevy::prelude::*;
 
-use super::{Clock, Furnisher, Glide, Shapes, ease, paint_ground, paint_rim, paint_ring, player, succeeded};
+use super::{Acrobot, LINE, LINK};
 use crate::agent::Controllers;
 use crate::sim::{AgentSlots, Arena};
 use crate::view::ViewSystems;
@@ -12,7 +12,9 @@ use crate::view::palette::{self, BLACK, Tone};
 use crate::view::sound::Cue;
 use crate::view::stage::{Detail, Stage, StageSize};
 use crate::view::tail::{Ghost, Tail};
-use crate::worlds::classic_control::acrobot::{Acrobot, LINE, LINK};
+use crate::worlds::bodiless::{
+    Clock, Furnisher, Glide, Shapes, ease, paint_ground, paint_rim, paint_ring, player, succeeded,
+};
 
 /// Half the picture's size, m. The hook is at its center.
 const HALF: Vec2 = Vec2::new(3.3, 2.5);

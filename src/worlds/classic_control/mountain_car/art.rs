@@ -2,9 +2,7 @@
 
 use bevy::prelude::*;
 
-use super::{
-    Clock, Furnisher, Glide, Shapes, appear, ease, paint_ground, paint_rim, paint_ring, player, succeeded,
-};
+use super::{FLAG, MountainCar, ROAD};
 use crate::agent::Controllers;
 use crate::sim::{AgentSlots, Arena};
 use crate::view::ViewSystems;
@@ -13,7 +11,9 @@ use crate::view::paint::{Paint, circle, rounded};
 use crate::view::palette::{self, BLACK, Tone};
 use crate::view::sound::Cue;
 use crate::view::stage::{Detail, Stage, StageSize};
-use crate::worlds::classic_control::mountain_car::{FLAG, MountainCar, ROAD};
+use crate::worlds::bodiless::{
+    Clock, Furnisher, Glide, Shapes, appear, ease, paint_ground, paint_rim, paint_ring, player, succeeded,
+};
 
 /// Half the picture's size, in the road's units.
 const HALF: Vec2 = Vec2::new(1.1, 0.74);

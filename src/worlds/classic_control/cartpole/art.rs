@@ -2,19 +2,18 @@
 
 use bevy::prelude::*;
 
-use super::{
-    Clock, Furnisher, Glide, Shapes, appear, ease, paint_ground, paint_rim, paint_ring, player, succeeded,
-};
+use super::{Balancing, FARTHEST, HALF_POLE, STEEPEST};
 use crate::agent::Controllers;
 use crate::sim::{AgentSlots, Arena};
+use crate::view::ViewSystems;
 use crate::view::effects::{Art, FlatMaterials, Materials, decay};
 use crate::view::paint::{Paint, circle, rounded};
 use crate::view::palette::{self, BLACK, Tone};
 use crate::view::sound::Cue;
 use crate::view::stage::{Stage, StageSize};
-use crate::view::{ViewSystems, add_once};
-use crate::worlds::cart_pole::BodyCartPole;
-use crate::worlds::classic_control::cartpole::{Balancing, CartPole, FARTHEST, HALF_POLE, STEEPEST};
+use crate::worlds::bodiless::{
+    Clock, Furnisher, Glide, Shapes, appear, ease, paint_ground, paint_rim, paint_ring, player, succeeded,
+};
 
 /// Half the picture's size, m.
 const HALF: Vec2 = Vec2::new(3.05, 1.6);
@@ -53,16 +52,8 @@ struct CartShapes {
     pop: f32,
 }
 
-/// Draws cartpole and cart-pole; both use it.
-pub fn plugin(app: &mut App) {
-    add_once(app, carts);
-}
-
-fn carts(app: &mut App) {
-    app.add_plugins((draw::<CartPole>, draw::<BodyCartPole>));
-}
-
-fn draw<W: Balancing>(app: &mut App) {
+/// Draws the world `W`: cartpole or cart-pole.
+pub fn plugin<W: Balancing>(app: &mut App) {
     app.add_systems(Startup, prepare.run_if(any_with_component::<W>)).add_systems(
         PostUpdate,
         (furnish::<W>.in_set(ViewSystems::Furnish), animate::<W>.in_set(ViewSystems::Animate))
