@@ -7,7 +7,6 @@ use bevy::prelude::*;
 
 use super::commands::{KeyCommand, KeyRegistry};
 use super::keys::{KEYS, label};
-use super::preferences::Preferences;
 
 /// The key of every command that can be rebound.
 #[derive(Resource, Debug, Clone, Default, PartialEq, Eq)]
@@ -108,20 +107,6 @@ fn duplicate(keys: impl Iterator<Item = KeyCode>) -> Option<String> {
     keys.sort_unstable();
     let pair = keys.windows(2).find(|pair| pair[0] == pair[1])?;
     Some(format!("keys: {:?} is bound twice; choose another key for one command", label(pair[0])))
-}
-
-/// Binds newly registered commands: to the keys in the preferences, or to their defaults.
-pub(super) fn bind(
-    registry: Res<KeyRegistry>,
-    preferences: Option<Res<Preferences>>,
-    mut bindings: ResMut<Bindings>,
-) {
-    let none = BTreeMap::new();
-    let changed = preferences.as_ref().map_or(&none, |preferences| &preferences.keys);
-    *bindings = Bindings::with(&registry, changed).unwrap_or_else(|problem| {
-        tracing::warn!("{problem}");
-        Bindings::new(&registry)
-    });
 }
 
 #[cfg(test)]

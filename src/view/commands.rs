@@ -3,8 +3,7 @@
 
 use bevy::prelude::*;
 
-use super::controls::Controls;
-use super::modes::Mode;
+use super::mode::Mode;
 
 /// The identifier of a command, as written in the preferences file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,7 +75,7 @@ pub struct KeySpec {
     pub hint: KeyHint,
     /// The command whose entry in the key bar it shares.
     pub beside: Option<KeyCommand>,
-    /// Its effect when pressed; `None` if a system reads [`Controls`] instead.
+    /// Its effect when pressed; `None` if a system reads [`Controls`](super::controls::Controls) instead.
     pub act: Option<fn(&mut World)>,
     /// Modes in which it is refused, and why.
     pub not_while: &'static [(Mode, &'static str)],
@@ -180,16 +179,5 @@ impl AddKeys for App {
             world.resource_mut::<KeyRegistry>().add(specs);
         }
         self
-    }
-}
-
-/// Executes the commands pressed in this frame.
-pub(super) fn obey(world: &mut World) {
-    let pressed = world.resource::<Controls>().all_just_pressed().to_vec();
-    for command in pressed {
-        let Some(spec) = world.resource::<KeyRegistry>().get(command).copied() else { continue };
-        if let Some(act) = spec.act.filter(|_| spec.applies(world)) {
-            act(world);
-        }
     }
 }

@@ -1,6 +1,9 @@
 //! Controls: reads keyboard, mouse and gamepads through `bevy_enhanced_input` into key commands. `bindings` says which key
 //! triggers which command.
 
+mod pads;
+pub(super) mod taps;
+
 use bevy::ecs::spawn::SpawnIter;
 use bevy::input::InputSystems;
 use bevy::input::gamepad::{GamepadAxisChangedEvent, GamepadButtonStateChangedEvent};
@@ -14,12 +17,14 @@ use bevy_enhanced_input::prelude::{
 };
 use bevy_state::prelude::State;
 
-use super::bindings::{self, Bindings};
-use super::commands::{AddKeys as _, KeyCommand, KeyRegistry, KeySpec, Trigger, obey};
+use super::bindings::Bindings;
+use super::commands::{AddKeys as _, KeyCommand, KeyRegistry, KeySpec, Trigger};
+use super::preferences::bind;
 use super::screens::Visit;
-use super::taps::{keep_pad_taps, keep_taps};
 use super::{ScreenLayout, Toast};
 use crate::sim::arena::Spec;
+pub use pads::buttons;
+use taps::{keep_pad_taps, keep_taps};
 
 /// Deflection from which a stick or trigger counts as pressed, 0 to 1.
 pub(super) const ACTUATION: f32 = 0.5;
@@ -139,7 +144,7 @@ pub fn plugin(app: &mut App) {
         .add_systems(
             PreUpdate,
             (
-                bindings::bind.run_if(resource_changed::<KeyRegistry>),
+                bind.run_if(resource_changed::<KeyRegistry>),
                 bind_gamepads,
                 bind_keyboard.run_if(resource_changed::<Bindings>),
                 keep_taps,
@@ -161,6 +166,17 @@ pub fn plugin(app: &mut App) {
         );
 }
 
+/// Executes the commands pressed in this frame.
+fn obey(world: &mut World) {
+    let pressed = world.resource::<Controls>().all_just_pressed().to_vec();
+    for command in pressed {
+        let Some(spec) = world.resource::<KeyRegistry>().get(command).copied() else { continue };
+        if let Some(act) = spec.act.filter(|_| spec.applies(world)) {
+            act(world);
+        }
+    }
+}
+
 /// Whether the player has not left the world. True without screens, as in a game of your own.
 fn is_playing(visit: Option<Res<State<Visit>>>) -> bool {
     visit.is_none_or(|visit| *visit.get() == Visit::Playing)
@@ -169,34 +185,6 @@ fn is_playing(visit: Option<Res<State<Visit>>>) -> bool {
 /// Whether any command was pressed in this frame.
 fn any_just_pressed(controls: Res<Controls>) -> bool {
     !controls.just_pressed.is_empty()
-}
-
-/// Names of gamepad buttons.
-const BUTTONS: &[(GamepadButton, &str)] = &[
-    (GamepadButton::DPadUp, "up, or the left stick"),
-    (GamepadButton::DPadLeft, "left"),
-    (GamepadButton::DPadDown, "down"),
-    (GamepadButton::DPadRight, "right"),
-    (GamepadButton::South, "bottom button"),
-    (GamepadButton::West, "left button"),
-    (GamepadButton::North, "top button"),
-    (GamepadButton::East, "right button"),
-    (GamepadButton::LeftTrigger, "left bumper"),
-    (GamepadButton::RightTrigger, "right bumper"),
-    (GamepadButton::LeftTrigger2, "left trigger"),
-    (GamepadButton::RightTrigger2, "right trigger"),
-    (GamepadButton::Start, "start"),
-    (GamepadButton::Select, "select"),
-];
-
-/// Names and meanings of the buttons of the left (0) or right (1) hand's gamepad in a world.
-pub fn buttons(registry: &KeyRegistry, hand: usize) -> Vec<(&'static str, &'static str)> {
-    let meaning = |button: GamepadButton| {
-        let specs = of_hand(registry, hand).filter(|spec| !spec.meaning.is_empty());
-        let mut specs = specs.filter(|spec| spec.also.contains(&Trigger::Button(button)));
-        specs.next().map(|spec| spec.meaning)
-    };
-    BUTTONS.iter().filter_map(|(button, name)| Some((*name, meaning(*button)?))).collect()
 }
 
 /// The commands of the left (0) or right (1) hand's gamepad.

@@ -4,8 +4,8 @@ use bevy::prelude::*;
 
 use super::bindings::Bindings;
 use super::commands::{AddKeys as _, KeyCommand, KeyGroup, KeySpec, Trigger};
+use super::controls::taps::{Down, HOLD, tap};
 use super::controls::{Controls, ObeyControls};
-use super::taps::{Down, HOLD, tap};
 use crate::agent::{Controller, ControllerAssignment, HumanInput, Watched};
 use crate::mdp::{Action, ActionButton, ActionSpace, EnvironmentSpec};
 use crate::sim::AgentSlots;

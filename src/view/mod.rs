@@ -14,9 +14,11 @@ pub mod drift;
 pub mod effects;
 pub mod feedback;
 pub mod follow;
+mod frame;
 pub mod input;
 pub mod keys;
 mod layout;
+mod mode;
 pub mod modes;
 pub mod paint;
 pub mod palette;
@@ -28,7 +30,6 @@ pub mod screenshot;
 pub mod sound;
 pub mod stage;
 pub mod tail;
-mod taps;
 pub mod time;
 
 use bevy::app::PluginGroupBuilder;
@@ -81,7 +82,7 @@ pub fn plugin(app: &mut App) {
             .before(AssetEventSystems),
     )
     .add_plugins((
-        stage::plugin,
+        (stage::plugin, frame::plugin),
         follow::plugin,
         effects::plugin,
         (feedback::plugin, record::plugin),

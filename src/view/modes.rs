@@ -6,30 +6,8 @@ use bevy::prelude::*;
 use super::bindings::Bindings;
 use super::commands::{KeyCommand, KeyRegistry};
 use super::controls::{Controls, ReadControls};
+pub use super::mode::Mode;
 use super::{ScreenLayout, Toast};
-
-/// A state of the screen that lasts until it is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Comparison of the agent's ages.
-    Compare,
-    /// Playback of an earlier episode.
-    Playback,
-    /// The level editor.
-    Edit,
-}
-
-impl Mode {
-    const ALL: &[Self] = &[Self::Compare, Self::Playback, Self::Edit];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Compare => "\"then and now\"",
-            Self::Playback => "playback",
-            Self::Edit => "the level editor",
-        }
-    }
-}
 
 /// The active modes.
 #[derive(Resource, Debug, Clone, Default, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use bevy::prelude::*;
 use bevy::window::{Monitor, PrimaryMonitor, PrimaryWindow};
 use serde::{Deserialize, Serialize};
 
-use super::bindings;
+use super::bindings::{self, Bindings};
+use super::commands::KeyRegistry;
 use super::palette;
 use crate::files;
 
@@ -119,6 +120,20 @@ fn fit(
         let size = size.min(available);
         window.resolution.set_physical_resolution(size.x, size.y);
     }
+}
+
+/// Binds newly registered commands: to the keys in the preferences, or to their defaults.
+pub(super) fn bind(
+    registry: Res<KeyRegistry>,
+    preferences: Option<Res<Preferences>>,
+    mut bindings: ResMut<Bindings>,
+) {
+    let none = BTreeMap::new();
+    let changed = preferences.as_ref().map_or(&none, |preferences| &preferences.keys);
+    *bindings = Bindings::with(&registry, changed).unwrap_or_else(|problem| {
+        tracing::warn!("{problem}");
+        Bindings::new(&registry)
+    });
 }
 
 /// Run condition: whether decorative motion is on.

@@ -11,8 +11,9 @@ use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured, save_to_dis
 use bevy::window::{CursorMoved, PrimaryWindow, WindowEvent};
 use bevy_state::prelude::in_state;
 
+use super::controls::taps;
 use super::screens::AppScreen;
-use super::{keys, record, taps};
+use super::{keys, record};
 
 /// What to save, and when.
 #[derive(Resource, Debug, Clone)]

@@ -8,10 +8,7 @@ use bevy::render::renderer::RenderAdapterInfo;
 use bevy::window::PrimaryWindow;
 
 use super::commands::{AddKeys as _, KeyGroup, KeyHint, KeySpec};
-use super::effects::FlatMaterials;
 use super::modes::Mode;
-use super::paint::{Paint, rounded};
-use super::palette::MINT;
 use super::{ScreenLayout, ViewSystems};
 use crate::agent::Watched;
 use crate::sim::arena::show_bodies;
@@ -120,31 +117,9 @@ pub(super) fn camera(app: &mut App) {
 
 /// Adds stages.
 pub(super) fn plugin(app: &mut App) {
-    app.add_keys(KEYS).init_resource::<InstantStages>().add_systems(
-        PostUpdate,
-        (
-            arrange.in_set(ViewSystems::Arrange),
-            frame.run_if(resource_exists::<FlatMaterials>).in_set(ViewSystems::Furnish),
-        )
-            .run_if(resource_exists::<StageSize>),
-    );
-}
-
-/// Draws a frame around the watched arena in the grid: keys and panel refer to it.
-fn frame(
-    mut commands: Commands,
-    stages: Query<(Entity, &Stage), Added<Stage>>,
-    size: Res<StageSize>,
-    materials: Res<FlatMaterials>,
-    mut meshes: ResMut<Assets<Mesh>>,
-) {
-    for (entity, _) in stages.iter().filter(|(_, stage)| stage.watched && stage.detail == Detail::Small) {
-        let pixel = Detail::Small.feather(2.0 * size.0.y);
-        let mut paint = Paint::new(pixel);
-        paint.line(&rounded(Vec2::ZERO, size.0, 0.08 * size.0.y), 1.6 * pixel, MINT.solid());
-        let place = Transform::from_xyz(0.0, 0.0, 9.0);
-        commands.spawn((Mesh2d(meshes.add(paint.mesh())), materials.plain(), place, ChildOf(entity)));
-    }
+    app.add_keys(KEYS)
+        .init_resource::<InstantStages>()
+        .add_systems(PostUpdate, arrange.in_set(ViewSystems::Arrange).run_if(resource_exists::<StageSize>));
 }
 
 fn spawn_camera(mut commands: Commands, adapter: Option<Res<RenderAdapterInfo>>) {

@@ -11,13 +11,13 @@ use bevy::input::keyboard::KeyboardInput;
 use bevy::input::mouse::MouseButtonInput;
 use bevy::prelude::*;
 
-use super::commands::KeyCommand;
-use super::controls::{ACTUATION, Controls};
+use super::{ACTUATION, Controls};
 use crate::mdp::{Action, ActionButton};
+use crate::view::commands::KeyCommand;
 
 /// Latches buttons, so that every tap is visible for one frame, although it can be shorter.
 #[derive(Debug, Clone)]
-pub(super) struct InputLatch<T> {
+pub(in crate::view) struct InputLatch<T> {
     /// Buttons that are down.
     down: Vec<T>,
     /// Released in the frame in which they were pressed, and shown as down until the next one.
@@ -75,7 +75,7 @@ impl<T: Copy + Eq + std::hash::Hash + Send + Sync + 'static> InputLatch<T> {
 }
 
 /// Corrects keys and mouse buttons for this frame.
-pub(super) fn keep_taps(
+pub(in crate::view) fn keep_taps(
     mut keyboard: ResMut<ButtonInput<KeyCode>>,
     mut mouse: ResMut<ButtonInput<MouseButton>>,
     mut keys: MessageReader<KeyboardInput>,
@@ -89,14 +89,14 @@ pub(super) fn keep_taps(
 
 /// Latches for gamepads: their buttons, and flicks of sticks.
 #[derive(Debug, Default)]
-pub(super) struct Pads {
+pub(in crate::view) struct Pads {
     buttons: HashMap<Entity, InputLatch<GamepadButton>>,
     /// Sticks that were released in the frame in which they were moved, and their true position.
     flicked: Vec<(Entity, GamepadAxis, f32)>,
 }
 
 /// Corrects gamepads for this frame.
-pub(super) fn keep_pad_taps(
+pub(in crate::view) fn keep_pad_taps(
     mut gamepads: Query<(Entity, &mut Gamepad)>,
     mut pressed: MessageReader<GamepadButtonStateChangedEvent>,
     mut moved: MessageReader<GamepadAxisChangedEvent>,
@@ -134,14 +134,14 @@ pub(super) fn keep_pad_taps(
 /// Maximum number of queued taps, so that fast tapping does not play on for seconds.
 const MAX_TAPS: usize = 4;
 /// Seconds after which a key counts as held when play is faster than normal.
-pub(super) const HOLD: f32 = 0.15;
+pub(in crate::view) const HOLD: f32 = 0.15;
 
 /// How long each command has been down, in seconds and frames after the one in which it was pressed.
 #[derive(Debug, Default)]
-pub(super) struct Down(Vec<(KeyCommand, f32, u32)>);
+pub(in crate::view) struct Down(Vec<(KeyCommand, f32, u32)>);
 
 impl Down {
-    pub(super) fn follow(&mut self, controls: &Controls, seconds: f32) {
+    pub(in crate::view) fn follow(&mut self, controls: &Controls, seconds: f32) {
         self.0.retain(|(command, ..)| controls.pressed(*command) && !controls.just_pressed(*command));
         for (_, since, frames) in &mut self.0 {
             *since += seconds;
@@ -155,13 +155,13 @@ impl Down {
     }
 
     /// Whether `command` is held: it was down before this frame, for at least `least` seconds.
-    pub(super) fn holds(&self, command: KeyCommand, least: f32) -> bool {
+    pub(in crate::view) fn holds(&self, command: KeyCommand, least: f32) -> bool {
         self.0.iter().any(|&(known, since, frames)| known == command && frames > 0 && since >= least)
     }
 }
 
 /// Queues a tap. A tap that extends the last one, with its buttons held together, replaces it.
-pub(super) fn tap(
+pub(in crate::view) fn tap(
     taps: &mut VecDeque<Action>,
     action: Action,
     buttons: &[ActionButton],

@@ -8,12 +8,12 @@ use bevy::input::gamepad::{GamepadSettings, RawGamepadButtonChangedEvent, RawGam
 use bevy::input::keyboard::{Key, KeyboardInput, NativeKey};
 use bevy::prelude::*;
 
-use super::super::ScreenLayout;
-use super::super::controls::tests::ready;
 use crate::agent::{AgentPlugin, Controller, ControllerAssignment, LearningPolicy};
 use crate::mdp::Stream;
 use crate::sim::pace::{Pace, drive};
 use crate::sim::{AgentSlots, SimConfig, SimSystems, SimTick};
+use crate::view::ScreenLayout;
+use crate::view::controls::tests::ready;
 use crate::worlds::WorldChoice;
 
 /// Agent steps in which each slot of the watched arena acted, and all its agent steps.
@@ -48,11 +48,7 @@ fn app(world: &str) -> App {
         .add_message::<AppExit>();
     world.add_to(&mut app, SimConfig { arenas: 1, seed: 3, stream: Stream::Environment });
     app.add_plugins(AgentPlugin::new(spec, assignment, policy).with_seed(3))
-        .add_plugins((
-            super::super::controls::plugin,
-            super::super::input::plugin,
-            super::super::time::plugin,
-        ))
+        .add_plugins((crate::view::controls::plugin, crate::view::input::plugin, crate::view::time::plugin))
         .add_systems(Update, drive)
         .add_systems(SimTick, count.in_set(SimSystems::Record));
     ready(&mut app);
