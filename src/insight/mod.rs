@@ -10,6 +10,7 @@ pub mod past;
 pub mod playback;
 pub mod rounds;
 pub mod saliency;
+mod shown;
 pub mod takeover;
 #[cfg(all(test, feature = "arcade"))]
 mod tests;

@@ -1,8 +1,9 @@
 //! Past: what a policy or its critics know of a slot when they look at an observation, for passes that change nothing in
 //! play.
 
-use super::playback::Playback;
-use crate::agent::{AgentSlots, PolicyMemory, WatchedDecision};
+use std::sync::Arc;
+
+use crate::agent::{AgentSlots, Controller, FrozenPolicies, LearningPolicy, PolicyMemory, WatchedDecision};
 use crate::mdp::{ActInput, ActionBatch, ActionRow, ObservationBatch, Policy, StateBatch, ValueInput};
 
 /// What came before an observation of one slot.
@@ -19,9 +20,9 @@ impl<'a> Past<'a> {
     }
 
     /// Before the present observation of `slots`, on which nothing is decided yet; `memory` is that of the slot.
-    pub fn now(memory: Option<&'a PolicyMemory>, slots: &AgentSlots, playback: Option<&Playback>) -> Self {
+    pub fn now(memory: Option<&'a PolicyMemory>, slots: &AgentSlots, in_playback: bool) -> Self {
         // Playback puts arena and memory to the same step.
-        let interrupted = slots.interrupted && playback.is_none();
+        let interrupted = slots.interrupted && !in_playback;
         Self { memory, is_first: slots.begins || slots.end.is_some() || interrupted }
     }
 
@@ -115,6 +116,19 @@ impl Rows {
     pub fn show(&mut self, (vector, grid): (&[f32], &[u8])) {
         self.observations.clear();
         self.observations.push(vector, grid);
+    }
+}
+
+/// The policy of `controller`; that of a human player's slot is what the agent would do there.
+pub fn policy_of(
+    controller: &Controller,
+    learning: &LearningPolicy,
+    frozen: &FrozenPolicies,
+) -> Option<Arc<dyn Policy>> {
+    match controller {
+        Controller::Learning | Controller::Human => Some(learning.0.load().policy.clone()),
+        Controller::Frozen(name) => frozen.0.get(name).cloned(),
+        Controller::Scripted | Controller::Random => None,
     }
 }
 

@@ -12,9 +12,8 @@ use std::time::Duration;
 use bevy::prelude::*;
 use bevy::time::common_conditions::on_real_timer;
 
-use super::memory::policy_of;
 use super::overlay::{Overlay, OverlaySettings, shows};
-use super::past::{Past, Rows, one};
+use super::past::{Past, Rows, one, policy_of};
 use super::playback::Playback;
 use crate::agent::{
     ActorStates, AgentSlots, Controller, ControllerAssignment, FrozenPolicies, LearningPolicy, Watched,
@@ -129,11 +128,11 @@ fn players(world: &mut World) -> Vec<Player> {
     let watched = &world.resource::<ControllerAssignment>().watched;
     let states = world.get_resource::<ActorStates>();
     let memories = states.map(|states| states.memories(slots.arena)).unwrap_or_default();
-    let playback = world.get_resource::<Playback>();
+    let in_playback = world.contains_resource::<Playback>();
     let player = |slot: usize| {
         let controller = watched.get(slot).unwrap_or(&Controller::Learning);
         // The prediction starts from what the policy remembers now.
-        let past = Past::now(memories.get(slot), slots, playback);
+        let past = Past::now(memories.get(slot), slots, in_playback);
         match (policy_of(controller, learning, frozen), controller) {
             (Some(policy), _) => {
                 let rows = past.rows(&*policy, one(slots.observations.row(slot)));

@@ -5,30 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bevy::prelude::*;
 
-use super::WatchedMemory;
 use super::probe::LinearProbe;
+use super::{GoalBelief, WatchedMemory};
 use crate::agent::{ActorStates, Controllers, Watched};
 use crate::sim::{AgentSlots, Arena};
 use crate::worlds::rooms::level::Cell;
 use crate::worlds::rooms::{Room, Rooms, Win};
-
-/// Which goal is right, as read out of the watched agent's memory.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GoalBelief {
-    /// Names of the two goals by their places.
-    pub names: [&'static str; 2],
-    /// Their places, in the arena's coordinates.
-    pub places: [Vec2; 2],
-    /// The one that is right.
-    pub right: usize,
-    /// Probability that the first one is right; `None` while the cue is seen, and without memory.
-    pub first: Option<f32>,
-    /// Moments that the probe was fitted to.
-    pub samples: usize,
-    /// Share of moments that it tells right, averaged over the last held-out episodes, and the number of these; `None`
-    /// as long as they are few.
-    pub accuracy: Option<(f32, usize)>,
-}
 
 /// Held-out episodes that the accuracy is taken over, and how many it needs.
 const TESTS: usize = 100;

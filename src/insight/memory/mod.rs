@@ -8,19 +8,16 @@ mod probe;
 #[cfg(feature = "arcade")]
 mod window;
 
-use std::sync::Arc;
-
 use bevy::prelude::*;
 
 use super::overlay::{Overlay, OverlaySettings, shows};
-use super::past::{Past, one};
+use super::past::{Past, one, policy_of};
 use super::playback::{self, EpisodeHistory, Playback, StepDecisions};
+pub use super::shown::{GoalBelief, WatchedMemory};
 use crate::agent::{
     Controller, Controllers, FrozenPolicies, LearningPolicy, Watched, WatchedDecisions, decide,
 };
-use crate::mdp::{Attention, Policy};
 use crate::sim::{AgentSlots, SimSystems, SimTick};
-pub use goals::GoalBelief;
 
 /// Steps that the strip of features shows at most.
 pub const STEPS: usize = 64;
@@ -45,18 +42,6 @@ pub const OVERLAY: Overlay = Overlay {
 /// Why there is nothing to show of an agent without memory.
 pub const NO_MEMORY: &str = "This agent has no memory: it decides on what it sees now, and nothing else. A new agent gets \
                              one with sac.memory.kind = lstm, gru or transformer.";
-
-/// What is shown of the memories in the watched arena, besides the features in [`WatchedDecisions`]. Empty until
-/// [`OVERLAY`] is shown.
-#[derive(Resource, Debug, Clone, Default)]
-pub struct WatchedMemory {
-    /// `[slots]`: what each slot's policy attends to; `None` without attention.
-    pub attention: Vec<Option<Attention>>,
-    /// Which of two goals is right as the first slot remembers it; only in worlds that say so at the start.
-    pub goals: Option<GoalBelief>,
-    /// Counts updates, so that none is drawn twice.
-    pub version: u64,
-}
 
 /// Keeps [`WatchedMemory`] up to date while it is shown.
 fn plugin(app: &mut App) {
@@ -85,19 +70,6 @@ fn switch(world: &mut World) {
     }
     if let (true, Some(&Playback { episode, step, .. })) = (shown, world.get_resource::<Playback>()) {
         playback::seek(world, episode, step);
-    }
-}
-
-/// The policy of `controller`; that of a human player's slot is what the agent would do there.
-pub fn policy_of(
-    controller: &Controller,
-    learning: &LearningPolicy,
-    frozen: &FrozenPolicies,
-) -> Option<Arc<dyn Policy>> {
-    match controller {
-        Controller::Learning | Controller::Human => Some(learning.0.load().policy.clone()),
-        Controller::Frozen(name) => frozen.0.get(name).cloned(),
-        Controller::Scripted | Controller::Random => None,
     }
 }
 

@@ -6,9 +6,8 @@ use bevy::prelude::*;
 
 use super::Playback;
 use crate::agent::{PolicyMemory, Watched, WatchedDecision, WatchedDecisions};
-use crate::insight::memory::WatchedMemory;
 use crate::insight::past::{Past, Rows, one};
-use crate::insight::values::{ValueEstimate, ValueEstimates};
+use crate::insight::shown::{ValueEstimate, ValueEstimates, WatchedMemory};
 use crate::mdp::{ObservationBatch, Policy, PolicyOutput, StateBatch};
 use crate::sim::{AgentSlots, Arena, ArenaSnapshot};
 use crate::worlds::rooms::Rooms;

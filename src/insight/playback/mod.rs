@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 
-use super::memory::{WatchedMemory, policy_of};
-use super::values::{ValueEstimates, follow};
+use super::past::policy_of;
+use super::shown::{ValueEstimates, WatchedMemory};
 use crate::agent::{
     ActorStates, Controllers, FrozenPolicies, LearningPolicy, PolicyMemory, Watched, WatchedDecisions, decide,
 };
@@ -46,6 +46,10 @@ pub struct Playback {
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SeeSystems;
 
+/// Keeps what was shown of a step, once overlays have made it.
+#[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeepSystems;
+
 /// Records episodes. Add with a [`LiveLearner`](crate::agent::LiveLearner).
 pub(super) fn plugin(app: &mut App) {
     app.init_resource::<EpisodeHistory>()
@@ -53,7 +57,7 @@ pub(super) fn plugin(app: &mut App) {
             SimTick,
             (
                 history::see.in_set(SimSystems::Decide).in_set(SeeSystems).after(decide),
-                history::record.in_set(SimSystems::Record).after(follow),
+                history::record.in_set(SimSystems::Record).in_set(KeepSystems),
             ),
         )
         .add_systems(Update, play.run_if(resource_exists::<Playback>));

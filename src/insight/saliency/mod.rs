@@ -90,7 +90,7 @@ fn update(
         .map(|(slot, controller)| {
             let applies = matches!(controller, Controller::Learning | Controller::Human);
             let (vector, grid) = slots.observations.row(slot);
-            let past = Past::now(memories.get(slot), slots, playback.as_deref());
+            let past = Past::now(memories.get(slot), slots, playback.is_some());
             (applies && Fault::in_observation(vector).is_none())
                 .then(|| perturb(&*snapshot.policy, past, vector, grid, spec.observation.grid))
         })

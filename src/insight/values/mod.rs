@@ -9,53 +9,20 @@ use bevy::prelude::*;
 
 use super::overlay::{Overlay, OverlaySettings, shows};
 use super::past::one;
-use super::playback::{EpisodeHistory, SeeSystems};
+use super::playback::{EpisodeHistory, KeepSystems, SeeSystems};
+pub use super::shown::{PredictedVsActual, ValueEstimate, ValueEstimates};
 use crate::agent::{Controller, Controllers, LearningPolicy, LiveLearner, Watched, WatchedDecisions, decide};
 use crate::mdp::EpisodeEnd;
 use crate::sim::{AgentSlots, Arena, SimSystems, SimTick};
 use memory::{CriticMemory, PresentMoment};
 
-/// Value estimates in the watched arena. Empty until [`OVERLAY`] is shown.
+/// What estimates carry from step to step.
 #[derive(Resource, Default)]
-pub struct ValueEstimates {
-    /// `[slots]`: the current estimate; `None` for a slot without critics.
-    pub slots: Vec<Option<ValueEstimate>>,
-    /// `[slots]`: predictions and returns of the last completed episode, from when it was first followed.
-    pub completed: Vec<PredictedVsActual>,
-    /// Whether critics with memory do not know what came before in this episode.
-    pub unknown_past: bool,
+struct Estimator {
+    /// `[slots]`.
     open: Vec<OpenEpisode>,
     /// `[slots]`.
     memories: Vec<CriticMemory>,
-}
-
-/// The critics' estimates for one observation.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ValueEstimate {
-    /// `[critics][actions]`: soft action values.
-    pub values: Vec<Vec<f32>>,
-    /// Value under the policy: Σ π(a) Q(a), mean over critics.
-    pub value: f32,
-}
-
-impl ValueEstimate {
-    fn new(values: &[f32], critics: usize, policy: &[f32]) -> Self {
-        let values: Vec<Vec<f32>> =
-            values.chunks(policy.len().max(1)).take(critics).map(<[f32]>::to_vec).collect();
-        let mean =
-            |values: &Vec<f32>| values.iter().zip(policy).map(|(value, share)| value * share).sum::<f32>();
-        let value = values.iter().map(mean).sum::<f32>() / values.len().max(1) as f32;
-        Self { values, value }
-    }
-}
-
-/// Value estimates of an episode step by step, and the discounted return that followed each step.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct PredictedVsActual {
-    /// `[steps]`: the value estimated at each step.
-    pub predicted: Vec<f32>,
-    /// `[steps]`: the discounted return that followed.
-    pub actual: Vec<f32>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -104,11 +71,12 @@ pub const OVERLAY: Overlay = Overlay {
 /// Keeps [`ValueEstimates`] up to date while they are shown. Add with a [`LiveLearner`].
 fn plugin(app: &mut App) {
     app.init_resource::<ValueEstimates>()
+        .init_resource::<Estimator>()
         .add_systems(
             SimTick,
             (
                 estimate.in_set(SimSystems::Decide).after(decide).after(SeeSystems),
-                follow.in_set(SimSystems::Record),
+                follow.in_set(SimSystems::Record).before(KeepSystems),
             )
                 .run_if(shows(ID)),
         )
@@ -116,9 +84,13 @@ fn plugin(app: &mut App) {
 }
 
 /// Clears the estimates once the overlay is hidden.
-fn clear(settings: Res<OverlaySettings>, mut estimates: ResMut<ValueEstimates>) {
+fn clear(
+    settings: Res<OverlaySettings>,
+    mut estimates: ResMut<ValueEstimates>,
+    mut estimator: ResMut<Estimator>,
+) {
     if !settings.shows(ID) {
-        *estimates = ValueEstimates::default();
+        (*estimates, *estimator) = default();
     }
 }
 
@@ -129,18 +101,19 @@ fn estimate(
     history: Option<Res<EpisodeHistory>>,
     arenas: Query<(Entity, &AgentSlots, &Controllers, Option<&Arena>), With<Watched>>,
     mut estimates: ResMut<ValueEstimates>,
+    mut estimator: ResMut<Estimator>,
 ) {
     let snapshot = policy.0.load();
     let Some(critics) = &snapshot.critics else { return };
     let watched = arenas.iter().find(|(_, slots, ..)| !slots.on_hold);
     let Some((entity, slots, controllers, arena)) = watched else { return };
     let past = arena.and_then(|arena| history.as_ref()?.open(entity, arena));
-    let estimates = &mut *estimates;
+    let (estimates, estimator) = (&mut *estimates, &mut *estimator);
     estimates.slots.clear();
     estimates.unknown_past = false;
-    estimates.open.resize(controllers.len(), OpenEpisode::default());
+    estimator.open.resize(controllers.len(), OpenEpisode::default());
     estimates.completed.resize(controllers.len(), PredictedVsActual::default());
-    estimates.memories.resize(controllers.len(), CriticMemory::default());
+    estimator.memories.resize(controllers.len(), CriticMemory::default());
     let mut values = Vec::new();
     for (slot, controller) in controllers.iter().enumerate() {
         let applies = matches!(controller, Controller::Learning | Controller::Human);
@@ -151,7 +124,7 @@ fn estimate(
                 critics.action_values(&observation, &mut values);
             } else {
                 let moment = PresentMoment { entity, slot, decision, observation };
-                let memory = &mut estimates.memories[slot];
+                let memory = &mut estimator.memories[slot];
                 let known = memory.values(&**critics, moment, past, &mut values);
                 estimates.unknown_past |= !known;
                 known.then_some(())?;
@@ -159,7 +132,7 @@ fn estimate(
             Some(ValueEstimate::new(&values, critics.critics(), &decision.probabilities))
         });
         estimates.slots.push(estimate);
-        let open = &mut estimates.open[slot];
+        let open = &mut estimator.open[slot];
         match estimates.slots.last() {
             Some(Some(estimate)) => open.predicted.push(estimate.value),
             _ => *open = OpenEpisode::default(),
@@ -168,22 +141,21 @@ fn estimate(
 }
 
 /// Records rewards, and completes the episode at its end.
-pub(super) fn follow(
+fn follow(
     learner: Res<LiveLearner>,
     arenas: Query<(Entity, &AgentSlots), With<Watched>>,
     mut estimates: ResMut<ValueEstimates>,
+    mut estimator: ResMut<Estimator>,
     mut before: Local<Option<Entity>>,
 ) {
     let Some((entity, slots)) = arenas.iter().find(|(_, slots)| !slots.on_hold) else { return };
     // Estimates of another arena do not belong to this episode.
     if before.replace(entity).is_some_and(|before| before != entity) {
-        estimates.open.clear();
+        estimator.open.clear();
         return;
     }
-    let estimates = &mut *estimates;
-    for ((open, completed), reward) in
-        estimates.open.iter_mut().zip(&mut estimates.completed).zip(&slots.rewards)
-    {
+    let episodes = estimator.open.iter_mut().zip(&mut estimates.completed);
+    for ((open, completed), reward) in episodes.zip(&slots.rewards) {
         if open.predicted.len() != open.rewards.len() + 1 {
             *open = OpenEpisode::default();
             continue;
