@@ -1,5 +1,7 @@
 //! Checks the module layers of ARCHITECTURE.md on every source file.
 
+mod circles;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -113,10 +115,14 @@ fn code(text: &str) -> String {
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// The part of a source file before its tests.
+/// The part of a source file before its tests. Tests in a file of their own hide nothing, wherever they are declared.
 fn without_tests(text: &str) -> &str {
-    let tests = text.find("\n#[cfg(test)]\nmod tests").or(text.find("\n#[cfg(test)]\npub(crate) mod tests"));
-    &text[..tests.unwrap_or(text.len())]
+    let begins = |(at, _): &(usize, &str)| {
+        let declared = text[*at..].lines().nth(2).unwrap_or_default();
+        declared.contains("mod ") && declared.contains('{')
+    };
+    let tests = text.match_indices("\n#[cfg(test)]\n").find(begins);
+    &text[..tests.map_or(text.len(), |(at, _)| at)]
 }
 
 /// Names that follow `prefix` in `text` as a path, e.g. `sim` in `crate::sim::AgentSlots`.
@@ -187,37 +193,59 @@ fn every_file_stays_in_its_layer() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Files outside `algo/sac` that may name its types, and why; tests may as well.
-const KNOW_SAC: &[&str] = &[
+/// Files outside an algorithm's folder that may name its types, and why; tests may as well.
+const KNOW_ALGORITHMS: &[&str] = &[
     // The catalogue.
     "crates/rl/src/algo/config.rs",
-    // The table `[sac]`.
+    // Their tables.
     "src/config/file.rs",
     // What people can tune.
     "src/panel/tuning.rs",
-    // What is measured is its gradient step.
+    // What is measured is a gradient step.
     "src/app/bench.rs",
     "src/run/bench.rs",
 ];
 
+/// Names of all algorithms: the folders of `algo`.
+fn algorithms() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/rl/src/algo");
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    let folders = entries.filter(|entry| entry.path().is_dir());
+    folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
+}
+
+/// The algorithm of `all` that `code` of `file` knows but may not know.
+fn known_algorithm<'a>(all: &'a [String], file: &str, code: &str) -> Option<&'a String> {
+    let nn = file.starts_with("crates/rl/src/nn/");
+    all.iter().filter(|name| !file.starts_with(&format!("crates/rl/src/algo/{name}/"))).find(|name| {
+        // Whatever is in its folder is reached through a path with its name.
+        code.match_indices(&format!("{name}::"))
+            .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+            || nn && (code.contains("algo::") || code.to_lowercase().contains(&***name))
+    })
+}
+
 #[test]
 fn algorithms_stay_in_their_rooms() {
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let all = algorithms();
+    assert!(all.iter().any(|name| name == "sac"), "{all:?}");
     let mut faults = Vec::new();
     for (_, file) in all_sources() {
         let name = file.strip_prefix(home).unwrap().to_str().unwrap().replace('\\', "/");
-        let text = std::fs::read_to_string(&file).unwrap();
-        let code = code(without_tests(&text));
-        let named = |words: &[&'static str]| words.iter().find(|word| code.contains(**word)).copied();
-        let found = match name.as_str() {
-            name if name.starts_with("crates/rl/src/algo/sac/") || name.ends_with("tests.rs") => None,
-            name if name.starts_with("crates/rl/src/nn/") => named(&["sac", "Sac", "algo::"]),
-            name if KNOW_SAC.contains(&name) => None,
-            _ => named(&["sac::", "FusedSac", "AutodiffSac", "SacConfig", "SacUpdate", "CategoricalPolicy"]),
-        };
-        faults.extend(found.map(|word| format!("{name}: names {word}")));
+        if name.ends_with("tests.rs") || KNOW_ALGORITHMS.contains(&&*name) {
+            continue;
+        }
+        let code = code(without_tests(&std::fs::read_to_string(&file).unwrap()));
+        faults.extend(known_algorithm(&all, &name, &code).map(|found| format!("{name}: names {found}")));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let all = ["sac".to_owned(), "dqn".to_owned()];
+    let known = |file: &str, code: &str| known_algorithm(&all, file, code).map(|name| &**name);
+    assert_eq!(known("src/run/mod.rs", "use crate::algo::{dqn::DqnConfig};"), Some("dqn"));
+    assert_eq!(known("crates/rl/src/algo/dqn/mod.rs", "crate::algo::sac::critic()"), Some("sac"));
+    assert_eq!(known("crates/rl/src/algo/dqn/mod.rs", "crate::algo::dqn::critic(), cul_de_sac::x()"), None);
+    assert_eq!(known("crates/rl/src/nn/mod.rs", "struct SacNetwork;"), Some("sac"));
 }
 
 /// Ways to read a file that bypass `files`, the only module that limits sizes and refuses files that block.
@@ -243,7 +271,7 @@ const MAY_READ: &[(&str, &str)] = &[
 
 /// Uses of [`READERS`] in the source file `name`, except in tests.
 fn readers(name: &str, text: &str) -> Vec<&'static str> {
-    let code = code(text.split("#[cfg(test)]\nmod ").next().unwrap_or_default());
+    let code = code(without_tests(text));
     let may = |reader: &str| MAY_READ.iter().any(|(file, what)| *file == name && reader.contains(what));
     READERS.iter().copied().filter(|reader| code.contains(reader) && !may(reader)).collect()
 }
@@ -267,5 +295,9 @@ fn files_are_read_in_one_place() {
 fn the_reader_of_paths_sees_what_it_should() {
     let text = "use crate::{agent, sim::{AgentSlots, worlds}, mdp};\nlet x = crate::run::go();";
     assert_eq!(names_after(text, "crate::"), ["agent", "sim", "mdp", "run"]);
+    let inline = "use a;\n#[cfg(test)]\nmod tests {\n    use b;\n}";
+    assert_eq!(without_tests(inline), "use a;");
+    let elsewhere = "//! x\n\n#[cfg(test)]\nmod tests;\n\nuse b;";
+    assert_eq!(without_tests(elsewhere), elsewhere);
     assert_eq!(names_after("fn f(x: burn::Tensor, y: my_burn::T)", "burn::"), ["Tensor"]);
 }
