@@ -159,26 +159,38 @@ fn an_actor_of_another_environment_or_protocol_is_refused_in_one_line() {
     assert_eq!(ours.spec, 13_936_601_093_551_437_084);
 }
 
+/// An example of every command. One without a line here does not compile.
+macro_rules! examples {
+    ($($command:pat => $example:expr,)+) => {{
+        fn _every_one(command: &Command) {
+            match command { $($command => (),)+ }
+        }
+        vec![$($example),+]
+    }};
+}
+
 #[test]
 fn commands_round_trip_through_text() {
     let mut config = LearnerConfig { batch_size: 7, ..LearnerConfig::default() };
     config.algorithm.get_mut::<SacConfig>().unwrap().gamma = 0.25;
     let save = Save { folder: Some("out".into()), extra: vec![("a".into(), vec![1, 2])], files: Vec::new() };
-    for command in [
-        Command::Train(false),
-        Command::PublishCritics(true),
-        Command::Survey(true),
-        Command::Configure(Box::new(config.clone())),
-        Command::SetLevel(LevelRecord { name: "1".into(), text: Some("#".into()), near: None }),
-        Command::Save(save),
-        Command::SaveOnCommand,
-        Command::Load(PathBuf::from("run")),
-        Command::Rewind(3),
-        Command::SetDevice(DeviceChoice::Gpu),
-        Command::Reset(Box::new(config)),
-        Command::Open,
-        Command::Period(Box::new(steps(3))),
-    ] {
+    let level = LevelRecord { name: "1".into(), text: Some("#".into()), near: None };
+    let commands = examples! {
+        Command::Train(_) => Command::Train(false),
+        Command::PublishCritics(_) => Command::PublishCritics(true),
+        Command::Survey(_) => Command::Survey(true),
+        Command::Configure(_) => Command::Configure(Box::new(config.clone())),
+        Command::SetLevel(_) => Command::SetLevel(level),
+        Command::Save(_) => Command::Save(save),
+        Command::SaveOnCommand => Command::SaveOnCommand,
+        Command::Load(_) => Command::Load(PathBuf::from("run")),
+        Command::Rewind(_) => Command::Rewind(3),
+        Command::SetDevice(_) => Command::SetDevice(DeviceChoice::Gpu),
+        Command::Reset(_) => Command::Reset(Box::new(config)),
+        Command::Open => Command::Open,
+        Command::Period(_) => Command::Period(Box::new(steps(3))),
+    };
+    for command in commands {
         let text = serde_json::to_string(&command).unwrap();
         let back: Command = serde_json::from_str(&text).unwrap();
         assert_eq!(format!("{back:?}"), format!("{command:?}"));
