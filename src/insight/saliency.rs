@@ -1,9 +1,6 @@
 //! Saliency: how much each part of the watched agent's observation influences its policy. Computed only while it is
 //! shown.
 
-#[cfg(feature = "arcade")]
-mod window;
-
 use std::time::Duration;
 
 use bevy::prelude::*;
@@ -51,7 +48,7 @@ pub const OVERLAY: Overlay = Overlay {
     needs_critics: false,
     plugin,
     #[cfg(feature = "arcade")]
-    window: window::WINDOW,
+    window: super::overlay::window::OverlayWindow::PLAIN,
 };
 
 /// Keeps [`WatchedSaliency`] up to date while it is shown.
