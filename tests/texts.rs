@@ -46,6 +46,13 @@ fn literals(source: &str) -> Vec<(usize, String)> {
     found
 }
 
+/// `source` up to its tests. Those in a file of their own hide nothing, wherever they are declared.
+fn without_tests(source: &str) -> &str {
+    let begins = |at: &usize| source[*at..].lines().nth(1).is_some_and(|declared| declared.contains('{'));
+    let mut tests = source.match_indices("#[cfg(test)]").map(|(at, _)| at);
+    &source[..tests.find(begins).unwrap_or(source.len())]
+}
+
 /// Literals below `src/folder` with their positions, except in tests.
 fn shown(folder: &str) -> Vec<(String, String)> {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder)];
@@ -62,7 +69,7 @@ fn shown(folder: &str) -> Vec<(String, String)> {
     assert!(files.len() > 10, "{folder}: {files:?}");
     let of = |path: PathBuf| {
         let source = std::fs::read_to_string(&path).unwrap();
-        let program = source.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+        let program = without_tests(&source).to_owned();
         let said = move |(line, literal)| (format!("{}:{line}", path.display()), literal);
         literals(&program).into_iter().map(said)
     };
@@ -74,6 +81,8 @@ fn literals_are_read_as_the_compiler_reads_them() {
     let source =
         "let a = 'x'; // \"no\"\nlet b = \"one \\\n        two\";\nlet c: &'static str = \"th\\\"ree\";";
     assert_eq!(literals(source), [(2, "one two".to_owned()), (4, "th\"ree".to_owned())]);
+    assert_eq!(without_tests("#[cfg(test)]\nmod tests;\nlet a;"), "#[cfg(test)]\nmod tests;\nlet a;");
+    assert_eq!(without_tests("let a;#[cfg(test)]\nmod tests { let b; }"), "let a;");
     let broken = "let a = \"one\n        two\";";
     assert!(literals(broken)[0].1.contains("   "));
 }

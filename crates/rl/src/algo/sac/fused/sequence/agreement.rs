@@ -200,7 +200,7 @@ fn disagreement(ours: &SacConfig, theirs: &SacConfig, case: Case) -> Option<Stri
         };
         let priorities = (fused.td_errors().unwrap(), autodiff.td_errors().unwrap());
         let (found, expected) = (figures(found), figures(expected));
-        assert!(found.keys().eq(expected.keys()), "{found:?} {expected:?}");
+        assert_eq!(Vec::from_iter(found.keys()), Vec::from_iter(expected.keys()));
         let wrong = near("priority", &priorities.0, &priorities.1, 0.1)
             .or_else(|| {
                 // Means over no transition at all: one says 0, the other what stands in for it.
