@@ -2,6 +2,7 @@
 
 mod agents;
 mod args;
+mod bench;
 #[cfg(feature = "arcade")]
 mod pictures;
 #[cfg(target_os = "linux")]
@@ -16,17 +17,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use args::{Agents, Bench, Cli, Command, Levels, RunArgs, SimplePlayer};
+use args::{Agents, Cli, Command, Levels, RunArgs, SimplePlayer};
 use clap::Parser as _;
 
 use crate::agent::Controller;
-use crate::app;
 use crate::experiment::{Mode, Request};
 use crate::files;
 use crate::learner::checkpoint::new_file;
 use crate::mdp::ObservationSpace;
 use crate::run::sweep::{self, Sweep};
-use crate::run::{bench, evaluate, evaluate_player, scores, train};
+use crate::run::{evaluate, evaluate_player, scores, train};
 use crate::worlds::rooms::level::{check, generate};
 use crate::worlds::{WorldChoice, names};
 
@@ -35,12 +35,6 @@ fn say(line: &str) {
     if writeln!(std::io::stdout(), "{line}").is_err() {
         std::process::exit(0);
     }
-}
-
-/// Prints one benchmark line.
-fn print(line: &bench::Line) -> Result<(), Failure> {
-    say(&serde_json::to_string(line)?);
-    Ok(())
 }
 
 /// An error that ends the program, as one readable line.
@@ -75,40 +69,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
         None => play(&cli.run),
         Some(Command::Envs { json }) => envs(json),
         Some(Command::Eval { checkpoint, player, env, episodes, seed, level, training_levels }) => {
-            if episodes == 0 {
-                return Err("--episodes 0: play at least one".into());
-            }
             let level = level.as_deref();
-            let choose = |world: WorldChoice| {
-                if !training_levels {
-                    return Ok(world);
-                }
-                world
-                    .as_trained()
-                    .ok_or("--training-levels: only random:… levels have a training set; leave it out")
-            };
-            // The parser requires one of both, and a world with a player.
-            let summary = match (checkpoint, player.zip(env)) {
-                (Some(checkpoint), _) => {
-                    let (world, policy) = agents::evaluated(&checkpoint, level)?;
-                    evaluate(&choose(world)?, policy, episodes, seed)
-                }
-                (None, Some((player, env))) => {
-                    let world = choose(WorldChoice::new(&env, level)?)?;
-                    evaluate_player(&world, player.into(), episodes, seed)
-                }
-                (None, None) => return Err("eval: name a --checkpoint, or a --player and its --env".into()),
-            };
-            say(&serde_json::to_string(&summary)?);
-            Ok(())
+            let choose = |world| if training_levels { as_trained(world) } else { Ok(world) };
+            eval(checkpoint, player.zip(env), episodes, seed, level, choose)
         }
-        Some(Command::Check { env, level }) => {
-            for name in env.as_deref().map_or_else(|| names().collect(), |name| vec![name]) {
-                let report = crate::run::check_world(&WorldChoice::new(name, level.as_deref())?)?;
-                say(&serde_json::to_string(&report)?);
-            }
-            Ok(())
-        }
+        Some(Command::Check { env, level }) => check_worlds(env.as_deref(), level.as_deref()),
         Some(Command::Agents { what: Agents::List }) => {
             agents::list();
             Ok(())
@@ -135,44 +100,51 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Pictures { thumbnails: true, .. }) => pictures::take_thumbnails(),
         #[cfg(feature = "arcade")]
         Some(Command::Pictures { out, only, .. }) => pictures::take(&out, only.as_deref()),
-        Some(Command::Bench { what: Bench::Env { env, arenas, runs, seconds, threads } }) => {
-            bench_env(env.as_deref(), &arenas, runs as usize, seconds, threads)
-        }
-        Some(Command::Bench { what: Bench::Tick { env, arenas, runs, seconds } }) => {
-            for name in &env {
-                let world = WorldChoice::new(name, None)?;
-                app::bench_tick(&world, arenas as usize, runs as usize, seconds)
-                    .iter()
-                    .try_for_each(print)?;
-            }
-            app::bench_bodies(runs as usize, seconds).iter().try_for_each(print)
-        }
-        #[cfg(feature = "arcade")]
-        Some(Command::Bench { what: Bench::Frames { env, rounds, seconds, overlays, fps } }) => {
-            let experiment = Request::of(&env, Mode::Watched).resolve()?;
-            let apart = fps.map_or(0.0, |fps| 1.0 / fps as f32);
-            app::bench_frames(experiment, rounds as usize, seconds as f32, overlays, apart)
-        }
-        #[cfg(feature = "arcade")]
-        Some(Command::Bench { what: Bench::Minute { env, seed, seconds } }) => {
-            let request = Request { seed: Some(seed), ..Request::of(&env, Mode::Watched) };
-            app::bench_minute(request.resolve()?, seconds as f32)
-        }
-        Some(Command::Bench { what: Bench::Act { runs, seconds } }) => {
-            app::bench_act(runs as usize, seconds).try_for_each(|lines| lines?.iter().try_for_each(print))
-        }
-        Some(Command::Bench { what: Bench::Replay { items, runs, seconds } }) => {
-            app::bench_replay(items as usize, runs as usize, seconds).iter().try_for_each(print)
-        }
-        Some(Command::Bench { what: Bench::Sequences { memory, peer, device, runs, seconds, threads } }) => {
-            app::bench_sequences(device, &memory, &peer, runs as usize, seconds, threads)
-                .try_for_each(|lines| lines?.iter().try_for_each(print))
-        }
-        Some(Command::Bench { what: Bench::Learner { peer, device, runs, seconds, threads } }) => {
-            app::bench_learner(device, &peer, runs as usize, seconds, threads)
-                .try_for_each(|lines| lines?.iter().try_for_each(print))
-        }
+        Some(Command::Bench { what }) => bench::run(what),
     }
+}
+
+/// `world` with the levels that its agents train on.
+fn as_trained(world: WorldChoice) -> Result<WorldChoice, Failure> {
+    let trained = world.as_trained();
+    Ok(trained.ok_or("--training-levels: only random:… levels have a training set; leave it out")?)
+}
+
+/// Plays `episodes` by a checkpoint or by a player of a world that has been `chosen`.
+fn eval(
+    checkpoint: Option<PathBuf>,
+    player: Option<(SimplePlayer, String)>,
+    episodes: usize,
+    seed: u64,
+    level: Option<&Path>,
+    choose: impl Fn(WorldChoice) -> Result<WorldChoice, Failure>,
+) -> Result<(), Failure> {
+    if episodes == 0 {
+        return Err("--episodes 0: play at least one".into());
+    }
+    // The parser requires one of both, and a world with a player.
+    let summary = match (checkpoint, player) {
+        (Some(checkpoint), _) => {
+            let (world, policy) = agents::evaluated(&checkpoint, level)?;
+            evaluate(&choose(world)?, policy, episodes, seed)
+        }
+        (None, Some((player, env))) => {
+            let world = choose(WorldChoice::new(&env, level)?)?;
+            evaluate_player(&world, player.into(), episodes, seed)
+        }
+        (None, None) => return Err("eval: name a --checkpoint, or a --player and its --env".into()),
+    };
+    say(&serde_json::to_string(&summary)?);
+    Ok(())
+}
+
+/// Checks the world called `env`, or all of them, against the contract.
+fn check_worlds(env: Option<&str>, level: Option<&Path>) -> Result<(), Failure> {
+    for name in env.map_or_else(|| names().collect(), |name| vec![name]) {
+        let report = crate::run::check_world(&WorldChoice::new(name, level)?)?;
+        say(&serde_json::to_string(&report)?);
+    }
+    Ok(())
 }
 
 impl From<SimplePlayer> for Controller {
@@ -324,23 +296,4 @@ fn check_levels(files: &[PathBuf]) -> Result<(), Failure> {
         }
     }
     if broken > 0 { Err(format!("{broken} of {} levels are broken", files.len()).into()) } else { Ok(()) }
-}
-
-fn bench_env(
-    env: Option<&str>,
-    arenas: &[usize],
-    runs: usize,
-    seconds: f64,
-    threads: usize,
-) -> Result<(), Failure> {
-    for name in env.map_or_else(|| names().collect(), |name| vec![name]) {
-        let world = WorldChoice::new(name, None)?;
-        for &count in arenas {
-            if !(1..=4096).contains(&count) {
-                return Err(format!("--arenas {count}: allowed: 1 to 4096").into());
-            }
-            app::bench_env(&world, count, runs, seconds, threads).iter().try_for_each(print)?;
-        }
-    }
-    Ok(())
 }
