@@ -45,8 +45,8 @@ pub struct PredictedVsActual {
     pub actual: Vec<f32>,
 }
 
-/// What is shown of the memories in the watched arena, besides the features in [`WatchedDecisions`]. Empty
-/// until the overlay of memory is shown.
+/// What is shown of the memories in the watched arena, besides the features in
+/// [`WatchedDecisions`](crate::agent::WatchedDecisions). Empty until the overlay of memory is shown.
 #[derive(Resource, Debug, Clone, Default)]
 pub struct WatchedMemory {
     /// `[slots]`: what each slot's policy attends to; `None` without attention.

@@ -29,68 +29,85 @@ pub(super) fn sliders(ui: &mut Ui, config: &mut LearnerConfig, temperature: Opti
         }
     };
     if let Some(sac) = config.algorithm.get_mut::<SacConfig>() {
-        for (name, value, range, explanation) in [
-            (
-                "actor rate",
-                &mut sac.actor_learning_rate,
-                1e-5..=1e-2,
-                "Adam step size of the actor, per gradient step.",
-            ),
-            (
-                "critic rate",
-                &mut sac.critic_learning_rate,
-                1e-5..=1e-2,
-                "Adam step size of the critics, per gradient step.",
-            ),
-            (
-                "temperature rate",
-                &mut sac.temperature_learning_rate,
-                1e-5..=1e-2,
-                "Adam step size of the logarithm of the temperature, per gradient step.",
-            ),
-        ] {
-            row(ui, name, explanation, |ui| {
-                ui.spacing_mut().slider_width = 96.0;
-                let slider = egui::Slider::new(value, range).logarithmic(true);
-                note(
-                    ui.add(slider.custom_formatter(|value, _| format!("{value:.1e}")))
-                        .on_hover_text(explanation),
-                );
-            });
-        }
-        let explanation =
-            "On: the temperature is learned so that the entropy meets its target. Off: it is fixed.";
-        row(ui, "temperature auto", explanation, |ui| {
-            let mut learned = sac.temperature != Temperature::Fixed;
-            let response = check(ui, &mut learned, "").on_hover_text(explanation);
-            if response.changed() {
-                sac.temperature = if learned { SacConfig::default().temperature } else { Temperature::Fixed };
-                if !learned {
-                    sac.initial_temperature = temperature.unwrap_or(sac.initial_temperature);
-                }
-                note(response);
-            }
-        });
-        if sac.temperature == Temperature::Fixed {
-            let explanation = "Weight of the entropy relative to the reward, in reward per nat.";
-            row(ui, "temperature", explanation, |ui| {
-                ui.spacing_mut().slider_width = 96.0;
-                let slider = egui::Slider::new(&mut sac.initial_temperature, 1e-4..=10.0).logarithmic(true);
-                note(
-                    ui.add(slider.custom_formatter(|value, _| format!("{value:.1e}")))
-                        .on_hover_text(explanation),
-                );
-            });
-        }
-        if let Temperature::Learned { target_entropy_fraction } = &mut sac.temperature {
-            let explanation = "Target of the policy's entropy as a fraction of ln(number of actions); higher means more exploration.";
-            row(ui, "target entropy", explanation, |ui| {
-                ui.spacing_mut().slider_width = 96.0;
-                let slider = egui::Slider::new(target_entropy_fraction, 0.02..=0.98).fixed_decimals(2);
-                note(ui.add(slider).on_hover_text(explanation));
-            });
-        }
+        of_sac(ui, sac, temperature, &mut note);
     }
+    of_replay(ui, config, &mut note);
+    let explanation =
+        "Most gradient steps per environment step. More of them learn more from each step, but take longer.";
+    row(ui, "gradient/env steps", explanation, |ui| {
+        ui.spacing_mut().slider_width = 96.0;
+        let ratio = &mut config.gradient_steps_per_env_step;
+        let slider = egui::Slider::new(ratio, 0.01..=8.0).logarithmic(true).max_decimals(2);
+        note(ui.add(slider).on_hover_text(explanation));
+    });
+    edit
+}
+
+/// Learning rates, temperature and target entropy of SAC.
+fn of_sac(ui: &mut Ui, sac: &mut SacConfig, temperature: Option<f32>, note: &mut impl FnMut(egui::Response)) {
+    for (name, value, range, explanation) in [
+        (
+            "actor rate",
+            &mut sac.actor_learning_rate,
+            1e-5..=1e-2,
+            "Adam step size of the actor, per gradient step.",
+        ),
+        (
+            "critic rate",
+            &mut sac.critic_learning_rate,
+            1e-5..=1e-2,
+            "Adam step size of the critics, per gradient step.",
+        ),
+        (
+            "temperature rate",
+            &mut sac.temperature_learning_rate,
+            1e-5..=1e-2,
+            "Adam step size of the logarithm of the temperature, per gradient step.",
+        ),
+    ] {
+        row(ui, name, explanation, |ui| {
+            ui.spacing_mut().slider_width = 96.0;
+            let slider = egui::Slider::new(value, range).logarithmic(true);
+            note(
+                ui.add(slider.custom_formatter(|value, _| format!("{value:.1e}"))).on_hover_text(explanation),
+            );
+        });
+    }
+    let explanation =
+        "On: the temperature is learned so that the entropy meets its target. Off: it is fixed.";
+    row(ui, "temperature auto", explanation, |ui| {
+        let mut learned = sac.temperature != Temperature::Fixed;
+        let response = check(ui, &mut learned, "").on_hover_text(explanation);
+        if response.changed() {
+            sac.temperature = if learned { SacConfig::default().temperature } else { Temperature::Fixed };
+            if !learned {
+                sac.initial_temperature = temperature.unwrap_or(sac.initial_temperature);
+            }
+            note(response);
+        }
+    });
+    if sac.temperature == Temperature::Fixed {
+        let explanation = "Weight of the entropy relative to the reward, in reward per nat.";
+        row(ui, "temperature", explanation, |ui| {
+            ui.spacing_mut().slider_width = 96.0;
+            let slider = egui::Slider::new(&mut sac.initial_temperature, 1e-4..=10.0).logarithmic(true);
+            note(
+                ui.add(slider.custom_formatter(|value, _| format!("{value:.1e}"))).on_hover_text(explanation),
+            );
+        });
+    }
+    if let Temperature::Learned { target_entropy_fraction } = &mut sac.temperature {
+        let explanation = "Target of the policy's entropy as a fraction of ln(number of actions); higher means more exploration.";
+        row(ui, "target entropy", explanation, |ui| {
+            ui.spacing_mut().slider_width = 96.0;
+            let slider = egui::Slider::new(target_entropy_fraction, 0.02..=0.98).fixed_decimals(2);
+            note(ui.add(slider).on_hover_text(explanation));
+        });
+    }
+}
+
+/// How transitions are drawn: the people's share, or the exponent of priorities.
+fn of_replay(ui: &mut Ui, config: &mut LearnerConfig, note: &mut impl FnMut(egui::Response)) {
     if config.prioritized.is_none() {
         let explanation = "Fraction of each batch that is drawn from transitions of human players. Off: drawn like all others.";
         row(ui, "human fraction", explanation, |ui| {
@@ -116,15 +133,6 @@ pub(super) fn sliders(ui: &mut Ui, config: &mut LearnerConfig, temperature: Opti
             note(ui.add(slider).on_hover_text(explanation));
         });
     }
-    let explanation =
-        "Most gradient steps per environment step. More of them learn more from each step, but take longer.";
-    row(ui, "gradient/env steps", explanation, |ui| {
-        ui.spacing_mut().slider_width = 96.0;
-        let ratio = &mut config.gradient_steps_per_env_step;
-        let slider = egui::Slider::new(ratio, 0.01..=8.0).logarithmic(true).max_decimals(2);
-        note(ui.add(slider).on_hover_text(explanation));
-    });
-    edit
 }
 
 /// `config` with its target entropy scaled by `factor`, if it has one, and the `name` of the change.
