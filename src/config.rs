@@ -294,8 +294,9 @@ pub fn settings_to_toml(config: &LearnerConfig) -> String {
     let all = RunConfig { learner: config.clone(), ..RunConfig::default() }.to_toml();
     let mut within = false;
     let mut of_learner = |line: &&str| {
-        if let Some(table) = line.strip_prefix('[') {
-            let name = table.split(['.', ']']).next().unwrap_or_default();
+        if line.starts_with('[') {
+            // A table, or one of several.
+            let name = line.trim_start_matches('[').split(['.', ']']).next().unwrap_or_default();
             within = name == "learner" || name == config.algorithm.name();
         }
         within && !line.starts_with("live_")
