@@ -1,23 +1,85 @@
-//! Actions: a single discrete action, and batches of actions, discrete or continuous.
+//! Actions: a single action, and batches of actions, discrete or continuous.
 
 use serde::{Deserialize, Serialize};
 
-use super::ActionSpace;
+use super::{ActionDimension, ActionSpace};
 
-/// A discrete action, as chosen by scripts and people.
+/// An action, as chosen by scripts and people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Action {
     /// Index into the discrete action names.
     Discrete(u16),
+    /// A point of a box.
+    Continuous(ActionVector),
 }
 
 impl Action {
-    /// Index of a discrete action.
+    /// A point of a box, in the environment's units; of more than [`ActionVector::MOST`] dimensions only the first.
+    pub fn continuous(values: &[f32]) -> Self {
+        Self::Continuous(ActionVector::new(values))
+    }
+
+    /// Index of a discrete action, 0 of a continuous one.
     pub fn index(self) -> usize {
         match self {
             Self::Discrete(index) => usize::from(index),
+            Self::Continuous(_) => 0,
         }
+    }
+}
+
+/// The values of a continuous action with few dimensions, compared bit by bit.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<f32>", into = "Vec<f32>")]
+pub struct ActionVector {
+    count: usize,
+    values: [f32; Self::MOST],
+}
+
+impl ActionVector {
+    /// The most dimensions.
+    pub const MOST: usize = 8;
+
+    fn new(values: &[f32]) -> Self {
+        let mut own = Self { count: values.len().min(Self::MOST), ..Self::default() };
+        own.values.iter_mut().zip(values).for_each(|(own, value)| *own = *value);
+        own
+    }
+
+    /// `[dims]`.
+    pub fn values(&self) -> &[f32] {
+        &self.values[..self.count]
+    }
+
+    fn bits(&self) -> (usize, [u32; Self::MOST]) {
+        (self.count, self.values.map(f32::to_bits))
+    }
+}
+
+impl PartialEq for ActionVector {
+    fn eq(&self, other: &Self) -> bool {
+        self.bits() == other.bits()
+    }
+}
+
+impl Eq for ActionVector {}
+
+impl std::hash::Hash for ActionVector {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.bits().hash(state);
+    }
+}
+
+impl From<Vec<f32>> for ActionVector {
+    fn from(values: Vec<f32>) -> Self {
+        Self::new(&values)
+    }
+}
+
+impl From<ActionVector> for Vec<f32> {
+    fn from(vector: ActionVector) -> Self {
+        vector.values().to_vec()
     }
 }
 
@@ -30,10 +92,23 @@ pub enum ActionRow<'a> {
     Continuous(&'a [f32]),
 }
 
-impl From<Action> for ActionRow<'_> {
-    fn from(action: Action) -> Self {
-        match action {
-            Action::Discrete(index) => Self::Discrete(index),
+/// What can be written to a row of an [`ActionBatch`].
+pub trait AsActionRow {
+    /// It as a view.
+    fn as_row(&self) -> ActionRow<'_>;
+}
+
+impl AsActionRow for ActionRow<'_> {
+    fn as_row(&self) -> ActionRow<'_> {
+        *self
+    }
+}
+
+impl AsActionRow for Action {
+    fn as_row(&self) -> ActionRow<'_> {
+        match self {
+            Self::Discrete(index) => ActionRow::Discrete(*index),
+            Self::Continuous(vector) => ActionRow::Continuous(vector.values()),
         }
     }
 }
@@ -72,7 +147,9 @@ impl From<Stored> for ActionBatch {
 
 impl FromIterator<Action> for ActionBatch {
     fn from_iter<I: IntoIterator<Item = Action>>(actions: I) -> Self {
-        actions.into_iter().map(|action| action.index() as u16).collect::<Vec<_>>().into()
+        let mut batch = Self::default();
+        actions.into_iter().for_each(|action| batch.push(action));
+        batch
     }
 }
 
@@ -88,8 +165,8 @@ impl ActionBatch {
     pub fn neutral(space: &ActionSpace, rows: usize) -> Self {
         match space {
             ActionSpace::Discrete(_) => vec![0; rows].into(),
-            ActionSpace::Continuous(bounds) => {
-                let middle: Vec<f32> = bounds.iter().map(|[low, high]| 0.5 * low + 0.5 * high).collect();
+            ActionSpace::Continuous(dimensions) => {
+                let middle: Vec<f32> = dimensions.iter().map(ActionDimension::middle).collect();
                 Self { rows, discrete: Vec::new(), continuous: middle.repeat(rows) }
             }
         }
@@ -118,6 +195,11 @@ impl ActionBatch {
         Action::Discrete(self.index(row) as u16)
     }
 
+    /// First entry of continuous action `row`; 0 if the space is discrete.
+    pub fn scalar(&self, row: usize) -> f32 {
+        self.vector(row).first().copied().unwrap_or(0.0)
+    }
+
     /// `[dims]` of continuous action `row`; empty if the space is discrete.
     pub fn vector(&self, row: usize) -> &[f32] {
         if self.continuous.is_empty() {
@@ -134,17 +216,17 @@ impl ActionBatch {
     }
 
     /// Appends one action of the same space.
-    pub fn push<'a>(&mut self, action: impl Into<ActionRow<'a>>) {
+    pub fn push(&mut self, action: impl AsActionRow) {
         self.rows += 1;
-        match action.into() {
+        match action.as_row() {
             ActionRow::Discrete(index) => self.discrete.push(index),
             ActionRow::Continuous(vector) => self.continuous.extend_from_slice(vector),
         }
     }
 
     /// Replaces action `row`. An action of another space is ignored.
-    pub fn set<'a>(&mut self, row: usize, action: impl Into<ActionRow<'a>>) {
-        match action.into() {
+    pub fn set(&mut self, row: usize, action: impl AsActionRow) {
+        match action.as_row() {
             ActionRow::Discrete(index) => {
                 if let Some(own) = self.discrete.get_mut(row) {
                     *own = index;
@@ -197,11 +279,13 @@ impl ActionBatch {
                         && self.continuous.is_empty()
                         && self.discrete.iter().all(known)
                 }
-                ActionSpace::Continuous(bounds) => {
-                    let within = |(value, [low, high]): (&f32, &[f32; 2])| (*low..=*high).contains(value);
+                ActionSpace::Continuous(dimensions) => {
+                    let within = |(value, dimension): (&f32, &ActionDimension)| {
+                        (dimension.low..=dimension.high).contains(value)
+                    };
                     self.discrete.is_empty()
-                        && rows.checked_mul(bounds.len()) == Some(self.continuous.len())
-                        && self.continuous.iter().zip(bounds.iter().cycle()).all(within)
+                        && rows.checked_mul(dimensions.len()) == Some(self.continuous.len())
+                        && self.continuous.iter().zip(dimensions.iter().cycle()).all(within)
                 }
             }
     }
@@ -213,11 +297,12 @@ mod tests {
 
     #[test]
     fn rows_of_a_box_are_read_written_and_dropped() {
-        let space = ActionSpace::Continuous(vec![[-1.0, 1.0], [0.0, 4.0]]);
+        let space = ActionSpace::continuous(&[("x", [-1.0, 1.0]), ("y", [0.0, 4.0])]);
         let mut actions = ActionBatch::neutral(&space, 2);
         assert_eq!((actions.dims(), actions.row(1)), (2, ActionRow::Continuous(&[0.0, 2.0])));
         actions.set(0, ActionRow::Continuous(&[0.5, 3.0]));
         actions.set(1, Action::Discrete(1));
+        actions.set(1, Action::continuous(&[1.0]));
         actions.push(ActionRow::Continuous(&[-1.0, 0.0]));
         assert_eq!(actions.continuous, [0.5, 3.0, 0.0, 2.0, -1.0, 0.0]);
         assert!(actions.fits(3, &space) && !actions.fits(2, &space));
@@ -229,6 +314,14 @@ mod tests {
         actions.continuous[0] = f32::NAN;
         assert!(!actions.fits(2, &space));
         assert!(!ActionBatch::neutral(&ActionSpace::discrete(&["a"]), 2).fits(2, &space));
+        let point = Action::continuous(&[0.25, 1.5]);
+        actions.set(0, point);
+        assert_eq!((actions.vector(0), actions.scalar(0)), (&[0.25, 1.5][..], 0.25));
+        assert_eq!((point.index(), point == Action::continuous(&[0.25, 1.5])), (0, true));
+        assert_ne!(point, Action::continuous(&[0.25]));
+        let text = serde_json::to_string(&point).unwrap();
+        assert_eq!(serde_json::from_str::<Action>(&text).unwrap(), point);
+        assert_eq!(Action::continuous(&[1.0; 20]), Action::continuous(&[1.0; ActionVector::MOST]));
     }
 
     #[test]

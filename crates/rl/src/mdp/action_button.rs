@@ -87,7 +87,7 @@ mod tests {
             assert_eq!(buttons[6..], [Some(vec![Up, forward]), Some(vec![back]), None, None, None]);
         }
         assert_eq!(space.buttons(names.len(), false), None);
-        assert_eq!(ActionSpace::Continuous(vec![[-1.0, 1.0]]).buttons(0, false), None);
+        assert_eq!(ActionSpace::continuous(&[("left", [-1.0, 1.0])]).buttons(0, false), None);
         assert!(ActionButton::ALL.iter().enumerate().all(|(index, button)| *button as usize == index));
     }
 

@@ -1,6 +1,6 @@
 //! Batches of sequences, in the layout of a gradient step of an agent with memory.
 
-use super::{ActionBatch, StateBatch};
+use super::{ActionBatch, ActionNoise, StateBatch};
 
 /// `B` runs of `T` transitions and their `T + 1` moments: the observations before the first and after each of them.
 ///
@@ -42,6 +42,8 @@ pub struct SequenceBatch {
     pub initial_states: StateBatch,
     /// `[B, T, K]`: given actions of a score-function estimator; empty to let the update sample them.
     pub sampled_actions: Vec<u16>,
+    /// Given noise of continuous actions; what is empty is drawn by the update.
+    pub noise: ActionNoise,
     /// `[B, T]`: entropy of the behavior policy, in nats.
     pub behaviour_entropies: Vec<f32>,
     /// `[B]`: importance weights, 1 for uniform replay.
@@ -75,5 +77,6 @@ impl SequenceBatch {
         self.indices.clear();
         self.generations.clear();
         self.sampled_actions.clear();
+        self.noise.clear();
     }
 }

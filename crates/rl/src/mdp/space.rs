@@ -76,9 +76,57 @@ impl ObservationSpace {
 pub enum ActionSpace {
     /// One of several named actions.
     Discrete(Vec<String>),
-    /// A real vector within bounds, one `[low, high]` pair per dimension. No environment offers it and no
-    /// learner accepts it yet.
-    Continuous(Vec<[f32; 2]>),
+    /// A real vector within a box.
+    Continuous(Vec<ActionDimension>),
+}
+
+/// One dimension of a continuous action space.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionDimension {
+    /// What it does, e.g. `torque`.
+    pub name: String,
+    /// Its smallest value, in the environment's units.
+    pub low: f32,
+    /// Its largest value, above `low`.
+    pub high: f32,
+}
+
+impl ActionDimension {
+    /// The value in the middle.
+    pub fn middle(&self) -> f32 {
+        0.5 * self.low + 0.5 * self.high
+    }
+
+    /// The value at `share` of the way from `low` to `high`.
+    pub fn at(&self, share: f32) -> f32 {
+        ((1.0 - share) * self.low + share * self.high).clamp(self.low, self.high)
+    }
+
+    /// Whether the bounds are finite and in order, and a value between them has a middle and a distance from it.
+    pub fn is_valid(&self) -> bool {
+        let half = 0.5 * self.high - 0.5 * self.low;
+        self.low.is_finite() && self.high.is_finite() && half > 0.0 && self.middle() + half > self.middle()
+    }
+}
+
+impl std::fmt::Display for ActionDimension {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {} to {}", self.name, self.low, self.high)
+    }
+}
+
+impl From<usize> for ActionSpace {
+    /// As many discrete actions, called by their numbers.
+    fn from(actions: usize) -> Self {
+        Self::Discrete((0..actions).map(|action| action.to_string()).collect())
+    }
+}
+
+impl From<&ActionSpace> for ActionSpace {
+    fn from(space: &ActionSpace) -> Self {
+        space.clone()
+    }
 }
 
 impl ActionSpace {
@@ -87,11 +135,34 @@ impl ActionSpace {
         Self::Discrete(names.iter().map(|name| (*name).to_owned()).collect())
     }
 
+    /// Builds a box from names and bounds `[low, high]`, in the environment's units.
+    pub fn continuous(dimensions: &[(&str, [f32; 2])]) -> Self {
+        let dimension = |(name, [low, high]): &(&str, [f32; 2])| ActionDimension {
+            name: (*name).to_owned(),
+            low: *low,
+            high: *high,
+        };
+        Self::Continuous(dimensions.iter().map(dimension).collect())
+    }
+
+    /// Whether an action is a vector of a box.
+    pub fn is_continuous(&self) -> bool {
+        matches!(self, Self::Continuous(_))
+    }
+
+    /// The dimensions of a box, none of a discrete space.
+    pub fn dimensions(&self) -> &[ActionDimension] {
+        match self {
+            Self::Discrete(_) => &[],
+            Self::Continuous(dimensions) => dimensions,
+        }
+    }
+
     /// Number of discrete actions, or of dimensions.
     pub fn len(&self) -> usize {
         match self {
             Self::Discrete(names) => names.len(),
-            Self::Continuous(bounds) => bounds.len(),
+            Self::Continuous(dimensions) => dimensions.len(),
         }
     }
 
@@ -178,10 +249,7 @@ impl EnvironmentSpec {
     /// The first invalid value of a spec from a file, e.g. `action: 0 of them`; `None` if it is valid.
     pub fn problem(&self) -> Option<String> {
         let Self { action, ticks_per_step, tick_seconds, episode_limit, teams, rewards, .. } = self;
-        let finite = match action {
-            ActionSpace::Discrete(_) => true,
-            ActionSpace::Continuous(bounds) => bounds.iter().flatten().all(|bound| bound.is_finite()),
-        };
+        let bad = action.dimensions().iter().find(|dimension| !dimension.is_valid());
         let paid = rewards.iter().all(|reward| reward.weight.is_finite());
         let wrong = [
             (!(1..=MOST_ACTIONS).contains(&action.len()), format!("action: {} of them", action.len())),
@@ -189,7 +257,12 @@ impl EnvironmentSpec {
             (!(tick_seconds.is_finite() && *tick_seconds > 0.0), format!("tick_seconds: {tick_seconds}")),
             (*episode_limit == 0, "episode_limit: 0".to_owned()),
             (teams.is_empty(), "teams: none".to_owned()),
-            (!finite, "action: a bound that is not finite".to_owned()),
+            (
+                bad.is_some(),
+                bad.map_or_else(String::new, |bad| {
+                    format!("action: {bad}: allowed: finite bounds, the lower one first")
+                }),
+            ),
             (!paid, "rewards: a weight that is not finite".to_owned()),
         ];
         wrong.into_iter().find(|(wrong, _)| *wrong).map(|(_, problem)| problem)
@@ -214,6 +287,28 @@ impl EnvironmentSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_box_without_width_is_refused() {
+        let spec = |bounds| EnvironmentSpec {
+            name: String::new(),
+            summary: String::new(),
+            observation: ObservationSpace::floats(&["x"]),
+            action: ActionSpace::continuous(&[("lean", [-1.0, 1.0]), ("torque", bounds)]),
+            ticks_per_step: 1,
+            tick_seconds: 0.1,
+            episode_limit: 10,
+            teams: vec![0],
+            rewards: Vec::new(),
+        };
+        for bounds in [[-2.0, 2.0], [0.5, 4.5], [f32::MIN, f32::MAX], [0.0, f32::MIN_POSITIVE]] {
+            assert_eq!(spec(bounds).problem(), None, "{bounds:?}");
+        }
+        for bounds in [[2.0, -2.0], [1.0, 1.0], [f32::NAN, 1.0], [0.0, f32::INFINITY]] {
+            let problem = spec(bounds).problem().unwrap();
+            assert!(problem.starts_with("action: torque: ") && problem.contains("allowed:"), "{problem}");
+        }
+    }
 
     #[test]
     fn a_grid_larger_than_memory_is_large_and_not_small() {

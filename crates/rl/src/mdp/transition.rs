@@ -14,7 +14,7 @@ pub struct TransitionBatch {
     pub observations: Vec<f32>,
     /// `[B, D]`: observation `o'` after the last accumulated step.
     pub next_observations: Vec<f32>,
-    /// `[B]`: action at `o`.
+    /// `B` rows: action at `o`.
     pub actions: ActionBatch,
     /// `[B]`: `Σ_{k<m} gamma^k r_{t+k}`.
     pub n_step_returns: Vec<f32>,
@@ -31,6 +31,26 @@ pub struct TransitionBatch {
     /// `[B, K]`: actions for a score-function actor gradient; if empty, the update samples them from its
     /// current policy, as in training.
     pub sampled_actions: Vec<u16>,
+    /// Given noise of continuous actions; what is empty is drawn by the update, as in training.
+    pub noise: ActionNoise,
+}
+
+/// Standard normal noise of continuous actions of `A` dimensions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ActionNoise {
+    /// `[B, A]`, or `[B, T + 1, A]` of sequences: of the policy's action at the observation.
+    pub here: Vec<f32>,
+    /// The same at the observation bootstrapped from.
+    pub next: Vec<f32>,
+    /// `[B, K, A]`: of the actions of a score-function actor gradient.
+    pub sampled: Vec<f32>,
+}
+
+impl ActionNoise {
+    /// Empties it and keeps its allocation.
+    pub fn clear(&mut self) {
+        [&mut self.here, &mut self.next, &mut self.sampled].into_iter().for_each(Vec::clear);
+    }
 }
 
 impl TransitionBatch {
@@ -48,5 +68,6 @@ impl TransitionBatch {
         self.behaviour_entropies.clear();
         self.indices.clear();
         self.sampled_actions.clear();
+        self.noise.clear();
     }
 }

@@ -215,7 +215,7 @@ impl Encoder {
     }
 }
 
-/// Output layer of a network of action values.
+/// Output layer of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Head {
@@ -223,6 +223,10 @@ pub enum Head {
     Linear,
     /// State value and advantages, `Q = V + Adv − mean_a Adv` (Wang et al. 2016).
     Dueling,
+    /// `mean` and `log_std` of a Gaussian over continuous actions: the first and the second half of the outputs. Of
+    /// actors, and no setting.
+    #[serde(skip)]
+    Gaussian,
 }
 
 /// The shared architecture of a configuration's networks: everything but their output layers.

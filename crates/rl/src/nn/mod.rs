@@ -1,5 +1,5 @@
 //! Neural networks for any algorithm: layers and their gradients on the host, the same stacked on a device,
-//! Adam, categorical distributions, named tensors and their files.
+//! Adam, categorical and squashed Gaussian distributions, named tensors and their files.
 //!
 //! The host code is hand-written for small networks on a CPU (`network`, `kernel`, `adam`); `device` has the
 //! same layers on burn tensors. Both use the same parameter names and shapes. Nothing here depends on an
@@ -11,6 +11,7 @@ mod buffer;
 pub(crate) mod categorical;
 pub(crate) mod device;
 mod error;
+pub(crate) mod gaussian;
 mod kernel;
 pub mod memory;
 mod network;

@@ -27,7 +27,8 @@ impl Form {
 }
 
 /// Parameters of stacked networks in turn, `[members, rows, columns]` each: those of the memory, then weights and biases
-/// of convolutions, hidden layers, the output layer (of a dueling head value, then advantages), norms.
+/// of convolutions, hidden layers, the output layer (of a dueling head value, then advantages; of a Gaussian one mean,
+/// then logarithm of the standard deviation), norms.
 #[derive(Clone)]
 pub(crate) struct Layers {
     form: Arc<Form>,
@@ -59,7 +60,7 @@ impl Layers {
             &*self.form;
         let first = convolutions.len();
         let output = first + hidden.len();
-        let norms = output + if *head == Head::Dueling { 2 } else { 1 };
+        let norms = output + if *head == Head::Linear { 1 } else { 2 };
         let mut x = self.encoded(inputs);
         for index in 0..hidden.len() {
             x = self.linear(first + index, x);
@@ -75,6 +76,10 @@ impl Layers {
             Head::Dueling => {
                 let advantages = self.linear(output + 1, x.clone());
                 self.linear(output, x) + advantages.clone() - advantages.mean_dim(2)
+            }
+            // mean, log_std
+            Head::Gaussian => {
+                Tensor::cat(vec![self.linear(output, x.clone()), self.linear(output + 1, x)], 2)
             }
         }
     }

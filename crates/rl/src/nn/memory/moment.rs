@@ -1,19 +1,19 @@
 //! What a network with memory reads at one moment of an episode.
 
 use super::Memory;
-use crate::mdp::{CellAttention, GridShape};
+use crate::mdp::{ActionRow, CellAttention, GridShape};
 use crate::nn::architecture::MOST_FEATURES;
 use crate::nn::{ConvLayer, Inputs, NetworkError};
 
-/// The layout of `x_t = [o_t, a_{t−1}, r_{t−1}]`: observation, one-hot previous action, previous reward. Action and
-/// reward are zero at the first moment of an episode.
+/// The layout of `x_t = [o_t, a_{t−1}, r_{t−1}]`: observation, previous action, one-hot if it is discrete and as it was
+/// stored if it is continuous, previous reward. Action and reward are zero at the first moment of an episode.
 ///
 /// A spatial memory reads the observation's grid apart from `x_t`; any other one as part of `o_t`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MomentInputs {
     /// Entries of `o_t`.
     pub observation: usize,
-    /// Entries of `a_{t−1}`: the number of actions, or 0 if it is left out.
+    /// Entries of `a_{t−1}`: the number of actions or of their dimensions, or 0 if it is left out.
     pub previous_action: usize,
     /// Entries of `r_{t−1}`: 1, or 0 if it is left out.
     pub previous_reward: usize,
@@ -63,6 +63,23 @@ impl MomentInputs {
     /// Width of `x_t`; 0 is possible for a spatial memory only.
     pub fn width(&self) -> usize {
         self.observation + self.previous_action + self.previous_reward
+    }
+
+    /// Writes `action`, the one before, to its `entries`, which must be zero; none if an episode begins.
+    pub(crate) fn write_action(&self, action: ActionRow<'_>, starts: bool, entries: &mut [f32]) {
+        if starts {
+            return;
+        }
+        match action {
+            ActionRow::Discrete(index) => {
+                if let Some(entry) = entries.get_mut(usize::from(index)) {
+                    *entry = 1.0;
+                }
+            }
+            ActionRow::Continuous(vector) => {
+                entries.iter_mut().zip(vector).for_each(|(entry, value)| *entry = *value);
+            }
+        }
     }
 
     /// Channels, rows and columns of the feature volume of a spatial memory: the last map, or the grid itself.

@@ -10,7 +10,7 @@ use super::slots::{Slot, found};
 use super::transformer::{Transformer, TransformerActivations, TransformerBackward};
 use crate::mdp::{Attention, Rng};
 use crate::nn::architecture::{Architecture, Head};
-use crate::nn::buffer::Buffer;
+use crate::nn::buffer::{Buffer, padded};
 use crate::nn::network::{Activations, Backward, Network};
 use crate::nn::{HostTensor, NetworkError, TensorMap};
 
@@ -27,6 +27,8 @@ pub(crate) struct MemoryNetwork {
     memory: Layers,
     /// Parameters of the memory, which are those before the head's.
     remembered: usize,
+    /// Entries that the hidden layers read beside the features: an action.
+    beside: usize,
     head: Network,
 }
 
@@ -39,8 +41,8 @@ pub(crate) struct Unrolled {
     transformer_backward: TransformerBackward,
     head: Activations,
     backward: Backward,
-    /// `[rows, features]`: features of the moments with an output, and the gradient with respect to all features, where
-    /// only some moments have one.
+    /// `[rows, features]`: features of the moments with an output, and what is read beside them, and the gradient with
+    /// respect to all features, where only some moments have one or something is read beside them.
     gathered: Buffer,
     scattered: Buffer,
 }
@@ -69,16 +71,19 @@ pub(crate) struct Unroll<'a> {
     pub(crate) from: usize,
     /// Which rows of `[M − from, B]` have an output, in order; all without.
     pub(crate) rows: Option<&'a [u32]>,
+    /// `[rows, beside]`: what hidden layers read beside the features of these rows.
+    pub(crate) beside: &'a [f32],
     /// Whether a backward pass follows, which reads what the forward pass leaves.
     pub(crate) keep: bool,
 }
 
 impl MemoryNetwork {
     /// Its layers without allocated parameters: a `memory` over the inputs of `architecture`, and the hidden layers
-    /// that it names. `None` for [`Memory::None`].
+    /// that it names, which read `beside` entries beside its features. `None` for [`Memory::None`].
     pub(crate) fn outline(
         memory: &Memory,
         architecture: &Architecture,
+        beside: usize,
         outputs: usize,
         head: Head,
     ) -> Option<Self> {
@@ -94,12 +99,14 @@ impl MemoryNetwork {
                 Layers::Transformer(Transformer::new(sizes, architecture, &mut end))
             }
         };
-        let features = match &memory {
+        let (mut width, mut rows) = match &memory {
             Layers::Recurrent(cell) => cell.features(),
             Layers::Transformer(transformer) => transformer.features(),
         };
-        let head = Network::dense(architecture, features, outputs, head, end);
-        Some(Self { memory, remembered: end, head })
+        rows.extend((width..width + beside).map(|row| row as u32));
+        width += padded(beside);
+        let head = Network::dense(architecture, (width, rows), outputs, head, end);
+        Some(Self { memory, remembered: end, beside, head })
     }
 
     /// Zeroes all parameters and draws them; `output_gain` is for [`crate::nn::Init::Orthogonal`], which like every
@@ -157,7 +164,7 @@ impl MemoryNetwork {
     /// Computes the outputs of all moments from `unroll.from` on that `unroll` asks for. A sequence's result does not
     /// depend on the others.
     pub(crate) fn forward(&self, unroll: &Unroll<'_>, unrolled: &mut Unrolled) {
-        let Unroll { moments, states, from, rows, keep } = unroll;
+        let Unroll { moments, states, from, rows, keep, .. } = unroll;
         let parameters = &self.head.parameters;
         match &self.memory {
             Layers::Recurrent(cell) => cell.forward(parameters, moments, states, *keep, &mut unrolled.cell),
@@ -165,7 +172,37 @@ impl MemoryNetwork {
                 transformer.forward(parameters, moments, *from, &mut unrolled.transformer)
             }
         }
+        if self.beside > 0 {
+            return self.joined_forward(unroll, unrolled);
+        }
         self.head_forward(from * moments.batch, *rows, unrolled);
+    }
+
+    /// Width of a row of features.
+    fn width(&self) -> usize {
+        self.head.inputs() - padded(self.beside)
+    }
+
+    /// Hidden layers and head on features and what is read beside them.
+    fn joined_forward(&self, unroll: &Unroll<'_>, unrolled: &mut Unrolled) {
+        let Unrolled { cell, transformer, head, gathered, .. } = unrolled;
+        let (width, all) = (self.width(), self.head.inputs());
+        let features = &match &self.memory {
+            Layers::Recurrent(_) => &cell.features,
+            Layers::Transformer(_) => &transformer.features,
+        }[unroll.from * unroll.moments.batch * width..];
+        let count = unroll.rows.map_or(features.len() / width, <[u32]>::len);
+        debug_assert_eq!(unroll.beside.len(), count * self.beside);
+        gathered.resize(count * all);
+        let rows = gathered.chunks_exact_mut(all).zip(unroll.beside.chunks_exact(self.beside)).enumerate();
+        for (index, (to, beside)) in rows {
+            let row = unroll.rows.map_or(index, |rows| rows[index] as usize);
+            let (own, rest) = to.split_at_mut(width);
+            own.copy_from_slice(&features[row * width..][..width]);
+            rest[..self.beside].copy_from_slice(beside);
+            rest[self.beside..].fill(0.0);
+        }
+        self.head.forward(gathered, head);
     }
 
     /// Hidden layers and head on the features of all rows from `skip` on, or of `rows` of them.
@@ -206,7 +243,7 @@ impl MemoryNetwork {
             Layers::Recurrent(cell) => (&unrolled.cell.features, cell.units()),
             Layers::Transformer(transformer) => (&unrolled.transformer.features, transformer.units()),
         };
-        features.chunks_exact(self.head.inputs()).map(move |row| &row[..units])
+        features.chunks_exact(self.width()).map(move |row| &row[..units])
     }
 
     /// What a transformer attended to in the first row of the last call of [`MemoryNetwork::act`], of moments that
@@ -265,20 +302,22 @@ impl MemoryNetwork {
         let Unrolled { cell, cell_backward, transformer, transformer_backward, head, backward, .. } =
             unrolled;
         let Unroll { moments, from, rows, .. } = unroll;
-        let (parameters, when, width) = (&self.head.parameters, [first, *from], self.head.inputs());
+        let (parameters, when, width) = (&self.head.parameters, [first, *from], self.width());
         let skip = from * moments.batch * width;
         let features = &match &self.memory {
             Layers::Recurrent(_) => &cell.features,
             Layers::Transformer(_) => &transformer.features,
         }[skip..];
-        let read = if rows.is_some() { &unrolled.gathered[..] } else { features };
+        let gathered = rows.is_some() || self.beside > 0;
+        let read = if gathered { &unrolled.gathered[..] } else { features };
         let mut passed = self.head.backward_to_input(read, head, backward, gradient);
-        if let Some(rows) = rows {
+        if gathered {
             let scattered = &mut unrolled.scattered;
             scattered.resize(features.len());
             scattered.fill(0.0);
-            for (row, passed) in rows.iter().zip(passed.chunks_exact(width)) {
-                scattered[*row as usize * width..][..width].copy_from_slice(passed);
+            for (index, passed) in passed.chunks_exact(self.head.inputs()).enumerate() {
+                let row = rows.map_or(index, |rows| rows[index] as usize);
+                scattered[row * width..][..width].copy_from_slice(&passed[..width]);
             }
             passed = scattered;
         }
@@ -291,6 +330,14 @@ impl MemoryNetwork {
                 layer.backward(parameters, moments, when, transformer, passed, scratch, gradient)
             }
         }
+    }
+
+    /// Replaces `slopes`, `[rows, beside]`, by the gradient with respect to what the hidden layers read beside the features;
+    /// the output's gradient is filled, parameters and features are constant.
+    pub(crate) fn slopes_beside(&self, unrolled: &mut Unrolled, slopes: &mut Vec<f32>) {
+        let Unrolled { head, backward, .. } = unrolled;
+        let entries = self.head.entries();
+        self.head.input_gradient(head, backward, entries - self.beside..entries, slopes);
     }
 
     fn slots(&self) -> Vec<Slot> {

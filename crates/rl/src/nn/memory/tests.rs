@@ -37,7 +37,7 @@ impl Case {
             _ => Encoder::Flat,
         };
         let architecture = Architecture::new(inputs, &encoder, &[5], false, Init::Uniform).unwrap();
-        let mut network = MemoryNetwork::outline(&memory, &architecture, OUTPUTS, Head::Linear).unwrap();
+        let mut network = MemoryNetwork::outline(&memory, &architecture, 0, OUTPUTS, Head::Linear).unwrap();
         network.draw(&architecture, 1.0, source);
         // Where zeros begin something they would hide what is behind them.
         let mut tensors = named(&network);
@@ -92,7 +92,7 @@ impl Case {
     fn unroll(&self, from: usize) -> Unroll<'_> {
         // A transformer's state is what acting keeps, not what sequences begin with.
         let states = if matches!(self.memory, Memory::Transformer(_)) { &[][..] } else { &self.states };
-        Unroll { moments: self.moments(0, MOMENTS), states, from, rows: None, keep: true }
+        Unroll { moments: self.moments(0, MOMENTS), states, from, rows: None, beside: &[], keep: true }
     }
 
     /// Outputs of sequence `b` from moment `from` on.
@@ -387,7 +387,7 @@ fn gates_begin_with_the_timescale() {
         let memory = if lstm { Memory::Lstm(sizes) } else { Memory::Gru(sizes) };
         let inputs = Inputs { vector: 3, grid: None };
         let architecture = Architecture::new(inputs, &Encoder::Flat, &[5], false, Init::Uniform).unwrap();
-        let mut network = MemoryNetwork::outline(&memory, &architecture, OUTPUTS, Head::Linear).unwrap();
+        let mut network = MemoryNetwork::outline(&memory, &architecture, 0, OUTPUTS, Head::Linear).unwrap();
         network.draw(&architecture, 1.0, &mut rng(3, Stream::Weights, 1));
         let tensors = named(&network);
         let [input, hidden] = ["ih", "hh"].map(|kind| &tensors[&format!("memory.rnn.bias_{kind}")].data);

@@ -1,6 +1,9 @@
 //! The backward pass of a network: gradients of the dense layers, then of the encoder.
 
+use std::ops::Range;
+
 use super::conv::Scratch;
+use super::linear::Linear;
 use super::{Activations, Network};
 use crate::nn::Head;
 use crate::nn::buffer::{Buffer, column_sums, padded, transpose};
@@ -13,6 +16,8 @@ pub(crate) struct Backward {
     /// Like [`Activations::outputs`].
     deltas: Vec<Buffer>,
     scratch: Scratch,
+    /// Gradients that nobody needs.
+    unneeded: Buffer,
 }
 
 impl Network {
@@ -56,6 +61,73 @@ impl Network {
         &backward.deltas[0]
     }
 
+    /// Replaces `slopes`, `[rows, entries]`, by the gradient with respect to those saved entries of the first dense
+    /// layer's input; parameters are constant. `activations` are those of the last forward pass, `backward` holds the
+    /// output's gradient. For linear heads.
+    pub(crate) fn input_gradient(
+        &self,
+        activations: &Activations,
+        backward: &mut Backward,
+        entries: Range<usize>,
+        slopes: &mut Vec<f32>,
+    ) {
+        debug_assert!(self.head == Head::Linear);
+        let Backward { deltas, scratch, unneeded, .. } = backward;
+        for (index, layer) in self.layers.iter().enumerate().rev() {
+            let (below, rest) = deltas.split_at_mut(index + 1);
+            let delta = &mut rest[0];
+            if let Some((norm, normalized)) = self.norms.get(index).zip(activations.normalized.get(index)) {
+                unneeded.resize(self.size);
+                norm.backward(&self.parameters, normalized, 0, delta, unneeded);
+            }
+            if index > 0 {
+                self.step_down(
+                    layer,
+                    delta,
+                    Finish::Mask(&activations.outputs[index]),
+                    &mut below[index],
+                    scratch,
+                );
+                continue;
+            }
+            // dL/dx_j = Σ_k delta_k · W_jk: a few entries of a row, whose weights are contiguous.
+            slopes.clear();
+            let weights = layer.weights(&self.parameters);
+            for delta in delta.chunks_exact(layer.width) {
+                slopes.extend(layer.rows[entries.clone()].iter().map(|row| {
+                    let weights = &weights[*row as usize * layer.width..][..layer.width];
+                    weights.iter().zip(delta).map(|(weight, delta)| weight * delta).sum::<f32>()
+                }));
+            }
+        }
+    }
+
+    /// `dL/dx = delta · Wᵀ` of one layer.
+    fn step_down(
+        &self,
+        layer: &Linear,
+        delta: &[f32],
+        finish: Finish<'_>,
+        below: &mut Buffer,
+        scratch: &mut Scratch,
+    ) {
+        let (rows, width) = (delta.len() / layer.width, padded(layer.inputs));
+        let transposed = &mut scratch.transposed;
+        below.resize(rows * width);
+        transposed.resize(layer.outputs * width);
+        transpose(layer.weights(&self.parameters), layer.inputs, layer.outputs, transposed);
+        Product {
+            left: Left::Rows { data: delta, stride: layer.width },
+            right: transposed,
+            rows,
+            inner: layer.outputs,
+            width,
+            finish,
+            out: below,
+        }
+        .run();
+    }
+
     fn propagate(
         &self,
         input: &[f32],
@@ -65,7 +137,7 @@ impl Network {
         to_input: bool,
     ) {
         let rows = input.len() / self.inputs;
-        let Backward { maps, deltas, scratch } = backward;
+        let Backward { maps, deltas, scratch, .. } = backward;
         if self.head == Head::Dueling {
             // dL/dV = Σ_a dL/dQ(a), dL/dAdv(a) = dL/dQ(a) − mean_a dL/dQ(a)
             let actions = self.outputs();
@@ -101,21 +173,8 @@ impl Network {
             if first && !to_input {
                 break;
             }
-            let width = padded(layer.inputs);
-            let (below, transposed) = (&mut below[index], &mut scratch.transposed);
-            below.resize(rows * width);
-            transposed.resize(layer.outputs * width);
-            transpose(layer.weights(&self.parameters), layer.inputs, layer.outputs, transposed);
-            Product {
-                left: Left::Rows { data: delta, stride: layer.width },
-                right: transposed,
-                rows,
-                inner: layer.outputs,
-                width,
-                finish: if first { Finish::Store } else { Finish::Mask(data) },
-                out: below,
-            }
-            .run();
+            let finish = if first { Finish::Store } else { Finish::Mask(data) };
+            self.step_down(layer, delta, finish, &mut below[index], scratch);
         }
         if let Some(encoder) = &self.encoder {
             let passed = (&activations.maps, &deltas[0][..]);

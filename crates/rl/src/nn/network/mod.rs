@@ -61,6 +61,11 @@ impl Activations {
     pub(crate) fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
         self.outputs.get(self.depth).map_or(&[][..], |output| output).chunks_exact(self.width.max(1))
     }
+
+    /// One of them.
+    pub(crate) fn row(&self, index: usize) -> Option<&[f32]> {
+        self.rows().nth(index)
+    }
 }
 
 impl Network {
@@ -118,6 +123,16 @@ impl Network {
     /// Number of entries of an input row.
     pub(crate) fn inputs(&self) -> usize {
         self.inputs
+    }
+
+    /// Number of saved entries that the first dense layer reads.
+    pub(in crate::nn) fn entries(&self) -> usize {
+        self.layers.first().map_or(0, |layer| layer.rows.len())
+    }
+
+    /// Whether the grid goes through convolutions.
+    pub(crate) fn has_encoder(&self) -> bool {
+        self.encoder.is_some()
     }
 
     /// Number of all weights and biases with their padding.

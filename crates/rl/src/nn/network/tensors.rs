@@ -2,7 +2,7 @@
 //!
 //! `conv.{i}.weight` `[out, in, kernel, kernel]`, `layers.{i}.weight` `[out, in]`, `norms.{i}.weight` `[out]`
 //! and their `.bias`es; a dueling head is one layer in memory, its advantages before its value, and two when
-//! saved: `value` and `advantage`. The first of `layers` after convolutions reads `torch.cat([vector,
+//! saved: `value` and `advantage`; so is a Gaussian one: `mean` and `log_std`. The first of `layers` after convolutions reads `torch.cat([vector,
 //! map.flatten(1)], 1)`.
 
 use std::ops::Range;
@@ -48,6 +48,10 @@ impl Network {
                 Head::Dueling if index + 1 == self.layers.len() => {
                     let actions = layer.outputs - 1;
                     (("value".to_owned(), actions..layer.outputs), Some(("advantage".to_owned(), 0..actions)))
+                }
+                Head::Gaussian if index + 1 == self.layers.len() => {
+                    let dims = layer.outputs / 2;
+                    (("mean".to_owned(), 0..dims), Some(("log_std".to_owned(), dims..layer.outputs)))
                 }
                 _ => ((format!("layers.{index}"), columns), None),
             };

@@ -138,6 +138,42 @@ fn module(architecture: &Architecture, head: Head, tensors: &Tensors<'_>, observ
             let mean = advantage.iter().sum::<f64>() / advantage.len() as f64;
             advantage.iter().map(|advantage| value[0] + advantage - mean).collect()
         }
+        Head::Gaussian => [linear(tensors, "mean", &row), linear(tensors, "log_std", &row)].concat(),
+    }
+}
+
+#[test]
+fn slopes_in_entries_of_the_vector_are_those_of_the_module() {
+    for architecture in architectures().iter().filter(|own| own.inputs.vector > 0) {
+        let network = Network::new(architecture, 3, Head::Linear, 1.0, &mut rng(4, Stream::Weights, 0));
+        let (input, features) = (observations(architecture.inputs, 9), architecture.inputs.features());
+        let (mut activations, mut backward) = (Activations::default(), Backward::default());
+        network.forward(&input, &mut activations);
+        for (b, row) in network.output_gradient(9, &mut backward).enumerate() {
+            row[..3].iter_mut().enumerate().for_each(|(a, value)| *value = coefficient(b, a));
+        }
+        let mut slopes = vec![f32::NAN];
+        let entries = architecture.inputs.vector / 2..architecture.inputs.vector;
+        network.input_gradient(&activations, &mut backward, entries.clone(), &mut slopes);
+        assert_eq!(slopes.len(), 9 * entries.len());
+        let parameters = named(&network, &network.parameters);
+        let plain = |name: &str| {
+            let HostTensor { shape, data } = &parameters[name];
+            (shape.clone(), data.iter().map(|value| f64::from(*value)).collect())
+        };
+        for (b, (row, slopes)) in input.chunks(features).zip(slopes.chunks(entries.len())).enumerate() {
+            for (entry, found) in entries.clone().zip(slopes) {
+                let loss = |h: f32| -> f64 {
+                    let mut moved = row.to_vec();
+                    moved[entry] += h;
+                    let outputs = module(architecture, Head::Linear, &plain, &moved);
+                    outputs.iter().enumerate().map(|(a, q)| f64::from(coefficient(b, a)) * q).sum()
+                };
+                let expected = (loss(1e-3) - loss(-1e-3)) / 2e-3;
+                let error = (f64::from(*found) - expected).abs();
+                assert!(error < 2e-3 * (1.0 + expected.abs()), "{b} {entry}: {found}, expected {expected}");
+            }
+        }
     }
 }
 
@@ -147,11 +183,11 @@ fn coefficient(b: usize, a: usize) -> f32 {
 
 #[test]
 fn outputs_and_gradients_are_those_of_the_module() {
-    for (architecture, head) in architectures()
-        .iter()
-        .flat_map(|architecture| [Head::Linear, Head::Dueling].map(|head| (architecture, head)))
-    {
-        let mut network = Network::new(architecture, 3, head, 1.0, &mut rng(4, Stream::Weights, 0));
+    for (architecture, head) in architectures().iter().flat_map(|architecture| {
+        [Head::Linear, Head::Dueling, Head::Gaussian].map(|head| (architecture, head))
+    }) {
+        let outputs = if head == Head::Gaussian { 4 } else { 3 };
+        let mut network = Network::new(architecture, outputs, head, 1.0, &mut rng(4, Stream::Weights, 0));
         // Identity norms would hide their own gradient.
         for (index, norm) in network.norms.clone().iter().enumerate() {
             for place in 0..norm.outputs {
@@ -173,7 +209,7 @@ fn outputs_and_gradients_are_those_of_the_module() {
             }
         }
         for (b, row) in network.output_gradient(9, &mut backward).enumerate() {
-            row[..3].iter_mut().enumerate().for_each(|(a, value)| *value = coefficient(b, a));
+            row[..outputs].iter_mut().enumerate().for_each(|(a, value)| *value = coefficient(b, a));
         }
         let mut gradient = vec![f32::NAN; network.parameters.len()];
         network.backward(&input, &activations, &mut backward, &mut gradient);
@@ -211,11 +247,12 @@ fn outputs_and_gradients_are_those_of_the_module() {
 #[test]
 fn tensors_round_trip_under_their_names() {
     for architecture in architectures() {
-        for head in [Head::Dueling, Head::Linear] {
+        for head in [Head::Dueling, Head::Linear, Head::Gaussian] {
             let network = Network::new(&architecture, 2, head, 1.0, &mut rng(1, Stream::Weights, 0));
             let tensors = named(&network, &network.parameters);
             assert_eq!(network.flat(&tensors, str::to_owned).unwrap()[..], network.parameters[..]);
             assert_eq!(tensors.contains_key("advantage.weight"), head == Head::Dueling);
+            assert_eq!(tensors.contains_key("log_std.weight"), head == Head::Gaussian);
             assert_eq!(tensors.contains_key("norms.0.weight"), !network.norms.is_empty());
             assert_eq!(tensors.contains_key("conv.0.weight"), network.encoder.is_some());
         }
