@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // buffer.
     let sim = SimConfig { arenas: ARENAS, seed: 1, stream: Stream::Environment };
     let assignment = ControllerAssignment::all(vec![Controller::Learning]);
-    let mut app = headless_app(&world, sim, assignment, LearningPolicy(untrained(spec.action.len())), 1);
+    let mut app = headless_app(&world, sim, assignment, LearningPolicy(untrained(&spec.action)), 1);
     for _ in 0..STEPS {
         run_agent_step(app.world_mut());
         let steps = std::mem::take(&mut app.world_mut().resource_mut::<Replay>().staged);

@@ -138,7 +138,7 @@ fn scripts_play() {
             &world,
             SimConfig { arenas: 8, seed: 1, stream: Stream::Evaluation },
             ControllerAssignment::all(vec![Controller::Scripted; spec.slots()]),
-            LearningPolicy(untrained(spec.action.len())),
+            LearningPolicy(untrained(&spec.action)),
             1,
         );
         for _ in 0..steps {

@@ -177,7 +177,7 @@ impl Algorithm for Panicking {
         panic!("device lost")
     }
     fn policy(&self) -> Result<Arc<dyn TrainedPolicy>, TrainError> {
-        Ok(Arc::new(UniformPolicy { actions: 2 }))
+        Ok(Arc::new(UniformPolicy { actions: 2.into() }))
     }
 }
 

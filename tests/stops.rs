@@ -19,7 +19,7 @@ use entropy_arcade::sim::{SimSystems, SimTick};
 /// Trains, and stops after a number of ticks.
 fn train_until(config: &RunConfig, out: &Path, resume: bool, ticks: Option<u64>) -> Summary {
     let world = world_in(config, None).unwrap();
-    let policy = LearningPolicy(untrained(world.spec().action.len()));
+    let policy = LearningPolicy(untrained(&world.spec().action));
     let (out, resume) = (Some(out.to_owned()), resume.then(|| out.to_owned()));
     let experiment = Experiment::at(config.clone(), world, Mode::Headless, out, resume).unwrap();
     let assignment = experiment.assignment.clone();

@@ -32,7 +32,7 @@ fn anywhere(level: Level) -> (Level, CellModel) {
 fn experience(level: &Level, seed: u64, steps: usize) -> StepBatch {
     let world = WorldChoice::of::<Room>(Rooms::single(&lava_room::RULES, level.clone()));
     let sim = SimConfig { arenas: 64, seed, stream: Stream::Environment };
-    let policy = LearningPolicy(untrained(world.spec().action.len()));
+    let policy = LearningPolicy(untrained(&world.spec().action));
     let mut app = headless_app(&world, sim, ControllerAssignment::all(vec![Controller::Learning]), policy, 1);
     for _ in 0..steps {
         run_agent_step(app.world_mut());

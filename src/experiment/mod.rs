@@ -125,7 +125,7 @@ impl Experiment {
                 (config.learner.clone().watched(), config.arenas.max(MOST_WATCHED_ARENAS) * spec.slots())
             }
         };
-        check_memory(&spec.observation, &learner, streams)?;
+        check_memory(&spec, &learner, streams)?;
         check_sequences(&spec, &learner, streams)?;
         Ok(Self { config, world, learner, assignment, streams, out, resume })
     }

@@ -285,7 +285,7 @@ pub(crate) fn arcade(world: &str) -> UiHarness {
     let spec = world.spec();
     let sim = SimConfig { arenas: 4, seed: 1, stream: Stream::Environment };
     let assignment = ControllerAssignment::learn_against_script(&spec);
-    let policy = LearningPolicy(untrained(spec.action.len()));
+    let policy = LearningPolicy(untrained(&spec.action));
     let mut app = App::new();
     app.add_plugins(sim::plugin).init_resource::<Pace>();
     world.add_to(&mut app, sim);

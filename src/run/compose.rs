@@ -47,5 +47,5 @@ pub fn random_app(world: &WorldChoice, arenas: usize, seed: u64, threads: usize)
     let spec = world.spec();
     let sim = SimConfig { arenas, seed, stream: Stream::Environment };
     let assignment = ControllerAssignment::all(vec![Controller::Random; spec.slots()]);
-    headless_app(world, sim, assignment, LearningPolicy(untrained(spec.action.len())), threads)
+    headless_app(world, sim, assignment, LearningPolicy(untrained(&spec.action)), threads)
 }

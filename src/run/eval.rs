@@ -104,7 +104,7 @@ fn evaluation(world: &WorldChoice, player: Controller, episodes: usize, seed: u6
     let arenas = episodes.clamp(1, EVAL_ARENAS);
     let sim = SimConfig { arenas, seed, stream: Stream::Evaluation };
     let assignment = ControllerAssignment::against_script(&spec, &player);
-    (headless_app(world, sim, assignment, LearningPolicy(untrained(spec.action.len())), 0), arenas)
+    (headless_app(world, sim, assignment, LearningPolicy(untrained(&spec.action)), 0), arenas)
 }
 
 /// Plays `episodes` greedy episodes in the arenas of `app`, in which slot 0 plays a frozen policy.

@@ -175,7 +175,7 @@ impl Policy for Constant {
 fn delayed_decisions_are_dropped_when_the_human_leaves() {
     let world = WorldChoice::new("paddle-duel", None).unwrap();
     let spec = world.spec();
-    let policy = LearningPolicy(untrained(spec.action.len()));
+    let policy = LearningPolicy(untrained(&spec.action));
     let snapshot = |action| PolicySnapshot {
         version: 1,
         gradient_steps: 0,

@@ -128,7 +128,7 @@ pub struct LearningPolicy(pub std::sync::Arc<arc_swap::ArcSwap<PolicySnapshot>>)
 
 impl LearningPolicy {
     /// A policy that chooses uniformly among `actions` actions, until another is published.
-    pub fn untrained(actions: usize) -> Self {
+    pub fn untrained(actions: impl Into<crate::mdp::ActionSpace>) -> Self {
         Self(crate::learner::untrained(actions))
     }
 }

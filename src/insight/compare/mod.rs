@@ -139,7 +139,7 @@ mod tests {
         let spec = world.spec();
         let sim = SimConfig { arenas: 7, seed: 1, stream: Stream::Environment };
         let assignment = ControllerAssignment::learn_against_script(&spec);
-        let policy = LearningPolicy(untrained(spec.action.len()));
+        let policy = LearningPolicy(untrained(&spec.action));
         let mut app = App::new();
         app.add_plugins(crate::sim::plugin);
         world.add_to(&mut app, sim);

@@ -172,7 +172,7 @@ mod tests {
         app.add_plugins(crate::sim::plugin);
         choice.add_to(&mut app, SimConfig { arenas: 1, seed: 3, stream: Stream::Environment });
         let assignment = ControllerAssignment::all(vec![Controller::Scripted; spec.slots()]);
-        let policy = LearningPolicy(untrained(spec.action.len()));
+        let policy = LearningPolicy(untrained(&spec.action));
         app.add_plugins(AgentPlugin::new(spec, assignment, policy).with_seed(3));
         app.finish();
         app.cleanup();

@@ -158,7 +158,7 @@ mod tests {
         let world = WorldChoice::new("memory-corridor", None).unwrap();
         let spec = world.spec();
         let assignment = ControllerAssignment::all(vec![Controller::Learning]);
-        let learning = LearningPolicy(untrained(spec.action.len()));
+        let learning = LearningPolicy(untrained(&spec.action));
         let policy =
             PolicySnapshot { version: 1, gradient_steps: 1, policy: Arc::new(policy), critics: None };
         learning.0.store(Arc::new(policy));

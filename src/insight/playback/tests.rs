@@ -21,7 +21,7 @@ fn an_episode_is_replayed_exactly_and_live_play_is_unaffected() {
             let spec = world.spec();
             let sim = SimConfig { arenas: 2, seed: 3, stream: Stream::Environment };
             let assignment = ControllerAssignment::all(vec![Controller::Random; spec.slots()]);
-            let policy = LearningPolicy(untrained(spec.action.len()));
+            let policy = LearningPolicy(untrained(&spec.action));
             let mut app = App::new();
             app.add_plugins(crate::sim::plugin).init_resource::<Pace>().init_resource::<Time>();
             world.add_to(&mut app, sim);
@@ -105,7 +105,7 @@ fn looking_back_shows_the_memory_of_that_time() {
         let world = WorldChoice::new("lava-room", None).unwrap();
         let spec = world.spec();
         let assignment = ControllerAssignment::all(vec![Controller::Learning]);
-        let learning = LearningPolicy(untrained(spec.action.len()));
+        let learning = LearningPolicy(untrained(&spec.action));
         let policy: Arc<dyn Policy> = Arc::new(Sums { width });
         let snapshot =
             PolicySnapshot { version: 1, gradient_steps: 1, policy: policy.clone(), critics: None };

@@ -17,7 +17,7 @@ fn app(world: &str, arenas: usize) -> App {
     let sim = SimConfig { arenas, seed: 3, stream: Stream::Environment };
     let mut assignment = ControllerAssignment::learn_against_script(&spec);
     assignment.watched = vec![Controller::Human, Controller::Scripted];
-    let policy = LearningPolicy(untrained(spec.action.len()));
+    let policy = LearningPolicy(untrained(&spec.action));
     let mut app = App::new();
     app.add_plugins(crate::sim::plugin).init_resource::<Pace>().init_resource::<Time<Real>>();
     world.add_to(&mut app, sim);

@@ -127,7 +127,7 @@ mod tests {
         world.insert_resource(HumanInput::new(spec.slots()));
         world.init_resource::<Takeovers>();
         let mut frozen = FrozenPolicies::default();
-        frozen.0.insert("trained".into(), Arc::new(UniformPolicy { actions: 3 }));
+        frozen.0.insert("trained".into(), Arc::new(UniformPolicy { actions: 3.into() }));
         world.insert_resource(frozen);
         (world, spec)
     }

@@ -43,7 +43,7 @@ pub use summary::{Solved, Summary};
 /// # Errors
 /// [`RunError`] if the learner fails, a checkpoint does not fit or writing fails.
 pub fn train(experiment: Experiment, stop: Arc<AtomicBool>, silent: bool) -> Result<Summary, RunError> {
-    let policy = LearningPolicy(untrained(experiment.world.spec().action.len()));
+    let policy = LearningPolicy(untrained(&experiment.world.spec().action));
     let assignment = experiment.assignment.clone();
     let threads = experiment.config.run.sim_threads;
     let mut app = headless_app(&experiment.world, experiment.sim(), assignment, policy, threads);

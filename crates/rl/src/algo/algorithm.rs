@@ -39,7 +39,8 @@ pub trait Algorithm: Persist + Send {
     /// [`TrainError::Network`] if it cannot be read back from the device.
     fn policy(&self) -> Result<Arc<dyn TrainedPolicy>, TrainError>;
 
-    /// A copy of the current critics, `None` for an algorithm without action values.
+    /// A copy of the current critics, `None` for an algorithm without action values, and for continuous actions, which
+    /// cannot be listed.
     ///
     /// # Errors
     /// [`TrainError::Network`] if they cannot be read back from the device.

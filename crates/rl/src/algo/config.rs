@@ -46,7 +46,7 @@ macro_rules! algorithms {
 }
 
 algorithms! {
-    /// Discrete Soft Actor-Critic, the table `[sac]`.
+    /// Soft Actor-Critic, the table `[sac]`: of discrete or continuous actions, as the environment has them.
     Sac(SacConfig),
 }
 
@@ -94,11 +94,11 @@ pub trait AlgorithmSettings: Any + Debug {
     /// [`TrainError::Config`] names the first invalid field, its value and what is allowed.
     fn validate(&self) -> Result<(), TrainError>;
 
-    /// Checks that sequences can be learned from episodes of `spec`, of which replay keeps at least `kept`
-    /// transitions of each stream.
+    /// Checks that the settings go with the actions of `spec`, and that sequences can be learned from its episodes, of
+    /// which replay keeps at least `kept` transitions of each stream.
     ///
     /// # Errors
-    /// [`TrainError::Config`] names the first setting that makes them too long.
+    /// [`TrainError::Config`] names the first setting that does not, or that makes them too long.
     fn fits(&self, _spec: &EnvironmentSpec, _kept: usize) -> Result<(), TrainError> {
         Ok(())
     }

@@ -13,9 +13,7 @@ use super::setup::{Counters, LearnerSetup, priorities, replay_config, replay_spa
 use super::snapshots::AgentSnapshot;
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
 use crate::algo::{Algorithm, TrainedPolicy};
-use crate::mdp::{
-    ActionSpace, ActionValues, LevelRecord, PolicyId, PolicySnapshot, Rng, StepBatch, Stream, rng,
-};
+use crate::mdp::{ActionValues, LevelRecord, PolicyId, PolicySnapshot, Rng, StepBatch, Stream, rng};
 use crate::replay::{ReplayBuffer, effective_sample_size};
 pub use persist::check_networks;
 use train::Batches;
@@ -47,9 +45,6 @@ impl Learner {
     pub fn new(setup: LearnerSetup) -> Result<Self, LearnerError> {
         setup.config.validate()?;
         check_sequences(&setup.spec, &setup.config, setup.streams)?;
-        if matches!(setup.spec.action, ActionSpace::Continuous(_)) {
-            return Err(LearnerError::ContinuousActions(setup.spec.name.clone()));
-        }
         let pool = pool(setup.config.threads);
         let (algorithm, reason) = open(&setup, setup.device, pool.as_ref())?;
         let mut learner = Self::with_algorithm(setup, algorithm, reason);
@@ -278,7 +273,7 @@ fn line(setup: &LearnerSetup, policy_version: u64) -> u64 {
 }
 
 fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
-    let space = replay_space(&setup.spec.observation, &setup.config);
+    let space = replay_space(&setup.spec, &setup.config);
     let mut replay = ReplayBuffer::new(space, replay_config(&setup.config, setup.streams));
     replay.set_sequences(sequences(&setup.config).0);
     replay.set_priorities(priorities(&setup.config));

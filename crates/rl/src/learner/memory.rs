@@ -6,22 +6,22 @@ use std::path::Path;
 use super::setup::{priorities, replay_config, replay_space, sequences};
 use super::{LearnerConfig, LearnerError};
 use crate::files;
-use crate::mdp::{EnvironmentSpec, ObservationSpace};
-use crate::replay::ReplayBuffer;
+use crate::mdp::EnvironmentSpec;
+use crate::replay::{ReplayBuffer, ReplaySpace};
 
 /// Refuses a replay capacity that does not fit into this machine's memory, for `streams` streams.
 ///
 /// # Errors
 /// [`LearnerError::Memory`] gives the required and the available size.
 pub fn check_memory(
-    space: &ObservationSpace,
+    spec: &EnvironmentSpec,
     config: &LearnerConfig,
     streams: usize,
 ) -> Result<(), LearnerError> {
-    fits(space, config, streams, physical())
+    fits(spec, config, streams, physical())
 }
 
-/// Refuses sequences that no episode of `spec` fills, or of which a replay buffer of `streams` streams keeps no
+/// Refuses settings that do not go with the actions of `spec`, and sequences that no episode of `spec` fills, or of which a replay buffer of `streams` streams keeps no
 /// whole one.
 ///
 /// # Errors
@@ -35,7 +35,7 @@ pub fn check_sequences(
 }
 
 fn fits(
-    space: &ObservationSpace,
+    space: impl Into<ReplaySpace>,
     config: &LearnerConfig,
     streams: usize,
     memory: Option<u64>,
@@ -67,6 +67,7 @@ mod tests {
     use super::*;
     use crate::algo::sac::SacConfig;
     use crate::learner::PrioritizedConfig;
+    use crate::mdp::ObservationSpace;
     use crate::nn::memory::{Memory, Recurrent};
 
     /// A hundred numbers.

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::algo::TrainedPolicy;
-use crate::mdp::{ActInput, ActionRow, Policy, PolicyId, PolicyOutput, PolicySnapshot};
+use crate::mdp::{ActInput, ActionRow, ActionSpace, Policy, PolicyId, PolicyOutput, PolicySnapshot};
 use crate::nn::{TensorMap, weights};
 
 /// Why training cannot start or continue.
@@ -73,9 +73,6 @@ pub enum LearnerError {
         /// Memory of the machine in bytes.
         memory: u64,
     },
-    /// No algorithm here supports the environment's kind of actions.
-    #[error("{0}: its actions are continuous; only discrete actions can be learned")]
-    ContinuousActions(String),
     /// It failed and cannot continue; the reply to the command that caused it has the error itself.
     #[error("{0}")]
     Failed(String),
@@ -99,21 +96,21 @@ pub fn policy_bytes(actor: Option<&dyn TrainedPolicy>) -> Result<Vec<u8>, Learne
     Ok(weights::to_bytes(&actor.tensors(), &Default::default())?)
 }
 
-/// A policy slot with the untrained policy.
-pub fn untrained(actions: usize) -> Arc<ArcSwap<PolicySnapshot>> {
+/// A policy slot with the untrained policy for `actions`: a space, or a number of discrete ones.
+pub fn untrained(actions: impl Into<ActionSpace>) -> Arc<ArcSwap<PolicySnapshot>> {
     Arc::new(ArcSwap::from_pointee(PolicySnapshot {
         version: 0,
         gradient_steps: 0,
-        policy: Arc::new(UniformPolicy { actions }),
+        policy: Arc::new(UniformPolicy { actions: actions.into() }),
         critics: None,
     }))
 }
 
 /// Uniformly random actions: acts before the learner has published its first policy.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct UniformPolicy {
-    /// Number of actions.
-    pub actions: usize,
+    /// What it chooses from.
+    pub actions: ActionSpace,
 }
 
 impl TrainedPolicy for UniformPolicy {
@@ -131,13 +128,33 @@ impl Policy for UniformPolicy {
         use rand::RngExt as _;
         output.clear();
         let count = input.observations.count;
-        for row in 0..count {
-            // Without generators the caller only inspects the policy; any action will do.
-            let rng = input.rngs.get_mut(row);
-            let action = rng.map_or(0, |rng| rng.random_range(0..self.actions as u16));
-            output.actions.push(ActionRow::Discrete(action));
-            output.entropies.push((self.actions as f32).ln());
+        match &self.actions {
+            ActionSpace::Discrete(names) => {
+                let actions = names.len();
+                for row in 0..count {
+                    // Without generators the caller only inspects the policy; any action will do.
+                    let rng = input.rngs.get_mut(row);
+                    let action = rng.map_or(0, |rng| rng.random_range(0..actions as u16));
+                    output.actions.push(ActionRow::Discrete(action));
+                    output.entropies.push((actions as f32).ln());
+                }
+                output.probabilities.resize(count * actions, 1.0 / actions as f32);
+            }
+            ActionSpace::Continuous(dimensions) => {
+                let entropy = dimensions.iter().map(|own| (own.high - own.low).ln()).sum();
+                let mut action = Vec::new();
+                for row in 0..count {
+                    let mut rng = input.rngs.get_mut(row);
+                    action.clear();
+                    action.extend(
+                        dimensions
+                            .iter()
+                            .map(|own| rng.as_mut().map_or(own.middle(), |rng| own.at(rng.random()))),
+                    );
+                    output.actions.push(ActionRow::Continuous(&action));
+                    output.entropies.push(entropy);
+                }
+            }
         }
-        output.probabilities.resize(count * self.actions, 1.0 / self.actions as f32);
     }
 }

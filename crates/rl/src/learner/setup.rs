@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DeviceChoice, LearnerConfig};
 use crate::algo::SampleSpec;
-use crate::mdp::{EnvironmentSpec, LevelRecord, ObservationSpace, WorldOptions};
+use crate::mdp::{EnvironmentSpec, LevelRecord, WorldOptions};
 use crate::replay::{PriorityConfig, ReplayConfig, ReplaySpace, SequenceConfig};
 
 /// Construction arguments of a learner.
@@ -83,9 +83,9 @@ pub(super) fn sequences(config: &LearnerConfig) -> (Option<SequenceConfig>, usiz
     }
 }
 
-/// The columns of the replay buffer of discrete actions under `config`.
-pub(super) fn replay_space(observation: &ObservationSpace, config: &LearnerConfig) -> ReplaySpace {
-    ReplaySpace { state_width: sequences(config).1, ..observation.into() }
+/// The columns of the replay buffer of an environment or `space` under `config`.
+pub(super) fn replay_space(space: impl Into<ReplaySpace>, config: &LearnerConfig) -> ReplaySpace {
+    ReplaySpace { state_width: sequences(config).1, ..space.into() }
 }
 
 /// Priority settings under `config`; `None` for uniform replay.

@@ -136,7 +136,7 @@ mod tests {
         let mut history = SnapshotHistory::default();
         for _ in 0..60 {
             let seconds = history.due();
-            let policy = Arc::new(UniformPolicy { actions: 2 });
+            let policy = Arc::new(UniformPolicy { actions: 2.into() });
             let tensors = TensorMap::new();
             history.push(AgentSnapshot {
                 id: 0,

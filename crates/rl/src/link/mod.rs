@@ -91,7 +91,7 @@ pub struct Launch {
 impl Launch {
     /// A learner from `setup`, with its own policy slot, which holds an untrained policy at first.
     pub fn new(setup: LearnerSetup) -> Self {
-        let policy = crate::learner::untrained(setup.spec.action.len());
+        let policy = crate::learner::untrained(&setup.spec.action);
         Self { setup, policy, cut_streams: false, snapshot: None }
     }
 }

@@ -38,7 +38,7 @@ fn app(world: &str) -> App {
     let spec = world.spec();
     let (assignment, policy) = (
         ControllerAssignment::all(vec![Controller::Human; spec.slots()]),
-        LearningPolicy::untrained(spec.action.len()),
+        LearningPolicy::untrained(&spec.action),
     );
     let mut app = App::new();
     app.add_plugins((InputPlugin, crate::sim::plugin))

@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use super::draws::{export_line, import_line};
 use super::{
-    AutodiffSac, CategoricalPolicy, Critic, FusedSac, FusedSequenceSac, SacConfig, SacUpdate,
-    SequenceTraining, exact,
+    Actions, AutodiffSac, CategoricalPolicy, Critic, FusedSac, FusedSequenceSac, GaussianPolicy, SacConfig,
+    SacUpdate, SequenceTraining, exact,
 };
 use crate::algo::{
     Algorithm, AlgorithmConfig, AlgorithmSettings, ExactValues, Persist, Place, SampleSpec, TrainError,
     TrainedPolicy, same_algorithm,
 };
-use crate::mdp::{ActionValues, EnvironmentSpec, Rng, SequenceBatch, TabularModel, TransitionBatch};
+use crate::mdp::{
+    ActionSpace, ActionValues, EnvironmentSpec, Rng, SequenceBatch, TabularModel, TransitionBatch,
+};
 use crate::metrics::Metrics;
 use crate::nn::{HostTensor, Inputs, TensorMap};
 
@@ -21,7 +23,7 @@ use crate::nn::{HostTensor, Inputs, TensorMap};
 pub struct Sac {
     update: Box<dyn SacUpdate>,
     inputs: Inputs,
-    actions: usize,
+    actions: ActionSpace,
     /// The line of training, see [`PolicyId`](crate::mdp::PolicyId); 0 if it has no name.
     line: u64,
 }
@@ -29,7 +31,7 @@ pub struct Sac {
 impl Sac {
     /// An agent that learns `spec` by the gradient step of `update`, which is made for it.
     pub fn new(update: impl SacUpdate + 'static, spec: &EnvironmentSpec) -> Self {
-        let (inputs, actions) = (Inputs::from(&spec.observation), spec.action.len());
+        let (inputs, actions) = (Inputs::from(&spec.observation), spec.action.clone());
         Self { update: Box::new(update), inputs, actions, line: 0 }
     }
 }
@@ -54,13 +56,15 @@ impl Algorithm for Sac {
     fn policy(&self) -> Result<Arc<dyn TrainedPolicy>, TrainError> {
         let mut tensors = self.update.export_actor()?;
         self.put_line(&mut tensors);
-        let (config, inputs, actions) = (self.update.config(), self.inputs, self.actions);
-        Ok(Arc::new(CategoricalPolicy::from_tensors(config, inputs, actions, &tensors)?))
+        read_policy(self.update.config(), self.inputs, &self.actions, &tensors)
     }
 
     fn critics(&self) -> Result<Option<Arc<dyn ActionValues>>, TrainError> {
+        if self.actions.is_continuous() {
+            return Ok(None);
+        }
         let tensors = self.update.export_critics()?;
-        let critic = Critic::from_tensors(self.update.config(), self.inputs, self.actions, &tensors)?;
+        let critic = Critic::from_tensors(self.update.config(), self.inputs, self.actions.len(), &tensors)?;
         Ok(Some(Arc::new(critic)))
     }
 
@@ -121,6 +125,29 @@ impl TrainedPolicy for CategoricalPolicy {
     }
 }
 
+impl TrainedPolicy for GaussianPolicy {
+    fn tensors(&self) -> TensorMap {
+        self.tensors()
+    }
+}
+
+/// The policy in `tensors`, of the kind that `actions` ask for.
+fn read_policy(
+    config: &SacConfig,
+    inputs: Inputs,
+    actions: &ActionSpace,
+    tensors: &TensorMap,
+) -> Result<Arc<dyn TrainedPolicy>, TrainError> {
+    Ok(match actions {
+        ActionSpace::Discrete(names) => {
+            Arc::new(CategoricalPolicy::from_tensors(config, inputs, names.len(), tensors)?)
+        }
+        ActionSpace::Continuous(dimensions) => {
+            Arc::new(GaussianPolicy::from_tensors(config, inputs, dimensions, tensors)?)
+        }
+    })
+}
+
 impl AlgorithmSettings for SacConfig {
     fn name(&self) -> &'static str {
         "sac"
@@ -144,6 +171,7 @@ impl AlgorithmSettings for SacConfig {
     }
 
     fn fits(&self, spec: &EnvironmentSpec, kept: usize) -> Result<(), TrainError> {
+        self.goes_with(&Actions::from(&spec.action))?;
         self.sequences_fit(spec.episode_limit as usize, kept)
     }
 
@@ -165,7 +193,7 @@ impl AlgorithmSettings for SacConfig {
         place: Place,
         rng: &mut Rng,
     ) -> Result<Box<dyn Algorithm>, TrainError> {
-        let (config, inputs, actions) = (self.clone(), Inputs::from(&spec.observation), spec.action.len());
+        let (config, inputs, actions) = (self.clone(), Inputs::from(&spec.observation), &spec.action);
         Ok(Box::new(match place {
             Place::Cpu if self.memory.is_some() => {
                 Sac::new(FusedSequenceSac::new(config, inputs, actions, rng)?, spec)
@@ -180,8 +208,7 @@ impl AlgorithmSettings for SacConfig {
         spec: &EnvironmentSpec,
         tensors: &TensorMap,
     ) -> Result<Arc<dyn TrainedPolicy>, TrainError> {
-        let policy = CategoricalPolicy::from_tensors(self, &spec.observation, spec.action.len(), tensors)?;
-        Ok(Arc::new(policy))
+        read_policy(self, Inputs::from(&spec.observation), &spec.action, tensors)
     }
 
     fn exact_temperature(&self, measured: Option<f32>) -> f32 {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::SequenceTraining;
+use super::actions::{Actions, joined};
 use crate::algo::TrainError;
 use crate::nn::memory::Memory;
 use crate::nn::{Architecture, Encoder, Head, Init, Inputs, NetworkError};
@@ -52,7 +53,9 @@ pub enum TargetUpdate {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Temperature {
-    /// Learned so that policy entropy meets `target_entropy_fraction · ln A`.
+    /// Learned so that policy entropy meets `target_entropy_fraction · ln A`. Of continuous actions
+    /// `Σ_j (ln half_j − 2 (1 − target_entropy_fraction))`, where `half_j` is half the width of a dimension: at one half
+    /// the usual `−A` (Haarnoja et al. 2018b, appendix D), in units in which bounds are ±1.
     Learned {
         /// Fraction of the largest possible entropy, [0, 1].
         target_entropy_fraction: f32,
@@ -87,11 +90,12 @@ impl Temperature {
 }
 
 /// How the gradient of the actor's objective `Σ_a p(a) · Qagg(a) + temperature · H` is estimated. The
-/// entropy is exact in all of them.
+/// entropy of discrete actions is exact in all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "snake_case")]
 pub enum ActorGradient {
-    /// Sums over all actions: no noise, no bias (Christodoulou 2019, equation 12).
+    /// Sums over all actions: no noise, no bias (Christodoulou 2019, equation 12). Of continuous actions, one sample in
+    /// their place, with the gradient through it: reparameterized (Haarnoja et al. 2018b, equation 10).
     Expected,
     /// Exact as well, towards the same optimum from the other side: `temperature · KL(t ‖ p)` to the policy
     /// `t = softmax(Qagg / temperature)`. An action that the policy has all but given up, from which the
@@ -99,7 +103,7 @@ pub enum ActorGradient {
     /// (Chan et al. 2022, section 3).
     ForwardKl,
     /// Score function `Qagg(a_k) · ∇ ln p(a_k)` of sampled actions without a baseline: unbiased, noisy
-    /// (Williams 1992).
+    /// (Williams 1992). The entropy of continuous actions keeps its reparameterized gradient.
     Reinforce {
         /// Actions `K` drawn for each state, 1–1024; noise falls with `√K`.
         samples: usize,
@@ -137,7 +141,8 @@ impl Default for ValueNetwork {
     }
 }
 
-/// Configuration of discrete Soft Actor-Critic (Haarnoja et al. 2018b; Christodoulou 2019).
+/// Configuration of Soft Actor-Critic (Haarnoja et al. 2018b; Christodoulou 2019 for discrete actions). The
+/// environment's actions choose its form: discrete ones a softmax policy, a box a squashed Gaussian.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SacConfig {
@@ -196,6 +201,25 @@ pub struct SacConfig {
     pub adam_epsilon: f32,
     /// Largest global gradient norm of each network; off when absent.
     pub grad_clip: Option<f32>,
+    /// Factor of rewards where returns are formed, > 0: beside a fixed temperature, the reward scale of the first Soft
+    /// Actor-Critic (Haarnoja et al. 2018a).
+    #[serde(skip_serializing_if = "is_one")]
+    pub reward_scale: f32,
+    /// Smallest and largest logarithm of the standard deviation of a continuous action before it is squashed into its
+    /// bounds, −30 to 10.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub log_std_bounds: [f32; 2],
+}
+
+/// The usual range of `log_std` (Haarnoja et al. 2018b, published code).
+const LOG_STD_BOUNDS: [f32; 2] = [-20.0, 2.0];
+
+fn is_one(scale: &f32) -> bool {
+    *scale == 1.0
+}
+
+fn is_usual(bounds: &[f32; 2]) -> bool {
+    *bounds == LOG_STD_BOUNDS
 }
 
 impl Default for SacConfig {
@@ -227,6 +251,8 @@ impl Default for SacConfig {
             temperature_learning_rate: 3e-4,
             adam_epsilon: 1e-8,
             grad_clip: None,
+            reward_scale: 1.0,
+            log_std_bounds: LOG_STD_BOUNDS,
         }
     }
 }
@@ -246,12 +272,21 @@ impl SacConfig {
         self.networks(inputs, &self.hidden)
     }
 
-    /// What critics and value network are made of.
+    /// What the value network is made of.
     ///
     /// # Errors
     /// As [`SacConfig::actor`].
-    pub(super) fn critics(&self, inputs: Inputs) -> Result<Architecture, TrainError> {
+    pub(super) fn value(&self, inputs: Inputs) -> Result<Architecture, TrainError> {
         self.networks(inputs, self.widths_of_critics())
+    }
+
+    /// What critics of `actions` are made of.
+    ///
+    /// # Errors
+    /// As [`SacConfig::actor`].
+    pub(super) fn critics(&self, inputs: Inputs, actions: &Actions) -> Result<Architecture, TrainError> {
+        let convolved = !self.encoder.convolutions(inputs.grid).map_err(within)?.is_empty();
+        self.value(joined(inputs, convolved, actions.read_by_critics()))
     }
 
     fn networks(&self, inputs: Inputs, hidden: &[usize]) -> Result<Architecture, TrainError> {
@@ -329,13 +364,16 @@ impl SacConfig {
             ("sac.temperature_learning_rate", self.temperature_learning_rate),
             ("sac.adam_epsilon", self.adam_epsilon),
             ("sac.grad_clip", self.grad_clip.unwrap_or(1.0)),
+            ("sac.reward_scale", self.reward_scale),
             ("sac.q_clip", self.q_clip.unwrap_or(1.0)),
             ("sac.entropy_penalty", self.entropy_penalty.unwrap_or(1.0)),
             ("sac.value_network.learning_rate", self.value_network.unwrap_or_default().learning_rate),
         ] {
             check(value.is_finite() && value > 0.0, key, value.to_string(), "a finite number above 0")?;
         }
-        Ok(())
+        let [low, high] = self.log_std_bounds;
+        let ok = (-30.0..=10.0).contains(&low) && high <= 10.0 && low < high;
+        check(ok, "sac.log_std_bounds", format!("[{low}, {high}]"), "[low, high] with -30 ≤ low < high ≤ 10")
     }
 }
 
@@ -400,6 +438,9 @@ mod tests {
             ("sac.temperature.upper_fraction = 1.5", annealed(1.5, 0.2, 10)),
             ("sac.temperature.lower_fraction = 0.6", annealed(0.5, 0.6, 10)),
             ("sac.temperature.steps = 0", annealed(0.5, 0.2, 0)),
+            ("sac.reward_scale = 0", SacConfig { reward_scale: 0.0, ..plain() }),
+            ("sac.log_std_bounds = [2, -20]", SacConfig { log_std_bounds: [2.0, -20.0], ..plain() }),
+            ("sac.log_std_bounds = [NaN, 2]", SacConfig { log_std_bounds: [f32::NAN, 2.0], ..plain() }),
         ] {
             let error = config.validate().unwrap_err().to_string();
             assert!(error.starts_with(start) && error.contains("allowed:"), "{error}");

@@ -9,7 +9,7 @@ use crate::mdp::{ActionBatch, ActionValues, ObservationBatch, StateBatch, ValueI
 use crate::nn::memory::{MemoryNetwork, MomentInputs, Unrolled};
 use crate::nn::{Activations, Inputs, Network, NetworkError, TensorMap};
 
-/// The online critics of one agent.
+/// The online critics of one agent with discrete actions.
 #[derive(Debug, Clone)]
 pub struct Critic {
     critics: Critics,
@@ -17,7 +17,7 @@ pub struct Critic {
 
 #[derive(Debug, Clone)]
 enum Critics {
-    Reactive(Vec<Network>),
+    Reactive { critics: Vec<Network>, reward_scale: f32 },
     Remembering(Box<Remembering>),
 }
 
@@ -46,16 +46,16 @@ impl Critic {
         let inputs = inputs.into();
         if config.memory.is_some() {
             let layout = config.moment(inputs, actions)?;
-            let (mut networks, _) = fresh::critics(config, &layout, actions)?;
+            let (mut networks, _) = fresh::critics(config, &layout, &actions.into())?;
             for (index, network) in networks.iter_mut().enumerate() {
                 let own = network.flat(tensors, |own| format!("critic{}.{own}", index + 1))?;
                 *network.parameters_mut().0 = own;
             }
-            let (rescaling, reward_scale) = (config.sequence.rescaling(), config.sequence.reward_scale);
+            let (rescaling, reward_scale) = (config.sequence.rescaling(), config.total_reward_scale());
             let critics = Remembering { networks, layout, rescaling, reward_scale };
             return Ok(Self { critics: Critics::Remembering(Box::new(critics)) });
         }
-        let architecture = config.critics(inputs)?;
+        let architecture = config.critics(inputs, &actions.into())?;
         let names: &[&str] =
             if config.backup == Backup::Single { &["critic1"] } else { &["critic1", "critic2"] };
         let critic = |name: &&str| {
@@ -64,7 +64,7 @@ impl Critic {
             Ok(critic)
         };
         let critics = names.iter().map(critic).collect::<Result<_, NetworkError>>()?;
-        Ok(Self { critics: Critics::Reactive(critics) })
+        Ok(Self { critics: Critics::Reactive { critics, reward_scale: config.total_reward_scale() } })
     }
 }
 
@@ -100,21 +100,21 @@ impl Remembering {
 impl ActionValues for Critic {
     fn critics(&self) -> usize {
         match &self.critics {
-            Critics::Reactive(critics) => critics.len(),
+            Critics::Reactive { critics, .. } => critics.len(),
             Critics::Remembering(critics) => critics.networks.len(),
         }
     }
 
     fn state_width(&self) -> usize {
         match &self.critics {
-            Critics::Reactive(_) => 0,
+            Critics::Reactive { .. } => 0,
             Critics::Remembering(critics) => critics.networks.iter().map(MemoryNetwork::state_width).sum(),
         }
     }
 
     fn reach(&self) -> Option<usize> {
         match &self.critics {
-            Critics::Reactive(_) => Some(1),
+            Critics::Reactive { .. } => Some(1),
             Critics::Remembering(critics) => critics.networks[0].reach(),
         }
     }
@@ -136,13 +136,14 @@ impl ActionValues for Critic {
             return;
         }
         match &self.critics {
-            Critics::Reactive(critics) => {
+            Critics::Reactive { critics, reward_scale } => {
                 let mut features = Vec::new();
                 input.observations.features(&mut features);
                 for critic in critics {
                     let mut activations = Activations::default();
                     critic.forward(&features, &mut activations);
-                    activations.rows().for_each(|row| values.extend_from_slice(&row[..critic.outputs()]));
+                    let outputs = activations.rows().flat_map(|row| &row[..critic.outputs()]);
+                    values.extend(outputs.map(|value| value / reward_scale));
                 }
             }
             Critics::Remembering(critics) => critics.values(input, values),

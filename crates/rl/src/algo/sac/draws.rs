@@ -1,7 +1,11 @@
 //! Random numbers of the actor's estimators, the same for both updates: one stream for each gradient step, and the
 //! seed that names them as a tensor. Also the name of the line of training as one. What is drawn with them is left
-//! to the updates.
+//! to the updates, except for noise.
 
+use rand::RngExt as _;
+use rand_distr::StandardNormal;
+
+use crate::mdp::{ActionNoise, Rng};
 use crate::nn::{HostTensor, NetworkError, TensorMap, tensor};
 
 /// Name of the tensor that carries the seed.
@@ -9,6 +13,23 @@ const SEED: &str = "update_seed";
 
 /// Name of the tensor that carries the line of training.
 const LINE: &str = "line";
+
+/// Fills every column of `noise` with as many standard normal numbers as `lengths` says, except those that are `given`,
+/// which are copied.
+pub(super) fn fill_noise(noise: &mut ActionNoise, given: &ActionNoise, lengths: [usize; 3], mut rng: Rng) {
+    let columns = [
+        (&mut noise.here, &given.here),
+        (&mut noise.next, &given.next),
+        (&mut noise.sampled, &given.sampled),
+    ];
+    for ((column, given), length) in columns.into_iter().zip(lengths) {
+        column.clear();
+        match given.len() == length {
+            true => column.extend_from_slice(given),
+            false => column.extend((0..length).map(|_| rng.sample::<f32, _>(StandardNormal))),
+        }
+    }
+}
 
 /// Adds `seed` to `tensors`.
 pub(super) fn export_seed(seed: u64, tensors: &mut TensorMap) {

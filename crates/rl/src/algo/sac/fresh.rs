@@ -2,7 +2,7 @@
 
 use rand::Rng as _;
 
-use super::{Backup, SacConfig};
+use super::{Actions, Backup, SacConfig};
 use crate::algo::TrainError;
 use crate::mdp::Rng;
 use crate::nn::{Architecture, Head, Inputs, Network};
@@ -15,8 +15,8 @@ pub(super) const VALUE_GAIN: f32 = 1.0;
 
 /// Freshly drawn networks.
 pub(super) struct Fresh {
-    /// Of the actor, and of critics and value network.
-    pub(super) architectures: [Architecture; 2],
+    /// Of the actor, of critics, and of the value network.
+    pub(super) architectures: [Architecture; 3],
     pub(super) actor: Network,
     /// One or two, as the backup asks for.
     pub(super) critics: Vec<Network>,
@@ -27,37 +27,26 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
-    /// Networks for `inputs` and `actions` outputs with parameters drawn from `rng`.
+    /// Networks for `inputs` and `actions` with parameters drawn from `rng`.
     ///
     /// # Errors
     /// [`TrainError::Config`] for a value out of range, and for convolutions that do not fit `inputs`.
     pub(super) fn draw(
         config: &SacConfig,
         inputs: Inputs,
-        actions: usize,
+        actions: &Actions,
         rng: &mut Rng,
     ) -> Result<Self, TrainError> {
         config.validate()?;
-        let architectures = [config.actor(inputs)?, config.critics(inputs)?];
-        check_actions(actions)?;
-        let [ours, theirs] = &architectures;
-        let actor = Network::new(ours, actions, Head::Linear, ACTOR_GAIN, rng);
-        let mut network = |outputs, head| Network::new(theirs, outputs, head, VALUE_GAIN, rng);
+        let architectures = [config.actor(inputs)?, config.critics(inputs, actions)?, config.value(inputs)?];
+        config.goes_with(actions)?;
+        let [ours, theirs, of_value] = &architectures;
+        let (outputs, head) = actions.actor();
+        let actor = Network::new(ours, outputs, head, ACTOR_GAIN, rng);
         let count = if config.backup == Backup::Single { 1 } else { 2 };
-        let critics = (0..count).map(|_| network(actions, config.critic_head)).collect();
-        let value = config.value_network.map(|_| network(1, Head::Linear));
+        let (outputs, head) = actions.critic(config);
+        let critics = (0..count).map(|_| Network::new(theirs, outputs, head, VALUE_GAIN, rng)).collect();
+        let value = config.value_network.map(|_| Network::new(of_value, 1, Head::Linear, VALUE_GAIN, rng));
         Ok(Self { seed: rng.next_u64(), actor, critics, value, architectures })
     }
-}
-
-/// Refuses numbers of actions that cannot be numbered.
-///
-/// # Errors
-/// [`TrainError::Config`].
-pub(super) fn check_actions(actions: usize) -> Result<(), TrainError> {
-    if actions == 0 || actions > usize::from(u16::MAX) {
-        let (value, allowed) = (actions.to_string(), "1 to 65535");
-        return Err(TrainError::Config { key: "actions", value, allowed });
-    }
-    Ok(())
 }

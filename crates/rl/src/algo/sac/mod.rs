@@ -1,10 +1,11 @@
-//! Discrete Soft Actor-Critic: networks, one gradient step, and what it reports.
+//! Soft Actor-Critic, with discrete and continuous actions: networks, one gradient step, and what it reports.
 //!
 //! Two implementations of one gradient step stand behind [`SacUpdate`] and are held to the same
 //! vectors and to each other: `fused`, differentiated by hand for the CPU, and `autodiff`, written on burn
 //! tensors for any device. Both know every variant [`SacConfig`] offers. This layer knows batches, not
 //! buffers, threads or worlds.
 
+mod actions;
 mod algorithm;
 mod autodiff;
 mod batch;
@@ -22,12 +23,13 @@ mod returns;
 mod sequence_config;
 pub mod tabular;
 
+pub use actions::Actions;
 pub use algorithm::Sac;
 pub use autodiff::AutodiffSac;
 pub use config::{ActorGradient, Backup, CriticLoss, SacConfig, TargetUpdate, Temperature, ValueNetwork};
 pub use critic::Critic;
 pub use fused::{FusedSac, FusedSequenceSac, Recorder};
-pub use policy::CategoricalPolicy;
+pub use policy::{CategoricalPolicy, GaussianPolicy};
 pub use rescaling::ValueRescaling;
 pub use returns::sequence_priorities;
 pub use sequence_config::SequenceTraining;

@@ -48,9 +48,9 @@ impl MomentRows {
             let at = inputs.len();
             inputs.resize(at + layout.previous_action + layout.previous_reward, 0.0);
             let previous = &mut inputs[at..];
-            let action = before.actions.discrete.get(index).map(|action| usize::from(*action));
-            if let Some(action) = action.filter(|action| !starting && *action < layout.previous_action) {
-                previous[action] = 1.0;
+            if index < before.actions.rows {
+                let entries = &mut previous[..layout.previous_action];
+                layout.write_action(before.actions.row(index), starting, entries);
             }
             if let (Some(reward), false, 1) = (before.rewards.get(index), starting, layout.previous_reward) {
                 previous[layout.previous_action] = *reward;

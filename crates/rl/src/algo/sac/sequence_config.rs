@@ -122,7 +122,8 @@ impl SequenceTraining {
 }
 
 impl SacConfig {
-    /// What networks with memory read of an observation of `inputs`, where there are `actions`.
+    /// What networks with memory read of an observation of `inputs`, where there are `actions`, or actions of so many
+    /// dimensions.
     ///
     /// # Errors
     /// [`TrainError::Network`] for a spatial memory that `inputs` have no grid or not enough room for.
@@ -133,14 +134,16 @@ impl SacConfig {
             .map_err(super::config::within)?)
     }
 
-    /// The layers of actor and critics behind memories that make `features` of a moment.
+    /// The layers of actor and critics behind memories that make `features` of a moment, which critics read with so many
+    /// entries `beside` them.
     ///
     /// # Errors
     /// [`TrainError::Network`] for a number of features out of range.
-    pub(super) fn heads(&self, features: usize) -> Result<[Architecture; 2], TrainError> {
-        let head =
-            |hidden| Architecture::new(features.into(), &Encoder::Flat, hidden, self.layer_norm, self.init);
-        Ok([head(&self.hidden)?, head(self.widths_of_critics())?])
+    pub(super) fn heads(&self, features: usize, beside: usize) -> Result<[Architecture; 2], TrainError> {
+        let head = |features: usize, hidden| {
+            Architecture::new(features.into(), &Encoder::Flat, hidden, self.layer_norm, self.init)
+        };
+        Ok([head(features, &self.hidden)?, head(features + beside, self.widths_of_critics())?])
     }
 
     /// Networks that an agent has besides targets, in the order of their states: `actor`, `critic1`, `critic2`.

@@ -1,5 +1,5 @@
-//! The actor's losses, one for each estimator of its gradient: the equations of the specification's
-//! section 7. Entropies are exact in all of them. When they are used is left to `step`.
+//! The losses of an actor of discrete actions, one for each estimator of its gradient: the equations of the
+//! specification's section 7. Entropies are exact in all of them. When they are used is left to `step`.
 
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -23,14 +23,14 @@ pub(super) enum Estimator {
 
 /// The actor's pass at the observations.
 #[derive(Clone)]
-pub(super) struct Policy {
+pub(super) struct Categorical {
     /// `[1, B, A]`.
     pub log_policy: Tensor<3>,
     /// `[1, B, 1]` in nats.
     pub entropies: Tensor<3>,
 }
 
-impl Policy {
+impl Categorical {
     /// `H_b = −Σ_a p(a) log p(a)`.
     pub fn new(log_policy: Tensor<3>) -> Self {
         let entropies = -(log_policy.clone().exp() * log_policy.clone()).sum_dim(2);
@@ -45,7 +45,13 @@ impl Policy {
 
 impl Estimator {
     /// Draws what `kind` needs for `policy`, which is outside autodiff; `given` actions, `[B, K]`, are taken. The numbers are those `fused` draws from the same `rng`.
-    pub fn draw(kind: ActorGradient, given: &[u16], policy: &Policy, mut rng: Rng, device: &Device) -> Self {
+    pub fn draw(
+        kind: ActorGradient,
+        given: &[u16],
+        policy: &Categorical,
+        mut rng: Rng,
+        device: &Device,
+    ) -> Self {
         let [_, size, actions] = policy.log_policy.dims();
         let tensor = |values: Vec<f32>, samples: usize, columns: usize| -> Tensor<3> {
             Tensor::from_data(TensorData::new(values, [size, samples, columns]), device)
@@ -72,8 +78,8 @@ impl Estimator {
 
     /// Mean loss over the batch, `[1]`; `alpha` is `[1, 1, 1]`, `q` is `Qagg(o, ·)`, `[1, B, A]`, both
     /// outside autodiff.
-    pub fn loss(self, alpha: Tensor<3>, policy: Policy, q: Tensor<3>) -> Tensor<1> {
-        let Policy { log_policy, entropies } = policy;
+    pub fn loss(self, alpha: Tensor<3>, policy: Categorical, q: Tensor<3>) -> Tensor<1> {
+        let Categorical { log_policy, entropies } = policy;
         let [_, size, actions] = q.dims();
         let by_sample = [size, 1, actions];
         let value = match self {

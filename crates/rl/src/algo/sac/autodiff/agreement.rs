@@ -11,25 +11,42 @@ use rand::RngExt as _;
 
 use super::AutodiffSac;
 use crate::algo::sac::{
-    ActorGradient, Backup, CriticLoss, FusedSac, SacConfig, SacUpdate, TargetUpdate, Temperature,
+    Actions, ActorGradient, Backup, CriticLoss, FusedSac, SacConfig, SacUpdate, TargetUpdate, Temperature,
     ValueNetwork,
 };
-use crate::mdp::{GridShape, Rng, Stream, TransitionBatch, rng};
+use crate::mdp::{ActionBatch, ActionDimension, ActionNoise, GridShape, Rng, Stream, TransitionBatch, rng};
 use crate::metrics::{Metrics, Value};
 use crate::nn::{ConvLayer, Encoder, Head, HostTensor, Init, Inputs, Padding, TensorMap};
 
-/// Random configurations compared.
-const CASES: u64 = 250;
+/// Random configurations compared, of discrete actions and of continuous ones.
+const CASES: [u64; 2] = [250, 150];
 
 /// What a comparison needs beside its configurations.
 #[derive(Debug, Clone, Copy)]
 struct Case {
     inputs: Inputs,
+    /// Number of discrete actions, or of dimensions.
     actions: usize,
+    continuous: bool,
     batch: usize,
     /// Whether the batch brings the actions of a score-function estimator.
     given: bool,
     seed: u64,
+}
+
+impl Case {
+    /// Discrete ones, or a box with bounds that may exclude zero.
+    fn actions(&self) -> Actions {
+        if !self.continuous {
+            return self.actions.into();
+        }
+        let source = &mut rng(self.seed, Stream::Replay, 2);
+        let dimension = |_| {
+            let low = pick(source, &[-1.0, -3.0, 0.5]);
+            ActionDimension { name: String::new(), low, high: low + pick(source, &[2.0, 0.5, 5.0]) }
+        };
+        Actions::Continuous((0..self.actions).map(dimension).collect())
+    }
 }
 
 fn pick<T: Clone>(source: &mut Rng, options: &[T]) -> T {
@@ -86,11 +103,30 @@ fn random_case(seed: u64) -> (SacConfig, Case) {
     let case = Case {
         inputs: Inputs { vector: source.random_range(usize::from(grid.is_none())..5), grid },
         actions: source.random_range(2..8),
+        continuous: false,
         batch: pick(source, &[1, 2, 5, 17]),
         given: pick(source, &[true, false]),
         seed,
     };
     (config, case)
+}
+
+/// The same for continuous actions.
+fn random_continuous_case(seed: u64) -> (SacConfig, Case) {
+    let (config, case) = random_case(seed);
+    let source = &mut rng(seed, Stream::Replay, 3);
+    let samples = source.random_range(1..4);
+    let config = SacConfig {
+        critic_head: Head::Linear,
+        q_clip: None,
+        entropy_penalty: None,
+        actor_gradient: pick(source, &[ActorGradient::Expected, ActorGradient::Reinforce { samples }]),
+        // The narrow ones clamp.
+        log_std_bounds: pick(source, &[[-20.0, 2.0], [-0.1, 0.1], [-3.0, 1.0]]),
+        reward_scale: pick(source, &[1.0, 3.0]),
+        ..config
+    };
+    (config, Case { actions: source.random_range(1..5), continuous: true, ..case })
 }
 
 /// A batch in which every column matters.
@@ -113,9 +149,27 @@ fn random_batch(case: &Case, config: &SacConfig, step: u64) -> TransitionBatch {
         ..TransitionBatch::default()
     };
     let actions = case.actions as u16;
-    batch.actions = (0..size).map(|_| source.random_range(0..actions)).collect::<Vec<_>>().into();
+    batch.actions = match case.actions() {
+        Actions::Discrete(_) => (0..size).map(|_| source.random_range(0..actions)).collect::<Vec<_>>().into(),
+        Actions::Continuous(dimensions) => {
+            let rows = (0..size).flat_map(|_| &dimensions);
+            let continuous = rows.map(|own| own.at(source.random())).collect();
+            ActionBatch { rows: size, discrete: Vec::new(), continuous }
+        }
+    };
     batch.terminated = (0..size).map(|_| f32::from(u8::from(source.random_range(0..4) == 0))).collect();
-    if let (ActorGradient::Reinforce { samples }, true) = (config.actor_gradient, case.given) {
+    if case.continuous && case.given {
+        let samples = match config.actor_gradient {
+            ActorGradient::Reinforce { samples } => samples,
+            _ => 0,
+        };
+        let next = if config.value_network.is_some() { 0 } else { size };
+        let [here, next, sampled] = [size, next, size * samples]
+            .map(|rows| (0..rows * case.actions).map(|_| 4.0 * source.random::<f32>() - 2.0).collect());
+        batch.noise = ActionNoise { here, next, sampled };
+    } else if let (ActorGradient::Reinforce { samples }, true, false) =
+        (config.actor_gradient, case.given, case.continuous)
+    {
         batch.sampled_actions = (0..size * samples).map(|_| source.random_range(0..actions)).collect();
     }
     batch
@@ -136,8 +190,9 @@ fn device() -> Device {
 /// Three steps through `autodiff` with `ours` and `fused` with `theirs`: where they first disagree, if they do.
 fn disagreement(ours: &SacConfig, theirs: &SacConfig, case: Case) -> Option<String> {
     let generator = || rng(case.seed, Stream::Weights, 0);
-    let Case { inputs, actions, .. } = case;
-    let mut autodiff = AutodiffSac::new(ours.clone(), inputs, actions, &mut generator(), device()).unwrap();
+    let (inputs, actions) = (case.inputs, case.actions());
+    let mut autodiff =
+        AutodiffSac::new(ours.clone(), inputs, actions.clone(), &mut generator(), device()).unwrap();
     let mut fused = FusedSac::new(theirs.clone(), inputs, actions, &mut generator()).unwrap();
     let mut begun = fused.export().unwrap();
     if ours == theirs {
@@ -230,23 +285,62 @@ fn scales(tensors: &TensorMap) -> BTreeMap<&str, f32> {
     scales
 }
 
-#[test]
-fn both_updates_agree_whatever_is_combined() {
-    let wrong: Vec<String> = (0..CASES)
+/// Compares as many cases.
+fn agree(cases: u64, random: fn(u64) -> (SacConfig, Case)) {
+    let wrong: Vec<String> = (0..cases)
         .filter_map(|seed| {
-            let (config, case) = random_case(seed);
+            let (config, case) = random(seed);
             config.validate().unwrap();
             disagreement(&config, &config, case).map(|wrong| format!("{wrong}\n    {case:?}\n    {config:?}"))
         })
         .collect();
-    assert!(wrong.is_empty(), "{} of {CASES} disagree:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} of {cases} disagree:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn both_updates_agree_whatever_is_combined() {
+    agree(CASES[0], random_case);
+}
+
+#[test]
+fn both_updates_of_continuous_actions_agree_whatever_is_combined() {
+    agree(CASES[1], random_continuous_case);
+}
+
+/// The comparison above would notice an update that takes one variant of continuous actions for another.
+#[test]
+fn one_variant_of_continuous_actions_taken_for_another_is_noticed() {
+    let plain = SacConfig { hidden: vec![8], adam_epsilon: 0.01, ..SacConfig::default() };
+    let case = Case { inputs: 3.into(), actions: 2, continuous: true, batch: 6, given: false, seed: 1 };
+    let reinforce =
+        |samples| SacConfig { actor_gradient: ActorGradient::Reinforce { samples }, ..plain.clone() };
+    let learned = |fraction| SacConfig {
+        temperature: Temperature::Learned { target_entropy_fraction: fraction },
+        ..plain.clone()
+    };
+    let network =
+        |learning_rate| SacConfig { value_network: Some(ValueNetwork { learning_rate }), ..plain.clone() };
+    for (ours, theirs) in [
+        (plain.clone(), reinforce(2)),
+        (reinforce(1), reinforce(2)),
+        (plain.clone(), learned(0.4)),
+        (plain.clone(), SacConfig { reward_scale: 2.0, ..plain.clone() }),
+        (plain.clone(), SacConfig { log_std_bounds: [-0.01, 0.01], ..plain.clone() }),
+        (plain.clone(), SacConfig { entropy_in_target: false, ..plain.clone() }),
+        (plain.clone(), SacConfig { backup: Backup::Mean, ..plain.clone() }),
+        (plain.clone(), SacConfig { backup: Backup::Double, ..plain.clone() }),
+        (network(1e-3), network(2e-3)),
+    ] {
+        assert_eq!(disagreement(&ours, &ours, case), None);
+        assert!(disagreement(&ours, &theirs, case).is_some(), "{ours:?}\n{theirs:?}");
+    }
 }
 
 /// The comparison above would notice an update that takes one variant for another.
 #[test]
 fn one_variant_taken_for_another_is_noticed() {
     let plain = SacConfig { hidden: vec![8], adam_epsilon: 0.01, ..SacConfig::default() };
-    let case = Case { inputs: 3.into(), actions: 4, batch: 6, given: true, seed: 1 };
+    let case = Case { inputs: 3.into(), actions: 4, continuous: false, batch: 6, given: true, seed: 1 };
     let change = |change: fn(&mut SacConfig)| {
         let mut config = plain.clone();
         change(&mut config);

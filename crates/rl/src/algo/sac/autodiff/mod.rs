@@ -1,7 +1,7 @@
-//! Discrete Soft Actor-Critic on burn tensors, for any device burn reaches.
+//! Soft Actor-Critic on burn tensors, for any device burn reaches.
 //!
 //! `step` is the gradient step, to be read beside the paper; the equations that a variant chooses stand
-//! in `losses` and `actor`. It reads `rows`, which are transitions or, in `sequences`, moments of sequences. Parameters,
+//! in `losses`, and in `actor` and `gaussian`, the two kinds of `policy`. It reads `rows`, which are transitions or, in `sequences`, moments of sequences. Parameters,
 //! passes over them and Adam are in `nn::device`; `networks` makes them, `state` saves and loads, `report` brings figures to
 //! the host. Which device is worth using is the learner's choice; `fused` is the same step by hand for the CPU.
 //!
@@ -11,8 +11,10 @@
 mod actor;
 #[cfg(test)]
 mod agreement;
+mod gaussian;
 mod losses;
 mod networks;
+mod policy;
 mod report;
 mod rows;
 #[cfg(test)]
@@ -26,15 +28,16 @@ mod tests;
 use burn::tensor::{Device, Tensor};
 
 use self::networks::Networks;
+use self::policy::Kind;
 use self::report::{Owners, TdErrors};
-use super::SacConfig;
+use super::{Actions, SacConfig};
 use crate::algo::TrainError;
 use crate::mdp::Rng;
 use crate::nn::Inputs;
 use crate::nn::device::{Adam, Ensemble, Trained, upload};
 use crate::nn::memory::MomentInputs;
 
-/// Discrete Soft Actor-Critic, differentiated by burn.
+/// Soft Actor-Critic, differentiated by burn.
 ///
 /// # Panics
 /// burn has no fallible tensor operations: a device that is lost during a step makes burn panic in
@@ -46,7 +49,10 @@ pub struct AutodiffSac {
     inputs: Inputs,
     /// What networks with memory read of a moment.
     moment: Option<MomentInputs>,
-    actions: usize,
+    actions: Actions,
+    kind: Kind,
+    /// Where critics find a continuous action in their row; behind the features without.
+    entry: Option<usize>,
     device: Device,
     actor: Trained,
     critics: Trained,
@@ -72,20 +78,20 @@ enum Bootstrap {
 }
 
 impl AutodiffSac {
-    /// Fresh networks for `inputs` and `actions` outputs on `device`; target networks start as copies.
+    /// Fresh networks for `inputs` and `actions` on `device`; target networks start as copies.
     ///
     /// # Errors
     /// [`TrainError::Config`] for a value out of range, and for convolutions that do not fit `inputs`.
     pub fn new(
         config: SacConfig,
         inputs: impl Into<Inputs>,
-        actions: usize,
+        actions: impl Into<Actions>,
         rng: &mut Rng,
         device: Device,
     ) -> Result<Self, TrainError> {
-        let (inputs, device) = (inputs.into(), device.inner());
-        let Networks { actor, critics, value, moment, seed } =
-            Networks::draw(&config, inputs, actions, rng, &device)?;
+        let (inputs, actions, device) = (inputs.into(), actions.into(), device.inner());
+        let Networks { actor, critics, value, moment, seed, entry } =
+            Networks::draw(&config, inputs, &actions, rng, &device)?;
         let bootstrap = match value {
             None => Bootstrap::Critics(critics.to_target()),
             Some(online) => {
@@ -102,6 +108,8 @@ impl AutodiffSac {
             config,
             inputs,
             moment,
+            kind: Kind::new(&actions, &device),
+            entry,
             actions,
             device,
             gradient_steps: 0,

@@ -6,8 +6,9 @@ use burn::tensor::Device;
 use rand::Rng as _;
 
 use crate::algo::TrainError;
-use crate::algo::sac::SacConfig;
-use crate::algo::sac::fresh::{ACTOR_GAIN, Fresh, VALUE_GAIN, check_actions};
+use crate::algo::sac::actions::action_entry;
+use crate::algo::sac::fresh::{ACTOR_GAIN, Fresh, VALUE_GAIN};
+use crate::algo::sac::{Actions, SacConfig};
 use crate::mdp::Rng;
 use crate::nn::device::{Ensemble, Form, MemoryForm, NamedTensors, named};
 use crate::nn::memory::MomentInputs;
@@ -23,6 +24,8 @@ pub(super) struct Networks {
     pub moment: Option<MomentInputs>,
     /// Names the random streams of the actor's samples.
     pub seed: u64,
+    /// Where critics find a continuous action in their row, behind the features without.
+    pub entry: Option<usize>,
 }
 
 impl Networks {
@@ -33,7 +36,7 @@ impl Networks {
     pub fn draw(
         config: &SacConfig,
         inputs: Inputs,
-        actions: usize,
+        actions: &Actions,
         rng: &mut Rng,
         device: &Device,
     ) -> Result<Self, TrainError> {
@@ -41,44 +44,48 @@ impl Networks {
             return Self::with_memory(config, inputs, actions, rng, device);
         }
         let Fresh { architectures, actor, critics, value, seed } = Fresh::draw(config, inputs, actions, rng)?;
-        let [ours, theirs] = architectures;
+        let [ours, theirs, of_value] = architectures;
+        let entry = Some(action_entry(inputs, !theirs.convolutions.is_empty()));
         let ensemble = |names: &[&str], architecture: &Architecture, head, networks: &[Network]| {
             let form = Arc::new(Form { memory: None, architecture: architecture.clone(), head });
             Ensemble::new(names, networks.iter().map(named).collect(), form, device)
         };
-        let value = value.map(|value| ensemble(&["value"], &theirs, Head::Linear, &[value])).transpose()?;
+        let value = value.map(|value| ensemble(&["value"], &of_value, Head::Linear, &[value])).transpose()?;
         Ok(Self {
-            actor: ensemble(&["actor"], &ours, Head::Linear, &[actor])?,
-            critics: ensemble(&config.network_names()[1..], &theirs, config.critic_head, &critics)?,
+            actor: ensemble(&["actor"], &ours, actions.actor().1, &[actor])?,
+            critics: ensemble(&config.network_names()[1..], &theirs, actions.critic(config).1, &critics)?,
             value,
             moment: None,
             seed,
+            entry,
         })
     }
 
     fn with_memory(
         config: &SacConfig,
         inputs: Inputs,
-        actions: usize,
+        actions: &Actions,
         rng: &mut Rng,
         device: &Device,
     ) -> Result<Self, TrainError> {
         config.validate()?;
-        check_actions(actions)?;
-        let moment = config.moment(inputs, actions)?;
-        let [ours, theirs] = config.heads(config.memory.features(moment.width()))?;
-        let mut ensemble = |names: &[&str], architecture: Architecture, head, gain| {
+        config.goes_with(actions)?;
+        let moment = config.moment(inputs, actions.count())?;
+        let [ours, theirs] =
+            config.heads(config.memory.features(moment.width()), actions.read_by_critics())?;
+        let mut ensemble = |names: &[&str], architecture: Architecture, (outputs, head), gain| {
             let form = Form { memory: MemoryForm::new(&config.memory, moment.clone()), architecture, head };
-            let networks = names.iter().map(|_| fresh(&form, actions, gain, rng)).collect();
+            let networks = names.iter().map(|_| fresh(&form, outputs, gain, rng)).collect();
             Ensemble::new(names, networks, Arc::new(form), device)
         };
         let names = config.network_names();
         Ok(Self {
-            actor: ensemble(&names[..1], ours, Head::Linear, ACTOR_GAIN)?,
-            critics: ensemble(&names[1..], theirs, config.critic_head, VALUE_GAIN)?,
+            actor: ensemble(&names[..1], ours, actions.actor(), ACTOR_GAIN)?,
+            critics: ensemble(&names[1..], theirs, actions.critic(config), VALUE_GAIN)?,
             value: None,
             moment: Some(moment),
             seed: rng.next_u64(),
+            entry: None,
         })
     }
 }

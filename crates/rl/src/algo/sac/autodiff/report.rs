@@ -54,8 +54,8 @@ pub(super) struct Figures<'a> {
     pub target_entropy: f32,
     /// `[1, B, 1]`, in nats.
     pub entropies: Tensor<3>,
-    /// `[1, B, A]`.
-    pub log_policy: Tensor<3>,
+    /// `[1, B, A]` of discrete actions.
+    pub log_policy: Option<Tensor<3>>,
     /// `Q_i(o, a)` before the step, `[C, B, 1]`.
     pub q: Tensor<3>,
     /// `[C or 1, B, 1]`.
@@ -75,20 +75,23 @@ impl Figures<'_> {
     /// [`TrainError::Network`] when the device does not answer, [`TrainError::NotFinite`] for a figure that is
     /// no number.
     pub fn read(self, gradient_steps: u64) -> Result<(Metrics, Vec<f32>), TrainError> {
-        let [_, size, actions] = self.log_policy.dims();
         let log_policy = self.log_policy.clone();
+        let (size, actions) = (self.q.dims()[1], log_policy.as_ref().map_or(0, |own| own.dims()[2]));
         let td_errors = mean_errors(self.td_errors.clone());
         let mut report = Metrics::default();
         report.set(TARGET_ENTROPY, self.target_entropy);
-        // One transfer for all: each metric is one number, and two vectors follow.
+        // One transfer for all: each metric is one number, and up to two vectors follow.
         let (metrics, mut parts): (Vec<Metric>, Vec<Tensor<1>>) = self.scalars().into_iter().unzip();
-        parts.extend([log_policy.exp().mean_dim(1).flatten(0, 2), td_errors]);
+        parts.extend(log_policy.map(|log_policy| log_policy.exp().mean_dim(1).flatten(0, 2)));
+        parts.push(td_errors);
         let values = read(Tensor::cat(parts, 0))?;
         let (values, td_errors) = values.split_at(values.len() - size);
         let (values, probabilities) = values.split_at(values.len() - actions);
         metrics.into_iter().zip(values).for_each(|(metric, value)| report.set(metric, *value));
         report.set(TD_ERROR, td_errors.iter().sum::<f32>() / size as f32);
-        report.set(ACTION_PROBABILITIES, probabilities.to_vec());
+        if actions > 0 {
+            report.set(ACTION_PROBABILITIES, probabilities.to_vec());
+        }
         Ok((finite(report, gradient_steps)?, td_errors.to_vec()))
     }
 

@@ -3,15 +3,15 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::mdp::TransitionBatch;
+use crate::algo::sac::Actions;
+use crate::mdp::{ActionBatch, ActionNoise, TransitionBatch};
 use crate::nn::device::{Layers, Moments};
 
 /// `N` transitions that enter the losses; columns are `[1, N, …]`.
 pub(super) struct Rows {
     pub source: Source,
-    /// 1 at the action taken: a product with it picks Q(o, a) and its gradient without gather and scatter,
-    /// which are slow on GPUs.
-    pub taken: Tensor<3>,
+    pub taken: Taken,
+    pub noise: RowNoise,
     pub returns: Tensor<3>,
     /// `discount (1 − terminated)`.
     pub discounts: Tensor<3>,
@@ -22,6 +22,58 @@ pub(super) struct Rows {
     pub sampled_actions: Vec<u16>,
     /// Whether no transition enters the losses; the only row then stands for none.
     pub none: bool,
+}
+
+/// The actions taken.
+pub(super) enum Taken {
+    /// 1 at the action taken: a product with it picks Q(o, a) and its gradient without gather and scatter,
+    /// which are slow on GPUs.
+    Discrete(Tensor<3>),
+    /// The actions themselves, `[1, N, A]`.
+    Continuous(Tensor<3>),
+}
+
+impl Taken {
+    /// `rows` of `batch`.
+    pub fn upload(
+        batch: &ActionBatch,
+        actions: &Actions,
+        rows: impl Iterator<Item = usize>,
+        device: &Device,
+    ) -> Self {
+        match actions {
+            Actions::Discrete(actions) => {
+                Self::Discrete(one_hot(rows.map(|row| batch.discrete[row]), *actions, device))
+            }
+            Actions::Continuous(dimensions) => {
+                let values = rows.flat_map(|row| batch.vector(row)).copied().collect();
+                Self::Continuous(column(values, dimensions.len(), device))
+            }
+        }
+    }
+}
+
+/// Standard normal noise of continuous actions; absent where it is not used.
+#[derive(Default)]
+pub(super) struct RowNoise {
+    /// `[1, N, A]` at the moments of the losses, and where they are bootstrapped from.
+    pub here: Option<Tensor<3>>,
+    pub next: Option<Tensor<3>>,
+    /// `[N, K, A]`.
+    pub sampled: Option<Tensor<3>>,
+}
+
+impl RowNoise {
+    /// For actions of `dims` dimensions of `size` transitions.
+    pub fn upload(noise: &ActionNoise, dims: usize, size: usize, device: &Device) -> Self {
+        let part = |values: &Vec<f32>| {
+            let samples = values.len() / (dims * size).max(1);
+            (samples > 0)
+                .then(|| Tensor::from_data(TensorData::new(values.clone(), [size, samples, dims]), device))
+        };
+        let row = |values| part(values).map(|own: Tensor<3>| own.reshape([1, size, dims]));
+        Self { here: row(&noise.here), next: row(&noise.next), sampled: part(&noise.sampled) }
+    }
 }
 
 /// Where networks find the moments.
@@ -81,15 +133,23 @@ impl Features<'_> {
 }
 
 impl Rows {
-    pub fn upload(batch: &TransitionBatch, actions: usize, device: &Device) -> Self {
+    /// The rows of `batch`, whose returns count `scale` times, with `noise`.
+    pub fn upload(
+        batch: &TransitionBatch,
+        actions: &Actions,
+        noise: &ActionNoise,
+        scale: f32,
+        device: &Device,
+    ) -> Self {
         let ends = batch.discounts.iter().zip(&batch.terminated);
         Self {
             source: Source::Observations {
                 here: Box::new(column(batch.observations.clone(), batch.features, device)),
                 next: Box::new(column(batch.next_observations.clone(), batch.features, device)),
             },
-            taken: one_hot(batch.actions.discrete.iter().copied(), actions, device),
-            returns: column(batch.n_step_returns.clone(), 1, device),
+            taken: Taken::upload(&batch.actions, actions, 0..batch.batch, device),
+            noise: RowNoise::upload(noise, actions.read_by_critics(), batch.batch, device),
+            returns: column(batch.n_step_returns.iter().map(|own| scale * own).collect(), 1, device),
             discounts: column(ends.map(|(discount, end)| discount * (1.0 - end)).collect(), 1, device),
             weights: column(batch.weights.clone(), 1, device),
             behaviour_entropies: batch.behaviour_entropies.clone(),
@@ -124,6 +184,29 @@ impl Rows {
     }
 }
 
+/// `[o, a]` as critics of continuous actions read it: `action`, `[1, N, A]`, in `features`, `[1 or members, N, F]`, from
+/// `entry` on, or behind them; without one the features alone.
+pub(super) fn joined(features: Tensor<3>, action: Option<Tensor<3>>, entry: Option<usize>) -> Tensor<3> {
+    let Some(mut action) = action else { return features };
+    let [members, _, width] = features.dims();
+    if members > 1 {
+        action = action.repeat_dim(0, members);
+    }
+    let entry = entry.unwrap_or(width);
+    let mut parts = vec![features.clone().slice_dim(2, 0..entry), action];
+    if entry < width {
+        parts.push(features.slice_dim(2, entry..width));
+    }
+    if entry == 0 {
+        parts.remove(0);
+    }
+    // What is concatenated must be tracked alike.
+    if parts.iter().any(Tensor::is_autodiff) {
+        parts = parts.into_iter().map(Tensor::autodiff).collect();
+    }
+    Tensor::cat(parts, 2)
+}
+
 /// `values`, `[1, rows, columns]` on the device.
 pub(super) fn column(values: Vec<f32>, columns: usize, device: &Device) -> Tensor<3> {
     let rows = values.len() / columns;
@@ -131,7 +214,7 @@ pub(super) fn column(values: Vec<f32>, columns: usize, device: &Device) -> Tenso
 }
 
 /// `[1, rows, columns]` with a 1 at the action of every row; zeros for an action that does not exist.
-pub(super) fn one_hot(chosen: impl Iterator<Item = u16>, columns: usize, device: &Device) -> Tensor<3> {
+fn one_hot(chosen: impl Iterator<Item = u16>, columns: usize, device: &Device) -> Tensor<3> {
     let mut values = Vec::new();
     for action in chosen {
         let start = values.len();

@@ -5,11 +5,11 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::AutodiffSac;
-use super::rows::{Rows, Sequences, Source, column, one_hot};
+use super::rows::{RowNoise, Rows, Sequences, Source, Taken, column};
 use crate::algo::TrainError;
 use crate::algo::sac::returns::n_step_return;
-use crate::algo::sac::{SacConfig, batch};
-use crate::mdp::SequenceBatch;
+use crate::algo::sac::{Actions, SacConfig, batch};
+use crate::mdp::{ActionNoise, ActionRow, SequenceBatch};
 use crate::nn::device::{HostMoments, read};
 use crate::nn::memory::MomentInputs;
 
@@ -29,7 +29,8 @@ impl Rows {
         places: &[Place],
         config: &SacConfig,
         moment: &MomentInputs,
-        actions: usize,
+        actions: &Actions,
+        noise: &ActionNoise,
         device: &Device,
     ) -> Self {
         let none = places.is_empty();
@@ -56,12 +57,24 @@ impl Rows {
             let start = at(place) * samples;
             batch.sampled_actions[start..start + samples].iter().copied()
         };
-        let scale = config.sequence.reward_scale;
+        let (scale, dims) = (config.total_reward_scale(), actions.read_by_critics());
+        let noise_at = |values: &[f32], ahead: &dyn Fn(usize) -> usize| {
+            let rows = places.iter().enumerate().filter(|_| dims > 0).flat_map(|(place, &(t, b))| {
+                &values[(b * (batch.length + 1) + t + ahead(place)) * dims..][..dims]
+            });
+            rows.copied().collect::<Vec<_>>()
+        };
+        let noise = ActionNoise {
+            here: noise_at(&noise.here, &|_| 0),
+            next: noise_at(&noise.next, &|place| returns[place].steps),
+            sampled: Vec::new(),
+        };
         let weight = |&(_, b): &Place| if none { 0.0 } else { batch.weights[b] };
         let entropies = !batch.behaviour_entropies.is_empty();
         Self {
             source: Source::Sequences(Box::new(sequences)),
-            taken: one_hot(places.iter().map(|place| batch.actions.discrete[at(place)]), actions, device),
+            taken: Taken::upload(&batch.actions, actions, places.iter().map(at), device),
+            noise: RowNoise::upload(&noise, dims, places.len(), device),
             returns: column(returns.iter().map(|own| scale * own.sum).collect(), 1, device),
             discounts: column(returns.iter().map(|own| own.discount).collect(), 1, device),
             weights: column(places.iter().map(weight).collect(), 1, device),
@@ -79,14 +92,18 @@ impl AutodiffSac {
     /// [`TrainError::Batch`] for an agent without memory, and for a batch that does not fit;
     /// [`crate::nn::NetworkError::Device`] when they cannot be read back.
     pub fn policies(&self, batch: &SequenceBatch) -> Result<Vec<f32>, TrainError> {
-        batch::check_sequences(batch, &self.config, self.inputs.features(), self.actions)?;
+        batch::check_sequences(batch, &self.config, self.inputs.features(), &self.actions)?;
         let problem = "holds sequences, an agent without memory reads transitions".to_owned();
         let Some(moment) = &self.moment else { return Err(TrainError::Batch { problem }) };
         let moments = moments(batch, &self.config, moment).upload(&self.config.memory, moment, &self.device);
         let [state, _] = states(batch, &self.config, &self.device);
         let actor = &self.actor.networks;
         let Some(features) = actor.layers().unroll(&moments, state) else { return Ok(Vec::new()) };
-        let shape = [batch.length + 1 - batch.burn_in, batch.batch, self.actions];
+        let Actions::Discrete(actions) = self.actions else {
+            let problem = "holds continuous actions, which have no probabilities".to_owned();
+            return Err(TrainError::Batch { problem });
+        };
+        let shape = [batch.length + 1 - batch.burn_in, batch.batch, actions];
         let policies = softmax(actor.forward(features), 2).reshape(shape);
         Ok(read(policies.swap_dims(0, 1).flatten(0, 2))?)
     }
@@ -115,14 +132,21 @@ fn moments(batch: &SequenceBatch, config: &SacConfig, moment: &MomentInputs) -> 
             host.starts.push(start);
             let before = b * length + t.saturating_sub(1);
             let (action, reward) = match t {
-                0 => (batch.previous_actions.discrete.get(b), batch.previous_rewards[b]),
-                _ => (batch.actions.discrete.get(before), batch.rewards[before]),
+                0 => (batch.previous_actions.row(b), batch.previous_rewards[b]),
+                _ => (batch.actions.row(before), batch.rewards[before]),
             };
             let first = host.inputs.len();
             host.inputs.resize(first + moment.previous_action, 0.0);
-            let action = action.map(|action| usize::from(*action)).filter(|_| !start);
-            if let Some(value) = action.and_then(|action| host.inputs[first..].get_mut(action)) {
-                *value = 1.0;
+            let entries = &mut host.inputs[first..];
+            match action {
+                _ if start => {}
+                ActionRow::Discrete(action) => {
+                    if let Some(value) = entries.get_mut(usize::from(action)) {
+                        *value = 1.0;
+                    }
+                }
+                ActionRow::Continuous(action) if !entries.is_empty() => entries.copy_from_slice(action),
+                ActionRow::Continuous(_) => {}
             }
             host.inputs.extend((0..moment.previous_reward).map(|_| if start { 0.0 } else { reward }));
         }

@@ -7,9 +7,9 @@ use super::rows::Rows;
 use super::sequences::unmasked;
 use super::{AutodiffSac, Bootstrap};
 use crate::algo::TrainError;
-use crate::algo::sac::draws::{export_seed, import_seed};
-use crate::algo::sac::{SacConfig, SacUpdate, batch};
-use crate::mdp::{SequenceBatch, TransitionBatch};
+use crate::algo::sac::draws::{export_seed, fill_noise, import_seed};
+use crate::algo::sac::{ActorGradient, SacConfig, SacUpdate, batch};
+use crate::mdp::{ActionNoise, SequenceBatch, Stream, TransitionBatch, rng};
 use crate::metrics::Metrics;
 use crate::nn::device::{Adam, Ensemble, read, upload};
 use crate::nn::{HostTensor, TensorMap, tensor};
@@ -20,8 +20,15 @@ impl SacUpdate for AutodiffSac {
             let problem = "holds transitions, an agent with memory learns from sequences".to_owned();
             return Err(TrainError::Batch { problem });
         }
-        batch::check(batch, &self.config, self.inputs.features(), self.actions)?;
-        let rows = Rows::upload(batch, self.actions, &self.device);
+        batch::check(batch, &self.config, self.inputs.features(), &self.actions)?;
+        let samples = match self.config.actor_gradient {
+            ActorGradient::Reinforce { samples } => samples,
+            _ => 0,
+        };
+        let next = if self.config.value_network.is_none() { batch.batch } else { 0 };
+        let noise = self.noise(&batch.noise, [batch.batch, next, batch.batch * samples]);
+        let scale = self.config.total_reward_scale();
+        let rows = Rows::upload(batch, &self.actions, &noise, scale, &self.device);
         self.owners = None;
         self.step(&rows, report)
     }
@@ -35,9 +42,11 @@ impl SacUpdate for AutodiffSac {
             let problem = "holds sequences, an agent without memory learns from transitions".to_owned();
             return Err(TrainError::Batch { problem });
         };
-        batch::check_sequences(batch, &self.config, self.inputs.features(), self.actions)?;
-        let places = unmasked(batch);
-        let rows = Rows::of_sequences(batch, &places, &self.config, moment, self.actions, &self.device);
+        batch::check_sequences(batch, &self.config, self.inputs.features(), &self.actions)?;
+        let (places, moments) = (unmasked(batch), batch.batch * (batch.length + 1));
+        let noise = self.noise(&batch.noise, [moments, moments, 0]);
+        let (config, actions) = (&self.config, &self.actions);
+        let rows = Rows::of_sequences(batch, &places, config, moment, actions, &noise, &self.device);
         self.owners = Some(Owners {
             batch: batch.batch,
             sequences: places.into_iter().map(|(_, b)| b).collect(),
@@ -74,7 +83,7 @@ impl SacUpdate for AutodiffSac {
             let data = read(tensor.clone())?;
             tensors.insert(name.to_string(), HostTensor { shape: vec![1], data });
         }
-        if self.config.actor_gradient.is_sampled() {
+        if self.config.draws(&self.actions) {
             export_seed(self.seed, &mut tensors);
         }
         Ok(tensors)
@@ -145,6 +154,15 @@ impl SacUpdate for AutodiffSac {
 }
 
 impl AutodiffSac {
+    /// Noise of the next step for so many rows of continuous actions: at the moments, where they are bootstrapped from,
+    /// and of the score function. The numbers are those that `fused` draws.
+    fn noise(&self, given: &ActionNoise, rows: [usize; 3]) -> ActionNoise {
+        let (mut noise, dims) = (ActionNoise::default(), self.actions.read_by_critics());
+        let stream = rng(self.seed, Stream::ActorGradient, self.gradient_steps + 1);
+        fill_noise(&mut noise, given, rows.map(|rows| rows * dims), stream);
+        noise
+    }
+
     /// All networks, with their optimizers where they have one.
     fn ensembles(&self) -> Vec<(&Ensemble, Option<&Adam>)> {
         let mut trained = vec![&self.actor, &self.critics];

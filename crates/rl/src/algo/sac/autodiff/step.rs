@@ -1,16 +1,18 @@
 //! The gradient step itself, top to bottom in the order of the specification's section 9.
 //!
-//! Shapes: `B` transitions that enter the losses, `A` actions, `D` features, `C` critics. Tensors of rank 3 are
+//! Shapes: `B` transitions that enter the losses, `A` actions, or 1 where critics read them, `D` features, `C` critics. Tensors of rank 3 are
 //! `[network, sample, value]`, so that both critics go through one matrix product. Batch tensors are
 //! outside autodiff: constants wherever they meet a tracked tensor. Nothing is read back unless a
 //! report is asked for, and then in one transfer.
 
-use burn::tensor::activation::log_softmax;
+use burn::tensor::Tensor;
 
-use super::actor::{Estimator, Policy, entropy_penalty};
-use super::losses::{Units, aggregated, backed_up, clipped, regression, soft_values};
+use super::actor::{Estimator, entropy_penalty};
+use super::gaussian::{reparameterized, score_function};
+use super::losses::{Units, aggregated, backed_up, clipped, regression};
+use super::policy::{Kind, Policy};
 use super::report::{Figures, TdErrors};
-use super::rows::{Of, Rows, column};
+use super::rows::{Of, Rows, Taken, column, joined};
 use super::{AutodiffSac, Bootstrap};
 use crate::algo::TrainError;
 use crate::algo::sac::TargetUpdate;
@@ -28,12 +30,13 @@ impl AutodiffSac {
     /// As [`crate::algo::sac::SacUpdate::update`].
     pub(super) fn step(&mut self, rows: &Rows, report: bool) -> Result<Option<Metrics>, TrainError> {
         let t = self.gradient_steps + 1;
-        let Self { config, actor, critics, bootstrap, device, .. } = self;
+        let Self { config, actor, critics, bootstrap, device, kind, entry, .. } = self;
+        let join = |features, action| joined(features, action, *entry);
         let (size, epsilon, grad_clip) = (rows.len(), config.adam_epsilon, config.grad_clip);
         let memory_factor = config.sequence.memory_learning_rate_factor;
         let rate = |learning_rate| [learning_rate, memory_factor];
         let units = Units(config.sequence.value_rescaling);
-        let Rows { taken, returns, discounts, weights, .. } = rows;
+        let Rows { taken, noise, returns, discounts, weights, .. } = rows;
 
         // 1. The temperature of the whole step: alpha ← exp(log_alpha).
         let temperature = self.log_temperature.clone().exp();
@@ -41,8 +44,8 @@ impl AutodiffSac {
         let target_alpha = config.entropy_in_target.then(|| alpha.clone());
 
         // 2. Targets from the pre-step networks.
-        //    y_i = R + discount (1 − terminated) v'_i,   v'_i = Σ_a p'(a) (q'_i(a) − alpha log p'(a)) or Vbar(o')
-        //    where critics output h(Q), of h⁻¹(q'), and h of the whole.
+        //    y_i = R + discount (1 − terminated) v'_i,   v'_i = Σ_a p'(a) (q'_i(a) − alpha log p'(a)) or Vbar(o'),
+        //    of continuous actions q'_i(a') − alpha log π(a'); where critics output h(Q), of h⁻¹(q'), and h of the whole.
         let tracked_actor = actor.networks.tracked();
         let seen = rows.features(&tracked_actor, Of::Actor);
         let target_seen = match &*bootstrap {
@@ -51,23 +54,46 @@ impl AutodiffSac {
         };
         let next_values = match &*bootstrap {
             Bootstrap::Critics(target) => {
-                let next_log_policy = log_softmax(actor.networks.forward(seen.next()), 2);
-                let next_q = backed_up(config.backup, units.values(target.forward(target_seen.next())));
-                soft_values(next_log_policy, next_q, target_alpha.clone())
+                let next = kind.policy(config, actor.networks.forward(seen.next()), noise.next.as_ref());
+                next.soft_values(target_alpha.clone(), |action| {
+                    let next_q = target.forward(join(target_seen.next(), action));
+                    backed_up(config.backup, units.values(next_q))
+                })
             }
             Bootstrap::Value { target, .. } => target.forward(target_seen.next()),
         };
         let targets = units.outputs(returns.clone() + discounts.clone() * next_values); // [C or 1, B, 1]
-        let policy = Policy::new(log_softmax(tracked_actor.forward(seen.here()), 2));
+        let policy = kind.policy(config, tracked_actor.forward(seen.here()), noise.here.as_ref());
         let tracked_critics = critics.networks.tracked();
-        let all_q = tracked_critics.forward(rows.features(&tracked_critics, Of::Critics).here()); // [C, B, A]
+        let read = rows.features(&tracked_critics, Of::Critics).here();
+        let (all_q, q) = match taken {
+            Taken::Discrete(taken) => {
+                let all_q = tracked_critics.forward(read); // [C, B, A]
+                (all_q.clone(), (all_q * taken.clone()).sum_dim(2)) // [C, B, 1]
+            }
+            Taken::Continuous(action) => {
+                let q = tracked_critics.forward(join(read, Some(action.clone())));
+                (q.clone(), q)
+            }
+        };
+        //    Of V: Σ_a p(a) (Qagg(o, a) − alpha log p(a)), with the critics before their step.
+        let value_targets = config.value_network.map(|_| {
+            policy.inner().soft_values(target_alpha, |action| {
+                let before = action.map_or(all_q.inner(), |action| {
+                    let read = rows.features(critics.networks.layers(), Of::Critics).here();
+                    critics.networks.forward(join(read, Some(action)))
+                });
+                aggregated(config.backup, before)
+            })
+        });
 
         // 3. Critics: loss = Σ_i mean_b w_b ell(Q_i(o, a) − y_i), with q_clip of the larger of
         //    ell(Q_i(o, a) − y_i) and ell(qc − y_i); one step each.
-        let q = (all_q.clone() * taken.clone()).sum_dim(2); // [C, B, 1]
         let td_errors = q.clone() - targets.clone();
         let mut losses = regression(config.critic_loss, td_errors.clone());
-        if let (Some(limit), Bootstrap::Critics(target)) = (config.q_clip, &*bootstrap) {
+        if let (Some(limit), Bootstrap::Critics(target), Taken::Discrete(taken)) =
+            (config.q_clip, &*bootstrap, taken)
+        {
             let target_q = (target.forward(target_seen.here()) * taken.clone()).sum_dim(2);
             let clipped = clipped(q.clone(), target_q, limit) - targets.clone();
             losses = losses.max_pair(regression(config.critic_loss, clipped));
@@ -77,11 +103,11 @@ impl AutodiffSac {
         let critic_norms = report.then(|| gradient.norms());
         critics.descend(t, gradient.clipped(grad_clip), rate(config.critic_learning_rate), epsilon);
 
-        //    V: loss = mean_b (V(o) − Σ_a p(a) (Qagg(o, a) − alpha log p(a)))², with the critics before their step.
+        //    V: loss = mean_b (V(o) − its target)².
         let mut value_loss = None;
-        if let (Bootstrap::Value { online, .. }, Some(network)) = (&mut *bootstrap, config.value_network) {
-            let before = aggregated(config.backup, all_q.inner());
-            let value_targets = soft_values(policy.inner().log_policy, before, target_alpha);
+        if let (Bootstrap::Value { online, .. }, Some(network), Some(value_targets)) =
+            (&mut *bootstrap, config.value_network, value_targets)
+        {
             let value = online.networks.tracked();
             let error = value.forward(rows.features(&value, Of::Critics).here()) - value_targets;
             let loss = (error.clone() * error).mean();
@@ -91,18 +117,36 @@ impl AutodiffSac {
 
         // 4. Actor against the updated critics and the temperature of item 1:
         //    loss = mean_b Σ_a p(a) (alpha log p(a) − Qagg(o, a)), or what `actor` estimates it by,
-        //    + (beta / 2) mean_b (H_old − H_b)².
+        //    + (beta / 2) mean_b (H_old − H_b)²;
+        //    of continuous actions mean_b (alpha log π(a) − Qagg(o, a)), or a score function in place of Qagg(o, a).
         //    A memory is unrolled again: its parameters have changed.
         let updated_seen = rows.features(critics.networks.layers(), Of::Critics);
-        let updated_q = units.values(critics.networks.forward(updated_seen.here()));
-        let updated_q = aggregated(config.backup, updated_q);
-        let stream = rng(self.seed, Stream::ActorGradient, t);
-        let estimator =
-            Estimator::draw(config.actor_gradient, &rows.sampled_actions, &policy.inner(), stream, device);
-        let mut actor_loss = estimator.loss(alpha, policy.clone(), updated_q);
+        let updated_q = |features: Tensor<3>, action: Option<Tensor<3>>| {
+            aggregated(config.backup, units.values(critics.networks.forward(join(features, action))))
+        };
+        let mut actor_loss = match (&policy, &*kind, &noise.sampled) {
+            (Policy::Gaussian(policy), Kind::Continuous(bounds), Some(noise)) => {
+                let (actions, sampled) = policy.score(bounds, noise.clone());
+                let ([size, samples, _], features) = (noise.dims(), updated_seen.here());
+                let width = features.dims()[2];
+                let features = features.reshape([size, 1, width]).repeat_dim(1, samples);
+                let q = updated_q(features.reshape([1, size * samples, width]), Some(actions));
+                score_function(alpha, policy.log_prob.clone(), sampled, q)
+            }
+            (Policy::Gaussian(policy), ..) => {
+                let q = updated_q(updated_seen.here(), Some(policy.action.clone()));
+                reparameterized(alpha, policy.log_prob.clone(), q)
+            }
+            (Policy::Categorical(policy), ..) => {
+                let (stream, given) = (rng(self.seed, Stream::ActorGradient, t), &rows.sampled_actions);
+                let estimator =
+                    Estimator::draw(config.actor_gradient, given, &policy.inner(), stream, device);
+                estimator.loss(alpha, policy.clone(), updated_q(updated_seen.here(), None))
+            }
+        };
         if let Some(beta) = config.entropy_penalty {
             let behavior = column(rows.behaviour_entropies.clone(), 1, device);
-            actor_loss = actor_loss + entropy_penalty(beta, behavior, policy.entropies.clone());
+            actor_loss = actor_loss + entropy_penalty(beta, behavior, policy.entropies());
         }
         let actor_loss = rows.mean(actor_loss);
         let gradient = tracked_actor.gradient(&actor_loss);
@@ -111,10 +155,11 @@ impl AutodiffSac {
 
         // 5. Temperature with the entropies of the pass above: loss = alpha (mean_b H_b − target_entropy), which
         //    is its own gradient with respect to log_alpha.
-        let Policy { log_policy, entropies } = policy.inner();
+        let policy = policy.inner();
+        let entropies = policy.entropies();
         let (mut temperature_loss, mut target_entropy) = (None, 0.0);
         if let Some(fraction) = config.temperature.target_entropy_fraction(t) {
-            target_entropy = fraction * (self.actions as f32).ln();
+            target_entropy = kind.target_entropy(fraction);
             let loss = rows.mean(temperature.clone() * (entropies.clone().mean() - target_entropy));
             let change =
                 self.temperature_optimizer.step(t, loss.clone(), config.temperature_learning_rate, epsilon);
@@ -143,7 +188,10 @@ impl AutodiffSac {
             temperature,
             target_entropy,
             entropies,
-            log_policy,
+            log_policy: match policy {
+                Policy::Categorical(policy) => Some(policy.log_policy),
+                Policy::Gaussian(_) => None,
+            },
             q: q.inner(),
             targets,
             td_errors,

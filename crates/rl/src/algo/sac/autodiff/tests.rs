@@ -34,6 +34,7 @@ fn batch() -> TransitionBatch {
         behaviour_entropies: vec![0.0; 2],
         indices: vec![0, 1],
         sampled_actions: vec![],
+        noise: Default::default(),
     }
 }
 
@@ -81,6 +82,7 @@ fn one_step_by_hand() {
         behaviour_entropies: vec![0.0],
         indices: vec![0],
         sampled_actions: vec![],
+        noise: Default::default(),
     };
     let near = |a: f32, b: f32| assert!((a - b).abs() < 1e-5, "{a} is not {b}");
     let norm = |values: [f32; 3]| values.iter().map(|value| value * value).sum::<f32>().sqrt();

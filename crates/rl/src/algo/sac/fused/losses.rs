@@ -49,19 +49,49 @@ pub(super) fn soft_targets(
         values.extend(own.zip(other).zip(policies).map(|((own, other), (policy, log_policy))| {
             let mut value = 0.0;
             for a in 0..actions {
-                let q = match config.backup {
-                    Backup::Single => own[a],
-                    Backup::Double => other[a],
-                    Backup::Clipped => own[a].min(other[a]),
-                    Backup::Mean => 0.5 * (own[a] + other[a]),
-                };
+                let q = backed_up(config.backup, own[a], other[a]);
                 value += policy[a] * (q - entropy_weight * log_policy[a]);
             }
             value
         }));
         let critic = &mut critics[index];
         critic.next_values = values;
-        critic.bootstrap(batch);
+        critic.bootstrap(batch, config.reward_scale);
+    }
+}
+
+/// `q'_i` of the values `own` and `other` of critic `i`'s target and of the other critic's (specification section 4).
+#[inline(always)]
+pub(super) fn backed_up(backup: Backup, own: f32, other: f32) -> f32 {
+    match backup {
+        Backup::Single => own,
+        Backup::Double => other,
+        Backup::Clipped => own.min(other),
+        Backup::Mean => 0.5 * (own + other),
+    }
+}
+
+/// The same for one sampled action at every next observation, which the target critics have read:
+/// `v'_i = q'_i(o', a') − e · temperature · ln π(a'|o')` (specification section 12).
+pub(super) fn sampled_targets(
+    config: &SacConfig,
+    temperature: f32,
+    batch: &TransitionBatch,
+    log_probs: &[f32],
+    critics: &mut [Critic],
+) {
+    let entropy_weight = if config.entropy_in_target { temperature } else { 0.0 };
+    for index in 0..critics.len() {
+        let mut values = std::mem::take(&mut critics[index].next_values);
+        values.clear();
+        let own = critics[index].target_activations.rows();
+        let other = critics[critics.len() - 1 - index].target_activations.rows();
+        values.extend(own.zip(other).zip(log_probs).map(|((own, other), log_prob)| {
+            backed_up(config.backup, own[0], other[0]) - entropy_weight * log_prob
+        }));
+        let critic = &mut critics[index];
+        critic.next_values = values;
+        critic.bootstrap(batch, config.reward_scale);
     }
 }
 
@@ -87,10 +117,20 @@ pub(super) fn value_targets(
                 .sum::<f32>()
         },
     ));
+    bootstrap_from_value(config, batch, critics, value);
+}
+
+/// `y_i = R + discount · (1 − terminated) · Vbar(o')`.
+pub(super) fn bootstrap_from_value(
+    config: &SacConfig,
+    batch: &TransitionBatch,
+    critics: &mut [Critic],
+    value: &Value,
+) {
     for critic in critics {
         critic.next_values.clear();
         critic.next_values.extend(value.target_activations.rows().map(|row| row[0]));
-        critic.bootstrap(batch);
+        critic.bootstrap(batch, config.reward_scale);
     }
 }
 
@@ -119,7 +159,8 @@ pub(super) fn regression(kind: CriticLoss, error: f32) -> (f32, f32) {
     }
 }
 
-/// Loss, TD errors and output gradient of one critic (specification section 5). With `q_clip`,
+/// Loss, TD errors and output gradient of one critic (specification section 5), which has one output if it read the
+/// action. With `q_clip`,
 /// `max(ell(Q − y), ell(qc − y))` for each sample, `qc = Qbar + clip(Q − Qbar, ±q_clip)`.
 pub(super) fn critic_loss(config: &SacConfig, batch: &TransitionBatch, critic: &mut Critic) {
     let per_sample = 1.0 / batch.batch as f32;
@@ -185,6 +226,16 @@ impl<'a> Aggregate<'a> {
             Backup::Single => self.first[a],
             Backup::Clipped => self.first[a].min(self.last[a]),
             Backup::Double | Backup::Mean => 0.5 * (self.first[a] + self.last[a]),
+        }
+    }
+
+    /// How much each of both counts in [`Aggregate::q`]: its derivatives.
+    pub(super) fn shares(&self, a: usize) -> [f32; 2] {
+        match self.backup {
+            Backup::Single => [1.0, 0.0],
+            Backup::Clipped if self.last[a] < self.first[a] => [0.0, 1.0],
+            Backup::Clipped => [1.0, 0.0],
+            Backup::Double | Backup::Mean => [0.5, 0.5],
         }
     }
 }

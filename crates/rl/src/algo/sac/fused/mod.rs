@@ -2,12 +2,13 @@
 //! Networks and their passes are in `networks`, the equations of a sample in `losses` and `actor`, how
 //! tensors enter and leave in `state`; layers and matrix products are in `nn`.
 //!
-//! `sequence` is the same for agents with memory.
+//! `continuous` is the step for continuous actions, `sequence` is the same for agents with memory.
 //!
 //! [`FusedSac::update_traced`] reads in the order of the specification's section 9: targets, critics
 //! and value network, actor, temperature, target networks. Equations stand above the block that computes them.
 
 mod actor;
+mod continuous;
 mod losses;
 mod networks;
 mod report;
@@ -21,19 +22,20 @@ mod trace;
 mod variants;
 
 use super::fresh::Fresh;
-use super::{SacConfig, batch};
+use super::{Actions, SacConfig, batch};
 use crate::algo::TrainError;
 use crate::algo::report::{ACTOR_LOSS, ENTROPY, TARGET_ENTROPY, TEMPERATURE, TEMPERATURE_LOSS, finite};
 use crate::mdp::{Rng, Stream, TransitionBatch, rng};
 use crate::metrics::Metrics;
 use crate::nn::adam::AdamStep;
-use crate::nn::{Activations, Inputs, Network, Trained, threads_available};
+use crate::nn::{Activations, Inputs, Trained, threads_available};
 use actor::{Draws, Relaxed, State, entropy_penalty};
+use continuous::Continuous;
 use losses::{Aggregate, Softmax, critic_loss, mean_td_errors, soft_targets, value_loss, value_targets};
-use networks::{Critic, ForwardPasses, Value, each, track};
+use networks::{Critic, ForwardPasses, Value, each, follow_online};
 pub use sequence::FusedSequenceSac;
 pub(super) use sequence::fresh;
-use temperature::Temperature;
+use temperature::{Temperature, target_entropy};
 pub use trace::Recorder;
 use trace::Trace;
 
@@ -41,12 +43,12 @@ use trace::Trace;
 /// more than it gains.
 const PARALLEL_WORK: usize = 1 << 20;
 
-/// Discrete Soft Actor-Critic on the CPU.
+/// Soft Actor-Critic on the CPU.
 #[derive(Debug, Clone)]
 pub struct FusedSac {
     config: SacConfig,
     inputs: Inputs,
-    actions: usize,
+    actions: Actions,
     actor: Trained,
     critics: Vec<Critic>,
     /// Only in SAC v1.
@@ -63,22 +65,24 @@ pub struct FusedSac {
     next_activations: Activations,
     next: Softmax,
     current: Softmax,
+    continuous: Continuous,
 }
 
 impl FusedSac {
-    /// Networks for `inputs` and `actions` outputs with parameters drawn from `rng`; target networks
+    /// Networks for `inputs` and `actions` with parameters drawn from `rng`; target networks
     /// start as copies.
     ///
     /// # Errors
-    /// [`TrainError::Config`] for a value out of range, and for convolutions that do not fit `inputs`.
+    /// [`TrainError::Config`] for a value out of range, for a choice that does not go with the kind of actions, and for
+    /// convolutions that do not fit `inputs`.
     pub fn new(
         config: SacConfig,
         inputs: impl Into<Inputs>,
-        actions: usize,
+        actions: impl Into<Actions>,
         rng: &mut Rng,
     ) -> Result<Self, TrainError> {
-        let inputs = inputs.into();
-        let Fresh { actor, critics, value, seed, .. } = Fresh::draw(&config, inputs, actions, rng)?;
+        let (inputs, actions) = (inputs.into(), actions.into());
+        let Fresh { actor, critics, value, seed, .. } = Fresh::draw(&config, inputs, &actions, rng)?;
         let with_target = value.is_none();
         Ok(Self {
             actor: Trained::new(actor),
@@ -96,6 +100,7 @@ impl FusedSac {
             next_activations: Activations::default(),
             next: Softmax::default(),
             current: Softmax::default(),
+            continuous: Continuous::default(),
         })
     }
 
@@ -119,8 +124,15 @@ impl FusedSac {
         report: bool,
         trace: &mut Trace<'_, '_>,
     ) -> Result<Option<Metrics>, TrainError> {
-        batch::check(batch, &self.config, self.inputs.features(), self.actions)?;
-        let (size, actions) = (batch.batch, self.actions);
+        batch::check(batch, &self.config, self.inputs.features(), &self.actions)?;
+        let actions = match &self.actions {
+            Actions::Discrete(actions) => *actions,
+            Actions::Continuous(dimensions) => {
+                let dimensions = dimensions.clone();
+                return self.step_continuous(&dimensions, batch, report, trace);
+            }
+        };
+        let size = batch.batch;
         let per_sample = 1.0 / size as f32;
         let Self { config, actor, critics, value, draws, relaxed, next, current, next_activations, .. } =
             self;
@@ -167,7 +179,7 @@ impl FusedSac {
             critic.online.network.forward(observations, &mut critic.online.activations);
         });
         mean_td_errors(critics, &mut self.td_errors);
-        trace.critics_after(critics, &self.td_errors, actions, config.grad_clip);
+        trace.critics_after(critics, &self.td_errors, Some(actions), config.grad_clip);
         if let (Some(value), Some(network)) = (&mut *value, config.value_network) {
             value_loss(value);
             let value_step = AdamStep::new(network.learning_rate, config.adam_epsilon, t);
@@ -203,23 +215,12 @@ impl FusedSac {
         // 5. Temperature loss with the entropies of the pass above.
         //    loss = mean_b exp(log_temperature) · (sg[H_b] − H_target)      (Haarnoja et al. 2018b, equation 18)
         let entropy = per_sample * current.entropies.iter().sum::<f32>();
-        let mean = (entropy, 1.0);
-        let (temperature_loss, target_entropy) =
-            self.temperature.step(config, t, actions, temperature, mean, trace);
+        let target = target_entropy(config, &self.actions, t);
+        let temperature_loss = self.temperature.step(config, t, target, temperature, (entropy, 1.0), trace);
 
         // 6. Target networks from the updated online networks.
         self.gradient_steps = t;
-        let track = |target: &mut Network, online: &Network| {
-            track(config.target_update, t, &mut target.parameters, &online.parameters);
-        };
-        each(critics, parallel, |critic| {
-            if let Some(target) = &mut critic.target {
-                track(target, &critic.online.network);
-            }
-        });
-        if let Some(value) = value {
-            track(&mut value.target, &value.online.network);
-        }
+        follow_online(config.target_update, t, parallel, critics, value.as_mut());
 
         if !report {
             return Ok(None);
@@ -229,7 +230,7 @@ impl FusedSac {
         report.set(TEMPERATURE_LOSS, temperature_loss);
         report.set(TEMPERATURE, temperature);
         report.set(ENTROPY, entropy);
-        report.set(TARGET_ENTROPY, target_entropy);
+        report.set(TARGET_ENTROPY, target.unwrap_or(0.0));
         finite(report, t).map(Some)
     }
 }

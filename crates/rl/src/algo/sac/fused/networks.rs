@@ -1,6 +1,8 @@
 //! Critics and value network in training and the passes over them, each on its own thread where that pays. What they
 //! are trained towards is left to `losses`.
 
+use std::ops::Range;
+
 use crate::algo::sac::TargetUpdate;
 use crate::mdp::TransitionBatch;
 use crate::nn::adam::follow;
@@ -26,6 +28,8 @@ pub(super) struct Critic {
     /// Signed, `Q(o, a) − y`.
     pub(super) td_errors: Vec<f32>,
     pub(super) loss: f32,
+    /// `[B, A]`: `dQ/da` at the policy's continuous action.
+    pub(super) slopes: Vec<f32>,
 }
 
 impl Critic {
@@ -42,15 +46,28 @@ impl Critic {
             q_clipped: Vec::new(),
             td_errors: Vec::new(),
             loss: 0.0,
+            slopes: Vec::new(),
         }
     }
 
-    /// `y = R + discount · (1 − terminated) · v'`.
-    pub(super) fn bootstrap(&mut self, batch: &TransitionBatch) {
+    /// `y = c · R + discount · (1 − terminated) · v'` with the reward scale `c`.
+    pub(super) fn bootstrap(&mut self, batch: &TransitionBatch, reward_scale: f32) {
         self.targets.clear();
         self.targets.extend(self.next_values.iter().enumerate().map(|(b, value)| {
-            batch.n_step_returns[b] + batch.discounts[b] * (1.0 - batch.terminated[b]) * value
+            reward_scale * batch.n_step_returns[b] + batch.discounts[b] * (1.0 - batch.terminated[b]) * value
         }));
+    }
+
+    /// Computes the critic for `rows`, `[rows, inputs]`.
+    pub(super) fn read(&mut self, rows: &[f32]) {
+        self.online.network.forward(rows, &mut self.online.activations);
+    }
+
+    /// Computes the slopes of its value in those `entries` of the `size` rows that it has read.
+    pub(super) fn slope(&mut self, size: usize, entries: Range<usize>) {
+        let Trained { network, activations, backward, .. } = &mut self.online;
+        network.output_gradient(size, backward).for_each(|gradient| gradient[0] = 1.0);
+        network.input_gradient(activations, backward, entries, &mut self.slopes);
     }
 
     /// Computes the target network at `observations`, which `q_clip` keeps the critic near.
@@ -94,6 +111,27 @@ pub(super) fn track(update: TargetUpdate, t: u64, target: &mut [f32], online: &[
         TargetUpdate::Soft { tau } => follow(target, online, tau),
         TargetUpdate::Hard { interval } if t.is_multiple_of(interval) => target.copy_from_slice(online),
         TargetUpdate::Hard { .. } => {}
+    }
+}
+
+/// Moves all target networks towards the online ones after gradient step number `t`.
+pub(super) fn follow_online(
+    update: TargetUpdate,
+    t: u64,
+    parallel: bool,
+    critics: &mut [Critic],
+    value: Option<&mut Value>,
+) {
+    let track = |target: &mut Network, online: &Network| {
+        track(update, t, &mut target.parameters, &online.parameters);
+    };
+    each(critics, parallel, |critic| {
+        if let Some(target) = &mut critic.target {
+            track(target, &critic.online.network);
+        }
+    });
+    if let Some(value) = value {
+        track(&mut value.target, &value.online.network);
     }
 }
 

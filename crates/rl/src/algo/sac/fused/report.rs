@@ -7,6 +7,7 @@ use crate::algo::report::{
     ACTION_PROBABILITIES, ACTOR_GRADIENT_NORM, ACTOR_PARAMETER_NORM, CRITIC_GRADIENT_NORM, CRITIC_LOSS,
     CRITIC_PARAMETER_NORM, Q, Q_STD, TARGET, TD_ERROR, TWIN_DISAGREEMENT, VALUE_LOSS,
 };
+use crate::algo::sac::Actions;
 use crate::metrics::Metrics;
 use crate::nn::Trained;
 use crate::nn::adam::global_norm;
@@ -17,8 +18,6 @@ impl FusedSac {
         let mut report = Metrics::default();
         let (Some(first), Some(last)) = (self.critics.first(), self.critics.last()) else { return report };
         let pairs = first.q_taken.iter().zip(&last.q_taken);
-        let probability =
-            |action| mean(self.current.policy.iter().skip(action).step_by(self.actions).copied());
         report.set(CRITIC_LOSS, self.critics.iter().map(|critic| critic.loss).sum::<f32>());
         if let Some(value) = &self.value {
             report.set(VALUE_LOSS, value.loss);
@@ -33,7 +32,11 @@ impl FusedSac {
         report.set(CRITIC_GRADIENT_NORM, self.over_critics(|critic| global_norm(&critic.online.gradient)));
         report.set(ACTOR_PARAMETER_NORM, parameter_norm(&self.actor));
         report.set(CRITIC_PARAMETER_NORM, self.over_critics(|critic| parameter_norm(&critic.online)));
-        report.set(ACTION_PROBABILITIES, (0..self.actions).map(probability).collect::<Vec<f32>>());
+        if let Actions::Discrete(actions) = self.actions {
+            let own = |action| self.current.policy.iter().skip(action).step_by(actions);
+            let probability = |action| mean(own(action).copied());
+            report.set(ACTION_PROBABILITIES, (0..actions).map(probability).collect::<Vec<f32>>());
+        }
         report
     }
 

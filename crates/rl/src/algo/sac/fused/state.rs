@@ -45,7 +45,7 @@ impl SacUpdate for FusedSac {
             put(prefix, &trained.network, &trained.adam.v, ".v");
         }
         self.temperature.export(&mut tensors);
-        if self.config.actor_gradient.is_sampled() {
+        if self.config.draws(&self.actions) {
             export_seed(self.seed, &mut tensors);
         }
         Ok(tensors)

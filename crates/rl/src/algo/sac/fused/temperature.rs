@@ -1,13 +1,27 @@
 //! The temperature of both hand-written steps: its logarithm, Adam's moments of it, and its gradient step.
 
 use super::trace::Trace;
-use crate::algo::sac::SacConfig;
+use crate::algo::sac::{Actions, SacConfig};
 use crate::nn::adam::AdamStep;
+use crate::nn::gaussian::Squash;
 use crate::nn::{HostTensor, NetworkError, TensorMap, tensor};
 
 /// Range its logarithm is kept in: temperatures of 1e-6 to 1e3, so that neither a policy that
 /// cannot reach its target entropy nor one that cannot leave it ends in zero or infinity.
 pub(super) const LOG_TEMPERATURE_RANGE: (f32, f32) = (-13.815_511, 6.907_755_4);
+
+/// Target entropy in nats of gradient step `t`, `None` where the temperature is fixed: `fraction · ln A`, or of continuous
+/// actions `Σ_j (ln half_j − 2 (1 − fraction))`.
+pub(super) fn target_entropy(config: &SacConfig, actions: &Actions, t: u64) -> Option<f32> {
+    let fraction = config.temperature.target_entropy_fraction(t)?;
+    Some(match actions {
+        Actions::Discrete(actions) => fraction * (*actions as f32).ln(),
+        Actions::Continuous(dimensions) => {
+            let volume = Squash::new(dimensions, config.log_std_bounds).log_volume();
+            volume - 2.0 * (1.0 - fraction) * dimensions.len() as f32
+        }
+    })
+}
 
 /// A temperature that may be learned.
 #[derive(Debug, Clone)]
@@ -23,22 +37,21 @@ impl Temperature {
         Self { log: value.ln(), moments: [0.0; 2] }
     }
 
-    /// Gradient step number `t` towards the target entropy of `config`, if it is learned. `value` is the temperature
+    /// Gradient step number `t` towards `target_entropy`, if it is learned. `value` is the temperature
     /// before the step, `entropy` the policy's mean entropy, `share` the share of the mean that is not masked. Returns the
-    /// loss and the target entropy in nats, 0 for a fixed one.
+    /// loss, 0 for a fixed one.
     ///
     /// `loss = mean exp(log) · (sg[H] − H_target)` (Haarnoja et al. 2018b, equation 18).
     pub(super) fn step(
         &mut self,
         config: &SacConfig,
         t: u64,
-        actions: usize,
+        target_entropy: Option<f32>,
         value: f32,
         (entropy, share): (f32, f32),
         trace: &mut Trace<'_, '_>,
-    ) -> (f32, f32) {
-        let Some(fraction) = config.temperature.target_entropy_fraction(t) else { return (0.0, 0.0) };
-        let target_entropy = fraction * (actions as f32).ln();
+    ) -> f32 {
+        let Some(target_entropy) = target_entropy else { return 0.0 };
         let loss = value * (entropy - share * target_entropy);
         trace.scalar("loss.temperature", loss);
         // exp is its own derivative: the gradient equals the loss.
@@ -49,7 +62,7 @@ impl Temperature {
         step.apply(&mut self.log, m, v, loss);
         let (low, high) = LOG_TEMPERATURE_RANGE;
         self.log = self.log.clamp(low, high);
-        (loss, target_entropy)
+        loss
     }
 
     /// Adds its tensors to `tensors`.

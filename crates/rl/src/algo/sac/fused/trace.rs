@@ -1,10 +1,12 @@
 //! Shows what a gradient step computes to whoever asks, by the names of the specification's
 //! section 16. Without a recorder nothing is formatted, copied or computed.
 
+use super::continuous::Sampled;
 use super::losses::{Aggregate, Softmax};
 use super::networks::{Critic, Value};
 use crate::algo::sac::Backup;
 use crate::nn::adam::{clip_scale, global_norm};
+use crate::nn::gaussian::Squash;
 use crate::nn::{Activations, Trained};
 
 /// Receives name, shape and values of one quantity, e.g. `td.critic1`, `[B]`.
@@ -59,12 +61,12 @@ impl Trace<'_, '_> {
         }
     }
 
-    /// Losses, priorities and gradients of the critics, and their values after the step.
+    /// Losses, priorities and gradients of the critics, and their values of discrete actions after the step.
     pub(super) fn critics_after(
         &mut self,
         critics: &[Critic],
         priorities: &[f32],
-        actions: usize,
+        actions: Option<usize>,
         clip: Option<f32>,
     ) {
         let Some(record) = &mut self.0 else { return };
@@ -77,8 +79,10 @@ impl Trace<'_, '_> {
             }
             record(&name("td"), &[size], &critic.td_errors);
             record(&name("loss"), &[1], &[critic.loss]);
-            let q = compact(&critic.online.activations, actions);
-            record(&name("q_updated"), &[size, actions], &q);
+            if let Some(actions) = actions {
+                let q = compact(&critic.online.activations, actions);
+                record(&name("q_updated"), &[size, actions], &q);
+            }
         }
         record("priority", &[size], priorities);
         record("loss.critic", &[1], &[critics.iter().map(|critic| critic.loss).sum()]);
@@ -113,6 +117,61 @@ impl Trace<'_, '_> {
         let q: Vec<f32> =
             Aggregate::rows(critics, backup).flat_map(|row| (0..actions).map(move |a| row.q(a))).collect();
         record("q_agg", &[size, actions], &q);
+    }
+
+    /// The same as [`Trace::targets`] for continuous actions of `dims` dimensions.
+    pub(super) fn sampled_targets(
+        &mut self,
+        next: &Sampled,
+        critics: &[Critic],
+        value: Option<&Value>,
+        dims: usize,
+    ) {
+        let Some(record) = &mut self.0 else { return };
+        let size = critics.first().map_or(0, |critic| critic.targets.len());
+        match value {
+            None => {
+                record("next_action", &[size, dims], &next.actions);
+                record("next_log_prob", &[size], &next.log_probs);
+            }
+            Some(value) => record("value_target", &[size], &value.targets),
+        }
+        for (index, critic) in critics.iter().enumerate() {
+            let name = |what: &str| format!("{what}.critic{}", index + 1);
+            if critic.target.is_some() {
+                record(&name("next_target_q"), &[size], &compact(&critic.target_activations, 1));
+            }
+            record(&name("next_value"), &[size], &critic.next_values);
+            record(&name("y"), &[size], &critic.targets);
+        }
+    }
+
+    /// The policy at the observation, its actions `here`, those of a score function with how many there are for each
+    /// observation, and the critics it learns from, which have read either.
+    pub(super) fn sampled_actor(
+        &mut self,
+        squash: &Squash,
+        outputs: &Activations,
+        here: &Sampled,
+        (drawn, samples): (&Sampled, usize),
+        critics: &[Critic],
+        backup: Backup,
+    ) {
+        let Some(record) = &mut self.0 else { return };
+        let (size, dims) = (here.log_probs.len(), squash.dims());
+        let log_std =
+            |row: &[f32]| row[dims..2 * dims].iter().map(|s| squash.log_std(*s)).collect::<Vec<_>>();
+        record("mean", &[size, dims], &compact(outputs, dims));
+        record("log_std", &[size, dims], &outputs.rows().flat_map(log_std).collect::<Vec<_>>());
+        record("policy_action", &[size, dims], &here.actions);
+        record("log_prob", &[size], &here.log_probs);
+        let q: Vec<f32> = Aggregate::rows(critics, backup).map(|row| row.q(0)).collect();
+        if samples == 0 {
+            return record("q_agg", &[size], &q);
+        }
+        record("sampled_action", &[size, samples, dims], &drawn.actions);
+        record("sampled_log_prob", &[size, samples], &drawn.log_probs);
+        record("sampled_q", &[size, samples], &q);
     }
 
     /// A network's gradient, its norm, and what clipping leaves of it.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::algo::sac::{FusedSac, FusedSequenceSac, SacUpdate};
-use crate::mdp::{ActionBatch, GridShape, ObservationBatch, Rng, Stream, rng};
+use crate::mdp::{ActionBatch, GridShape, ObservationBatch, Rng, StateBatch, Stream, rng};
 use crate::nn::{ConvLayer, Encoder, Padding};
 
 fn policy(config: &SacConfig, inputs: Inputs) -> CategoricalPolicy {

@@ -10,19 +10,21 @@ use super::*;
 use crate::algo::sac::{
     ActorGradient, AutodiffSac, Backup, CriticLoss, SacUpdate, SequenceTraining, TargetUpdate, Temperature,
 };
-use crate::mdp::{GridShape, StateBatch};
+use crate::mdp::{ActionBatch, ActionDimension, GridShape, StateBatch};
 use crate::metrics::Value;
 use crate::nn::memory::{Memory, Recurrent, Spatial, Transformer};
 use crate::nn::{ConvLayer, Head, HostTensor, Padding, TensorMap};
 
-/// Random configurations compared.
-const CASES: u64 = 150;
+/// Random configurations compared, of discrete actions and of continuous ones.
+const CASES: [u64; 2] = [150, 100];
 
 /// What a comparison needs beside its configurations.
 #[derive(Debug, Clone, Copy)]
 struct Case {
     inputs: Inputs,
+    /// Number of discrete actions, or of dimensions.
     actions: usize,
+    continuous: bool,
     batch: usize,
     n_step: usize,
     /// Networks whose states are stored.
@@ -30,6 +32,19 @@ struct Case {
     /// Whether the batch brings the actions of a score-function estimator.
     given: bool,
     seed: u64,
+}
+
+impl Case {
+    fn actions(&self) -> Actions {
+        if !self.continuous {
+            return self.actions.into();
+        }
+        let dimension = |j: usize| {
+            let low = [-1.0, 0.5, -3.0][(j + self.seed as usize) % 3];
+            ActionDimension { name: String::new(), low, high: low + [2.0, 4.0][j % 2] }
+        };
+        Actions::Continuous((0..self.actions).map(dimension).collect())
+    }
 }
 
 fn pick<T: Clone>(source: &mut Rng, options: &[T]) -> T {
@@ -121,9 +136,26 @@ fn random_case(seed: u64) -> (SacConfig, Case) {
         n_step: source.random_range(1..4),
         stored: source.random_range(0..2) * pick(source, &[1, config.network_names().len()]),
         given: pick(source, &[true, false]),
+        continuous: false,
         seed,
     };
     (config, case)
+}
+
+/// The same for continuous actions.
+fn random_continuous_case(seed: u64) -> (SacConfig, Case) {
+    let (config, case) = random_case(seed);
+    let source = &mut rng(seed, Stream::Replay, 3);
+    let config = SacConfig {
+        critic_head: Head::Linear,
+        q_clip: None,
+        entropy_penalty: None,
+        actor_gradient: ActorGradient::Expected,
+        log_std_bounds: pick(source, &[[-20.0, 2.0], [-0.1, 0.1]]),
+        reward_scale: pick(source, &[1.0, 3.0]),
+        ..config
+    };
+    (config, Case { actions: source.random_range(1..4), continuous: true, ..case })
 }
 
 /// Sequences in which every column matters.
@@ -161,6 +193,20 @@ fn random_batch(case: &Case, config: &SacConfig, step: u64) -> SequenceBatch {
     (0..size).for_each(|b| batch.mask[b * length..][..burn_in].fill(0.0));
     let mut actions =
         |len: usize| -> Vec<u16> { (0..len).map(|_| source.random_range(0..case.actions as u16)).collect() };
+    if let Actions::Continuous(dimensions) = case.actions() {
+        let mut points = |rows: usize| {
+            let entries = (0..rows).flat_map(|_| &dimensions);
+            let continuous = entries.map(|own| own.at(source.random())).collect();
+            ActionBatch { rows, discrete: Vec::new(), continuous }
+        };
+        (batch.actions, batch.previous_actions) = (points(transitions), points(size));
+        if case.given {
+            let mut noise =
+                || (0..moments * case.actions).map(|_| 4.0 * source.random::<f32>() - 2.0).collect();
+            batch.noise = ActionNoise { here: noise(), next: noise(), sampled: Vec::new() };
+        }
+        return batch;
+    }
     batch.actions = actions(transitions).into();
     batch.previous_actions = actions(size).into();
     if let (ActorGradient::Reinforce { samples }, true) = (config.actor_gradient, case.given) {
@@ -172,8 +218,8 @@ fn random_batch(case: &Case, config: &SacConfig, step: u64) -> SequenceBatch {
 /// Three steps through both: where they first disagree, if they do.
 fn disagreement(ours: &SacConfig, theirs: &SacConfig, case: Case) -> Option<String> {
     let generator = || rng(case.seed, Stream::Weights, 0);
-    let Case { inputs, actions, .. } = case;
-    let mut fused = FusedSequenceSac::new(ours.clone(), inputs, actions, &mut generator()).unwrap();
+    let (inputs, actions) = (case.inputs, case.actions());
+    let mut fused = FusedSequenceSac::new(ours.clone(), inputs, actions.clone(), &mut generator()).unwrap();
     let mut autodiff =
         AutodiffSac::new(theirs.clone(), inputs, actions, &mut generator(), Device::flex()).unwrap();
     let mut begun = fused.export().unwrap();
@@ -255,16 +301,26 @@ fn scales(tensors: &TensorMap) -> BTreeMap<(&str, &str), f32> {
     scales
 }
 
-#[test]
-fn both_updates_agree_whatever_is_combined() {
-    let wrong: Vec<String> = (0..CASES)
+/// Compares as many cases.
+fn agree(cases: u64, random: fn(u64) -> (SacConfig, Case)) {
+    let wrong: Vec<String> = (0..cases)
         .filter_map(|seed| {
-            let (config, case) = random_case(seed);
+            let (config, case) = random(seed);
             config.validate().unwrap();
             disagreement(&config, &config, case).map(|wrong| format!("{wrong}\n    {case:?}\n    {config:?}"))
         })
         .collect();
-    assert!(wrong.is_empty(), "{} of {CASES} disagree:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} of {cases} disagree:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn both_updates_agree_whatever_is_combined() {
+    agree(CASES[0], random_case);
+}
+
+#[test]
+fn both_updates_of_continuous_actions_agree_whatever_is_combined() {
+    agree(CASES[1], random_continuous_case);
 }
 
 /// The comparison above would notice an update that takes one option for another.
@@ -279,7 +335,16 @@ fn one_option_taken_for_another_is_noticed() {
         adam_epsilon: 0.01,
         ..SacConfig::default()
     };
-    let case = Case { inputs: 3.into(), actions: 4, batch: 6, n_step: 2, stored: 1, given: false, seed: 1 };
+    let case = Case {
+        inputs: 3.into(),
+        actions: 4,
+        continuous: false,
+        batch: 6,
+        n_step: 2,
+        stored: 1,
+        given: false,
+        seed: 1,
+    };
     let with = |sequence: SequenceTraining| SacConfig { sequence, ..plain.clone() };
     for other in [
         with(SequenceTraining { burn_in_gradient: true, ..sequence }),

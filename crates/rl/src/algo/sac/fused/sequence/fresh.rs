@@ -3,11 +3,11 @@
 use rand::Rng as _;
 
 use crate::algo::TrainError;
-use crate::algo::sac::fresh::{ACTOR_GAIN, VALUE_GAIN, check_actions};
-use crate::algo::sac::{Backup, SacConfig};
+use crate::algo::sac::fresh::{ACTOR_GAIN, VALUE_GAIN};
+use crate::algo::sac::{Actions, Backup, SacConfig};
 use crate::mdp::Rng;
 use crate::nn::memory::{MemoryNetwork, MomentInputs};
-use crate::nn::{Architecture, Head, Inputs};
+use crate::nn::{Architecture, Inputs};
 
 /// Freshly drawn networks.
 pub(super) struct Fresh {
@@ -43,11 +43,11 @@ fn no_memory() -> TrainError {
 pub(in crate::algo::sac) fn actor(
     config: &SacConfig,
     layout: &MomentInputs,
-    actions: usize,
+    actions: &Actions,
 ) -> Result<(MemoryNetwork, Architecture), TrainError> {
     let own = architecture(config, layout, &config.hidden);
-    let network =
-        MemoryNetwork::outline(&config.memory, &own, actions, Head::Linear).ok_or_else(no_memory)?;
+    let (outputs, head) = actions.actor();
+    let network = MemoryNetwork::outline(&config.memory, &own, 0, outputs, head).ok_or_else(no_memory)?;
     Ok((network, own))
 }
 
@@ -59,29 +59,30 @@ pub(in crate::algo::sac) fn actor(
 pub(in crate::algo::sac) fn critics(
     config: &SacConfig,
     layout: &MomentInputs,
-    actions: usize,
+    actions: &Actions,
 ) -> Result<(Vec<MemoryNetwork>, Architecture), TrainError> {
     let own = architecture(config, layout, config.widths_of_critics());
-    let network =
-        MemoryNetwork::outline(&config.memory, &own, actions, config.critic_head).ok_or_else(no_memory)?;
+    let (beside, (outputs, head)) = (actions.read_by_critics(), actions.critic(config));
+    let network = MemoryNetwork::outline(&config.memory, &own, beside, outputs, head);
+    let network = network.ok_or_else(no_memory)?;
     let count = if config.backup == Backup::Single { 1 } else { 2 };
     Ok((vec![network; count], own))
 }
 
 impl Fresh {
-    /// Networks for `inputs` and `actions` outputs with parameters drawn from `rng`.
+    /// Networks for `inputs` and `actions` with parameters drawn from `rng`.
     ///
     /// # Errors
     /// [`TrainError::Config`] for a value out of range, [`TrainError::Network`] for a memory that does not fit `inputs`.
     pub(super) fn draw(
         config: &SacConfig,
         inputs: Inputs,
-        actions: usize,
+        actions: &Actions,
         rng: &mut Rng,
     ) -> Result<Self, TrainError> {
         config.validate()?;
-        check_actions(actions)?;
-        let layout = config.moment(inputs, actions)?;
+        config.goes_with(actions)?;
+        let layout = config.moment(inputs, actions.count())?;
         let (mut actor, own) = actor(config, &layout, actions)?;
         actor.draw(&own, ACTOR_GAIN, rng);
         let (mut critics, theirs) = critics(config, &layout, actions)?;

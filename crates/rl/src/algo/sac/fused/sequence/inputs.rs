@@ -1,7 +1,7 @@
 //! A batch of sequences as the networks read it: cut into micro-batches of a few sequences, each of them time-major
 //! with the inputs of every moment, and the transitions that enter the losses with their n-step returns.
 
-use crate::mdp::SequenceBatch;
+use crate::mdp::{ActionNoise, SequenceBatch};
 use crate::nn::memory::{MomentInputs, Moments, Unroll};
 
 /// Sequences of a micro-batch. As many rows as a register tile has, and few enough that what a pass leaves stays in the
@@ -20,6 +20,7 @@ pub(super) struct Transition {
     /// Output row of its moment, and of the one that it bootstraps from.
     pub(super) row: usize,
     pub(super) bootstrap: usize,
+    /// Its discrete action: the critics' output. They have one where they read the action.
     pub(super) action: usize,
     /// `Σ_{k<m} gamma^k r_{t+k}`.
     pub(super) n_step_return: f32,
@@ -52,6 +53,10 @@ pub(super) struct MicroBatch {
     rows: Vec<u32>,
     /// In order of time, then of sequences.
     pub(super) transitions: Vec<Transition>,
+    /// `[rows, A]` of continuous actions: those taken, zeros where nothing is learned from them; and the noise of the
+    /// actor's at its moment and where it is bootstrapped from.
+    pub(super) taken: Vec<f32>,
+    pub(super) noise: [Vec<f32>; 2],
 }
 
 /// The batch of one gradient step.
@@ -82,7 +87,7 @@ impl MicroBatch {
             starts: &starts[..part(starts)],
         };
         let rows = (self.rows.len() < (count - from) * batch).then_some(&self.rows[..]);
-        Unroll { moments, states: &self.states[index], from: *from, rows, keep }
+        Unroll { moments, states: &self.states[index], from: *from, rows, beside: &[], keep }
     }
 
     /// Number of output rows.
@@ -120,15 +125,13 @@ impl MicroBatch {
                 let start = batch.is_first[moment];
                 let before = t.checked_sub(1).map(|t| b * batch.length + t);
                 let (action, reward) = match before {
-                    Some(at) => (batch.actions.index(at), batch.rewards[at]),
-                    None => (batch.previous_actions.index(b), batch.previous_rewards[b]),
+                    Some(at) => (batch.actions.row(at), batch.rewards[at]),
+                    None => (batch.previous_actions.row(b), batch.previous_rewards[b]),
                 };
                 if actions > 0 {
                     let row = self.inputs.len();
                     self.inputs.resize(row + actions, 0.0);
-                    if let Some(value) = self.inputs[row..].get_mut(action).filter(|_| start == 0.0) {
-                        *value = 1.0;
-                    }
+                    layout.write_action(action, start != 0.0, &mut self.inputs[row..]);
                 }
                 if layout.previous_reward > 0 {
                     self.inputs.push(if start > 0.0 { 0.0 } else { reward });
@@ -188,8 +191,37 @@ impl MicroBatch {
             transition.row = order[transition.row];
             transition.bootstrap = order[transition.bootstrap];
         }
+        self.read_taken(batch);
         self.from = batch.burn_in;
         self.moments = self.rows.last().map_or(0, |last| batch.burn_in + *last as usize / self.batch + 1);
+    }
+}
+
+impl MicroBatch {
+    /// The continuous actions of the transitions, beside the rows of their moments.
+    fn read_taken(&mut self, batch: &SequenceBatch) {
+        let dims = batch.actions.dims();
+        self.taken.clear();
+        self.taken.resize(self.rows.len() * dims, 0.0);
+        if dims == 0 {
+            return;
+        }
+        for transition in &self.transitions {
+            let t = batch.burn_in + transition.at / batch.batch;
+            let action = batch.actions.vector(transition.sequence * batch.length + t);
+            self.taken[transition.row * dims..][..dims].copy_from_slice(action);
+        }
+    }
+
+    /// The noise of the output rows, out of that of all moments of sequences, from `first` on, `[B, moments, dims]`.
+    pub(super) fn read_noise(&mut self, noise: &ActionNoise, first: usize, moments: usize, dims: usize) {
+        for (own, all) in self.noise.iter_mut().zip([&noise.here, &noise.next]) {
+            own.clear();
+            for row in &self.rows {
+                let (t, b) = (self.from + *row as usize / self.batch, first + *row as usize % self.batch);
+                own.extend_from_slice(&all[(b * moments + t) * dims..][..dims]);
+            }
+        }
     }
 }
 
@@ -244,6 +276,18 @@ impl Sequences {
             part.distribute(batch, first, states);
             part.read_moments(batch, first, layout);
             part.read_transitions(batch, first, &self.places, returns);
+        }
+    }
+
+    /// Gives every one of `parts`, which hold the batch of [`Sequences::read`], its noise, `[B, moments, dims]`.
+    pub(super) fn read_noise<'a>(
+        noise: &ActionNoise,
+        moments: usize,
+        dims: usize,
+        parts: impl Iterator<Item = &'a mut MicroBatch>,
+    ) {
+        for (index, part) in parts.enumerate() {
+            part.read_noise(noise, index * MICRO_BATCH, moments, dims);
         }
     }
 

@@ -3,9 +3,9 @@
 
 use super::inputs::{MicroBatch, Sequences, Transition};
 use super::passes::{CriticPass, Pass, Shared};
+use crate::algo::sac::ValueRescaling;
 use crate::algo::sac::fused::actor::{Draws, State, entropy_penalty};
-use crate::algo::sac::fused::losses::{Aggregate, Softmax, regression};
-use crate::algo::sac::{Backup, ValueRescaling};
+use crate::algo::sac::fused::losses::{Aggregate, Softmax, backed_up, regression};
 use crate::nn::memory::{MemoryNetwork, Unrolled};
 
 /// `y_i = h(R + discount · (1 − terminated) · v'_i(t + m))` with `v'_i` as the backup chooses from the target networks,
@@ -30,29 +30,33 @@ pub(super) fn soft_targets(
             let mut value = 0.0;
             for ((policy, log_policy), (own, other)) in policy.zip(outputs) {
                 let (own, other) = (restored(*own, rescaling), restored(*other, rescaling));
-                let q = match config.backup {
-                    Backup::Single => own,
-                    Backup::Double => other,
-                    Backup::Clipped => own.min(other),
-                    Backup::Mean => 0.5 * (own + other),
-                };
+                let q = backed_up(config.backup, own, other);
                 value += policy * (q - entropy_weight * log_policy);
             }
             value
         }));
         let critic = &mut critics[index];
-        critic.targets.clear();
-        critic.targets.extend(transitions.iter().zip(&values).map(|(transition, value)| {
-            let discount = transition.discount * (1.0 - transition.terminated);
-            let target = transition.n_step_return + discount * value;
-            rescaling.map_or(target, |rescaling| rescaling.apply(target))
-        }));
         critic.values = values;
+        finish_targets(transitions, rescaling, critic);
     }
 }
 
+/// `y = h(R + discount · (1 − terminated) · v')` of one critic.
+pub(super) fn finish_targets(
+    transitions: &[Transition],
+    rescaling: Option<ValueRescaling>,
+    critic: &mut CriticPass,
+) {
+    critic.targets.clear();
+    critic.targets.extend(transitions.iter().zip(&critic.values).map(|(transition, value)| {
+        let discount = transition.discount * (1.0 - transition.terminated);
+        let target = transition.n_step_return + discount * value;
+        rescaling.map_or(target, |rescaling| rescaling.apply(target))
+    }));
+}
+
 /// A critic's output in units of reward.
-fn restored(output: f32, rescaling: Option<ValueRescaling>) -> f32 {
+pub(super) fn restored(output: f32, rescaling: Option<ValueRescaling>) -> f32 {
     rescaling.map_or(output, |rescaling| rescaling.invert(output))
 }
 

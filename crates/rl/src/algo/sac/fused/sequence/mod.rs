@@ -1,6 +1,6 @@
 //! The gradient step of an agent with memory, on sequences: what `super` does with transitions, with every
 //! network unrolled over all moments of its sequences at once. What a batch holds is in `inputs`, passes over networks in
-//! `networks`, equations in `losses`, how tensors enter and leave in `state`.
+//! `networks`, equations in `losses` and, for continuous actions, `continuous`, how tensors enter and leave in `state`.
 //!
 //! A batch is cut into micro-batches of a few sequences. Each passes through all networks by itself, so that what a pass
 //! leaves is still in the cache when the next one reads it, and on any thread; gradients are summed in a fixed order. A
@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 mod agreement;
+mod continuous;
 pub(in crate::algo::sac) mod fresh;
 mod inputs;
 mod losses;
@@ -24,14 +25,16 @@ use rayon::iter::{IntoParallelRefMutIterator as _, ParallelIterator as _};
 use super::PARALLEL_WORK;
 use super::actor::Draws;
 use super::networks::{both, track};
-use super::temperature::Temperature;
+use super::temperature::{Temperature, target_entropy};
 use super::trace::Trace;
 use crate::algo::TrainError;
 use crate::algo::report::{ACTOR_LOSS, ENTROPY, TARGET_ENTROPY, TEMPERATURE, TEMPERATURE_LOSS, finite};
-use crate::algo::sac::{Recorder, SacConfig, batch};
-use crate::mdp::{Rng, SequenceBatch, Stream, rng};
+use crate::algo::sac::draws::fill_noise;
+use crate::algo::sac::{Actions, Recorder, SacConfig, batch};
+use crate::mdp::{ActionNoise, Rng, SequenceBatch, Stream, rng};
 use crate::metrics::Metrics;
 use crate::nn::adam::AdamStep;
+use crate::nn::gaussian::Squash;
 use crate::nn::memory::MomentInputs;
 use crate::nn::{Inputs, threads_available};
 use fresh::Fresh;
@@ -40,13 +43,13 @@ use losses::priorities;
 use networks::{Critic, Descent, Trained, each};
 use passes::{Pass, Scratch, Shared};
 
-/// Discrete Soft Actor-Critic with memory on the CPU.
+/// Soft Actor-Critic with memory on the CPU.
 #[derive(Debug, Clone)]
 pub struct FusedSequenceSac {
     config: SacConfig,
     inputs: Inputs,
     layout: MomentInputs,
-    actions: usize,
+    actions: Actions,
     actor: Trained,
     critics: Vec<Critic>,
     temperature: Temperature,
@@ -54,6 +57,7 @@ pub struct FusedSequenceSac {
     /// Names the random streams of the actor's samples, one for each gradient step.
     seed: u64,
     draws: Draws,
+    noise: ActionNoise,
     sequences: Sequences,
     passes: Vec<Pass>,
     scratch: Scratch,
@@ -64,7 +68,7 @@ pub struct FusedSequenceSac {
 }
 
 impl FusedSequenceSac {
-    /// Networks for `inputs` and `actions` outputs with parameters drawn from `rng`; target networks
+    /// Networks for `inputs` and `actions` with parameters drawn from `rng`; target networks
     /// start as copies.
     ///
     /// # Errors
@@ -73,11 +77,11 @@ impl FusedSequenceSac {
     pub fn new(
         config: SacConfig,
         inputs: impl Into<Inputs>,
-        actions: usize,
+        actions: impl Into<Actions>,
         rng: &mut Rng,
     ) -> Result<Self, TrainError> {
-        let inputs = inputs.into();
-        let Fresh { layout, actor, critics, seed } = Fresh::draw(&config, inputs, actions, rng)?;
+        let (inputs, actions) = (inputs.into(), actions.into());
+        let Fresh { layout, actor, critics, seed } = Fresh::draw(&config, inputs, &actions, rng)?;
         Ok(Self {
             layout,
             actor: Trained::new(actor),
@@ -89,6 +93,7 @@ impl FusedSequenceSac {
             actions,
             gradient_steps: 0,
             draws: Draws::default(),
+            noise: ActionNoise::default(),
             sequences: Sequences::default(),
             passes: Vec::new(),
             scratch: Scratch::default(),
@@ -116,14 +121,25 @@ impl FusedSequenceSac {
         report: bool,
         trace: &mut Trace<'_, '_>,
     ) -> Result<Option<Metrics>, TrainError> {
-        batch::check_sequences(batch, &self.config, self.inputs.features(), self.actions)?;
-        let (actions, t) = (self.actions, self.gradient_steps + 1);
-        let Self { config, layout, actor, critics, draws, sequences, passes, scratch, unmasked, .. } = self;
+        batch::check_sequences(batch, &self.config, self.inputs.features(), &self.actions)?;
+        let (t, squash) = (self.gradient_steps + 1, squash(&self.config, &self.actions));
+        let Self {
+            config, layout, actor, critics, draws, noise, sequences, passes, scratch, unmasked, ..
+        } = self;
+        let actions = critics[0].online.network.outputs();
         let scratch = &*scratch;
         passes.resize_with(Sequences::parts(batch.batch), Pass::default);
         let states = [1 + critics.len(), actor.network.sequence_state_width()];
         let parts = passes.iter_mut().map(|pass| &mut pass.input);
-        sequences.read(batch, layout, [config.gamma, config.sequence.reward_scale], states, parts);
+        sequences.read(batch, layout, [config.gamma, config.total_reward_scale()], states, parts);
+        let stream = rng(self.seed, Stream::ActorGradient, t);
+        if let Some(squash) = &squash {
+            let (moments, dims) = (batch.length + 1, squash.dims());
+            let length = batch.batch * moments * dims;
+            fill_noise(noise, &batch.noise, [length, length, 0], stream.clone());
+            let parts = passes.iter_mut().map(|pass| &mut pass.input);
+            Sequences::read_noise(noise, moments, dims, parts);
+        }
         let work = batch.batch * (batch.length + 1) * actor.network.work();
         let parallel = work >= PARALLEL_WORK && threads_available();
         let descent = |learning_rate: f32| {
@@ -144,13 +160,17 @@ impl FusedSequenceSac {
             temperature,
             actor: &actor.network,
             actions,
+            squash: squash.as_ref(),
             count: sequences.count,
             first: if config.sequence.burn_in_gradient { 0 } else { batch.burn_in },
             parallel,
             scratch,
         };
         over(passes, parallel, |pass| pass.descend_critics(shared, critics));
-        trace.sequence_targets(sequences, passes, actions);
+        match &squash {
+            None => trace.sequence_targets(sequences, passes, actions),
+            Some(squash) => trace.sampled_sequence_targets(sequences, passes, squash.dims()),
+        }
 
         // 3. One optimizer step of each critic.
         let critic_descent = descent(config.critic_learning_rate);
@@ -164,12 +184,17 @@ impl FusedSequenceSac {
 
         // 4. Actor loss with the updated critics and the temperature of item 1, without weights.
         //    loss = (1/N) Σ mask · (−(E_p[sg[Qagg]] + temperature · H) + ½ beta · (H_old − H)²)
-        gather_unmasked(passes, actions, unmasked);
-        let stream = rng(self.seed, Stream::ActorGradient, t);
-        draws.draw(config, &sequences.sampled_actions, unmasked, actions, stream);
+        //    or of continuous actions (1/N) Σ mask · (temperature · ln π(a|o) − Qagg(o, a)), the gradient through a
+        if squash.is_none() {
+            gather_unmasked(passes, actions, unmasked);
+            draws.draw(config, &sequences.sampled_actions, unmasked, actions, stream);
+        }
         over(passes, parallel, |pass| pass.descend_actor(shared, critics, draws));
         trace.sequence_critics(sequences, critics, passes, &self.priorities, actions, config.grad_clip);
-        trace.sequence_actor(sequences, passes, config.backup, actions);
+        match &squash {
+            None => trace.sequence_actor(sequences, passes, config.backup, actions),
+            Some(squash) => trace.sampled_sequence_actor(sequences, passes, config.backup, squash),
+        }
         let penalty = passes.iter().map(|pass| pass.penalty).sum::<f32>();
         let actor_loss = passes.iter().map(|pass| pass.actor_loss).sum::<f32>() + penalty;
         let entropy = passes.iter().map(|pass| pass.entropy).sum::<f32>();
@@ -191,8 +216,8 @@ impl FusedSequenceSac {
         //    loss = (1/N) Σ mask · exp(log_temperature) · (sg[H] − H_target)
         let unmasked = passes.iter().map(|pass| pass.input.transitions.len()).sum::<usize>() as f32;
         let mean = (entropy, unmasked / sequences.count);
-        let (temperature_loss, target_entropy) =
-            self.temperature.step(config, t, actions, temperature, mean, trace);
+        let target = target_entropy(config, &self.actions, t);
+        let temperature_loss = self.temperature.step(config, t, target, temperature, mean, trace);
 
         if !report {
             return Ok(None);
@@ -202,8 +227,16 @@ impl FusedSequenceSac {
         report.set(TEMPERATURE_LOSS, temperature_loss);
         report.set(TEMPERATURE, temperature);
         report.set(ENTROPY, entropy);
-        report.set(TARGET_ENTROPY, target_entropy);
+        report.set(TARGET_ENTROPY, target.unwrap_or(0.0));
         finite(report, t).map(Some)
+    }
+}
+
+/// The policy over continuous actions, if they are.
+fn squash(config: &SacConfig, actions: &Actions) -> Option<Squash> {
+    match actions {
+        Actions::Discrete(_) => None,
+        Actions::Continuous(dimensions) => Some(Squash::new(dimensions, config.log_std_bounds)),
     }
 }
 

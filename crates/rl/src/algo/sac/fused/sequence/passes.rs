@@ -3,6 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::continuous::{Actions, sampled_actor_loss, sampled_targets, slopes};
 use super::inputs::MicroBatch;
 use super::losses::{actor_loss, critic_loss, restore, soft_targets};
 use super::networks::{Critic, each};
@@ -11,7 +12,8 @@ use crate::algo::sac::fused::actor::{Draws, Relaxed};
 use crate::algo::sac::fused::losses::Softmax;
 use crate::algo::sac::fused::networks::both;
 use crate::nn::Buffer;
-use crate::nn::memory::{MemoryNetwork, Unrolled};
+use crate::nn::gaussian::Squash;
+use crate::nn::memory::{MemoryNetwork, Unroll, Unrolled};
 
 /// A micro-batch and what is computed from it.
 #[derive(Debug, Clone, Default)]
@@ -19,8 +21,9 @@ pub(super) struct Pass {
     pub(super) input: MicroBatch,
     pub(super) actor: Unrolled,
     pub(super) actor_gradient: Buffer,
-    /// Of all output rows.
+    /// Of all output rows: of discrete actions, and of continuous ones.
     pub(super) policies: Softmax,
+    pub(super) sampled: Actions,
     pub(super) critics: Vec<CriticPass>,
     /// Shares of the batch's means.
     pub(super) actor_loss: f32,
@@ -48,6 +51,8 @@ pub(super) struct CriticPass {
     /// `[transitions, A]`: outputs after the step, and the same in units of reward.
     pub(super) updated: Vec<f32>,
     pub(super) restored: Vec<f32>,
+    /// `[rows, A]`: `dQ/da` at the policy's continuous action, in the critic's units.
+    pub(super) slopes: Vec<f32>,
     /// Share of the batch's loss.
     pub(super) loss: f32,
 }
@@ -58,7 +63,10 @@ pub(super) struct Shared<'a> {
     pub(super) config: &'a SacConfig,
     pub(super) temperature: f32,
     pub(super) actor: &'a MemoryNetwork,
+    /// Outputs of a critic.
     pub(super) actions: usize,
+    /// The policy over continuous actions, if they are.
+    pub(super) squash: Option<&'a Squash>,
     /// Unmasked transitions of the batch, at least 1.
     pub(super) count: f32,
     /// First differentiated moment.
@@ -97,20 +105,33 @@ impl Pass {
         if self.input.rows() == 0 {
             return self.descend_nothing(critics);
         }
-        let Self { input, actor: unrolled, policies, critics: passes, .. } = self;
-        let of_targets = |index: usize, pass: &mut CriticPass| {
+        let Self { input, actor: unrolled, policies, sampled, critics: passes, .. } = self;
+        let of_targets = |beside: &[f32], index: usize, pass: &mut CriticPass| {
             pass.target_q.clear();
             scratch.lend(|unrolled| {
-                critics[index].target.forward(&input.unroll(index + 1, false), unrolled);
+                let unroll = Unroll { beside, ..input.unroll(index + 1, false) };
+                critics[index].target.forward(&unroll, unrolled);
                 unrolled.rows().for_each(|row| pass.target_q.extend_from_slice(&row[..actions]));
             });
         };
-        let own = || actor.forward(&input.unroll(0, true), unrolled);
-        both(parallel, own, || each(passes, parallel, of_targets));
-        policies.compute(unrolled.outputs(), actions);
-        soft_targets(shared, &input.transitions, policies, passes);
+        let mut own = || actor.forward(&input.unroll(0, true), unrolled);
+        match shared.squash {
+            None => {
+                both(parallel, own, || each(passes, parallel, |index, pass| of_targets(&[], index, pass)));
+                policies.compute(unrolled.outputs(), actions);
+                soft_targets(shared, &input.transitions, policies, passes);
+            }
+            Some(squash) => {
+                own();
+                sampled.sample(squash, unrolled.outputs(), input);
+                let next = &sampled.next;
+                each(passes, parallel, |index, pass| of_targets(&next.actions, index, pass));
+                sampled_targets(shared, &input.transitions, next, passes);
+            }
+        }
         each(passes, parallel, |index, pass| {
-            let (network, unroll) = (&critics[index].online.network, input.unroll(index + 1, true));
+            let unroll = Unroll { beside: &input.taken, ..input.unroll(index + 1, true) };
+            let network = &critics[index].online.network;
             pass.gradient.resize(network.parameters().0.len());
             scratch.lend(|unrolled| {
                 network.forward(&unroll, unrolled);
@@ -122,7 +143,7 @@ impl Pass {
 
     /// The same where no transition enters the losses.
     fn descend_nothing(&mut self, critics: &[Critic]) {
-        self.policies = Softmax::default();
+        (self.policies, self.sampled) = (Softmax::default(), Actions::default());
         for (pass, critic) in self.critics.iter_mut().zip(critics) {
             let mut gradient = std::mem::take(&mut pass.gradient);
             gradient.resize(critic.online.gradient.len());
@@ -139,13 +160,22 @@ impl Pass {
         if input.rows() == 0 {
             return self.actor_gradient.fill(0.0);
         }
+        let here = &self.sampled.here.actions[..];
+        let beside = if shared.squash.is_some() { here } else { &[] };
         each(&mut self.critics, shared.parallel, |index, pass| {
             shared.scratch.lend(|unrolled| {
-                critics[index].online.network.forward(&input.unroll(index + 1, false), unrolled);
+                let network = &critics[index].online.network;
+                network.forward(&Unroll { beside, ..input.unroll(index + 1, false) }, unrolled);
                 restore(shared, &input.transitions, unrolled, pass);
+                if shared.squash.is_some() {
+                    slopes(network, input.rows(), unrolled, pass);
+                }
             });
         });
-        actor_loss(shared, draws, self);
+        match shared.squash {
+            None => actor_loss(shared, draws, self),
+            Some(squash) => sampled_actor_loss(shared, squash, self),
+        }
         let unroll = self.input.unroll(0, true);
         actor.backward(&unroll, shared.first, &mut self.actor, &mut self.actor_gradient);
     }

@@ -7,6 +7,7 @@ use crate::algo::report::{
     ACTION_PROBABILITIES, ACTOR_GRADIENT_NORM, ACTOR_PARAMETER_NORM, CRITIC_GRADIENT_NORM, CRITIC_LOSS,
     CRITIC_PARAMETER_NORM, Q, Q_STD, TARGET, TD_ERROR, TWIN_DISAGREEMENT,
 };
+use crate::algo::sac::Actions;
 use crate::metrics::Metrics;
 use crate::nn::adam::global_norm;
 
@@ -14,11 +15,6 @@ impl FusedSequenceSac {
     /// Everything of a report but actor, temperature and entropy, which the step knows.
     pub(super) fn figures(&self) -> Metrics {
         let mut report = Metrics::default();
-        let probability = |action| {
-            self.mean(|pass, index| {
-                pass.policies.policy[pass.input.transitions[index].row * self.actions + action]
-            })
-        };
         report.set(CRITIC_LOSS, self.critics.iter().map(|critic| critic.loss).sum::<f32>());
         report.set(Q, self.over_critics(|pass, index| pass.q_taken[index]));
         let deviations = (0..self.critics.len()).map(|critic| {
@@ -44,7 +40,12 @@ impl FusedSequenceSac {
         report.set(ACTOR_PARAMETER_NORM, global_norm(self.actor.network.parameters().0));
         let norm = |critic: usize| global_norm(self.critics[critic].online.network.parameters().0);
         report.set(CRITIC_PARAMETER_NORM, norms(&norm));
-        report.set(ACTION_PROBABILITIES, (0..self.actions).map(probability).collect::<Vec<f32>>());
+        if let Actions::Discrete(actions) = self.actions {
+            let row = |pass: &Pass, index: usize| pass.input.transitions[index].row * actions;
+            let probability =
+                |action| self.mean(|pass, index| pass.policies.policy[row(pass, index) + action]);
+            report.set(ACTION_PROBABILITIES, (0..actions).map(probability).collect::<Vec<f32>>());
+        }
         report
     }
 

@@ -53,7 +53,7 @@ impl SacUpdate for FusedSequenceSac {
             put(&mut tensors, &trained.network, &trained.adam.v, &prefix, ".v");
         }
         self.temperature.export(&mut tensors);
-        if self.config.actor_gradient.is_sampled() {
+        if self.config.draws(&self.actions) {
             export_seed(self.seed, &mut tensors);
         }
         Ok(tensors)

@@ -9,6 +9,7 @@ use crate::algo::sac::Backup;
 use crate::algo::sac::fused::losses::Aggregate;
 use crate::algo::sac::fused::trace::Trace;
 use crate::nn::adam::{clip_scale, global_norm};
+use crate::nn::gaussian::Squash;
 use crate::nn::memory::Unrolled;
 
 /// What is shown of transition `index` of a micro-batch.
@@ -89,6 +90,60 @@ impl Trace<'_, '_> {
             self.show(&name("next_value"), number(&|place| place.critic(critic).values[place.index]));
             self.show(&name("y"), number(&|place| place.critic(critic).targets[place.index]));
         }
+    }
+
+    /// The same as [`Trace::sequence_targets`] for continuous actions of `dims` dimensions.
+    pub(super) fn sampled_sequence_targets(&mut self, s: &Sequences, passes: &[Pass], dims: usize) {
+        if self.0.is_none() {
+            return;
+        }
+        let number = |of: &dyn Fn(&Place<'_>) -> f32| Shown::new(s, passes, 0, |place| vec![of(place)]);
+        self.show("n_step_return", number(&|place| place.transition.n_step_return));
+        self.show("discount", number(&|place| place.transition.discount));
+        self.show("steps", number(&|place| place.transition.steps as f32));
+        let action =
+            |place: &Place<'_>| row(&place.pass.sampled.next.actions, place.transition.bootstrap, dims);
+        self.show("next_action", Shown::new(s, passes, dims, action));
+        let log_prob = |place: &Place<'_>| place.pass.sampled.next.log_probs[place.transition.bootstrap];
+        self.show("next_log_prob", number(&log_prob));
+        for critic in 0..passes.first().map_or(0, |pass| pass.critics.len()) {
+            let name = |what: &str| format!("{what}.critic{}", critic + 1);
+            let target = |place: &Place<'_>| place.critic(critic).target_q[place.transition.bootstrap];
+            self.show(&name("next_target_q"), number(&target));
+            self.show(&name("next_value"), number(&|place| place.critic(critic).values[place.index]));
+            self.show(&name("y"), number(&|place| place.critic(critic).targets[place.index]));
+        }
+    }
+
+    /// The same as [`Trace::sequence_actor`] for continuous actions.
+    pub(super) fn sampled_sequence_actor(
+        &mut self,
+        s: &Sequences,
+        passes: &[Pass],
+        backup: Backup,
+        squash: &Squash,
+    ) {
+        if self.0.is_none() {
+            return;
+        }
+        let dims = squash.dims();
+        let rows = |of: &dyn Fn(&Place<'_>) -> Vec<f32>| Shown::new(s, passes, dims, of);
+        let numbers = |of: &dyn Fn(&Place<'_>) -> f32| Shown::new(s, passes, 0, |place| vec![of(place)]);
+        let outputs = |place: &Place<'_>| output(&place.pass.actor, place.transition.row, 2 * dims);
+        self.show("mean", rows(&|place| outputs(place)[..dims].to_vec()));
+        let log_std =
+            |place: &Place<'_>| outputs(place)[dims..].iter().map(|s| squash.log_std(*s)).collect::<Vec<_>>();
+        self.show("log_std", rows(&log_std));
+        let action = |place: &Place<'_>| row(&place.pass.sampled.here.actions, place.transition.row, dims);
+        self.show("policy_action", rows(&action));
+        self.show("log_prob", numbers(&|place| place.pass.sampled.here.log_probs[place.transition.row]));
+        let aggregate = |place: &Place<'_>| {
+            let critics = &place.pass.critics;
+            let own = place.index..place.index + 1;
+            let (first, last) = (&critics[0].restored, &critics[critics.len() - 1].restored);
+            Aggregate { first: &first[own.clone()], last: &last[own], backup }.q(0)
+        };
+        self.show("q_agg", numbers(&aggregate));
     }
 
     /// Losses, priorities and gradients of the critics, and their values after the step.
