@@ -3,9 +3,9 @@
 
 use entropy_arcade::algo::TrainError;
 use entropy_arcade::algo::sac::{
-    AutodiffSac, FusedSequenceSac, SacConfig, SacUpdate, ValueRescaling, sequence_priorities,
+    Actions, AutodiffSac, FusedSequenceSac, SacConfig, SacUpdate, ValueRescaling, sequence_priorities,
 };
-use entropy_arcade::mdp::{GridShape, Rng, SequenceBatch, StateBatch, Stream, rng};
+use entropy_arcade::mdp::{ActionBatch, ActionNoise, GridShape, Rng, SequenceBatch, StateBatch, Stream, rng};
 use entropy_arcade::nn::Inputs;
 use entropy_arcade::replay::{Priorities, PriorityConfig};
 use serde_json::{Value, json};
@@ -14,8 +14,13 @@ use super::folders;
 use super::updates::{Case, Check, check_steps};
 
 /// What the cases here are called.
-pub const KINDS: &[&str] =
-    &["sac_discrete_sequence_update", "memory_acting", "sequence_priority", "value_rescaling"];
+pub const KINDS: &[&str] = &[
+    "sac_discrete_sequence_update",
+    "sac_continuous_sequence_update",
+    "memory_acting",
+    "sequence_priority",
+    "value_rescaling",
+];
 
 /// The shipped cases that must run: coverage cannot shrink unnoticed.
 const COVERED: &[&[&str]] = &[
@@ -29,13 +34,14 @@ const COVERED: &[&[&str]] = &[
         "seq_transformer_burn_in",
         "seq_transformer_spatial",
     ],
+    &["seq_lstm_continuous"],
     &["seq_acting_lstm", "seq_acting_spatial", "seq_acting_transformer"],
     &["seq_priority"],
     &["seq_value_rescaling"],
 ];
 
 /// Makes an implementation of the gradient step on sequences.
-type Make = fn(SacConfig, Inputs, usize, &mut Rng) -> Result<Box<dyn SacUpdate>, TrainError>;
+type Make = fn(SacConfig, Inputs, Actions, &mut Rng) -> Result<Box<dyn SacUpdate>, TrainError>;
 
 /// All that read sequences.
 const IMPLEMENTATIONS: &[Make] = &[
@@ -77,6 +83,7 @@ fn config(case: &Case) -> Result<SacConfig, String> {
     let count = |name: &str| sequence[name].as_u64().unwrap();
     settings["gamma"] = sequence["gamma"].clone();
     settings["memory"] = memory(case)?;
+    settings["reward_scale"] = json!(1.0);
     let factor = &config["optimizer"]["memory_lr_factor"];
     settings["sequence"] = json!({
         "learn": count("length") - count("burn_in"),
@@ -135,11 +142,24 @@ fn states(case: &Case, prefix: &str, config: &SacConfig, stored: &[&str], rows: 
     states
 }
 
+/// The actions before the sequences; any where no network reads them.
+fn previous_actions(case: &Case, name: &str, size: usize) -> ActionBatch {
+    let there = case.integers.contains_key(name) || case.tensors.contains_key(name);
+    match case.actions() {
+        _ if there => case.action_batch(name, size),
+        Actions::Discrete(_) => vec![0; size].into(),
+        Actions::Continuous(dimensions) => {
+            ActionBatch { rows: size, discrete: Vec::new(), continuous: vec![0.0; size * dimensions.len()] }
+        }
+    }
+}
+
 fn batch(case: &Case, config: &SacConfig, step: u64) -> SequenceBatch {
     let sequence = &case.description["config"]["sequence"];
     let count = |name: &str| sequence[name].as_u64().unwrap() as usize;
     let name = |field: &str| format!("batch{step}.{field}");
     let floats = |field: &str| case.tensors[&name(field)].data.clone();
+    let given = |field: &str| case.tensors.get(&name(field)).map_or(Vec::new(), |own| own.data.clone());
     let integers = |field: &str| case.integers.get(&name(field)).map(|values| actions(values));
     let inputs = inputs(case);
     let (rewards, weights) = (floats("reward"), floats("weight"));
@@ -153,13 +173,13 @@ fn batch(case: &Case, config: &SacConfig, step: u64) -> SequenceBatch {
         n_step: count("n_step"),
         features: inputs.features(),
         observations: observations(case, &format!("batch{step}"), steps + size, inputs),
-        actions: integers("action").unwrap().into(),
+        actions: case.action_batch(&name("action"), steps),
         rewards,
         terminated: case.flags(&name("terminated")),
         truncated: case.flags(&name("truncated")),
         is_first: case.flags(&name("start")),
         mask: case.flags(&name("mask")),
-        previous_actions: integers("previous_action").unwrap_or_else(|| vec![0; size]).into(),
+        previous_actions: previous_actions(case, &name("previous_action"), size),
         previous_rewards: case
             .tensors
             .get(&name("previous_reward"))
@@ -171,6 +191,7 @@ fn batch(case: &Case, config: &SacConfig, step: u64) -> SequenceBatch {
             .get(&name("behaviour_entropy"))
             .map_or(vec![0.0; steps], |tensor| tensor.data.clone()),
         weights,
+        noise: ActionNoise { here: given("noise"), next: given("next_noise"), sampled: Vec::new() },
         indices: vec![0; size],
         generations: Vec::new(),
     }
@@ -193,26 +214,58 @@ fn run(kind: usize, check: impl Fn(&Case, &mut Vec<String>) -> Result<(), String
     }
 }
 
+/// Three steps of every implementation.
+fn check_implementations(case: &Case, failures: &mut Vec<String>) -> Result<(), String> {
+    let config = config(case)?;
+    for make in IMPLEMENTATIONS {
+        let random = &mut rng(0, Stream::Weights, 0);
+        let mut sac =
+            make(config.clone(), inputs(case), case.actions(), random).map_err(|error| error.to_string())?;
+        let update = |sac: &mut dyn SacUpdate, step| sac.update_sequences(&batch(case, &config, step), true);
+        check_steps(case, &mut *sac, update, failures);
+    }
+    Ok(())
+}
+
 #[test]
 fn steps_on_sequences_report_the_published_values() {
-    run(0, |case, failures| {
-        let config = config(case)?;
-        for make in IMPLEMENTATIONS {
+    run(0, check_implementations);
+}
+
+#[test]
+fn steps_on_sequences_of_continuous_actions_report_the_published_values() {
+    run(1, check_implementations);
+}
+
+/// Every quantity the specification names, through the trace of the hand-written step.
+#[test]
+fn steps_on_sequences_trace_the_published_values() {
+    for kind in [0, 1] {
+        run(kind, |case, failures| {
+            let config = config(case)?;
             let random = &mut rng(0, Stream::Weights, 0);
-            let mut sac = make(config.clone(), inputs(case), case.extent("actions"), random)
+            let mut sac = FusedSequenceSac::new(config.clone(), inputs(case), case.actions(), random)
                 .map_err(|error| error.to_string())?;
-            let update =
-                |sac: &mut dyn SacUpdate, step| sac.update_sequences(&batch(case, &config, step), true);
-            check_steps(case, &mut *sac, update, failures);
-        }
-        Ok(())
-    });
+            sac.import(&case.initial(), 0).unwrap();
+            let mut check = Check::new(case);
+            for step in 1..=3 {
+                let mut record = |name: &str, shape: &[usize], values: &[f32]| {
+                    check.see(&format!("step{step}.{name}"), shape, values)
+                };
+                sac.update_sequences_traced(&batch(case, &config, step), true, &mut record).unwrap();
+                check.see_parameters(&sac, step);
+            }
+            failures.extend(check.unseen());
+            check.conclude("traced", failures);
+            Ok(())
+        });
+    }
 }
 
 /// All moments as one batch.
 #[test]
 fn policies_with_memory_have_the_published_values() {
-    run(1, |case, failures| {
+    run(2, |case, failures| {
         let (inputs, options) = (inputs(case), &case.description["config"]);
         let config: SacConfig = serde_json::from_value(json!({
             "hidden": case.description["networks"]["actor"]["hidden"],
@@ -276,7 +329,7 @@ fn policies_with_memory_have_the_published_values() {
 
 #[test]
 fn priorities_of_sequences_have_the_published_values() {
-    run(2, |case, failures| {
+    run(3, |case, failures| {
         let option = |name: &str| case.description["config"][name].as_f64().unwrap();
         let (count, steps) = (case.extent("sequences"), case.extent("steps"));
         let mask = case.flags("in.mask");
@@ -313,7 +366,7 @@ fn priorities_of_sequences_have_the_published_values() {
 
 #[test]
 fn value_rescaling_has_the_published_values() {
-    run(3, |case, failures| {
+    run(4, |case, failures| {
         let epsilon = case.description["config"]["epsilon"].as_f64().unwrap() as f32;
         let (rescaling, x) = (ValueRescaling { epsilon }, &case.tensors["in.x"].data);
         let mut check = Check::new(case);

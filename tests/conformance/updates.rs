@@ -7,8 +7,10 @@ use entropy_arcade::algo::TrainError;
 use entropy_arcade::algo::report::{
     ACTOR_GRADIENT_NORM, ACTOR_LOSS, CRITIC_LOSS, TEMPERATURE, TEMPERATURE_LOSS, VALUE_LOSS,
 };
-use entropy_arcade::algo::sac::{AutodiffSac, FusedSac, SacConfig, SacUpdate};
-use entropy_arcade::mdp::{Rng, Stream, TransitionBatch, rng};
+use entropy_arcade::algo::sac::{Actions, AutodiffSac, FusedSac, SacConfig, SacUpdate};
+use entropy_arcade::mdp::{
+    ActionBatch, ActionDimension, ActionNoise, ActionSpace, Rng, Stream, TransitionBatch, rng,
+};
 use entropy_arcade::metrics::Metrics;
 use entropy_arcade::nn::{HostTensor, TensorMap};
 use serde_json::{Value, json};
@@ -16,10 +18,18 @@ use serde_json::{Value, json};
 use super::{Files, folders, say};
 
 /// What the cases here are called.
-pub const KIND: &str = "sac_discrete_update";
+pub const KINDS: &[&str] = &["sac_discrete_update", "sac_continuous_update"];
 
 /// The shipped cases that must run on every implementation: coverage cannot shrink unnoticed.
 const COVERED: &[&str] = &[
+    "continuous_bounds",
+    "continuous_clipped",
+    "continuous_double",
+    "continuous_fixed_clamped",
+    "continuous_mean_hard",
+    "continuous_reinforce",
+    "continuous_single",
+    "continuous_value_network",
     "discrete_adam_eps",
     "discrete_clipped",
     "discrete_double",
@@ -41,7 +51,7 @@ const COVERED: &[&str] = &[
 ];
 
 /// Makes an implementation from configuration, features, actions and a generator.
-type Factory = dyn Fn(SacConfig, usize, usize, &mut Rng) -> Result<Box<dyn SacUpdate>, TrainError>;
+type Factory = dyn Fn(SacConfig, usize, Actions, &mut Rng) -> Result<Box<dyn SacUpdate>, TrainError>;
 
 pub struct Case {
     pub name: String,
@@ -60,9 +70,39 @@ impl Case {
     }
 
     /// The case's configuration, or which of its options is not implemented.
-    fn config(&self) -> Result<(SacConfig, usize, usize), String> {
+    fn config(&self) -> Result<(SacConfig, usize, Actions), String> {
         let config = serde_json::from_value(self.settings()?).unwrap();
-        Ok((config, self.extent("obs"), self.extent("actions")))
+        Ok((config, self.extent("obs"), self.actions()))
+    }
+
+    /// Discrete actions, or a box.
+    pub fn actions(&self) -> Actions {
+        let count = self.extent("actions");
+        if self.description["config"]["algorithm"] != json!("sac_continuous") {
+            return count.into();
+        }
+        let bounds = &self.description["config"]["action_bounds"];
+        let bound = |side: &str, j: usize, without: f32| {
+            bounds[side][j].as_f64().map_or(without, |bound| bound as f32)
+        };
+        let dimension = |j: usize| ActionDimension {
+            name: format!("a{j}"),
+            low: bound("low", j, -1.0),
+            high: bound("high", j, 1.0),
+        };
+        Actions::from(&ActionSpace::Continuous((0..count).map(dimension).collect()))
+    }
+
+    /// Refuses a target entropy that is not `−A + Σ_j ln half_j`, which is what a fraction of one half stands for.
+    fn check_target_entropy(&self) -> Result<(), String> {
+        let Actions::Continuous(dimensions) = self.actions() else { return Ok(()) };
+        let expected: f64 =
+            dimensions.iter().map(|own| (f64::from(own.high - own.low) / 2.0).ln() - 1.0).sum();
+        let found = self.description["config"]["temperature"]["target_entropy"].as_f64();
+        match found {
+            Some(found) if (found - expected).abs() > 1e-6 => Err(format!("a target entropy of {found}")),
+            _ => Ok(()),
+        }
     }
 
     /// A number of the case's `shapes`.
@@ -85,8 +125,14 @@ impl Case {
         let temperature = match config["temperature"]["mode"].as_str().unwrap() {
             "fixed" => json!({"mode": "fixed"}),
             mode => {
-                json!({"mode": mode, "target_entropy_fraction": config["temperature"]["target_entropy_fraction"]})
+                self.check_target_entropy()?;
+                let fraction = config["temperature"]["target_entropy_fraction"].as_f64().unwrap_or(0.5);
+                json!({"mode": mode, "target_entropy_fraction": fraction})
             }
+        };
+        let log_std_bounds = match &networks["actor"]["log_std_bounds"] {
+            Value::Null => json!(SacConfig::default().log_std_bounds),
+            bounds => bounds.clone(),
         };
         let rates = &optimizer["lr"];
         let head = if config["dueling"] == json!(true) { "dueling" } else { "linear" };
@@ -96,6 +142,7 @@ impl Case {
         };
         let actor_gradient = match config["actor_gradient"].as_str().unwrap() {
             "reinforce" => json!({"mode": "reinforce", "samples": self.description["shapes"]["samples"]}),
+            "reparametrised" => json!({"mode": "expected"}),
             mode => json!({"mode": mode}),
         };
         Ok(json!({
@@ -117,6 +164,8 @@ impl Case {
             "temperature_learning_rate": rates["temperature"],
             "adam_epsilon": optimizer["eps"],
             "grad_clip": config["grad_clip"],
+            "reward_scale": config["reward_scale"].as_f64().unwrap_or(1.0),
+            "log_std_bounds": log_std_bounds,
         }))
     }
 
@@ -134,15 +183,17 @@ impl Case {
             let values = self.integers.get(&format!("batch{step}.{field}"))?;
             Some(values.iter().map(|action| u16::try_from(*action).unwrap()).collect())
         };
-        let taken = actions("action").unwrap();
-        let size = taken.len();
+        let size = self.extent("batch");
+        let given = |field: &str| {
+            self.tensors.get(&format!("batch{step}.{field}")).map_or(Vec::new(), |own| own.data.clone())
+        };
         let behaviour_entropies = self.tensors.get(&format!("batch{step}.behaviour_entropy"));
         TransitionBatch {
             batch: size,
             features: self.extent("obs"),
             observations: floats("obs"),
             next_observations: floats("next_obs"),
-            actions: taken.into(),
+            actions: self.action_batch(&format!("batch{step}.action"), size),
             n_step_returns: floats("n_step_return"),
             discounts: floats("discount"),
             terminated: self.flags(&format!("batch{step}.terminated")),
@@ -150,6 +201,23 @@ impl Case {
             behaviour_entropies: behaviour_entropies.map_or(vec![0.0; size], |tensor| tensor.data.clone()),
             indices: vec![0; size],
             sampled_actions: actions("sampled_actions").unwrap_or_default(),
+            noise: ActionNoise {
+                here: given("noise"),
+                next: given("next_noise"),
+                sampled: given("action_noise"),
+            },
+        }
+    }
+
+    /// `rows` actions called `name`; what stands in masked transitions may be none.
+    pub fn action_batch(&self, name: &str, rows: usize) -> ActionBatch {
+        match self.integers.get(name) {
+            Some(values) => values
+                .iter()
+                .map(|action| u16::try_from(*action).unwrap_or(u16::MAX))
+                .collect::<Vec<_>>()
+                .into(),
+            None => ActionBatch { rows, discrete: Vec::new(), continuous: self.tensors[name].data.clone() },
         }
     }
 
@@ -190,6 +258,12 @@ impl<'a> Check<'a> {
     pub fn see(&mut self, name: &str, shape: &[usize], values: &[f32]) {
         let Some((&name, &tolerance)) = self.pending.get_key_value(name) else { return };
         self.compared.insert(name);
+        if let Some(expected) = self.case.integers.get(name) {
+            if !values.iter().map(|value| *value as i64).eq(expected.iter().copied()) {
+                self.failures.push(format!("{name} = {values:?}, expected {expected:?}"));
+            }
+            return;
+        }
         let expected = &self.case.tensors[name];
         if expected.shape != shape || values.len() != expected.data.len() {
             self.failures.push(format!("{name}: shape {shape:?}, expected {:?}", expected.shape));
@@ -210,10 +284,16 @@ impl<'a> Check<'a> {
     }
 
     /// Compares everything `sac` exports after `step`.
-    fn see_parameters(&mut self, sac: &dyn SacUpdate, step: u64) {
+    pub fn see_parameters(&mut self, sac: &dyn SacUpdate, step: u64) {
         for (name, tensor) in sac.export().unwrap() {
             self.see(&format!("after{step}.{name}"), &tensor.shape, &tensor.data);
         }
+    }
+
+    /// What the case expects and nothing was compared with, as a failure.
+    pub fn unseen(&self) -> Option<String> {
+        let unseen: Vec<_> = self.pending.keys().filter(|name| !self.compared.contains(*name)).collect();
+        (!unseen.is_empty()).then(|| format!("{} never compared: {unseen:?}", self.case.name))
     }
 
     /// Prints a line, and adds the failures to `failures`.
@@ -245,10 +325,7 @@ fn check_traced(case: &Case, failures: &mut Vec<String>) -> Result<(), String> {
         sac.update_traced(&case.batch(step), true, &mut record).unwrap();
         check.see_parameters(&sac, step);
     }
-    let unseen: Vec<_> = check.pending.keys().filter(|name| !check.compared.contains(*name)).collect();
-    if !unseen.is_empty() {
-        failures.push(format!("{} never compared: {unseen:?}", case.name));
-    }
+    failures.extend(check.unseen());
     check.conclude("traced", failures);
     Ok(())
 }
@@ -296,9 +373,8 @@ pub fn check_steps(
 fn run(check: impl Fn(&Case, &mut Vec<String>) -> Result<(), String>) {
     let (folders, shipped) = folders();
     let (mut covered, mut failures) = (Vec::new(), Vec::new());
-    for case in
-        folders.iter().map(|folder| Case::load(folder)).filter(|case| case.description["kind"] == KIND)
-    {
+    let known = |case: &Case| KINDS.iter().any(|kind| case.description["kind"] == *kind);
+    for case in folders.iter().map(|folder| Case::load(folder)).filter(known) {
         if let Err(option) = check(&case, &mut failures) {
             failures.push(format!("{} not covered: {option}", case.name));
         }
