@@ -40,9 +40,9 @@ impl SlotState {
             ActionSpace::Discrete(names) => {
                 actions.set(slot, ActionRow::Discrete(self.rng.random_range(0..names.len() as u16)));
             }
-            ActionSpace::Continuous(bounds) => {
-                for (value, [low, high]) in actions.vector_mut(slot).iter_mut().zip(bounds) {
-                    *value = low + (high - low) * self.rng.random::<f32>();
+            ActionSpace::Continuous(dimensions) => {
+                for (value, dimension) in actions.vector_mut(slot).iter_mut().zip(dimensions) {
+                    *value = dimension.at(self.rng.random());
                 }
             }
         }
@@ -74,12 +74,24 @@ pub(super) struct PolicyBatch {
 }
 
 impl PolicyBatch {
-    /// Adds the observation of slot `own` and returns its row.
-    pub(super) fn push(&mut self, vector: &[f32], grid: &[u8], own: &SlotState, is_first: bool) -> usize {
+    /// Adds the observation of slot `own` and returns its row; `neutral` stands in for an action before that was none of
+    /// this space.
+    pub(super) fn push(
+        &mut self,
+        vector: &[f32],
+        grid: &[u8],
+        own: &SlotState,
+        is_first: bool,
+        neutral: ActionRow<'_>,
+    ) -> usize {
         self.observations.push(vector, grid);
         self.states.push(&own.memory.state);
         let (action, reward) = own.memory.previous();
-        self.previous_actions.push(ActionRow::Discrete(action));
+        self.previous_actions.push(match (action, neutral) {
+            (ActionRow::Continuous(own), ActionRow::Continuous(other)) if own.len() == other.len() => action,
+            (ActionRow::Discrete(_), ActionRow::Discrete(_)) => action,
+            _ => neutral,
+        });
         self.previous_rewards.push(reward);
         self.is_first.push(is_first);
         self.rngs.push(own.rng.clone());

@@ -10,7 +10,7 @@ use super::actor_states::{
 use super::controllers::{Controller, Controllers, FrozenPolicies, HumanInput};
 use super::reaction::ReactionDelay;
 use super::{Greedy, LearningPolicy, Recording};
-use crate::mdp::{ActInput, ActionBatch, ActionRow, ActionSpace, Fault, Origin, Policy, StepBatch};
+use crate::mdp::{ActInput, ActionBatch, ActionRow, ActionSpace, AsActionRow, Fault, Origin, Policy, StepBatch};
 use crate::memory::Player;
 use crate::{AgentSlots, Watched};
 
@@ -39,9 +39,11 @@ pub fn decide(
     actor_states.faults.clear();
 
     let learns = Player::of(&*policy.policy);
+    let neutral = ActionBatch::neutral(&actor_states.actions, 1);
     for (_, mut seats, controllers) in all.iter_mut().filter(|(_, seats, _)| !seats.on_hold) {
         for (slot, controller) in controllers.iter().enumerate() {
-            collect(&mut seats, slot, controller, actor_states, learns, &frozen, &recording);
+            let neutral = neutral.row(0);
+            collect(&mut seats, slot, controller, actor_states, learns, &frozen, &recording, neutral);
         }
     }
 
@@ -51,7 +53,6 @@ pub fn decide(
             forward(&**policy, batch, greedy.0, false);
         }
     }
-    let neutral = ActionBatch::neutral(&actor_states.actions, 1);
 
     // On hold, the watched arena keeps its last decisions.
     let watched_on_hold = all.iter().any(|(entity, seats, _)| Some(entity) == watched && seats.on_hold);
@@ -83,11 +84,11 @@ pub fn decide(
             // Against a person nobody acts on what has only just been seen.
             let late = is_watched && *controller != Controller::Human && played;
             let delay = if late { reaction.steps } else { 0 };
-            let idle = human.idle.first().copied().map_or(neutral.row(0), ActionRow::from);
+            let idle = human.idle.first().map_or(neutral.row(0), AsActionRow::as_row);
             hold_back(own, seats, slot, delay, idle);
             let action = seats.actions.index(slot);
             thoughts.extend(thought.map(|thought| WatchedDecision { action, ..thought }));
-            own.memory.acts(action);
+            own.memory.acts(seats.actions.row(slot));
             let away = *controller == Controller::Human && human.absent[slot];
             let recorded = controller.is_recorded() && !recording.suspended && own.sees && !again && !away;
             if recorded {
@@ -112,6 +113,7 @@ fn collect(
     learns: Player<'_>,
     frozen: &FrozenPolicies,
     recording: &Recording,
+    neutral: ActionRow<'_>,
 ) {
     let stream = seats.arena * MOST_SLOTS + slot;
     let (vector, grid) = seats.observations.row(slot);
@@ -144,7 +146,7 @@ fn collect(
         return;
     };
     let restarts = own.memory.prepare(player, controller, seats.begins || seats.interrupted);
-    seats.rows[slot] = Some(batch.push(vector, grid, own, restarts));
+    seats.rows[slot] = Some(batch.push(vector, grid, own, restarts, neutral));
 }
 
 /// The batch that `slot` is in, and its row.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::controllers::Controller;
-use crate::mdp::{Policy, PolicyId};
+use crate::mdp::{ActionRow, Policy, PolicyId};
 
 /// A policy with what is asked of it for every slot.
 #[derive(Clone, Copy)]
@@ -32,6 +32,9 @@ pub struct PolicyMemory {
     /// What the slot did last, and the bits of the reward for it, which a policy may want to know as well.
     #[serde(default)]
     previous: (u16, u32),
+    /// What it did last if actions are continuous, as bits.
+    #[serde(default, with = "bits", skip_serializing_if = "Vec::is_empty")]
+    vector: Vec<f32>,
 }
 
 impl PolicyMemory {
@@ -60,15 +63,22 @@ impl PolicyMemory {
         restarts
     }
 
-    /// Index of the slot's last action, 0 of a continuous one, and the reward for it; of no meaning at the first step of
-    /// an episode.
-    pub fn previous(&self) -> (u16, f32) {
-        (self.previous.0, f32::from_bits(self.previous.1))
+    /// The slot's last action and the reward for it; of no meaning at the first step of an episode.
+    pub fn previous(&self) -> (ActionRow<'_>, f32) {
+        let action = match &self.vector[..] {
+            [] => ActionRow::Discrete(self.previous.0),
+            vector => ActionRow::Continuous(vector),
+        };
+        (action, f32::from_bits(self.previous.1))
     }
 
     /// Takes note of what the slot does.
-    pub(super) fn acts(&mut self, action: usize) {
-        self.previous.0 = u16::try_from(action).unwrap_or_default();
+    pub(super) fn acts(&mut self, action: ActionRow<'_>) {
+        self.vector.clear();
+        match action {
+            ActionRow::Discrete(index) => self.previous.0 = index,
+            ActionRow::Continuous(vector) => self.vector.extend_from_slice(vector),
+        }
     }
 
     /// Takes note of the reward for it.
@@ -79,7 +89,8 @@ impl PolicyMemory {
     /// The same without the state, which may be large: [`PolicyMemory::previous`] stays, [`PolicyMemory::state`] is lost.
     #[must_use]
     pub fn without_state(&self) -> Self {
-        Self { id: self.id, frozen: self.frozen.clone(), state: Vec::new(), previous: self.previous }
+        let (frozen, vector) = (self.frozen.clone(), self.vector.clone());
+        Self { id: self.id, frozen, state: Vec::new(), previous: self.previous, vector }
     }
 
     /// The same with `state`, which its policy made.

@@ -162,7 +162,7 @@ impl Policy for Steers {
 
 #[test]
 fn continuous_actions_reach_slots_and_steps() {
-    let space = ActionSpace::Continuous(vec![[-1.0, 1.0], [0.0, 3.0]]);
+    let space = ActionSpace::continuous(&[("x", [-1.0, 1.0]), ("y", [0.0, 3.0])]);
     let spec = EnvironmentSpec { action: space.clone(), ..crate::testing::pole() };
     let (mut app, policy) = app(spec.clone(), Controller::Learning);
     publish(&policy, 1, Steers);
