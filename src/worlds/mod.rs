@@ -46,6 +46,7 @@ pub static CATALOGUE: &[WorldEntry] = &[
     cart_pole::WORLD,
     classic_control::acrobot::WORLD,
     classic_control::mountain_car::WORLD,
+    classic_control::pendulum::WORLD,
     t_maze::WORLD,
 ];
 

@@ -127,6 +127,8 @@ impl PolicyBatch {
 pub struct ActorStates {
     pub(super) seed: u64,
     pub(super) actions: ActionSpace,
+    /// The neutral action of that space.
+    pub(super) neutral: ActionBatch,
     pub(super) seats: Vec<SlotState>,
     /// The learning policy's batch.
     pub(super) learning: PolicyBatch,
@@ -150,6 +152,7 @@ impl ActorStates {
         Self {
             seed,
             actions: spec.action.clone(),
+            neutral: ActionBatch::neutral(&spec.action, 1),
             seats: Vec::new(),
             learning: PolicyBatch::default(),
             frozen: std::collections::BTreeMap::new(),

@@ -10,7 +10,7 @@ use super::actor_states::{
 use super::controllers::{Controller, Controllers, FrozenPolicies, HumanInput};
 use super::reaction::ReactionDelay;
 use super::{Greedy, LearningPolicy, Recording};
-use crate::mdp::{ActInput, ActionBatch, ActionRow, ActionSpace, AsActionRow, Fault, Origin, Policy, StepBatch};
+use crate::mdp::{ActInput, ActionRow, ActionSpace, AsActionRow, Fault, Origin, Policy, StepBatch};
 use crate::memory::Player;
 use crate::{AgentSlots, Watched};
 
@@ -39,11 +39,9 @@ pub fn decide(
     actor_states.faults.clear();
 
     let learns = Player::of(&*policy.policy);
-    let neutral = ActionBatch::neutral(&actor_states.actions, 1);
     for (_, mut seats, controllers) in all.iter_mut().filter(|(_, seats, _)| !seats.on_hold) {
         for (slot, controller) in controllers.iter().enumerate() {
-            let neutral = neutral.row(0);
-            collect(&mut seats, slot, controller, actor_states, learns, &frozen, &recording, neutral);
+            collect(&mut seats, slot, controller, actor_states, learns, &frozen, &recording);
         }
     }
 
@@ -65,7 +63,7 @@ pub fn decide(
         let played = controllers.contains(&Controller::Human);
         for (slot, controller) in controllers.iter().enumerate() {
             let stream = seats.arena * MOST_SLOTS + slot;
-            let ActorStates { seats: slots, learning, frozen, actions: space, pending, warned, .. } =
+            let ActorStates { seats: slots, learning, frozen, actions: space, neutral, pending, warned, .. } =
                 actor_states;
             let own = &mut slots[stream];
             let looked = looked(seats, slot, controller, learning, frozen);
@@ -113,7 +111,6 @@ fn collect(
     learns: Player<'_>,
     frozen: &FrozenPolicies,
     recording: &Recording,
-    neutral: ActionRow<'_>,
 ) {
     let stream = seats.arena * MOST_SLOTS + slot;
     let (vector, grid) = seats.observations.row(slot);
@@ -146,7 +143,7 @@ fn collect(
         return;
     };
     let restarts = own.memory.prepare(player, controller, seats.begins || seats.interrupted);
-    seats.rows[slot] = Some(batch.push(vector, grid, own, restarts, neutral));
+    seats.rows[slot] = Some(batch.push(vector, grid, own, restarts, actor_states.neutral.row(0)));
 }
 
 /// The batch that `slot` is in, and its row.

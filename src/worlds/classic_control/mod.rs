@@ -4,6 +4,7 @@
 pub mod acrobot;
 pub mod cartpole;
 pub mod mountain_car;
+pub mod pendulum;
 #[cfg(test)]
 mod tests;
 

@@ -3,7 +3,7 @@
 use bevy::prelude::*;
 use serde::Deserialize;
 
-use super::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar};
+use super::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar, pendulum::Pendulum};
 use crate::mdp::{Action, EpisodeEnd, Stream, WorldOptions};
 use crate::sim::arena::ScriptSystems;
 use crate::sim::{
@@ -14,6 +14,8 @@ use crate::worlds::WorldChoice;
 #[derive(Deserialize)]
 struct Recorded {
     state_every: usize,
+    #[serde(default)]
+    continuous: bool,
     episodes: Vec<Episode>,
 }
 
@@ -21,7 +23,8 @@ struct Recorded {
 struct Episode {
     /// The exact state at regular intervals.
     states: Vec<Vec<f64>>,
-    actions: Vec<u16>,
+    /// Numbers of discrete actions, or values of continuous ones.
+    actions: Vec<f32>,
     /// After each of them.
     observations: Vec<Vec<f32>>,
     rewards: Vec<f32>,
@@ -31,14 +34,16 @@ struct Episode {
 /// The slot's next action, and the result of its last step.
 #[derive(Resource, Default)]
 struct Step {
-    action: u16,
+    action: Option<Action>,
     observation: Vec<f32>,
     reward: f32,
     end: Option<EpisodeEnd>,
 }
 
 fn act(step: Res<Step>, mut seats: Single<&mut AgentSlots>) {
-    seats.actions.set(0, Action::Discrete(step.action));
+    if let Some(action) = step.action {
+        seats.actions.set(0, action);
+    }
 }
 
 fn see(mut step: ResMut<Step>, seats: Single<&AgentSlots>) {
@@ -80,7 +85,10 @@ fn replay<E: Environment<Layout = Classic>>(json: &str, at: impl Fn(&[f64]) -> E
                 *query.single_mut(app.world_mut()).unwrap() =
                     at(&episode.states[index / recorded.state_every]);
             }
-            app.world_mut().resource_mut::<Step>().action = action;
+            app.world_mut().resource_mut::<Step>().action = Some(match recorded.continuous {
+                true => Action::continuous(&[action]),
+                false => Action::Discrete(action as u16),
+            });
             run_agent_step(app.world_mut());
             let step = app.world().resource::<Step>();
             assert_close(&step.observation, &episode.observations[index], &place);
@@ -106,6 +114,12 @@ fn acrobot_is_gymnasiums() {
 fn mountain_car_is_gymnasiums() {
     let json = include_str!("../../../tests/fixtures/classic_control/mountain-car.json");
     replay(json, |state| MountainCar::at(state.try_into().unwrap()));
+}
+
+#[test]
+fn pendulum_is_gymnasiums() {
+    let json = include_str!("../../../tests/fixtures/classic_control/pendulum.json");
+    replay(json, |state| Pendulum::at(state.try_into().unwrap()));
 }
 
 /// Observations of 256 fresh arenas of the world called `name`.
@@ -136,6 +150,8 @@ fn starts_are_drawn_from_the_published_ranges() {
     let cars = starts("mountain-car", false);
     spread(&cars, 0, -0.6, -0.4);
     assert!(cars.iter().all(|car| car[1] == 0.0));
+    let rods = starts("pendulum", false);
+    (0..3).for_each(|entry| spread(&rods, entry, -1.0, 1.0));
 }
 
 #[test]
@@ -148,4 +164,5 @@ fn a_mask_hides_velocities_and_nothing_else() {
     check("cartpole", &[0, 2]);
     check("acrobot", &[0, 1, 2, 3]);
     check("mountain-car", &[0]);
+    check("pendulum", &[0, 1]);
 }
