@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use crate::agent::{AgentSlots, Controller, FrozenPolicies, LearningPolicy, PolicyMemory, WatchedDecision};
-use crate::mdp::{ActInput, ActionBatch, ActionRow, ObservationBatch, Policy, StateBatch, ValueInput};
+use crate::mdp::{
+    ActInput, ActionBatch, ActionRow, AsActionRow, ObservationBatch, Policy, StateBatch, ValueInput,
+};
 
 /// What came before an observation of one slot.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,8 +29,8 @@ impl<'a> Past<'a> {
     }
 
     /// The action before and the reward for it.
-    pub fn previous(&self) -> (u16, f32) {
-        self.memory.map(PolicyMemory::previous).unwrap_or_default()
+    pub fn previous(&self) -> (ActionRow<'a>, f32) {
+        self.memory.map_or((ActionRow::Discrete(0), 0.0), PolicyMemory::previous)
     }
 
     /// Whether the memory starts from its initial state.
@@ -64,12 +66,18 @@ pub struct Rows {
 
 impl Rows {
     /// `observations` after the same action and reward, or at the beginning of an episode, without states.
-    pub fn new((action, reward): (u16, f32), is_first: bool, observations: ObservationBatch) -> Self {
+    pub fn new(
+        (action, reward): (ActionRow<'_>, f32),
+        is_first: bool,
+        observations: ObservationBatch,
+    ) -> Self {
         let count = observations.count;
+        let mut actions = ActionBatch::default();
+        (0..count).for_each(|_| actions.push(action));
         Self {
             observations,
             states: StateBatch::default(),
-            actions: vec![action; count].into(),
+            actions,
             rewards: vec![reward; count],
             is_first: vec![is_first; count],
         }
@@ -100,12 +108,7 @@ impl Rows {
     }
 
     /// Replaces the rows by `observation` of one slot, which follows `action` and `reward` for it.
-    pub fn follow<'b>(
-        &mut self,
-        action: impl Into<ActionRow<'b>>,
-        reward: f32,
-        observation: (&[f32], &[u8]),
-    ) {
+    pub fn follow(&mut self, action: impl AsActionRow, reward: f32, observation: (&[f32], &[u8])) {
         self.actions.clear();
         self.actions.push(action);
         (self.rewards, self.is_first) = (vec![reward], vec![false]);

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::compose::random_app;
 use super::ticks::set_rest;
 use crate::agent::{ActorStates, MOST_SLOTS};
-use crate::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd};
+use crate::mdp::{EnvironmentSpec, EpisodeEnd};
 use crate::sim::arena::snapshots;
 use crate::sim::physics::Rest;
 use crate::sim::physics::free_flight::FreeFlight;
@@ -127,13 +127,18 @@ type Rule<'a> = &'a dyn Fn(&'static str, bool, &dyn Fn() -> String) -> Result<()
 fn declared(spec: &EnvironmentSpec, rule: Rule) -> Result<(), Violation> {
     let slots = spec.slots();
     rule("it has player slots", (1..=MOST_SLOTS).contains(&slots), &|| format!("{slots} slots"))?;
-    let discrete = matches!(spec.action, ActionSpace::Discrete(_)) && spec.action.len() >= 2;
-    rule("its actions are discrete", discrete, &|| format!("{:?}", spec.action))?;
+    let choice = spec.action.is_continuous() || spec.action.len() >= 2;
+    rule("there are actions to choose from", choice, &|| format!("{:?}", spec.action))?;
+    rule("its spaces and timing are valid", spec.problem().is_none(), &|| {
+        spec.problem().unwrap_or_default()
+    })?;
     let unique = |names: &[String]| {
         let set: std::collections::BTreeSet<&String> = names.iter().collect();
         set.len() == names.len() && !names.iter().any(|name| name.is_empty())
     };
     rule("action names are unique", unique(spec.action.names()), &|| format!("{:?}", spec.action))?;
+    let dimensions: Vec<_> = spec.action.dimensions().iter().map(|own| own.name.clone()).collect();
+    rule("names of action dimensions are unique", unique(&dimensions), &|| format!("{dimensions:?}"))?;
     let vector = &spec.observation.vector;
     rule("observation names are unique", unique(vector), &|| format!("{vector:?}"))?;
     rule("observations are not empty", spec.observation.features() > 0, &|| "no observation".into())?;
@@ -223,6 +228,7 @@ fn trace_by(app: &mut App, count: usize, steps: usize, advance: fn(&mut World)) 
             track.extend(agent_slots.observations.grid.iter().map(|&value| u64::from(value)));
             track.extend(agent_slots.rewards.iter().map(|value| u64::from(value.to_bits())));
             track.extend(agent_slots.actions.discrete.iter().map(|action| u64::from(*action)));
+            track.extend(agent_slots.actions.continuous.iter().map(|value| u64::from(value.to_bits())));
             track.push(match agent_slots.end {
                 None => 0,
                 Some(EpisodeEnd::Terminated) => 1,

@@ -7,7 +7,7 @@ use super::commands::{AddKeys as _, KeyCommand, KeyGroup, KeySpec, Trigger};
 use super::controls::taps::{Down, HOLD, tap};
 use super::controls::{Controls, ObeyControls};
 use crate::agent::{Controller, ControllerAssignment, HumanInput, Watched};
-use crate::mdp::{Action, ActionButton, ActionSpace, EnvironmentSpec};
+use crate::mdp::{Action, ActionButton, ActionDimension, ActionSpace, EnvironmentSpec};
 use crate::sim::AgentSlots;
 use crate::sim::arena::Spec;
 use crate::sim::pace::Pace;
@@ -66,14 +66,45 @@ const BUTTON_COMMANDS: [[KeyCommand; 2]; 5] = [
 /// Labels of the keys in key set `hand` (0 left, 1 right) that do something in this world.
 pub fn labels(actions: &ActionSpace, hand: usize, bindings: &Bindings) -> impl Iterator<Item = &'static str> {
     let used: Vec<ActionButton> =
-        (0..actions.len()).filter_map(|index| actions.buttons(index, false)).flatten().collect();
+        choices(actions, false).into_iter().flat_map(|(_, buttons)| buttons).collect();
     let known = ActionButton::ALL.into_iter().filter(move |button| used.contains(button));
     known.map(move |button| bindings.label(BUTTON_COMMANDS[button as usize][hand]))
+}
+
+/// The middle of a box.
+fn middle(actions: &ActionSpace) -> Vec<f32> {
+    actions.dimensions().iter().map(ActionDimension::middle).collect()
+}
+
+/// What buttons can choose, with these buttons: named actions, or of a box the bounds of its first dimension with left and
+/// right, and of the second with down and up.
+fn choices(actions: &ActionSpace, mirrored: bool) -> Vec<(Action, Vec<ActionButton>)> {
+    let named = |index: usize| Some((Action::Discrete(index as u16), actions.buttons(index, mirrored)?));
+    let dimensions = actions.dimensions();
+    if dimensions.is_empty() {
+        return (0..actions.len()).filter_map(named).collect();
+    }
+    let sides = [[ActionButton::Left, ActionButton::Right], [ActionButton::Down, ActionButton::Up]];
+    let mut all = vec![(middle(actions), Vec::new())];
+    for (index, (own, [low, high])) in dimensions.iter().zip(sides).enumerate() {
+        for (values, buttons) in all.clone() {
+            for (bound, button) in [(own.low, low), (own.high, high)] {
+                let (mut values, mut buttons) = (values.clone(), buttons.clone());
+                values[index] = bound;
+                buttons.push(button);
+                all.push((values, buttons));
+            }
+        }
+    }
+    all.into_iter().skip(1).map(|(values, buttons)| (Action::continuous(&values), buttons)).collect()
 }
 
 /// The actions of a human player who presses nothing: the first action without a button. Where every action has one, all
 /// of them in turn, so that they cancel out.
 fn idle(actions: &ActionSpace) -> Vec<Action> {
+    if actions.is_continuous() {
+        return vec![Action::continuous(&middle(actions))];
+    }
     let numbered = |index: usize| Action::Discrete(index as u16);
     match (0..actions.len()).find(|index| actions.buttons(*index, false).is_none()) {
         Some(index) => vec![numbered(index)],
@@ -102,11 +133,12 @@ fn chosen(
     wanted: impl Fn(&[ActionButton]) -> bool,
 ) -> Option<(Action, Vec<ActionButton>)> {
     let mirrored = !spec.on_first_side(slot);
-    (0..spec.action.len())
-        .filter_map(|index| Some((index, spec.action.buttons(index, mirrored)?)))
-        .filter(|(_, buttons)| buttons.iter().all(|button| down(*button)) && wanted(buttons))
-        .max_by_key(|(index, buttons)| (buttons.len(), std::cmp::Reverse(*index)))
-        .map(|(index, buttons)| (Action::Discrete(index as u16), buttons))
+    choices(&spec.action, mirrored)
+        .into_iter()
+        .enumerate()
+        .filter(|(_, (_, buttons))| buttons.iter().all(|button| down(*button)) && wanted(buttons))
+        .max_by_key(|(index, (_, buttons))| (buttons.len(), std::cmp::Reverse(*index)))
+        .map(|(_, choice)| choice)
 }
 
 /// A tap is one action; only a key that stays down is held, for every step until it is released.
@@ -153,8 +185,10 @@ fn play(
             input.tapped[slot].clear();
         }
         if let Some((action, buttons)) = tapped.filter(|_| human) {
+            let all = choices(&spec.action, !spec.on_first_side(slot));
             let of = |action: Action| {
-                spec.action.buttons(action.index(), !spec.on_first_side(slot)).unwrap_or_default()
+                let own = all.iter().find(|(other, _)| *other == action);
+                own.map(|(_, buttons)| buttons.clone()).unwrap_or_default()
             };
             tap(&mut input.tapped[slot], action, &buttons, of);
         }
