@@ -15,14 +15,14 @@ pub(super) enum Kind {
     /// Logits of so many actions.
     Discrete(usize),
     /// Means and logarithms of standard deviations.
-    Continuous(ActionBox),
+    Continuous(Box<ActionBox>),
 }
 
 impl Kind {
     pub fn new(actions: &Actions, device: &Device) -> Self {
         match actions {
             Actions::Discrete(actions) => Self::Discrete(*actions),
-            Actions::Continuous(dimensions) => Self::Continuous(ActionBox::new(dimensions, device)),
+            Actions::Continuous(dimensions) => Self::Continuous(Box::new(ActionBox::new(dimensions, device))),
         }
     }
 
@@ -30,9 +30,10 @@ impl Kind {
     pub fn policy(&self, config: &SacConfig, outputs: Tensor<3>, noise: Option<&Tensor<3>>) -> Policy {
         match (self, noise) {
             (Self::Continuous(bounds), Some(noise)) => {
-                Policy::Gaussian(Gaussian::new(outputs, config.log_std_bounds, bounds, noise.clone()))
+                let policy = Gaussian::new(outputs, config.log_std_bounds, bounds, noise.clone());
+                Policy::Gaussian(Box::new(policy))
             }
-            _ => Policy::Categorical(Categorical::new(log_softmax(outputs, 2))),
+            _ => Policy::Categorical(Box::new(Categorical::new(log_softmax(outputs, 2)))),
         }
     }
 
@@ -48,16 +49,16 @@ impl Kind {
 /// The policy at `N` moments.
 #[derive(Clone)]
 pub(super) enum Policy {
-    Categorical(Categorical),
-    Gaussian(Gaussian),
+    Categorical(Box<Categorical>),
+    Gaussian(Box<Gaussian>),
 }
 
 impl Policy {
     /// Without gradients.
     pub fn inner(&self) -> Self {
         match self {
-            Self::Categorical(policy) => Self::Categorical(policy.inner()),
-            Self::Gaussian(policy) => Self::Gaussian(policy.inner()),
+            Self::Categorical(policy) => Self::Categorical(Box::new(policy.inner())),
+            Self::Gaussian(policy) => Self::Gaussian(Box::new(policy.inner())),
         }
     }
 

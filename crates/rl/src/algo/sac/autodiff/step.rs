@@ -141,7 +141,7 @@ impl AutodiffSac {
                 let (stream, given) = (rng(self.seed, Stream::ActorGradient, t), &rows.sampled_actions);
                 let estimator =
                     Estimator::draw(config.actor_gradient, given, &policy.inner(), stream, device);
-                estimator.loss(alpha, policy.clone(), updated_q(updated_seen.here(), None))
+                estimator.loss(alpha, (**policy).clone(), updated_q(updated_seen.here(), None))
             }
         };
         if let Some(beta) = config.entropy_penalty {

@@ -1,6 +1,8 @@
 //! Both updates on the same random configurations and sequences: whatever memory, options and shapes are
 //! combined, they must agree. That they agree on the right values is left to the vectors in `tests/conformance`.
 
+mod continuous;
+
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
@@ -15,8 +17,8 @@ use crate::metrics::Value;
 use crate::nn::memory::{Memory, Recurrent, Spatial, Transformer};
 use crate::nn::{ConvLayer, Head, HostTensor, Padding, TensorMap};
 
-/// Random configurations compared, of discrete actions and of continuous ones.
-const CASES: [u64; 2] = [150, 100];
+/// Random configurations compared.
+const CASES: u64 = 150;
 
 /// What a comparison needs beside its configurations.
 #[derive(Debug, Clone, Copy)]
@@ -140,22 +142,6 @@ fn random_case(seed: u64) -> (SacConfig, Case) {
         seed,
     };
     (config, case)
-}
-
-/// The same for continuous actions.
-fn random_continuous_case(seed: u64) -> (SacConfig, Case) {
-    let (config, case) = random_case(seed);
-    let source = &mut rng(seed, Stream::Replay, 3);
-    let config = SacConfig {
-        critic_head: Head::Linear,
-        q_clip: None,
-        entropy_penalty: None,
-        actor_gradient: ActorGradient::Expected,
-        log_std_bounds: pick(source, &[[-20.0, 2.0], [-0.1, 0.1]]),
-        reward_scale: pick(source, &[1.0, 3.0]),
-        ..config
-    };
-    (config, Case { actions: source.random_range(1..4), continuous: true, ..case })
 }
 
 /// Sequences in which every column matters.
@@ -315,12 +301,7 @@ fn agree(cases: u64, random: fn(u64) -> (SacConfig, Case)) {
 
 #[test]
 fn both_updates_agree_whatever_is_combined() {
-    agree(CASES[0], random_case);
-}
-
-#[test]
-fn both_updates_of_continuous_actions_agree_whatever_is_combined() {
-    agree(CASES[1], random_continuous_case);
+    agree(CASES, random_case);
 }
 
 /// The comparison above would notice an update that takes one option for another.
