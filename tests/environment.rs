@@ -131,6 +131,7 @@ fn scripts_play() {
         ("cart-pole", None, 1000),
         ("acrobot", None, 400),
         ("mountain-car", None, 400),
+        ("pendulum", None, 400),
     ] {
         let world = WorldChoice::new(env, level.map(Path::new)).unwrap();
         let spec = world.spec();

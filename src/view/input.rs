@@ -281,6 +281,7 @@ mod tests {
         for (world, expected) in [
             ("lava-room", vec![Action::Discrete(0)]),
             ("mountain-car", vec![Action::Discrete(1)]),
+            ("pendulum", vec![Action::continuous(&[0.0])]),
             ("cartpole", vec![Action::Discrete(0), Action::Discrete(1)]),
         ] {
             let mut app = app(world);

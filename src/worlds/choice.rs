@@ -12,7 +12,7 @@ use super::rooms::level::generate::{self, Asked, Split};
 use super::rooms::level::kept::{self, Found};
 use super::rooms::{Room, Rooms, Rules};
 use super::{find, names};
-use crate::mdp::{EnvironmentSpec, LevelRecord, ObservationSpace, Stream, WorldOptions};
+use crate::mdp::{ActionKind, EnvironmentSpec, LevelRecord, ObservationSpace, Stream, WorldOptions};
 use crate::sim::arena::EnvironmentHooks;
 use crate::sim::{Environment, EnvironmentPlugin, ObservationWrapper, SimConfig};
 
@@ -63,6 +63,14 @@ pub enum WorldError {
     /// Velocities to be masked where there are none.
     #[error("world.velocity_masked = true: {0} shows no velocities; leave it out")]
     NoVelocities(String),
+    /// Actions of a kind that the world does not have.
+    #[error("world.actions = {kind}: {env} has no such actions; leave it out")]
+    NoActions {
+        /// The world.
+        env: String,
+        /// The kind asked for.
+        kind: ActionKind,
+    },
     /// An option out of range.
     #[error("{key} = {value}: allowed: {allowed}")]
     Option {
@@ -158,6 +166,9 @@ impl WorldChoice {
     fn wrapped(self, options: &WorldOptions) -> Result<Self, WorldError> {
         if let Some((key, value, allowed)) = options.fault() {
             return Err(WorldError::Option { key, value, allowed });
+        }
+        if let Some(kind) = options.actions.filter(|kind| *kind != self.spec.action.kind()) {
+            return Err(WorldError::NoActions { env: self.spec.name, kind });
         }
         let names = &self.spec.observation.vector;
         if options.velocity_masked && !names.iter().any(|name| ObservationSpace::is_velocity(name)) {
@@ -304,6 +315,11 @@ impl Request<'_> {
         })?;
         let level = Some(LevelRecord { name: number.to_string(), text: None, near: None });
         Ok(WorldChoice { level, ..WorldChoice::of::<E>(layout(number)) })
+    }
+
+    /// The kind of actions that was requested; `None` for the world's usual ones.
+    pub fn actions(&self) -> Option<ActionKind> {
+        self.options.actions
     }
 
     /// A world without levels.

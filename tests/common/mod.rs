@@ -35,12 +35,17 @@ pub fn worlds() -> Vec<(String, WorldChoice)> {
             all.push((format!("{name}, generated"), drawn));
         }
         let varied = |options| WorldChoice::with_options(name, None, &options).unwrap();
-        if ["cartpole", "acrobot", "mountain-car"].contains(&name) {
+        if ["cartpole", "acrobot", "mountain-car", "pendulum"].contains(&name) {
             let options = WorldOptions { velocity_masked: true, ..WorldOptions::default() };
             all.push((format!("{name}, velocities masked"), varied(options)));
         }
         if ["key-door", "paddle-duel"].contains(&name) {
-            let options = WorldOptions { velocity_masked: true, flicker: 0.5, frame_stack: 3 };
+            let options = WorldOptions {
+                velocity_masked: true,
+                flicker: 0.5,
+                frame_stack: 3,
+                ..WorldOptions::default()
+            };
             all.push((format!("{name}, masked, flickering, stacked"), varied(options)));
         }
     }

@@ -12,7 +12,10 @@ use bevy::prelude::*;
 
 /// Layout shared by all arenas of a classic control task.
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Classic;
+pub struct Classic {
+    /// Whether actions are continuous, in a task that has both kinds.
+    pub continuous: bool,
+}
 
 /// Writes `values`, which are computed in double precision, into an observation.
 fn write(values: &[f64], vector: &mut [f32]) {

@@ -4,7 +4,7 @@ use bevy::prelude::*;
 use serde::Deserialize;
 
 use super::{Classic, acrobot::Acrobot, cartpole::CartPole, mountain_car::MountainCar, pendulum::Pendulum};
-use crate::mdp::{Action, EpisodeEnd, Stream, WorldOptions};
+use crate::mdp::{Action, ActionKind, EpisodeEnd, Stream, WorldOptions};
 use crate::sim::arena::ScriptSystems;
 use crate::sim::{
     self, AgentSlots, Environment, EnvironmentPlugin, SimConfig, SimSystems, SimTick, run_agent_step,
@@ -51,10 +51,10 @@ fn see(mut step: ResMut<Step>, seats: Single<&AgentSlots>) {
     (step.reward, step.end) = (seats.rewards[0], seats.end);
 }
 
-fn app<E: Environment<Layout = Classic>>(arenas: usize) -> App {
+fn app<E: Environment<Layout = Classic>>(arenas: usize, layout: Classic) -> App {
     let config = SimConfig { arenas, seed: 1, stream: Stream::Environment };
     let mut app = App::new();
-    app.add_plugins(sim::plugin).add_plugins(EnvironmentPlugin::<E> { layout: Classic, config });
+    app.add_plugins(sim::plugin).add_plugins(EnvironmentPlugin::<E> { layout, config });
     app
 }
 
@@ -72,7 +72,7 @@ fn replay<E: Environment<Layout = Classic>>(json: &str, at: impl Fn(&[f64]) -> E
     let recorded: Recorded = serde_json::from_str(json).unwrap();
     for (number, episode) in recorded.episodes.iter().enumerate() {
         // A new app for each, so that the arena's own count of steps begins with the episode.
-        let mut app = app::<E>(1);
+        let mut app = app::<E>(1, Classic { continuous: recorded.continuous });
         app.init_resource::<Step>().add_systems(
             SimTick,
             (act.in_set(SimSystems::Decide).after(ScriptSystems), see.in_set(SimSystems::Record)),
@@ -114,6 +114,28 @@ fn acrobot_is_gymnasiums() {
 fn mountain_car_is_gymnasiums() {
     let json = include_str!("../../../tests/fixtures/classic_control/mountain-car.json");
     replay(json, |state| MountainCar::at(state.try_into().unwrap()));
+}
+
+#[test]
+fn mountain_car_with_continuous_actions_is_gymnasiums() {
+    let json = include_str!("../../../tests/fixtures/classic_control/mountain-car-continuous.json");
+    replay(json, |state| MountainCar::at(state.try_into().unwrap()));
+}
+
+#[test]
+fn kinds_of_actions_that_a_world_does_not_have_are_refused() {
+    let choose = |name, actions| {
+        let options = WorldOptions { actions: Some(actions), ..WorldOptions::default() };
+        WorldChoice::with_options(name, None, &options).map(|world| world.spec().action.kind())
+    };
+    let (discrete, continuous) = (ActionKind::Discrete, ActionKind::Continuous);
+    assert_eq!(choose("mountain-car", continuous), Ok(continuous));
+    assert_eq!(choose("mountain-car", discrete), Ok(discrete));
+    assert_eq!(choose("pendulum", continuous), Ok(continuous));
+    for (name, kind) in [("pendulum", discrete), ("cartpole", continuous), ("lava-room", continuous)] {
+        let error = choose(name, kind).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("world.actions = {kind}: {name} has no such actions")), "{error}");
+    }
 }
 
 #[test]

@@ -262,7 +262,8 @@ pub(super) fn difference(theirs: &EnvironmentSpec, spec: &EnvironmentSpec) -> Op
     } else if theirs.observation != spec.observation {
         Some("its observations have another shape".to_owned())
     } else if theirs.action != spec.action {
-        Some("the action space differs".to_owned())
+        let [theirs, ours] = [theirs, spec].map(|spec| spec.action.describe());
+        Some(format!("its actions are {theirs}, here they are {ours}"))
     } else {
         None
     }

@@ -28,7 +28,9 @@ pub use observation::{ObservationBatch, push_features};
 pub use policy::{ActInput, ActionValues, Policy, PolicyId, PolicyOutput, PolicySnapshot, ValueInput};
 pub use seed::{Rng, Stream, later_seed, rng};
 pub use sequence::SequenceBatch;
-pub use space::{ActionDimension, ActionSpace, EnvironmentSpec, GridShape, ObservationSpace, WorldOptions};
+pub use space::{
+    ActionDimension, ActionKind, ActionSpace, EnvironmentSpec, GridShape, ObservationSpace, WorldOptions,
+};
 pub use state::StateBatch;
 pub use step::{Origin, StepBatch};
 pub use tabular::{TabularError, TabularModel, TabularOutcome};

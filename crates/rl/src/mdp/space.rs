@@ -145,6 +145,11 @@ impl ActionSpace {
         Self::Continuous(dimensions.iter().map(dimension).collect())
     }
 
+    /// Its kind.
+    pub fn kind(&self) -> ActionKind {
+        if self.is_continuous() { ActionKind::Continuous } else { ActionKind::Discrete }
+    }
+
     /// Whether an action is a vector of a box.
     pub fn is_continuous(&self) -> bool {
         matches!(self, Self::Continuous(_))
@@ -171,6 +176,17 @@ impl ActionSpace {
         self.len() == 0
     }
 
+    /// Its actions in words: `discrete [left, right]` or `continuous [torque: -2 to 2]`.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Discrete(names) => format!("discrete [{}]", names.join(", ")),
+            Self::Continuous(dimensions) => {
+                let dimensions: Vec<String> = dimensions.iter().map(ToString::to_string).collect();
+                format!("continuous [{}]", dimensions.join(", "))
+            }
+        }
+    }
+
     /// Names of the discrete actions, empty for a continuous space.
     pub fn names(&self) -> &[String] {
         match self {
@@ -180,7 +196,7 @@ impl ActionSpace {
     }
 }
 
-/// Options of a world's observations: the table `[world]` of a run.
+/// Options of a world's observations and actions: the table `[world]` of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WorldOptions {
@@ -192,11 +208,33 @@ pub struct WorldOptions {
     /// Observations of the latest moments in one, newest first, 1 to 16: a memory of fixed length (Mnih et al. 2015).
     #[serde(skip_serializing_if = "WorldOptions::is_single")]
     pub frame_stack: usize,
+    /// The kind of actions, in a world that has both; its usual one when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actions: Option<ActionKind>,
+}
+
+/// The kind of a world's actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionKind {
+    /// One of several.
+    Discrete,
+    /// A vector within a box.
+    Continuous,
+}
+
+impl std::fmt::Display for ActionKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Discrete => "discrete",
+            Self::Continuous => "continuous",
+        })
+    }
 }
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        Self { velocity_masked: false, flicker: 0.0, frame_stack: 1 }
+        Self { velocity_masked: false, flicker: 0.0, frame_stack: 1, actions: None }
     }
 }
 

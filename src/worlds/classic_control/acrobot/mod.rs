@@ -32,7 +32,7 @@ pub const WORLD: WorldEntry = WorldEntry {
         thumbnail: include_bytes!("thumbnail.png"),
         film: include_bytes!("thumbnail.gif"),
     }),
-    ..WorldEntry::new("acrobot", module_path!(), |asked| asked.plain::<Acrobot>(Classic))
+    ..WorldEntry::new("acrobot", module_path!(), |asked| asked.plain::<Acrobot>(Classic::default()))
 };
 
 /// Length of either link, m.

@@ -28,7 +28,7 @@ pub const WORLD: WorldEntry = WorldEntry {
         thumbnail: include_bytes!("thumbnail.png"),
         film: include_bytes!("thumbnail.gif"),
     }),
-    ..WorldEntry::new("cartpole", module_path!(), |asked| asked.plain::<CartPole>(Classic))
+    ..WorldEntry::new("cartpole", module_path!(), |asked| asked.plain::<CartPole>(Classic::default()))
 };
 
 /// Farthest the cart may be from the middle, m.

@@ -2,7 +2,8 @@
 
 use bevy::prelude::*;
 
-use super::{FLAG, MountainCar, ROAD};
+use super::super::Classic;
+use super::{MountainCar, ROAD, flag, push};
 use crate::agent::Controllers;
 use crate::sim::{AgentSlots, Arena};
 use crate::view::ViewSystems;
@@ -73,12 +74,13 @@ fn furnish(
     inks: Res<FlatMaterials>,
     stages: Query<(Entity, &Stage), Added<Stage>>,
     arenas: Query<(&Arena, &MountainCar)>,
+    rules: Res<Classic>,
 ) {
     for (entity, stage) in &stages {
         let Ok((arena, world)) = arenas.get(stage.arena) else { continue };
         let mut on = Furnisher { commands: &mut commands, inks: &inks, stage };
         on.put(entity, &art.board, Vec2::ZERO, 0.0);
-        let (summit, _) = road(FLAG as f32);
+        let (summit, _) = road(flag(&rules) as f32);
         let halo = on.put(entity, &art.halo, summit + Vec2::Y * 0.1, 1.0);
         let cloth = on.put(entity, &art.cloth, summit + Vec2::new(0.006, 0.21), 1.1);
         on.put(entity, &art.mast, summit, 1.2);
@@ -107,6 +109,7 @@ fn animate(
     arenas: Query<(&Arena, &AgentSlots, &MountainCar, Option<&Controllers>)>,
     mut stages: Query<(Entity, &Stage, &mut CarShapes)>,
     mut shapes: Shapes,
+    rules: Res<Classic>,
 ) {
     let beat = clock.beat();
     for (entity, stage, mut it) in &mut stages {
@@ -115,7 +118,7 @@ fn animate(
         let before = it.state.to;
         if it.state.go([world.position()], 0, arena.steps(), beat).is_some() {
             if succeeded(seats) {
-                let place = (road(FLAG as f32).0 + Vec2::Y * 0.1).extend(5.0);
+                let place = (road(flag(&rules) as f32).0 + Vec2::Y * 0.1).extend(5.0);
                 studio.sound(entity, Cue::Goal);
                 studio.burst(entity, art.done.at(stage.detail), place, [0.5, 2.6], 0.8);
             }
@@ -123,7 +126,7 @@ fn animate(
         }
         let [position] = it.state.now(beat);
         let (place, slope) = road(position);
-        let push = seats.actions.index(0) as f32 - 1.0;
+        let push = push(&rules, &seats.actions);
         ease(&mut it.push, push, beat.frame);
         it.quiet += beat.frame;
         it.pop = decay(it.pop, 3.0, beat.frame);

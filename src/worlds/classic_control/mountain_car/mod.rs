@@ -1,4 +1,5 @@
-//! mountain-car: an engine too weak for the hill; roll back to gather speed (MountainCar-v0).
+//! mountain-car: an engine too weak for the hill; roll back to gather speed (MountainCar-v0, and with continuous actions
+//! MountainCarContinuous-v0).
 //!
 //! Moore (1990), as in Sutton and Barto (2018, example 10.1). Positions and velocities have no unit and a
 //! step no duration; it is shown at 30 steps/s, like Gymnasium.
@@ -11,7 +12,8 @@ use rand::RngExt as _;
 
 use super::{Classic, write};
 use crate::mdp::{
-    Action, ActionBatch, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng,
+    Action, ActionBatch, ActionKind, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm,
+    Rng,
 };
 use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Outcome};
 #[cfg(feature = "arcade")]
@@ -28,15 +30,31 @@ pub const WORLD: WorldEntry = WorldEntry {
         thumbnail: include_bytes!("thumbnail.png"),
         film: include_bytes!("thumbnail.gif"),
     }),
-    ..WorldEntry::new("mountain-car", module_path!(), |asked| asked.plain::<MountainCar>(Classic))
+    ..WorldEntry::new("mountain-car", module_path!(), |asked| {
+        asked.plain::<MountainCar>(Classic { continuous: asked.actions() == Some(ActionKind::Continuous) })
+    })
 };
 
 /// Least and greatest position.
 pub const ROAD: [f64; 2] = [-1.2, 0.6];
 /// Position of the flag.
-pub const FLAG: f64 = 0.5;
+pub fn flag(rules: &Classic) -> f64 {
+    if rules.continuous { 0.45 } else { 0.5 }
+}
+
+/// How hard the engine that `actions` ask for pushes, −1 to 1.
+pub fn push(rules: &Classic, actions: &ActionBatch) -> f32 {
+    match rules.continuous {
+        true => actions.scalar(0).clamp(-1.0, 1.0),
+        false => actions.index(0) as f32 - 1.0,
+    }
+}
+
 const FASTEST: f64 = 0.07;
 const FORCE: f64 = 0.001;
+/// With continuous actions, and what the flag is worth then.
+const FULL_FORCE: f32 = 0.0015;
+const GOAL: f32 = 100.0;
 const GRAVITY: f64 = 0.0025;
 const ENTRIES: [&str; 2] = ["position", "velocity"];
 
@@ -45,11 +63,15 @@ const ENTRIES: [&str; 2] = ["position", "velocity"];
 pub struct MountainCar {
     position: f64,
     velocity: f64,
+    /// Square of the last action.
+    effort: f64,
+    /// Whether the last step reached the flag.
+    there: bool,
 }
 
 impl MountainCar {
     pub(super) fn at([position, velocity]: [f64; 2]) -> Self {
-        Self { position, velocity }
+        Self { position, velocity, effort: 0.0, there: false }
     }
 
     /// Where the car is along the road, within [`ROAD`].
@@ -57,8 +79,8 @@ impl MountainCar {
         self.position as f32
     }
 
-    fn arrived(&self) -> bool {
-        self.position >= FLAG && self.velocity >= 0.0
+    fn arrived(&self, rules: &Classic) -> bool {
+        self.position >= flag(rules) && self.velocity >= 0.0
     }
 }
 
@@ -68,8 +90,8 @@ impl Environment for MountainCar {
     const CAPABILITIES: Capabilities<Self> =
         Capabilities { scripted_action: Some(Self::scripted_action), ..Capabilities::NONE };
 
-    fn spec(_rules: &Classic) -> EnvironmentSpec {
-        EnvironmentSpec {
+    fn spec(rules: &Classic) -> EnvironmentSpec {
+        let usual = EnvironmentSpec {
             name: "mountain-car".into(),
             summary: "Swing up to the flag with an engine too weak for the hill.".into(),
             observation: ObservationSpace::floats(&ENTRIES),
@@ -79,6 +101,18 @@ impl Environment for MountainCar {
             episode_limit: 200,
             teams: vec![0],
             rewards: vec![RewardTerm::new("step", -1.0, "every agent step, the last one included")],
+        };
+        if !rules.continuous {
+            return usual;
+        }
+        EnvironmentSpec {
+            action: ActionSpace::continuous(&[("push", [-1.0, 1.0])]),
+            episode_limit: 999,
+            rewards: vec![
+                RewardTerm::new("flag", GOAL, "the step that reaches the flag"),
+                RewardTerm::new("effort", -0.1, "squared action, every agent step"),
+            ],
+            ..usual
         }
     }
 
@@ -90,8 +124,10 @@ impl Environment for MountainCar {
         *self = Self::at([rng.random_range(-0.6..-0.4), 0.0]);
     }
 
-    fn apply(&mut self, _rules: &Classic, _bodies: &mut Bodies, actions: &ActionBatch, _phase: u32) {
-        let engine = (actions.index(0) as f64 - 1.0) * FORCE;
+    fn apply(&mut self, rules: &Classic, _bodies: &mut Bodies, actions: &ActionBatch, _phase: u32) {
+        let push = push(rules, actions);
+        self.effort = f64::from(push).powi(2);
+        let engine = if rules.continuous { f64::from(push * FULL_FORCE) } else { f64::from(push) * FORCE };
         let velocity = self.velocity + (engine + (3.0 * self.position).cos() * -GRAVITY);
         self.velocity = velocity.clamp(-FASTEST, FASTEST);
         self.position = (self.position + self.velocity).clamp(ROAD[0], ROAD[1]);
@@ -99,17 +135,27 @@ impl Environment for MountainCar {
         if self.position == ROAD[0] && self.velocity < 0.0 {
             self.velocity = 0.0;
         }
+        if rules.continuous {
+            // The published state has single precision.
+            (self.position, self.velocity) =
+                (f64::from(self.position as f32), f64::from(self.velocity as f32));
+        }
     }
 
     fn judge(
         &mut self,
-        _rules: &Classic,
+        rules: &Classic,
         _bodies: &mut Bodies,
         rewards: &mut [f32],
         _rng: &mut Rng,
     ) -> Option<EpisodeEnd> {
-        rewards[0] -= 1.0;
-        self.arrived().then_some(EpisodeEnd::Terminated)
+        self.there = self.arrived(rules);
+        rewards[0] += match (rules.continuous, self.there) {
+            (false, _) => -1.0,
+            (true, false) => (-0.1 * self.effort) as f32,
+            (true, true) => (f64::from(GOAL) - 0.1 * self.effort) as f32,
+        };
+        self.there.then_some(EpisodeEnd::Terminated)
     }
 
     fn observe(
@@ -124,13 +170,16 @@ impl Environment for MountainCar {
     }
 
     fn outcome(&self, _slot: usize) -> Outcome {
-        Outcome::goal(self.arrived())
+        Outcome::goal(self.there)
     }
 }
 
 impl MountainCar {
     /// Pushes in the direction the car rolls.
-    fn scripted_action(&self, _rules: &Classic, _bodies: &Bodies, _slot: usize) -> Action {
-        Action::Discrete(if self.velocity < 0.0 { 0 } else { 2 })
+    fn scripted_action(&self, rules: &Classic, _bodies: &Bodies, _slot: usize) -> Action {
+        match rules.continuous {
+            true => Action::continuous(&[if self.velocity < 0.0 { -1.0 } else { 1.0 }]),
+            false => Action::Discrete(if self.velocity < 0.0 { 0 } else { 2 }),
+        }
     }
 }

@@ -30,7 +30,7 @@ pub const WORLD: WorldEntry = WorldEntry {
         thumbnail: include_bytes!("thumbnail.png"),
         film: &[],
     }),
-    ..WorldEntry::new("pendulum", module_path!(), |asked| asked.plain::<Pendulum>(Classic))
+    ..WorldEntry::new("pendulum", module_path!(), |asked| asked.plain::<Pendulum>(Classic::default()))
 };
 
 /// Length of the rod, m.
