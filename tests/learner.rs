@@ -18,6 +18,8 @@ use entropy_arcade::mdp::{
 use entropy_arcade::metrics::Metrics;
 use entropy_arcade::nn::Init;
 
+#[path = "learner/continuous.rs"]
+mod continuous;
 #[path = "learner/memory.rs"]
 mod memory;
 

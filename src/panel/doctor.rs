@@ -216,7 +216,8 @@ fn too_much_exploration(history: &History, config: &LearnerConfig) -> Option<Fin
     let [before, now] = thirds(history.curve(TEMPERATURE))?;
     let entropy = last(history.curve(ENTROPY))?;
     let target = last(history.curve(TARGET_ENTROPY))?;
-    if now < 2.0 * before || entropy > 0.97 * target {
+    // Target entropies of continuous actions may be negative.
+    if now < 2.0 * before || entropy > target - 0.03 * target.abs() {
         return None;
     }
     let text = "The agent explores so much that it loses reward.";
