@@ -2,7 +2,6 @@
 
 use bevy::prelude::*;
 
-use super::super::Classic;
 use super::{MountainCar, ROAD, flag, push};
 use crate::agent::Controllers;
 use crate::sim::{AgentSlots, Arena};
@@ -12,6 +11,7 @@ use crate::view::paint::{Paint, circle, rounded};
 use crate::view::palette::{self, BLACK, Tone};
 use crate::view::sound::Cue;
 use crate::view::stage::{Detail, Stage, StageSize};
+use crate::worlds::classic_control::Classic;
 use crate::worlds::bodiless::{
     Clock, Furnisher, Glide, Shapes, appear, ease, paint_ground, paint_rim, paint_ring, player, succeeded,
 };
