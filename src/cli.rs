@@ -216,7 +216,9 @@ fn envs(json: bool) -> Result<(), Failure> {
                 grid.channels, grid.height, grid.width
             ));
         }
-        say(&format!("  actions      {}", spec.action.names().join(", ")));
+        let dimensions = spec.action.dimensions().iter().map(ToString::to_string);
+        let actions: Vec<String> = spec.action.names().iter().cloned().chain(dimensions).collect();
+        say(&format!("  actions      {}", actions.join(", ")));
         let hz = 1.0 / (spec.tick_seconds * spec.ticks_per_step as f32);
         say(&format!(
             "  timing       {} physics ticks a step ({hz:.1} steps/s), episodes up to {} steps, {} player slot(s)",
