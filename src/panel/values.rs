@@ -123,8 +123,8 @@ fn decision_maker(spec: &Spec, slot: usize, controller: &Controller) -> String {
 /// Entropy of the policy.
 fn entropy(ui: &mut Ui, actions: &[String], decision: Option<&WatchedDecision>) {
     if actions.is_empty() {
-        let explanation = "Entropy of the policy, estimated from the action it takes: the lower, the narrower its choice. \
-                           Continuous actions have no probabilities to show.";
+        let explanation = "Entropy of the policy, estimated from the action it takes: the lower, the narrower its \
+                           choice. Continuous actions have no probabilities to show.";
         let entropy = decision.map_or("–".into(), |decision| format!("{:.2} nats", decision.entropy));
         return labeled_value(ui, "entropy", entropy, explanation);
     }

@@ -76,8 +76,8 @@ fn middle(actions: &ActionSpace) -> Vec<f32> {
     actions.dimensions().iter().map(ActionDimension::middle).collect()
 }
 
-/// What buttons can choose, with these buttons: named actions, or of a box the bounds of its first dimension with left and
-/// right, and of the second with down and up.
+/// What buttons can choose, with these buttons: named actions, or of a box the bounds of its first dimension with left
+/// and right, and of the second with down and up.
 fn choices(actions: &ActionSpace, mirrored: bool) -> Vec<(Action, Vec<ActionButton>)> {
     let named = |index: usize| Some((Action::Discrete(index as u16), actions.buttons(index, mirrored)?));
     let dimensions = actions.dimensions();

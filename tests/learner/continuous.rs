@@ -1,5 +1,5 @@
-//! A learner of continuous actions: it learns what its actions are worth, is saved, resumed and exported, and refuses what
-//! does not go with them.
+//! A learner of continuous actions: it learns what its actions are worth, is saved, resumed and exported, and refuses
+//! what does not go with them.
 
 use std::path::PathBuf;
 

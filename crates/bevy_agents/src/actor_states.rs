@@ -74,8 +74,8 @@ pub(super) struct PolicyBatch {
 }
 
 impl PolicyBatch {
-    /// Adds the observation of slot `own` and returns its row; `neutral` stands in for an action before that was none of
-    /// this space.
+    /// Adds the observation of slot `own` and returns its row; `neutral` stands in for an action before that was none
+    /// of this space.
     pub(super) fn push(
         &mut self,
         vector: &[f32],

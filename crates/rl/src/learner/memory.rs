@@ -21,8 +21,8 @@ pub fn check_memory(
     fits(spec, config, streams, physical())
 }
 
-/// Refuses settings that do not go with the actions of `spec`, and sequences that no episode of `spec` fills, or of which a replay buffer of `streams` streams keeps no
-/// whole one.
+/// Refuses settings that do not go with the actions of `spec`, and sequences that no episode of `spec` fills, or of
+/// which a replay buffer of `streams` streams keeps no whole one.
 ///
 /// # Errors
 /// [`LearnerError::Algorithm`] names the length, and what is allowed.

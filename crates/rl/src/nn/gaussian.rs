@@ -1,8 +1,8 @@
 //! Squashed Gaussian distributions over a box of actions: outputs of a network to an action, its log-density, and the
 //! gradients of both (Haarnoja et al. 2018b, appendix C).
 //!
-//! `a = middle + half · tanh(u)`, `u = mean + std · eps`, `std = exp(clamp(s))`, with `eps` standard normal. The density is
-//! in units of the box; `ln(1 − tanh²)` is written so that it is exact where `tanh` is 1 in floats.
+//! `a = middle + half · tanh(u)`, `u = mean + std · eps`, `std = exp(clamp(s))`, with `eps` standard normal. The
+//! density is in units of the box; `ln(1 − tanh²)` is written so that it is exact where `tanh` is 1 in floats.
 
 use crate::mdp::ActionDimension;
 
@@ -77,8 +77,8 @@ impl Squash {
         Sample { std, free: (self.log_std[0]..=self.log_std[1]).contains(&s), u: mean + std * eps }
     }
 
-    /// The action of `output`, `[2A]` of a network, with noise `eps`, `[A]`; writes it to `action`, `[A]`, and returns its
-    /// log-density.
+    /// The action of `output`, `[2A]` of a network, with noise `eps`, `[A]`; writes it to `action`, `[A]`, and returns
+    /// its log-density.
     pub(crate) fn act(&self, output: &[f32], eps: &[f32], action: &mut [f32]) -> f32 {
         let dims = self.dims();
         let mut log_prob = -self.log_volume;
@@ -91,8 +91,8 @@ impl Squash {
         log_prob
     }
 
-    /// Adds to `gradient`, `[2A]`, that of `alpha · ln π(a|o) − Q` with respect to `output`, through the reparameterized
-    /// action; `slopes` is `dQ/da`, `[A]`.
+    /// Adds to `gradient`, `[2A]`, that of `alpha · ln π(a|o) − Q` with respect to `output`, through the
+    /// reparameterized action; `slopes` is `dQ/da`, `[A]`.
     pub(crate) fn reparameterized(
         &self,
         output: &[f32],

@@ -1,5 +1,5 @@
-//! mountain-car: an engine too weak for the hill; roll back to gather speed (MountainCar-v0, and with continuous actions
-//! MountainCarContinuous-v0).
+//! mountain-car: an engine too weak for the hill; roll back to gather speed (MountainCar-v0, and with continuous
+//! actions MountainCarContinuous-v0).
 //!
 //! Moore (1990), as in Sutton and Barto (2018, example 10.1). Positions and velocities have no unit and a
 //! step no duration; it is shown at 30 steps/s, like Gymnasium.

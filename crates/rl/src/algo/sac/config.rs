@@ -54,8 +54,8 @@ pub enum TargetUpdate {
 #[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Temperature {
     /// Learned so that policy entropy meets `target_entropy_fraction · ln A`. Of continuous actions
-    /// `Σ_j (ln half_j − 2 (1 − target_entropy_fraction))`, where `half_j` is half the width of a dimension: at one half
-    /// the usual `−A` (Haarnoja et al. 2018b, appendix D), in units in which bounds are ±1.
+    /// `Σ_j (ln half_j − 2 (1 − target_entropy_fraction))`, where `half_j` is half the width of a dimension: at one
+    /// half the usual `−A` (Haarnoja et al. 2018b, appendix D), in units in which bounds are ±1.
     Learned {
         /// Fraction of the largest possible entropy, [0, 1].
         target_entropy_fraction: f32,

@@ -1,6 +1,5 @@
-//! A trained actor as a policy: batched observations in, sampled or most probable actions out.
-//! Learning is left to the updates; this only holds a copy of the actor's parameters. Policies over continuous actions are in
-//! `gaussian`.
+//! A trained actor as a policy: batched observations in, sampled or most probable actions out. Learning is left to the
+//! updates; this only holds a copy of the actor's parameters. Policies over continuous actions are in `gaussian`.
 
 mod actor;
 mod gaussian;

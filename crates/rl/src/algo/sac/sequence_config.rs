@@ -134,8 +134,8 @@ impl SacConfig {
             .map_err(super::config::within)?)
     }
 
-    /// The layers of actor and critics behind memories that make `features` of a moment, which critics read with so many
-    /// entries `beside` them.
+    /// The layers of actor and critics behind memories that make `features` of a moment, which critics read with so
+    /// many entries `beside` them.
     ///
     /// # Errors
     /// [`TrainError::Network`] for a number of features out of range.

@@ -332,8 +332,8 @@ impl MemoryNetwork {
         }
     }
 
-    /// Replaces `slopes`, `[rows, beside]`, by the gradient with respect to what the hidden layers read beside the features;
-    /// the output's gradient is filled, parameters and features are constant.
+    /// Replaces `slopes`, `[rows, beside]`, by the gradient with respect to what the hidden layers read beside the
+    /// features; the output's gradient is filled, parameters and features are constant.
     pub(crate) fn slopes_beside(&self, unrolled: &mut Unrolled, slopes: &mut Vec<f32>) {
         let Unrolled { head, backward, .. } = unrolled;
         let entries = self.head.entries();

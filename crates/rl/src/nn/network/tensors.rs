@@ -1,9 +1,9 @@
 //! Parameters by name, with the names and shapes of the equivalent PyTorch module.
 //!
-//! `conv.{i}.weight` `[out, in, kernel, kernel]`, `layers.{i}.weight` `[out, in]`, `norms.{i}.weight` `[out]`
-//! and their `.bias`es; a dueling head is one layer in memory, its advantages before its value, and two when
-//! saved: `value` and `advantage`; so is a Gaussian one: `mean` and `log_std`. The first of `layers` after convolutions reads `torch.cat([vector,
-//! map.flatten(1)], 1)`.
+//! `conv.{i}.weight` `[out, in, kernel, kernel]`, `layers.{i}.weight` `[out, in]`, `norms.{i}.weight` `[out]` and their
+//! `.bias`es; a dueling head is one layer in memory, its advantages before its value, and two when saved: `value` and
+//! `advantage`; so is a Gaussian one: `mean` and `log_std`. The first of `layers` after convolutions reads
+//! `torch.cat([vector, map.flatten(1)], 1)`.
 
 use std::ops::Range;
 

@@ -1,5 +1,6 @@
-//! Squashed Gaussian policies: a sampled action and its log-density, and the actor's losses of the specification's section
-//! 12 and of section 13 of its second part (Haarnoja et al. 2018b, appendix C). When they are used is left to `step`.
+//! Squashed Gaussian policies: a sampled action and its log-density, and the actor's losses of the specification's
+//! section 12 and of section 13 of its second part (Haarnoja et al. 2018b, appendix C). When they are used is left to
+//! `step`.
 //!
 //! `a = middle + half · tanh(u)`, `u = mean + std · eps`; the density is in units of the box.
 

@@ -1,9 +1,10 @@
 //! Soft Actor-Critic on burn tensors, for any device burn reaches.
 //!
-//! `step` is the gradient step, to be read beside the paper; the equations that a variant chooses stand
-//! in `losses`, and in `actor` and `gaussian`, the two kinds of `policy`. It reads `rows`, which are transitions or, in `sequences`, moments of sequences. Parameters,
-//! passes over them and Adam are in `nn::device`; `networks` makes them, `state` saves and loads, `report` brings figures to
-//! the host. Which device is worth using is the learner's choice; `fused` is the same step by hand for the CPU.
+//! `step` is the gradient step, to be read beside the paper; the equations that a variant chooses stand in `losses`,
+//! and in `actor` and `gaussian`, the two kinds of `policy`. It reads `rows`, which are transitions or, in `sequences`,
+//! moments of sequences. Parameters, passes over them and Adam are in `nn::device`; `networks` makes them, `state`
+//! saves and loads, `report` brings figures to the host. Which device is worth using is the learner's choice; `fused`
+//! is the same step by hand for the CPU.
 //!
 //! Every tensor is made on the device given at construction, never on burn's default one, and all
 //! random numbers come from the caller's generator: nothing depends on burn's global state.

@@ -70,8 +70,8 @@ impl Policy {
         }
     }
 
-    /// `Σ_a p(a) (q(a) − alpha ln p(a))`, or `q(a) − alpha ln π(a)` of the sampled actions; without the second term where
-    /// `alpha` is absent. `q` are values, `[C, N, A]`, or those of the actions that it is given, `[C, N, 1]`.
+    /// `Σ_a p(a) (q(a) − alpha ln p(a))`, or `q(a) − alpha ln π(a)` of the sampled actions; without the second term
+    /// where `alpha` is absent. `q` are values, `[C, N, A]`, or those of the actions that it is given, `[C, N, 1]`.
     pub fn soft_values(
         &self,
         alpha: Option<Tensor<3>>,

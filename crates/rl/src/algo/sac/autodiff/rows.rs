@@ -184,8 +184,8 @@ impl Rows {
     }
 }
 
-/// `[o, a]` as critics of continuous actions read it: `action`, `[1, N, A]`, in `features`, `[1 or members, N, F]`, from
-/// `entry` on, or behind them; without one the features alone.
+/// `[o, a]` as critics of continuous actions read it: `action`, `[1, N, A]`, in `features`, `[1 or members, N, F]`,
+/// from `entry` on, or behind them; without one the features alone.
 pub(super) fn joined(features: Tensor<3>, action: Option<Tensor<3>>, entry: Option<usize>) -> Tensor<3> {
     let Some(mut action) = action else { return features };
     let [members, _, width] = features.dims();

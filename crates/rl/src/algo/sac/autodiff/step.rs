@@ -1,9 +1,9 @@
 //! The gradient step itself, top to bottom in the order of the specification's section 9.
 //!
-//! Shapes: `B` transitions that enter the losses, `A` actions, or 1 where critics read them, `D` features, `C` critics. Tensors of rank 3 are
-//! `[network, sample, value]`, so that both critics go through one matrix product. Batch tensors are
-//! outside autodiff: constants wherever they meet a tracked tensor. Nothing is read back unless a
-//! report is asked for, and then in one transfer.
+//! Shapes: `B` transitions that enter the losses, `A` actions, or 1 where critics read them, `D` features, `C` critics.
+//! Tensors of rank 3 are `[network, sample, value]`, so that both critics go through one matrix product. Batch tensors
+//! are outside autodiff: constants wherever they meet a tracked tensor. Nothing is read back unless a report is asked
+//! for, and then in one transfer.
 
 use burn::tensor::Tensor;
 
@@ -45,7 +45,8 @@ impl AutodiffSac {
 
         // 2. Targets from the pre-step networks.
         //    y_i = R + discount (1 − terminated) v'_i,   v'_i = Σ_a p'(a) (q'_i(a) − alpha log p'(a)) or Vbar(o'),
-        //    of continuous actions q'_i(a') − alpha log π(a'); where critics output h(Q), of h⁻¹(q'), and h of the whole.
+        //    of continuous actions q'_i(a') − alpha log π(a');
+        //    where critics output h(Q), of h⁻¹(q'), and h of the whole.
         let tracked_actor = actor.networks.tracked();
         let seen = rows.features(&tracked_actor, Of::Actor);
         let target_seen = match &*bootstrap {

@@ -10,8 +10,8 @@ use crate::nn::{HostTensor, NetworkError, TensorMap, tensor};
 /// cannot reach its target entropy nor one that cannot leave it ends in zero or infinity.
 pub(super) const LOG_TEMPERATURE_RANGE: (f32, f32) = (-13.815_511, 6.907_755_4);
 
-/// Target entropy in nats of gradient step `t`, `None` where the temperature is fixed: `fraction · ln A`, or of continuous
-/// actions `Σ_j (ln half_j − 2 (1 − fraction))`.
+/// Target entropy in nats of gradient step `t`, `None` where the temperature is fixed: `fraction · ln A`, or of
+/// continuous actions `Σ_j (ln half_j − 2 (1 − fraction))`.
 pub(super) fn target_entropy(config: &SacConfig, actions: &Actions, t: u64) -> Option<f32> {
     let fraction = config.temperature.target_entropy_fraction(t)?;
     Some(match actions {

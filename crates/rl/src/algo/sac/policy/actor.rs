@@ -1,5 +1,5 @@
-//! A copy of a trained actor's network, with or without memory: observations in, rows of outputs out. What the rows mean is
-//! left to the policies.
+//! A copy of a trained actor's network, with or without memory: observations in, rows of outputs out. What the rows
+//! mean is left to the policies.
 
 use crate::algo::TrainError;
 use crate::algo::sac::draws::{export_line, import_line};
@@ -112,8 +112,8 @@ impl Actor {
         }
     }
 
-    /// Rows of outputs of all slots, at least as long as [`Actor::outputs`]; their states are replaced by those after this
-    /// moment, and `features` gets what a memory made of it.
+    /// Rows of outputs of all slots, at least as long as [`Actor::outputs`]; their states are replaced by those after
+    /// this moment, and `features` gets what a memory made of it.
     pub(super) fn rows<'a>(
         &self,
         input: &mut ActInput<'_>,
@@ -157,7 +157,8 @@ impl Actor {
 }
 
 impl Remembering {
-    /// One moment of all slots; their states are replaced by those after it. `made` takes what each block of slots makes.
+    /// One moment of all slots; their states are replaced by those after it. `made` takes what each block of slots
+    /// makes.
     fn act(
         &self,
         input: &mut ActInput<'_>,

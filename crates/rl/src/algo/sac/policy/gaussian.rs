@@ -1,4 +1,5 @@
-//! A trained actor of continuous actions as a policy: batched observations in, sampled actions or those of the means out.
+//! A trained actor of continuous actions as a policy: batched observations in, sampled actions or those of the means
+//! out.
 
 use std::cell::RefCell;
 
@@ -14,8 +15,9 @@ use crate::nn::{Inputs, TensorMap};
 
 /// Squashed Gaussian policy over a box of actions (Haarnoja et al. 2018b, appendix C).
 ///
-/// Greedily it takes the action of the mean. The entropy that it reports is an estimate from the action it takes, or from
-/// the mean: `−ln π(a|o)`, plus the one half of every dimension by which a density at the mean exceeds its average.
+/// Greedily it takes the action of the mean. The entropy that it reports is an estimate from the action it takes, or
+/// from the mean: `−ln π(a|o)`, plus the one half of every dimension by which a density at the mean exceeds its
+/// average.
 #[derive(Debug, Clone)]
 pub struct GaussianPolicy {
     actor: Actor,

@@ -25,8 +25,8 @@ impl Actions {
     }
 }
 
-/// `y_i = h(R + discount · (1 − terminated) · v'_i(t + m))`, `v'_i = q'_i(o', a') − e · temperature · ln π(a'|o')`, from
-/// target networks that have read `a'`.
+/// `y_i = h(R + discount · (1 − terminated) · v'_i(t + m))`, `v'_i = q'_i(o', a') − e · temperature · ln π(a'|o')`,
+/// from target networks that have read `a'`.
 pub(super) fn sampled_targets(
     Shared { config, temperature, .. }: Shared<'_>,
     transitions: &[Transition],
