@@ -63,8 +63,9 @@ pub fn decide(
         let played = controllers.contains(&Controller::Human);
         for (slot, controller) in controllers.iter().enumerate() {
             let stream = seats.arena * MOST_SLOTS + slot;
-            let ActorStates { seats: slots, learning, frozen, actions: space, neutral, pending, warned, .. } =
-                actor_states;
+            let ActorStates {
+                seats: slots, learning, frozen, actions: space, neutral, pending, warned, ..
+            } = actor_states;
             let own = &mut slots[stream];
             let looked = looked(seats, slot, controller, learning, frozen);
             // Two of one number cannot be told apart: only the first is recorded.

@@ -11,10 +11,10 @@ use crate::view::paint::{Paint, circle, rounded};
 use crate::view::palette::{self, BLACK, Tone};
 use crate::view::sound::Cue;
 use crate::view::stage::{Detail, Stage, StageSize};
-use crate::worlds::classic_control::Classic;
 use crate::worlds::bodiless::{
     Clock, Furnisher, Glide, Shapes, appear, ease, paint_ground, paint_rim, paint_ring, player, succeeded,
 };
+use crate::worlds::classic_control::Classic;
 
 /// Half the picture's size, in the road's units.
 const HALF: Vec2 = Vec2::new(1.1, 0.74);

@@ -25,11 +25,7 @@ pub const WORLD: WorldEntry = WorldEntry {
     // π² + 0.1 · 8² + 0.001 · 2² at most.
     published_scale: Some([8.0, 16.3]),
     #[cfg(feature = "arcade")]
-    art: Some(WorldArt {
-        plugin: art::plugin,
-        thumbnail: include_bytes!("thumbnail.png"),
-        film: &[],
-    }),
+    art: Some(WorldArt { plugin: art::plugin, thumbnail: include_bytes!("thumbnail.png"), film: &[] }),
     ..WorldEntry::new("pendulum", module_path!(), |asked| asked.plain::<Pendulum>(Classic::default()))
 };
 
