@@ -22,10 +22,15 @@ use crate::worlds::WorldEntry;
 /// The world.
 pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
+    agents: &[("pendulum.agent", include_bytes!("pendulum.agent"))],
     // π² + 0.1 · 8² + 0.001 · 2² at most.
     published_scale: Some([8.0, 16.3]),
     #[cfg(feature = "arcade")]
-    art: Some(WorldArt { plugin: art::plugin, thumbnail: include_bytes!("thumbnail.png"), film: &[] }),
+    art: Some(WorldArt {
+        plugin: art::plugin,
+        thumbnail: include_bytes!("thumbnail.png"),
+        film: include_bytes!("thumbnail.gif"),
+    }),
     ..WorldEntry::new("pendulum", module_path!(), |asked| asked.plain::<Pendulum>(Classic::default()))
 };
 
