@@ -299,9 +299,10 @@ impl Run {
         Ok(())
     }
 
-    /// Seconds since the run began, all its parts together.
+    /// Seconds since the run began, all its parts together, to the microsecond: so few digits are read back from JSON as
+    /// they were written (`serde_json` may be off by the last bit of longer ones).
     fn seconds(&self) -> f64 {
-        self.earlier + self.start.elapsed().as_secs_f64()
+        ((self.earlier + self.start.elapsed().as_secs_f64()) * 1e6).round() / 1e6
     }
 
     /// Its summary so far, with the learner's `device`.

@@ -71,7 +71,7 @@ impl Run {
         let record = Record {
             lengths: Some(folder.lengths()),
             env_steps: self.env_steps,
-            seconds: self.earlier + self.start.elapsed().as_secs_f64(),
+            seconds: self.seconds(),
             window: self.window.clone(),
         };
         let state = SimulationState {
