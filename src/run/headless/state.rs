@@ -63,6 +63,7 @@ impl Run {
         learner: &LockStep,
         mut files: Vec<(String, Vec<u8>)>,
     ) -> Result<(), RunError> {
+        let seconds = self.seconds();
         let Some(folder) = &mut self.folder else { return Ok(()) };
         let lines = folder.flush().err().map(|error| error.to_string());
         let checkpoints = folder.checkpoints();
@@ -71,7 +72,7 @@ impl Run {
         let record = Record {
             lengths: Some(folder.lengths()),
             env_steps: self.env_steps,
-            seconds: self.seconds(),
+            seconds,
             window: self.window.clone(),
         };
         let state = SimulationState {
