@@ -7,7 +7,7 @@ use super::section::{AddPanelSection as _, order};
 use super::theme::{faded, tone};
 use super::widgets::{bar, row, section};
 use crate::insight::saliency::{Saliency, WatchedSaliency};
-use crate::mdp::GridShape;
+use crate::mdp::{ActionSpace, GridShape};
 use crate::sim::arena::Spec;
 use crate::view::palette;
 
@@ -32,23 +32,30 @@ fn show(InMut(ui): InMut<Ui>, spec: Res<Spec>, saliencies: Option<Res<WatchedSal
                 let side = super::names::slot_name(&spec.teams, slot);
                 ui.label(RichText::new(side).small().color(tone(palette::MINT)));
             }
-            vector(ui, &spec.observation.vector, saliency);
+            let moves = moves(&spec.action);
+            vector(ui, &spec.observation.vector, saliency, moves);
             if let Some(shape) = spec.observation.grid {
-                cells(ui, shape, saliency);
+                cells(ui, shape, saliency, moves);
                 planes(ui, shape, &saliency.grid);
             }
         }
     });
 }
 
+/// What moves, after a percentage.
+fn moves(actions: &ActionSpace) -> &'static str {
+    if actions.is_continuous() {
+        "of its range would be between the action and the one chosen then"
+    } else {
+        "of the policy's probability would move to other actions"
+    }
+}
+
 /// Elements of the observation vector.
-fn vector(ui: &mut Ui, names: &[String], saliency: &Saliency) {
+fn vector(ui: &mut Ui, names: &[String], saliency: &Saliency, moves: &str) {
     let most = saliency.vector_saliency.iter().fold(0.0f32, |most, share| most.max(*share)).max(1e-6);
     for ((name, value), share) in names.iter().zip(&saliency.vector).zip(&saliency.vector_saliency) {
-        let explanation = format!(
-            "{name} is {value:+.3}. If it were 0, {:.1} % of the policy's probability would move to other actions.",
-            100.0 * share
-        );
+        let explanation = format!("{name} is {value:+.3}. If it were 0, {:.1} % {moves}.", 100.0 * share);
         row(ui, name, &explanation, |ui| {
             let number = RichText::new(format!("{value:+.2}")).small().monospace();
             ui.label(number).on_hover_text(&explanation);
@@ -58,11 +65,10 @@ fn vector(ui: &mut Ui, names: &[String], saliency: &Saliency) {
 }
 
 /// Saliency of every cell of the grid.
-fn cells(ui: &mut Ui, shape: GridShape, saliency: &Saliency) {
+fn cells(ui: &mut Ui, shape: GridShape, saliency: &Saliency, moves: &str) {
     let most = saliency.cell_saliency.iter().fold(0.0f32, |most, share| most.max(*share));
     let explanation = format!(
-        "Bright cells influence the policy most: if the brightest were empty, {:.1} % of its probability would move to \
-         other actions.",
+        "Bright cells influence the policy most: if the brightest were empty, {:.1} % {moves}.",
         100.0 * most
     );
     ui.label(RichText::new("saliency").small().color(tone(palette::MUTED))).on_hover_text(&explanation);
