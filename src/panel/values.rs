@@ -99,7 +99,8 @@ fn show(InMut(ui): InMut<Ui>, world: &mut World) {
                 decisions.get(slot).filter(|decision| decision.probabilities.len() == actions.len());
             action_rows(ui, actions, decision, expectation, color);
             entropy(ui, actions, decision);
-            if settings.shows(values::ID) {
+            // A preference of another world may show it where there are no values.
+            if settings.shows(values::ID) && !actions.is_empty() {
                 let last = estimates.and_then(|estimates| estimates.completed.get(slot));
                 expected_return(ui, slot, expectation, last);
             }

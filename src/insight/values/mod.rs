@@ -13,6 +13,7 @@ use super::playback::{EpisodeHistory, KeepSystems, SeeSystems};
 pub use super::shown::{PredictedVsActual, ValueEstimate, ValueEstimates};
 use crate::agent::{Controller, Controllers, LearningPolicy, LiveLearner, Watched, WatchedDecisions, decide};
 use crate::mdp::EpisodeEnd;
+use crate::sim::arena::Spec;
 use crate::sim::{AgentSlots, Arena, SimSystems, SimTick};
 use memory::{CriticMemory, PresentMoment};
 
@@ -61,7 +62,8 @@ pub const OVERLAY: Overlay = Overlay {
     label: "values",
     help: "Adds both critics' values of every action, and the return that followed.",
     choices: &[],
-    needs: |_| true,
+    // The critics of continuous actions have no list of values.
+    needs: |world| world.get_resource::<Spec>().is_none_or(|spec| !spec.action.is_continuous()),
     needs_critics: true,
     plugin,
     #[cfg(feature = "arcade")]
