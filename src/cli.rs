@@ -24,7 +24,7 @@ use crate::agent::Controller;
 use crate::experiment::{Mode, Request};
 use crate::files;
 use crate::learner::checkpoint::new_file;
-use crate::mdp::ObservationSpace;
+use crate::mdp::{ActionKind, ObservationSpace, WorldOptions};
 use crate::run::sweep::{self, Sweep};
 use crate::run::{evaluate, evaluate_player, scores, train};
 use crate::worlds::rooms::level::{check, generate};
@@ -227,13 +227,25 @@ fn envs(json: bool) -> Result<(), Failure> {
             spec.slots()
         ));
         for reward in &spec.rewards {
-            say(&format!("  reward       {:+.2}  {}: {}", reward.weight, reward.name, reward.when));
+            let weight = reward.weight;
+            let weight = if weight.abs() < 0.01 { format!("{weight:+}") } else { format!("{weight:+.2}") };
+            say(&format!("  reward       {weight}  {}: {}", reward.name, reward.when));
         }
         let names = &spec.observation.vector;
         if names.iter().any(|name| ObservationSpace::is_velocity(name)) {
             let kept = names.iter().filter(|name| !ObservationSpace::is_velocity(name)).map(String::as_str);
             let vector = kept.collect::<Vec<_>>().join(", ");
             say(&format!("  option       world.velocity_masked = true: vector [{vector}]"));
+        }
+        let other = if spec.action.is_continuous() { ActionKind::Discrete } else { ActionKind::Continuous };
+        let options = WorldOptions { actions: Some(other), ..WorldOptions::default() };
+        if let Ok(world) = WorldChoice::with_options(name, None, &options) {
+            let spec = world.spec();
+            say(&format!(
+                "  option       world.actions = {other}: {}, episodes up to {} steps",
+                spec.action.describe(),
+                spec.episode_limit
+            ));
         }
     }
     if json {
