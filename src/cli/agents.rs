@@ -152,7 +152,13 @@ pub(super) fn player(path: &Path, world: &WorldChoice) -> Result<Arc<dyn Policy>
     let spec = world.spec();
     if path == Path::new("shipped") {
         let agent = gallery::fitting(&spec, world.level().map(|level| level.name.as_str()));
-        let none = || format!("--agent shipped: there is no shipped agent for {} on this level", spec.name);
+        let none = || {
+            let actions = if spec.action.is_continuous() { "continuous" } else { "discrete" };
+            format!(
+                "--agent shipped: there is no shipped agent for {} on this level with {actions} actions",
+                spec.name
+            )
+        };
         return Ok(agent.ok_or_else(none)?.policy()?);
     }
     match file(path) {
