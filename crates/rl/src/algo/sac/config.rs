@@ -57,7 +57,7 @@ pub enum Temperature {
     /// `Σ_j (ln half_j − 2 (1 − target_entropy_fraction))`, where `half_j` is half the width of a dimension: at one
     /// half the usual `−A` (Haarnoja et al. 2018b, appendix D), in units in which bounds are ±1.
     Learned {
-        /// Fraction of the largest possible entropy, [0, 1].
+        /// Fraction of ln A, the largest possible entropy of discrete actions; of continuous ones see above. [0, 1].
         target_entropy_fraction: f32,
     },
     /// Learned towards a target entropy that falls linearly, so that exploration ends on schedule.

@@ -6,11 +6,11 @@ use super::losses::{
     Aggregate, bootstrap_from_value, critic_loss, mean_td_errors, sampled_targets, value_loss,
 };
 use super::networks::{Critic, Value, both, each, follow_online};
+use super::report::Closing;
 use super::temperature::target_entropy;
 use super::trace::Trace;
 use super::{FusedSac, PARALLEL_WORK};
 use crate::algo::TrainError;
-use crate::algo::report::{ACTOR_LOSS, ENTROPY, TARGET_ENTROPY, TEMPERATURE, TEMPERATURE_LOSS, finite};
 use crate::algo::sac::actions::action_entry;
 use crate::algo::sac::draws::fill_noise;
 use crate::algo::sac::{ActorGradient, SacConfig};
@@ -222,13 +222,8 @@ impl FusedSac {
         if !report {
             return Ok(None);
         }
-        let mut report = self.figures();
-        report.set(ACTOR_LOSS, actor_loss);
-        report.set(TEMPERATURE_LOSS, temperature_loss);
-        report.set(TEMPERATURE, temperature);
-        report.set(ENTROPY, entropy);
-        report.set(TARGET_ENTROPY, target.unwrap_or(0.0));
-        finite(report, t).map(Some)
+        let closing = Closing { actor_loss, temperature_loss, temperature, entropy, target_entropy: target };
+        closing.complete(self.figures(), t)
     }
 }
 

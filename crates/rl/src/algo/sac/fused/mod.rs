@@ -24,7 +24,6 @@ mod variants;
 use super::fresh::Fresh;
 use super::{Actions, SacConfig, batch};
 use crate::algo::TrainError;
-use crate::algo::report::{ACTOR_LOSS, ENTROPY, TARGET_ENTROPY, TEMPERATURE, TEMPERATURE_LOSS, finite};
 use crate::mdp::{Rng, Stream, TransitionBatch, rng};
 use crate::metrics::Metrics;
 use crate::nn::adam::AdamStep;
@@ -33,6 +32,7 @@ use actor::{Draws, Relaxed, State, entropy_penalty};
 use continuous::Continuous;
 use losses::{Aggregate, Softmax, critic_loss, mean_td_errors, soft_targets, value_loss, value_targets};
 use networks::{Critic, ForwardPasses, Value, each, follow_online};
+use report::Closing;
 pub use sequence::FusedSequenceSac;
 pub(super) use sequence::fresh;
 use temperature::{Temperature, target_entropy};
@@ -225,12 +225,7 @@ impl FusedSac {
         if !report {
             return Ok(None);
         }
-        let mut report = self.figures();
-        report.set(ACTOR_LOSS, actor_loss);
-        report.set(TEMPERATURE_LOSS, temperature_loss);
-        report.set(TEMPERATURE, temperature);
-        report.set(ENTROPY, entropy);
-        report.set(TARGET_ENTROPY, target.unwrap_or(0.0));
-        finite(report, t).map(Some)
+        let closing = Closing { actor_loss, temperature_loss, temperature, entropy, target_entropy: target };
+        closing.complete(self.figures(), t)
     }
 }

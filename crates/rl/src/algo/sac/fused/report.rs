@@ -3,14 +3,42 @@
 
 use super::FusedSac;
 use super::networks::Critic;
+use crate::algo::TrainError;
 use crate::algo::report::{
-    ACTION_PROBABILITIES, ACTOR_GRADIENT_NORM, ACTOR_PARAMETER_NORM, CRITIC_GRADIENT_NORM, CRITIC_LOSS,
-    CRITIC_PARAMETER_NORM, Q, Q_STD, TARGET, TD_ERROR, TWIN_DISAGREEMENT, VALUE_LOSS,
+    ACTION_PROBABILITIES, ACTOR_GRADIENT_NORM, ACTOR_LOSS, ACTOR_PARAMETER_NORM, CRITIC_GRADIENT_NORM,
+    CRITIC_LOSS, CRITIC_PARAMETER_NORM, ENTROPY, Q, Q_STD, TARGET, TARGET_ENTROPY, TD_ERROR, TEMPERATURE,
+    TEMPERATURE_LOSS, TWIN_DISAGREEMENT, VALUE_LOSS, finite,
 };
 use crate::algo::sac::Actions;
 use crate::metrics::Metrics;
 use crate::nn::Trained;
 use crate::nn::adam::global_norm;
+
+/// The part of a report that every form of the step knows: of actor and temperature. Entropies in nats.
+pub(super) struct Closing {
+    pub(super) actor_loss: f32,
+    pub(super) temperature_loss: f32,
+    /// As it was during the step.
+    pub(super) temperature: f32,
+    pub(super) entropy: f32,
+    /// `None` for a fixed temperature.
+    pub(super) target_entropy: Option<f32>,
+}
+
+impl Closing {
+    /// Completes the `report` of gradient step `t`.
+    ///
+    /// # Errors
+    /// [`TrainError::NotFinite`] for the first value that is not finite.
+    pub(super) fn complete(self, mut report: Metrics, t: u64) -> Result<Option<Metrics>, TrainError> {
+        report.set(ACTOR_LOSS, self.actor_loss);
+        report.set(TEMPERATURE_LOSS, self.temperature_loss);
+        report.set(TEMPERATURE, self.temperature);
+        report.set(ENTROPY, self.entropy);
+        report.set(TARGET_ENTROPY, self.target_entropy.unwrap_or(0.0));
+        finite(report, t).map(Some)
+    }
+}
 
 impl FusedSac {
     /// Everything of a report but actor, temperature and entropy, which the step knows.

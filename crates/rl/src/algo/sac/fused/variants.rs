@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::tests::batch;
 use super::*;
+use crate::algo::report::TARGET_ENTROPY;
 use crate::algo::sac::{ActorGradient, Backup, CriticLoss, SacUpdate, Temperature, ValueNetwork};
 use crate::nn::categorical::softmax;
 use crate::nn::{Head, TensorMap};

@@ -25,10 +25,10 @@ use rayon::iter::{IntoParallelRefMutIterator as _, ParallelIterator as _};
 use super::PARALLEL_WORK;
 use super::actor::Draws;
 use super::networks::{both, track};
+use super::report::Closing;
 use super::temperature::{Temperature, target_entropy};
 use super::trace::Trace;
 use crate::algo::TrainError;
-use crate::algo::report::{ACTOR_LOSS, ENTROPY, TARGET_ENTROPY, TEMPERATURE, TEMPERATURE_LOSS, finite};
 use crate::algo::sac::draws::fill_noise;
 use crate::algo::sac::{Actions, Recorder, SacConfig, batch};
 use crate::mdp::{ActionNoise, Rng, SequenceBatch, Stream, rng};
@@ -222,13 +222,8 @@ impl FusedSequenceSac {
         if !report {
             return Ok(None);
         }
-        let mut report = self.figures();
-        report.set(ACTOR_LOSS, actor_loss);
-        report.set(TEMPERATURE_LOSS, temperature_loss);
-        report.set(TEMPERATURE, temperature);
-        report.set(ENTROPY, entropy);
-        report.set(TARGET_ENTROPY, target.unwrap_or(0.0));
-        finite(report, t).map(Some)
+        let closing = Closing { actor_loss, temperature_loss, temperature, entropy, target_entropy: target };
+        closing.complete(self.figures(), t)
     }
 }
 
