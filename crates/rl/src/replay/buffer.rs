@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::columns::{Columns, ReplaySpace, StepRow};
 use super::index::{HUMAN, Index, SEGMENT_ENTRIES, SEGMENT_STEPS};
-use super::states::{States, most_states};
+use super::states::States;
 use super::{Priorities, PriorityConfig, SequenceConfig};
 use crate::mdp::{Origin, StepBatch};
 
@@ -101,7 +101,8 @@ impl ReplayBuffer {
         let config = config.map(SequenceConfig::sound);
         if self.index.sequences != config {
             self.index.set_sequences(config);
-            self.retain_states();
+            let Self { index, columns, .. } = self;
+            columns.states.retain(|entry| index.state_is_of_use(entry));
         }
     }
 
@@ -122,8 +123,7 @@ impl ReplayBuffer {
     /// Drops the states with which no sequence can begin.
     pub(super) fn retain_states(&mut self) {
         let Self { index, columns, .. } = self;
-        let most = index.sequences.map_or(0, |config| most_states(config.stride));
-        columns.states.retain(|entry| index.begins_sequence(entry), most);
+        columns.states.retain(|entry| index.begins_sequence(entry));
     }
 
     /// Number of policy states stored.
@@ -188,11 +188,11 @@ impl ReplayBuffer {
             }
             let entry = self.push_row(steps, row);
             if let Some(end) = steps.ends[row] {
-                self.forget_useless_states(entry);
                 if let Some(last) = self.index.close(stream, entry, end.is_terminated()) {
                     let (vector, grid) = steps.final_observations.row(finals);
                     self.columns.write_observation(last, vector, grid);
                 }
+                self.forget_useless_states(stream);
                 finals += 1;
             }
         }
@@ -202,7 +202,12 @@ impl ReplayBuffer {
     /// Writes step `row` and returns its entry.
     fn push_row(&mut self, steps: &StepBatch, row: usize) -> usize {
         let (vector, grid) = steps.observations.row(row);
-        let places = self.index.append(steps.streams[row] as usize, steps.starts[row]);
+        let stream = steps.streams[row] as usize;
+        if steps.starts[row] {
+            self.index.cut_stream(stream);
+        }
+        self.forget_useless_states(stream);
+        let places = self.index.append(stream);
         if places.begins {
             self.columns.states.clear(places.entry / SEGMENT_ENTRIES);
         }
@@ -217,23 +222,23 @@ impl ReplayBuffer {
         };
         self.columns.write_step(places.entry, &step);
         if self.columns.space.state_width > 0 && self.index.begins_sequence(places.entry) {
-            let most = self.index.sequences.map_or(0, |config| most_states(config.stride));
-            self.columns.states.push(places.entry, steps.state(row), most);
+            self.columns.states.push(places.entry, steps.state(row));
         }
         if steps.origins[row] == Origin::Human {
             self.index.flags[places.entry] |= HUMAN;
         }
         places.entry
     }
-    /// Drops the states of the episode that ends with the step at `entry` whose windows would begin too late in it
-    /// to contain anything new.
-    fn forget_useless_states(&mut self, entry: usize) {
-        let Some(SequenceConfig { burn_in, learn, stride }) = self.index.sequences else { return };
-        let last = self.index.position(entry);
-        self.columns.states.pop_while(entry / SEGMENT_ENTRIES, |state| {
-            // The position of that state in the same episode, if it is of the same.
-            (last + state).checked_sub(entry).is_some_and(|own| own + burn_in + learn > last + stride)
-        });
+
+    /// Drops the last states of `stream`'s segment with which no sequence begins, if its last episode has ended or was
+    /// interrupted.
+    fn forget_useless_states(&mut self, stream: usize) {
+        let Self { index, columns, .. } = self;
+        if let Some(Some(cursor)) = index.cursors.get(stream).filter(|_| columns.space.state_width > 0)
+            && !cursor.pending
+        {
+            columns.states.pop_while(cursor.segment as usize, |state| !index.state_is_of_use(state));
+        }
     }
 }
 

@@ -129,16 +129,16 @@ impl Index {
         }
     }
 
-    /// Interrupts `stream`: its next step does not follow a stored one.
+    /// Interrupts `stream`: its next step does not follow a stored one, so the pending one stays unusable.
     pub(super) fn cut_stream(&mut self, stream: usize) {
         if let Some(Some(cursor)) = self.cursors.get_mut(stream) {
             cursor.pending = false;
         }
     }
 
-    /// Allocates the entry of an observation of `stream` and completes the step before it. With `starts` it
-    /// does not follow the stream's last one.
-    pub(super) fn append(&mut self, stream: usize, starts: bool) -> Places {
+    /// Allocates the entry of an observation of `stream` and completes the step before it, unless the stream was
+    /// [interrupted](Self::cut_stream).
+    pub(super) fn append(&mut self, stream: usize) -> Places {
         if self.cursors.len() <= stream {
             self.cursors.resize(stream + 1, None);
         }
@@ -147,10 +147,6 @@ impl Index {
             Some(cursor) => cursor,
             None => self.begin_segment(),
         };
-        if starts {
-            // The pending step is not followed by this observation: it stays unusable.
-            cursor.pending = false;
-        }
         let mut closing = None;
         let mut follows = cursor.pending;
         if cursor.used as usize >= SEGMENT_STEPS {

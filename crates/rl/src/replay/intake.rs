@@ -163,8 +163,8 @@ impl Intake {
         for &entry in &self.state_entries {
             numbers::read(input, &mut state)?;
             let (segment, offset) = (entry as usize / SEGMENT_ENTRIES, entry as usize % SEGMENT_ENTRIES);
-            if let Some(to) = self.moves.place[segment] {
-                columns.states.push(to * SEGMENT_ENTRIES + offset, &state, most);
+            if let Some(to) = self.moves.place[segment].filter(|to| columns.states.in_segment(*to) < most) {
+                columns.states.push(to * SEGMENT_ENTRIES + offset, &state);
             }
         }
         Ok(())

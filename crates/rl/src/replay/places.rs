@@ -1,7 +1,7 @@
 //! Places: the steps at which loss windows of sequences begin, every `stride` steps of an episode.
 
 use super::SequenceConfig;
-use super::index::{FIRST, Index, SEGMENT_ENTRIES, TERMINATED, TRUNCATED, VALID};
+use super::index::{FIRST, Index, SEGMENT_ENTRIES, SEGMENT_STEPS, TERMINATED, TRUNCATED, VALID};
 
 impl Index {
     /// Number of steps of the episode before the one at `entry`, stored or not; since its stream was interrupted,
@@ -24,6 +24,36 @@ impl Index {
         let Some(SequenceConfig { burn_in, stride, .. }) = self.sequences else { return false };
         let position = self.position(entry);
         position > 0 && (position + burn_in).is_multiple_of(stride)
+    }
+
+    /// Whether a sequence begins with the state before the step at `entry`, or will if its episode goes on. If that
+    /// has ended or was interrupted, the state's window must contain something new.
+    pub(super) fn state_is_of_use(&self, entry: usize) -> bool {
+        let Some(SequenceConfig { burn_in, learn, stride }) = self.sequences else { return false };
+        if !self.begins_sequence(entry) {
+            return false;
+        }
+        let mut at = entry;
+        for _ in 0..burn_in + learn - stride {
+            if self.flags[at] & (TERMINATED | TRUNCATED) != 0 {
+                return false;
+            }
+            match self.following(at) {
+                Some(next) => at = next,
+                None => return self.goes_on(at),
+            }
+        }
+        self.flags[at] & VALID != 0 || self.goes_on(at)
+    }
+
+    /// Whether a stream is at `entry` or at the step after it, and waits for the next observation.
+    fn goes_on(&self, entry: usize) -> bool {
+        let last = entry % SEGMENT_ENTRIES == SEGMENT_STEPS - 1;
+        let next = match self.linked(entry / SEGMENT_ENTRIES) {
+            Some(segment) if last => segment * SEGMENT_ENTRIES,
+            _ => entry + 1,
+        };
+        self.cursors.iter().flatten().any(|own| own.pending && [entry, next].contains(&own.last()))
     }
 
     /// Number of steps from `entry` to the end of its episode or of what is stored, at most `most`, and whether

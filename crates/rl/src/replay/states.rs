@@ -45,17 +45,22 @@ impl States {
     }
 
     /// Stores the state before the step at `entry`, which is behind all those of its segment. A state of another
-    /// width is left out, as is one beyond the limit of `most` per segment.
-    pub(super) fn push(&mut self, entry: usize, state: &[f32], most: usize) {
+    /// width is left out.
+    pub(super) fn push(&mut self, entry: usize, state: &[f32]) {
         let (width, offset) = (self.width, (entry % SEGMENT_ENTRIES) as u8);
         let Some(own) = self.segments.get_mut(entry / SEGMENT_ENTRIES) else { return };
         let behind = own.offsets.last().is_none_or(|last| *last < offset);
-        if state.len() == width && behind && own.offsets.len() < most {
+        if state.len() == width && behind {
             own.offsets.reserve_exact(1);
             own.values.reserve_exact(width);
             own.offsets.push(offset);
             own.values.extend_from_slice(state);
         }
+    }
+
+    /// Number of states in a segment.
+    pub(super) fn in_segment(&self, segment: usize) -> usize {
+        self.segments.get(segment).map_or(0, |own| own.offsets.len())
     }
 
     /// The state before the step at `entry`, if it is stored.
@@ -82,14 +87,14 @@ impl States {
         }
     }
 
-    /// Keeps the states for which `keep`, at most `most` per segment.
-    pub(super) fn retain(&mut self, keep: impl Fn(usize) -> bool, most: usize) {
+    /// Keeps the states for which `keep`.
+    pub(super) fn retain(&mut self, keep: impl Fn(usize) -> bool) {
         if self.width == 0 {
             return;
         }
         let mut kept = Self::new(self.width, self.segments.len());
         for (entry, state) in self.iter().filter(|(entry, _)| keep(*entry)) {
-            kept.push(entry, state, most);
+            kept.push(entry, state);
         }
         *self = kept;
     }
