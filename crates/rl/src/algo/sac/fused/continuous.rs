@@ -6,6 +6,7 @@ use super::losses::{
     Aggregate, bootstrap_from_value, critic_loss, mean_td_errors, sampled_targets, value_loss,
 };
 use super::networks::{Critic, Value, both, each, follow_online};
+use super::policies::Sampled;
 use super::report::Closing;
 use super::temperature::target_entropy;
 use super::trace::Trace;
@@ -18,29 +19,7 @@ use crate::mdp::{ActionDimension, ActionNoise, Stream, TransitionBatch, rng};
 use crate::metrics::Metrics;
 use crate::nn::adam::AdamStep;
 use crate::nn::gaussian::Squash;
-use crate::nn::{Activations, Trained, threads_available};
-
-/// Actions of a policy: `[rows, A]`, and their log-densities `[rows]`.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Sampled {
-    pub(super) actions: Vec<f32>,
-    pub(super) log_probs: Vec<f32>,
-}
-
-impl Sampled {
-    /// Samples the policies of `outputs` with `noise`, `[rows, repeat, A]`.
-    pub(super) fn sample(&mut self, squash: &Squash, outputs: &Activations, noise: &[f32], repeat: usize) {
-        let dims = squash.dims();
-        self.actions.clear();
-        self.actions.resize(noise.len(), 0.0);
-        self.log_probs.clear();
-        let rows = noise.chunks_exact(dims).zip(self.actions.chunks_exact_mut(dims));
-        for (index, (eps, action)) in rows.enumerate() {
-            let Some(output) = outputs.row(index / repeat) else { break };
-            self.log_probs.push(squash.act(output, eps, action));
-        }
-    }
-}
+use crate::nn::{Trained, threads_available};
 
 /// What a step for continuous actions computes beside what one for discrete ones does.
 #[derive(Debug, Clone, Default)]

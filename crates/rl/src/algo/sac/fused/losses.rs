@@ -1,33 +1,11 @@
-//! Softmax policies, soft targets and the losses of critics and value network: the equations of the
+//! Soft targets and the losses of critics and value network: the equations of the
 //! specification's sections 4 to 6, sample by sample. When they are used is left to the step.
 
 use super::TransitionBatch;
 use super::networks::{Critic, Value};
+use super::policies::Softmax;
 use crate::algo::sac::{Backup, CriticLoss, SacConfig};
-use crate::nn::categorical::softmax;
-use crate::nn::{Activations, Trained};
-
-/// Softmax policy of a batch: `[B, A]` each, entropies `[B]` in nats.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Softmax {
-    pub(super) log_policy: Vec<f32>,
-    pub(super) policy: Vec<f32>,
-    pub(super) entropies: Vec<f32>,
-}
-
-impl Softmax {
-    pub(super) fn compute(&mut self, logits: &Activations, actions: usize) {
-        self.log_policy.clear();
-        self.policy.clear();
-        self.entropies.clear();
-        for row in logits.rows() {
-            let start = self.policy.len();
-            self.log_policy.extend_from_slice(&row[..actions]);
-            self.policy.resize(start + actions, 0.0);
-            self.entropies.push(softmax(&mut self.log_policy[start..], &mut self.policy[start..]));
-        }
-    }
-}
+use crate::nn::Trained;
 
 /// `v'_i = Σ_a p'(a) · (q'_i(a) − e · temperature · ln p'(a))`, `y_i = R + discount · (1 − terminated) · v'_i`
 /// with `q'_i` as the backup chooses (specification section 4).

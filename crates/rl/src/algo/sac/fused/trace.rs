@@ -1,9 +1,9 @@
 //! Shows what a gradient step computes to whoever asks, by the names of the specification's
 //! section 16. Without a recorder nothing is formatted, copied or computed.
 
-use super::continuous::Sampled;
-use super::losses::{Aggregate, Softmax};
+use super::losses::Aggregate;
 use super::networks::{Critic, Value};
+use super::policies::{Sampled, Softmax};
 use crate::algo::sac::Backup;
 use crate::nn::adam::{clip_scale, global_norm};
 use crate::nn::gaussian::Squash;

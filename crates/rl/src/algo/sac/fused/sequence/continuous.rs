@@ -1,29 +1,13 @@
 //! Targets and the actor's loss of a micro-batch with continuous actions: the equations of `super::super::continuous`,
 //! transition by transition, with value rescaling and bootstrapping from a later moment.
 
-use super::inputs::{MicroBatch, Transition};
+use super::inputs::Transition;
 use super::losses::{finish_targets, restored};
-use super::passes::{CriticPass, Pass, Shared};
-use crate::algo::sac::fused::continuous::Sampled;
+use super::pass::{CriticPass, Pass, Shared};
 use crate::algo::sac::fused::losses::{Aggregate, backed_up};
-use crate::nn::Activations;
+use crate::algo::sac::fused::policies::Sampled;
 use crate::nn::gaussian::Squash;
 use crate::nn::memory::{MemoryNetwork, Unrolled};
-
-/// Actions of all output rows of a micro-batch: of its moments in the actor's loss, and bootstrapped from.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Actions {
-    pub(super) here: Sampled,
-    pub(super) next: Sampled,
-}
-
-impl Actions {
-    /// Samples the policies of `outputs` with the micro-batch's noise.
-    pub(super) fn sample(&mut self, squash: &Squash, outputs: &Activations, input: &MicroBatch) {
-        self.here.sample(squash, outputs, &input.noise[0], 1);
-        self.next.sample(squash, outputs, &input.noise[1], 1);
-    }
-}
 
 /// `y_i = h(R + discount · (1 − terminated) · v'_i(t + m))`, `v'_i = q'_i(o', a') − e · temperature · ln π(a'|o')`,
 /// from target networks that have read `a'`.

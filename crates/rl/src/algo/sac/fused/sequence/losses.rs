@@ -2,10 +2,11 @@
 //! transition by transition, with value rescaling and bootstrapping from a later moment.
 
 use super::inputs::{MicroBatch, Sequences, Transition};
-use super::passes::{CriticPass, Pass, Shared};
+use super::pass::{CriticPass, Pass, Shared};
 use crate::algo::sac::ValueRescaling;
 use crate::algo::sac::fused::actor::{Draws, State, entropy_penalty};
-use crate::algo::sac::fused::losses::{Aggregate, Softmax, backed_up, regression};
+use crate::algo::sac::fused::losses::{Aggregate, backed_up, regression};
+use crate::algo::sac::fused::policies::Softmax;
 use crate::nn::memory::{MemoryNetwork, Unrolled};
 
 /// `y_i = h(R + discount · (1 − terminated) · v'_i(t + m))` with `v'_i` as the backup chooses from the target networks,

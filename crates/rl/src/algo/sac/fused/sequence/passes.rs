@@ -1,101 +1,14 @@
 //! What a gradient step computes from one micro-batch, in two parts: everything up to the critics' gradients, and, once
 //! the critics have made their step, the actor's.
 
-use std::sync::{Mutex, PoisonError};
-
-use super::continuous::{Actions, sampled_actor_loss, sampled_targets, slopes};
-use super::inputs::MicroBatch;
+use super::continuous::{sampled_actor_loss, sampled_targets, slopes};
 use super::losses::{actor_loss, critic_loss, restore, soft_targets};
 use super::networks::{Critic, each};
-use crate::algo::sac::SacConfig;
-use crate::algo::sac::fused::actor::{Draws, Relaxed};
-use crate::algo::sac::fused::losses::Softmax;
+use super::pass::{CriticPass, Pass, SampledActions, Shared};
+use crate::algo::sac::fused::actor::Draws;
 use crate::algo::sac::fused::networks::both;
-use crate::nn::Buffer;
-use crate::nn::gaussian::Squash;
-use crate::nn::memory::{MemoryNetwork, Unroll, Unrolled};
-
-/// A micro-batch and what is computed from it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Pass {
-    pub(super) input: MicroBatch,
-    pub(super) actor: Unrolled,
-    pub(super) actor_gradient: Buffer,
-    /// Of all output rows: of discrete actions, and of continuous ones.
-    pub(super) policies: Softmax,
-    pub(super) sampled: Actions,
-    pub(super) critics: Vec<CriticPass>,
-    /// Shares of the batch's means.
-    pub(super) actor_loss: f32,
-    pub(super) penalty: f32,
-    pub(super) entropy: f32,
-    pub(super) relaxed: Relaxed,
-}
-
-/// The same for one critic: one entry for every transition where nothing else is said.
-#[derive(Debug, Clone, Default)]
-pub(super) struct CriticPass {
-    pub(super) gradient: Buffer,
-    /// `[rows, A]`: outputs of the target network.
-    pub(super) target_q: Vec<f32>,
-    /// Soft value `v'` of the moment bootstrapped from, in units of reward.
-    pub(super) values: Vec<f32>,
-    /// Regression targets `y`, in the critic's units.
-    pub(super) targets: Vec<f32>,
-    /// `Q(o, a)` before the step.
-    pub(super) q_taken: Vec<f32>,
-    /// The same, clipped around the target network's; empty without `q_clip`.
-    pub(super) q_clipped: Vec<f32>,
-    /// Signed, `Q(o, a) − y`.
-    pub(super) td_errors: Vec<f32>,
-    /// `[transitions, A]`: outputs after the step, and the same in units of reward.
-    pub(super) updated: Vec<f32>,
-    pub(super) restored: Vec<f32>,
-    /// `[rows, A]`: `dQ/da` at the policy's continuous action, in the critic's units.
-    pub(super) slopes: Vec<f32>,
-    /// Share of the batch's loss.
-    pub(super) loss: f32,
-}
-
-/// What is the same for all micro-batches of a step.
-#[derive(Clone, Copy)]
-pub(super) struct Shared<'a> {
-    pub(super) config: &'a SacConfig,
-    pub(super) temperature: f32,
-    pub(super) actor: &'a MemoryNetwork,
-    /// Outputs of a critic.
-    pub(super) actions: usize,
-    /// The policy over continuous actions, if they are.
-    pub(super) squash: Option<&'a Squash>,
-    /// Unmasked transitions of the batch, at least 1.
-    pub(super) count: f32,
-    /// First differentiated moment.
-    pub(super) first: usize,
-    pub(super) parallel: bool,
-    pub(super) scratch: &'a Scratch,
-}
-
-/// Activations of passes that nothing reads later, used again by whichever thread comes next: what was written last is
-/// still in its cache.
-#[derive(Debug, Default)]
-pub(super) struct Scratch(Mutex<Vec<Unrolled>>);
-
-impl Clone for Scratch {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl Scratch {
-    /// Calls `work` with activations of unspecified content.
-    fn lend(&self, work: impl FnOnce(&mut Unrolled)) {
-        // A panic between the two locks cannot leave the list half-changed.
-        let list = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut unrolled = list().pop().unwrap_or_default();
-        work(&mut unrolled);
-        list().push(unrolled);
-    }
-}
+use crate::algo::sac::fused::policies::Softmax;
+use crate::nn::memory::Unroll;
 
 impl Pass {
     /// Policies, targets, losses and gradients of the critics.
@@ -143,7 +56,7 @@ impl Pass {
 
     /// The same where no transition enters the losses.
     fn descend_nothing(&mut self, critics: &[Critic]) {
-        (self.policies, self.sampled) = (Softmax::default(), Actions::default());
+        (self.policies, self.sampled) = (Softmax::default(), SampledActions::default());
         for (pass, critic) in self.critics.iter_mut().zip(critics) {
             let mut gradient = std::mem::take(&mut pass.gradient);
             gradient.resize(critic.online.gradient.len());

@@ -2,7 +2,7 @@
 //! entered the losses.
 
 use super::FusedSequenceSac;
-use super::passes::{CriticPass, Pass};
+use super::pass::{CriticPass, Pass};
 use crate::algo::report::{
     ACTION_PROBABILITIES, ACTOR_GRADIENT_NORM, ACTOR_PARAMETER_NORM, CRITIC_GRADIENT_NORM, CRITIC_LOSS,
     CRITIC_PARAMETER_NORM, Q, Q_STD, TARGET, TD_ERROR, TWIN_DISAGREEMENT,

@@ -4,7 +4,7 @@
 use super::inputs::{Sequences, Transition};
 use super::losses::delta;
 use super::networks::{Critic, Trained};
-use super::passes::{CriticPass, Pass};
+use super::pass::{CriticPass, Pass};
 use crate::algo::sac::Backup;
 use crate::algo::sac::fused::losses::Aggregate;
 use crate::algo::sac::fused::trace::Trace;
