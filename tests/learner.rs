@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use entropy_arcade::algo::report::TEMPERATURE;
 use entropy_arcade::algo::sac::{Backup, SacConfig, Temperature};
-use entropy_arcade::algo::{Algorithm, Persist, Place, TrainError, TrainedPolicy};
+use entropy_arcade::algo::{Algorithm, Persist, TrainError, TrainedPolicy};
 use entropy_arcade::learner::{
     DeviceChoice, Health, Learner, LearnerConfig, LearnerError, LearnerSetup, LearnerStatus,
     PrioritizedConfig, UniformPolicy,
@@ -414,9 +414,11 @@ fn priorities_can_be_switched_on_and_off_while_learning() {
 }
 
 /// The same steps, draws and errors for both implementations of the gradient step.
+#[cfg(feature = "gpu")]
 #[test]
 fn prioritized_replay_ranks_the_same_on_any_device() {
     let setup = prioritized(None);
+    use entropy_arcade::algo::Place;
     let place = [Place::Device(burn::tensor::Device::flex()), Place::Cpu];
     let [ours, theirs] = place.map(|place| {
         let generator = &mut entropy_arcade::mdp::rng(setup.seed, entropy_arcade::mdp::Stream::Weights, 0);

@@ -3,7 +3,10 @@
 //! `sequences`. Here is where cases lie.
 //!
 //! `CONFORMANCE_DIR=… cargo test --test conformance` runs another folder of the same format. A line a case
-//! says how far it was from its expectations.
+//! says how far it was from its expectations. Both implementations are held to them, so the feature `gpu` is needed, whose
+//! reference runs on a CPU here.
+
+#![cfg(feature = "gpu")]
 
 mod memory;
 mod replay;

@@ -4,7 +4,6 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::sac::SacConfig;
@@ -62,7 +61,8 @@ pub enum Place {
     /// On the CPU.
     Cpu,
     /// On this device, through burn.
-    Device(Device),
+    #[cfg(feature = "gpu")]
+    Device(burn::tensor::Device),
 }
 
 /// The optimal policy of a small problem and its values.

@@ -92,7 +92,7 @@ pub fn choose(
     };
     let name = gpu.name();
     // Created once for the trial, which trains it on random data, and once for use.
-    let on_gpu = || guarded(|| fresh(Place::Device(gpu.device())));
+    let on_gpu = || guarded(|| fresh(gpu.place()));
     let data = Trial::new(config.sample_spec(), spec, batch, seed);
     let gpu_speed =
         on_gpu().and_then(|mut algorithm| guarded(|| updates_per_second(&mut *algorithm, &data, ranked)));
@@ -203,7 +203,7 @@ mod tests {
         };
         println!("on {}", gpu.name());
         let fresh = || rng(seed, Stream::Weights, 0);
-        let mut there = small().build(&spec(), Place::Device(gpu.device()), &mut fresh()).unwrap();
+        let mut there = small().build(&spec(), gpu.place(), &mut fresh()).unwrap();
         let mut here = small().build(&spec(), Place::Cpu, &mut fresh()).unwrap();
         let data = Trial::new(SampleSpec::Transitions, &spec(), batch, seed);
         for step in 1..=3 {

@@ -9,6 +9,7 @@ pub(crate) mod adam;
 mod architecture;
 mod buffer;
 pub(crate) mod categorical;
+#[cfg(feature = "gpu")]
 pub(crate) mod device;
 mod error;
 pub(crate) mod gaussian;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::draws::{export_line, import_line};
 use super::{
-    Actions, AutodiffSac, CategoricalPolicy, Critic, FusedSac, FusedSequenceSac, GaussianPolicy, SacConfig,
-    SacUpdate, SequenceTraining, exact,
+    Actions, CategoricalPolicy, Critic, FusedSac, FusedSequenceSac, GaussianPolicy, SacConfig, SacUpdate,
+    SequenceTraining, exact,
 };
 use crate::algo::{
     Algorithm, AlgorithmConfig, AlgorithmSettings, ExactValues, Persist, Place, SampleSpec, TrainError,
@@ -199,7 +199,10 @@ impl AlgorithmSettings for SacConfig {
                 Sac::new(FusedSequenceSac::new(config, inputs, actions, rng)?, spec)
             }
             Place::Cpu => Sac::new(FusedSac::new(config, inputs, actions, rng)?, spec),
-            Place::Device(device) => Sac::new(AutodiffSac::new(config, inputs, actions, rng, device)?, spec),
+            #[cfg(feature = "gpu")]
+            Place::Device(device) => {
+                Sac::new(super::AutodiffSac::new(config, inputs, actions, rng, device)?, spec)
+            }
         }))
     }
 

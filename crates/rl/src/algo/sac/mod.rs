@@ -2,11 +2,12 @@
 //!
 //! Two implementations of one gradient step stand behind [`SacUpdate`] and are held to the same
 //! vectors and to each other: `fused`, differentiated by hand for the CPU, and `autodiff`, written on burn
-//! tensors for any device. Both know every variant [`SacConfig`] offers. This layer knows batches, not
+//! tensors for any device with the feature `gpu`. Both know every variant [`SacConfig`] offers. This layer knows batches, not
 //! buffers, threads or worlds.
 
 mod actions;
 mod algorithm;
+#[cfg(feature = "gpu")]
 mod autodiff;
 mod batch;
 mod config;
@@ -25,6 +26,7 @@ pub mod tabular;
 
 pub use actions::Actions;
 pub use algorithm::Sac;
+#[cfg(feature = "gpu")]
 pub use autodiff::AutodiffSac;
 pub use config::{ActorGradient, Backup, CriticLoss, SacConfig, TargetUpdate, Temperature, ValueNetwork};
 pub use critic::Critic;

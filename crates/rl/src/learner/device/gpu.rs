@@ -4,6 +4,8 @@ use std::sync::Mutex;
 
 use burn::tensor::{Device, DeviceKind, DeviceType};
 
+use crate::algo::Place;
+
 /// Lets `gpu` use a software renderer, to test the GPU path without a GPU.
 const ALLOW_SOFTWARE: &str = "ENTROPY_ARCADE_SOFTWARE_GPU";
 
@@ -98,8 +100,8 @@ impl Gpu {
         format!("{} ({})", self.adapter, self.interface)
     }
 
-    /// Its device in burn.
-    pub fn device(&self) -> Device {
-        self.device.clone()
+    /// Where an algorithm runs on it.
+    pub fn place(&self) -> Place {
+        Place::Device(self.device.clone())
     }
 }

@@ -1,6 +1,6 @@
 //! Replaces `gpu` in a build without the feature `gpu`: there is never a GPU.
 
-use burn::tensor::Device;
+use crate::algo::Place;
 
 /// Has no values.
 pub enum Gpu {}
@@ -28,7 +28,7 @@ impl Gpu {
     }
 
     /// Never called.
-    pub fn device(&self) -> Device {
+    pub fn place(&self) -> Place {
         match *self {}
     }
 }

@@ -7,12 +7,14 @@
 //! micro-batch is time-major: row `t · B + b` is moment `t` of sequence `b` behind the burn-in.
 
 #[cfg(test)]
+#[cfg(feature = "gpu")]
 mod agreement;
 mod continuous;
 pub(in crate::algo::sac) mod fresh;
 mod inputs;
 mod losses;
 mod networks;
+mod pass;
 mod passes;
 mod report;
 mod state;
@@ -41,7 +43,7 @@ use fresh::Fresh;
 use inputs::Sequences;
 use losses::priorities;
 use networks::{Critic, Descent, Trained, each};
-use passes::{Pass, Scratch, Shared};
+use pass::{Pass, Scratch, Shared};
 
 /// Soft Actor-Critic with memory on the CPU.
 #[derive(Debug, Clone)]
