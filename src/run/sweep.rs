@@ -40,6 +40,9 @@ pub struct Sweep {
     pub measure: Measure,
     /// The variants.
     pub variant: Vec<Variant>,
+    /// The file it was read from, for messages.
+    #[serde(skip)]
+    file: String,
 }
 
 /// A mean over the final greedy episodes of a run.
@@ -116,10 +119,11 @@ impl Sweep {
         let file = path.display().to_string();
         let text = files::read_text(path, files::LARGEST_TEXT)
             .map_err(|error| ConfigError::Unreadable { file: file.clone(), reason: error.to_string() })?;
-        let sweep: Self = toml::from_str(&text).map_err(|error| {
+        let mut sweep: Self = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
             ConfigError::Invalid { place: format!("{file}:{line}"), problem: in_plain_words(error.message()) }
         })?;
+        sweep.file.clone_from(&file);
         let invalid = |problem: String| Err(ConfigError::Invalid { place: file.clone(), problem });
         if sweep.seeds.is_empty() {
             return invalid("seeds = []: give at least one".into());
@@ -165,10 +169,14 @@ impl Sweep {
         for (index, variant) in self.variant.iter().enumerate() {
             let sets = [&self.set[..], &variant.set].concat();
             let env = variant.env.as_ref().unwrap_or(&self.env);
-            let config = RunConfig::resolve(Some(env), None, &sets)?;
+            let misfit = |error: ConfigError| ConfigError::Invalid {
+                place: format!("{}: variant {:?}", self.file, variant.name),
+                problem: error.to_string(),
+            };
+            let config = RunConfig::resolve(Some(env), None, &sets).map_err(misfit)?;
             for &seed in &self.seeds {
                 let config = RunConfig { seed, ..config.clone() };
-                config.validate()?;
+                config.validate().map_err(misfit)?;
                 let out = out.join(&variant.name).join(format!("seed-{seed}"));
                 let begun = out.join("config.toml");
                 let begun = begun.is_file().then(|| RunConfig::written(&begun)).transpose()?;

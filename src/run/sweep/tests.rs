@@ -178,5 +178,9 @@ fn a_failure_names_its_run_and_mistakes_their_line() {
     let far = far.and_then(|sweep| sweep.jobs(Path::new("nowhere")).map_err(|error| error.to_string()));
     assert!(far.unwrap_err().contains("9223372036854775807"));
     let unknown = load(&(named("a") + "set = [\"sac.gama=1\"]\n")).unwrap();
-    assert!(unknown.jobs(Path::new("nowhere")).unwrap_err().to_string().contains("sac.gama"));
+    let error = unknown.jobs(Path::new("nowhere")).unwrap_err().to_string();
+    assert!(error.contains("sweep.toml: variant \"a\": ") && error.contains("sac.gama"), "{error}");
+    let wrong = load(&(named("a") + "set = [\"sac.gamma=2\"]\n")).unwrap();
+    let error = wrong.jobs(Path::new("nowhere")).unwrap_err().to_string();
+    assert!(error.contains("sweep.toml: variant \"a\": ") && error.contains("sac.gamma = 2"), "{error}");
 }

@@ -135,10 +135,18 @@ impl SacConfig {
     /// [`TrainError::Config`] names the first choice that does not, its value and what is allowed.
     pub(super) fn goes_with(&self, actions: &Actions) -> Result<(), TrainError> {
         actions.check()?;
-        if !actions.is_continuous() {
-            return Ok(());
-        }
         let refused = |key, value: String, allowed| Err(TrainError::Config { key, value, allowed });
+        if !actions.is_continuous() {
+            let [low, high] = self.log_std_bounds;
+            return match self.log_std_bounds == SacConfig::default().log_std_bounds {
+                true => Ok(()),
+                false => refused(
+                    "sac.log_std_bounds",
+                    format!("[{low}, {high}]"),
+                    "no value for discrete actions, leave it out",
+                ),
+            };
+        }
         match self.actor_gradient {
             ActorGradient::Expected => {}
             ActorGradient::Reinforce { .. } if self.memory.is_none() => {}
@@ -220,6 +228,7 @@ mod tests {
                 SacConfig { critic_head: Head::Dueling, ..plain() },
                 torque(-1.0, 1.0),
             ),
+            ("sac.log_std_bounds = [-5, 2]", SacConfig { log_std_bounds: [-5.0, 2.0], ..plain() }, 3.into()),
             ("sac.q_clip = 0.5", SacConfig { q_clip: Some(0.5), ..plain() }, torque(-1.0, 1.0)),
             (
                 "sac.entropy_penalty = 0.5",
