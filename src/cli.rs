@@ -237,6 +237,10 @@ fn envs(json: bool) -> Result<(), Failure> {
             let vector = kept.collect::<Vec<_>>().join(", ");
             say(&format!("  option       world.velocity_masked = true: vector [{vector}]"));
         }
+        let options = WorldOptions { scaled: true, ..WorldOptions::default() };
+        if WorldChoice::with_options(name, None, &options).is_ok() {
+            say("  option       world.scaled = true: entries divided by their largest usual values");
+        }
         let other = if spec.action.is_continuous() { ActionKind::Discrete } else { ActionKind::Continuous };
         let options = WorldOptions { actions: Some(other), ..WorldOptions::default() };
         if let Ok(world) = WorldChoice::with_options(name, None, &options) {

@@ -146,7 +146,7 @@ impl<E: Environment> Plugin for EnvironmentPlugin<E> {
         let spec = E::spec(&self.layout);
         let wrapper =
             app.world().get_resource::<ObservationWrapper>().filter(|given| *given.own() == spec.observation);
-        let plain = || ObservationWrapper::new(spec.observation.clone(), &WorldOptions::default());
+        let plain = || ObservationWrapper::new(spec.observation.clone(), &[], &WorldOptions::default());
         let wrapper = wrapper.cloned().unwrap_or_else(plain);
         let spec = wrapper.spec(spec);
         let (_, bodies) = E::build(&self.layout);

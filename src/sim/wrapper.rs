@@ -11,6 +11,8 @@ pub struct ObservationWrapper {
     own: ObservationSpace,
     /// Entries of the environment's vector that are kept.
     kept: Vec<usize>,
+    /// What each of them is divided by.
+    scales: Vec<f32>,
     /// Probability that a moment is blank, [0, 1) (Hausknecht & Stone 2015).
     flicker: f64,
     /// Moments in an observation, at least 1; the newest comes first.
@@ -18,13 +20,15 @@ pub struct ObservationWrapper {
 }
 
 impl ObservationWrapper {
-    /// Wraps observations of the environment's `own` space. Whether `options` are in range is checked by
-    /// [`WorldOptions::fault`].
-    pub fn new(own: ObservationSpace, options: &WorldOptions) -> Self {
+    /// Wraps observations of the environment's `own` space, whose entries are divided by `scales` if `options` ask for
+    /// it; by 1 where there are none. Whether `options` are in range is checked by [`WorldOptions::fault`].
+    pub fn new(own: ObservationSpace, scales: &[f32], options: &WorldOptions) -> Self {
         let masked =
             |index: &usize| options.velocity_masked && ObservationSpace::is_velocity(&own.vector[*index]);
-        let kept = (0..own.vector_len()).filter(|index| !masked(index)).collect();
-        Self { kept, flicker: f64::from(options.flicker), frames: options.frame_stack.max(1), own }
+        let kept: Vec<usize> = (0..own.vector_len()).filter(|index| !masked(index)).collect();
+        let scale = |index: &usize| scales.get(*index).copied().filter(|_| options.scaled).unwrap_or(1.0);
+        let scales = kept.iter().map(scale).collect();
+        Self { kept, scales, flicker: f64::from(options.flicker), frames: options.frame_stack.max(1), own }
     }
 
     /// The environment's own space.
@@ -34,7 +38,8 @@ impl ObservationWrapper {
 
     /// Whether observations stay as they are.
     pub fn is_plain(&self) -> bool {
-        self.flicker == 0.0 && self.frames == 1 && self.kept.len() == self.own.vector_len()
+        let scaled = self.scales.iter().any(|scale| *scale != 1.0);
+        self.flicker == 0.0 && self.frames == 1 && !scaled && self.kept.len() == self.own.vector_len()
     }
 
     /// Whether an observation depends on earlier ones.
@@ -71,7 +76,7 @@ impl ObservationWrapper {
         let blank = self.flicker > 0.0 && moment.uniform() < self.flicker;
         push_front(vector, self.kept.len(), moment.step == 0, |index| match blank {
             true => 0.0,
-            false => own.vector[self.kept[index]],
+            false => own.vector[self.kept[index]] / self.scales[index],
         });
         push_front(grid, own.grid.len(), moment.step == 0, |index| if blank { 0 } else { own.grid[index] });
     }
@@ -130,7 +135,11 @@ mod tests {
     fn wrapper(options: WorldOptions) -> ObservationWrapper {
         let grid = Some(GridShape { channels: 2, height: 1, width: 2 });
         let vector = ["x", "x velocity", "y", "vy", "spin", "spine"].map(String::from).to_vec();
-        ObservationWrapper::new(ObservationSpace { vector, grid }, &options)
+        ObservationWrapper::new(
+            ObservationSpace { vector, grid },
+            &[2.0, 4.0, 8.0, 16.0, 32.0, 64.0],
+            &options,
+        )
     }
 
     fn seen(wrapper: &ObservationWrapper, moments: &[f32], episode: u64) -> (Vec<f32>, Vec<u8>) {
@@ -157,6 +166,21 @@ mod tests {
         let masked = wrapper(WorldOptions { velocity_masked: true, ..WorldOptions::default() });
         assert_eq!(masked.space().vector, ["x", "y", "spine"]);
         assert_eq!(seen(&masked, &[1.0], 1), (vec![1.0; 3], vec![1; 4]));
+    }
+
+    #[test]
+    fn entries_are_divided_by_their_own_scales() {
+        let scaled = wrapper(WorldOptions { scaled: true, ..WorldOptions::default() });
+        assert!(!scaled.is_plain());
+        assert_eq!(scaled.space(), *scaled.own());
+        assert_eq!(seen(&scaled, &[16.0], 1), (vec![8.0, 4.0, 2.0, 1.0, 0.5, 0.25], vec![16; 4]));
+        let options =
+            WorldOptions { scaled: true, velocity_masked: true, frame_stack: 2, ..WorldOptions::default() };
+        let (vector, grid) = seen(&wrapper(options), &[16.0, 32.0], 1);
+        assert_eq!(
+            (vector, grid),
+            (vec![16.0, 4.0, 0.5, 8.0, 2.0, 0.25], vec![32, 32, 32, 32, 16, 16, 16, 16])
+        );
     }
 
     #[test]

@@ -63,6 +63,9 @@ pub enum WorldError {
     /// Velocities to be masked where there are none.
     #[error("world.velocity_masked = true: {0} shows no velocities; leave it out")]
     NoVelocities(String),
+    /// Entries to be scaled that are.
+    #[error("world.scaled = true: {0} shows its entries in about [-1, 1] anyway; leave it out")]
+    NoScales(String),
     /// Actions of a kind that the world does not have.
     #[error("world.actions = {kind}: {env} has no such actions; leave it out")]
     NoActions {
@@ -147,7 +150,7 @@ impl WorldChoice {
         let capabilities = EnvironmentHooks::of::<E>(&layout);
         let spec = E::spec(&layout);
         Self {
-            wrapper: ObservationWrapper::new(spec.observation.clone(), &WorldOptions::default()),
+            wrapper: ObservationWrapper::new(spec.observation.clone(), &[], &WorldOptions::default()),
             spec,
             capabilities,
             add: add::<E>(layout),
@@ -162,8 +165,8 @@ impl WorldChoice {
         Self { test: Some(add::<E>(test)), ..Self::of::<E>(layout) }
     }
 
-    /// The same world with `options`.
-    fn wrapped(self, options: &WorldOptions) -> Result<Self, WorldError> {
+    /// The same world with `options`; `scales` are what its entries may be divided by.
+    fn wrapped(self, scales: &[f32], options: &WorldOptions) -> Result<Self, WorldError> {
         if let Some((key, value, allowed)) = options.fault() {
             return Err(WorldError::Option { key, value, allowed });
         }
@@ -174,7 +177,10 @@ impl WorldChoice {
         if options.velocity_masked && !names.iter().any(|name| ObservationSpace::is_velocity(name)) {
             return Err(WorldError::NoVelocities(self.spec.name));
         }
-        let wrapper = ObservationWrapper::new(self.spec.observation.clone(), options);
+        if options.scaled && scales.is_empty() {
+            return Err(WorldError::NoScales(self.spec.name));
+        }
+        let wrapper = ObservationWrapper::new(self.spec.observation.clone(), scales, options);
         Ok(Self { spec: wrapper.spec(self.spec), wrapper, ..self })
     }
 
@@ -219,7 +225,7 @@ impl WorldChoice {
 
 fn make(request: &Request) -> Result<WorldChoice, WorldError> {
     let entry = find(request.name).ok_or_else(|| WorldError::Unknown(request.name.to_owned()))?;
-    (entry.make)(request)?.wrapped(request.options)
+    (entry.make)(request)?.wrapped(entry.scales, request.options)
 }
 
 /// Adds arenas of `E` with `layout`.

@@ -32,6 +32,9 @@ pub struct WorldEntry {
     pub pictured_level: usize,
     /// Largest absolute observation and reward per agent step, for a world that keeps published scales.
     pub published_scale: Option<[f32; 2]>,
+    /// What `world.scaled` divides each entry of the observation by, in a world that keeps published scales: the largest
+    /// absolute value it usually has. Empty in other worlds.
+    pub scales: &'static [f32],
     /// Its pictures in the README and the docs.
     pub screenshots: &'static [Screenshot],
     /// How it is drawn.
@@ -76,6 +79,7 @@ impl WorldEntry {
             rooms: None,
             pictured_level: 1,
             published_scale: None,
+            scales: &[],
             screenshots: &[],
             #[cfg(feature = "arcade")]
             art: None,

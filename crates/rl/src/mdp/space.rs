@@ -202,6 +202,10 @@ impl ActionSpace {
 pub struct WorldOptions {
     /// Whether velocities are masked from the observation. Refused by worlds that show none.
     pub velocity_masked: bool,
+    /// Whether each entry of the vector is divided by the largest value it usually has. Refused by worlds that show
+    /// their entries in about [−1, 1] anyway.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub scaled: bool,
     /// Probability that an observation is blank, all zeros, [0, 1): flickering (Hausknecht & Stone 2015).
     #[serde(skip_serializing_if = "WorldOptions::is_steady")]
     pub flicker: f32,
@@ -234,7 +238,7 @@ impl std::fmt::Display for ActionKind {
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        Self { velocity_masked: false, flicker: 0.0, frame_stack: 1, actions: None }
+        Self { velocity_masked: false, scaled: false, flicker: 0.0, frame_stack: 1, actions: None }
     }
 }
 

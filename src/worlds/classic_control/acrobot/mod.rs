@@ -26,6 +26,7 @@ pub const WORLD: WorldEntry = WorldEntry {
     agents: &[("acrobot.agent", include_bytes!("acrobot.agent"))],
     // Its velocities reach 9π rad/s.
     published_scale: Some([28.3, 10.0]),
+    scales: &[1.0, 1.0, 1.0, 1.0, FASTEST[0] as f32, FASTEST[1] as f32],
     #[cfg(feature = "arcade")]
     art: Some(WorldArt {
         plugin: art::plugin,

@@ -21,6 +21,7 @@ use crate::worlds::WorldEntry;
 /// The world.
 pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
+    scales: &[FARTHEST as f32, 3.0, STEEPEST as f32, 3.0],
     agents: &[("cartpole.agent", include_bytes!("cartpole.agent"))],
     #[cfg(feature = "arcade")]
     art: Some(WorldArt {

@@ -24,6 +24,7 @@ use crate::worlds::WorldEntry;
 pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
     agents: &[("mountain-car.agent", include_bytes!("mountain-car.agent"))],
+    scales: &[-ROAD[0] as f32, FASTEST as f32],
     #[cfg(feature = "arcade")]
     art: Some(WorldArt {
         plugin: art::plugin,

@@ -25,6 +25,7 @@ pub const WORLD: WorldEntry = WorldEntry {
     agents: &[("pendulum.agent", include_bytes!("pendulum.agent"))],
     // π² + 0.1 · 8² + 0.001 · 2² at most.
     published_scale: Some([8.0, 16.3]),
+    scales: &[1.0, 1.0, FASTEST as f32],
     #[cfg(feature = "arcade")]
     art: Some(WorldArt {
         plugin: art::plugin,
