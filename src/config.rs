@@ -18,7 +18,7 @@ use crate::learner::{DeviceChoice, LearnerConfig};
 use crate::mdp::WorldOptions;
 use crate::worlds::{self, WorldEntry};
 use file::RunFile;
-use text::{MOST, apply_set, invalid, merge, parse, switch_off};
+use text::{MOST, apply_set, invalid, kinds_first, merge, parse, switch_off};
 
 /// Everything needed to reproduce a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -169,7 +169,7 @@ impl RunConfig {
             }
         }
         merge(&mut table, over);
-        for set in sets {
+        for set in kinds_first(sets) {
             apply_set(&mut table, set, &Self::options())?;
         }
         if let Some(env) = env {
@@ -204,7 +204,7 @@ impl RunConfig {
     /// As [`RunConfig::resolve`].
     pub fn with(&self, sets: &[String]) -> Result<Self, ConfigError> {
         let mut table = parse("configuration", &self.to_toml())?;
-        for set in sets {
+        for set in kinds_first(sets) {
             apply_set(&mut table, set, &Self::options())?;
         }
         Self::from_table(table)

@@ -220,6 +220,26 @@ fn values_are_set_by_dotted_keys() {
     assert!(config.to_toml().contains("[learner.prioritized]"));
 }
 
+/// Entries of a table that only a kind has may stand before it, in any place.
+#[test]
+fn the_order_of_settings_only_matters_for_one_key() {
+    let memory = |sets: &[&str]| sac(&set(sets).unwrap()).memory.clone();
+    let kind = "sac.memory.kind=gru";
+    let expected = memory(&["sac.memory={kind=\"gru\",hidden=24,skip=true}"]);
+    for sets in [
+        [kind, "sac.memory.hidden=24", "sac.memory.skip=true"],
+        ["sac.memory.hidden=24", kind, "sac.memory.skip=true"],
+        ["sac.memory.hidden=24", "sac.memory.skip=true", kind],
+    ] {
+        assert_eq!(memory(&sets), expected, "{sets:?}");
+    }
+    let later = ["sac.memory={kind=\"lstm\",hidden=24}", "sac.memory.skip=true", kind];
+    assert_eq!(memory(&later), expected, "the table first");
+    let again = ["sac.memory.kind=lstm", "sac.memory.hidden=24", kind, "sac.memory.skip=true"];
+    assert_eq!(memory(&again), expected, "the last kind counts");
+    assert!(set(&["sac.memory.hidden=24"]).unwrap_err().contains("sac.memory.hidden=24: missing"));
+}
+
 #[test]
 fn variants_of_the_algorithm_are_set_and_read_back() {
     let config = set(&[

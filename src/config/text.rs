@@ -172,6 +172,26 @@ fn at(name: &str, text: &str, byte: usize, problem: &str) -> ConfigError {
     invalid(&format!("{name}:{line}"), problem)
 }
 
+/// `sets` in order, but `a.kind=x` or `a.mode=x` before other entries of the table `a`, which can only be read together
+/// with it.
+pub(super) fn kinds_first(sets: &[String]) -> Vec<&String> {
+    let key = |set: &str| set.split('=').next().unwrap_or_default().trim().to_owned();
+    let mut ordered: Vec<&String> = Vec::with_capacity(sets.len());
+    for set in sets {
+        let own = key(set);
+        let parent = own.strip_suffix("kind").or_else(|| own.strip_suffix("mode"));
+        let place = parent.filter(|parent| parent.ends_with('.')).map_or(ordered.len(), |parent| {
+            // Not before a set of the whole table, which it changes.
+            let whole = |set: &&String| parent.starts_with(&format!("{}.", key(set)));
+            let after = ordered.iter().rposition(whole).map_or(0, |at| at + 1);
+            let entry = |set: &&String| key(set).starts_with(parent) && key(set) != own;
+            ordered[after..].iter().position(entry).map_or(ordered.len(), |at| after + at)
+        });
+        ordered.insert(place, set);
+    }
+    ordered
+}
+
 /// Sets `a.b.c=value` in `table`, a complete configuration.
 pub(super) fn apply_set(table: &mut toml::Table, set: &str, options: &[String]) -> Result<(), ConfigError> {
     let place = format!("--set {}", crate::files::in_one_line(set));
