@@ -61,8 +61,8 @@ fn difference(a: &Path, b: &Path, columns: usize) -> f64 {
 #[test]
 fn keys_turn_the_title_screen_and_the_map_of_values() {
     let Some(display) = display(4918) else { return };
-    let title = shoot(&display, "title", &["--after", "3"]);
-    let turned = shoot(&display, "title-turned", &["--after", "3", "--press", "Right@1,Down@1.5"]);
+    let title = shoot(&display, "title", &["--after", "6"]);
+    let turned = shoot(&display, "title-turned", &["--after", "6", "--press", "Right@2,Down@3"]);
     let share = difference(&title, &turned, 1280);
     assert!((0.002..0.3).contains(&share), "another card is lit: {share}");
     // Paused from the start and untrained, two windows with one seed differ only in the map.
