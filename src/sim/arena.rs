@@ -209,10 +209,14 @@ fn bodies<'a>(
     handles: &'a [RigidBodyHandle],
     physics: &'a mut Option<(ContextItem<'_, '_>, &PristineContext)>,
 ) -> Bodies<'a> {
-    let touch = physics
-        .as_mut()
-        .map(|(context, _)| (&mut context.colliders.colliders, &context.simulation.narrow_phase));
-    Bodies { set: &mut set.bodies, handles, touch }
+    let (touch, articulated) = match physics {
+        Some((context, _)) => (
+            Some((&mut context.colliders.colliders, &context.simulation.narrow_phase)),
+            Some(&mut context.joints.multibody_joints),
+        ),
+        None => (None, None),
+    };
+    Bodies { set: &mut set.bodies, handles, touch, articulated }
 }
 
 impl<E: Environment> ArenaPartsItem<'_, '_, E> {

@@ -4,6 +4,8 @@
 //! empties [`AgentSlots`]; controllers, learning and drawing are in other layers.
 
 pub mod arena;
+mod articulation;
+pub mod bodies;
 pub mod capabilities;
 pub mod environment;
 pub mod physics;
@@ -17,8 +19,10 @@ pub use crate::agent::pace;
 pub use crate::agent::tick::{SimSystems, SimTick, TickClock, run_agent_step};
 pub use crate::agent::{AgentSlots, Outcome};
 pub use arena::{Arena, ArenaSnapshot, EnvironmentPlugin, Shown, SimConfig};
+pub use articulation::Motion;
+pub use bodies::{Bodies, BodyKind, BodySpec, Hinge, clamp_to_reach};
 pub use capabilities::{Capabilities, Probe};
-pub use environment::{Bodies, BodyKind, BodySpec, Environment, clamp_to_reach};
+pub use environment::Environment;
 pub use physics::SimPool;
 pub use resume::{begin_later, resume};
 pub use wrapper::ObservationWrapper;

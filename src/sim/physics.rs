@@ -133,7 +133,7 @@ impl ContextItem<'_, '_> {
         if self.rest.lasts(&bodies.bodies) {
             return;
         }
-        let (joints, gravity) = (&self.joints.impulse_joints, self.configuration.gravity);
+        let (joints, gravity) = (&self.joints, self.configuration.gravity);
         let expected = self.witness.as_ref().map(|_| FreeFlight::expect(&bodies.bodies, joints, gravity, dt));
         self.advance(bodies, handles, contact_free, dt);
         if let Some((witness, expected)) = self.witness.as_mut().zip(expected) {
@@ -280,7 +280,7 @@ pub fn sizes(world: &mut World) -> [usize; 3] {
     let mut query = world.query::<(Context, &RapierRigidBodySet)>();
     let mut sizes = [0; 3];
     for (context, bodies) in query.iter(world) {
-        let joints = context.joints.impulse_joints.len();
+        let joints = context.joints.impulse_joints.len() + context.joints.multibody_joints.iter().count();
         for (sum, more) in
             sizes.iter_mut().zip([bodies.bodies.len(), context.colliders.colliders.len(), joints])
         {

@@ -12,10 +12,11 @@ use bevy_rapier2d::rapier::geometry::{BroadPhaseBvh, BvhOptimizationStrategy};
 use super::{Arena, ArenaParts, SimConfig, Spec, SynchronizedStarts};
 use crate::agent::Watched;
 use crate::mdp::{ActionBatch, Stream, later_seed, rng};
+use crate::sim::articulation::articulate;
 use crate::sim::physics::{Context, PristineContext, Rest};
 use crate::sim::turn::Turn;
 use crate::sim::wrapper::OwnObservation;
-use crate::sim::{AgentSlots, Environment, ObservationWrapper, TickClock};
+use crate::sim::{AgentSlots, Environment, Hinge, ObservationWrapper, TickClock};
 
 /// Removes all arenas and spawns `count` new ones at the start of their first episode. The arena with the
 /// index of the watched one becomes [`Watched`] again, else the first. If there were arenas before, the new
@@ -43,8 +44,13 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
     let wrapper = world.resource::<ObservationWrapper>().clone();
     world.insert_resource(TickClock::new(spec.ticks_per_step));
     let mut physical = false;
+    let mut hinges = Vec::new();
     for index in 0..count {
         let (state, bodies) = E::build(&layout);
+        if index == 0 {
+            let hung = bodies.iter().enumerate().filter_map(|(own, body)| Some((own, body.hinge?)));
+            hinges.extend(hung);
+        }
         let context = world.spawn(RapierRigidBodySet::default()).id();
         if !bodies.is_empty() {
             physical = true;
@@ -97,7 +103,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
         }
     }
     if physical {
-        build_bodies(world);
+        build_bodies(world, &hinges);
     }
     // Only now: rapier builds bodies archetype by archetype, in an order that a new one would change.
     if let Some(shown) = shown {
@@ -111,8 +117,8 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
 }
 
 /// Lets the plugin create rapier bodies from components once; from then on rapier's own sets are
-/// authoritative.
-fn build_bodies(world: &mut World) {
+/// authoritative. `hinges` are those of every arena, each with the index of the body that hangs on it.
+fn build_bodies(world: &mut World, hinges: &[(usize, Hinge)]) {
     // Needed by transform propagation if no Bevy plugin has added it.
     world.init_resource::<StaticTransformOptimizations>();
     ComputeTaskPool::get_or_init(|| TaskPoolBuilder::new().num_threads(1).build());
@@ -122,12 +128,14 @@ fn build_bodies(world: &mut World) {
     sync.run(world);
     let mut query = world.query::<(Entity, Context, &mut RapierRigidBodySet, &mut Arena)>();
     let mut pristine = Vec::new();
-    for (entity, context, mut bodies, mut arena) in query.iter_mut(world) {
+    for (entity, mut context, mut bodies, mut arena) in query.iter_mut(world) {
         // Otherwise rapier clamps spins to π/4 per tick, also within its solver, where the clamp changes the
         // result.
         bodies.bodies.iter_mut().for_each(|(_, body)| body.set_allow_fast_rotation(true));
         let map = bodies.entity2body();
         arena.handles = arena.entities.iter().filter_map(|body| map.get(body).copied()).collect();
+        let joints = &mut context.joints.multibody_joints;
+        articulate(hinges, &arena.handles, &mut bodies.bodies, &context.colliders.colliders, joints);
         pristine.push((entity, PristineContext::of(&context, &bodies)));
     }
     for (entity, pristine) in pristine {

@@ -1,7 +1,8 @@
 //! Free flight check: compares the motion of bodies with that under gravity and damping alone.
 
 use bevy::prelude::*;
-use bevy_rapier2d::rapier::dynamics::{ImpulseJointSet, RigidBody, RigidBodyHandle, RigidBodySet};
+use bevy_rapier2d::plugin::context::RapierContextJoints;
+use bevy_rapier2d::rapier::dynamics::{RigidBody, RigidBodyHandle, RigidBodySet};
 use bevy_rapier2d::rapier::geometry::NarrowPhase;
 
 /// Tolerance of velocities for rounding, units/s.
@@ -25,12 +26,14 @@ impl FreeFlight {
     /// The expected motion of moving bodies without joints in a tick of `dt` seconds.
     pub(super) fn expect(
         bodies: &RigidBodySet,
-        joints: &ImpulseJointSet,
+        joints: &RapierContextJoints,
         gravity: Vec2,
         dt: f32,
     ) -> Vec<Expected> {
         let free = |(handle, body): &(RigidBodyHandle, &RigidBody)| {
-            body.is_dynamic() && body.is_enabled() && joints.attached_joints(*handle).next().is_none()
+            let joined = joints.impulse_joints.attached_joints(*handle).next().is_some()
+                || joints.multibody_joints.rigid_body_link(*handle).is_some();
+            body.is_dynamic() && body.is_enabled() && !joined
         };
         let expected = |(handle, body): (RigidBodyHandle, &RigidBody)| {
             let [slower, calmer] =

@@ -286,7 +286,7 @@ impl BeamCarry {
 mod tests {
     use super::*;
     use crate::mdp::{Stream, rng};
-    use crate::sim::environment::still::Still;
+    use crate::sim::bodies::still::Still;
 
     #[test]
     fn the_whole_beam_in_the_zone_pays_both_and_ends_the_episode() {

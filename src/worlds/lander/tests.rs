@@ -10,7 +10,7 @@ use super::{
 };
 use crate::mdp::{Action, EpisodeEnd, Stream};
 use crate::sim::arena::ScriptSystems;
-use crate::sim::environment::still::untouched;
+use crate::sim::bodies::still::untouched;
 use crate::sim::{
     self, AgentSlots, Arena, Bodies, EnvironmentPlugin, SimConfig, SimSystems, SimTick, run_agent_step,
 };

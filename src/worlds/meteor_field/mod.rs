@@ -278,7 +278,7 @@ impl MeteorField {
 mod tests {
     use super::*;
     use crate::mdp::{Stream, rng};
-    use crate::sim::environment::still::Still;
+    use crate::sim::bodies::still::Still;
 
     /// A game with one rock of `size` alone at `position`, its bodies, and a generator.
     fn one_rock(size: usize, position: Vec2) -> (MeteorField, Still, Rng) {

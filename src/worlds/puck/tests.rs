@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mdp::{Stream, rng};
-use crate::sim::environment::still::Still;
+use crate::sim::bodies::still::Still;
 
 const PAIRS: Sides = Sides { players: 2 };
 

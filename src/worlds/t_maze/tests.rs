@@ -7,7 +7,7 @@ use crate::algo::sac::SacConfig;
 use crate::config::RunConfig;
 use crate::experiment::{Experiment, Mode};
 use crate::mdp::{Stream, rng};
-use crate::sim::environment::still::Still;
+use crate::sim::bodies::still::Still;
 use crate::worlds::WorldChoice;
 
 /// Observations, rewards and whether it ended after each of `actions`, from the start with the cue `goal`.

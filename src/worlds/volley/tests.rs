@@ -3,7 +3,7 @@
 use super::script::landing;
 use super::*;
 use crate::mdp::{Stream, rng};
-use crate::sim::environment::still::Still;
+use crate::sim::bodies::still::Still;
 
 fn match_of(seed: u64) -> (Volley, Still, Rng) {
     let (mut game, bodies) = Volley::build(&Beach);
