@@ -89,6 +89,7 @@ fn a_resumed_run_continues_exactly() {
         "paddle-duel",
         "brick-breaker",
         "cartpole",
+        "hopper",
         "memory-corridor with lstm",
         "cartpole with transformer",
     ] {
@@ -126,7 +127,7 @@ fn a_resumed_run_continues_exactly() {
 /// Large enough that both simulation and gradient step use several threads.
 #[test]
 fn the_number_of_threads_changes_nothing() {
-    for env in ["lava-room", "puck"] {
+    for env in ["lava-room", "puck", "cheetah"] {
         let folder = tempfile::tempdir().unwrap();
         let runs = [(1, 1), (2, 2), (5, 3)].map(|(sim, learner)| {
             let mut config = quick(env, 7, 3_000);

@@ -211,3 +211,16 @@ fn lander_is_landed_by_its_script_and_not_by_chance() {
     // The reward is a hundredth of the published return.
     assert!((scripted.episode_return.mean - scripted.score.mean / 100.0).abs() < 1e-3, "{scripted:?}");
 }
+
+/// Random play returns what it does in the published tasks (17 ± 17, 1.4 ± 7 and −245 ± 24), and scripts do better.
+#[test]
+fn walkers_return_about_what_is_published() {
+    for (env, range) in [("hopper", 12.0..26.0), ("walker", -4.0..6.0), ("cheetah", -320.0..-200.0)] {
+        let world = WorldChoice::new(env, None).unwrap();
+        let [random, scripted] = [Controller::Random, Controller::Scripted]
+            .map(|player| entropy_arcade::run::evaluate_player(&world, player, 32, 1));
+        assert!(range.contains(&random.score.mean), "{env}: {random:?}");
+        assert!(scripted.score.mean > random.score.mean + 30.0, "{env}: {scripted:?}");
+        assert!((random.score.mean - random.episode_return.mean).abs() < 0.1, "{env}: {random:?}");
+    }
+}

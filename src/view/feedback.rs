@@ -9,6 +9,7 @@ use super::effects::{Art, FlatMaterials, Materials};
 use super::modes::Mode;
 use super::paint::{Paint, circle};
 use super::palette::{INK, MUTED, NIGHT, ROSE};
+use super::scroll::Scroll;
 use super::sound::Cue;
 use super::stage::{Stage, StageSize};
 use super::{Toast, ViewSystems};
@@ -96,7 +97,7 @@ fn show(
     players: Option<Res<Players>>,
     size: Option<Res<StageSize>>,
     icons: Option<Res<Icons>>,
-    stages: Query<(Entity, &Stage)>,
+    stages: Query<(Entity, &Stage, Option<&Scroll>)>,
     arenas: Query<&Arena>,
     bodies: Query<&Transform, Without<Stage>>,
     mut meshes: ResMut<Assets<Mesh>>,
@@ -117,7 +118,8 @@ fn show(
         return;
     }
     (*counted, *pause) = (feedback.counts, INTERVAL);
-    for (entity, stage) in stages.iter().filter(|(_, stage)| stage.watched) {
+    for (entity, stage, scroll) in stages.iter().filter(|(_, stage, _)| stage.watched) {
+        let middle = scroll.copied().unwrap_or_default().0;
         effects.sound(entity, [Cue::Praise, Cue::Blame][kind]);
         let Some(assignment) = &assignment else { continue };
         let learning = assignment
@@ -128,7 +130,8 @@ fn show(
         for (slot, _) in learning {
             let body = players.as_ref().and_then(|players| *players.0.get(slot)?);
             let body = body.and_then(|body| arenas.get(stage.arena).ok()?.entities.get(body).copied());
-            let at = body.and_then(|body| bodies.get(body).ok()).map(|place| place.translation.truncate());
+            let at = body.and_then(|body| bodies.get(body).ok());
+            let at = at.map(|place| place.translation.truncate() - middle);
             let place = over(at, half);
             let mesh = icons.all[kind].at(stage.detail);
             let drift = Drift { velocity: Vec2::Y * 0.16 * half, drag: 1.0, ..default() };

@@ -27,6 +27,7 @@ pub mod raster;
 pub mod record;
 pub mod screens;
 pub mod screenshot;
+pub mod scroll;
 pub mod sound;
 pub mod stage;
 pub mod tail;
@@ -83,7 +84,7 @@ pub fn plugin(app: &mut App) {
     )
     .add_plugins((
         (stage::plugin, frame::plugin),
-        follow::plugin,
+        (follow::plugin, scroll::plugin),
         effects::plugin,
         (feedback::plugin, record::plugin),
         court::plugin,

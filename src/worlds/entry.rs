@@ -35,6 +35,8 @@ pub struct WorldEntry {
     /// What `world.scaled` divides each entry of the observation by, in a world that keeps published scales: the largest
     /// absolute value it usually has. Empty in other worlds.
     pub scales: &'static [f32],
+    /// Whether its agent steps are as short as published, though a person cannot react within one.
+    pub published_pace: bool,
     /// Its pictures in the README and the docs.
     pub screenshots: &'static [Screenshot],
     /// How it is drawn.
@@ -80,6 +82,7 @@ impl WorldEntry {
             pictured_level: 1,
             published_scale: None,
             scales: &[],
+            published_pace: false,
             screenshots: &[],
             #[cfg(feature = "arcade")]
             art: None,

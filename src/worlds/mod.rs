@@ -19,6 +19,7 @@ pub mod t_maze;
 #[cfg(test)]
 mod tests;
 pub mod volley;
+pub mod walkers;
 
 pub use choice::{Request, WorldChoice, WorldError};
 pub use entry::{AgentFile, Screenshot, WorldEntry};
@@ -47,6 +48,9 @@ pub static CATALOGUE: &[WorldEntry] = &[
     classic_control::acrobot::WORLD,
     classic_control::mountain_car::WORLD,
     classic_control::pendulum::WORLD,
+    walkers::hopper::WORLD,
+    walkers::walker::WORLD,
+    walkers::cheetah::WORLD,
     t_maze::WORLD,
 ];
 

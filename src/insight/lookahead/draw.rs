@@ -9,6 +9,7 @@ use crate::view::ViewSystems;
 use crate::view::effects::FlatMaterials;
 use crate::view::paint::{Paint, circle};
 use crate::view::palette::{self, INK};
+use crate::view::scroll::Scrolled;
 use crate::view::stage::{Detail, Stage, StageSize};
 
 /// Below bodies, above floors and maps.
@@ -61,7 +62,8 @@ fn draw(
     if !paint.is_empty() {
         let place = Transform::from_xyz(0.0, 0.0, DEPTH);
         let mesh = Mesh2d(meshes.add(paint.mesh()));
-        commands.spawn((Drawn(lookahead.version), mesh, materials.plain(), place, ChildOf(entity)));
+        let drawn = (Drawn(lookahead.version), Scrolled);
+        commands.spawn((drawn, mesh, materials.plain(), place, ChildOf(entity)));
     }
 }
 
