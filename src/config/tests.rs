@@ -223,7 +223,10 @@ fn values_are_set_by_dotted_keys() {
 /// Entries of a table that only a kind has may stand before it, in any place.
 #[test]
 fn the_order_of_settings_only_matters_for_one_key() {
-    let memory = |sets: &[&str]| sac(&set(sets).unwrap()).memory.clone();
+    let memory = |sets: &[&str]| {
+        let flat = ["sac.encoder.mode=auto", "learner.prioritized=none"];
+        sac(&set(&[&flat[..], sets].concat()).unwrap()).memory.clone()
+    };
     let kind = "sac.memory.kind=gru";
     let expected = memory(&["sac.memory={kind=\"gru\",hidden=24,skip=true}"]);
     for sets in [

@@ -184,7 +184,9 @@ pub(super) fn kinds_first(sets: &[String]) -> Vec<&String> {
             // Not before a set of the whole table, which it changes.
             let whole = |set: &&String| parent.starts_with(&format!("{}.", key(set)));
             let after = ordered.iter().rposition(whole).map_or(0, |at| at + 1);
-            let entry = |set: &&String| key(set).starts_with(parent) && key(set) != own;
+            let entry = |set: &&String| {
+                key(set).strip_prefix(parent).is_some_and(|rest| !["kind", "mode"].contains(&rest))
+            };
             ordered[after..].iter().position(entry).map_or(ordered.len(), |at| after + at)
         });
         ordered.insert(place, set);

@@ -5,7 +5,7 @@ use rand::Rng as _;
 use super::{Actions, Backup, SacConfig};
 use crate::algo::TrainError;
 use crate::mdp::Rng;
-use crate::nn::{Architecture, Head, Inputs, Network};
+use crate::nn::{Head, Inputs, Network};
 
 /// Gain of the actor's output layer with [`crate::nn::Init::Orthogonal`]: a policy that begins nearly uniform
 /// explores evenly, whatever it sees (Andrychowicz et al. 2021, section 3.2).
@@ -15,8 +15,6 @@ pub(super) const VALUE_GAIN: f32 = 1.0;
 
 /// Freshly drawn networks.
 pub(super) struct Fresh {
-    /// Of the actor, of critics, and of the value network.
-    pub(super) architectures: [Architecture; 3],
     pub(super) actor: Network,
     /// One or two, as the backup asks for.
     pub(super) critics: Vec<Network>,
@@ -38,15 +36,15 @@ impl Fresh {
         rng: &mut Rng,
     ) -> Result<Self, TrainError> {
         config.validate()?;
-        let architectures = [config.actor(inputs)?, config.critics(inputs, actions)?, config.value(inputs)?];
+        let [ours, theirs, of_value] =
+            [config.actor(inputs)?, config.critics(inputs, actions)?, config.value(inputs)?];
         config.goes_with(actions)?;
-        let [ours, theirs, of_value] = &architectures;
         let (outputs, head) = actions.actor();
-        let actor = Network::new(ours, outputs, head, ACTOR_GAIN, rng);
+        let actor = Network::new(&ours, outputs, head, ACTOR_GAIN, rng);
         let count = if config.backup == Backup::Single { 1 } else { 2 };
         let (outputs, head) = actions.critic(config);
-        let critics = (0..count).map(|_| Network::new(theirs, outputs, head, VALUE_GAIN, rng)).collect();
-        let value = config.value_network.map(|_| Network::new(of_value, 1, Head::Linear, VALUE_GAIN, rng));
-        Ok(Self { seed: rng.next_u64(), actor, critics, value, architectures })
+        let critics = (0..count).map(|_| Network::new(&theirs, outputs, head, VALUE_GAIN, rng)).collect();
+        let value = config.value_network.map(|_| Network::new(&of_value, 1, Head::Linear, VALUE_GAIN, rng));
+        Ok(Self { seed: rng.next_u64(), actor, critics, value })
     }
 }

@@ -19,8 +19,8 @@ mod fresh;
 mod fused;
 mod moment_rows;
 mod policy;
+mod priorities;
 mod rescaling;
-mod returns;
 mod sequence_config;
 pub mod tabular;
 
@@ -32,8 +32,8 @@ pub use config::{ActorGradient, Backup, CriticLoss, SacConfig, TargetUpdate, Tem
 pub use critic::Critic;
 pub use fused::{FusedSac, FusedSequenceSac, Recorder};
 pub use policy::{CategoricalPolicy, GaussianPolicy};
+pub use priorities::sequence_priorities;
 pub use rescaling::ValueRescaling;
-pub use returns::sequence_priorities;
 pub use sequence_config::SequenceTraining;
 
 use std::borrow::Cow;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Backup, SacConfig, ValueRescaling};
 use crate::algo::TrainError;
 use crate::nn::memory::{Memory, MomentInputs};
-use crate::nn::{Architecture, Encoder, Inputs};
+use crate::nn::{Encoder, Inputs};
 
 /// How an agent with memory learns: lengths of its sequences, inputs of its memory, units of its critics.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -132,18 +132,6 @@ impl SacConfig {
         let actions = if previous_action { actions } else { 0 };
         Ok(MomentInputs::new(&self.memory, inputs, actions, previous_reward)
             .map_err(super::config::within)?)
-    }
-
-    /// The layers of actor and critics behind memories that make `features` of a moment, which critics read with so
-    /// many entries `beside` them.
-    ///
-    /// # Errors
-    /// [`TrainError::Network`] for a number of features out of range.
-    pub(super) fn heads(&self, features: usize, beside: usize) -> Result<[Architecture; 2], TrainError> {
-        let head = |features: usize, hidden| {
-            Architecture::new(features.into(), &Encoder::Flat, hidden, self.layer_norm, self.init)
-        };
-        Ok([head(features, &self.hidden)?, head(features + beside, self.widths_of_critics())?])
     }
 
     /// Networks that an agent has besides targets, in the order of their states: `actor`, `critic1`, `critic2`.

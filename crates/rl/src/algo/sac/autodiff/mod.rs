@@ -17,6 +17,7 @@ mod losses;
 mod networks;
 mod policy;
 mod report;
+mod returns;
 mod rows;
 #[cfg(test)]
 mod sequence_tests;

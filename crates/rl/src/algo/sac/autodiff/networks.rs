@@ -12,7 +12,7 @@ use crate::algo::sac::{Actions, SacConfig};
 use crate::mdp::Rng;
 use crate::nn::device::{Ensemble, Form, MemoryForm, NamedTensors, named};
 use crate::nn::memory::MomentInputs;
-use crate::nn::{Architecture, Head, Inputs, Network};
+use crate::nn::{Architecture, Encoder, Head, Inputs, Network};
 
 /// Networks without their targets.
 pub(super) struct Networks {
@@ -43,8 +43,9 @@ impl Networks {
         if config.memory.is_some() {
             return Self::with_memory(config, inputs, actions, rng, device);
         }
-        let Fresh { architectures, actor, critics, value, seed } = Fresh::draw(config, inputs, actions, rng)?;
-        let [ours, theirs, of_value] = architectures;
+        let Fresh { actor, critics, value, seed } = Fresh::draw(config, inputs, actions, rng)?;
+        let [ours, theirs, of_value] =
+            [config.actor(inputs)?, config.critics(inputs, actions)?, config.value(inputs)?];
         let entry = Some(action_entry(inputs, !theirs.convolutions.is_empty()));
         let ensemble = |names: &[&str], architecture: &Architecture, head, networks: &[Network]| {
             let form = Arc::new(Form { memory: None, architecture: architecture.clone(), head });
@@ -72,7 +73,7 @@ impl Networks {
         config.goes_with(actions)?;
         let moment = config.moment(inputs, actions.count())?;
         let [ours, theirs] =
-            config.heads(config.memory.features(moment.width()), actions.read_by_critics())?;
+            heads(config, config.memory.features(moment.width()), actions.read_by_critics())?;
         let mut ensemble = |names: &[&str], architecture: Architecture, (outputs, head), gain| {
             let form = Form { memory: MemoryForm::new(&config.memory, moment.clone()), architecture, head };
             let networks = names.iter().map(|_| fresh(&form, outputs, gain, rng)).collect();
@@ -95,4 +96,13 @@ fn fresh(form: &Form, outputs: usize, gain: f32, rng: &mut Rng) -> NamedTensors 
     let mut tensors = form.memory.as_ref().map_or_else(Vec::new, |memory| memory.draw(rng));
     tensors.extend(named(&Network::new(&form.architecture, outputs, form.head, gain, rng)));
     tensors
+}
+
+/// The layers of actor and critics behind memories that make `features` of a moment, which critics read with so many
+/// entries `beside` them.
+fn heads(config: &SacConfig, features: usize, beside: usize) -> Result<[Architecture; 2], TrainError> {
+    let head = |features: usize, hidden| {
+        Architecture::new(features.into(), &Encoder::Flat, hidden, config.layer_norm, config.init)
+    };
+    Ok([head(features, &config.hidden)?, head(features + beside, config.widths_of_critics())?])
 }

@@ -8,7 +8,7 @@ use crate::algo::report::{
     CRITIC_LOSS, CRITIC_PARAMETER_NORM, ENTROPY, Q, Q_STD, TARGET, TARGET_ENTROPY, TD_ERROR, TEMPERATURE,
     TEMPERATURE_LOSS, TWIN_DISAGREEMENT, VALUE_LOSS, finite,
 };
-use crate::algo::sac::returns::sequence_priorities;
+use crate::algo::sac::priorities::sequence_priorities;
 use crate::metrics::{Metric, Metrics};
 use crate::nn::device::{Ensemble, read};
 

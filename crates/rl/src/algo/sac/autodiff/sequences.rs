@@ -5,9 +5,9 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::AutodiffSac;
+use super::returns::n_step_return;
 use super::rows::{RowNoise, Rows, Sequences, Source, Taken, column};
 use crate::algo::TrainError;
-use crate::algo::sac::returns::n_step_return;
 use crate::algo::sac::{Actions, SacConfig, batch};
 use crate::mdp::{ActionNoise, ActionRow, SequenceBatch};
 use crate::nn::device::{HostMoments, read};
