@@ -121,7 +121,7 @@ fn the_worst_torques_break_nothing() {
                     match arena {
                         0 | 1 => source.random_range(-1.0..1.0),
                         2 | 3 => {
-                            if source.next_u32() % 2 == 0 {
+                            if source.next_u32().is_multiple_of(2) {
                                 1.0
                             } else {
                                 -1.0
