@@ -10,6 +10,7 @@ mod algorithm;
 #[cfg(feature = "gpu")]
 mod autodiff;
 mod batch;
+mod choices;
 mod config;
 mod continuing;
 mod critic;
@@ -28,7 +29,8 @@ pub use actions::Actions;
 pub use algorithm::Sac;
 #[cfg(feature = "gpu")]
 pub use autodiff::AutodiffSac;
-pub use config::{ActorGradient, Backup, CriticLoss, SacConfig, TargetUpdate, Temperature, ValueNetwork};
+pub use choices::{ActorGradient, Backup, CriticLoss, TargetUpdate, Temperature, ValueNetwork};
+pub use config::SacConfig;
 pub use critic::Critic;
 pub use fused::{FusedSac, FusedSequenceSac, Recorder};
 pub use policy::{CategoricalPolicy, GaussianPolicy};
