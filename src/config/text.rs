@@ -216,7 +216,14 @@ pub(super) fn apply_set(table: &mut toml::Table, set: &str, options: &[String]) 
     let read = toml::Value::Table(switch_off(probe, options)).try_into::<RunConfig>();
     let read = read.map_err(|error| match off {
         true => invalid(&place, "cannot be switched off; give a value, or leave it out"),
-        false => invalid(&place, &in_plain_words(error.message())),
+        false => {
+            let problem = in_plain_words(error.message());
+            let lacks = problem.starts_with("missing field");
+            invalid(
+                &place,
+                &format!("{problem}{}", if lacks { "; give it in a --set of its own" } else { "" }),
+            )
+        }
     })?;
     all_read(&place, switch_off(alone.clone(), options), &read)?;
     merge(table, alone);
