@@ -4,6 +4,9 @@
 //! Runs are headless, watched (if Xvfb is installed) and sweeps, at most two at a time. Problems are printed
 //! to stderr, and the folder of such a run is kept.
 
+#[path = "../tests/common/display.rs"]
+#[expect(dead_code, reason = "no picture is taken here")]
+mod display;
 #[path = "../tests/common/kill.rs"]
 mod kill;
 #[path = "../tests/common/transitions.rs"]
@@ -16,7 +19,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use kill::{Dice, Display, Scene, Tally};
+use display::Display;
+use kill::{Dice, Scene, Tally};
 
 #[derive(Parser)]
 struct Arguments {

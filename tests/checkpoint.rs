@@ -5,7 +5,8 @@ mod common;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use common::kill::{Dice, Display, Scene, Tally};
+use common::display::Display;
+use common::kill::{Dice, Scene, Tally};
 use common::{metrics, program, quick, train};
 use entropy_arcade::learner::checkpoint::Checkpoint;
 use entropy_arcade::worlds::WorldChoice;

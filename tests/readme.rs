@@ -147,7 +147,7 @@ fn every_command_of_the_documents_works() {
         }
     }
     assert!(all.len() > 35, "{all:?}");
-    let display = display(4922);
+    let display = display();
     for arguments in all {
         let (asked, draws) = (arguments.join(" "), draws(&arguments));
         let arguments = short(arguments, folder.path());

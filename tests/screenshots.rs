@@ -60,7 +60,7 @@ fn difference(a: &Path, b: &Path, columns: usize) -> f64 {
 
 #[test]
 fn keys_turn_the_title_screen_and_the_map_of_values() {
-    let Some(display) = display(4918) else { return };
+    let Some(display) = display() else { return };
     let title = shoot(&display, "title", &["--after", "6"]);
     let turned = shoot(&display, "title-turned", &["--after", "6", "--press", "Right@2,Down@3"]);
     let share = difference(&title, &turned, 1280);
@@ -75,7 +75,7 @@ fn keys_turn_the_title_screen_and_the_map_of_values() {
 
 #[test]
 fn a_level_is_drawn_with_the_mouse_played_and_kept() {
-    let Some(display) = display(4919) else { return };
+    let Some(display) = display() else { return };
     let home = tempfile::tempdir().unwrap();
     let arguments = ["--env", "lava-room", "--arenas", "1", "--after", "12", "--out", "run", "--press"];
     // A wall, the first brush; then a cell above it that costs 0.1, by the panel's "Paint". Nothing is saved
@@ -99,7 +99,7 @@ fn a_level_is_drawn_with_the_mouse_played_and_kept() {
 
 #[test]
 fn a_card_shows_its_selected_level_and_drawn_maps() {
-    let Some(display) = display(4922) else { return };
+    let Some(display) = display() else { return };
     let home = tempfile::tempdir().unwrap();
     let own = home.path().join("data/entropy-arcade/levels/lava-room");
     std::fs::create_dir_all(&own).unwrap();
@@ -119,7 +119,7 @@ fn a_card_shows_its_selected_level_and_drawn_maps() {
 
 #[test]
 fn preferences_are_kept_for_the_next_visit() {
-    let Some(display) = display(4920) else { return };
+    let Some(display) = display() else { return };
     let home = tempfile::tempdir().unwrap();
     // On a busy machine the last key takes effect some frames late.
     let arguments = ["--after", "9", "--press"];
@@ -140,7 +140,7 @@ fn preferences_are_kept_for_the_next_visit() {
 
 #[test]
 fn training_is_switched_off_and_a_round_is_played_to_its_end() {
-    let Some(display) = display(4921) else { return };
+    let Some(display) = display() else { return };
     let home = tempfile::tempdir().unwrap();
     let arguments = ["--env", "lava-room", "--arenas", "4", "--after", "6", "--out", "off", "--press"];
     shoot_in(&display, "off", &[&arguments[..], &["1110:98@2"]].concat(), home.path());
@@ -164,7 +164,7 @@ fn training_is_switched_off_and_a_round_is_played_to_its_end() {
 
 #[test]
 fn every_world_and_the_panel_are_drawn() {
-    let Some(display) = display(4917) else { return };
+    let Some(display) = display() else { return };
     // Most of the time a window waits: three at once cost little more than one.
     for worlds in names().collect::<Vec<_>>().chunks(3) {
         std::thread::scope(|scope| {

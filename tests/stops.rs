@@ -249,7 +249,7 @@ mod signals {
     #[cfg(feature = "arcade")]
     #[test]
     fn leaving_a_window_is_no_error() {
-        let Some(display) = super::common::display::display(4923) else { return };
+        let Some(display) = super::common::display::display() else { return };
         let folder = tempfile::tempdir().unwrap();
         // A copy whose file is deleted while it runs, as in a rebuild.
         let copy = folder.path().join("entropy-arcade");

@@ -1,9 +1,9 @@
-//! A virtual display for tests that open windows.
+//! A virtual display for programs that open a window.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-/// A virtual display that is stopped on drop.
+/// A server that is stopped on drop.
 pub struct Display {
     server: Child,
     /// The value of DISPLAY.
@@ -11,16 +11,18 @@ pub struct Display {
 }
 
 impl Display {
-    fn open(number: u32) -> Option<Self> {
-        let name = format!(":{number}");
-        let server = Command::new("Xvfb")
-            .args([&name, "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
-            .stdout(Stdio::null())
+    /// A free one, once it takes windows; `None` without Xvfb.
+    pub fn open() -> Option<Self> {
+        let mut server = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
-        std::thread::sleep(Duration::from_millis(1500));
-        Some(Self { server, name })
+        let mut number = String::new();
+        // It writes its number when it is ready, however long that takes on a busy machine.
+        BufReader::new(server.stdout.take()?).read_line(&mut number).ok()?;
+        Some(Self { server, name: format!(":{}", number.trim()) })
     }
 }
 
@@ -31,10 +33,10 @@ impl Drop for Display {
     }
 }
 
-/// A display, or one line on why there is none.
-pub fn display(number: u32) -> Option<Display> {
+/// A display on which pictures can be drawn, or one line on why there is none.
+pub fn display() -> Option<Display> {
     let driver = std::fs::read_dir("/usr/share/vulkan/icd.d").is_ok_and(|folder| folder.count() > 0);
-    let display = driver.then(|| Display::open(number)).flatten();
+    let display = driver.then(Display::open).flatten();
     if display.is_none() {
         println!("skipped: no Xvfb or no Vulkan driver here (Debian: xvfb, mesa-vulkan-drivers)");
     }

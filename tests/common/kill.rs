@@ -6,11 +6,12 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::display::Display;
 use super::transitions::{Checked, check_run};
 
 /// Small networks and few gradient steps: only the files matter.
@@ -56,35 +57,6 @@ impl Dice {
     /// A time between `from` and `to` seconds, biased to early ones, in which the most happens.
     fn moment(&mut self, from: f64, to: f64) -> Duration {
         Duration::from_secs_f64(from * (to / from).powf(self.roll()))
-    }
-}
-
-/// A virtual display that is stopped on drop.
-pub struct Display {
-    server: Child,
-    name: String,
-}
-
-impl Display {
-    /// A free one; `None` without Xvfb.
-    pub fn open() -> Option<Self> {
-        use std::io::{BufRead as _, BufReader};
-        let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", "640x400x24", "-nolisten", "tcp"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let mut number = String::new();
-        BufReader::new(server.stdout.take()?).read_line(&mut number).ok()?;
-        Some(Self { server, name: format!(":{}", number.trim()) })
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        _ = self.server.kill();
-        _ = self.server.wait();
     }
 }
 

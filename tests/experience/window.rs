@@ -3,52 +3,31 @@
 //!
 //! Needs Xvfb and a Vulkan driver (Mesa's lavapipe does); skipped with a message if they are missing.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use entropy_arcade::learner::checkpoint::Checkpoint;
 
+use super::common::display::{Display, display};
 use super::common::{program, quick, train, transitions};
 use super::{assert_lived, repeated};
 
-/// A virtual display that is stopped on drop.
-struct Display(Child, String);
-
-impl Display {
-    fn open(number: u32) -> Option<Self> {
-        let driver = std::fs::read_dir("/usr/share/vulkan/icd.d").is_ok_and(|folder| folder.count() > 0);
-        let name = format!(":{number}");
-        let server = driver.then(|| {
-            Command::new("Xvfb")
-                .args([&name, "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-        });
-        let Some(Ok(server)) = server else {
-            println!("skipped: no Xvfb or no Vulkan driver here (Debian: xvfb, mesa-vulkan-drivers)");
-            return None;
-        };
-        std::thread::sleep(Duration::from_millis(1500));
-        Some(Self(server, name))
-    }
-
-    /// A session of `seconds` in which `keys` are pressed.
-    fn watch(&self, out: &Path, arguments: &[&str], seconds: &str, keys: &str) {
-        let home = out.parent().unwrap();
-        let output = Command::new(program())
-            .args(arguments)
-            .args(["--device", "cpu", "--after", seconds, "--press", keys, "--screenshot"])
-            .arg(home.join("seen.png"))
-            .env("DISPLAY", &self.1)
-            .env("XDG_CONFIG_HOME", home.join("config"))
-            .env("XDG_DATA_HOME", home.join("data"))
-            .env_remove("WAYLAND_DISPLAY")
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
+/// A session of `seconds` in which `keys` are pressed.
+fn watch(display: &Display, out: &Path, arguments: &[&str], seconds: &str, keys: &str) {
+    let home = out.parent().unwrap();
+    let output = Command::new(program())
+        .args(arguments)
+        .args(["--device", "cpu", "--after", seconds, "--press", keys, "--screenshot"])
+        .arg(home.join("seen.png"))
+        .env("DISPLAY", &display.name)
+        .env("XDG_CONFIG_HOME", home.join("config"))
+        .env("XDG_DATA_HOME", home.join("data"))
+        .env_remove("WAYLAND_DISPLAY")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The one window of a program that goes from screen to screen, steered by xdotool.
@@ -61,7 +40,7 @@ impl<'a> Visitor<'a> {
     fn open(display: &'a Display, home: &Path) -> Self {
         let program = Command::new(program())
             .args(["--device", "cpu", "--arenas", "4"])
-            .env("DISPLAY", &display.1)
+            .env("DISPLAY", &display.name)
             .env("XDG_CONFIG_HOME", home.join("config"))
             .env("XDG_DATA_HOME", home.join("data"))
             .env_remove("WAYLAND_DISPLAY")
@@ -72,8 +51,11 @@ impl<'a> Visitor<'a> {
     }
 
     fn xdotool(&self, words: &str) -> String {
-        let output =
-            Command::new("xdotool").args(words.split(' ')).env("DISPLAY", &self.display.1).output().unwrap();
+        let output = Command::new("xdotool")
+            .args(words.split(' '))
+            .env("DISPLAY", &self.display.name)
+            .output()
+            .unwrap();
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -87,7 +69,11 @@ impl<'a> Visitor<'a> {
                 let place = self.xdotool(&format!("getwindowgeometry {window}"));
                 return (window, place);
             }
-            assert!(self.program.try_wait().unwrap().is_none(), "the program has ended before {screen}");
+            if let Some(status) = self.program.try_wait().unwrap() {
+                let mut said = String::new();
+                self.program.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                panic!("the program has ended before {screen}: {status}\n{said}");
+            }
             assert!(begun.elapsed().as_secs() < 90, "{screen} is not shown");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -110,8 +96,8 @@ impl Drop for Visitor<'_> {
 
 #[test]
 fn one_window_goes_from_the_title_to_worlds_and_back() {
-    let Some(display) = Display::open(4932) else { return };
-    let there = Command::new("xdotool").arg("version").env("DISPLAY", &display.1).output();
+    let Some(display) = display() else { return };
+    let there = Command::new("xdotool").arg("version").env("DISPLAY", &display.name).output();
     if there.is_err() {
         println!("skipped: there is no xdotool");
         return;
@@ -147,23 +133,16 @@ fn one_window_goes_from_the_title_to_worlds_and_back() {
     assert_eq!(status.code(), Some(0));
 }
 
-impl Drop for Display {
-    fn drop(&mut self) {
-        _ = self.0.kill();
-        _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_session_resumed_in_a_window_repeats_nothing() {
-    let Some(display) = Display::open(4931) else { return };
+    let Some(display) = display() else { return };
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let path = out.to_str().unwrap();
     train(&quick("cartpole", 1, 1_600), &out, false).unwrap();
     let lived = transitions::check_run(&out).unwrap().transitions;
     for keys in ["M@1", "M@1,L@3,.@3.4,.@3.8,.@4.2,R@4.4,L@4.8,N@5.4,N@6,T@6.4"] {
-        display.watch(&out, &["--resume", path], "8", keys);
+        watch(&display, &out, &["--resume", path], "8", keys);
         let kept = transitions::replay(&out).unwrap();
         assert_lived(&kept, lived + 100);
         assert_eq!(repeated(&kept), 0);
