@@ -4,6 +4,7 @@
 mod common;
 
 use bevy::prelude::*;
+use common::{train, two_at_a_time};
 use entropy_arcade::config::RunConfig;
 use entropy_arcade::learner::DeviceChoice;
 use entropy_arcade::learner::checkpoint::Checkpoint;
@@ -96,13 +97,14 @@ fn bodies_move_as_the_equations_say() {
 
 /// A policy trained on one twin plays the other.
 #[test]
+#[ignore = "trains for a minute: cargo test --test cart_pole --test screenshots -- --ignored"]
 fn policies_swap_slots() {
-    for (trained_on, other) in [(TWINS[0], TWINS[1]), (TWINS[1], TWINS[0])] {
+    two_at_a_time([(TWINS[0], TWINS[1]), (TWINS[1], TWINS[0])], |(trained_on, other)| {
         let folder = tempfile::tempdir().unwrap();
         let mut config = RunConfig::resolve(Some(trained_on), None, &[]).unwrap();
         config.device = DeviceChoice::Cpu;
         let out = folder.path().join("run");
-        common::train(&config, &out, false).unwrap();
+        train(&config, &out, false).unwrap();
         let policy = Checkpoint::open(&out).unwrap().policy().unwrap();
         let [at_home, away] = [trained_on, other].map(|env| {
             run::evaluate(&WorldChoice::new(env, None).unwrap(), policy.clone(), 100, 1).episode_return.mean
@@ -112,5 +114,5 @@ fn policies_swap_slots() {
             at_home > 450.0 && away > 450.0,
             "trained on {trained_on}: {at_home} there, {away} on {other}"
         );
-    }
+    });
 }

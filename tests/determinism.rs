@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{checkpoint_file, metrics, quick, train};
+use common::{checkpoint_file, metrics, quick, train, two_at_a_time};
 use entropy_arcade::algo::sac::SacConfig;
 use entropy_arcade::config::RunConfig;
 use entropy_arcade::learner::{Learner, LearnerSetup, PrioritizedConfig};
@@ -84,7 +84,7 @@ fn assert_prioritized_states(config: &RunConfig, out: &std::path::Path) {
 
 #[test]
 fn a_resumed_run_continues_exactly() {
-    for env in [
+    let all = [
         "lava-room",
         "paddle-duel",
         "brick-breaker",
@@ -92,7 +92,8 @@ fn a_resumed_run_continues_exactly() {
         "hopper",
         "memory-corridor with lstm",
         "cartpole with transformer",
-    ] {
+    ];
+    two_at_a_time(all, |env| {
         let folder = tempfile::tempdir().unwrap();
         let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
         // Sequences take longer.
@@ -121,7 +122,7 @@ fn a_resumed_run_continues_exactly() {
         };
         assert_eq!(record(&whole), record(&parts));
         assert!(record(&whole).1.is_object(), "{:?}", record(&whole));
-    }
+    });
 }
 
 /// Large enough that both simulation and gradient step use several threads.

@@ -1,6 +1,7 @@
 //! Runs every `cargo run` command of the docs, in a form that takes seconds.
 //!
-//! They run in reading order, in one folder, so that later ones find the runs and files of earlier ones.
+//! They run in reading order, in one folder, so that later ones find the runs and files of earlier ones;
+//! benchmarks run beside them.
 //! Commands that open a window run on a virtual display; without one they are skipped with a message.
 
 mod common;
@@ -8,8 +9,8 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::display::display;
-use common::program;
+use common::display::{Display, display};
+use common::{program, two_at_a_time};
 
 /// Files and folders of docs whose commands are run.
 const DOCUMENTS: &[&str] = &["README.md", "docs", "levels/README.md", "CONTRIBUTING.md"];
@@ -148,26 +149,34 @@ fn every_command_of_the_documents_works() {
     }
     assert!(all.len() > 35, "{all:?}");
     let display = display();
-    for arguments in all {
-        let (asked, draws) = (arguments.join(" "), draws(&arguments));
-        let arguments = short(arguments, folder.path());
-        let mut command = Command::new(program());
-        command.args(&arguments).current_dir(folder.path()).env_remove("WAYLAND_DISPLAY");
-        command.env("XDG_DATA_HOME", folder.path().join("data")).env("XDG_CONFIG_HOME", folder.path());
-        match &display {
-            Some(display) => _ = command.env("DISPLAY", &display.name),
-            None if draws => {
-                println!("{asked}: skipped, there is no virtual display");
-                continue;
-            }
-            None => _ = command.env_remove("DISPLAY"),
+    // Benchmarks need no file of another command: they run beside those that must keep their order.
+    let (benches, others): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|arguments| arguments.first().is_some_and(|word| word == "bench"));
+    two_at_a_time([benches, others], |all| {
+        all.into_iter().for_each(|arguments| works(arguments, folder.path(), display.as_ref()));
+    });
+}
+
+/// Runs the short form of a command in `folder`.
+fn works(arguments: Vec<String>, folder: &Path, display: Option<&Display>) {
+    let (asked, draws) = (arguments.join(" "), draws(&arguments));
+    let arguments = short(arguments, folder);
+    let mut command = Command::new(program());
+    command.args(&arguments).current_dir(folder).env_remove("WAYLAND_DISPLAY");
+    command.env("XDG_DATA_HOME", folder.join("data")).env("XDG_CONFIG_HOME", folder);
+    match display {
+        Some(display) => _ = command.env("DISPLAY", &display.name),
+        None if draws => {
+            println!("{asked}: skipped, there is no virtual display");
+            return;
         }
-        let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{asked}, as {arguments:?}: {said}");
-        assert!(!said.lines().any(|line| line.starts_with("error")), "{asked}, as {arguments:?}: {said}");
-        println!("{asked}: {} bytes of answer", output.stdout.len());
+        None => _ = command.env_remove("DISPLAY"),
     }
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{asked}, as {arguments:?}: {said}");
+    assert!(!said.lines().any(|line| line.starts_with("error")), "{asked}, as {arguments:?}: {said}");
+    println!("{asked}: {} bytes of answer", output.stdout.len());
 }
 
 #[test]

@@ -5,9 +5,10 @@ pub mod display;
 pub mod kill;
 pub mod transitions;
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use entropy_arcade::config::RunConfig;
 use entropy_arcade::experiment::level::world_in;
@@ -50,6 +51,22 @@ pub fn worlds() -> Vec<(String, WorldChoice)> {
         }
     }
     all
+}
+
+/// Does `work` with every one of `items`, two of them at a time.
+pub fn two_at_a_time<T: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) {
+    let queue = Mutex::new(items.into_iter().collect::<VecDeque<T>>());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().unwrap().pop_front();
+                    let Some(item) = next else { break };
+                    work(item);
+                }
+            });
+        }
+    });
 }
 
 /// A run of `env` that takes seconds.

@@ -2,6 +2,7 @@
 //! everywhere.
 
 use rand::RngExt as _;
+use rayon::prelude::*;
 
 use super::reference::{self, Plain, Sequence, features, head, plain};
 use super::*;
@@ -170,49 +171,51 @@ fn outputs_are_those_of_the_reference() {
 #[test]
 fn gradients_are_those_of_the_reference() {
     // Without a burn-in, with a constant one, with one that is differentiated.
-    for (case, [first, from]) in
-        cases().iter().flat_map(|case| [[0, 0], [2, 2], [0, 2]].map(|when| (case, when)))
-    {
-        let weight = |t: usize, b: usize, j: usize| ((t * 7 + b * 3 + j * 5) % 11) as f64 / 11.0 - 0.4;
-        let (mut unrolled, unroll) = (Unrolled::default(), case.unroll(from));
-        case.network.forward(&unroll, &mut unrolled);
-        let rows = case.network.output_gradient((MOMENTS - from) * BATCH, &mut unrolled);
-        for (index, row) in rows.enumerate() {
-            let (t, b) = (from + index / BATCH, index % BATCH);
-            (0..OUTPUTS).for_each(|j| row[j] = weight(t, b, j) as f32);
-        }
-        let mut gradient = vec![f32::NAN; case.network.parameters().0.len()];
-        case.network.backward(&unroll, first, &mut unrolled, &mut gradient);
-        let base = plain(&named(&case.network));
-        let loss = |moved: &Plain| -> f64 {
-            let at = |t: usize| if t < first { &base } else { moved };
-            let of_sequence = |b: usize| -> f64 {
-                let rows = case.expected(b, from, &at).into_iter().enumerate();
-                rows.map(|(t, row)| (0..OUTPUTS).map(|j| weight(from + t, b, j) * row[j]).sum::<f64>()).sum()
-            };
-            (0..BATCH).map(of_sequence).sum()
-        };
-        let (mut wrong, mut moved) = (Vec::new(), base.clone());
-        let mut held = 0;
-        case.network.tensors(&gradient, |name, tensor| {
-            held += tensor.data.len();
-            for (index, found) in tensor.data.iter().enumerate() {
-                let mut at = |h: f64| {
-                    moved.get_mut(&name).unwrap().1[index] = base[&name].1[index] + h;
-                    loss(&moved)
-                };
-                let expected = (at(1e-5) - at(-1e-5)) / 2e-5;
-                at(0.0);
-                if (f64::from(*found) - expected).abs() > 1e-4 * (1.0 + expected.abs()) {
-                    wrong.push(format!("{name}[{index}] = {found}, expected {expected}"));
-                }
-            }
-        });
-        assert!(wrong.is_empty(), "{:?} {first} {from}: {wrong:#?}", case.memory);
-        // Padding must stay zero, or it would leak into the products.
-        let zeros = gradient.iter().filter(|value| **value == 0.0).count();
-        assert!(zeros >= gradient.len() - held, "{zeros} of {}", gradient.len());
+    cases().par_iter().for_each(|case| {
+        [[0, 0], [2, 2], [0, 2]].into_iter().for_each(|when| gradients_are_right(case, when));
+    });
+}
+
+fn gradients_are_right(case: &Case, [first, from]: [usize; 2]) {
+    let weight = |t: usize, b: usize, j: usize| ((t * 7 + b * 3 + j * 5) % 11) as f64 / 11.0 - 0.4;
+    let (mut unrolled, unroll) = (Unrolled::default(), case.unroll(from));
+    case.network.forward(&unroll, &mut unrolled);
+    let rows = case.network.output_gradient((MOMENTS - from) * BATCH, &mut unrolled);
+    for (index, row) in rows.enumerate() {
+        let (t, b) = (from + index / BATCH, index % BATCH);
+        (0..OUTPUTS).for_each(|j| row[j] = weight(t, b, j) as f32);
     }
+    let mut gradient = vec![f32::NAN; case.network.parameters().0.len()];
+    case.network.backward(&unroll, first, &mut unrolled, &mut gradient);
+    let base = plain(&named(&case.network));
+    let loss = |moved: &Plain| -> f64 {
+        let at = |t: usize| if t < first { &base } else { moved };
+        let of_sequence = |b: usize| -> f64 {
+            let rows = case.expected(b, from, &at).into_iter().enumerate();
+            rows.map(|(t, row)| (0..OUTPUTS).map(|j| weight(from + t, b, j) * row[j]).sum::<f64>()).sum()
+        };
+        (0..BATCH).map(of_sequence).sum()
+    };
+    let (mut wrong, mut moved) = (Vec::new(), base.clone());
+    let mut held = 0;
+    case.network.tensors(&gradient, |name, tensor| {
+        held += tensor.data.len();
+        for (index, found) in tensor.data.iter().enumerate() {
+            let mut at = |h: f64| {
+                moved.get_mut(&name).unwrap().1[index] = base[&name].1[index] + h;
+                loss(&moved)
+            };
+            let expected = (at(1e-5) - at(-1e-5)) / 2e-5;
+            at(0.0);
+            if (f64::from(*found) - expected).abs() > 1e-4 * (1.0 + expected.abs()) {
+                wrong.push(format!("{name}[{index}] = {found}, expected {expected}"));
+            }
+        }
+    });
+    assert!(wrong.is_empty(), "{:?} {first} {from}: {wrong:#?}", case.memory);
+    // Padding must stay zero, or it would leak into the products.
+    let zeros = gradient.iter().filter(|value| **value == 0.0).count();
+    assert!(zeros >= gradient.len() - held, "{zeros} of {}", gradient.len());
 }
 
 #[test]
