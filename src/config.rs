@@ -155,15 +155,19 @@ impl RunConfig {
         let chosen = |key: &str| {
             let mut sets = sets.iter().rev().filter_map(|set| set.split_once('='));
             let set = sets.find(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned());
-            let value = set.or_else(|| over.get(key).map(ToString::to_string))?;
+            let mut parts = key.split('.');
+            let first = parts.next().and_then(|part| over.get(part));
+            let value =
+                set.or_else(|| parts.try_fold(first?, |at, part| at.get(part)).map(ToString::to_string))?;
             Some(value.trim_matches(['"', '\'']).to_owned())
         };
         let world = env.map(str::to_owned).or_else(|| chosen("env")).unwrap_or_else(|| "lava-room".into());
         let level = level.map(str::to_owned).or_else(|| chosen("level"));
         // Over the defaults, so that a single key of a table can be set.
         let mut table = parse("defaults", &Self::default().to_toml())?;
-        if let Some(WorldEntry { name, experiment, level_experiment, .. }) = worlds::find(&world) {
-            merge(&mut table, parse(&format!("{name}.toml"), experiment)?);
+        if let Some(entry @ WorldEntry { name, level_experiment, .. }) = worlds::find(&world) {
+            let continuous = chosen("world.actions").is_some_and(|kind| kind == "continuous");
+            merge(&mut table, parse(&format!("{name}.toml"), entry.settings(continuous))?);
             if let Some(text) = level_experiment.zip(level).and_then(|(text, level)| text(&level)) {
                 merge(&mut table, parse(&format!("{name}.toml"), &text)?);
             }

@@ -104,6 +104,31 @@ fn a_setting_is_one_line() {
     }
 }
 
+#[test]
+fn continuous_actions_have_settings_of_their_own() {
+    let steps = |sets: &[&str], file: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, file).unwrap();
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        RunConfig::resolve(Some("lander"), Some(&path), &sets).unwrap().steps
+    };
+    let written = "[world]\nactions = \"continuous\"\n";
+    let [discrete, continuous] = [steps(&[], ""), steps(&["world.actions=continuous"], "")];
+    assert_ne!(discrete, continuous);
+    assert_eq!(steps(&[], written), continuous);
+    assert_eq!(steps(&["world.actions=discrete"], written), discrete);
+    assert_eq!(steps(&["world.actions=none"], written), discrete);
+    assert_eq!(steps(&["world.actions=continuous", "steps=7"], "steps = 9"), 7);
+    // Whatever a world's file says, it goes with both kinds.
+    for entry in crate::worlds::CATALOGUE.iter().filter(|entry| !entry.continuous_experiment.is_empty()) {
+        let set = ["world.actions=continuous".to_owned()];
+        let config = RunConfig::resolve(Some(entry.name), None, &set).unwrap();
+        let world = crate::experiment::level::world_in(&config, None).unwrap();
+        config.learner.algorithm.fits(&world.spec(), config.learner.replay_capacity).unwrap();
+    }
+}
+
 /// A run's own file is complete: an option added to the experiment later is not turned on in it.
 #[test]
 fn a_runs_own_file_has_no_experiment_below_it() {

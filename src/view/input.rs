@@ -76,17 +76,17 @@ fn middle(actions: &ActionSpace) -> Vec<f32> {
     actions.dimensions().iter().map(ActionDimension::middle).collect()
 }
 
-/// What buttons can choose, with these buttons: named actions, or of a box the bounds of its first dimension with left
-/// and right, and of the second with down and up.
+/// What buttons can choose, with these buttons: named actions, or the bounds of those dimensions of a box that have
+/// buttons.
 fn choices(actions: &ActionSpace, mirrored: bool) -> Vec<(Action, Vec<ActionButton>)> {
     let named = |index: usize| Some((Action::Discrete(index as u16), actions.buttons(index, mirrored)?));
     let dimensions = actions.dimensions();
     if dimensions.is_empty() {
         return (0..actions.len()).filter_map(named).collect();
     }
-    let sides = [[ActionButton::Left, ActionButton::Right], [ActionButton::Down, ActionButton::Up]];
     let mut all = vec![(middle(actions), Vec::new())];
-    for (index, (own, [low, high])) in dimensions.iter().zip(sides).enumerate() {
+    for (index, own) in dimensions.iter().enumerate() {
+        let Some([low, high]) = actions.axis(index, mirrored) else { continue };
         for (values, buttons) in all.clone() {
             for (bound, button) in [(own.low, low), (own.high, high)] {
                 let (mut values, mut buttons) = (values.clone(), buttons.clone());
@@ -274,6 +274,20 @@ mod tests {
         press(&mut app, KeyCode::ArrowRight);
         let tapped = &app.world().resource::<HumanInput>().tapped;
         assert_eq!(tapped[..2], [2, 1].map(|action| VecDeque::from([Action::Discrete(action)])));
+    }
+
+    #[test]
+    fn dimensions_of_a_box_obey_the_keys_of_their_names() {
+        let mut app = app("puck");
+        app.world_mut().resource_mut::<Spec>().0.action =
+            ActionSpace::continuous(&[("up", [-1.0, 1.0]), ("forward", [0.0, 2.0])]);
+        take_over(&mut app, &[0, 1]);
+        press(&mut app, KeyCode::KeyW);
+        press(&mut app, KeyCode::ArrowLeft);
+        let tapped = &app.world().resource::<HumanInput>().tapped;
+        let [first, second] =
+            [[1.0, 1.0], [0.0, 2.0]].map(|action| VecDeque::from([Action::continuous(&action)]));
+        assert_eq!(tapped[..2], [first, second]);
     }
 
     #[test]

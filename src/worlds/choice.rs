@@ -328,6 +328,11 @@ impl Request<'_> {
         self.options.actions
     }
 
+    /// Whether continuous actions were requested.
+    pub fn continuous(&self) -> bool {
+        self.options.actions == Some(ActionKind::Continuous)
+    }
+
     /// A world without levels.
     ///
     /// # Errors

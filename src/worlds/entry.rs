@@ -21,6 +21,9 @@ pub struct WorldEntry {
     pub make: fn(&Request) -> Result<WorldChoice, WorldError>,
     /// Its tuned settings, as TOML over the defaults; empty if the defaults are used.
     pub experiment: &'static str,
+    /// Its tuned settings for `world.actions = "continuous"`, in place of `experiment`; empty in a world that has one
+    /// kind of actions.
+    pub continuous_experiment: &'static str,
     /// Settings of a level, given as in `--level`, as TOML over `experiment`; it returns `None` where they are no
     /// different.
     pub level_experiment: Option<fn(level: &str) -> Option<String>>,
@@ -76,6 +79,7 @@ impl WorldEntry {
             module,
             make,
             experiment: "",
+            continuous_experiment: "",
             level_experiment: None,
             agents: &[],
             rooms: None,
@@ -87,6 +91,14 @@ impl WorldEntry {
             #[cfg(feature = "arcade")]
             art: None,
         }
+    }
+
+    /// Its tuned settings, as TOML, for `continuous` or for its usual actions.
+    pub fn settings(&self, continuous: bool) -> &'static str {
+        if continuous && !self.continuous_experiment.is_empty() {
+            return self.continuous_experiment;
+        }
+        self.experiment
     }
 
     /// File names and texts of its shipped levels, in order.

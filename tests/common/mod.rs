@@ -14,10 +14,10 @@ use entropy_arcade::config::RunConfig;
 use entropy_arcade::experiment::level::world_in;
 use entropy_arcade::experiment::{Experiment, Mode};
 use entropy_arcade::learner::DeviceChoice;
-use entropy_arcade::mdp::WorldOptions;
+use entropy_arcade::mdp::{ActionKind, WorldOptions};
 use entropy_arcade::run::{self, RunError, Summary};
 use entropy_arcade::worlds::rooms::level::generate;
-use entropy_arcade::worlds::{WorldChoice, names, rooms};
+use entropy_arcade::worlds::{WorldChoice, find, names, rooms};
 
 /// Every world, with every shipped level and option, by a descriptive name.
 pub fn worlds() -> Vec<(String, WorldChoice)> {
@@ -39,6 +39,11 @@ pub fn worlds() -> Vec<(String, WorldChoice)> {
         if ["cartpole", "acrobot", "mountain-car", "pendulum"].contains(&name) {
             let options = WorldOptions { velocity_masked: true, ..WorldOptions::default() };
             all.push((format!("{name}, velocities masked"), varied(options)));
+        }
+        if find(name).is_some_and(|world| !world.continuous_experiment.is_empty()) {
+            let actions = Some(ActionKind::Continuous);
+            let options = WorldOptions { actions, ..WorldOptions::default() };
+            all.push((format!("{name}, continuous actions"), varied(options)));
         }
         if ["key-door", "paddle-duel"].contains(&name) {
             let options = WorldOptions {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use entropy_arcade::learner::checkpoint::Checkpoint;
-use entropy_arcade::mdp::{Action, TransitionBatch};
+use entropy_arcade::mdp::TransitionBatch;
 use entropy_arcade::replay::{ReplayBuffer, ReplayConfig};
-use entropy_arcade::worlds::classic_control::cartpole::{FARTHEST, STEEPEST, out_of_bounds, step};
+use entropy_arcade::worlds::classic_control::cartpole::{FARTHEST, STEEPEST, out_of_bounds, push, step};
 
 /// Tolerance between an observation and the one predicted from its predecessor: both are rounded to single
 /// precision.
@@ -60,7 +60,7 @@ fn possible(all: &TransitionBatch, row: usize) -> bool {
         std::array::from_fn(|entry| f64::from(observations[row * all.features + entry]))
     };
     let (before, after) = (state(&all.observations), state(&all.next_observations));
-    let expected = step(before, Action::Discrete(all.actions.index(row) as u16));
+    let expected = step(before, push(all.actions.row(row)));
     let near = |a: f64, b: f64| (a - b).abs() <= TOLERANCE * (1.0 + a.abs());
     // An episode continues within the bounds, and terminates only outside them.
     let [x, _, angle, _] = after.map(f64::abs);

@@ -16,7 +16,7 @@ use entropy_arcade::sim::{
     AgentSlots, Bodies, BodySpec, Environment, Outcome, SimSystems, SimTick, run_agent_step,
 };
 use entropy_arcade::worlds::WorldChoice;
-use entropy_arcade::worlds::classic_control::cartpole::{out_of_bounds, step};
+use entropy_arcade::worlds::classic_control::cartpole::{out_of_bounds, push, step};
 use rand::RngExt as _;
 
 use super::common::transitions::{self, Checked};
@@ -51,7 +51,7 @@ impl Environment for Failing {
     }
 
     fn apply(&mut self, _rail: &Rail, _bodies: &mut Bodies, actions: &ActionBatch, _phase: u32) {
-        self.state = step(self.state, actions.choice(0));
+        self.state = step(self.state, push(actions.row(0)));
         self.steps += 1;
     }
 

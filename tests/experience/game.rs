@@ -14,7 +14,7 @@ use entropy_arcade::mdp::{EnvironmentSpec, EpisodeEnd};
 use entropy_arcade::metrics::run::EPISODE_RETURN;
 use entropy_arcade::sim::{self, AgentSlots, SimSystems, SimTick, run_agent_step};
 use entropy_arcade::worlds::WorldChoice;
-use entropy_arcade::worlds::classic_control::cartpole::{out_of_bounds, step};
+use entropy_arcade::worlds::classic_control::cartpole::{out_of_bounds, push, step};
 
 use super::common::transitions;
 use super::{assert_lived, buffer, staged};
@@ -47,7 +47,7 @@ fn spec() -> EnvironmentSpec {
 
 fn fall(mut poles: Query<(&mut Pole, &mut AgentSlots)>, clock: Res<sim::TickClock>) {
     for (mut pole, mut seats) in poles.iter_mut().filter(|_| clock.ends_step()) {
-        pole.state = step(pole.state, seats.actions.choice(0));
+        pole.state = step(pole.state, push(seats.actions.row(0)));
         seats.rewards[0] += 1.0;
         seats.end = out_of_bounds(&pole.state).then_some(EpisodeEnd::Terminated);
     }

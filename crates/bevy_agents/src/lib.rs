@@ -5,7 +5,7 @@
 //! observations, rewards and ends in the sets of [`SimSystems`]. The plugin batches the observations of every
 //! policy into one forward pass, lets controllers act and records transitions, which it sends to a
 //! [`LiveLearner`] in the background if there is one; [`LivePlugin`] keeps the measurements. This crate
-//! depends on no physics engine and no window.
+//! depends on no physics engine and no window, and with the feature `gpu`, which is off by default, on burn.
 //!
 //! ```
 //! use bevy::prelude::*;

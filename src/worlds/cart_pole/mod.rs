@@ -7,12 +7,10 @@ use bevy_rapier2d::prelude::{Collider, CollisionGroups, Group, RevoluteJointBuil
 use bevy_rapier2d::rapier::dynamics::LockedAxes;
 
 use super::classic_control::cartpole::{
-    Balancing, CART_MASS, FORCE, GRAVITY, HALF_POLE, LIMIT, POLE_MASS, SECONDS, balance, draw_start,
-    out_of_bounds,
+    Balancing, CART_MASS, FORCE, GRAVITY, HALF_POLE, LIMIT, POLE_MASS, SECONDS, actions, balance, draw_start,
+    out_of_bounds, push,
 };
-use crate::mdp::{
-    Action, ActionBatch, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng,
-};
+use crate::mdp::{Action, ActionBatch, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng};
 use crate::sim::{Bodies, BodyKind, BodySpec, Capabilities, Environment, Outcome};
 #[cfg(feature = "arcade")]
 use crate::worlds::WorldArt;
@@ -21,6 +19,7 @@ use crate::worlds::WorldEntry;
 /// The world.
 pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
+    continuous_experiment: include_str!("continuous.toml"),
     agents: &[("cart-pole.agent", include_bytes!("cart-pole.agent"))],
     #[cfg(feature = "arcade")]
     art: Some(WorldArt {
@@ -28,7 +27,9 @@ pub const WORLD: WorldEntry = WorldEntry {
         thumbnail: include_bytes!("thumbnail.png"),
         film: include_bytes!("thumbnail.gif"),
     }),
-    ..WorldEntry::new("cart-pole", module_path!(), |asked| asked.plain::<BodyCartPole>(Rail))
+    ..WorldEntry::new("cart-pole", module_path!(), |asked| {
+        asked.plain::<BodyCartPole>(Rail { continuous: asked.continuous() })
+    })
 };
 
 const CART: usize = 0;
@@ -39,7 +40,10 @@ const POLE_HALF: Vec2 = Vec2::new(0.01, HALF_POLE as f32);
 
 /// The layout: the same rail in every arena.
 #[derive(Resource, Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rail;
+pub struct Rail {
+    /// Whether actions are continuous.
+    pub continuous: bool,
+}
 
 /// State of one cart, read from its bodies after the last tick.
 #[derive(Component, Debug, Clone)]
@@ -73,12 +77,12 @@ impl Environment for BodyCartPole {
     const CAPABILITIES: Capabilities<Self> =
         Capabilities { scripted_action: Some(Self::scripted_action), ..Capabilities::NONE };
 
-    fn spec(_rail: &Rail) -> EnvironmentSpec {
+    fn spec(rail: &Rail) -> EnvironmentSpec {
         EnvironmentSpec {
             name: "cart-pole".into(),
             summary: "Push the cart so that the pole hinged to it stays upright.".into(),
             observation: ObservationSpace::floats(&["x", "x velocity", "angle", "angular velocity"]),
-            action: ActionSpace::discrete(&["left", "right"]),
+            action: actions(rail.continuous),
             ticks_per_step: 1,
             tick_seconds: SECONDS as f32,
             episode_limit: LIMIT,
@@ -129,7 +133,7 @@ impl Environment for BodyCartPole {
     }
 
     fn apply(&mut self, _rail: &Rail, bodies: &mut Bodies, actions: &ActionBatch, _phase: u32) {
-        let force = if actions.index(0) == 1 { FORCE } else { -FORCE };
+        let force = push(actions.row(0)) * FORCE;
         let cart = bodies.body_mut(CART);
         cart.reset_forces(true);
         cart.add_force(Vec2::X * force as f32, true);
@@ -159,7 +163,7 @@ impl Environment for BodyCartPole {
 }
 
 impl BodyCartPole {
-    fn scripted_action(&self, _rail: &Rail, _bodies: &Bodies, _slot: usize) -> Action {
-        balance(&self.state)
+    fn scripted_action(&self, rail: &Rail, _bodies: &Bodies, _slot: usize) -> Action {
+        balance(&self.state, rail.continuous)
     }
 }

@@ -131,8 +131,15 @@ fn kinds_of_actions_that_a_world_does_not_have_are_refused() {
     let (discrete, continuous) = (ActionKind::Discrete, ActionKind::Continuous);
     assert_eq!(choose("mountain-car", continuous), Ok(continuous));
     assert_eq!(choose("mountain-car", discrete), Ok(discrete));
+    for name in ["cartpole", "cart-pole", "lander", "paddle-duel", "puck", "puck-2v2"] {
+        assert_eq!(
+            [continuous, discrete].map(|kind| choose(name, kind)),
+            [Ok(continuous), Ok(discrete)],
+            "{name}"
+        );
+    }
     assert_eq!(choose("pendulum", continuous), Ok(continuous));
-    for (name, kind) in [("pendulum", discrete), ("cartpole", continuous), ("lava-room", continuous)] {
+    for (name, kind) in [("pendulum", discrete), ("acrobot", continuous), ("lava-room", continuous)] {
         let error = choose(name, kind).unwrap_err().to_string();
         assert!(error.starts_with(&format!("world.actions = {kind}: {name} has no such actions")), "{error}");
     }

@@ -130,8 +130,8 @@ pub(super) enum Engine {
 }
 
 impl Engine {
-    /// Pushes the hull; `jitter` is the deviation of the point of application.
-    pub(super) fn fire(self, bodies: &mut Bodies, jitter: Vec2) {
+    /// Pushes the hull with the share `power` of its strength; `jitter` is the deviation of the point of application.
+    pub(super) fn fire(self, bodies: &mut Bodies, jitter: Vec2, power: f32) {
         // In the hull's frame; the farther away the point of application, the stronger the push.
         let (impulse, at) = match self {
             Self::Main => {
@@ -145,6 +145,6 @@ impl Engine {
         };
         let turn = Vec2::from_angle(bodies.angle(HULL));
         let place = bodies.position(HULL) + turn.rotate(at);
-        bodies.body_mut(HULL).apply_impulse_at_point(turn.rotate(impulse), place, true);
+        bodies.body_mut(HULL).apply_impulse_at_point(turn.rotate(impulse * power), place, true);
     }
 }

@@ -13,7 +13,8 @@ use rand::RngExt as _;
 
 use self::craft::{ENGINE_JITTER, Engine, HULL, LEGS, MOON, STANDING};
 use crate::mdp::{
-    Action, ActionBatch, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng,
+    Action, ActionBatch, ActionRow, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm,
+    Rng,
 };
 use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Outcome};
 #[cfg(feature = "arcade")]
@@ -23,6 +24,7 @@ use crate::worlds::{Screenshot, WorldEntry};
 /// The world.
 pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
+    continuous_experiment: include_str!("continuous.toml"),
     agents: &[("lander.agent", include_bytes!("lander.agent"))],
     screenshots: &[
         Screenshot { file: "compare.png", arguments: "--seed 1 --press M@1,N@66 --after 71" },
@@ -34,7 +36,9 @@ pub const WORLD: WorldEntry = WorldEntry {
         thumbnail: include_bytes!("thumbnail.png"),
         film: include_bytes!("thumbnail.gif"),
     }),
-    ..WorldEntry::new("lander", module_path!(), |asked| asked.plain::<Lander>(Moon))
+    ..WorldEntry::new("lander", module_path!(), |asked| {
+        asked.plain::<Lander>(Moon { continuous: asked.continuous() })
+    })
 };
 
 /// Half the picture's width and height; leaving at a side loses.
@@ -73,8 +77,45 @@ const UP: usize = 2;
 const RIGHT: usize = 3;
 
 /// The layout, the same for all arenas.
-#[derive(Resource, Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moon;
+#[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moon {
+    /// Whether actions are continuous.
+    pub continuous: bool,
+}
+
+/// How hard the engines burn for one step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thrust {
+    /// The one below: 0, or 0.5 to 1.
+    pub main: f32,
+    /// The ones at the sides: 0, or 0.5 to 1 if they push to the right and −1 to −0.5 if to the left.
+    pub side: f32,
+}
+
+impl Thrust {
+    /// What `action` asks for. As published, an engine burns with half its strength at least: the main one where its
+    /// entry is positive, a side engine where it is above a half.
+    pub fn of(action: ActionRow<'_>) -> Self {
+        match action {
+            ActionRow::Discrete(index) => Self {
+                main: f32::from(u8::from(usize::from(index) == UP)),
+                side: match usize::from(index) {
+                    LEFT => -1.0,
+                    RIGHT => 1.0,
+                    _ => 0.0,
+                },
+            },
+            ActionRow::Continuous(entries) => {
+                let entry = |index: usize| entries.get(index).map_or(0.0, |entry| entry.clamp(-1.0, 1.0));
+                let (main, side) = (entry(0), entry(1));
+                Self {
+                    main: if main > 0.0 { 0.5 + 0.5 * main } else { 0.0 },
+                    side: if side.abs() > 0.5 { side } else { 0.0 },
+                }
+            }
+        }
+    }
+}
 
 /// State of one descent.
 #[derive(Component, Debug, Clone)]
@@ -171,7 +212,11 @@ impl Environment for Lander {
         ..Capabilities::NONE
     };
 
-    fn spec(_moon: &Moon) -> EnvironmentSpec {
+    fn spec(moon: &Moon) -> EnvironmentSpec {
+        let (main, side) = match moon.continuous {
+            true => ("every step it burns, times its thrust", "every step one burns, times its thrust"),
+            false => ("every step it burns", "every step one burns"),
+        };
         EnvironmentSpec {
             name: "lander".into(),
             summary: "Land softly on two legs between the flags.".into(),
@@ -185,7 +230,10 @@ impl Environment for Lander {
                 "left leg",
                 "right leg",
             ]),
-            action: ActionSpace::discrete(&["wait", "left", "up", "right"]),
+            action: match moon.continuous {
+                true => ActionSpace::continuous(&[("up", [-1.0, 1.0]), ("right", [-1.0, 1.0])]),
+                false => ActionSpace::discrete(&["wait", "left", "up", "right"]),
+            },
             ticks_per_step: 1,
             tick_seconds: TICK_SECONDS,
             episode_limit: 1000,
@@ -193,8 +241,8 @@ impl Environment for Lander {
             rewards: vec![
                 RewardTerm::new("approach", SHAPING * POINT, "nearer to the pad, slower, more upright"),
                 RewardTerm::new("leg", LEG * POINT, "a leg touches the ground, less when it leaves"),
-                RewardTerm::new("main engine", MAIN_FUEL * POINT, "every step it burns"),
-                RewardTerm::new("side engine", SIDE_FUEL * POINT, "every step one burns"),
+                RewardTerm::new("main engine", MAIN_FUEL * POINT, main),
+                RewardTerm::new("side engine", SIDE_FUEL * POINT, side),
                 RewardTerm::new("lost", LOST * POINT, "the hull touches the ground or leaves at a side"),
                 RewardTerm::new("at rest", AT_REST * POINT, "the rocket stands still on both legs"),
             ],
@@ -231,15 +279,14 @@ impl Environment for Lander {
     }
 
     fn apply(&mut self, _moon: &Moon, bodies: &mut Bodies, actions: &ActionBatch, _phase: u32) {
-        let (engine, fuel) = match actions.index(0) {
-            LEFT => (Engine::Side(-1.0), SIDE_FUEL),
-            UP => (Engine::Main, MAIN_FUEL),
-            RIGHT => (Engine::Side(1.0), SIDE_FUEL),
-            _ => return,
-        };
-        engine.fire(bodies, self.jitter);
+        let Thrust { main, side } = Thrust::of(actions.row(0));
+        for (engine, power) in [(Engine::Main, main), (Engine::Side(side.signum()), side.abs())] {
+            if power > 0.0 {
+                engine.fire(bodies, self.jitter, power);
+            }
+        }
         // Paid in `judge` with the other rewards of the step.
-        self.potential -= fuel;
+        self.potential -= MAIN_FUEL * main + SIDE_FUEL * side.abs();
     }
 
     fn judge(
@@ -291,13 +338,18 @@ impl Lander {
 
     /// Leans against its drift and descends more slowly the lower it is (the heuristic published with the
     /// task).
-    fn scripted_action(&self, _moon: &Moon, _bodies: &Bodies, _slot: usize) -> Action {
+    fn scripted_action(&self, moon: &Moon, _bodies: &Bodies, _slot: usize) -> Action {
         let [x, y, vx, vy, angle, spin, left, right] = self.state;
         let (mut turn, mut climb) = (0.0, -0.5 * vy);
         if left + right == 0.0 {
             let lean = (0.5 * x + vx).clamp(-0.4, 0.4);
             turn = 0.5 * (lean - angle) - spin;
             climb += 0.5 * (0.55 * x.abs() - y);
+        }
+        if moon.continuous {
+            return Action::continuous(
+                &[20.0 * climb - 1.0, -20.0 * turn].map(|entry| entry.clamp(-1.0, 1.0)),
+            );
         }
         let action = if climb > turn.abs() && climb > 0.05 {
             UP

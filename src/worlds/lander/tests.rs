@@ -6,9 +6,9 @@ use bevy_rapier2d::plugin::context::RapierRigidBodySet;
 use super::craft::{self, HULL, LEGS};
 use super::{
     CORNERS, FLAGS, HALF, LEFT, Lander, MAIN_FUEL, Moon, PAD, POINT, REST_TICKS, RIGHT, SIDE_FUEL,
-    TICK_SECONDS, UP, WAIT,
+    TICK_SECONDS, Thrust, UP, WAIT,
 };
-use crate::mdp::{Action, EpisodeEnd, Stream};
+use crate::mdp::{Action, ActionRow, EpisodeEnd, Stream};
 use crate::sim::arena::ScriptSystems;
 use crate::sim::bodies::still::untouched;
 use crate::sim::{
@@ -18,7 +18,7 @@ use crate::sim::{
 /// The slot's action in every step, and the result of the last one.
 #[derive(Resource, Default)]
 struct Step {
-    action: usize,
+    action: Option<Action>,
     reward: f32,
     end: Option<EpisodeEnd>,
     success: bool,
@@ -26,16 +26,22 @@ struct Step {
 }
 
 fn app() -> App {
+    app_on(Moon::default())
+}
+
+fn app_on(layout: Moon) -> App {
     let config = SimConfig { arenas: 1, seed: 1, stream: Stream::Environment };
     let mut app = App::new();
     app.add_plugins(sim::plugin)
-        .add_plugins(EnvironmentPlugin::<Lander> { layout: Moon, config })
+        .add_plugins(EnvironmentPlugin::<Lander> { layout, config })
         .init_resource::<Step>()
         .add_systems(
             SimTick,
             (
                 (|step: Res<Step>, mut seats: Single<&mut AgentSlots>| {
-                    seats.actions.set(0, Action::Discrete(step.action as u16));
+                    if let Some(action) = step.action {
+                        seats.actions.set(0, action);
+                    }
                 })
                 .in_set(SimSystems::Decide)
                 .after(ScriptSystems),
@@ -51,7 +57,11 @@ fn app() -> App {
 
 /// Makes `count` steps of `action`, or fewer if the episode ends, and returns the rewards.
 fn play(app: &mut App, action: usize, count: usize) -> Vec<f32> {
-    app.world_mut().resource_mut::<Step>().action = action;
+    play_any(app, Action::Discrete(action as u16), count)
+}
+
+fn play_any(app: &mut App, action: Action, count: usize) -> Vec<f32> {
+    app.world_mut().resource_mut::<Step>().action = Some(action);
     let mut rewards = Vec::new();
     for _ in 0..count {
         run_agent_step(app.world_mut());
@@ -94,6 +104,48 @@ fn the_main_engine_beats_gravity_and_side_engines_turn() {
         // To the right is clockwise.
         assert!(side * spin < -0.3, "{spin} rad/s");
     }
+}
+
+/// LunarLanderContinuous-v3: `m_power` is half of one more than the entry, `s_power` the entry.
+#[test]
+fn continuous_thrust_is_that_of_the_published_task() {
+    for (entries, main, side) in [
+        ([0.0, 0.0], 0.0, 0.0),
+        ([-1.0, 0.5], 0.0, 0.0),
+        ([0.2, 0.6], 0.6, 0.6),
+        ([1.0, -0.75], 1.0, -0.75),
+        ([3.0, -9.0], 1.0, -1.0),
+    ] {
+        let thrust = Thrust::of(ActionRow::Continuous(&entries));
+        assert_eq!(thrust, Thrust { main, side }, "{entries:?}");
+    }
+    let [wait, left, up, right] =
+        [WAIT, LEFT, UP, RIGHT].map(|action| Thrust::of(ActionRow::Discrete(action as u16)));
+    assert_eq!([wait.main, left.main, up.main, right.main], [0.0, 0.0, 1.0, 0.0]);
+    assert_eq!([wait.side, left.side, up.side, right.side], [0.0, -1.0, 0.0, 1.0]);
+}
+
+/// Half the thrust is half the push and costs half the fuel.
+#[test]
+fn a_weaker_thrust_pushes_and_costs_less() {
+    let flight = |action: Action| {
+        let mut app = app_on(Moon { continuous: matches!(action, Action::Continuous(_)) });
+        with_bodies(&mut app, |bodies| craft::place(bodies, Vec2::new(0.0, PAD + 6.0), Vec2::ZERO));
+        let potential =
+            |app: &mut App| app.world_mut().query::<&Lander>().single(app.world()).unwrap().weigh();
+        let before = potential(&mut app);
+        let rewards = play_any(&mut app, action, 1);
+        let fuel = rewards[0] / POINT - (potential(&mut app) - before);
+        (with_bodies(&mut app, |bodies| bodies.velocity(HULL)), fuel)
+    };
+    let (fallen, none) = flight(Action::continuous(&[0.0, 0.0]));
+    let (full, full_fuel) = flight(Action::continuous(&[1.0, 0.0]));
+    let (half, half_fuel) = flight(Action::continuous(&[f32::MIN_POSITIVE, 0.0]));
+    assert!(none.abs() < 1e-3 && (full_fuel + 0.3).abs() < 1e-3 && (half_fuel + 0.15).abs() < 1e-3);
+    assert!(((half - fallen).y / (full - fallen).y - 0.5).abs() < 1e-3, "{fallen} {half} {full}");
+    let (_, both) = flight(Action::continuous(&[1.0, 1.0]));
+    assert!((both + 0.33).abs() < 1e-3, "{both}");
+    assert_eq!(flight(Action::Discrete(UP as u16)), (full, full_fuel));
 }
 
 #[test]

@@ -9,7 +9,8 @@ use bevy_rapier2d::prelude::Collider;
 use rand::RngExt as _;
 
 use crate::mdp::{
-    Action, ActionBatch, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng,
+    Action, ActionBatch, ActionRow, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm,
+    Rng,
 };
 use crate::sim::{Bodies, BodyKind, BodySpec, Capabilities, Environment, Outcome, clamp_to_reach};
 #[cfg(feature = "arcade")]
@@ -19,6 +20,7 @@ use crate::worlds::{Screenshot, WorldEntry};
 /// The world.
 pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
+    continuous_experiment: include_str!("continuous.toml"),
     agents: &[("paddle-duel.agent", include_bytes!("paddle-duel.agent"))],
     screenshots: &[Screenshot {
         file: "paddle-duel.png",
@@ -30,7 +32,9 @@ pub const WORLD: WorldEntry = WorldEntry {
         thumbnail: include_bytes!("thumbnail.png"),
         film: include_bytes!("thumbnail.gif"),
     }),
-    ..WorldEntry::new("paddle-duel", module_path!(), |asked| asked.plain::<PaddleDuel>(Court))
+    ..WorldEntry::new("paddle-duel", module_path!(), |asked| {
+        asked.plain::<PaddleDuel>(Court { continuous: asked.continuous() })
+    })
 };
 
 /// Half the court's width and height.
@@ -58,7 +62,10 @@ const PADDLES: [usize; 2] = [1, 2];
 
 /// The layout, the same for all arenas.
 #[derive(Resource, Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Court;
+pub struct Court {
+    /// Whether actions are continuous.
+    pub continuous: bool,
+}
 
 /// State of one match.
 #[derive(Component, Debug, Clone)]
@@ -98,6 +105,16 @@ fn side(slot: usize) -> f32 {
     if slot == 0 { 1.0 } else { -1.0 }
 }
 
+/// Where `action` moves a paddle, as a share of its speed: 1 is up.
+fn way(action: ActionRow<'_>) -> f32 {
+    match action {
+        ActionRow::Discrete(1) => 1.0,
+        ActionRow::Discrete(2) => -1.0,
+        ActionRow::Discrete(_) => 0.0,
+        ActionRow::Continuous(shares) => shares.first().map_or(0.0, |share| share.clamp(-1.0, 1.0)),
+    }
+}
+
 /// A paddle whose face bulges towards the middle: straight back, circular front.
 pub fn paddle_outline(slot: usize) -> Vec<Vec2> {
     const BULGE: f32 = 0.32;
@@ -122,7 +139,7 @@ impl Environment for PaddleDuel {
         ..Capabilities::NONE
     };
 
-    fn spec(_court: &Court) -> EnvironmentSpec {
+    fn spec(court: &Court) -> EnvironmentSpec {
         EnvironmentSpec {
             name: "paddle-duel".into(),
             summary: "Two paddles, one ball with spin, first to five.".into(),
@@ -142,7 +159,10 @@ impl Environment for PaddleDuel {
                 .to_vec(),
                 grid: None,
             },
-            action: ActionSpace::discrete(&["stay", "up", "down"]),
+            action: match court.continuous {
+                true => ActionSpace::continuous(&[("up", [-1.0, 1.0])]),
+                false => ActionSpace::discrete(&["stay", "up", "down"]),
+            },
             ticks_per_step: 2,
             tick_seconds: TICK_SECONDS,
             episode_limit: 3000,
@@ -195,11 +215,7 @@ impl Environment for PaddleDuel {
     fn apply(&mut self, _court: &Court, bodies: &mut Bodies, actions: &ActionBatch, _phase: u32) {
         let reach = COURT.y - PADDLE_HALF;
         for (slot, &paddle) in PADDLES.iter().enumerate() {
-            let wish = match actions.index(slot) {
-                1 => PADDLE_SPEED,
-                2 => -PADDLE_SPEED,
-                _ => 0.0,
-            };
+            let wish = way(actions.row(slot)) * PADDLE_SPEED;
             let speed = clamp_to_reach(wish, bodies.position(paddle).y, reach, TICK_SECONDS);
             bodies.set_velocity(paddle, Vec2::new(0.0, speed));
         }
@@ -283,19 +299,20 @@ impl PaddleDuel {
     }
 
     /// Follows an approaching ball and drifts back to the middle otherwise; never predicts its path.
-    fn scripted_action(&self, _court: &Court, bodies: &Bodies, slot: usize) -> Action {
+    fn scripted_action(&self, court: &Court, bodies: &Bodies, slot: usize) -> Action {
         let (ball, velocity) = (bodies.position(BALL), bodies.velocity(BALL));
         let own = bodies.position(PADDLES[slot]).y;
         let coming = velocity.x * side(slot) < 0.0;
         let aim = if coming { ball.y } else { 0.0 };
         let slack = if coming { 0.45 } else { 1.0 };
-        Action::Discrete(if aim > own + slack {
-            1
+        let (index, way) = if aim > own + slack {
+            (1, 1.0)
         } else if aim < own - slack {
-            2
+            (2, -1.0)
         } else {
-            0
-        })
+            (0, 0.0)
+        };
+        if court.continuous { Action::continuous(&[way]) } else { Action::Discrete(index) }
     }
 
     fn contact_free(&self, _court: &Court, bodies: &Bodies) -> bool {

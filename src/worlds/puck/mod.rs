@@ -17,17 +17,19 @@ use bevy_rapier2d::prelude::Collider;
 use rand::RngExt as _;
 
 use crate::mdp::{
-    Action, ActionBatch, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng,
+    Action, ActionBatch, ActionRow, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm,
+    Rng,
 };
 use crate::sim::{Bodies, BodyKind, BodySpec, Capabilities, Environment, Outcome};
 #[cfg(feature = "arcade")]
 use crate::worlds::WorldArt;
-use crate::worlds::WorldEntry;
+use crate::worlds::{Request, WorldEntry};
 use rink::{GOAL_HALF, MALLET_RADIUS, PUCK_RADIUS, RINK};
 
 /// The world.
 pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
+    continuous_experiment: include_str!("continuous.toml"),
     agents: &[("puck.agent", include_bytes!("puck.agent"))],
     #[cfg(feature = "arcade")]
     art: Some(WorldArt {
@@ -35,7 +37,7 @@ pub const WORLD: WorldEntry = WorldEntry {
         thumbnail: include_bytes!("thumbnail.png"),
         film: include_bytes!("thumbnail.gif"),
     }),
-    ..WorldEntry::new("puck", module_path!(), |asked| asked.plain::<Puck>(Sides { players: 1 }))
+    ..WorldEntry::new("puck", module_path!(), |asked| asked.plain::<Puck>(Sides::of(1, asked)))
 };
 
 /// Goals that win a match.
@@ -62,9 +64,16 @@ const FIRST_MALLET: usize = 1;
 pub struct Sides {
     /// Players per side: 1, or 2, of whom the first plays in front.
     pub players: usize,
+    /// Whether actions are continuous.
+    pub continuous: bool,
 }
 
 impl Sides {
+    /// `players` per side, with the kind of actions that was requested.
+    fn of(players: usize, asked: &Request<'_>) -> Self {
+        Self { players, continuous: asked.continuous() }
+    }
+
     fn slots(self) -> usize {
         2 * self.players
     }
@@ -148,6 +157,15 @@ const WAYS: [(&str, Vec2); 9] = [
     ("down+forward", Vec2::new(FRAC_1_SQRT_2, -FRAC_1_SQRT_2)),
 ];
 
+/// Where `action` moves a mallet, as a share of its speed, with forward to the right.
+fn way(action: ActionRow<'_>) -> Vec2 {
+    match action {
+        ActionRow::Discrete(index) => WAYS[usize::from(index)].1,
+        ActionRow::Continuous(&[forward, up]) => Vec2::new(forward, up).clamp_length_max(1.0),
+        ActionRow::Continuous(_) => Vec2::ZERO,
+    }
+}
+
 impl Environment for Puck {
     type Layout = Sides;
 
@@ -174,7 +192,10 @@ impl Environment for Puck {
             name: name.into(),
             summary: summary.into(),
             observation: ObservationSpace { vector: entries, grid: None },
-            action: ActionSpace::discrete(&WAYS.map(|(name, _)| name)),
+            action: match sides.continuous {
+                true => ActionSpace::continuous(&[("forward", [-1.0, 1.0]), ("up", [-1.0, 1.0])]),
+                false => ActionSpace::discrete(&WAYS.map(|(name, _)| name)),
+            },
             ticks_per_step: 2,
             tick_seconds: TICK_SECONDS,
             episode_limit: 3000,
@@ -218,7 +239,7 @@ impl Environment for Puck {
         for slot in 0..actions.rows {
             let mirror = mirror(sides.side(slot));
             let position = mirror * bodies.position(FIRST_MALLET + slot);
-            let wish = position + WAYS[actions.index(slot)].1 * MALLET_SPEED * TICK_SECONDS;
+            let wish = position + way(actions.row(slot)) * MALLET_SPEED * TICK_SECONDS;
             let moved = rink::reach(sides.zone(slot), wish) - position;
             bodies.set_velocity(FIRST_MALLET + slot, mirror * moved / TICK_SECONDS);
         }

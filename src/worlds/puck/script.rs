@@ -37,7 +37,11 @@ pub fn action(sides: Sides, bodies: &Bodies, slot: usize) -> Action {
     } else {
         strike(own, near)
     };
-    Action::Discrete(towards(target - own))
+    let index = towards(target - own);
+    match sides.continuous {
+        true => Action::continuous(&WAYS[usize::from(index)].1.to_array()),
+        false => Action::Discrete(index),
+    }
 }
 
 /// The target position for driving the puck at the goal: around it while it is behind, then behind it, then

@@ -4,7 +4,7 @@ use super::*;
 use crate::mdp::{Stream, rng};
 use crate::sim::bodies::still::Still;
 
-const PAIRS: Sides = Sides { players: 2 };
+const PAIRS: Sides = Sides { players: 2, continuous: false };
 
 fn judged(game: &mut Puck, still: &mut Still, place: Vec2) -> (Vec<f32>, Option<EpisodeEnd>) {
     let mut rewards = vec![0.0; PAIRS.slots()];

@@ -33,6 +33,17 @@ impl ActionButton {
         })
     }
 
+    /// The button in the other direction; `None` for one without a direction.
+    fn opposite(self) -> Option<Self> {
+        match self {
+            Self::Up => Some(Self::Down),
+            Self::Left => Some(Self::Right),
+            Self::Down => Some(Self::Up),
+            Self::Right => Some(Self::Left),
+            Self::Fire => None,
+        }
+    }
+
     /// `[x, y]` with x to the right and y up; `None` for a button without a direction.
     fn direction(self) -> Option<[f32; 2]> {
         match self {
@@ -53,6 +64,23 @@ impl ActionSpace {
     /// `back` away from it, so set `mirrored` for slots that play from right to left.
     pub fn buttons(&self, index: usize, mirrored: bool) -> Option<Vec<ActionButton>> {
         self.names().get(index)?.split('+').map(|part| ActionButton::named(part, mirrored)).collect()
+    }
+
+    /// The buttons of dimension `index` of a box, for its low and its high bound, read from its name: `right` is pushed
+    /// low by left and high by right, `up` by down and up, `forward` as in [`ActionSpace::buttons`]. Where the name is
+    /// none of these, the first dimension has left and right and the second down and up; `None` for the others, and for
+    /// discrete actions.
+    pub fn axis(&self, index: usize, mirrored: bool) -> Option<[ActionButton; 2]> {
+        let dimensions = self.dimensions();
+        let named = |index: usize| {
+            let high = ActionButton::named(&dimensions.get(index)?.name, mirrored)?;
+            Some([high.opposite()?, high])
+        };
+        let placed = [[ActionButton::Left, ActionButton::Right], [ActionButton::Down, ActionButton::Up]];
+        match (0..dimensions.len()).any(|index| named(index).is_some()) {
+            true => named(index),
+            false => placed.get(index).copied().filter(|_| index < dimensions.len()),
+        }
     }
 
     /// The direction of action `index` as a unit vector `[x, y]`, x to the right and y up. `None` if its name is not
@@ -89,6 +117,22 @@ mod tests {
         assert_eq!(space.buttons(names.len(), false), None);
         assert_eq!(ActionSpace::continuous(&[("left", [-1.0, 1.0])]).buttons(0, false), None);
         assert!(ActionButton::ALL.iter().enumerate().all(|(index, button)| *button as usize == index));
+    }
+
+    #[test]
+    fn dimensions_have_the_buttons_of_their_names_or_places() {
+        let axes = |names: &[&str], mirrored| -> Vec<_> {
+            let dimensions: Vec<_> = names.iter().map(|name| (*name, [-1.0, 1.0])).collect();
+            let space = ActionSpace::continuous(&dimensions);
+            (0..=names.len()).map(|index| space.axis(index, mirrored)).collect()
+        };
+        let (across, upward) = (Some([Left, Right]), Some([Down, Up]));
+        assert_eq!(axes(&["up", "right"], false), [upward, across, None]);
+        assert_eq!(axes(&["forward", "up"], true), [Some([Right, Left]), upward, None]);
+        assert_eq!(axes(&["down", "fire"], false), [Some([Up, Down]), None, None]);
+        assert_eq!(axes(&["hip", "knee", "ankle"], false), [across, upward, None, None]);
+        assert_eq!(axes(&["push"], false), [across, None]);
+        assert_eq!(ActionSpace::discrete(&["up"]).axis(0, false), None);
     }
 
     #[test]

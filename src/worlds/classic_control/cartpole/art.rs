@@ -2,7 +2,7 @@
 
 use bevy::prelude::*;
 
-use super::{Balancing, FARTHEST, HALF_POLE, STEEPEST};
+use super::{Balancing, FARTHEST, HALF_POLE, STEEPEST, push};
 use crate::agent::Controllers;
 use crate::sim::{AgentSlots, Arena};
 use crate::view::ViewSystems;
@@ -113,8 +113,7 @@ fn animate<W: Balancing>(
             it.pop = 1.0;
         }
         let [angle, x] = it.state.now(beat);
-        let pushed = if seats.actions.index(0) == 1 { 1.0 } else { -1.0 };
-        ease(&mut it.push, pushed, beat.frame);
+        ease(&mut it.push, push(seats.actions.row(0)) as f32, beat.frame);
         it.pop = decay(it.pop, 3.0, beat.frame);
         shapes.place(it.cart, Vec2::new(x, HINGE), 0.0);
         shapes.place(it.pole, Vec2::ZERO, -angle);

@@ -11,7 +11,8 @@ use rand::RngExt as _;
 
 use super::{Classic, write};
 use crate::mdp::{
-    Action, ActionBatch, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng,
+    Action, ActionBatch, ActionRow, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm,
+    Rng,
 };
 use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Outcome};
 #[cfg(feature = "arcade")]
@@ -21,6 +22,7 @@ use crate::worlds::WorldEntry;
 /// The world.
 pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
+    continuous_experiment: include_str!("continuous.toml"),
     scales: &[FARTHEST as f32, 3.0, STEEPEST as f32, 3.0],
     agents: &[("cartpole.agent", include_bytes!("cartpole.agent"))],
     #[cfg(feature = "arcade")]
@@ -29,7 +31,9 @@ pub const WORLD: WorldEntry = WorldEntry {
         thumbnail: include_bytes!("thumbnail.png"),
         film: include_bytes!("thumbnail.gif"),
     }),
-    ..WorldEntry::new("cartpole", module_path!(), |asked| asked.plain::<CartPole>(Classic::default()))
+    ..WorldEntry::new("cartpole", module_path!(), |asked| {
+        asked.plain::<CartPole>(Classic { continuous: asked.continuous() })
+    })
 };
 
 /// Farthest the cart may be from the middle, m.
@@ -47,6 +51,8 @@ pub(in crate::worlds) const FORCE: f64 = 10.0;
 /// Seconds that an action lasts.
 pub const SECONDS: f64 = 0.02;
 pub(in crate::worlds) const LIMIT: u32 = 500;
+/// Share of the force per radian that the hand-written player leans against, where it can choose.
+const GAIN: f64 = 10.0;
 const ENTRIES: [&str; 4] = ["x", "x velocity", "angle", "angular velocity"];
 
 /// State of one cart.
@@ -87,9 +93,27 @@ pub(in crate::worlds) fn draw_start(rng: &mut Rng) -> [f64; 4] {
     [(); 4].map(|()| rng.random_range(-0.05..0.05))
 }
 
-/// The state [`SECONDS`] after `state` under `action`: 1 pushes to the right, 0 to the left (Florian 2005, Euler's method).
-pub fn step([x, velocity, angle, spin]: [f64; 4], action: Action) -> [f64; 4] {
-    let force = if action.index() == 1 { FORCE } else { -FORCE };
+/// The share of [`FORCE`] with which `action` pushes, −1 (to the left) to 1.
+pub fn push(action: ActionRow<'_>) -> f64 {
+    match action {
+        ActionRow::Discrete(index) => [-1.0, 1.0][usize::from(index == 1)],
+        ActionRow::Continuous(shares) => {
+            shares.first().map_or(0.0, |share| f64::from(share.clamp(-1.0, 1.0)))
+        }
+    }
+}
+
+/// The actions: a push to either side, or a share of it.
+pub(in crate::worlds) fn actions(continuous: bool) -> ActionSpace {
+    if continuous {
+        return ActionSpace::continuous(&[("right", [-1.0, 1.0])]);
+    }
+    ActionSpace::discrete(&["left", "right"])
+}
+
+/// The state [`SECONDS`] after `state` under the share `push` of [`FORCE`] (Florian 2005, Euler's method).
+pub fn step([x, velocity, angle, spin]: [f64; 4], push: f64) -> [f64; 4] {
+    let force = push * FORCE;
     let (sin, cos) = angle.sin_cos();
     let push = (force + POLE_MASS_LENGTH * (spin * spin) * sin) / MASS;
     let turn = (GRAVITY * sin - cos * push) / (HALF_POLE * (4.0 / 3.0 - POLE_MASS * (cos * cos) / MASS));
@@ -103,8 +127,12 @@ pub fn out_of_bounds([x, _, angle, _]: &[f64; 4]) -> bool {
 }
 
 /// Pushes in the direction the pole falls, with a bias away from the ends of the rail.
-pub(in crate::worlds) fn balance([x, velocity, angle, spin]: &[f64; 4]) -> Action {
-    Action::Discrete(u16::from(angle + 0.25 * spin + 0.02 * x + 0.05 * velocity > 0.0))
+pub(in crate::worlds) fn balance([x, velocity, angle, spin]: &[f64; 4], continuous: bool) -> Action {
+    let lean = angle + 0.25 * spin + 0.02 * x + 0.05 * velocity;
+    match continuous {
+        true => Action::continuous(&[(GAIN * lean).clamp(-1.0, 1.0) as f32]),
+        false => Action::Discrete(u16::from(lean > 0.0)),
+    }
 }
 
 impl Environment for CartPole {
@@ -113,12 +141,12 @@ impl Environment for CartPole {
     const CAPABILITIES: Capabilities<Self> =
         Capabilities { scripted_action: Some(Self::scripted_action), ..Capabilities::NONE };
 
-    fn spec(_rules: &Classic) -> EnvironmentSpec {
+    fn spec(rules: &Classic) -> EnvironmentSpec {
         EnvironmentSpec {
             name: "cartpole".into(),
             summary: "Push the cart so that its pole stays upright.".into(),
             observation: ObservationSpace::floats(&ENTRIES),
-            action: ActionSpace::discrete(&["left", "right"]),
+            action: actions(rules.continuous),
             ticks_per_step: 1,
             tick_seconds: SECONDS as f32,
             episode_limit: LIMIT,
@@ -136,7 +164,7 @@ impl Environment for CartPole {
     }
 
     fn apply(&mut self, _rules: &Classic, _bodies: &mut Bodies, actions: &ActionBatch, _phase: u32) {
-        self.state = step(self.state, actions.choice(0));
+        self.state = step(self.state, push(actions.row(0)));
         self.steps += 1;
     }
 
@@ -169,7 +197,7 @@ impl Environment for CartPole {
 }
 
 impl CartPole {
-    fn scripted_action(&self, _rules: &Classic, _bodies: &Bodies, _slot: usize) -> Action {
-        balance(&self.state)
+    fn scripted_action(&self, rules: &Classic, _bodies: &Bodies, _slot: usize) -> Action {
+        balance(&self.state, rules.continuous)
     }
 }

@@ -12,8 +12,7 @@ use rand::RngExt as _;
 
 use super::{Classic, write};
 use crate::mdp::{
-    Action, ActionBatch, ActionKind, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm,
-    Rng,
+    Action, ActionBatch, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng,
 };
 use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Outcome};
 #[cfg(feature = "arcade")]
@@ -23,6 +22,7 @@ use crate::worlds::WorldEntry;
 /// The world.
 pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
+    continuous_experiment: include_str!("continuous.toml"),
     agents: &[("mountain-car.agent", include_bytes!("mountain-car.agent"))],
     scales: &[-ROAD[0] as f32, FASTEST as f32],
     #[cfg(feature = "arcade")]
@@ -32,7 +32,7 @@ pub const WORLD: WorldEntry = WorldEntry {
         film: include_bytes!("thumbnail.gif"),
     }),
     ..WorldEntry::new("mountain-car", module_path!(), |asked| {
-        asked.plain::<MountainCar>(Classic { continuous: asked.actions() == Some(ActionKind::Continuous) })
+        asked.plain::<MountainCar>(Classic { continuous: asked.continuous() })
     })
 };
 

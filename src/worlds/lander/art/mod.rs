@@ -15,7 +15,7 @@ use crate::view::palette;
 use crate::view::stage::{Detail, Stage};
 use crate::view::{StageLegend, ViewSystems};
 use crate::worlds::lander::craft::SIDE_ENGINE;
-use crate::worlds::lander::{CORNERS, FLAGS, HALF, Lander, Moon, PAD};
+use crate::worlds::lander::{CORNERS, FLAGS, HALF, Lander, Moon, PAD, Thrust};
 use fireworks::{blow, mark_events};
 use shapes::{MoonArt, NOZZLE, RIM};
 
@@ -186,14 +186,14 @@ fn burn(
     let (seconds, now) = (studio.time.delta_secs(), studio.time.elapsed_secs());
     for (stage, mut shapes) in &mut stages {
         let Ok(seats) = seats.get(stage.arena) else { continue };
-        let action = seats.actions.index(0);
+        let Thrust { main, side } = Thrust::of(seats.actions.row(0));
         // The jet that pushes to the left blows to the right.
-        for (engine, pushes) in [3, 2, 1].into_iter().enumerate() {
+        for (engine, thrust) in [side.max(0.0), main, (-side).max(0.0)].into_iter().enumerate() {
             let strength = shapes.burning[engine];
-            shapes.burning[engine] = if action == pushes {
-                (strength + 14.0 * seconds).min(1.0)
+            shapes.burning[engine] = if strength < thrust {
+                (strength + 14.0 * seconds).min(thrust)
             } else {
-                decay(strength, 7.0, seconds)
+                decay(strength, 7.0, seconds).max(thrust)
             };
         }
         let phase = now * 31.0 + stage.index as f32;

@@ -8,7 +8,8 @@ use crate::worlds::WorldEntry;
 /// The world.
 pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
+    continuous_experiment: include_str!("continuous.toml"),
     #[cfg(feature = "arcade")]
     art: Some(WorldArt { plugin: super::art::plugin, thumbnail: include_bytes!("thumbnail.png"), film: &[] }),
-    ..WorldEntry::new("puck-2v2", module_path!(), |asked| asked.plain::<Puck>(Sides { players: 2 }))
+    ..WorldEntry::new("puck-2v2", module_path!(), |asked| asked.plain::<Puck>(Sides::of(2, asked)))
 };
