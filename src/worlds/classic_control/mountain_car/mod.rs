@@ -25,6 +25,7 @@ pub const WORLD: WorldEntry = WorldEntry {
     continuous_experiment: include_str!("continuous.toml"),
     agents: &[("mountain-car.agent", include_bytes!("mountain-car.agent"))],
     scales: &[-ROAD[0] as f32, FASTEST as f32],
+    published_scale: Some([-ROAD[0] as f32, GOAL]),
     #[cfg(feature = "arcade")]
     art: Some(WorldArt {
         plugin: art::plugin,
