@@ -93,7 +93,7 @@ pub(in crate::worlds) fn draw_start(rng: &mut Rng) -> [f64; 4] {
     [(); 4].map(|()| rng.random_range(-0.05..0.05))
 }
 
-/// The share of [`FORCE`] with which `action` pushes, −1 (to the left) to 1.
+/// The share of the cart's 10 N with which `action` pushes, −1 (to the left) to 1.
 pub fn push(action: ActionRow<'_>) -> f64 {
     match action {
         ActionRow::Discrete(index) => [-1.0, 1.0][usize::from(index == 1)],
@@ -111,7 +111,7 @@ pub(in crate::worlds) fn actions(continuous: bool) -> ActionSpace {
     ActionSpace::discrete(&["left", "right"])
 }
 
-/// The state [`SECONDS`] after `state` under the share `push` of [`FORCE`] (Florian 2005, Euler's method).
+/// The state [`SECONDS`] after `state` under the share `push` of 10 N (Florian 2005, Euler's method).
 pub fn step([x, velocity, angle, spin]: [f64; 4], push: f64) -> [f64; 4] {
     let force = push * FORCE;
     let (sin, cos) = angle.sin_cos();
