@@ -154,7 +154,7 @@ impl RunConfig {
         // A later layer is the one that counts.
         let chosen = |key: &str| {
             let mut sets = sets.iter().rev().filter_map(|set| set.split_once('='));
-            let set = sets.find(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned());
+            let set = sets.find_map(|(name, value)| given(name.trim(), value.trim(), key));
             let mut parts = key.split('.');
             let first = parts.next().and_then(|part| over.get(part));
             let value =
@@ -282,6 +282,16 @@ impl RunConfig {
         let level = self.level.as_deref().map(|level| portable(level).into());
         text::write(&Self { level, ..self.clone() })
     }
+}
+
+/// What the setting `name = value` says of `key`: its own value, or that of an entry if it is a table around it.
+fn given(name: &str, value: &str, key: &str) -> Option<String> {
+    if name == key {
+        return Some(value.to_owned());
+    }
+    let inside = key.strip_prefix(name)?.strip_prefix('.')?;
+    let table = toml::from_str::<toml::Table>(&format!("value = {value}")).ok()?;
+    inside.split('.').try_fold(table.get("value")?, |at, part| at.get(part)).map(ToString::to_string)
 }
 
 fn read_file(path: &Path) -> Result<(String, String), ConfigError> {

@@ -118,6 +118,10 @@ fn continuous_actions_have_settings_of_their_own() {
     assert_ne!(discrete, continuous);
     assert_eq!(steps(&[], written), continuous);
     assert_eq!(steps(&["world.actions=discrete"], written), discrete);
+    let table = "world={actions=\"continuous\", frame_stack=2}";
+    assert_eq!(steps(&[table], ""), continuous);
+    assert_eq!(steps(&[table, "world.actions=discrete"], ""), discrete);
+    assert_eq!(steps(&["world={actions=\"discrete\"}"], written), discrete);
     assert_eq!(steps(&["world.actions=continuous", "steps=7"], "steps = 9"), 7);
     // Whatever a world's file says, it goes with both kinds.
     for entry in crate::worlds::CATALOGUE.iter().filter(|entry| !entry.continuous_experiment.is_empty()) {
