@@ -24,17 +24,9 @@ fn shoot_in(display: &Display, name: &str, arguments: &[&str], home: &Path) -> s
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join(format!("{name}.png"));
     _ = std::fs::remove_file(&path);
-    let output = Command::new(program())
-        .args(arguments)
-        .args(["--device", "cpu", "--screenshot"])
-        .arg(&path)
-        .current_dir(home)
-        .env("DISPLAY", &display.name)
-        .env("XDG_CONFIG_HOME", home.join("config"))
-        .env("XDG_DATA_HOME", home.join("data"))
-        .env_remove("WAYLAND_DISPLAY")
-        .output()
-        .unwrap();
+    let mut command = Command::new(program());
+    command.args(arguments).args(["--device", "cpu", "--screenshot"]).arg(&path).current_dir(home);
+    let output = display.host(&mut command, home).output().unwrap();
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     path
 }

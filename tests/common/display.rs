@@ -1,6 +1,7 @@
 //! A virtual display for programs that open a window.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// A server that is stopped on drop.
@@ -23,6 +24,15 @@ impl Display {
         // It writes its number when it is ready, however long that takes on a busy machine.
         BufReader::new(server.stdout.take()?).read_line(&mut number).ok()?;
         Some(Self { server, name: format!(":{}", number.trim()) })
+    }
+
+    /// Lets `command` open its windows here, and keep its user files in `home`.
+    pub fn host<'a>(&self, command: &'a mut Command, home: &Path) -> &'a mut Command {
+        command
+            .env("DISPLAY", &self.name)
+            .env("XDG_CONFIG_HOME", home.join("config"))
+            .env("XDG_DATA_HOME", home.join("data"))
+            .env_remove("WAYLAND_DISPLAY")
     }
 }
 

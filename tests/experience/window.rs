@@ -17,16 +17,12 @@ use super::{assert_lived, repeated};
 /// A session of `seconds` in which `keys` are pressed.
 fn watch(display: &Display, out: &Path, arguments: &[&str], seconds: &str, keys: &str) {
     let home = out.parent().unwrap();
-    let output = Command::new(program())
+    let mut command = Command::new(program());
+    command
         .args(arguments)
         .args(["--device", "cpu", "--after", seconds, "--press", keys, "--screenshot"])
-        .arg(home.join("seen.png"))
-        .env("DISPLAY", &display.name)
-        .env("XDG_CONFIG_HOME", home.join("config"))
-        .env("XDG_DATA_HOME", home.join("data"))
-        .env_remove("WAYLAND_DISPLAY")
-        .output()
-        .unwrap();
+        .arg(home.join("seen.png"));
+    let output = display.host(&mut command, home).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -38,15 +34,9 @@ struct Visitor<'a> {
 
 impl<'a> Visitor<'a> {
     fn open(display: &'a Display, home: &Path) -> Self {
-        let program = Command::new(program())
-            .args(["--device", "cpu", "--arenas", "4"])
-            .env("DISPLAY", &display.name)
-            .env("XDG_CONFIG_HOME", home.join("config"))
-            .env("XDG_DATA_HOME", home.join("data"))
-            .env_remove("WAYLAND_DISPLAY")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(program());
+        command.args(["--device", "cpu", "--arenas", "4"]).stderr(Stdio::piped());
+        let program = display.host(&mut command, home).spawn().unwrap();
         Self { display, program }
     }
 
