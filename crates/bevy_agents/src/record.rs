@@ -44,6 +44,7 @@ pub(super) fn record(
     // Rows in the order of selection may find their seats in another order by now.
     let mut finals: Vec<(usize, &AgentSlots, usize)> = Vec::new();
     let mut found = 0;
+    let mut disturbed = Vec::new();
     let mut faults = std::mem::take(&mut actor_states.faults);
     let env_steps = replay.env_steps + rows as u64;
     for (entity, seats, controllers) in all.iter().filter(|(_, seats, _)| !seats.on_hold) {
@@ -51,11 +52,12 @@ pub(super) fn record(
             let stream = seats.arena * MOST_SLOTS + slot;
             let memory = actor_states.seat(stream);
             let name = controllers.get(slot).map_or("", |controller| controller.name());
-            if memory.episode_length == 0 || memory.played.is_empty() {
-                memory.played = name;
-            } else if memory.played != name {
-                memory.played = "mixed";
-            }
+            let first = memory.episode_length == 0 || memory.played.is_empty();
+            memory.played = match first || memory.played == name {
+                _ if seats.disturbed => "mixed",
+                true => name,
+                false => "mixed",
+            };
             memory.episode_length += 1;
             let row = memory.row.take();
             // What nothing can be learned from is no reward.
@@ -67,9 +69,10 @@ pub(super) fn record(
                 Some(fault) if row.is_none() => faults.push(SlotFault { stream, fault, recorded: false }),
                 Some(_) => {}
             }
-            memory.open &= seats.end.is_none();
+            memory.open &= seats.end.is_none() && !seats.disturbed;
             if let Some(row) = row {
                 found += 1;
+                disturbed.extend(seats.disturbed.then_some(row));
                 let said = feedback.give(Some(entity) == watched, controllers.get(slot));
                 if let Some(reward) = said {
                     given.write(FeedbackGiven { entity, slot, env_steps: replay.env_steps, reward });
@@ -98,6 +101,9 @@ pub(super) fn record(
     for (_, seats, slot) in finals {
         let (vector, grid) = seats.observations.row(slot);
         actor_states.pending.final_observations.push(vector, grid);
+    }
+    if !disturbed.is_empty() {
+        actor_states.pending.retain(|_, row, _| !disturbed.contains(&row));
     }
     actor_states.faults = faults;
     refuse(actor_states);
@@ -171,3 +177,6 @@ fn waits_too_long(is_empty: bool, waited: &mut u32) -> bool {
 fn sum(a: f32, b: f32) -> f32 {
     if b.is_finite() { (a + b).clamp(f32::MIN, f32::MAX) } else { a }
 }
+
+#[cfg(test)]
+mod tests;

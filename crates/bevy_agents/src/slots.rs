@@ -66,6 +66,9 @@ pub struct AgentSlots {
     /// Whether what is seen now does not follow from the last step: the arena was put elsewhere in between. For a game of
     /// your own to set when it loads a saved state; cleared by the next step.
     pub interrupted: bool,
+    /// Whether something other than its players moved this arena in this step, such as a person who pushed a body: no
+    /// action led to what is seen next, so nothing is recorded of the step. Cleared by the next step.
+    pub disturbed: bool,
     /// `[slots]`: how the ended episode went.
     pub outcomes: Vec<Outcome>,
     /// `[slots]`: set by a controller that wants the environment's scripted action.
@@ -91,6 +94,7 @@ impl AgentSlots {
             end: None,
             begins: true,
             interrupted: false,
+            disturbed: false,
             outcomes: vec![Outcome::default(); spec.slots()],
             wants_script: vec![false; spec.slots()],
             script: vec![Action::Discrete(0); spec.slots()],
@@ -107,6 +111,7 @@ impl AgentSlots {
     /// Clears what the last step left behind. Called at the start of every step by [`crate::tick::TickPlugin`].
     pub(super) fn begin_step(&mut self) {
         self.begins |= self.end.take().is_some();
+        self.disturbed = false;
         self.rewards.fill(0.0);
     }
 }

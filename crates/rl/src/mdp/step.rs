@@ -82,18 +82,28 @@ impl StepBatch {
         if columns.into_iter().flatten().all(|value| Fault::is_none_in(*value)) {
             return Vec::new();
         }
+        let mut faults = Vec::new();
+        self.retain(|whole, row, end| {
+            let fault = whole.fault(row, end);
+            faults.extend(fault.map(|fault| (whole.streams[row], fault)));
+            fault.is_none()
+        });
+        self.refused += faults.len() as u64;
+        faults
+    }
+
+    /// Keeps the steps for which `keep` returns true. It gets these steps, the row of one of them, and the row of
+    /// `final_observations` that belongs to it if the episode ended with it.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Self, usize, usize) -> bool) {
         let whole = std::mem::take(self);
-        let (mut faults, mut end) = (Vec::new(), 0);
         self.refused = whole.refused;
+        let mut end = 0;
         for row in 0..whole.len() {
-            match whole.fault(row, end) {
-                Some(fault) => faults.push((whole.streams[row], fault)),
-                None => self.push_row(&whole, row, end),
+            if keep(&whole, row, end) {
+                self.push_row(&whole, row, end);
             }
             end += usize::from(whole.ends[row].is_some());
         }
-        self.refused += faults.len() as u64;
-        faults
     }
 
     /// Appends step `row` of `other`, whose final observation, if any, is row `end` there.
