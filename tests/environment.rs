@@ -5,16 +5,17 @@ mod common;
 use std::path::Path;
 
 use bevy::math::Vec2;
-use bevy::prelude::{Entity, Messages};
+use bevy::prelude::{App, Entity, Messages};
 use bevy_rapier2d::plugin::context::RapierRigidBodySet;
 use common::worlds;
-use entropy_arcade::agent::{Controller, ControllerAssignment, EpisodeFinished, LearningPolicy};
+use entropy_arcade::agent::{ActorStates, Controller, ControllerAssignment, EpisodeFinished, LearningPolicy};
 use entropy_arcade::learner::untrained;
 use entropy_arcade::mdp::Stream;
 use entropy_arcade::run::check::trace;
 use entropy_arcade::run::{headless_app, random_app};
+use entropy_arcade::sim::arena::snapshots;
 use entropy_arcade::sim::physics::free_flight::FreeFlight;
-use entropy_arcade::sim::{AgentSlots, SimConfig, run_agent_step};
+use entropy_arcade::sim::{AgentSlots, Arena, ArenaSnapshot, SimConfig, Touch, resume, run_agent_step};
 use entropy_arcade::worlds::WorldChoice;
 
 /// An arena's trajectory is bit-identical alone or among 256, on one thread or two.
@@ -26,6 +27,52 @@ fn arenas_are_isolated() {
         assert_eq!(alone[0], many[0], "{name}: arena 0 alone");
         let some = trace(&mut random_app(&world, 40, 2, 1), 40, 120);
         assert!(some == many, "{name}: 40 arenas or 256");
+    }
+}
+
+/// An episode in which a person dragged and kicked a body continues from a snapshot as it was, and differs from one that
+/// was left alone.
+#[test]
+fn poked_episodes_are_replayed() {
+    for name in ["puck", "lander", "cart-pole", "crate-yard", "paddle-duel", "hopper", "cheetah"] {
+        let world = WorldChoice::new(name, None).unwrap();
+        let [mut app, mut twin] = [0; 2].map(|_| random_app(&world, 3, 4, 1));
+        let touch = |app: &mut App, touch: Option<Touch>| {
+            let mut arenas = app.world_mut().query::<&mut Arena>();
+            let found = arenas.iter_mut(app.world_mut()).find(|arena| arena.index == 1);
+            found.unwrap().set_touch(touch);
+        };
+        let pokes = |app: &mut App| {
+            let mut arenas = app.world_mut().query::<&Arena>();
+            arenas.iter(app.world()).find(|arena| arena.index == 1).unwrap().pokes().len()
+        };
+        trace(&mut app, 3, 5);
+        // The first body that can be moved.
+        let target = Vec2::new(1.0, 3.0);
+        let mut body = 0;
+        while pokes(&mut app) == 0 {
+            touch(&mut app, Some(Touch::Drag { body, grip: Vec2::new(0.05, 0.0), target }));
+            trace(&mut app, 3, 1);
+            body += 1;
+            assert!(body < 60, "{name}: nothing moves");
+        }
+        body -= 1;
+        trace(&mut app, 3, 2);
+        touch(&mut app, Some(Touch::Kick { body, point: Vec2::ZERO, direction: Vec2::new(-1.0, 1.0) }));
+        trace(&mut app, 3, 3);
+        let saved = snapshots(app.world_mut());
+        let actor_states = app.world().resource::<ActorStates>().snapshot();
+        let text = serde_json::to_string(&saved).unwrap();
+        assert!(text.contains("\"pokes\""), "{name}: {text}");
+        let saved: Vec<ArenaSnapshot> = serde_json::from_str(&text).unwrap();
+        assert!(saved.iter().all(|arena| arena.fits(&world.spec())), "{name}");
+        let expected = trace(&mut app, 3, 40);
+        let mut fresh = random_app(&world, 3, 77, 1);
+        resume(fresh.world_mut(), &saved, &actor_states, 0);
+        assert!(trace(&mut fresh, 3, 40) == expected, "{name}: replayed differently");
+        trace(&mut twin, 3, 5 + body + 1 + 2 + 3);
+        let left_alone = trace(&mut twin, 3, 40);
+        assert!(left_alone[0] == expected[0] && left_alone[1] != expected[1], "{name}");
     }
 }
 

@@ -150,6 +150,10 @@ fn release_focus(mut contexts: EguiContexts, mut screen: ResMut<ScreenLayout>) -
     if screen.typing != typing {
         screen.typing = typing;
     }
+    let pointed = context.egui_wants_pointer_input();
+    if screen.pointed != pointed {
+        screen.pointed = pointed;
+    }
     Ok(())
 }
 

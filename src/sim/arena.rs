@@ -3,7 +3,9 @@
 //! The [`Environment`] implements the phases; `agent` provides the actions.
 
 mod outside;
+mod poked;
 mod predict;
+mod snapshot;
 mod spawn;
 
 use std::ops::Range;
@@ -14,9 +16,9 @@ use bevy_rapier2d::plugin::context::RapierRigidBodySet;
 use bevy_rapier2d::prelude::*;
 use bevy_rapier2d::rapier::dynamics::RigidBodyHandle;
 use rand::Rng as _;
-use serde::{Deserialize, Serialize};
 
 use super::physics::{Context, ContextItem, PristineContext, SimPool};
+use super::poke::{Poke, Touch, poke_at};
 use super::turn::Turn;
 use super::wrapper::{Moment, ObservationWrapper, OwnObservation};
 use super::{AgentSlots, Bodies, Environment, SimSystems, SimTick, TickClock};
@@ -26,6 +28,7 @@ use crate::mdp::{ActionBatch, EnvironmentSpec, EpisodeEnd, Rng, Stream, WorldOpt
 pub use crate::agent::tick::{ScriptSystems, Spec};
 pub use outside::{EnvironmentHooks, ProbeObservation, probe, restore, snapshots};
 pub use predict::{Choose, Foreseen, Trajectories, predict};
+pub use snapshot::ArenaSnapshot;
 pub use spawn::populate;
 
 /// Number of arenas, and their seed.
@@ -69,6 +72,9 @@ pub struct Arena {
     /// The turn of the next episode, in evaluations only.
     turn: Option<Turn>,
     log: ActionBatch,
+    /// What people did to bodies in the open episode, in order.
+    pokes: Vec<Poke>,
+    touch: Option<Touch>,
     steps: u32,
     overridden: bool,
     waits: bool,
@@ -96,36 +102,6 @@ impl Arena {
     /// Ends the open episode at the end of this step, as truncated. For a person who wants to restart.
     pub fn cut_episode(&mut self) {
         self.overridden = true;
-    }
-
-    /// The open episode: its start and actions.
-    pub fn snapshot(&self) -> ArenaSnapshot {
-        ArenaSnapshot { episode_rng: self.episode_rng.clone(), log: self.log.clone() }
-    }
-}
-
-/// A snapshot of an arena between two agent steps: the random state at the start of its open episode, and all
-/// actions since, by step and slot.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ArenaSnapshot {
-    episode_rng: Rng,
-    log: ActionBatch,
-}
-
-impl ArenaSnapshot {
-    /// The same episode after its first `steps` agent steps of `slots` actions each.
-    pub fn until(&self, steps: usize, slots: usize) -> Self {
-        let mut log = self.log.clone();
-        log.truncate(steps * slots);
-        Self { episode_rng: self.episode_rng.clone(), log }
-    }
-
-    /// Whether its actions are valid, whole steps for `spec`, fewer than an episode has.
-    pub fn fits(&self, spec: &EnvironmentSpec) -> bool {
-        let slots = spec.slots().max(1);
-        self.log.rows.is_multiple_of(slots)
-            && self.log.rows / slots < spec.episode_limit as usize
-            && self.log.fits(self.log.rows, &spec.action)
     }
 }
 
@@ -225,6 +201,9 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
         arena.episode_rng = arena.rng.clone();
         arena.flicker_seed = arena.rng.clone().next_u64();
         arena.log.clear();
+        arena.pokes.clear();
+        // A held body is placed elsewhere.
+        arena.touch = None;
         arena.steps = 0;
         arena.overridden = false;
         arena.waits = false;
@@ -257,10 +236,25 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
             self.state.apply(layout, &mut parts, &seats.actions, phase);
             let contact_free =
                 E::CAPABILITIES.contact_free.is_some_and(|free| free(&self.state, layout, &parts));
+            let poke = poke_at(
+                (arena.steps.saturating_sub(1), phase),
+                &mut arena.pokes,
+                &mut arena.touch,
+                |touch, time| parts.poke(touch, time, spec.tick_seconds),
+            );
+            let pushed = poke.and_then(|poke| parts.push(poke));
+            seats.disturbed |= pushed.is_some();
             if let Some((context, _)) = &mut self.physics {
+                if pushed.is_some() {
+                    context.wake();
+                }
+                let contact_free = contact_free && pushed.is_none();
                 context.step(&mut self.bodies, &arena.handles, contact_free, spec.tick_seconds);
             }
             let mut parts = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
+            if let Some(pushed) = &pushed {
+                parts.release(pushed);
+            }
             let AgentSlots { rewards, end, outcomes, .. } = &mut *seats;
             *end = self.state.judge(layout, &mut parts, rewards, &mut arena.rng);
             let cut = arena.steps >= spec.episode_limit || arena.overridden;

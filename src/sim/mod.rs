@@ -9,6 +9,7 @@ pub mod bodies;
 pub mod capabilities;
 pub mod environment;
 pub mod physics;
+mod poke;
 mod resume;
 pub mod turn;
 mod wrapper;
@@ -24,6 +25,7 @@ pub use bodies::{Bodies, BodyKind, BodySpec, Hinge, clamp_to_reach};
 pub use capabilities::{Capabilities, Probe};
 pub use environment::Environment;
 pub use physics::SimPool;
+pub use poke::{Poke, Touch};
 pub use resume::{begin_later, resume};
 pub use wrapper::ObservationWrapper;
 

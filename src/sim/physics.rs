@@ -120,6 +120,11 @@ impl ContextItem<'_, '_> {
         *self.rest = rest;
     }
 
+    /// Has the next tick made even if everything was at rest: something pushes a body.
+    pub fn wake(&mut self) {
+        self.rest.settled = false;
+    }
+
     /// Steps this context and its `bodies` by `dt` seconds, unless they are at rest and the tick can be
     /// skipped. If they are `contact_free`, contacts are neither searched nor solved: `handles` move by their
     /// velocities alone.

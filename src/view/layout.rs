@@ -17,11 +17,13 @@ pub struct ScreenLayout {
     pub bottom: f32,
     /// Whether a text field has the focus, so that keys are not commands.
     pub typing: bool,
+    /// Whether the pointer is over the panel or a dialog, so that clicks are not for the stage.
+    pub pointed: bool,
 }
 
 impl Default for ScreenLayout {
     fn default() -> Self {
-        Self { panel: true, zoomed_out: false, right: 0.0, bottom: 0.0, typing: false }
+        Self { panel: true, zoomed_out: false, right: 0.0, bottom: 0.0, typing: false, pointed: false }
     }
 }
 

@@ -22,6 +22,7 @@ mod mode;
 pub mod modes;
 pub mod paint;
 pub mod palette;
+mod poke;
 pub mod preferences;
 pub mod raster;
 pub mod record;
@@ -89,7 +90,7 @@ pub fn plugin(app: &mut App) {
         (feedback::plugin, record::plugin),
         court::plugin,
         drift::plugin,
-        (input::plugin, layout::plugin, time::plugin),
+        (input::plugin, layout::plugin, time::plugin, poke::plugin),
     ));
 }
 
@@ -112,6 +113,7 @@ pub fn window_title(screen: &str) -> String {
 pub fn add_keys(app: &mut App) {
     app.add_keys(input::MOVE_KEYS)
         .add_keys(time::KEYS)
+        .add_keys(poke::KEYS)
         .add_keys(feedback::KEYS)
         .add_keys(stage::KEYS)
         .add_keys(record::KEYS)

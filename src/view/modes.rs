@@ -19,6 +19,11 @@ impl Modes {
         self.0[mode as usize]
     }
 
+    /// Whether any mode is active.
+    pub fn any(&self) -> bool {
+        self.0.contains(&true)
+    }
+
     /// Whether ages are compared.
     pub fn comparing(&self) -> bool {
         self.on(Mode::Compare)

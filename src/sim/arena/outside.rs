@@ -7,7 +7,7 @@ use super::{Arena, ArenaParts, ArenaSnapshot, Choose, Spec, Trajectories, bodies
 use crate::agent::Watched;
 use crate::mdp::ObservationBatch;
 use crate::sim::wrapper::{Moment, OwnObservation};
-use crate::sim::{AgentSlots, Capabilities, Environment, ObservationWrapper};
+use crate::sim::{AgentSlots, BodyKind, Capabilities, Environment, ObservationWrapper};
 
 /// Snapshots of all arenas by index.
 pub fn snapshots(world: &mut World) -> Vec<ArenaSnapshot> {
@@ -30,6 +30,7 @@ pub fn restore<E: Environment>(world: &mut World, first: usize, snapshots: &[Are
         parts.arena.rng = snapshot.episode_rng.clone();
         (parts.seats.end, parts.seats.begins, parts.seats.interrupted) = (None, true, true);
         parts.begin_episode(&layout);
+        parts.arena.pokes.clone_from(&snapshot.pokes);
         parts.write_observations(&layout, &wrapper);
         for first in (0..snapshot.log.rows).step_by(spec.slots()) {
             let AgentSlots { actions, .. } = &mut *parts.seats;
@@ -86,6 +87,8 @@ pub struct EnvironmentHooks {
     pub predict: Option<fn(&mut World, usize, &mut Choose) -> Trajectories>,
     /// Whether there is a hand-written player.
     pub scripted: bool,
+    /// Whether it has bodies that give way to a force.
+    pub pokable: bool,
 }
 
 impl EnvironmentHooks {
@@ -99,6 +102,7 @@ impl EnvironmentHooks {
             probe: probed.map(|_| probe::<E> as _),
             predict: tracks.then_some(predict::<E> as _),
             scripted: scripted_action.is_some(),
+            pokable: E::build(layout).1.iter().any(|body| body.kind == BodyKind::Dynamic),
         }
     }
 }

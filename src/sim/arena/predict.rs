@@ -8,6 +8,7 @@ use super::{Arena, ArenaParts, ArenaPartsItem, Spec, bodies};
 use crate::agent::Watched;
 use crate::mdp::{Action, ActionBatch, ObservationBatch, Rng};
 use crate::sim::physics::{PristineContext, Rest};
+use crate::sim::poke::Touch;
 use crate::sim::{AgentSlots, Environment, ObservationWrapper, TickClock};
 
 /// What is known when the actions of a predicted step are chosen, by slot.
@@ -81,6 +82,8 @@ struct Before<E> {
     rng: Rng,
     steps: u32,
     logged: usize,
+    poked: usize,
+    touch: Option<Touch>,
     bodies: Option<(PristineContext, Rest)>,
 }
 
@@ -93,6 +96,9 @@ impl<E: Environment> Before<E> {
             rng: parts.arena.rng.clone(),
             steps: parts.arena.steps,
             logged: parts.arena.log.rows,
+            poked: parts.arena.pokes.len(),
+            // Nobody knows for how long a person holds on.
+            touch: parts.arena.touch.take(),
             bodies: parts
                 .physics
                 .as_ref()
@@ -101,9 +107,10 @@ impl<E: Environment> Before<E> {
     }
 
     fn restore(self, parts: &mut ArenaPartsItem<E>) {
-        let Arena { rng, steps, log, .. } = &mut *parts.arena;
-        (*rng, *steps) = (self.rng, self.steps);
+        let Arena { rng, steps, log, pokes, touch, .. } = &mut *parts.arena;
+        (*rng, *steps, *touch) = (self.rng, self.steps, self.touch);
         log.truncate(self.logged);
+        pokes.truncate(self.poked);
         *parts.state = self.state;
         *parts.seats = self.seats;
         if let (Some((context, _)), Some((was, rest))) = (&mut parts.physics, self.bodies) {

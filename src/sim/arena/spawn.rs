@@ -91,6 +91,8 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             rng,
             turn: (config.stream == Stream::Evaluation).then(|| Turn::first(index, count, config.seed)),
             log: ActionBatch::default(),
+            pokes: Vec::new(),
+            touch: None,
             steps: 0,
             overridden: false,
             waits: false,
