@@ -227,6 +227,10 @@ pub enum Head {
     /// actors, and no setting.
     #[serde(skip)]
     Gaussian,
+    /// The same with a `log_std` that does not depend on the observation: the weights of its half are zero and stay so,
+    /// only its biases learn.
+    #[serde(skip)]
+    SharedStd,
 }
 
 /// The shared architecture of a configuration's networks: everything but their output layers.

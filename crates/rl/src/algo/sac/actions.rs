@@ -68,9 +68,10 @@ impl Actions {
     }
 
     /// Number of outputs and head of the actor.
-    pub(super) fn actor(&self) -> (usize, Head) {
+    pub(super) fn actor(&self, config: &SacConfig) -> (usize, Head) {
         match self {
             Self::Discrete(actions) => (*actions, Head::Linear),
+            Self::Continuous(dimensions) if config.shared_std => (2 * dimensions.len(), Head::SharedStd),
             Self::Continuous(dimensions) => (2 * dimensions.len(), Head::Gaussian),
         }
     }
@@ -138,6 +139,10 @@ impl SacConfig {
         let refused = |key, value: String, allowed| Err(TrainError::Config { key, value, allowed });
         if !actions.is_continuous() {
             let [low, high] = self.log_std_bounds;
+            if self.shared_std {
+                let allowed = "false for discrete actions, which have no standard deviation";
+                return refused("sac.shared_std", "true".to_owned(), allowed);
+            }
             return match self.log_std_bounds == SacConfig::default().log_std_bounds {
                 true => Ok(()),
                 false => refused(
@@ -229,6 +234,7 @@ mod tests {
                 torque(-1.0, 1.0),
             ),
             ("sac.log_std_bounds = [-5, 2]", SacConfig { log_std_bounds: [-5.0, 2.0], ..plain() }, 3.into()),
+            ("sac.shared_std = true", SacConfig { shared_std: true, ..plain() }, 3.into()),
             ("sac.q_clip = 0.5", SacConfig { q_clip: Some(0.5), ..plain() }, torque(-1.0, 1.0)),
             (
                 "sac.entropy_penalty = 0.5",

@@ -77,6 +77,10 @@ pub struct SacConfig {
     /// bounds, −30 to 10.
     #[serde(skip_serializing_if = "is_usual")]
     pub log_std_bounds: [f32; 2],
+    /// Whether the standard deviation of a continuous action is one learned parameter per dimension, independent of the
+    /// observation, as in TRPO (Schulman et al. 2015).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shared_std: bool,
 }
 
 /// The usual range of `log_std` (Haarnoja et al. 2018b, published code).
@@ -121,6 +125,7 @@ impl Default for SacConfig {
             grad_clip: None,
             reward_scale: 1.0,
             log_std_bounds: LOG_STD_BOUNDS,
+            shared_std: false,
         }
     }
 }

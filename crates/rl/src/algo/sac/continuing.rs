@@ -37,6 +37,7 @@ impl SacConfig {
         same("sac.sequence.previous_reward", &ours.previous_reward, &theirs.previous_reward)?;
         same("sac.init", &self.init, &begun.init)?;
         same("sac.layer_norm", &self.layer_norm, &begun.layer_norm)?;
+        same("sac.shared_std", &self.shared_std, &begun.shared_std)?;
         let single = |config: &Self| config.backup == Backup::Single;
         if single(self) != single(begun) {
             let allowed = if single(begun) { "single" } else { "clipped, double or mean" };
@@ -66,7 +67,7 @@ impl SacConfig {
         let value_network = if both { self.value_network } else { begun.value_network };
         let networks =
             Self { hidden, critic_hidden, encoder, memory, init, layer_norm, critic_head, ..self.clone() };
-        Self { backup, value_network, sequence, ..networks }
+        Self { backup, value_network, sequence, shared_std: begun.shared_std, ..networks }
     }
 }
 

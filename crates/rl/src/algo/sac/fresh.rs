@@ -39,7 +39,7 @@ impl Fresh {
         let [ours, theirs, of_value] =
             [config.actor(inputs)?, config.critics(inputs, actions)?, config.value(inputs)?];
         config.goes_with(actions)?;
-        let (outputs, head) = actions.actor();
+        let (outputs, head) = actions.actor(config);
         let actor = Network::new(&ours, outputs, head, ACTOR_GAIN, rng);
         let count = if config.backup == Backup::Single { 1 } else { 2 };
         let (outputs, head) = actions.critic(config);

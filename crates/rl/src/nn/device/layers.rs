@@ -81,6 +81,11 @@ impl Layers {
             Head::Gaussian => {
                 Tensor::cat(vec![self.linear(output, x.clone()), self.linear(output + 1, x)], 2)
             }
+            Head::SharedStd => {
+                let mean = self.linear(output, x);
+                let log_std = self.pair(output + 1).1.expand(mean.dims());
+                Tensor::cat(vec![mean, log_std], 2)
+            }
         }
     }
 

@@ -180,5 +180,6 @@ impl Network {
             let passed = (&activations.maps, &deltas[0][..]);
             encoder.backward(&self.parameters, input, passed, maps, scratch, gradient);
         }
+        self.keep_shared(gradient);
     }
 }

@@ -37,6 +37,7 @@ impl Network {
                 slot.places().zip(values).for_each(|(place, value)| parameters[place] = value);
             }
         }
+        self.keep_shared(&mut parameters);
         self.parameters = parameters;
     }
 }

@@ -120,6 +120,16 @@ impl Network {
         network
     }
 
+    /// Zeroes in `values`, parameters or a gradient, what would let a shared standard deviation depend on the observation.
+    fn keep_shared(&self, values: &mut [f32]) {
+        if let (Head::SharedStd, Some(layer)) = (self.head, self.layers.last()) {
+            let dims = layer.outputs / 2;
+            for row in layer.rows.iter().map(|row| layer.weight + *row as usize * layer.width) {
+                values[row + dims..row + 2 * dims].fill(0.0);
+            }
+        }
+    }
+
     /// Number of entries of an input row.
     pub(crate) fn inputs(&self) -> usize {
         self.inputs

@@ -49,7 +49,7 @@ impl Network {
                     let actions = layer.outputs - 1;
                     (("value".to_owned(), actions..layer.outputs), Some(("advantage".to_owned(), 0..actions)))
                 }
-                Head::Gaussian if index + 1 == self.layers.len() => {
+                Head::Gaussian | Head::SharedStd if index + 1 == self.layers.len() => {
                     let dims = layer.outputs / 2;
                     (("mean".to_owned(), 0..dims), Some(("log_std".to_owned(), dims..layer.outputs)))
                 }
@@ -94,6 +94,7 @@ impl Network {
                 values[place] = *value;
             }
         }
+        self.keep_shared(&mut values);
         Ok(values)
     }
 }

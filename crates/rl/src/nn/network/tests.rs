@@ -139,6 +139,7 @@ fn module(architecture: &Architecture, head: Head, tensors: &Tensors<'_>, observ
             advantage.iter().map(|advantage| value[0] + advantage - mean).collect()
         }
         Head::Gaussian => [linear(tensors, "mean", &row), linear(tensors, "log_std", &row)].concat(),
+        Head::SharedStd => [linear(tensors, "mean", &row), tensors("log_std.bias").1].concat(),
     }
 }
 
@@ -195,9 +196,9 @@ fn coefficient(b: usize, a: usize) -> f32 {
 #[test]
 fn outputs_and_gradients_are_those_of_the_module() {
     for (architecture, head) in architectures().iter().flat_map(|architecture| {
-        [Head::Linear, Head::Dueling, Head::Gaussian].map(|head| (architecture, head))
+        [Head::Linear, Head::Dueling, Head::Gaussian, Head::SharedStd].map(|head| (architecture, head))
     }) {
-        let outputs = if head == Head::Gaussian { 4 } else { 3 };
+        let outputs = if matches!(head, Head::Gaussian | Head::SharedStd) { 4 } else { 3 };
         let mut network = Network::new(architecture, outputs, head, 1.0, &mut rng(4, Stream::Weights, 0));
         // Identity norms would hide their own gradient.
         for (index, norm) in network.norms.clone().iter().enumerate() {
@@ -258,12 +259,15 @@ fn outputs_and_gradients_are_those_of_the_module() {
 #[test]
 fn tensors_round_trip_under_their_names() {
     for architecture in architectures() {
-        for head in [Head::Dueling, Head::Linear, Head::Gaussian] {
+        for head in [Head::Dueling, Head::Linear, Head::Gaussian, Head::SharedStd] {
             let network = Network::new(&architecture, 2, head, 1.0, &mut rng(1, Stream::Weights, 0));
             let tensors = named(&network, &network.parameters);
             assert_eq!(network.flat(&tensors, str::to_owned).unwrap()[..], network.parameters[..]);
             assert_eq!(tensors.contains_key("advantage.weight"), head == Head::Dueling);
-            assert_eq!(tensors.contains_key("log_std.weight"), head == Head::Gaussian);
+            let gaussian = matches!(head, Head::Gaussian | Head::SharedStd);
+            assert_eq!(tensors.contains_key("log_std.weight"), gaussian);
+            let shared = gaussian && tensors["log_std.weight"].data.iter().all(|weight| *weight == 0.0);
+            assert_eq!(shared, head == Head::SharedStd);
             assert_eq!(tensors.contains_key("norms.0.weight"), !network.norms.is_empty());
             assert_eq!(tensors.contains_key("conv.0.weight"), network.encoder.is_some());
         }

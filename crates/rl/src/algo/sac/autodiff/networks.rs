@@ -53,7 +53,7 @@ impl Networks {
         };
         let value = value.map(|value| ensemble(&["value"], &of_value, Head::Linear, &[value])).transpose()?;
         Ok(Self {
-            actor: ensemble(&["actor"], &ours, actions.actor().1, &[actor])?,
+            actor: ensemble(&["actor"], &ours, actions.actor(config).1, &[actor])?,
             critics: ensemble(&config.network_names()[1..], &theirs, actions.critic(config).1, &critics)?,
             value,
             moment: None,
@@ -81,7 +81,7 @@ impl Networks {
         };
         let names = config.network_names();
         Ok(Self {
-            actor: ensemble(&names[..1], ours, actions.actor(), ACTOR_GAIN)?,
+            actor: ensemble(&names[..1], ours, actions.actor(config), ACTOR_GAIN)?,
             critics: ensemble(&names[1..], theirs, actions.critic(config), VALUE_GAIN)?,
             value: None,
             moment: Some(moment),

@@ -67,7 +67,7 @@ impl Actor {
             return Ok((Self::Remembering(Box::new(Remembering { network, layout, line })), id));
         }
         let architecture = config.actor(inputs)?;
-        let (outputs, head) = actions.actor();
+        let (outputs, head) = actions.actor(config);
         let mut actor = Network::outline(&architecture, outputs, head);
         actor.parameters = actor.flat(tensors, named)?;
         let id = PolicyId::of(&[kind, &format!("{architecture:?}"), &count]);

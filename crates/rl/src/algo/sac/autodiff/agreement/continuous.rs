@@ -18,6 +18,7 @@ fn random_continuous_case(seed: u64) -> (SacConfig, Case) {
         // The narrow ones clamp.
         log_std_bounds: pick(source, &[[-20.0, 2.0], [-0.1, 0.1], [-3.0, 1.0]]),
         reward_scale: pick(source, &[1.0, 3.0]),
+        shared_std: pick(source, &[false, false, true]),
         ..config
     };
     (config, Case { actions: source.random_range(1..5), continuous: true, ..case })
@@ -47,6 +48,7 @@ fn one_variant_of_continuous_actions_taken_for_another_is_noticed() {
         (plain.clone(), learned(0.4)),
         (plain.clone(), SacConfig { reward_scale: 2.0, ..plain.clone() }),
         (plain.clone(), SacConfig { log_std_bounds: [-0.01, 0.01], ..plain.clone() }),
+        (plain.clone(), SacConfig { shared_std: true, ..plain.clone() }),
         (plain.clone(), SacConfig { entropy_in_target: false, ..plain.clone() }),
         (plain.clone(), SacConfig { backup: Backup::Mean, ..plain.clone() }),
         (plain.clone(), SacConfig { backup: Backup::Double, ..plain.clone() }),

@@ -212,7 +212,9 @@ fn disagreement(ours: &SacConfig, theirs: &SacConfig, case: Case) -> Option<Stri
     // Zeros would hide what is behind them, equal target networks one taken for the other.
     let source = &mut rng(case.seed, Stream::Weights, 1);
     for (name, HostTensor { data, .. }) in &mut begun {
-        if !name.starts_with("optimizer") && !name.starts_with("update_seed") {
+        // One that is shared has no weights.
+        let unused = ours.shared_std && name.contains("log_std.weight");
+        if !unused && !name.starts_with("optimizer") && !name.starts_with("update_seed") {
             data.iter_mut().for_each(|value| *value += 0.6 * source.random::<f32>() - 0.3);
         }
     }

@@ -46,7 +46,7 @@ pub(in crate::algo::sac) fn actor(
     actions: &Actions,
 ) -> Result<(MemoryNetwork, Architecture), TrainError> {
     let own = architecture(config, layout, &config.hidden);
-    let (outputs, head) = actions.actor();
+    let (outputs, head) = actions.actor(config);
     let network = MemoryNetwork::outline(&config.memory, &own, 0, outputs, head).ok_or_else(no_memory)?;
     Ok((network, own))
 }

@@ -16,6 +16,7 @@ fn random_continuous_case(seed: u64) -> (SacConfig, Case) {
         actor_gradient: ActorGradient::Expected,
         log_std_bounds: pick(source, &[[-20.0, 2.0], [-0.1, 0.1]]),
         reward_scale: pick(source, &[1.0, 3.0]),
+        shared_std: pick(source, &[false, false, true]),
         ..config
     };
     (config, Case { actions: source.random_range(1..4), continuous: true, ..case })
