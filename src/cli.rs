@@ -21,6 +21,7 @@ use args::{Agents, Cli, Command, Levels, RunArgs, SimplePlayer};
 use clap::Parser as _;
 
 use crate::agent::Controller;
+use crate::config::RunConfig;
 use crate::experiment::{Mode, Request};
 use crate::files;
 use crate::learner::checkpoint::new_file;
@@ -68,12 +69,12 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         None => play(&cli.run),
         Some(Command::Envs { json }) => envs(json),
-        Some(Command::Eval { checkpoint, player, env, episodes, seed, level, training_levels }) => {
+        Some(Command::Eval { checkpoint, player, env, episodes, seed, level, training_levels, set }) => {
             let level = level.as_deref();
             let choose = |world| if training_levels { as_trained(world) } else { Ok(world) };
-            eval(checkpoint, player.zip(env), episodes, seed, level, choose)
+            eval(checkpoint, player.zip(env), episodes, seed, level, &set, choose)
         }
-        Some(Command::Check { env, level }) => check_worlds(env.as_deref(), level.as_deref()),
+        Some(Command::Check { env, level, set }) => check_worlds(env.as_deref(), level.as_deref(), &set),
         Some(Command::Agents { what: Agents::List }) => {
             agents::list();
             Ok(())
@@ -110,6 +111,21 @@ fn as_trained(world: WorldChoice) -> Result<WorldChoice, Failure> {
     Ok(trained.ok_or("--training-levels: only random:… levels have a training set; leave it out")?)
 }
 
+/// The world called `env` with the options that `sets` name.
+fn world_with(env: &str, level: Option<&Path>, sets: &[String]) -> Result<WorldChoice, Failure> {
+    let of_world = |set: &&String| {
+        let key = set.split('=').next().unwrap_or_default().trim();
+        key == "world" || key.starts_with("world.")
+    };
+    if let Some(other) = sets.iter().find(|set| !of_world(set)) {
+        let other = crate::files::in_one_line(other);
+        return Err(format!("--set {other}: only options of the world (world.…) can be set here").into());
+    }
+    let name = level.map(|level| level.to_string_lossy());
+    let options = RunConfig::resolve_on(Some(env), name.as_deref(), None, sets)?.world;
+    Ok(WorldChoice::with_options(env, level, &options)?)
+}
+
 /// Plays `episodes` by a checkpoint or by a player of a world that has been `chosen`.
 fn eval(
     checkpoint: Option<PathBuf>,
@@ -117,6 +133,7 @@ fn eval(
     episodes: usize,
     seed: u64,
     level: Option<&Path>,
+    set: &[String],
     choose: impl Fn(WorldChoice) -> Result<WorldChoice, Failure>,
 ) -> Result<(), Failure> {
     if episodes == 0 {
@@ -129,7 +146,7 @@ fn eval(
             evaluate(&choose(world)?, policy, episodes, seed)
         }
         (None, Some((player, env))) => {
-            let world = choose(WorldChoice::new(&env, level)?)?;
+            let world = choose(world_with(&env, level, set)?)?;
             evaluate_player(&world, player.into(), episodes, seed)
         }
         (None, None) => return Err("eval: name a --checkpoint, or a --player and its --env".into()),
@@ -139,9 +156,9 @@ fn eval(
 }
 
 /// Checks the world called `env`, or all of them, against the contract.
-fn check_worlds(env: Option<&str>, level: Option<&Path>) -> Result<(), Failure> {
+fn check_worlds(env: Option<&str>, level: Option<&Path>, set: &[String]) -> Result<(), Failure> {
     for name in env.map_or_else(|| names().collect(), |name| vec![name]) {
-        let report = crate::run::check_world(&WorldChoice::new(name, level)?)?;
+        let report = crate::run::check_world(&world_with(name, level, set)?)?;
         say(&serde_json::to_string(&report)?);
     }
     Ok(())

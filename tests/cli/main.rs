@@ -47,6 +47,10 @@ fn mistakes_are_one_line_with_a_remedy() {
     assert!(failure(&["--no-render", "--config", "none.toml"]).contains("none.toml: cannot be read"));
     assert!(failure(&["--no-render", "--resume", "nowhere"]).contains("nowhere"));
     assert!(failure(&["eval", "--checkpoint", "nowhere"]).contains("no checkpoint there"));
+    let scripted = ["eval", "--player", "scripted", "--env", "cartpole", "--set"];
+    let set = |set| failure(&[&scripted[..], &[set]].concat());
+    assert!(set("steps=3").contains("--set steps=3: only options of the world"));
+    assert!(set("world.actoins=continuous").contains("unknown field `actoins`"));
 }
 
 #[test]
@@ -288,6 +292,10 @@ fn levels_are_checked_and_simple_players_evaluated() {
     assert!(text.lines().nth(1).unwrap().contains("cut-off.ron:1:42: no goal can be reached"), "{text}");
     assert!(failure(&["eval", "--env", "pong", "--player", "random"]).contains("no such world"));
     let played = run(&["eval", "--env", "cartpole", "--player", "scripted", "--episodes", "2"]);
+    assert!(String::from_utf8(played.stdout).unwrap().contains("\"mean\":500.0"));
+    // An option of the world: the script chooses forces where actions are forces.
+    let of_force = ["--set", "world.actions=continuous", "--episodes", "2"];
+    let played = run(&[&["eval", "--env", "cartpole", "--player", "scripted"][..], &of_force].concat());
     assert!(String::from_utf8(played.stdout).unwrap().contains("\"mean\":500.0"));
 }
 

@@ -38,6 +38,9 @@ pub(in crate::cli) enum Command {
         /// Play the training levels of random:… instead of the held-out ones.
         #[arg(long)]
         training_levels: bool,
+        /// Option of that player's world, e.g. world.actions=continuous; a checkpoint has its own.
+        #[arg(long, value_name = "KEY=VALUE", requires = "player")]
+        set: Vec<String>,
     },
     /// Check worlds against the environment contract, and print a JSON line for each.
     Check {
@@ -47,6 +50,9 @@ pub(in crate::cli) enum Command {
         /// Level of the world: a number, a shipped file's name, or a path.
         #[arg(long, value_name = "FILE", requires = "env")]
         level: Option<PathBuf>,
+        /// Option of the world, e.g. world.actions=continuous.
+        #[arg(long, value_name = "KEY=VALUE", requires = "env")]
+        set: Vec<String>,
     },
     /// Manage trained agents.
     Agents {
