@@ -8,7 +8,7 @@ use super::sweep::{Job, Measure, Sweep, short};
 use super::{Spread, evaluate_player};
 use crate::agent::Controller;
 use crate::experiment::level;
-use crate::mdp::EpisodeSummary;
+use crate::mdp::{EpisodeSummary, WorldOptions};
 
 /// Baselines of a variant's trained agents.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -35,7 +35,7 @@ pub fn scores(sweep: &Sweep, out: &Path, episodes: usize) -> Result<String, Box<
         let [random, scripted] = [Controller::Random, Controller::Scripted].map(|player| {
             sweep.measure.of(Some(&evaluate_player(&world, player, episodes, 1))).unwrap_or_default()
         });
-        let human = best_person(&job.config.env, sweep.measure);
+        let human = best_person(&job.config.env, &job.config.world, sweep.measure);
         beside.push(Beside { random, scripted, human });
     }
     Ok(table(sweep, &jobs, &beside))
@@ -79,9 +79,10 @@ fn table(sweep: &Sweep, jobs: &[Job], beside: &[Beside]) -> String {
     text
 }
 
-/// The best episode that a person played from beginning to end in any session of `env` saved on this machine.
-pub fn best_person(env: &str, measure: Measure) -> Option<f64> {
-    sessions::of(env)
+/// The best episode that a person played from beginning to end in any session of `env` saved on this machine, with the
+/// same kind of actions as with `options`.
+pub fn best_person(env: &str, options: &WorldOptions, measure: Measure) -> Option<f64> {
+    sessions::alike(env, options)
         .iter()
         .flat_map(|session| best_in(&session.join("episodes.jsonl"), measure))
         .reduce(f64::max)

@@ -1,6 +1,10 @@
 //! Folders of sessions and maps that belong to the user.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::config::RunConfig;
+use crate::mdp::{ActionKind, WorldOptions};
+use crate::worlds::WorldChoice;
 
 /// Folder of sessions and maps: `<user data>/entropy-arcade`. `None` if the system has no folder for user
 /// data.
@@ -35,6 +39,22 @@ pub fn of(env: &str) -> Vec<PathBuf> {
         all.into_iter().flatten().flatten().map(|entry| entry.path()).filter(own).collect();
     old.sort();
     old
+}
+
+/// Those of [`of`] in which the players have the same kind of actions as with `options`: scores and returns of the other
+/// kind do not compare.
+pub fn alike(env: &str, options: &WorldOptions) -> Vec<PathBuf> {
+    let usual = match WorldChoice::new(env, None) {
+        Ok(world) if world.spec().action.is_continuous() => ActionKind::Continuous,
+        _ => ActionKind::Discrete,
+    };
+    let wanted = options.actions.unwrap_or(usual);
+    of(env).into_iter().filter(|session| kind(session).unwrap_or(usual) == wanted).collect()
+}
+
+/// The kind of actions that the configuration of `session` names, if it does.
+fn kind(session: &Path) -> Option<ActionKind> {
+    RunConfig::written(&session.join("config.toml")).ok()?.world.actions
 }
 
 /// A new folder for a session without `--out`: `<env>-<seconds>` in the folder of sessions. Old ones are
