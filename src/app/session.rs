@@ -127,7 +127,9 @@ impl Session {
             .add_plugins((LivePlugin, InsightPlugin))
             .add_systems(Update, sim::pace::drive)
             .add_plugins((view::plugin, worlds::plugin, panel::plugin));
-        let earlier = sessions::of(&config.env).into_iter().filter(|session| Some(session) != out.as_ref());
+        let earlier = sessions::alike(&config.env, &config.world)
+            .into_iter()
+            .filter(|session| Some(session) != out.as_ref());
         app.insert_resource(panel::plots::EarlierRuns(earlier.collect()));
         if let Some(out) = &out {
             app.insert_resource(view::record::ScreenshotFolder(out.join("pictures")));
@@ -135,7 +137,8 @@ impl Session {
         app.world_mut().resource_mut::<Replay>().env_steps = lived;
         // A trained agent to play against or with, where one comes with the arcade.
         let level = world.level().map(|level| level.name.as_str());
-        if let Some(policy) = gallery::fitting(&spec, level).and_then(|agent| agent.policy().ok()) {
+        let options = config.world;
+        if let Some(policy) = gallery::fitting(&spec, level, &options).and_then(|agent| agent.policy().ok()) {
             app.world_mut().resource_mut::<FrozenPolicies>().0.insert(TRAINED.into(), policy);
         }
         worlds::rooms::winnable::plugin(app);

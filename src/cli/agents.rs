@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::{Failure, say};
 use crate::config::RunConfig;
+#[cfg(feature = "arcade")]
+use crate::experiment::Experiment;
 use crate::experiment::level;
 use crate::files::{self, portable};
 use crate::insight::gallery;
@@ -146,12 +148,14 @@ fn on(
     })
 }
 
-/// Loads a policy for `world` by name, or `shipped` for the shipped agent.
+/// Loads a policy for the world of `experiment` by name, or `shipped` for the shipped agent.
 #[cfg(feature = "arcade")]
-pub(super) fn player(path: &Path, world: &WorldChoice) -> Result<Arc<dyn Policy>, Failure> {
+pub(super) fn player(path: &Path, experiment: &Experiment) -> Result<Arc<dyn Policy>, Failure> {
+    let Experiment { config, world, .. } = experiment;
     let spec = world.spec();
     if path == Path::new("shipped") {
-        let agent = gallery::fitting(&spec, world.level().map(|level| level.name.as_str()));
+        let level = world.level().map(|level| level.name.as_str());
+        let agent = gallery::fitting(&spec, level, &config.world);
         let none = || {
             let actions = if spec.action.is_continuous() { "continuous" } else { "discrete" };
             format!(

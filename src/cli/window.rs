@@ -36,7 +36,7 @@ impl RunArgs {
     /// The requested session.
     fn session(&self) -> Result<SessionRequest, Failure> {
         let experiment = self.request()?.resolve()?;
-        let player = self.agent.as_ref().map(|agent| agents::player(agent, &experiment.world)).transpose()?;
+        let player = self.agent.as_ref().map(|agent| agents::player(agent, &experiment)).transpose()?;
         Ok(SessionRequest { experiment, player })
     }
 

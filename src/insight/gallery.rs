@@ -1,7 +1,7 @@
 //! Gallery: the trained agents that ship with the arcade.
 
 use crate::learner::trained::{EXTENSION, TrainedAgent, TrainingRecord};
-use crate::mdp::EnvironmentSpec;
+use crate::mdp::{EnvironmentSpec, WorldOptions};
 use crate::worlds::{self, AgentFile, CATALOGUE};
 
 /// Name and bytes of every agent file, in the order of the worlds.
@@ -25,15 +25,20 @@ pub fn record(world: &str, level: Option<usize>) -> Option<TrainingRecord> {
     TrainedAgent::read(name, bytes).ok().map(|agent| agent.record)
 }
 
-/// An agent that plays `spec`, preferably one trained on `level` (level 1 by default).
-pub fn fitting(spec: &EnvironmentSpec, level: Option<&str>) -> Option<TrainedAgent> {
+/// An agent that plays `spec`, the world with `options`: preferably one trained with these, else one trained without any;
+/// and preferably one trained on `level` (level 1 by default).
+pub fn fitting(spec: &EnvironmentSpec, level: Option<&str>, options: &WorldOptions) -> Option<TrainedAgent> {
     let of_world = worlds::find(&spec.name)?.agents.iter();
-    let mut fit: Vec<TrainedAgent> = of_world
+    let plain = WorldOptions::default();
+    of_world
         .filter_map(|(name, bytes)| TrainedAgent::read(name, bytes).ok())
+        .filter(|agent| agent.world == *options || agent.world == plain)
         .filter(|agent| agent.check_spec(spec).is_ok())
-        .collect();
-    let same = fit.iter().position(|agent| agent.record.level.as_deref() == level.or(Some("1"))).unwrap_or(0);
-    (!fit.is_empty()).then(|| fit.swap_remove(same))
+        // The first of those that differ least.
+        .min_by_key(|agent| {
+            let same_level = agent.record.level.as_deref() == level.or(Some("1"));
+            (agent.world != *options, !same_level)
+        })
 }
 
 #[cfg(test)]
@@ -48,9 +53,10 @@ mod tests {
         assert_eq!(all().count(), files().count());
         for agent in all() {
             let level = agent.record.level.clone().map(PathBuf::from);
-            let spec = WorldChoice::new(&agent.environment.name, level.as_deref()).unwrap().spec();
+            let env = &agent.environment.name;
+            let spec = WorldChoice::with_options(env, level.as_deref(), &agent.world).unwrap().spec();
             agent.check_spec(&spec).unwrap_or_else(|error| panic!("{error}"));
-            let chosen = fitting(&spec, agent.record.level.as_deref()).unwrap();
+            let chosen = fitting(&spec, agent.record.level.as_deref(), &agent.world).unwrap();
             assert_eq!(chosen.name, agent.name);
         }
     }
