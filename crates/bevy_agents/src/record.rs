@@ -1,5 +1,7 @@
 //! Record: completes the pending steps with what came of them, and says which episodes have finished.
 
+use std::collections::BTreeSet;
+
 use bevy::prelude::*;
 
 use super::actor_states::{ActorStates, MOST_SLOTS, SlotFault};
@@ -44,9 +46,15 @@ pub(super) fn record(
     // Rows in the order of selection may find their seats in another order by now.
     let mut finals: Vec<(usize, &AgentSlots, usize)> = Vec::new();
     let mut found = 0;
-    let mut disturbed = Vec::new();
+    let moved: BTreeSet<usize> = all
+        .iter()
+        .filter(|(_, seats, _)| seats.disturbed && !seats.on_hold)
+        .map(|(_, seats, _)| seats.arena)
+        .collect();
+    let is_moved = |stream: &u32| moved.contains(&(*stream as usize / MOST_SLOTS));
+    let left_out = actor_states.pending.streams.iter().filter(|stream| is_moved(stream)).count();
     let mut faults = std::mem::take(&mut actor_states.faults);
-    let env_steps = replay.env_steps + rows as u64;
+    let env_steps = replay.env_steps + (rows - left_out) as u64;
     for (entity, seats, controllers) in all.iter().filter(|(_, seats, _)| !seats.on_hold) {
         for slot in 0..seats.slots() {
             let stream = seats.arena * MOST_SLOTS + slot;
@@ -72,8 +80,8 @@ pub(super) fn record(
             memory.open &= seats.end.is_none() && !seats.disturbed;
             if let Some(row) = row {
                 found += 1;
-                disturbed.extend(seats.disturbed.then_some(row));
-                let said = feedback.give(Some(entity) == watched, controllers.get(slot));
+                let heard = Some(entity) == watched && !seats.disturbed;
+                let said = feedback.give(heard, controllers.get(slot));
                 if let Some(reward) = said {
                     given.write(FeedbackGiven { entity, slot, env_steps: replay.env_steps, reward });
                 }
@@ -102,8 +110,8 @@ pub(super) fn record(
         let (vector, grid) = seats.observations.row(slot);
         actor_states.pending.final_observations.push(vector, grid);
     }
-    if !disturbed.is_empty() {
-        actor_states.pending.retain(|_, row, _| !disturbed.contains(&row));
+    if left_out > 0 {
+        actor_states.pending.retain(|steps, row, _| !is_moved(&steps.streams[row]));
     }
     actor_states.faults = faults;
     refuse(actor_states);

@@ -56,6 +56,7 @@ fn a_disturbed_step_is_not_recorded_and_cuts_its_stream() {
     let mut cursor = messages.get_cursor();
     let finished: Vec<_> = cursor.read(messages).collect();
     assert_eq!((finished.len(), &finished[0].lengths[..]), (1, &[6][..]));
+    assert_eq!(finished[0].env_steps, 10, "of the steps that are recorded");
     assert_eq!(finished[0].controllers, ["mixed"], "not the agent's own episode");
     assert_eq!(step(&mut app, false, None), [(other, false), (own, true)]);
     assert_eq!(app.world().resource::<Replay>().env_steps, 12, "of 14");
