@@ -32,7 +32,8 @@ pub(super) fn commands(world: &World, esc: &str) -> Vec<KeyEntry> {
     for spec in registry.all() {
         let Some(hint) = spec.hint(world) else { continue };
         let beside = registry.all().iter().filter(|other| other.beside == Some(spec.command));
-        let keys = [spec].into_iter().chain(beside).map(|spec| bindings.label(spec.command));
+        let keys = [spec].into_iter().chain(beside);
+        let keys = keys.map(|spec| spec.mouse().unwrap_or_else(|| bindings.label(spec.command)));
         entries.push((keys.collect(), hint.to_owned()));
     }
     entries.push((vec!["Esc"], esc.to_owned()));

@@ -17,6 +17,7 @@ mod learning;
 mod memory;
 mod names;
 mod notices;
+mod physics;
 mod playback;
 mod player_keys;
 mod players;
@@ -113,6 +114,7 @@ fn sections(app: &mut App) {
     ))
     .add_plugins((
         time::plugin,
+        physics::plugin,
         playback::plugin,
         values::plugin,
         memory::plugin,
@@ -150,11 +152,18 @@ fn release_focus(mut contexts: EguiContexts, mut screen: ResMut<ScreenLayout>) -
     if screen.typing != typing {
         screen.typing = typing;
     }
-    let pointed = context.egui_wants_pointer_input();
+    let pointed = context.egui_is_using_pointer() || is_over_window(context);
     if screen.pointed != pointed {
         screen.pointed = pointed;
     }
     Ok(())
+}
+
+/// Whether the pointer is over a window, list or dialog. The panel and the key bar are in the background, as the stage is.
+fn is_over_window(context: &egui::Context) -> bool {
+    let pointer = context.input(|input| input.pointer.interact_pos());
+    let layer = pointer.and_then(|at| context.layer_id_at(at));
+    layer.is_some_and(|layer| layer.order != egui::Order::Background)
 }
 
 /// The panel at the right edge. Its width is fixed, whatever it contains.

@@ -14,6 +14,8 @@ pub mod order {
     pub const DOCTOR: u32 = 300;
     /// Speed and number of arenas.
     pub const TIME: u32 = 400;
+    /// Gravity, slope and friction.
+    pub const PHYSICS: u32 = 450;
     /// Playback of earlier episodes.
     pub const PLAYBACK: u32 = 500;
     /// Overlays, policy and value estimates.

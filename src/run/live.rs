@@ -27,7 +27,7 @@ use crate::learner::owner::Owner;
 use crate::learner::{Health, LearnerError};
 use crate::link::Ticket;
 use crate::metrics::run::{DROPPED_STEPS, ENV_STEPS_PER_SECOND, GRADIENT_STEPS_PER_SECOND};
-use crate::sim::SimConfig;
+use crate::sim::{Conditions, SimConfig};
 use crate::worlds::rooms::Rooms;
 use crate::worlds::rooms::level::Level;
 use closing::close;
@@ -211,12 +211,18 @@ fn write(
     learner: Res<LiveLearner>,
     history: Res<History>,
     replay: Res<Replay>,
+    conditions: Option<Res<Conditions>>,
     mut episodes: MessageReader<EpisodeFinished>,
     mut feedback: MessageReader<FeedbackGiven>,
 ) {
     let run = &mut *run;
     // Failed writes stay pending and are reported with the next line.
-    for episode in episodes.read().flat_map(EpisodeFinished::summaries) {
+    let changed = conditions.is_some_and(|conditions| *conditions != Conditions::default());
+    for mut episode in episodes.read().flat_map(EpisodeFinished::summaries) {
+        if changed && episode.controller == Controller::Human.name() {
+            // Not comparable with what people have reached under the world's own physics.
+            "mixed".clone_into(&mut episode.controller);
+        }
         _ = run.folder.episode(&episode);
         if episode.controller == Controller::Learning.name() {
             run.window.add(episode);

@@ -17,6 +17,7 @@ use bevy_rapier2d::prelude::*;
 use bevy_rapier2d::rapier::dynamics::RigidBodyHandle;
 use rand::Rng as _;
 
+use super::conditions::{ArenaConditions, Conditions};
 use super::physics::{Context, ContextItem, PristineContext, SimPool};
 use super::poke::{Poke, Touch, poke_at};
 use super::turn::Turn;
@@ -75,6 +76,7 @@ pub struct Arena {
     /// What people did to bodies in the open episode, in order.
     pokes: Vec<Poke>,
     touch: Option<Touch>,
+    conditions: ArenaConditions,
     steps: u32,
     overridden: bool,
     waits: bool,
@@ -204,11 +206,16 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
         arena.pokes.clear();
         // A held body is placed elsewhere.
         arena.touch = None;
+        arena.conditions.changes.clear();
         arena.steps = 0;
         arena.overridden = false;
         arena.waits = false;
         if let Some((context, pristine)) = &mut self.physics {
             pristine.restore(context, &mut self.bodies);
+            if arena.conditions.now != Conditions::default() {
+                arena.conditions.now = Conditions::default();
+                context.set_gravity(E::gravity(layout));
+            }
         }
         let mut bodies = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
         match &mut arena.turn {
@@ -218,8 +225,15 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
     }
 
     /// Runs the ticks `phases` of a step: apply, physics, judge. After the end of its episode, an arena
-    /// stands still until the step is over.
-    fn play(&mut self, layout: &E::Layout, spec: &EnvironmentSpec, phases: Range<u32>) {
+    /// stands still until the step is over. A step that begins is played in the `conditions`, or, if there are none, in
+    /// those that the episode was played in.
+    fn play(
+        &mut self,
+        layout: &E::Layout,
+        spec: &EnvironmentSpec,
+        phases: Range<u32>,
+        conditions: Option<Conditions>,
+    ) {
         let (arena, seats) = (&mut *self.arena, &mut *self.seats);
         if arena.waits {
             return;
@@ -227,6 +241,12 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
         if phases.start == 0 {
             arena.steps += 1;
             arena.log.append(&seats.actions);
+            if let Some((context, pristine)) = &mut self.physics
+                && let Some(next) = arena.conditions.begin_step(arena.steps - 1, conditions)
+            {
+                context.set_gravity(next.pull(E::gravity(layout)));
+                next.roughen(&mut context.colliders.colliders, pristine.colliders());
+            }
         }
         for phase in phases {
             if seats.end.is_some() {
@@ -306,14 +326,17 @@ fn play<E: Environment>(
     spec: Res<Spec>,
     clock: Res<TickClock>,
     pool: Res<SimPool>,
+    conditions: Res<Conditions>,
     mut arenas: Query<ArenaParts<E>>,
 ) {
+    // An app of its own may set anything.
+    let conditions = if conditions.is_valid() { *conditions } else { Conditions::default() };
     let (phases, ends) = (clock.phase..clock.phase + clock.stride, clock.ends_step());
     let play = |mut parts: ArenaPartsItem<E>| {
         if parts.seats.on_hold {
             return;
         }
-        parts.play(&layout, &spec, phases.clone());
+        parts.play(&layout, &spec, phases.clone(), Some(conditions));
         if ends {
             parts.write_observations(&layout, &wrapper);
         }

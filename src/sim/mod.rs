@@ -7,6 +7,7 @@ pub mod arena;
 mod articulation;
 pub mod bodies;
 pub mod capabilities;
+mod conditions;
 pub mod environment;
 pub mod physics;
 mod poke;
@@ -23,6 +24,7 @@ pub use arena::{Arena, ArenaSnapshot, EnvironmentPlugin, Shown, SimConfig};
 pub use articulation::Motion;
 pub use bodies::{Bodies, BodyKind, BodySpec, Hinge, clamp_to_reach};
 pub use capabilities::{Capabilities, Probe};
+pub use conditions::{Conditions, RANGE as CONDITION_RANGE, STEEPEST};
 pub use environment::Environment;
 pub use physics::SimPool;
 pub use poke::{Poke, Touch};
@@ -31,5 +33,7 @@ pub use wrapper::ObservationWrapper;
 
 /// Adds the tick and the threads that arenas are simulated on. Required by every simulation.
 pub fn plugin(app: &mut App) {
-    app.add_plugins(crate::agent::tick::TickPlugin::default()).init_resource::<SimPool>();
+    app.add_plugins(crate::agent::tick::TickPlugin::default())
+        .init_resource::<SimPool>()
+        .init_resource::<Conditions>();
 }

@@ -106,7 +106,7 @@ pub struct Context {
     rest: &'static mut Rest,
     witness: Option<&'static mut FreeFlight>,
     render_time: &'static mut SimulationToRenderTime,
-    configuration: &'static RapierConfiguration,
+    configuration: &'static mut RapierConfiguration,
 }
 
 impl ContextItem<'_, '_> {
@@ -118,6 +118,11 @@ impl ContextItem<'_, '_> {
     /// Restores that.
     pub fn set_rest(&mut self, rest: Rest) {
         *self.rest = rest;
+    }
+
+    /// Sets the gravity of the next ticks, units/s².
+    pub fn set_gravity(&mut self, gravity: Vec2) {
+        self.configuration.gravity = gravity;
     }
 
     /// Has the next tick made even if everything was at rest: something pushes a body.
@@ -251,6 +256,11 @@ pub struct PristineContext {
 }
 
 impl PristineContext {
+    /// Shapes.
+    pub fn colliders(&self) -> &ColliderSet {
+        &self.colliders
+    }
+
     /// Copies the state of `context` and its `bodies`.
     pub fn of(context: &ContextItem, bodies: &RapierRigidBodySet) -> Self {
         Self {

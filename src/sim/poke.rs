@@ -9,9 +9,13 @@ use serde::{Deserialize, Serialize};
 use super::Bodies;
 
 /// Natural frequency, rad/s, and damping ratio of the spring between a dragged body and the pointer.
-const SPRING: [f32; 2] = [10.0, 0.7];
+const SPRING: [f32; 2] = [6.0, 0.7];
 /// Strongest pull, as an acceleration of everything that hangs on the body, units/s².
 const STRONGEST: f32 = 150.0;
+/// Longest the spring gets, units: a body that is pulled at any speed would pass through walls.
+const LONGEST: f32 = 1.5;
+/// Largest force and torque of a valid poke, in units of masses and units: far more than any of the above gives.
+const MOST: f32 = 1e8;
 /// Speed that a kick gives a free body, units/s.
 const KICK: f32 = 4.0;
 
@@ -60,9 +64,9 @@ impl Poke {
         (self.step, self.phase)
     }
 
-    /// Whether its numbers are finite.
+    /// Whether its numbers are finite, and not so large that the solver's would not be.
     pub(super) fn is_valid(&self) -> bool {
-        self.force.iter().chain([&self.torque]).all(|value| value.is_finite())
+        self.force.iter().chain([&self.torque]).all(|value| value.abs() <= MOST)
     }
 }
 
@@ -93,7 +97,7 @@ impl Bodies<'_> {
                 let light = lightest(body, arm);
                 let stiffness = (all * frequency * frequency).min(0.3 * light / (seconds * seconds));
                 let friction = (2.0 * all * frequency * damping).min(0.5 * light / seconds);
-                let force = stiffness * (target - point) - friction * velocity;
+                let force = stiffness * (target - point).clamp_length_max(LONGEST) - friction * velocity;
                 (point, force.clamp_length_max(all * STRONGEST))
             }
             Touch::Kick { point, direction, .. } => {
@@ -102,7 +106,8 @@ impl Bodies<'_> {
         };
         let torque = (point - body.center_of_mass()).perp_dot(force);
         let body = u16::try_from(index).ok()?;
-        Some(Poke { step, phase, body, force: force.into(), torque }).filter(Poke::is_valid)
+        let poke = Poke { step, phase, body, force: force.into(), torque };
+        Some(poke).filter(|poke| poke.is_valid() && (force != Vec2::ZERO || torque != 0.0))
     }
 
     /// Applies `poke` to the next tick; [`Bodies::release`] ends it.

@@ -121,6 +121,15 @@ impl KeySpec {
         }
     }
 
+    /// The name of the mouse button that triggers it, if one does.
+    pub fn mouse(&self) -> Option<&'static str> {
+        self.also.iter().find_map(|trigger| match trigger {
+            Trigger::Mouse(MouseButton::Left) => Some("left button"),
+            Trigger::Mouse(MouseButton::Right) => Some("right button"),
+            _ => None,
+        })
+    }
+
     /// Whether it applies to this world.
     pub fn applies(&self, world: &World) -> bool {
         self.needs.is_none_or(|needs| needs(world))

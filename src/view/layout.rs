@@ -17,7 +17,8 @@ pub struct ScreenLayout {
     pub bottom: f32,
     /// Whether a text field has the focus, so that keys are not commands.
     pub typing: bool,
-    /// Whether the pointer is over the panel or a dialog, so that clicks are not for the stage.
+    /// Whether the pointer is over a window, list or dialog, or drags something in the panel, so that clicks are not for the
+    /// stage.
     pub pointed: bool,
 }
 

@@ -31,12 +31,13 @@ pub fn restore<E: Environment>(world: &mut World, first: usize, snapshots: &[Are
         (parts.seats.end, parts.seats.begins, parts.seats.interrupted) = (None, true, true);
         parts.begin_episode(&layout);
         parts.arena.pokes.clone_from(&snapshot.pokes);
+        parts.arena.conditions.changes.clone_from(&snapshot.conditions);
         parts.write_observations(&layout, &wrapper);
         for first in (0..snapshot.log.rows).step_by(spec.slots()) {
             let AgentSlots { actions, .. } = &mut *parts.seats;
             (0..actions.rows).for_each(|slot| actions.set(slot, snapshot.log.row(first + slot)));
             parts.seats.begins = false;
-            parts.play(&layout, &spec, 0..spec.ticks_per_step);
+            parts.play(&layout, &spec, 0..spec.ticks_per_step, None);
             // Observations that depend on earlier ones are made one after the other; of others the last one will do.
             if wrapper.stacks() || first + spec.slots() >= snapshot.log.rows {
                 parts.write_observations(&layout, &wrapper);
@@ -89,6 +90,8 @@ pub struct EnvironmentHooks {
     pub scripted: bool,
     /// Whether it has bodies that give way to a force.
     pub pokable: bool,
+    /// Whether bodies fall, so that [`Conditions`](crate::sim::Conditions) matter.
+    pub has_gravity: bool,
 }
 
 impl EnvironmentHooks {
@@ -103,6 +106,7 @@ impl EnvironmentHooks {
             predict: tracks.then_some(predict::<E> as _),
             scripted: scripted_action.is_some(),
             pokable: E::build(layout).1.iter().any(|body| body.kind == BodyKind::Dynamic),
+            has_gravity: E::gravity(layout) != Vec2::ZERO,
         }
     }
 }

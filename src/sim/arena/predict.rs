@@ -59,7 +59,7 @@ pub fn predict<E: Environment>(world: &mut World, steps: usize, choose: &mut Cho
             rewards.fill(0.0);
         }
         for tick in phase..spec.ticks_per_step {
-            parts.play(&layout, &spec, tick..tick + 1);
+            parts.play(&layout, &spec, tick..tick + 1, None);
             let bodies = bodies(&mut parts.bodies, &parts.arena.handles, &mut parts.physics);
             for ((body, _), (_, path)) in leads.iter().zip(&mut paths) {
                 path.push(bodies.position(*body));

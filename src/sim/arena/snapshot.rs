@@ -4,13 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use super::Arena;
 use crate::mdp::{ActionBatch, EnvironmentSpec, Rng};
+use crate::sim::conditions::Conditions;
 use crate::sim::poke::Poke;
 
 impl Arena {
     /// The open episode: its start, its actions and what people did to bodies.
     pub fn snapshot(&self) -> ArenaSnapshot {
-        let (episode_rng, log, pokes) = (self.episode_rng.clone(), self.log.clone(), self.pokes.clone());
-        ArenaSnapshot { episode_rng, log, pokes }
+        ArenaSnapshot {
+            episode_rng: self.episode_rng.clone(),
+            log: self.log.clone(),
+            pokes: self.pokes.clone(),
+            conditions: self.conditions.changes.clone(),
+        }
     }
 }
 
@@ -22,6 +27,9 @@ pub struct ArenaSnapshot {
     pub(super) log: ActionBatch,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) pokes: Vec<Poke>,
+    /// Agent steps before each change of conditions, and what they were changed to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) conditions: Vec<(u32, Conditions)>,
 }
 
 impl ArenaSnapshot {
@@ -30,16 +38,26 @@ impl ArenaSnapshot {
         let mut log = self.log.clone();
         log.truncate(steps * slots);
         let before = self.pokes.partition_point(|poke| (poke.step as usize) < steps);
-        Self { episode_rng: self.episode_rng.clone(), log, pokes: self.pokes[..before].into() }
+        let changes = self.conditions.iter().filter(|(at, _)| (*at as usize) < steps);
+        Self {
+            episode_rng: self.episode_rng.clone(),
+            log,
+            pokes: self.pokes[..before].into(),
+            conditions: changes.copied().collect(),
+        }
     }
 
     /// Whether its actions are valid, whole steps for `spec`, fewer than an episode has.
     pub fn fits(&self, spec: &EnvironmentSpec) -> bool {
         let slots = spec.slots().max(1);
+        let steps = self.log.rows / slots;
+        let within = |step: u32| (step as usize) < steps;
         self.log.rows.is_multiple_of(slots)
             && self.log.rows / slots < spec.episode_limit as usize
             && self.log.fits(self.log.rows, &spec.action)
-            && self.pokes.iter().all(Poke::is_valid)
+            && self.pokes.iter().all(|poke| poke.is_valid() && within(poke.step))
             && self.pokes.is_sorted_by(|a, b| a.time() < b.time())
+            && self.conditions.iter().all(|(at, then)| then.is_valid() && within(*at))
+            && self.conditions.is_sorted_by_key(|(at, _)| *at)
     }
 }

@@ -13,6 +13,7 @@ use super::{Arena, ArenaParts, SimConfig, Spec, SynchronizedStarts};
 use crate::agent::Watched;
 use crate::mdp::{ActionBatch, Stream, later_seed, rng};
 use crate::sim::articulation::articulate;
+use crate::sim::conditions::ArenaConditions;
 use crate::sim::physics::{Context, PristineContext, Rest};
 use crate::sim::turn::Turn;
 use crate::sim::wrapper::OwnObservation;
@@ -93,6 +94,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             log: ActionBatch::default(),
             pokes: Vec::new(),
             touch: None,
+            conditions: ArenaConditions::default(),
             steps: 0,
             overridden: false,
             waits: false,
