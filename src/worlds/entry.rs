@@ -27,7 +27,8 @@ pub struct WorldEntry {
     /// Settings of a level, given as in `--level`, as TOML over `experiment`; it returns `None` where they are no
     /// different.
     pub level_experiment: Option<fn(level: &str) -> Option<String>>,
-    /// Trained agents: one, or one per level, named `NAME.agent` or `NAME-LEVEL.agent`.
+    /// Trained agents: one, or one per level, named `NAME.agent` or `NAME-LEVEL.agent`; then any that were trained with
+    /// options of the world.
     pub agents: &'static [AgentFile],
     /// The rules, levels and generator of a world of rooms.
     pub rooms: Option<&'static Rules>,

@@ -24,7 +24,11 @@ pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
     continuous_experiment: include_str!("continuous.toml"),
     scales: &[FARTHEST as f32, 3.0, STEEPEST as f32, 3.0],
-    agents: &[("cartpole.agent", include_bytes!("cartpole.agent"))],
+    agents: &[
+        ("cartpole.agent", include_bytes!("cartpole.agent")),
+        // A GRU without velocities, in units of their range.
+        ("cartpole-masked.agent", include_bytes!("cartpole-masked.agent")),
+    ],
     #[cfg(feature = "arcade")]
     art: Some(WorldArt {
         plugin: art::plugin::<CartPole>,

@@ -13,6 +13,7 @@ pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
     published_scale: Some([40.0, 30.0]),
     scales: &[0.5, 3.0, 1.0, 0.8, 0.8, 1.0, 1.2, 0.5, 10.0, 4.0, 6.0, 20.0, 20.0, 20.0, 20.0, 20.0, 20.0],
+    agents: &[("cheetah.agent", include_bytes!("cheetah.agent"))],
     #[cfg(feature = "arcade")]
     art: Some(WorldArt { plugin: super::art::plugin, thumbnail: include_bytes!("thumbnail.png"), film: &[] }),
     ..WorldEntry::new("cheetah", module_path!(), |asked| asked.plain::<Runner>(CHEETAH))
