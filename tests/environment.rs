@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bevy::math::Vec2;
 use bevy::prelude::{App, Entity, Messages};
-use bevy_rapier2d::plugin::context::RapierRigidBodySet;
+use bevy_rapier2d::plugin::context::{RapierContextColliders, RapierRigidBodySet};
 use common::worlds;
 use entropy_arcade::agent::{ActorStates, Controller, ControllerAssignment, EpisodeFinished, LearningPolicy};
 use entropy_arcade::learner::untrained;
@@ -29,6 +29,25 @@ fn arenas_are_isolated() {
         assert_eq!(alone[0], many[0], "{name}: arena 0 alone");
         let some = trace(&mut random_app(&world, 40, 2, 1), 40, 120);
         assert!(some == many, "{name}: 40 arenas or 256");
+    }
+}
+
+/// Bodies are found where they are, also after ticks without contacts, which leave their colliders behind.
+#[test]
+fn bodies_are_touched_where_they_are() {
+    for name in ["puck", "lander", "crate-yard", "tag", "hopper"] {
+        let mut app = random_app(&WorldChoice::new(name, None).unwrap(), 3, 4, 1);
+        for _ in 0..10 {
+            trace(&mut app, 3, 1);
+            let mut arenas =
+                app.world_mut().query::<(&Arena, &RapierRigidBodySet, &RapierContextColliders)>();
+            for (arena, bodies, colliders) in arenas.iter(app.world()) {
+                // In all of them the first body is one that forces move.
+                let found = arena.body_at(bodies, colliders, arena.position(bodies, 0), 0.0);
+                assert_eq!(found.map(|(body, _)| body), Some(0), "{name}");
+                assert_eq!(arena.body_at(bodies, colliders, Vec2::new(0.0, 500.0), 1.0), None, "{name}");
+            }
+        }
     }
 }
 

@@ -186,7 +186,11 @@ pub(super) fn body_at(
 ) -> Option<(usize, Vec2)> {
     let distance = |body: &RigidBody| {
         let shapes = body.colliders().iter().filter_map(|own| colliders.get(*own));
-        let away = shapes.map(|own| own.shape().distance_to_point(own.position(), point, true));
+        let away = shapes.map(|own| {
+            // Ticks without contacts move bodies and leave their colliders where they were.
+            let place = own.position_wrt_parent().map_or(*own.position(), |own| *body.position() * *own);
+            own.shape().distance_to_point(&place, point, true)
+        });
         away.min_by(f32::total_cmp)
     };
     let near = handles.iter().enumerate().filter_map(|(index, handle)| {

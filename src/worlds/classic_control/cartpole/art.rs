@@ -9,6 +9,7 @@ use crate::view::ViewSystems;
 use crate::view::effects::{Art, FlatMaterials, Materials, decay};
 use crate::view::paint::{Paint, circle, rounded};
 use crate::view::palette::{self, BLACK, Tone};
+use crate::view::scroll::Scroll;
 use crate::view::sound::Cue;
 use crate::view::stage::{Stage, StageSize};
 use crate::worlds::bodiless::{
@@ -80,6 +81,8 @@ fn furnish<W: Balancing>(
         let wheels = WHEELS.map(|place| on.put(cart, &art.wheel, place, 0.4));
         let pole = on.put(cart, &art.pole, Vec2::ZERO, 0.5);
         let state = Glide::new([world.angle(), world.x()], arena);
+        // The picture has the hinge below its middle; the arena has it at its origin.
+        commands.entity(entity).insert(Scroll(Vec2::NEG_Y * HINGE));
         commands.entity(entity).insert(CartShapes {
             cart,
             body,
