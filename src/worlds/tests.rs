@@ -5,6 +5,8 @@ use std::path::Path;
 
 use super::rooms::level::{Level, shipped};
 use super::*;
+use crate::learner::trained::TrainedAgent;
+use crate::mdp::WorldOptions;
 
 #[test]
 fn names_are_those_of_specs_and_no_two_are_alike() {
@@ -24,11 +26,17 @@ fn files_are_called_as_they_are_found() {
             assert_eq!(*file, format!("{name}-{}.ron", number + 1));
             assert_eq!(Level::of_world(name, file, text).unwrap().world, name);
         }
-        for (file, _) in world.agents {
+        for (file, bytes) in world.agents {
             let level = file.strip_prefix(name).and_then(|rest| rest.strip_suffix(".agent")).unwrap();
-            let number = level.strip_prefix('-').map(|number| number.parse::<usize>().unwrap());
             let levels = world.levels().len();
-            assert!(number.map_or(levels == 0, |number| (1..=levels).contains(&number)), "{file}");
+            let plain = TrainedAgent::read(file, bytes).unwrap().world == WorldOptions::default();
+            let fits = match level.strip_prefix('-').map(str::parse::<usize>) {
+                None => levels == 0,
+                Some(Ok(number)) => (1..=levels).contains(&number),
+                // Trained with options of the world.
+                Some(Err(_)) => !plain,
+            };
+            assert!(fits, "{file}");
         }
         assert!((1..=world.levels().len().max(1)).contains(&world.pictured_level), "{name}");
     }

@@ -21,7 +21,11 @@ use crate::worlds::{Screenshot, WorldEntry};
 pub const WORLD: WorldEntry = WorldEntry {
     experiment: include_str!("experiment.toml"),
     continuous_experiment: include_str!("continuous.toml"),
-    agents: &[("paddle-duel.agent", include_bytes!("paddle-duel.agent"))],
+    agents: &[
+        ("paddle-duel.agent", include_bytes!("paddle-duel.agent")),
+        // An LSTM that sees every second moment.
+        ("paddle-duel-flicker.agent", include_bytes!("paddle-duel-flicker.agent")),
+    ],
     screenshots: &[Screenshot {
         file: "paddle-duel.png",
         arguments: "--seed 1 --press M@1,M@40,R@42,Y@42.5,G@43 --after 45",

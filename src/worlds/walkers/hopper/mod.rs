@@ -14,6 +14,7 @@ pub const WORLD: WorldEntry = WorldEntry {
     published_scale: Some([10.0, 10.0]),
     published_pace: true,
     scales: &[1.5, 0.2, 2.6, 2.6, 0.8, 4.0, 4.0, 4.0, 10.0, 10.0, 10.0],
+    agents: &[("hopper.agent", include_bytes!("hopper.agent"))],
     #[cfg(feature = "arcade")]
     art: Some(WorldArt { plugin: super::art::plugin, thumbnail: include_bytes!("thumbnail.png"), film: &[] }),
     ..WorldEntry::new("hopper", module_path!(), |asked| asked.plain::<Runner>(HOPPER))

@@ -15,6 +15,7 @@ pub const WORLD: WorldEntry = WorldEntry {
     published_scale: Some([10.0, 10.0]),
     published_pace: true,
     scales: &[1.5, 1.0, 2.6, 2.6, 0.8, 2.6, 2.6, 0.8, 5.0, 4.0, 10.0, 10.0, 10.0, 10.0, 10.0, 10.0, 10.0],
+    agents: &[("walker.agent", include_bytes!("walker.agent"))],
     #[cfg(feature = "arcade")]
     art: Some(WorldArt { plugin: super::art::plugin, thumbnail: include_bytes!("thumbnail.png"), film: &[] }),
     ..WorldEntry::new("walker", module_path!(), |asked| asked.plain::<Runner>(WALKER))
