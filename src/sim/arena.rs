@@ -28,6 +28,7 @@ use crate::mdp::{ActionBatch, EnvironmentSpec, EpisodeEnd, Rng, Stream, WorldOpt
 
 pub use crate::agent::tick::{ScriptSystems, Spec};
 pub use outside::{EnvironmentHooks, ProbeObservation, probe, restore, snapshots};
+pub use poked::{Pokable, PokableItem};
 pub use predict::{Choose, Foreseen, Trajectories, predict};
 pub use snapshot::ArenaSnapshot;
 pub use spawn::populate;

@@ -121,11 +121,10 @@ impl KeySpec {
         }
     }
 
-    /// The name of the mouse button that triggers it, if one does.
+    /// What triggers it in place of a key, if the mouse does.
     pub fn mouse(&self) -> Option<&'static str> {
         self.also.iter().find_map(|trigger| match trigger {
-            Trigger::Mouse(MouseButton::Left) => Some("left button"),
-            Trigger::Mouse(MouseButton::Right) => Some("right button"),
+            Trigger::Mouse(_) => Some("mouse"),
             _ => None,
         })
     }

@@ -2,7 +2,6 @@
 
 use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
-use bevy_rapier2d::plugin::context::{RapierContextColliders, RapierRigidBodySet};
 
 use super::commands::{AddKeys as _, KeyCommand, KeyGroup, KeyHint, KeySpec, Trigger};
 use super::controls::{Controls, ObeyControls};
@@ -13,8 +12,9 @@ use super::scroll::Scroll;
 use super::stage::{Detail, Stage, StageSize};
 use super::{ScreenLayout, ViewSystems, palette};
 use crate::agent::Watched;
+use crate::sim::Touch;
 use crate::sim::arena::EnvironmentHooks;
-use crate::sim::{Arena, Touch};
+use crate::sim::arena::{Pokable, PokableItem};
 
 /// Drags a body, and kicks one.
 const DRAG: KeyCommand = KeyCommand("drag");
@@ -30,16 +30,11 @@ const DOT: f32 = 0.012;
 pub const KEYS: &[KeySpec] = &[
     KeySpec {
         needs: Some(has_bodies),
-        hint: KeyHint::Always("drag or kick a body"),
+        hint: KeyHint::Always("drag, kick"),
         group: KeyGroup::Time,
         ..KeySpec::fixed(DRAG.0, "drag a body", &[Trigger::Mouse(MouseButton::Left)])
     },
-    KeySpec {
-        needs: Some(has_bodies),
-        beside: Some(DRAG),
-        group: KeyGroup::Time,
-        ..KeySpec::fixed(KICK.0, "kick a body", &[Trigger::Mouse(MouseButton::Right)])
-    },
+    KeySpec::fixed(KICK.0, "kick a body", &[Trigger::Mouse(MouseButton::Right)]),
 ];
 
 /// Where it has bodies, and the mouse does nothing else.
@@ -83,13 +78,13 @@ fn poke(
     size: Res<StageSize>,
     window: Query<&Window, With<PrimaryWindow>>,
     stages: Query<(&Stage, &Transform, Option<&Scroll>)>,
-    mut arenas: Query<(&mut Arena, &RapierRigidBodySet, Option<&RapierContextColliders>), With<Watched>>,
+    mut arenas: Query<Pokable, With<Watched>>,
     mut held: ResMut<Held>,
 ) {
     if modes.is_some_and(|modes| modes.any()) {
         // What was begun before does not go on in a mode.
-        for (mut arena, ..) in arenas.iter_mut().filter(|(arena, ..)| arena.touch().is_some()) {
-            arena.set_touch(None);
+        for mut own in arenas.iter_mut().filter(|own| own.arena.touch().is_some()) {
+            own.arena.set_touch(None);
         }
         held.set_if_neq(Held(None));
         return;
@@ -97,7 +92,7 @@ fn poke(
     let pointed = window.single().ok().and_then(|window| pointed(window, &stages));
     let ends = !controls.pressed(DRAG);
     if let Some(hold) = held.0 {
-        let Ok((mut arena, ..)) = arenas.get_mut(hold.arena) else {
+        let Ok(PokableItem { mut arena, .. }) = arenas.get_mut(hold.arena) else {
             held.0 = None;
             return;
         };
@@ -120,16 +115,16 @@ fn poke(
     if screen.pointed || from_middle.abs().cmpgt(size.0).any() {
         return;
     }
-    let Ok((mut arena, bodies, Some(colliders))) = arenas.get_mut(entity) else { return };
-    let Some((body, grip)) = arena.body_at(bodies, colliders, point, REACH * size.0.y) else { return };
+    let Ok(mut own) = arenas.get_mut(entity) else { return };
+    let Some((body, grip)) = own.body_at(point, REACH * size.0.y) else { return };
     if drags {
-        arena.set_touch(Some(Touch::Drag { body, grip, target: point }));
+        own.arena.set_touch(Some(Touch::Drag { body, grip, target: point }));
         held.0 = Some(Hold { arena: entity, body, grip, target: point });
     } else {
         // Away from the pointer; a body that is hit in its middle flies up.
-        let away = arena.position(bodies, body) - point;
+        let away = own.position(body) - point;
         let direction = if away.length() > 1e-3 { away } else { Vec2::Y };
-        arena.set_touch(Some(Touch::Kick { body, point, direction }));
+        own.arena.set_touch(Some(Touch::Kick { body, point, direction }));
     }
 }
 
@@ -161,14 +156,14 @@ fn draw(
     materials: Res<FlatMaterials>,
     mut meshes: ResMut<Assets<Mesh>>,
     stages: Query<(Entity, &Stage, Option<&Scroll>)>,
-    arenas: Query<(&Arena, &RapierRigidBodySet)>,
+    mut arenas: Query<Pokable>,
     mut dots: Query<(Entity, &Dot, &mut Transform)>,
 ) {
     let line = held.0.and_then(|hold| {
-        let (arena, bodies) = arenas.get(hold.arena).ok()?;
+        let own = arenas.get_mut(hold.arena).ok()?;
         let (stage, _, scroll) = stages.iter().find(|(_, stage, _)| stage.watched)?;
         let middle = scroll.map_or(Vec2::ZERO, |scroll| scroll.0);
-        Some((stage, arena.point_of(bodies, hold.body, hold.grip) - middle, hold.target - middle))
+        Some((stage, own.point_of(hold.body, hold.grip) - middle, hold.target - middle))
     });
     let Some((stage, from, to)) = line else {
         dots.iter().for_each(|(dot, ..)| commands.entity(dot).despawn());
@@ -194,7 +189,7 @@ fn draw(
 mod tests {
     use super::*;
     use crate::mdp::Stream;
-    use crate::sim::{SimConfig, run_agent_step};
+    use crate::sim::{Arena, SimConfig, run_agent_step};
     use crate::worlds::WorldChoice;
 
     /// A simulation of cart-pole with a window of 900 × 700, whose stage shows 50 pixels a unit.
@@ -237,15 +232,12 @@ mod tests {
 
     /// What is done in the watched arena, and the first body there that can be touched, with its position.
     fn state(app: &mut App) -> (Option<Touch>, usize, Vec2) {
-        let mut arenas = app
-            .world_mut()
-            .query_filtered::<(&Arena, &RapierRigidBodySet, &RapierContextColliders), With<Watched>>();
-        let (arena, bodies, colliders) = arenas.single(app.world()).unwrap();
-        let at = |body: usize| arena.position(bodies, body);
-        let found = (0..10).find(|body| {
-            arena.body_at(bodies, colliders, at(*body), 0.0).is_some_and(|(found, _)| found == *body)
-        });
-        (arena.touch(), found.unwrap(), at(found.unwrap()))
+        let mut arenas = app.world_mut().query_filtered::<Pokable, With<Watched>>();
+        let own = arenas.single_mut(app.world_mut()).unwrap();
+        let is_there =
+            |body: &usize| own.body_at(own.position(*body), 0.0).is_some_and(|(found, _)| found == *body);
+        let found = (0..10).find(is_there).unwrap();
+        (own.arena.touch(), found, own.position(found))
     }
 
     #[test]

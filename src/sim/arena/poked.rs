@@ -1,11 +1,39 @@
 //! Pokes of an arena: what a person does to its bodies, and where they can be touched.
 
+use bevy::ecs::query::QueryData;
 use bevy::math::Vec2;
 use bevy_rapier2d::plugin::context::{RapierContextColliders, RapierRigidBodySet};
 use bevy_rapier2d::rapier::dynamics::RigidBody;
 
 use super::Arena;
 use crate::sim::poke::{Poke, Touch, body_at, point_of};
+
+/// An arena whose bodies a person can touch.
+#[derive(QueryData)]
+#[query_data(mutable)]
+pub struct Pokable {
+    /// The arena.
+    pub arena: &'static mut Arena,
+    bodies: &'static RapierRigidBodySet,
+    colliders: Option<&'static RapierContextColliders>,
+}
+
+impl PokableItem<'_, '_> {
+    /// See [`Arena::body_at`]; `None` in a world without physics.
+    pub fn body_at(&self, point: Vec2, reach: f32) -> Option<(usize, Vec2)> {
+        self.arena.body_at(self.bodies, self.colliders?, point, reach)
+    }
+
+    /// See [`Arena::position`].
+    pub fn position(&self, body: usize) -> Vec2 {
+        self.arena.position(self.bodies, body)
+    }
+
+    /// See [`Arena::point_of`].
+    pub fn point_of(&self, body: usize, grip: Vec2) -> Vec2 {
+        self.arena.point_of(self.bodies, body, grip)
+    }
+}
 
 impl Arena {
     /// What a person does to a body from the next tick on; `None` lets go.
