@@ -88,7 +88,7 @@ pub struct EnvironmentHooks {
     pub predict: Option<fn(&mut World, usize, &mut Choose) -> Trajectories>,
     /// Whether there is a hand-written player.
     pub scripted: bool,
-    /// Whether it has bodies that give way to a force.
+    /// Whether it has bodies that a push takes somewhere else.
     pub pokable: bool,
     /// Whether bodies fall, so that [`Conditions`](crate::sim::Conditions) matter.
     pub has_gravity: bool,
@@ -105,8 +105,16 @@ impl EnvironmentHooks {
             probe: probed.map(|_| probe::<E> as _),
             predict: tracks.then_some(predict::<E> as _),
             scripted: scripted_action.is_some(),
-            pokable: E::build(layout).1.iter().any(|body| body.kind == BodyKind::Dynamic),
+            pokable: has_loose_bodies::<E>(layout),
             has_gravity: E::gravity(layout) != Vec2::ZERO,
         }
     }
+}
+
+/// Whether there are bodies that forces move. Seen from above, players walk where they want, whatever pushes them.
+fn has_loose_bodies<E: Environment>(layout: &E::Layout) -> bool {
+    let (slots, falls) = (E::spec(layout).slots(), E::gravity(layout) != Vec2::ZERO);
+    let plays = |index| (0..slots).any(|slot| E::player(layout, slot) == Some(index));
+    let mut bodies = E::build(layout).1.into_iter().enumerate();
+    bodies.any(|(index, body)| body.kind == BodyKind::Dynamic && (falls || !plays(index)))
 }
