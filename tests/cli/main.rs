@@ -51,6 +51,9 @@ fn mistakes_are_one_line_with_a_remedy() {
     let set = |set| failure(&[&scripted[..], &[set]].concat());
     assert!(set("steps=3").contains("--set steps=3: only options of the world"));
     assert!(set("world.actoins=continuous").contains("unknown field `actoins`"));
+    // A checkpoint has options of its own.
+    let of_checkpoint = ["eval", "--checkpoint", "cartpole.agent", "--set", "world.flicker=0.2"];
+    assert_eq!(run(&of_checkpoint).status.code(), Some(2));
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(in crate::cli) enum Command {
         #[arg(long)]
         training_levels: bool,
         /// Option of that player's world, e.g. world.actions=continuous; a checkpoint has its own.
-        #[arg(long, value_name = "KEY=VALUE", requires = "player")]
+        #[arg(long, value_name = "KEY=VALUE", requires = "player", conflicts_with = "checkpoint")]
         set: Vec<String>,
     },
     /// Check worlds against the environment contract, and print a JSON line for each.
