@@ -144,10 +144,13 @@ fn sweep<S: Simd, const R: usize, const N: usize>(
         };
         let mut row = from;
         while row + R <= to {
+            let place = |r: usize| (row + r) * vectors + column;
             let mut start = [start; R];
             if let Finish::Continue = product.finish {
                 for (r, start) in start.iter_mut().enumerate() {
-                    start.copy_from_slice(&out[(row + r) * vectors + column..][..N]);
+                    if let Some(out) = out[place(r)..].first_chunk() {
+                        *start = *out;
+                    }
                 }
             }
             let mut sums = match product.left {
@@ -159,25 +162,39 @@ fn sweep<S: Simd, const R: usize, const N: usize>(
                     tile_columns::<S, R, N>(simd, &data[row..], stride, right, vectors, column, start)
                 }
             };
-            for (r, sums) in sums.iter_mut().enumerate() {
-                let place = (row + r) * vectors + column;
-                match product.finish {
-                    Finish::Store | Finish::Bias(_) | Finish::Continue => {}
-                    Finish::Add => {
-                        for (sum, &held) in sums.iter_mut().zip(&out[place..place + N]) {
-                            *sum = simd.add_f32s(held, *sum);
-                        }
-                    }
-                    Finish::BiasRelu(_) => *sums = sums.map(|sum| simd.max_f32s(sum, zero)),
-                    Finish::Mask(activations) => {
-                        let (activations, _) = S::as_simd_f32s(activations);
-                        let activations = &activations[place..place + N];
-                        for (sum, &activation) in sums.iter_mut().zip(activations) {
-                            *sum = simd.select_f32s(simd.greater_than_f32s(activation, zero), *sum, zero);
+            // One loop for each choice: with the choice inside it, the sums would leave their registers.
+            match product.finish {
+                Finish::Store | Finish::Bias(_) | Finish::Continue => {}
+                Finish::Add => {
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        if let Some(out) = out[place(r)..].first_chunk::<N>() {
+                            for (sum, held) in sums.iter_mut().zip(out) {
+                                *sum = simd.add_f32s(*held, *sum);
+                            }
                         }
                     }
                 }
-                out[place..place + N].copy_from_slice(sums);
+                Finish::BiasRelu(_) => {
+                    for sum in sums.as_flattened_mut() {
+                        *sum = simd.max_f32s(*sum, zero);
+                    }
+                }
+                Finish::Mask(activations) => {
+                    let (activations, _) = S::as_simd_f32s(activations);
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        if let Some(activations) = activations[place(r)..].first_chunk::<N>() {
+                            for (sum, activation) in sums.iter_mut().zip(activations) {
+                                let positive = simd.greater_than_f32s(*activation, zero);
+                                *sum = simd.select_f32s(positive, *sum, zero);
+                            }
+                        }
+                    }
+                }
+            }
+            for (r, sums) in sums.into_iter().enumerate() {
+                if let Some(out) = out[place(r)..].first_chunk_mut() {
+                    *out = sums;
+                }
             }
             row += R;
         }
