@@ -14,6 +14,7 @@ pub(crate) mod device;
 mod error;
 pub(crate) mod gaussian;
 mod kernel;
+mod lanes;
 pub mod memory;
 mod network;
 mod trained;

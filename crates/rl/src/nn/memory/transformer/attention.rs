@@ -12,6 +12,7 @@ use pulp::bytemuck::{cast_slice, pod_read_unaligned};
 
 use crate::nn::buffer::{Buffer, LANES, padded};
 use crate::nn::kernel::{tile_columns, tile_rows};
+use crate::nn::lanes::{Lanes, each, total};
 use crate::nn::memory::fast::exp;
 
 /// Queries of a block.
@@ -116,16 +117,18 @@ impl HeadLane {
         table.iter_mut().zip(biases.iter().rev()).for_each(|(to, from)| *to = *from);
     }
 
-    /// Sizes the buffers for `count` tokens of `width` and empties them.
+    /// Sizes the buffers for `count` tokens of `width`, and empties what those leave.
     pub(super) fn begin(&mut self, count: usize, width: usize) {
         (self.width, self.stride) = (padded(width), padded(count));
         let all = self.stride * self.width;
         self.queries.resize(all + BLOCK * self.width);
-        self.queries.fill(0.0);
-        for buffer in [&mut self.values, &mut self.keys_across] {
-            buffer.resize(all);
-            buffer.fill(0.0);
+        self.values.resize(all);
+        self.keys_across.resize(all);
+        let filled = if width == self.width { count } else { 0 };
+        for rows in [&mut self.queries, &mut self.values] {
+            rows[filled * self.width..].fill(0.0);
         }
+        empty_columns(&mut self.keys_across, self.stride, filled);
         self.weights.resize(BLOCK * self.stride);
         self.made.resize(BLOCK * self.width);
     }
@@ -161,10 +164,15 @@ impl HeadLane {
     pub(super) fn gather_all(&mut self, qkv: &[f32], lane: Lane, heads: Heads, head: usize) {
         self.gather(qkv, lane, heads, head);
         let all = self.stride * self.width;
-        for buffer in [&mut self.keys, &mut self.values_across, &mut self.of_keys, &mut self.of_values] {
-            buffer.resize(all);
-            buffer.fill(0.0);
+        for sums in [&mut self.of_keys, &mut self.of_values] {
+            sums.resize(all);
+            sums.fill(0.0);
         }
+        self.keys.resize(all);
+        self.values_across.resize(all);
+        let filled = if heads.width == self.width { lane.count } else { 0 };
+        self.keys[filled * self.width..].fill(0.0);
+        empty_columns(&mut self.values_across, self.stride, filled);
         self.of_queries.resize(self.queries.len());
         self.of_queries.fill(0.0);
         self.slopes.resize(BLOCK * self.stride);
@@ -205,9 +213,13 @@ impl HeadLane {
                 let bias: S::f32s = pod_read_unaligned(cast_slice(bias));
                 *weight = simd.mul_add_e_f32s(*weight, scale, bias);
             }
-            weights[..seen - first].fill(f32::NEG_INFINITY);
-            softmax(simd, S::as_mut_simd_f32s(weights).0);
+            // What is too far away has a bias of −∞ already.
+            if *seen > first && reach.is_none_or(|reach| seen + reach > t) {
+                weights[..seen - first].fill(f32::NEG_INFINITY);
+            }
         }
+        // Rows behind the last query have scores as well, which nobody reads.
+        softmax::<S, BLOCK>(simd, S::as_mut_simd_f32s(weights).0, *stride / S::F32_LANES, columns.clone());
         columns
     }
 
@@ -254,26 +266,25 @@ impl HeadLane {
             copy(&mut made[..width], take(index));
         }
         // dL/dp = delta · vᵀ,  dL/dscore = p · (dL/dp − Σ p · dL/dp)
-        across(simd, rows_of(made, 0, wide, 0..wide), values_across, stride, columns, slopes);
-        let rows = weights.chunks_exact_mut(stride).zip(slopes.chunks_exact_mut(stride)).enumerate();
-        for (row, (weights, slopes)) in rows {
+        across(simd, rows_of(made, 0, wide, 0..wide), values_across, stride, columns.clone(), slopes);
+        let means = means::<S, BLOCK>(
+            simd,
+            S::as_simd_f32s(weights).0,
+            S::as_simd_f32s(slopes).0,
+            stride / S::F32_LANES,
+            columns,
+        );
+        let scale = simd.splat_f32s(scale);
+        let rows = weights.chunks_exact_mut(stride).zip(slopes.chunks_exact_mut(stride));
+        for (row, ((weights, slopes), mean)) in rows.zip(means).enumerate() {
             let (weights, slopes) = (&mut weights[tokens.clone()], &mut slopes[tokens.clone()]);
             if row >= block.len() {
                 weights.fill(0.0);
                 slopes.fill(0.0);
                 continue;
             }
-            let (weights, vectors) = (S::as_simd_f32s(weights).0, S::as_mut_simd_f32s(slopes).0);
-            let mut sums = [0.0; LANES];
-            let each = LANES / S::F32_LANES;
-            for (weights, slopes) in weights.chunks_exact(each).zip(vectors.chunks_exact(each)) {
-                let sums = S::as_mut_simd_f32s(&mut sums).0.iter_mut();
-                for ((sum, weight), slope) in sums.zip(weights).zip(slopes) {
-                    *sum = simd.mul_add_e_f32s(*weight, *slope, *sum);
-                }
-            }
-            let mean = simd.splat_f32s(total(sums));
-            for (weight, slope) in weights.iter().zip(&mut *vectors) {
+            let vectors = S::as_mut_simd_f32s(slopes).0;
+            for (weight, slope) in S::as_simd_f32s(weights).0.iter().zip(&mut *vectors) {
                 *slope = simd.mul_f32s(*weight, simd.sub_f32s(*slope, mean));
             }
             if let Some(reach) = self.reach {
@@ -281,9 +292,9 @@ impl HeadLane {
                 let sums = &mut self.of_biases[at..at + tokens.len()];
                 sums.iter_mut().zip(&*slopes).for_each(|(sum, slope)| *sum += slope);
             }
-            let scale = simd.splat_f32s(scale);
-            let vectors = S::as_mut_simd_f32s(slopes).0;
-            vectors.iter_mut().for_each(|slope| *slope = simd.mul_f32s(*slope, scale));
+            for slope in S::as_mut_simd_f32s(slopes).0 {
+                *slope = simd.mul_f32s(*slope, scale);
+            }
         }
         let vectors = 0..wide / S::F32_LANES;
         let left = rows_of(slopes, 0, stride, tokens.clone());
@@ -306,6 +317,14 @@ impl HeadLane {
     }
 }
 
+/// Zeroes all columns from `first` on of rows of `stride`.
+#[inline(always)]
+fn empty_columns(matrix: &mut [f32], stride: usize, first: usize) {
+    for row in matrix.chunks_exact_mut(stride) {
+        row[first..].fill(0.0);
+    }
+}
+
 /// Copies a head's part of a row: one register in the usual case, which a call would take longer for.
 #[inline(always)]
 pub(super) fn copy(to: &mut [f32], from: &[f32]) {
@@ -313,17 +332,6 @@ pub(super) fn copy(to: &mut [f32], from: &[f32]) {
         (([to], []), ([from], [])) => *to = *from,
         _ => to.copy_from_slice(from),
     }
-}
-
-/// The sum of all lanes, in the same order whatever registers are used.
-#[inline(always)]
-fn total(mut lanes: [f32; LANES]) -> f32 {
-    for half in [8, 4, 2, 1] {
-        for lane in 0..half {
-            lanes[lane] += lanes[lane + half];
-        }
-    }
-    lanes[0]
 }
 
 /// `columns` of `BLOCK` rows from row `first` on.
@@ -395,22 +403,66 @@ fn accumulate<S: Simd>(
     }
 }
 
-/// Softmax in place, of a multiple of 16.
+/// `Σ a · b` over `columns` of each of `R` rows of `vectors` registers, a multiple of 16 floats, in every lane.
 #[inline(always)]
-pub(super) fn softmax<S: Simd>(simd: S, scores: &mut [S::f32s]) {
-    let lowest = simd.splat_f32s(f32::NEG_INFINITY);
-    let largest = scores.iter().fold(lowest, |largest, score| simd.max_f32s(largest, *score));
-    let largest = simd.splat_f32s(simd.reduce_max_f32s(largest));
-    let mut sums = [0.0; LANES];
-    for scores in scores.chunks_exact_mut(LANES / S::F32_LANES) {
-        for (sum, score) in S::as_mut_simd_f32s(&mut sums).0.iter_mut().zip(scores) {
-            // What is not seen has the weight 0, not e⁻⁸⁷.
-            let seen = simd.greater_than_f32s(*score, lowest);
-            let value = exp(simd, simd.sub_f32s(*score, largest));
-            *score = simd.select_f32s(seen, value, simd.splat_f32s(0.0));
-            *sum = simd.add_f32s(*sum, *score);
+fn means<S: Simd, const R: usize>(
+    simd: S,
+    a: &[S::f32s],
+    b: &[S::f32s],
+    vectors: usize,
+    columns: Range<usize>,
+) -> [S::f32s; R] {
+    let mut sums: [Lanes<S>; R] = [[simd.splat_f32s(0.0); 2]; R];
+    for first in columns.step_by(each::<S>()) {
+        for (row, sums) in sums.iter_mut().enumerate() {
+            for (lane, sum) in sums[..each::<S>()].iter_mut().enumerate() {
+                let place = row * vectors + first + lane;
+                *sum = simd.mul_add_e_f32s(a[place], b[place], *sum);
+            }
         }
     }
-    let share = simd.splat_f32s(1.0 / total(sums));
-    scores.iter_mut().for_each(|score| *score = simd.mul_f32s(*score, share));
+    let mut totals = [simd.splat_f32s(0.0); R];
+    for (to, sums) in totals.iter_mut().zip(sums) {
+        *to = total(simd, sums);
+    }
+    totals
+}
+
+/// Softmax in place over `columns` of each of `R` rows of `vectors` registers, a multiple of 16 floats.
+#[inline(always)]
+pub(super) fn softmax<S: Simd, const R: usize>(
+    simd: S,
+    scores: &mut [S::f32s],
+    vectors: usize,
+    columns: Range<usize>,
+) {
+    let (lowest, zero) = (simd.splat_f32s(f32::NEG_INFINITY), simd.splat_f32s(0.0));
+    let mut largest = [lowest; R];
+    for column in columns.clone() {
+        for (row, largest) in largest.iter_mut().enumerate() {
+            *largest = simd.max_f32s(*largest, scores[row * vectors + column]);
+        }
+    }
+    for largest in &mut largest {
+        *largest = simd.splat_f32s(simd.reduce_max_f32s(*largest));
+    }
+    let mut sums: [Lanes<S>; R] = [[zero; 2]; R];
+    for first in columns.clone().step_by(each::<S>()) {
+        for (row, (sums, largest)) in sums.iter_mut().zip(&largest).enumerate() {
+            for (lane, sum) in sums[..each::<S>()].iter_mut().enumerate() {
+                let score = &mut scores[row * vectors + first + lane];
+                // What is not seen has the weight 0, not e⁻⁸⁷.
+                let seen = simd.greater_than_f32s(*score, lowest);
+                let value = exp(simd, simd.sub_f32s(*score, *largest));
+                *score = simd.select_f32s(seen, value, zero);
+                *sum = simd.add_f32s(*sum, *score);
+            }
+        }
+    }
+    for (row, sums) in sums.into_iter().enumerate() {
+        let share = simd.div_f32s(simd.splat_f32s(1.0), total(simd, sums));
+        for score in &mut scores[row * vectors..][columns.clone()] {
+            *score = simd.mul_f32s(*score, share);
+        }
+    }
 }

@@ -204,7 +204,9 @@ impl Transformer {
         let (lanes, batch, count) = (moments.batch * cells, moments.batch, moments.count);
         let TransformerBackward { qkv, mixed, .. } = scratch;
         qkv.resize((count - first) * lanes * 3 * self.padded);
-        qkv.fill(0.0);
+        if self.width < self.padded {
+            qkv.fill(0.0);
+        }
         for head in 0..self.heads {
             lane_scratch.look_back(self.by_distance(attention, parameters, head));
             lane_scratch.begin_biases();
@@ -242,7 +244,9 @@ impl Transformer {
         let cells = self.tokens.cells();
         let TransformerBackward { qkv, mixed, .. } = scratch;
         qkv.resize(mixed.len() * 3);
-        qkv.fill(0.0);
+        if self.width < self.padded {
+            qkv.fill(0.0);
+        }
         lane_scratch.look_around(cells);
         for head in 0..self.heads {
             Arch::new().dispatch(SpaceBack {

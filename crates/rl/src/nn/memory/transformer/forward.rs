@@ -138,7 +138,9 @@ impl Transformer {
         qkv.resize(y.len() / self.padded * linear.width);
         apply(linear, parameters, normed, Finish::Bias(linear.biases(parameters)), qkv);
         mixed.resize(y.len());
-        mixed.fill(0.0);
+        if self.width < self.padded {
+            mixed.fill(0.0);
+        }
     }
 
     /// A block behind its attention over time, for the tokens from `skip` on.

@@ -110,7 +110,9 @@ impl WithSimd for Pool<'_> {
                 for (weight, y) in weights.iter_mut().zip(y.chunks_exact(stride)) {
                     *weight = scale * dot(&pool[slice.clone()], &y[slice.clone()]);
                 }
-                softmax(simd, S::as_mut_simd_f32s(weights).0);
+                let scores = S::as_mut_simd_f32s(weights).0;
+                let count = scores.len();
+                softmax::<S, 1>(simd, scores, count, 0..count);
                 for (weight, y) in weights.iter().zip(y.chunks_exact(stride)) {
                     let values = features[slice.clone()].iter_mut().zip(&y[slice.clone()]);
                     values.for_each(|(sum, y)| *sum += weight * y);
