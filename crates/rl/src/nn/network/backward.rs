@@ -90,15 +90,30 @@ impl Network {
                 );
                 continue;
             }
-            // dL/dx_j = Σ_k delta_k · W_jk: a few entries of a row, whose weights are contiguous.
-            slopes.clear();
-            let weights = layer.weights(&self.parameters);
-            for delta in delta.chunks_exact(layer.width) {
-                slopes.extend(layer.rows[entries.clone()].iter().map(|row| {
-                    let weights = &weights[*row as usize * layer.width..][..layer.width];
-                    weights.iter().zip(delta).map(|(weight, delta)| weight * delta).sum::<f32>()
-                }));
+            // dL/dx_j = Σ_k delta_k · W_jk, of a few entries j.
+            let (rows, width) = (delta.len() / layer.width, padded(entries.len()));
+            let (weights, transposed) = (layer.weights(&self.parameters), &mut scratch.transposed);
+            transposed.resize(layer.outputs * width);
+            transposed.fill(0.0);
+            for (entry, row) in layer.rows[entries.clone()].iter().enumerate() {
+                let weights = &weights[*row as usize * layer.width..][..layer.outputs];
+                let column = transposed[entry..].iter_mut().step_by(width);
+                column.zip(weights).for_each(|(to, weight)| *to = *weight);
             }
+            let made = &mut below[0];
+            made.resize(rows * width);
+            Product {
+                left: Left::Rows { data: delta, stride: layer.width },
+                right: transposed,
+                rows,
+                inner: layer.outputs,
+                width,
+                finish: Finish::Store,
+                out: made,
+            }
+            .run();
+            slopes.clear();
+            slopes.extend(made.chunks_exact(width).flat_map(|row| &row[..entries.len()]));
         }
     }
 
