@@ -171,6 +171,9 @@ impl RunConfig {
             if let Some(text) = level_experiment.zip(level).and_then(|(text, level)| text(&level)) {
                 merge(&mut table, parse(&format!("{name}.toml"), &text)?);
             }
+            if let Some(kind) = chosen("sac.memory.kind") {
+                Self::forget_unfit(&mut table, &kind)?;
+            }
         }
         merge(&mut table, over);
         for set in kinds_first(sets) {
@@ -180,6 +183,20 @@ impl RunConfig {
             table.insert("env".into(), env.into());
         }
         Self::from_table(table)
+    }
+
+    /// Takes back what a world's experiment sets for a memory of another `kind` and that goes with this one in no case:
+    /// sequences for none, convolutions that flatten the grid for one that reads it.
+    fn forget_unfit(table: &mut toml::Table, kind: &str) -> Result<(), ConfigError> {
+        let defaults = parse("defaults", &Self::default().to_toml())?;
+        let key = if kind == "none" { "sequence" } else { "encoder" };
+        let default = defaults.get("sac").and_then(|sac| sac.get(key)).cloned();
+        if let Some(toml::Value::Table(sac)) = table.get_mut("sac") {
+            // A table that is not written has its defaults.
+            sac.remove(key);
+            sac.extend(default.map(|value| (key.to_owned(), value)));
+        }
+        Ok(())
     }
 
     /// The configuration that a run has written to `path`. Only defaults are below it, so that a changed

@@ -45,6 +45,23 @@ fn a_written_configuration_reads_back_the_same() {
     }
 }
 
+/// A world's experiment is tuned for one memory, and another one is a single `--set` away.
+#[test]
+fn every_memory_goes_with_every_world() {
+    for env in worlds::names() {
+        for kind in ["none", "lstm", "gru", "transformer"] {
+            for level in [None, Some("2"), Some("3")] {
+                let sets = [format!("sac.memory.kind={kind}")];
+                let config = RunConfig::resolve_on(Some(env), level, None, &sets);
+                assert!(config.is_ok(), "{env} {level:?} {kind}: {config:?}");
+            }
+        }
+    }
+    let sets = ["sac.memory.kind=none", "sac.sequence.learn=30"].map(str::to_owned);
+    let asked = RunConfig::resolve(Some("t-maze"), None, &sets).unwrap_err().to_string();
+    assert!(asked.contains("sac.sequence"), "{asked}");
+}
+
 /// An option can be turned off in every layer, and stays off regardless of the layers below.
 #[test]
 fn options_of_an_experiment_can_be_switched_off() {
