@@ -27,7 +27,7 @@ use crate::files;
 use crate::learner::checkpoint::new_file;
 use crate::mdp::{ActionKind, ObservationSpace, WorldOptions};
 use crate::run::sweep::{self, Sweep};
-use crate::run::{evaluate, evaluate_player, scores, train};
+use crate::run::{evaluate, evaluate_player, scores, train, value_errors};
 use crate::worlds::rooms::level::{check, generate};
 use crate::worlds::{WorldChoice, names};
 
@@ -69,9 +69,22 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         None => play(&cli.run),
         Some(Command::Envs { json }) => envs(json),
-        Some(Command::Eval { checkpoint, player, env, episodes, seed, level, training_levels, set }) => {
+        Some(Command::Eval {
+            checkpoint,
+            player,
+            env,
+            episodes,
+            seed,
+            level,
+            training_levels,
+            values,
+            set,
+        }) => {
             let level = level.as_deref();
             let choose = |world| if training_levels { as_trained(world) } else { Ok(world) };
+            if let (true, Some(checkpoint)) = (values, &checkpoint) {
+                return eval_values(checkpoint, episodes, seed, level, choose);
+            }
             eval(checkpoint, player.zip(env), episodes, seed, level, &set, choose)
         }
         Some(Command::Check { env, level, set }) => check_worlds(env.as_deref(), level.as_deref(), &set),
@@ -152,6 +165,27 @@ fn eval(
         (None, None) => return Err("eval: name a --checkpoint, or a --player and its --env".into()),
     };
     say(&serde_json::to_string(&summary)?);
+    Ok(())
+}
+
+/// Compares values of the critics in `checkpoint` with the returns of `episodes`.
+fn eval_values(
+    checkpoint: &Path,
+    episodes: usize,
+    seed: u64,
+    level: Option<&Path>,
+    choose: impl Fn(WorldChoice) -> Result<WorldChoice, Failure>,
+) -> Result<(), Failure> {
+    if episodes == 0 {
+        return Err("--episodes 0: play at least one".into());
+    }
+    let (world, policy, values) = agents::with_critics(checkpoint, level)?;
+    let errors = value_errors(&choose(world)?, policy, &values, episodes, seed);
+    if errors.steps == 0 {
+        let problem = "every episode was cut off before a return was known to 95 %";
+        return Err(format!("--values: {problem}; they take ln 0.05 / ln gamma steps").into());
+    }
+    say(&serde_json::to_string(&errors)?);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::algo::sac::{SacConfig, SequenceTraining};
 use crate::learner::{DeviceChoice, LearnerConfig, LearnerError, LearnerSetup};
-use crate::mdp::{ActionSpace, EnvironmentSpec, ObservationSpace, WorldOptions};
+use crate::mdp::{ActionKind, ActionSpace, EnvironmentSpec, ObservationSpace, WorldOptions};
 use crate::nn::memory::{Memory, Recurrent, Transformer};
 use crate::run::bench::{self, Work};
 use crate::run::{random_app, ticks};
@@ -35,9 +35,10 @@ pub fn bench_bodies(runs: usize, seconds: f64) -> Vec<bench::Line> {
     ticks::bodies(&make, runs, seconds)
 }
 
-/// Measures gradient steps, alternating with `peers`, at the two sizes used by those: observation 8, actions
-/// 4.
+/// Measures gradient steps, alternating with `peers`, at the two sizes used by those: observation 8 and 4 discrete actions,
+/// or the shapes of HalfCheetah.
 pub fn bench_learner(
+    actions: ActionKind,
     device: DeviceChoice,
     peers: &[String],
     runs: usize,
@@ -50,7 +51,16 @@ pub fn bench_learner(
         let sac = SacConfig { hidden, ..SacConfig::default() };
         let config = LearnerConfig { batch_size, threads, algorithm: sac.into(), ..LearnerConfig::default() };
         let arguments = vec![("--batch", batch_size.to_string()), ("--hidden", width.to_string())];
-        let setup = setup(random_spec(8, 4), config, device);
+        let spec = match actions {
+            ActionKind::Discrete => random_spec(8, 4),
+            ActionKind::Continuous => EnvironmentSpec {
+                action: ActionSpace::continuous(
+                    &["a", "b", "c", "d", "e", "f"].map(|name| (name, [-1.0, 1.0])),
+                ),
+                ..random_spec(17, 0)
+            },
+        };
+        let setup = setup(spec, config, device);
         bench::learner(Work { setup, name, arguments, at_once: 20 }, peers, runs, seconds)
     })
 }

@@ -13,7 +13,7 @@ use crate::insight::gallery;
 use crate::learner::checkpoint::{Checkpoint, Manifest, WEIGHTS, replace_file};
 use crate::learner::trained::{EXTENSION, TrainedAgent, TrainingRecord};
 use crate::mdp::{LevelRecord, Policy, WorldOptions};
-use crate::run::{self, Summary};
+use crate::run::{self, SoftValues, Summary};
 use crate::worlds::WorldChoice;
 
 /// Prints the shipped agents, one per line.
@@ -124,6 +124,21 @@ pub(super) fn evaluated(
             Ok((world_of(&checkpoint, path, level)?, checkpoint.policy()?))
         }
     }
+}
+
+/// Loads the policy and the critics of a run or checkpoint folder; and its world, on `level` if given.
+pub(super) fn with_critics(
+    path: &Path,
+    level: Option<&Path>,
+) -> Result<(WorldChoice, Arc<dyn Policy>, SoftValues), Failure> {
+    let name = path.display();
+    if file(path).is_some() {
+        return Err(format!("{name}: an .agent file has no critics; give a run or checkpoint folder").into());
+    }
+    let checkpoint = Checkpoint::open_only(path, |name| name == WEIGHTS)?;
+    let without = || format!("{name}: values are only known for agents without memory; give another run");
+    let values = checkpoint.soft_values()?.ok_or_else(without)?;
+    Ok((world_of(&checkpoint, path, level)?, checkpoint.policy()?, values))
 }
 
 /// The world that the checkpoint in `path` was trained in, on `level` if given.

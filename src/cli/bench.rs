@@ -44,8 +44,8 @@ pub(super) fn run(what: Bench) -> Result<(), Failure> {
             app::bench_sequences(device, &memory, &peer, runs as usize, seconds, threads)
                 .try_for_each(|lines| lines?.iter().try_for_each(print))
         }
-        Bench::Learner { peer, device, runs, seconds, threads } => {
-            app::bench_learner(device, &peer, runs as usize, seconds, threads)
+        Bench::Learner { actions, peer, device, runs, seconds, threads } => {
+            app::bench_learner(actions.into(), device, &peer, runs as usize, seconds, threads)
                 .try_for_each(|lines| lines?.iter().try_for_each(print))
         }
     }

@@ -18,7 +18,7 @@ pub struct ValueEstimates {
 /// The critics' estimates for one observation.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ValueEstimate {
-    /// `[critics][actions]`: soft action values.
+    /// `[critics][actions]`: soft action values; of continuous actions that of the one taken.
     pub values: Vec<Vec<f32>>,
     /// Value under the policy: Σ π(a) Q(a), mean over critics.
     pub value: f32,

@@ -99,10 +99,9 @@ fn show(InMut(ui): InMut<Ui>, world: &mut World) {
                 decisions.get(slot).filter(|decision| decision.probabilities.len() == actions.len());
             action_rows(ui, actions, decision, expectation, color);
             entropy(ui, actions, decision);
-            // A preference of another world may show it where there are no values.
-            if settings.shows(values::ID) && !actions.is_empty() {
+            if settings.shows(values::ID) {
                 let last = estimates.and_then(|estimates| estimates.completed.get(slot));
-                expected_return(ui, slot, expectation, last);
+                expected_return(ui, slot, actions, expectation, last);
             }
         }
     });
@@ -140,9 +139,17 @@ fn entropy(ui: &mut Ui, actions: &[String], decision: Option<&WatchedDecision>) 
 }
 
 /// The expected return now, and predicted and actual returns of the last episode.
-fn expected_return(ui: &mut Ui, slot: usize, now: Option<&ValueEstimate>, last: Option<&PredictedVsActual>) {
-    let explanation =
-        "Predicted discounted return from here on: mean over the critics and over the policy's actions.";
+fn expected_return(
+    ui: &mut Ui,
+    slot: usize,
+    actions: &[String],
+    now: Option<&ValueEstimate>,
+    last: Option<&PredictedVsActual>,
+) {
+    let explanation = match actions {
+        [] => "Predicted discounted return from here on: mean over the critics, of the action taken.",
+        _ => "Predicted discounted return from here on: mean over the critics and over the policy's actions.",
+    };
     let value = now.map_or("–".into(), |now| format!("{:+.2}", now.value));
     labeled_value(ui, "expected return", value, explanation);
     let (predicted, actual) = last.map_or((&[][..], &[][..]), |last| (&last.predicted, &last.actual));

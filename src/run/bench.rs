@@ -11,8 +11,8 @@ use serde::Serialize;
 use crate::algo::sac::{CategoricalPolicy, FusedSac, FusedSequenceSac, SacConfig, SacUpdate as _};
 use crate::learner::{LearnerError, PrioritizedConfig};
 use crate::mdp::{
-    ActInput, Action, ActionBatch, EnvironmentSpec, EpisodeEnd, Origin, Policy as _, PolicyOutput, Rng,
-    StateBatch, StepBatch, Stream, TransitionBatch, rng,
+    ActInput, Action, ActionBatch, ActionDimension, ActionSpace, EnvironmentSpec, EpisodeEnd, Origin,
+    Policy as _, PolicyOutput, Rng, StateBatch, StepBatch, Stream, TransitionBatch, rng,
 };
 use crate::replay::{ReplayBuffer, ReplayConfig};
 use crate::sim::arena::Spec;
@@ -219,7 +219,14 @@ pub fn act(
 /// Random steps of one stream, in episodes of 100.
 fn random_experience(spec: &EnvironmentSpec, steps: usize) -> StepBatch {
     let mut random: Rng = rng(1, Stream::Replay, 99);
-    let (features, actions) = (spec.observation.vector_len(), spec.action.len() as u16);
+    let features = spec.observation.vector_len();
+    let action = |random: &mut Rng| match &spec.action {
+        ActionSpace::Discrete(names) => Action::Discrete(random.random_range(0..names.len() as u16)),
+        ActionSpace::Continuous(dimensions) => {
+            let one = |own: &ActionDimension| random.random_range(own.low..=own.high);
+            Action::continuous(&dimensions.iter().map(one).collect::<Vec<_>>())
+        }
+    };
     let mut batch = StepBatch::default();
     let observe = |batch: &mut crate::mdp::ObservationBatch, random: &mut Rng| {
         let row: Vec<f32> = (0..features).map(|_| random.random_range(-1.0..1.0)).collect();
@@ -229,7 +236,7 @@ fn random_experience(spec: &EnvironmentSpec, steps: usize) -> StepBatch {
         batch.streams.push(0);
         batch.starts.push(step % 100 == 0);
         observe(&mut batch.observations, &mut random);
-        batch.actions.push(Action::Discrete(random.random_range(0..actions)));
+        batch.actions.push(action(&mut random));
         batch.rewards.push(random.random_range(-1.0..1.0));
         batch.behaviour_entropies.push(1.0);
         batch.origins.push(Origin::Policy);

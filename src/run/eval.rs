@@ -99,7 +99,12 @@ pub fn evaluate_player(world: &WorldChoice, player: Controller, episodes: usize,
 }
 
 /// Arenas with evaluation seeds, `player` on slot 0's side and scripts on the others.
-fn evaluation(world: &WorldChoice, player: Controller, episodes: usize, seed: u64) -> (App, usize) {
+pub(super) fn evaluation(
+    world: &WorldChoice,
+    player: Controller,
+    episodes: usize,
+    seed: u64,
+) -> (App, usize) {
     let spec = world.spec();
     let arenas = episodes.clamp(1, EVAL_ARENAS);
     let sim = SimConfig { arenas, seed, stream: Stream::Evaluation };

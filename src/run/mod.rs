@@ -21,12 +21,14 @@ pub mod scores;
 pub mod sessions;
 pub mod sweep;
 pub mod ticks;
+mod value_errors;
 
 pub use check::{check_world, fingerprint};
 pub use compose::{headless_app, random_app};
 pub use eval::{EvalSummary, Spread, evaluate, evaluate_player};
 pub use folder::{Claim, RunFolder};
 pub use headless::{Summary, train};
+pub use value_errors::{SoftValues, ValueErrors, value_errors};
 
 /// Why a run cannot start or continue.
 #[derive(Debug, thiserror::Error)]

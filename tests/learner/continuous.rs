@@ -8,7 +8,9 @@ use entropy_arcade::algo::sac::ActorGradient;
 use entropy_arcade::learner::checkpoint::Checkpoint;
 use entropy_arcade::learner::trained::{TrainedAgent, TrainingRecord};
 use entropy_arcade::learner::{Learner, LearnerSetup, PrioritizedConfig};
-use entropy_arcade::mdp::{ActionRow, ActionSpace, EpisodeEnd, ObservationBatch, PolicyOutput, StepBatch};
+use entropy_arcade::mdp::{
+    ActionBatch, ActionRow, ActionSpace, EpisodeEnd, ObservationBatch, PolicyOutput, StepBatch,
+};
 use entropy_arcade::nn::memory::{Memory, Recurrent};
 
 use super::{sac, setup};
@@ -85,7 +87,14 @@ fn actions_move_to_where_they_pay_whatever_estimates_the_gradient() {
         assert!(output.actions.fits(1, &space()) && output.probabilities.is_empty());
         let found = output.actions.vector(0);
         assert!((found[0] - 0.6).abs() < 0.2 && (found[1] - 1.5).abs() < 0.4, "{actor_gradient:?} {found:?}");
-        assert!(learner.critics().unwrap().is_none(), "continuous actions cannot be listed");
+        let (mut observations, mut actions) = (ObservationBatch::default(), ActionBatch::default());
+        for action in [found, &[-0.9, 4.4]] {
+            observations.push(&[0.5, 0.5, -0.5], &[]);
+            actions.push(ActionRow::Continuous(action));
+        }
+        let (critics, mut values) = (learner.critics().unwrap().unwrap(), Vec::new());
+        critics.values_of(&observations, &actions, &mut values);
+        assert!(values[0] > values[1] && values[2] > values[3], "it pays more than elsewhere: {values:?}");
     }
 }
 

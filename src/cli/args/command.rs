@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 
 use crate::app::MemorySize;
 use crate::learner::DeviceChoice;
+use crate::mdp::ActionKind;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
@@ -38,6 +39,10 @@ pub(in crate::cli) enum Command {
         /// Play the training levels of random:… instead of the held-out ones.
         #[arg(long)]
         training_levels: bool,
+        /// Compare what the critics of a run or checkpoint folder predict for sampled actions with the soft returns that
+        /// follow.
+        #[arg(long, requires = "checkpoint")]
+        values: bool,
         /// Option of that player's world, e.g. world.actions=continuous; a checkpoint has its own.
         #[arg(long, value_name = "KEY=VALUE", requires = "player", conflicts_with = "checkpoint")]
         set: Vec<String>,
@@ -221,6 +226,10 @@ pub(in crate::cli) enum Bench {
     },
     /// Gradient steps per second at two network sizes.
     Learner {
+        /// Kind of actions: 4 discrete ones with 8 observations, or the shapes of HalfCheetah, 17 observations and an action
+        /// of 6 dimensions.
+        #[arg(long, value_enum, default_value = "discrete")]
+        actions: ActionChoice,
         /// Command of another library that does the same work, measured alternately with this one; may be
         /// given many times. See benches/peers.
         #[arg(long, value_name = "COMMAND")]
@@ -238,6 +247,24 @@ pub(in crate::cli) enum Bench {
         #[arg(long, default_value_t = 0, value_parser = threads)]
         threads: usize,
     },
+}
+
+/// A kind of actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ActionChoice {
+    /// One of several.
+    Discrete,
+    /// A vector within a box.
+    Continuous,
+}
+
+impl From<ActionChoice> for ActionKind {
+    fn from(choice: ActionChoice) -> Self {
+        match choice {
+            ActionChoice::Discrete => Self::Discrete,
+            ActionChoice::Continuous => Self::Continuous,
+        }
+    }
 }
 
 /// Parses the duration of a measurement in seconds.

@@ -11,8 +11,10 @@ use super::overlay::{Overlay, OverlaySettings, shows};
 use super::past::one;
 use super::playback::{EpisodeHistory, KeepSystems, SeeSystems};
 pub use super::shown::{PredictedVsActual, ValueEstimate, ValueEstimates};
-use crate::agent::{Controller, Controllers, LearningPolicy, LiveLearner, Watched, WatchedDecisions, decide};
-use crate::mdp::EpisodeEnd;
+use crate::agent::{
+    Controller, Controllers, LearningPolicy, LiveLearner, Watched, WatchedDecision, WatchedDecisions, decide,
+};
+use crate::mdp::{ActionBatch, EpisodeEnd};
 use crate::sim::arena::Spec;
 use crate::sim::{AgentSlots, Arena, SimSystems, SimTick};
 use memory::{CriticMemory, PresentMoment};
@@ -60,10 +62,10 @@ pub const ID: &str = "values";
 pub const OVERLAY: Overlay = Overlay {
     id: ID,
     label: "values",
-    help: "Adds both critics' values of every action, and the return that followed.",
+    help: "Adds both critics' values of every action, or of the one taken where actions are continuous, and the return that \
+           followed.",
     choices: &[],
-    // The critics of continuous actions have no list of values.
-    needs: |world| world.get_resource::<Spec>().is_none_or(|spec| !spec.action.is_continuous()),
+    needs: |_| true,
     needs_critics: true,
     plugin,
     #[cfg(feature = "arcade")]
@@ -98,7 +100,7 @@ fn clear(
 
 /// Evaluates the critics on the observations of the watched arena.
 fn estimate(
-    policy: Res<LearningPolicy>,
+    (spec, policy): (Res<Spec>, Res<LearningPolicy>),
     decisions: Res<WatchedDecisions>,
     history: Option<Res<EpisodeHistory>>,
     arenas: Query<(Entity, &AgentSlots, &Controllers, Option<&Arena>), With<Watched>>,
@@ -119,9 +121,17 @@ fn estimate(
     let mut values = Vec::new();
     for (slot, controller) in controllers.iter().enumerate() {
         let applies = matches!(controller, Controller::Learning | Controller::Human);
-        let decision = decisions.get(slot).filter(|decision| applies && !decision.probabilities.is_empty());
+        let listed =
+            |decision: &&WatchedDecision| spec.action.is_continuous() || !decision.probabilities.is_empty();
+        let decision = decisions.get(slot).filter(|decision| applies && listed(decision));
         let estimate = decision.and_then(|decision| {
             let observation = one(slots.observations.row(slot));
+            if spec.action.is_continuous() {
+                let mut taken = ActionBatch::default();
+                taken.push(slots.actions.row(slot));
+                critics.values_of(&observation, &taken, &mut values);
+                return Some(ValueEstimate::new(&values, critics.critics(), &[1.0]));
+            }
             if critics.state_width() == 0 {
                 critics.action_values(&observation, &mut values);
             } else {

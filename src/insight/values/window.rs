@@ -16,7 +16,7 @@ pub(super) const WINDOW: OverlayWindow = OverlayWindow {
         if shown.is_some() {
             // They are shown in the panel.
             world.get_resource_or_init::<ScreenLayout>().panel = true;
-            toast(world, "in the panel: both critics' values of every action");
+            toast(world, "in the panel: what both critics expect");
         }
     },
     note: |world| {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sac::SacConfig;
 use super::{Algorithm, SampleSpec, TrainError, TrainedPolicy};
-use crate::mdp::{EnvironmentSpec, Rng, TabularModel};
+use crate::mdp::{ActionValues, EnvironmentSpec, Rng, TabularModel};
 use crate::nn::TensorMap;
 
 /// The variants of [`AlgorithmConfig`] and what follows from them.
@@ -72,6 +72,17 @@ pub struct ExactValues {
     pub values: Vec<f32>,
     /// `[S, A]`: the policy.
     pub policy: Vec<f32>,
+}
+
+/// Critics, and what the soft returns that they estimate are made of.
+#[derive(Clone)]
+pub struct SoftValues {
+    /// The critics, without memory.
+    pub critics: Arc<dyn ActionValues>,
+    /// What a nat of entropy is worth, in units of reward.
+    pub temperature: f32,
+    /// Discount factor.
+    pub gamma: f32,
 }
 
 /// The settings of an algorithm, as used by the learner.
@@ -142,6 +153,19 @@ pub trait AlgorithmSettings: Any + Debug {
         spec: &EnvironmentSpec,
         tensors: &TensorMap,
     ) -> Result<Arc<dyn TrainedPolicy>, TrainError>;
+
+    /// The critics among the tensors of a checkpoint; `None` for an algorithm without, and where values of later moments of
+    /// an episode depend on earlier ones.
+    ///
+    /// # Errors
+    /// As [`AlgorithmSettings::policy`].
+    fn soft_values(
+        &self,
+        _spec: &EnvironmentSpec,
+        _tensors: &TensorMap,
+    ) -> Result<Option<SoftValues>, TrainError> {
+        Ok(None)
+    }
 
     /// The temperature for exact values, given the last `measured` one; 0 for an algorithm without.
     fn exact_temperature(&self, _measured: Option<f32>) -> f32 {
@@ -258,6 +282,18 @@ impl AlgorithmConfig {
         tensors: &TensorMap,
     ) -> Result<Arc<dyn TrainedPolicy>, TrainError> {
         self.settings().policy(spec, tensors)
+    }
+
+    /// As [`AlgorithmSettings::soft_values`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn soft_values(
+        &self,
+        spec: &EnvironmentSpec,
+        tensors: &TensorMap,
+    ) -> Result<Option<SoftValues>, TrainError> {
+        self.settings().soft_values(spec, tensors)
     }
 
     /// As [`AlgorithmSettings::exact_temperature`].

@@ -12,5 +12,5 @@ pub mod sac;
 
 pub use algorithm::{Algorithm, Persist, SampleSpec, TrainedPolicy};
 pub(crate) use config::same_algorithm;
-pub use config::{AlgorithmConfig, AlgorithmSettings, ExactValues, Place};
+pub use config::{AlgorithmConfig, AlgorithmSettings, ExactValues, Place, SoftValues};
 pub use error::TrainError;

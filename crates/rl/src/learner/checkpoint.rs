@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::algo::TrainedPolicy;
+use crate::algo::{SoftValues, TrainedPolicy};
 use crate::files::{self, in_plain_words, is_plain_name};
 use crate::mdp::{EnvironmentSpec, Policy};
 use crate::nn::weights;
@@ -237,6 +237,18 @@ impl Checkpoint {
     /// [`CheckpointError::Damaged`] if its weights are not those of an actor.
     pub fn policy(&self) -> Result<Arc<dyn Policy>, CheckpointError> {
         Ok(self.actor(WEIGHTS)?)
+    }
+
+    /// Its critics, see [`AlgorithmSettings::soft_values`](crate::algo::AlgorithmSettings::soft_values).
+    ///
+    /// # Errors
+    /// [`CheckpointError::Damaged`] if its weights are not those of critics.
+    pub fn soft_values(&self) -> Result<Option<SoftValues>, CheckpointError> {
+        let damaged = |problem: String| CheckpointError::Damaged { path: self.path(), problem };
+        let (tensors, _) =
+            weights::from_bytes(self.file(WEIGHTS)?).map_err(|error| damaged(error.to_string()))?;
+        let Manifest { algorithm, environment, .. } = &self.manifest;
+        algorithm.soft_values(environment, &tensors).map_err(|error| damaged(error.to_string()))
     }
 
     /// The policy in file `name`.

@@ -25,6 +25,7 @@ pub use episode::{EpisodeEnd, EpisodeSummary, RewardTerm};
 pub use fault::{Fault, Place};
 pub use level::LevelRecord;
 pub use observation::{ObservationBatch, push_features};
+pub(crate) use policy::listed_values_of;
 pub use policy::{ActInput, ActionValues, Policy, PolicyId, PolicyOutput, PolicySnapshot, ValueInput};
 pub use seed::{Rng, Stream, later_seed, rng};
 pub use sequence::SequenceBatch;

@@ -149,14 +149,36 @@ pub trait ActionValues: Send + Sync {
         None
     }
 
-    /// Replaces `values` by every critic's soft action values `Q(o, a)` of `n` observations, `[C, n, A]`. With memory
+    /// Replaces `values` by every critic's soft action values `Q(o, a)` of `n` observations, `[C, n, A]`; leaves none of
+    /// continuous actions, which cannot be listed: [`ActionValues::values_of`] has those of given ones. With memory
     /// these are values of first moments of episodes; [`ActionValues::values_after`] has those of later ones.
     fn action_values(&self, observations: &ObservationBatch, values: &mut Vec<f32>);
 
-    /// The same after what came before, with states updated.
+    /// Replaces `values` by every critic's soft value `Q(o, a)` of one action for each of `n` observations, `[C, n]`. With
+    /// memory these are values of first moments of episodes.
+    fn values_of(&self, observations: &ObservationBatch, actions: &ActionBatch, values: &mut Vec<f32>) {
+        listed_values_of(self, observations, actions, values);
+    }
+
+    /// The same as [`ActionValues::action_values`] after what came before, with states updated.
     fn values_after(&self, input: ValueInput<'_>, values: &mut Vec<f32>) {
         self.action_values(input.observations, values);
     }
+}
+
+/// [`ActionValues::values_of`] by [`ActionValues::action_values`], of discrete actions.
+pub(crate) fn listed_values_of(
+    critics: &(impl ActionValues + ?Sized),
+    observations: &ObservationBatch,
+    actions: &ActionBatch,
+    values: &mut Vec<f32>,
+) {
+    let mut all = Vec::new();
+    critics.action_values(observations, &mut all);
+    let count = all.len() / (critics.critics() * actions.rows).max(1);
+    let taken = actions.discrete.iter().cycle().map(|action| usize::from(*action));
+    values.clear();
+    values.extend(all.chunks_exact(count.max(1)).zip(taken).map(|(values, action)| values[action]));
 }
 
 /// A policy published by the learner: immutable and numbered.

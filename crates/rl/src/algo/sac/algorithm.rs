@@ -10,8 +10,8 @@ use super::{
     SequenceTraining, exact,
 };
 use crate::algo::{
-    Algorithm, AlgorithmConfig, AlgorithmSettings, ExactValues, Persist, Place, SampleSpec, TrainError,
-    TrainedPolicy, same_algorithm,
+    Algorithm, AlgorithmConfig, AlgorithmSettings, ExactValues, Persist, Place, SampleSpec, SoftValues,
+    TrainError, TrainedPolicy, same_algorithm,
 };
 use crate::mdp::{
     ActionSpace, ActionValues, EnvironmentSpec, Rng, SequenceBatch, TabularModel, TransitionBatch,
@@ -60,12 +60,8 @@ impl Algorithm for Sac {
     }
 
     fn critics(&self) -> Result<Option<Arc<dyn ActionValues>>, TrainError> {
-        if self.actions.is_continuous() {
-            return Ok(None);
-        }
         let tensors = self.update.export_critics()?;
-        let critic = Critic::from_tensors(self.update.config(), self.inputs, self.actions.len(), &tensors)?;
-        Ok(Some(Arc::new(critic)))
+        read_critics(self.update.config(), self.inputs, &self.actions, &tensors)
     }
 
     fn priorities(&self) -> Result<Option<Cow<'_, [f32]>>, TrainError> {
@@ -148,6 +144,19 @@ fn read_policy(
     })
 }
 
+/// The critics in `tensors`; none of continuous actions with memory.
+fn read_critics(
+    config: &SacConfig,
+    inputs: Inputs,
+    actions: &ActionSpace,
+    tensors: &TensorMap,
+) -> Result<Option<Arc<dyn ActionValues>>, TrainError> {
+    if actions.is_continuous() && config.memory.is_some() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(Critic::from_tensors(config, inputs, &actions.into(), tensors)?)))
+}
+
 impl AlgorithmSettings for SacConfig {
     fn name(&self) -> &'static str {
         "sac"
@@ -212,6 +221,21 @@ impl AlgorithmSettings for SacConfig {
         tensors: &TensorMap,
     ) -> Result<Arc<dyn TrainedPolicy>, TrainError> {
         read_policy(self, Inputs::from(&spec.observation), &spec.action, tensors)
+    }
+
+    fn soft_values(
+        &self,
+        spec: &EnvironmentSpec,
+        tensors: &TensorMap,
+    ) -> Result<Option<SoftValues>, TrainError> {
+        if self.memory.is_some() {
+            return Ok(None);
+        }
+        let critics = read_critics(self, Inputs::from(&spec.observation), &spec.action, tensors)?;
+        let learned = || tensors.get("log_alpha").and_then(|tensor| tensor.data.first()).map(|log| log.exp());
+        let temperature = self.fixed_temperature().or_else(learned).unwrap_or(self.initial_temperature);
+        let (temperature, gamma) = (temperature / self.total_reward_scale(), self.gamma);
+        Ok(critics.map(|critics| SoftValues { critics, temperature, gamma }))
     }
 
     fn exact_temperature(&self, measured: Option<f32>) -> f32 {

@@ -1,15 +1,16 @@
 //! Trained critics read from outside: batched observations in, action values out.
 //! Learning is left to the updates; this only holds a copy of the critics' parameters.
 
+use super::actions::action_entry;
 use super::fused::fresh;
 use super::moment_rows::{Before, MomentRows};
-use super::{Backup, SacConfig, ValueRescaling};
+use super::{Actions, Backup, SacConfig, ValueRescaling};
 use crate::algo::TrainError;
-use crate::mdp::{ActionBatch, ActionValues, ObservationBatch, StateBatch, ValueInput};
+use crate::mdp::{ActionBatch, ActionValues, ObservationBatch, StateBatch, ValueInput, listed_values_of};
 use crate::nn::memory::{MemoryNetwork, MomentInputs, Unrolled};
 use crate::nn::{Activations, Inputs, Network, NetworkError, TensorMap};
 
-/// The online critics of one agent with discrete actions.
+/// The online critics of one agent. With continuous actions they have no memory.
 #[derive(Debug, Clone)]
 pub struct Critic {
     critics: Critics,
@@ -17,7 +18,12 @@ pub struct Critic {
 
 #[derive(Debug, Clone)]
 enum Critics {
-    Reactive { critics: Vec<Network>, reward_scale: f32 },
+    /// Continuous actions stand at `entry` of the row that critics read.
+    Reactive {
+        critics: Vec<Network>,
+        reward_scale: f32,
+        entry: Option<usize>,
+    },
     Remembering(Box<Remembering>),
 }
 
@@ -39,14 +45,14 @@ impl Critic {
     pub fn from_tensors(
         config: &SacConfig,
         inputs: impl Into<Inputs>,
-        actions: usize,
+        actions: &Actions,
         tensors: &TensorMap,
     ) -> Result<Self, TrainError> {
         config.validate()?;
         let inputs = inputs.into();
         if config.memory.is_some() {
-            let layout = config.moment(inputs, actions)?;
-            let (mut networks, _) = fresh::critics(config, &layout, &actions.into())?;
+            let layout = config.moment(inputs, actions.count())?;
+            let (mut networks, _) = fresh::critics(config, &layout, actions)?;
             for (index, network) in networks.iter_mut().enumerate() {
                 let own = network.flat(tensors, |own| format!("critic{}.{own}", index + 1))?;
                 *network.parameters_mut().0 = own;
@@ -55,16 +61,20 @@ impl Critic {
             let critics = Remembering { networks, layout, rescaling, reward_scale };
             return Ok(Self { critics: Critics::Remembering(Box::new(critics)) });
         }
-        let architecture = config.critics(inputs, &actions.into())?;
+        let architecture = config.critics(inputs, actions)?;
+        let outputs = if actions.is_continuous() { 1 } else { actions.count() };
         let names: &[&str] =
             if config.backup == Backup::Single { &["critic1"] } else { &["critic1", "critic2"] };
         let critic = |name: &&str| {
-            let mut critic = Network::zeros(&architecture, actions, config.critic_head);
+            let mut critic = Network::zeros(&architecture, outputs, config.critic_head);
             critic.parameters = critic.flat(tensors, |own| format!("{name}.{own}"))?;
             Ok(critic)
         };
-        let critics = names.iter().map(critic).collect::<Result<_, NetworkError>>()?;
-        Ok(Self { critics: Critics::Reactive { critics, reward_scale: config.total_reward_scale() } })
+        let critics = names.iter().map(critic).collect::<Result<Vec<_>, NetworkError>>()?;
+        let convolved = critics.first().is_some_and(Network::has_encoder);
+        let entry = actions.is_continuous().then(|| action_entry(inputs, convolved));
+        let reward_scale = config.total_reward_scale();
+        Ok(Self { critics: Critics::Reactive { critics, reward_scale, entry } })
     }
 }
 
@@ -136,27 +146,51 @@ impl ActionValues for Critic {
             return;
         }
         match &self.critics {
-            Critics::Reactive { critics, reward_scale } => {
+            Critics::Reactive { entry: Some(_), .. } => {}
+            Critics::Reactive { critics, reward_scale, .. } => {
                 let mut features = Vec::new();
                 input.observations.features(&mut features);
-                for critic in critics {
-                    let mut activations = Activations::default();
-                    critic.forward(&features, &mut activations);
-                    let outputs = activations.rows().flat_map(|row| &row[..critic.outputs()]);
-                    values.extend(outputs.map(|value| value / reward_scale));
-                }
+                read(critics, *reward_scale, &features, values);
             }
             Critics::Remembering(critics) => critics.values(input, values),
         }
+    }
+
+    fn values_of(&self, observations: &ObservationBatch, actions: &ActionBatch, values: &mut Vec<f32>) {
+        let Critics::Reactive { critics, reward_scale, entry: Some(entry) } = &self.critics else {
+            return listed_values_of(self, observations, actions, values);
+        };
+        values.clear();
+        let (mut features, mut rows) = (Vec::new(), Vec::new());
+        observations.features(&mut features);
+        let width = features.len() / observations.count.max(1);
+        for (row, observation) in features.chunks_exact(width.max(1)).enumerate() {
+            rows.extend_from_slice(&observation[..*entry]);
+            rows.extend_from_slice(actions.vector(row));
+            rows.extend_from_slice(&observation[*entry..]);
+        }
+        if !rows.is_empty() {
+            read(critics, *reward_scale, &rows, values);
+        }
+    }
+}
+
+/// Appends all outputs of `critics` for `rows`, in units of reward.
+fn read(critics: &[Network], reward_scale: f32, rows: &[f32], values: &mut Vec<f32>) {
+    for critic in critics {
+        let mut activations = Activations::default();
+        critic.forward(rows, &mut activations);
+        let outputs = activations.rows().flat_map(|row| &row[..critic.outputs()]);
+        values.extend(outputs.map(|value| value / reward_scale));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::algo::sac::fused::FusedSequenceSac;
+    use crate::algo::sac::fused::{FusedSac, FusedSequenceSac};
     use crate::algo::sac::{SacUpdate, SequenceTraining};
-    use crate::mdp::{Rng, Stream, rng};
+    use crate::mdp::{ActionDimension, ActionRow, Rng, Stream, rng};
     use rand::RngExt as _;
 
     fn critic(memory: &str, sequence: SequenceTraining) -> Critic {
@@ -167,7 +201,7 @@ mod tests {
         let source: &mut Rng = &mut rng(6, Stream::Weights, 0);
         let values = tensors.values_mut().flat_map(|tensor| &mut tensor.data);
         values.for_each(|value| *value += source.random::<f32>() - 0.5);
-        Critic::from_tensors(&config, 3, 4, &tensors).unwrap()
+        Critic::from_tensors(&config, 3, &4.into(), &tensors).unwrap()
     }
 
     /// Values of moments `from..to` of one slot, all but the first with the state that the moment before left.
@@ -228,5 +262,36 @@ mod tests {
         for (own, scaled) in own.iter().zip(scaled) {
             assert!((rescaling.apply(4.0 * scaled) - own).abs() < 1e-5, "{own} {scaled}");
         }
+    }
+
+    /// What a critic says of `[o, a]`, in units of reward, is what its network says of that row.
+    #[test]
+    fn continuous_actions_are_valued_one_by_one() {
+        let dimension = ActionDimension { name: "push".into(), low: -2.0, high: 1.0 };
+        let actions = Actions::Continuous(vec![dimension.clone(), dimension]);
+        let config = SacConfig { hidden: vec![7], reward_scale: 5.0, ..SacConfig::default() };
+        let sac = FusedSac::new(config.clone(), 3, actions.clone(), &mut rng(5, Stream::Weights, 0)).unwrap();
+        let tensors = sac.export_critics().unwrap();
+        let critic = Critic::from_tensors(&config, 3, &actions, &tensors).unwrap();
+        let (mut observations, mut taken, mut values) = Default::default();
+        for row in 0..4 {
+            ObservationBatch::push(&mut observations, &[0.1 * row as f32, -0.5, 0.7], &[]);
+            ActionBatch::push(&mut taken, ActionRow::Continuous(&[0.3, -0.2 * row as f32]));
+        }
+        critic.values_of(&observations, &taken, &mut values);
+        let Critics::Reactive { critics, .. } = &critic.critics else { panic!("it has no memory") };
+        let mut expected = Vec::new();
+        for critic in critics {
+            for row in 0..4 {
+                let mut activations = Activations::default();
+                let joined = [&[0.1 * row as f32, -0.5, 0.7][..], taken.vector(row)].concat();
+                critic.forward(&joined, &mut activations);
+                expected.push(activations.rows().next().unwrap()[0] / config.total_reward_scale());
+            }
+        }
+        assert_eq!(values, expected);
+        assert_ne!(values[0], values[3], "it reads the action");
+        critic.action_values(&observations, &mut values);
+        assert!(values.is_empty(), "they cannot be listed");
     }
 }
