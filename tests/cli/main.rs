@@ -294,6 +294,9 @@ fn levels_are_checked_and_simple_players_evaluated() {
     let text = String::from_utf8(bad.stdout).unwrap();
     assert!(text.lines().nth(1).unwrap().contains("cut-off.ron:1:42: no goal can be reached"), "{text}");
     assert!(failure(&["eval", "--env", "pong", "--player", "random"]).contains("no such world"));
+    let player = run(&["eval", "--env", "cartpole", "--player", "random", "--values"]);
+    assert_eq!(player.status.code(), Some(2), "a player has no critics: {player:?}");
+    assert!(failure(&["eval", "--checkpoint", "hopper.agent", "--values"]).contains("has no critics"));
     let played = run(&["eval", "--env", "cartpole", "--player", "scripted", "--episodes", "2"]);
     assert!(String::from_utf8(played.stdout).unwrap().contains("\"mean\":500.0"));
     // An option of the world: the script chooses forces where actions are forces.

@@ -41,7 +41,7 @@ pub(in crate::cli) enum Command {
         training_levels: bool,
         /// Compare what the critics of a run or checkpoint folder predict for sampled actions with the soft returns that
         /// follow.
-        #[arg(long, requires = "checkpoint")]
+        #[arg(long, requires = "checkpoint", conflicts_with = "player")]
         values: bool,
         /// Option of that player's world, e.g. world.actions=continuous; a checkpoint has its own.
         #[arg(long, value_name = "KEY=VALUE", requires = "player", conflicts_with = "checkpoint")]
