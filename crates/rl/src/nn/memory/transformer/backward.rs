@@ -2,7 +2,8 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::attention::{BLOCK, HeadLane, Heads, Lane};
+use super::attention::{HeadLane, Heads, Lane};
+use super::blocks::BLOCK;
 use super::forward::{Attended, TransformerActivations, blocks, seen};
 use super::{Attention, Transformer};
 use crate::nn::buffer::{Buffer, transpose};

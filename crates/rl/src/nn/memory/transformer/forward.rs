@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::attention::{BLOCK, HeadLane, Heads, Lane, copy};
+use super::attention::{HeadLane, Heads, Lane, copy};
+use super::blocks::BLOCK;
 use super::pooling::Pooling;
 use super::tokens::TokenActivations;
 use super::{Attention, Transformer};

@@ -1,8 +1,8 @@
 //! The state transformer: pre-norm residual blocks of attention over time, attention over the cells of a moment,
 //! and a two-layer network for each token (Vaswani et al. 2017; divided attention of Bertasius et al. 2021), as
 //! named tensors describe it. Here is the layout; `forward`, `backward` and `acting` are the passes, `tokens` is
-//! what comes before the blocks, `pooling` what comes after, `attention` the inside of one head; `reading` shows what
-//! was attended to.
+//! what comes before the blocks, `pooling` what comes after, `attention` the inside of one head and `blocks` its
+//! arithmetic; `reading` shows what was attended to.
 //!
 //! Row `(t · B + b) · cells + u` is the token of cell `u` at moment `t` of sequence `b`; without a grid there is one
 //! cell. Query, key and value are one product.
@@ -10,6 +10,7 @@
 mod acting;
 mod attention;
 mod backward;
+mod blocks;
 mod forward;
 mod pooling;
 mod reading;

@@ -4,7 +4,8 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::Transformer;
-use super::attention::{Heads, softmax};
+use super::attention::Heads;
+use super::blocks::softmax;
 use crate::nn::buffer::{Buffer, padded};
 
 /// Softmax weights of a forward pass.
