@@ -214,7 +214,12 @@ pub(in crate::nn) fn tile_rows<S: Simd, const R: usize, const N: usize>(
     start: [[S::f32s; N]; R],
 ) -> [[S::f32s; N]; R] {
     let mut sums = start;
-    for (p, right) in right.chunks_exact(vectors).enumerate() {
+    let (inner, mut left) = (right.len() / vectors, left);
+    // Cut to one length, rows need no check within the loop.
+    for left in &mut left {
+        *left = &left[..inner];
+    }
+    for (p, right) in (0..inner).zip(right.chunks_exact(vectors)) {
         let Some(right) = right[column..].first_chunk::<N>() else { break };
         for (sums, left) in sums.iter_mut().zip(left) {
             let factor = simd.splat_f32s(left[p]);
