@@ -192,7 +192,7 @@ impl Network {
                 Some((norm, normalized)) => {
                     normalized.values.resize(rows * layer.width);
                     Product { out: &mut normalized.values, ..product }.run();
-                    norm.forward(&self.parameters, normalized, 0.0, out);
+                    norm.forward(&self.parameters, None, normalized, 0.0, out);
                 }
                 None if index + 1 < self.layers.len() => {
                     Product { finish: Finish::BiasRelu(bias), ..product }.run()

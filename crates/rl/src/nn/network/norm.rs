@@ -37,20 +37,33 @@ impl Norm {
         Self { outputs, width, weight, bias: weight + width }
     }
 
-    /// Normalizes the sums in `normalized` and fills `out`, `[rows, width]`, with nothing below `floor`: 0 for a
-    /// ReLU, −∞ for none.
+    /// Normalizes `sums`, `[rows, width]`, or without any those in `normalized`, and fills `out`, `[rows, width]`, with
+    /// nothing below `floor`: 0 for a ReLU, −∞ for none.
     pub(in crate::nn) fn forward(
         &self,
         parameters: &[f32],
+        sums: Option<&[f32]>,
         normalized: &mut Normalized,
         floor: f32,
         out: &mut [f32],
     ) {
         let Normalized { values, scales } = normalized;
+        if let Some(sums) = sums {
+            values.resize(sums.len());
+        }
         let (weights, biases) = parameters[self.weight..self.bias + self.width].split_at(self.width);
         scales.clear();
         scales.resize(values.len() / self.width, 0.0);
-        Arch::new().dispatch(Forward { outputs: self.outputs, weights, biases, floor, values, scales, out });
+        Arch::new().dispatch(Forward {
+            outputs: self.outputs,
+            weights,
+            biases,
+            floor,
+            sums,
+            values,
+            scales,
+            out,
+        });
     }
 
     /// Turns `delta`, the gradient with respect to `w · x̂ + b`, into that with respect to `x`: `(g − mean(g)
@@ -85,6 +98,8 @@ struct Forward<'a> {
     weights: &'a [f32],
     biases: &'a [f32],
     floor: f32,
+    /// `[rows, width]`, unless they are in `values`.
+    sums: Option<&'a [f32]>,
     /// `[rows, width]`.
     values: &'a mut [f32],
     /// `[rows]`.
@@ -115,7 +130,11 @@ impl Forward<'_> {
         let width = self.weights.len();
         let (vectors, at) = (width / S::F32_LANES, first * width..(first + R) * width);
         let share = simd.splat_f32s(1.0 / self.outputs as f32);
-        let values = S::as_mut_simd_f32s(&mut self.values[at.clone()]).0;
+        let values = &mut self.values[at.clone()];
+        if let Some(sums) = self.sums {
+            values.copy_from_slice(&sums[at.clone()]);
+        }
+        let values = S::as_mut_simd_f32s(values).0;
         let totals = sums::<S, R>(
             simd,
             vectors,
@@ -272,10 +291,9 @@ mod tests {
         let parameters: Vec<f32> =
             (0..end).map(|i| if i % 16 < outputs { value(i + 9) } else { 0.0 }).collect();
         let input = padded_rows(1);
-        let mut normalized = Normalized { values: Buffer::zeros(input.len()), ..Normalized::default() };
-        normalized.values.copy_from_slice(&input);
+        let mut normalized = Normalized::default();
         let mut out = Buffer::zeros(input.len());
-        norm.forward(&parameters, &mut normalized, f32::NEG_INFINITY, &mut out);
+        norm.forward(&parameters, Some(&input), &mut normalized, f32::NEG_INFINITY, &mut out);
         let delta = padded_rows(40);
         let (mut back, mut gradient) = (Buffer::zeros(delta.len()), vec![0.0; end]);
         back.copy_from_slice(&delta);

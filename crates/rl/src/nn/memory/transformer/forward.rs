@@ -75,10 +75,8 @@ pub(super) fn apply(linear: &Linear, parameters: &[f32], data: &[f32], finish: F
 
 /// Normalizes `y` without a ReLU.
 pub(super) fn normalize(norm: &Norm, parameters: &[f32], y: &[f32], kept: &mut Normalized, out: &mut Buffer) {
-    kept.values.resize(y.len());
-    kept.values.copy_from_slice(y);
     out.resize(y.len());
-    norm.forward(parameters, kept, f32::NEG_INFINITY, out);
+    norm.forward(parameters, Some(y), kept, f32::NEG_INFINITY, out);
 }
 
 /// `y ← y + data · W + b`.
