@@ -76,6 +76,7 @@ pub(crate) fn column_sums(matrix: &[f32], sums: &mut [f32]) {
 
 /// Writes `matrix`, `[rows, padded(columns)]`, transposed as `[columns, padded(rows)]` with zeros
 /// in the padding.
+#[inline(always)]
 pub(crate) fn transpose(matrix: &[f32], rows: usize, columns: usize, transposed: &mut [f32]) {
     const BLOCK: usize = 16;
     let (width, height) = (padded(columns), padded(rows));

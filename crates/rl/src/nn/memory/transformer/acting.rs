@@ -145,6 +145,7 @@ impl WithSimd for Recall<'_> {
                 scratch.remember(s, &key[slice.clone()], &value[slice.clone()]);
             }
             scratch.remember(count, part(1), part(2));
+            scratch.remembered(count + 1);
             scratch.attend(simd, count..count + 1, &[0], heads.width, |_, made| {
                 mixed[row * heads.padded..][slice.clone()].copy_from_slice(made);
             });

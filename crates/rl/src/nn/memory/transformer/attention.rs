@@ -10,8 +10,8 @@ use std::ops::Range;
 use pulp::Simd;
 use pulp::bytemuck::{cast_slice, pod_read_unaligned};
 
-use super::blocks::{BLOCK, accumulate, across, dots, empty_columns, rows_of, softmax};
-use crate::nn::buffer::{Buffer, LANES, padded};
+use super::blocks::{BLOCK, accumulate, across, dots, rows_of, softmax};
+use crate::nn::buffer::{Buffer, LANES, padded, transpose};
 
 /// Entries of −∞ before and after the biases: a block looks at tokens up to `BLOCK + LANES` away from what its queries
 /// see.
@@ -117,13 +117,12 @@ impl HeadLane {
         (self.width, self.stride) = (padded(width), padded(count));
         let all = self.stride * self.width;
         self.queries.resize(all + BLOCK * self.width);
-        self.values.resize(all);
-        self.keys_across.resize(all);
         let filled = if width == self.width { count } else { 0 };
-        for rows in [&mut self.queries, &mut self.values] {
+        self.queries[filled * self.width..].fill(0.0);
+        for rows in [&mut self.keys, &mut self.values] {
+            rows.resize(all);
             rows[filled * self.width..].fill(0.0);
         }
-        empty_columns(&mut self.keys_across, self.stride, filled);
         self.weights.resize(BLOCK * self.stride);
         self.made.resize(BLOCK * self.width);
     }
@@ -132,9 +131,15 @@ impl HeadLane {
     #[inline(always)]
     pub(super) fn remember(&mut self, index: usize, key: &[f32], value: &[f32]) {
         let at = index * self.width;
+        copy(&mut self.keys[at..at + key.len()], key);
         copy(&mut self.values[at..at + value.len()], value);
-        let across = self.keys_across[index..].iter_mut().step_by(self.stride);
-        across.zip(key).for_each(|(to, from)| *to = *from);
+    }
+
+    /// Ends what `remember` began.
+    #[inline(always)]
+    pub(super) fn remembered(&mut self, count: usize) {
+        self.keys_across.resize(self.keys.len());
+        transpose(&self.keys, count, self.width, &mut self.keys_across);
     }
 
     /// Puts `query` at `index`.
@@ -152,6 +157,7 @@ impl HeadLane {
             self.ask(index, &row[heads.part(0, head)]);
             self.remember(index, &row[heads.part(1, head)], &row[heads.part(2, head)]);
         }
+        self.remembered(lane.count);
     }
 
     /// The same with what only the backward pass reads.
@@ -163,20 +169,11 @@ impl HeadLane {
             sums.resize(all);
             sums.fill(0.0);
         }
-        self.keys.resize(all);
         self.values_across.resize(all);
-        let filled = if heads.width == self.width { lane.count } else { 0 };
-        self.keys[filled * self.width..].fill(0.0);
-        empty_columns(&mut self.values_across, self.stride, filled);
+        transpose(&self.values, lane.count, self.width, &mut self.values_across);
         self.of_queries.resize(self.queries.len());
         self.of_queries.fill(0.0);
         self.slopes.resize(BLOCK * self.stride);
-        for index in 0..lane.count {
-            let row = &qkv[lane.row(index) * 3 * heads.padded..][..3 * heads.padded];
-            copy(&mut self.keys[index * self.width..][..heads.width], &row[heads.part(1, head)]);
-            let across = self.values_across[index..].iter_mut().step_by(self.stride);
-            across.zip(&row[heads.part(2, head)]).for_each(|(to, from)| *to = *from);
-        }
     }
 
     /// Registers of tokens that a block of queries looks at which see tokens from `seen` on, up to the last query's own,

@@ -12,14 +12,6 @@ use crate::nn::memory::fast::exp;
 /// Queries of a block.
 pub(super) const BLOCK: usize = 8;
 
-/// Zeroes all columns from `first` on of rows of `stride`.
-#[inline(always)]
-pub(super) fn empty_columns(matrix: &mut [f32], stride: usize, first: usize) {
-    for row in matrix.chunks_exact_mut(stride) {
-        row[first..].fill(0.0);
-    }
-}
-
 /// `columns` of `BLOCK` rows from row `first` on.
 #[inline(always)]
 pub(super) fn rows_of(matrix: &[f32], first: usize, stride: usize, columns: Range<usize>) -> [&[f32]; BLOCK] {
