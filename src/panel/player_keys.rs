@@ -59,7 +59,8 @@ fn keys(
     for slot in (0..spec.slots()).filter(|&slot| human(slot)) {
         let hands = input::key_sets(assignment, slot);
         let actions = &spec.action;
-        let keys = (0..2).filter(|&hand| hands[hand]).flat_map(|hand| input::labels(actions, hand, bindings));
+        let keys =
+            (0..2).filter(|&hand| hands[hand]).flat_map(|hand| input::labels(actions, hands, hand, bindings));
         let both_hands = hands == [true, true];
         entries.push((keys.collect(), if both_hands { "move".into() } else { slot_name(&spec.teams, slot) }));
     }

@@ -63,12 +63,36 @@ const BUTTON_COMMANDS: [[KeyCommand; 2]; 5] = [
     [MOVE_KEYS[4].command, MOVE_KEYS[9].command],
 ];
 
-/// Labels of the keys in key set `hand` (0 left, 1 right) that do something in this world.
-pub fn labels(actions: &ActionSpace, hand: usize, bindings: &Bindings) -> impl Iterator<Item = &'static str> {
-    let used: Vec<ActionButton> =
-        choices(actions, false).into_iter().flat_map(|(_, buttons)| buttons).collect();
-    let known = ActionButton::ALL.into_iter().filter(move |button| used.contains(button));
-    known.map(move |button| bindings.label(BUTTON_COMMANDS[button as usize][hand]))
+/// A button of a player: of either key set, or of one alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Press {
+    button: ActionButton,
+    hand: Option<usize>,
+}
+
+impl Press {
+    /// Its commands in the key sets that a player has.
+    fn commands(self, key_sets: [bool; 2]) -> impl Iterator<Item = KeyCommand> {
+        let own = move |hand: &usize| key_sets[*hand] && self.hand.is_none_or(|only| only == *hand);
+        (0..2).filter(own).map(move |hand| BUTTON_COMMANDS[self.button as usize][hand])
+    }
+}
+
+/// Labels of the keys in key set `hand` (0 left, 1 right) that do something in this world for a player with `key_sets`.
+pub fn labels(
+    actions: &ActionSpace,
+    key_sets: [bool; 2],
+    hand: usize,
+    bindings: &Bindings,
+) -> impl Iterator<Item = &'static str> {
+    let only = [hand == 0, hand == 1];
+    let used: Vec<KeyCommand> = choices(actions, false, key_sets)
+        .into_iter()
+        .flat_map(|(_, presses)| presses)
+        .flat_map(|press| press.commands(only))
+        .collect();
+    let known = BUTTON_COMMANDS.iter().map(move |commands| commands[hand]);
+    known.filter(move |command| used.contains(command)).map(|command| bindings.label(command))
 }
 
 /// The middle of a box.
@@ -76,27 +100,40 @@ fn middle(actions: &ActionSpace) -> Vec<f32> {
     actions.dimensions().iter().map(ActionDimension::middle).collect()
 }
 
-/// What buttons can choose, with these buttons: named actions, or the bounds of those dimensions of a box that have
-/// buttons.
-fn choices(actions: &ActionSpace, mirrored: bool) -> Vec<(Action, Vec<ActionButton>)> {
-    let named = |index: usize| Some((Action::Discrete(index as u16), actions.buttons(index, mirrored)?));
+/// What a player with `key_sets` can choose, with these buttons: named actions, or the bounds of those dimensions of a
+/// box that have buttons.
+fn choices(actions: &ActionSpace, mirrored: bool, key_sets: [bool; 2]) -> Vec<(Action, Vec<Press>)> {
+    let either = |button: ActionButton| Press { button, hand: None };
+    let named = |index: usize| {
+        let buttons = actions.buttons(index, mirrored)?;
+        Some((Action::Discrete(index as u16), buttons.into_iter().map(either).collect()))
+    };
     let dimensions = actions.dimensions();
     if dimensions.is_empty() {
         return (0..actions.len()).filter_map(named).collect();
     }
+    let of_hand = |index: usize, hand: usize| {
+        let axis = actions.axis_of_hand(hand, index)?;
+        Some(axis.map(|button| Press { button, hand: Some(hand) }))
+    };
+    let apart = key_sets == [true, true] && (0..dimensions.len()).any(|index| of_hand(index, 1).is_some());
+    let axis = |index: usize| match apart {
+        true => (0..2).find_map(|hand| of_hand(index, hand)),
+        false => actions.axis(index, mirrored).map(|axis| axis.map(either)),
+    };
     let mut all = vec![(middle(actions), Vec::new())];
     for (index, own) in dimensions.iter().enumerate() {
-        let Some([low, high]) = actions.axis(index, mirrored) else { continue };
-        for (values, buttons) in all.clone() {
-            for (bound, button) in [(own.low, low), (own.high, high)] {
-                let (mut values, mut buttons) = (values.clone(), buttons.clone());
+        let Some([low, high]) = axis(index) else { continue };
+        for (values, presses) in all.clone() {
+            for (bound, press) in [(own.low, low), (own.high, high)] {
+                let (mut values, mut presses) = (values.clone(), presses.clone());
                 values[index] = bound;
-                buttons.push(button);
-                all.push((values, buttons));
+                presses.push(press);
+                all.push((values, presses));
             }
         }
     }
-    all.into_iter().skip(1).map(|(values, buttons)| (Action::continuous(&values), buttons)).collect()
+    all.into_iter().skip(1).map(|(values, presses)| (Action::continuous(&values), presses)).collect()
 }
 
 /// The actions of a human player who presses nothing: the first action without a button. Where every action has one, all
@@ -124,20 +161,18 @@ pub fn key_sets(assignment: &ControllerAssignment, slot: usize) -> [bool; 2] {
     [place == Some(0), place == Some(1)]
 }
 
-/// The action with the most buttons among those whose buttons are all `down` and which are `wanted`; the first one of
+/// The choice with the most buttons among those whose buttons are all `down` and which are `wanted`; the first one of
 /// several.
 fn chosen(
-    spec: &EnvironmentSpec,
-    slot: usize,
-    down: impl Fn(ActionButton) -> bool,
-    wanted: impl Fn(&[ActionButton]) -> bool,
-) -> Option<(Action, Vec<ActionButton>)> {
-    let mirrored = !spec.on_first_side(slot);
-    choices(&spec.action, mirrored)
-        .into_iter()
+    choices: &[(Action, Vec<Press>)],
+    down: impl Fn(Press) -> bool,
+    wanted: impl Fn(&[Press]) -> bool,
+) -> Option<&(Action, Vec<Press>)> {
+    choices
+        .iter()
         .enumerate()
-        .filter(|(_, (_, buttons))| buttons.iter().all(|button| down(*button)) && wanted(buttons))
-        .max_by_key(|(index, (_, buttons))| (buttons.len(), std::cmp::Reverse(*index)))
+        .filter(|(_, (_, presses))| presses.iter().all(|press| down(*press)) && wanted(presses))
+        .max_by_key(|(index, (_, presses))| (presses.len(), std::cmp::Reverse(*index)))
         .map(|(_, choice)| choice)
 }
 
@@ -162,35 +197,31 @@ fn play(
     let least = if pace.unlimited || pace.speed > 1.0 { HOLD } else { 0.0 };
     for slot in 0..spec.slots() {
         let key_sets = key_sets(&assignment, slot);
-        let any = |button: ActionButton, state: &dyn Fn(KeyCommand) -> bool| {
-            BUTTON_COMMANDS[button as usize].iter().zip(key_sets).any(|(command, own)| own && state(*command))
-        };
-        let just_pressed = |button: ActionButton| any(button, &|command| controls.just_pressed(command));
+        let choices = choices(&spec.action, !spec.on_first_side(slot), key_sets);
+        let any = |press: Press, state: &dyn Fn(KeyCommand) -> bool| press.commands(key_sets).any(state);
         let human = assignment.watched.get(slot) == Some(&Controller::Human) && !pace.held;
-        let held = chosen(&spec, slot, |button| any(button, &|command| down.holds(command, least)), |_| true);
-        let held = held.filter(|_| human).map(|(action, _)| action);
+        let held = chosen(&choices, |press| any(press, &|command| down.holds(command, least)), |_| true);
+        let held = held.filter(|_| human).map(|(action, _)| *action);
         // Written only on change, for change detection.
         if input.held[slot] != held {
             input.held[slot] = held;
         }
         let tapped = chosen(
-            &spec,
-            slot,
-            |button| any(button, &|command| controls.pressed(command)),
-            |buttons| buttons.iter().any(|button| just_pressed(*button)),
+            &choices,
+            |press| any(press, &|command| controls.pressed(command)),
+            |presses| presses.iter().any(|press| any(*press, &|command| controls.just_pressed(command))),
         );
         // While play is paused, only the last tap counts for the next step.
         let clears = !human || (paused && tapped.is_some());
         if clears && !input.tapped[slot].is_empty() {
             input.tapped[slot].clear();
         }
-        if let Some((action, buttons)) = tapped.filter(|_| human) {
-            let all = choices(&spec.action, !spec.on_first_side(slot));
+        if let Some((action, presses)) = tapped.filter(|_| human) {
             let of = |action: Action| {
-                let own = all.iter().find(|(other, _)| *other == action);
-                own.map(|(_, buttons)| buttons.clone()).unwrap_or_default()
+                let own = choices.iter().find(|(other, _)| *other == action);
+                own.map(|(_, presses)| presses.clone()).unwrap_or_default()
             };
-            tap(&mut input.tapped[slot], action, &buttons, of);
+            tap(&mut input.tapped[slot], *action, presses, of);
         }
     }
 }
@@ -262,7 +293,8 @@ mod tests {
         let mut registry = KeyRegistry::default();
         registry.add(MOVE_KEYS);
         let bindings = Bindings::new(&registry);
-        assert_eq!(labels(&ActionSpace::discrete(&names), 0, &bindings).collect::<String>(), "WAF");
+        let space = ActionSpace::discrete(&names);
+        assert_eq!(labels(&space, [true, true], 0, &bindings).collect::<String>(), "WAF");
     }
 
     #[test]
@@ -288,6 +320,27 @@ mod tests {
         let [first, second] =
             [[1.0, 1.0], [0.0, 2.0]].map(|action| VecDeque::from([Action::continuous(&action)]));
         assert_eq!(tapped[..2], [first, second]);
+    }
+
+    /// A lone player moves four joints of a walker's six, a leg with each hand, and one who shares the keyboard two.
+    #[test]
+    fn each_hand_moves_a_leg() {
+        let mut app = app("walker");
+        take_over(&mut app, &[0]);
+        press(&mut app, KeyCode::KeyA);
+        press(&mut app, KeyCode::ArrowUp);
+        let tapped = &app.world().resource::<HumanInput>().tapped[0];
+        assert_eq!(*tapped, [Action::continuous(&[-1.0, 0.0, 0.0, 0.0, 1.0, 0.0])]);
+        let space = &app.world().resource::<Spec>().action;
+        let joints = |key_sets| {
+            let moved = |index: &usize| {
+                choices(space, false, key_sets)
+                    .iter()
+                    .any(|(action, _)| matches!(action, Action::Continuous(at) if at.values()[*index] != 0.0))
+            };
+            (0..6).filter(moved).collect::<Vec<_>>()
+        };
+        assert_eq!((joints([true, true]), joints([true, false])), (vec![0, 1, 3, 4], vec![0, 1]));
     }
 
     #[test]

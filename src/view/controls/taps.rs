@@ -12,7 +12,7 @@ use bevy::input::mouse::MouseButtonInput;
 use bevy::prelude::*;
 
 use super::{ACTUATION, Controls};
-use crate::mdp::{Action, ActionButton};
+use crate::mdp::Action;
 use crate::view::commands::KeyCommand;
 
 /// Latches buttons, so that every tap is visible for one frame, although it can be shorter.
@@ -161,11 +161,11 @@ impl Down {
 }
 
 /// Queues a tap. A tap that extends the last one, with its buttons held together, replaces it.
-pub(in crate::view) fn tap(
+pub(in crate::view) fn tap<B: PartialEq>(
     taps: &mut VecDeque<Action>,
     action: Action,
-    buttons: &[ActionButton],
-    of: impl Fn(Action) -> Vec<ActionButton>,
+    buttons: &[B],
+    of: impl Fn(Action) -> Vec<B>,
 ) {
     let extends = taps.back().is_some_and(|&last| {
         let last = of(last);

@@ -1,6 +1,6 @@
 //! Action buttons: the convention by which names of actions say what to press and where they lead.
 
-use super::ActionSpace;
+use super::{ActionDimension, ActionSpace};
 
 /// One part of an action's name. Parts are joined with `+`: `up+left` is two buttons pressed together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +56,10 @@ impl ActionButton {
     }
 }
 
+/// Buttons for the low and the high bound of the first and the second dimension of a box whose names are no buttons.
+const PLACED: [[ActionButton; 2]; 2] =
+    [[ActionButton::Left, ActionButton::Right], [ActionButton::Down, ActionButton::Up]];
+
 impl ActionSpace {
     /// The buttons of action `index`, read from its name. `None` for a name with any other part, such as `wait`, and
     /// for an index outside a discrete space.
@@ -71,16 +75,26 @@ impl ActionSpace {
     /// none of these, the first dimension has left and right and the second down and up; `None` for the others, and for
     /// discrete actions.
     pub fn axis(&self, index: usize, mirrored: bool) -> Option<[ActionButton; 2]> {
+        let high = |dimension: &ActionDimension| ActionButton::named(&dimension.name, mirrored);
         let dimensions = self.dimensions();
-        let named = |index: usize| {
-            let high = ActionButton::named(&dimensions.get(index)?.name, mirrored)?;
-            Some([high.opposite()?, high])
-        };
-        let placed = [[ActionButton::Left, ActionButton::Right], [ActionButton::Down, ActionButton::Up]];
-        match (0..dimensions.len()).any(|index| named(index).is_some()) {
-            true => named(index),
-            false => placed.get(index).copied().filter(|_| index < dimensions.len()),
+        if dimensions.iter().all(|dimension| high(dimension).is_none()) {
+            return (index < dimensions.len()).then(|| PLACED.get(index).copied()).flatten();
         }
+        let high = high(dimensions.get(index)?)?;
+        Some([high.opposite()?, high])
+    }
+
+    /// The same for a person with two sets of buttons, where one is not enough: in a box of more than two dimensions
+    /// whose names are no buttons, `hand` 0 has the first two, and `hand` 1 two from the middle on, so that each hand has
+    /// a leg of a walker. `None` for all dimensions of any other space.
+    pub fn axis_of_hand(&self, hand: usize, index: usize) -> Option<[ActionButton; 2]> {
+        let dimensions = self.dimensions();
+        let named = |dimension: &ActionDimension| ActionButton::named(&dimension.name, false).is_some();
+        if dimensions.len() <= PLACED.len() || dimensions.iter().any(named) || index >= dimensions.len() {
+            return None;
+        }
+        let first = [0, dimensions.len().div_ceil(2).max(PLACED.len())].get(hand).copied()?;
+        PLACED.get(index.checked_sub(first)?).copied()
     }
 
     /// The direction of action `index` as a unit vector `[x, y]`, x to the right and y up. `None` if its name is not
@@ -133,6 +147,29 @@ mod tests {
         assert_eq!(axes(&["hip", "knee", "ankle"], false), [across, upward, None, None]);
         assert_eq!(axes(&["push"], false), [across, None]);
         assert_eq!(ActionSpace::discrete(&["up"]).axis(0, false), None);
+    }
+
+    #[test]
+    fn each_hand_has_two_dimensions_where_one_hand_has_too_few() {
+        let dimensions_of = |names: &[&str]| {
+            let dimensions: Vec<_> = names.iter().map(|name| (*name, [-1.0, 1.0])).collect();
+            let space = ActionSpace::continuous(&dimensions);
+            [0, 1, 2].map(|hand| -> Vec<_> {
+                let axis = |index| space.axis_of_hand(hand, index).map(|axis| (index, axis));
+                (0..=names.len()).filter_map(axis).collect()
+            })
+        };
+        let (across, upward) = ([Left, Right], [Down, Up]);
+        let leg = ["thigh", "leg", "foot"];
+        let first = vec![(0, across), (1, upward)];
+        assert_eq!(dimensions_of(&leg), [first.clone(), vec![(2, across)], Vec::new()]);
+        let second = vec![(3, across), (4, upward)];
+        assert_eq!(dimensions_of(&[leg, leg].concat()), [first.clone(), second, Vec::new()]);
+        let four = [first, vec![(2, across), (3, upward)], Vec::new()];
+        assert_eq!(dimensions_of(&[leg.as_slice(), &["toe"]].concat()), four);
+        for names in [["thigh", "leg"].as_slice(), &["up", "right", "spin"], &[]] {
+            assert!(dimensions_of(names).iter().all(Vec::is_empty), "{names:?}");
+        }
     }
 
     #[test]
