@@ -27,7 +27,7 @@ use crate::files;
 use crate::learner::checkpoint::new_file;
 use crate::mdp::{ActionKind, ObservationSpace, WorldOptions};
 use crate::run::sweep::{self, Sweep};
-use crate::run::{evaluate, evaluate_player, scores, train, value_errors};
+use crate::run::{evaluate, evaluate_player, figures, scores, train, value_errors};
 use crate::worlds::rooms::level::{check, generate};
 use crate::worlds::{WorldChoice, names};
 
@@ -108,6 +108,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Scores { file, out, episodes }) => {
             say(scores::scores(&Sweep::load(&file)?, &out, episodes as usize)?.trim_end());
+            Ok(())
+        }
+        Some(Command::Plot { runs, out, metric }) => {
+            say(figures::figures(&runs, metric.as_deref(), &out)?.trim_end());
             Ok(())
         }
         #[cfg(feature = "arcade")]

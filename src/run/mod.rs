@@ -6,6 +6,7 @@ pub mod check;
 pub mod compose;
 pub mod earlier;
 pub mod eval;
+pub mod figures;
 pub mod folder;
 pub mod frames;
 pub mod headless;
