@@ -7,7 +7,7 @@ use super::commands::{AddKeys as _, KeyCommand, KeyGroup, KeySpec, Trigger};
 use super::controls::taps::{Down, HOLD, tap};
 use super::controls::{Controls, ObeyControls};
 use crate::agent::{Controller, ControllerAssignment, HumanInput, Watched};
-use crate::mdp::{Action, ActionButton, ActionDimension, ActionSpace, EnvironmentSpec};
+use crate::mdp::{Action, ActionButton, ActionDimension, ActionSpace};
 use crate::sim::AgentSlots;
 use crate::sim::arena::Spec;
 use crate::sim::pace::Pace;
