@@ -197,6 +197,8 @@ pub fn in_plain_words(message: &str) -> String {
         "a string" => "text in quotes".to_owned(),
         "a boolean" => "true or false".to_owned(),
         "value" => "a value".to_owned(),
+        // One of several names, for which toml found something else.
+        "string only" => "a name".to_owned(),
         what if what.starts_with("struct ") || what.contains("tagged enum ") => "a table".to_owned(),
         what if what.starts_with("a tuple of size ") => format!("a list of {} values", &what[16..]),
         what => word(what).unwrap_or(what).to_owned(),
@@ -207,6 +209,7 @@ pub fn in_plain_words(message: &str) -> String {
         None => (line.as_str(), String::new()),
     };
     let found = |found: &str| match found.split_once(' ') {
+        Some(("unit", "variant")) => "no name".to_owned(),
         Some(("floating", rest)) => rest.replace("point ", "the number "),
         Some((kind, value)) if word(kind).is_some() => format!("{} {value}", word(kind).unwrap_or_default()),
         _ => word(found).unwrap_or(found).to_owned(),
@@ -312,6 +315,7 @@ mod tests {
                 "invalid type: null, expected struct Counters at line 3 column 7",
                 "nothing where a table belongs in line 3, column 7",
             ),
+            ("invalid type: unit variant, expected string only", "no name where a name belongs"),
             ("EOF while parsing a value at line 1 column 0", "the file ends too early in line 1, column 0"),
             (
                 "unknown field `gama`, expected one of `gamma`",
