@@ -84,9 +84,10 @@ impl ActionSpace {
         Some([high.opposite()?, high])
     }
 
-    /// The same for a person with two sets of buttons, where one is not enough: in a box of more than two dimensions
-    /// whose names are no buttons, `hand` 0 has the first two, and `hand` 1 two from the middle on, so that each hand has
-    /// a leg of a walker. `None` for all dimensions of any other space.
+    /// The buttons of dimension `index` of a box, for its low and its high bound, in key set `hand`, where one key set has
+    /// too few: in a box of more than two dimensions whose names are no buttons, `hand` 0 has the first two dimensions
+    /// and `hand` 1 two from the middle on, so that each hand has a leg of a walker. `None` for all other dimensions,
+    /// hands and spaces.
     pub fn axis_of_hand(&self, hand: usize, index: usize) -> Option<[ActionButton; 2]> {
         let dimensions = self.dimensions();
         let named = |dimension: &ActionDimension| ActionButton::named(&dimension.name, false).is_some();
