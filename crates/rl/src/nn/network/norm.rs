@@ -37,8 +37,8 @@ impl Norm {
         Self { outputs, width, weight, bias: weight + width }
     }
 
-    /// Normalizes `sums`, `[rows, width]`, or without any those in `normalized`, and fills `out`, `[rows, width]`, with
-    /// nothing below `floor`: 0 for a ReLU, −∞ for none.
+    /// Normalizes `sums`, `[rows, width]`, or, if `None`, the values already in `normalized`, and fills `out`, `[rows,
+    /// width]`, with nothing below `floor`: 0 for a ReLU, −∞ for none.
     pub(in crate::nn) fn forward(
         &self,
         parameters: &[f32],

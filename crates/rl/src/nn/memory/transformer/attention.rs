@@ -135,7 +135,7 @@ impl HeadLane {
         copy(&mut self.values[at..at + value.len()], value);
     }
 
-    /// Ends what `remember` began.
+    /// Transposes the keys of `count` tokens; call after the last `remember` and before `attend`.
     #[inline(always)]
     pub(super) fn remembered(&mut self, count: usize) {
         self.keys_across.resize(self.keys.len());
