@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# rliable 1.2.0 with numpy 2.4.6 and scipy 1.17.1: for scores of one task the "median" is the mean over runs, and the
-# interquartile mean of three runs is their mean too.
+# rliable 1.2.0 with numpy 2.4.6 and scipy 1.17.1: for scores of one task the "median" is the mean over runs, and so is
+# the interquartile mean of three runs.
 #
-# Scores are `[runs, tasks]`. `aggregate_median` takes the median over tasks of each task's mean over runs: five runs of one
-# task with 0, 0, 0, 10 and 100 give 22.0, where `numpy.median` of the runs is 0.0; two tasks are averaged as well.
-# `aggregate_iqm` leaves out ⌊n / 4⌋ scores at either end: nothing of three runs (the outlier stays), one of five: 3.33,
-# where weights for parts of a score would give 3.0.
+# Scores are `[runs, tasks]`. `aggregate_median` takes the median over tasks of each task's mean over runs, as its docstring
+# says and its name does not: five runs of one task with 0, 0, 0, 10 and 100 give 22.0, where `numpy.median` of the runs is
+# 0.0; two tasks are averaged as well. `aggregate_iqm` leaves out floor(n / 4) scores at either end: nothing of three runs
+# (the outlier stays), one of five: 3.33, where weights for parts of a score would give 3.0.
 # One expects a median over runs, robust to a single lucky seed, in comparisons of variants on one task, which is what the
 # intervals of `get_interval_estimates` are drawn for as well.
 set -euo pipefail
@@ -26,7 +26,8 @@ two_tasks = np.hstack([five, five / 10])
 median, mean = metrics.aggregate_median(five), metrics.aggregate_mean(five)
 over_two = metrics.aggregate_median(two_tasks)
 iqm_five, iqm_three = metrics.aggregate_iqm(five), metrics.aggregate_iqm(three)
-estimates, _ = library.get_interval_estimates({"five": five}, lambda x: np.array([metrics.aggregate_median(x)]), reps=100)
+medians = lambda x: np.array([metrics.aggregate_median(x)])
+estimates, _ = library.get_interval_estimates({"five": five}, medians, reps=100)
 print("five runs: median", median, "mean", mean, "numpy's median", np.median(five), "IQM", iqm_five)
 print("three runs: IQM", iqm_three, "mean", three.mean(), "two tasks: median", over_two)
 for holds, why in [
