@@ -111,7 +111,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Some(Command::Plot { runs, out, metric }) => {
-            say(figures::figures(&runs, metric.as_deref(), &out)?.trim_end());
+            let (table, written) = figures::figures(&runs, metric.as_deref(), &out)?;
+            say(table.trim_end());
+            written.iter().for_each(|path| crate::files::to_stderr(&path.display().to_string()));
             Ok(())
         }
         #[cfg(feature = "arcade")]

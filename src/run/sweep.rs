@@ -333,7 +333,7 @@ fn is_results(path: &Path) -> bool {
 }
 
 /// Whether a run with `config` and `summary` is finished, even if it was resumed in between.
-fn is_through(summary: &Summary, config: &RunConfig) -> bool {
+pub(super) fn is_through(summary: &Summary, config: &RunConfig) -> bool {
     let learned = summary.solved.is_some() || summary.env_steps >= config.steps;
     learned && !summary.interrupted && (summary.eval.is_some() || config.run.eval_episodes == 0)
 }

@@ -93,17 +93,17 @@ pub(in crate::cli) enum Command {
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         episodes: u32,
     },
-    /// Draw learning curves, final results and comparisons of runs and sweeps as SVG, with the numbers as CSV, and print a
+    /// Draw learning curves, results and comparisons of runs and sweeps as SVG, with the numbers as CSV, and print a
     /// Markdown table.
     Plot {
-        /// Folders of runs and sweeps.
+        /// Folders of runs and of sweeps (VARIANT/seed-N), as given to --out.
         #[arg(value_name = "DIR", required = true)]
         runs: Vec<PathBuf>,
-        /// Folder for the figures.
+        /// Folder for the figures; those of the same names are replaced.
         #[arg(long, value_name = "DIR", default_value = "figures")]
         out: PathBuf,
-        /// Key of the metric, see docs/metrics.md; by default the return of greedy episodes if runs evaluate on the way,
-        /// else that of training episodes.
+        /// Key of the metric, see docs/metrics.md; by default the return of greedy episodes if all runs evaluate on the
+        /// way, else that of training episodes.
         #[arg(long, value_name = "KEY")]
         metric: Option<String>,
     },

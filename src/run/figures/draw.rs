@@ -1,16 +1,23 @@
 //! Draws figures as SVG: curves with bands, and estimates with their intervals.
 
 use std::error::Error;
-use std::ops::Range;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::axis::{number, range};
 use super::stats::Estimate;
 
 type Drawn = Result<String, Box<dyn Error>>;
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-const SIZE: (u32, u32) = (900, 540);
+/// Width and height of the part with the axes, in pixels.
+const SIZE: [u32; 2] = [820, 540];
+/// Height of a legend's line.
+const LINE: u32 = 22;
+/// Longest name in full.
+const LONGEST: usize = 48;
 const FONT: &str = "sans-serif";
 /// Colors that remain distinct for color-blind readers (Okabe and Ito 2008).
 const COLORS: [RGBColor; 8] = [
@@ -42,6 +49,11 @@ fn color(index: usize) -> RGBColor {
     COLORS[index % COLORS.len()]
 }
 
+/// Whether line `index` is dashed, since its color has been used before.
+fn is_dashed(index: usize) -> bool {
+    index / COLORS.len() % 2 == 1
+}
+
 /// `lines` with the bands of their intervals.
 pub(super) fn curves(titles: &Titles<'_>, lines: &[Line<'_>]) -> Drawn {
     let points = || lines.iter().flat_map(|line| &line.points);
@@ -49,82 +61,89 @@ pub(super) fn curves(titles: &Titles<'_>, lines: &[Line<'_>]) -> Drawn {
     let across = range(points().map(|(x, _)| *x), 0.0);
     let upward =
         range(points().flat_map(|(_, estimate)| ends(estimate).into_iter().chain([estimate.value])), 0.05);
+    let names: Vec<String> = lines.iter().map(|line| named(line)).collect();
+    let legend = 50 + text_width(names.iter());
+    let height = SIZE[1].max(70 + LINE * lines.len() as u32);
     let mut text = String::new();
     {
-        let area = paper(&mut text, SIZE)?;
-        let mut chart = ChartBuilder::on(&area)
+        let area = paper(&mut text, (SIZE[0] + legend, height))?;
+        let (left, right) = area.split_horizontally(SIZE[0]);
+        let mut chart = ChartBuilder::on(&left)
             .caption(titles.figure, (FONT, 20))
             .margin(14)
             .set_label_area_size(LabelAreaPosition::Left, 76)
             .set_label_area_size(LabelAreaPosition::Bottom, 48)
-            .build_cartesian_2d(across, upward)?;
+            .build_cartesian_2d(across.clone(), upward.clone())?;
         chart
             .configure_mesh()
             .light_line_style(WHITE)
             .x_desc(titles.x)
             .y_desc(titles.y)
-            .x_label_formatter(&|x| number(*x))
-            .y_label_formatter(&|y| number(*y))
+            .x_label_formatter(&|x| number(*x, &across))
+            .y_label_formatter(&|y| number(*y, &upward))
             .label_style((FONT, 14))
             .axis_desc_style((FONT, 16))
             .draw()?;
         for (index, line) in lines.iter().enumerate() {
-            let own = color(index);
             let side = |end: usize| line.points.iter().map(move |(x, estimate)| (*x, ends(estimate)[end]));
             let band: Vec<_> = side(0).chain(side(1).collect::<Vec<_>>().into_iter().rev()).collect();
-            chart.draw_series(std::iter::once(Polygon::new(band, own.mix(0.15))))?;
+            chart.draw_series(std::iter::once(Polygon::new(band, color(index).mix(0.15))))?;
         }
-        for (index, line) in lines.iter().enumerate() {
+        for (index, (line, name)) in lines.iter().zip(&names).enumerate() {
             let own = color(index);
-            let middle = line.points.iter().map(|(x, estimate)| (*x, estimate.value));
-            chart
-                .draw_series(LineSeries::new(middle, own.stroke_width(2)))?
-                .label(line.name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], own.stroke_width(3)));
+            let middle: Vec<_> = line.points.iter().map(|(x, estimate)| (*x, estimate.value)).collect();
+            if let [(at, estimate)] = line.points[..] {
+                let [low, high] = ends(&estimate);
+                let bar = PathElement::new([(at, low), (at, high)], own.stroke_width(2));
+                chart.draw_series(std::iter::once(bar))?;
+                chart.draw_series(std::iter::once(Circle::new((at, estimate.value), 4, own.filled())))?;
+            } else if is_dashed(index) {
+                chart.draw_series(DashedLineSeries::new(middle, 8, 5, own.stroke_width(2)))?;
+            } else {
+                chart.draw_series(LineSeries::new(middle, own.stroke_width(2)))?;
+            }
+            // Beside the curves, where it hides none of them.
+            let y = 50 + (LINE * index as u32) as i32;
+            let dashes: &[[i32; 2]] = if is_dashed(index) { &[[4, 12], [16, 24]] } else { &[[4, 24]] };
+            for [from, to] in dashes {
+                right.draw(&PathElement::new([(*from, y), (*to, y)], own.stroke_width(3)))?;
+            }
+            write(&right, name, (32, y), HPos::Left)?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.8))
-            .border_style(BLACK.mix(0.3))
-            .label_font((FONT, 14))
-            .draw()?;
         area.present()?;
     }
     Ok(text)
 }
 
 /// One line with an estimate and its interval for each of `rows`, the first at the top.
-pub(super) fn intervals(titles: &Titles<'_>, rows: &[(&str, Estimate)]) -> Drawn {
+pub(super) fn intervals(titles: &Titles<'_>, rows: &[(String, Estimate)]) -> Drawn {
     let all =
         rows.iter().flat_map(|(_, estimate)| estimate.interval.into_iter().flatten().chain([estimate.value]));
     let across = range(all, 0.08);
+    let names: Vec<String> = rows.iter().map(|(name, _)| shortened(name)).collect();
+    let label = 30 + text_width(names.iter());
     let count = rows.len() as f64;
     let mut text = String::new();
     {
-        let area = paper(&mut text, (SIZE.0, 110 + 40 * rows.len() as u32))?;
+        let area = paper(&mut text, (SIZE[0] + label, 110 + 40 * rows.len() as u32))?;
         let mut chart = ChartBuilder::on(&area)
             .caption(titles.figure, (FONT, 20))
             .margin(14)
-            .set_label_area_size(LabelAreaPosition::Left, 230)
+            .set_label_area_size(LabelAreaPosition::Left, label)
             .set_label_area_size(LabelAreaPosition::Bottom, 48)
-            .build_cartesian_2d(across, 0.0..count)?;
-        let name = |y: &f64| {
-            let row = (count - y).floor() as usize;
-            rows.get(row).map_or(String::new(), |(name, _)| (*name).to_owned())
-        };
+            .build_cartesian_2d(across.clone(), 0.0..count)?;
         chart
             .configure_mesh()
             .disable_y_mesh()
             .light_line_style(WHITE)
             .x_desc(titles.x)
-            .x_label_formatter(&|x| number(*x))
+            .x_label_formatter(&|x| number(*x, &across))
             .y_labels(0)
             .label_style((FONT, 14))
             .axis_desc_style((FONT, 16))
             .draw()?;
         let edge = chart.plotting_area().get_pixel_range().0.start;
-        for (row, (_, estimate)) in rows.iter().enumerate() {
+        for (row, ((_, estimate), name)) in rows.iter().zip(&names).enumerate() {
             let (own, y) = (color(row), count - row as f64 - 0.5);
             if let Some([low, high]) = estimate.interval {
                 let bar = [(low, y - 0.22), (high, y + 0.22)];
@@ -133,11 +152,7 @@ pub(super) fn intervals(titles: &Titles<'_>, rows: &[(&str, Estimate)]) -> Drawn
             let mark = [(estimate.value, y - 0.3), (estimate.value, y + 0.3)];
             chart.draw_series(std::iter::once(PathElement::new(mark, own.stroke_width(3))))?;
             let (_, height) = chart.backend_coord(&(estimate.value, y));
-            let style = (FONT, 15).into_text_style(&area).pos(plotters::style::text_anchor::Pos::new(
-                plotters::style::text_anchor::HPos::Right,
-                plotters::style::text_anchor::VPos::Center,
-            ));
-            area.draw(&Text::new(name(&y), (edge - 10, height), style))?;
+            write(&area, name, (edge - 10, height), HPos::Right)?;
         }
         area.present()?;
     }
@@ -145,59 +160,78 @@ pub(super) fn intervals(titles: &Titles<'_>, rows: &[(&str, Estimate)]) -> Drawn
 }
 
 /// White paper.
-fn paper(text: &mut String, size: (u32, u32)) -> Result<DrawingArea<SVGBackend<'_>, Shift>, Box<dyn Error>> {
+fn paper(text: &mut String, size: (u32, u32)) -> Result<Area<'_>, Box<dyn Error>> {
     let area = SVGBackend::with_string(text, size).into_drawing_area();
     area.fill(&WHITE)?;
     Ok(area)
 }
 
-/// From the smallest to the largest of `values`, wider by `margin` of that on both sides, and never empty.
-fn range(values: impl Iterator<Item = f64>, margin: f64) -> Range<f64> {
-    let (low, high) = values
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-    let wider = margin * (high - low);
-    match high > low {
-        true => low - wider..high + wider,
-        false if low.is_finite() => low - 0.5..low + 0.5,
-        false => 0.0..1.0,
+/// Writes `text` beside the point `at`.
+fn write(area: &Area<'_>, text: &str, at: (i32, i32), side: HPos) -> Result<(), Box<dyn Error>> {
+    let style = (FONT, 14).into_text_style(area).pos(Pos::new(side, VPos::Center));
+    area.draw(&Text::new(text, at, style))?;
+    Ok(())
+}
+
+/// The name of `line` for a legend, which says why there may be nothing to see.
+fn named(line: &Line<'_>) -> String {
+    let name = shortened(line.name);
+    if line.points.is_empty() { format!("{name} (no place in common)") } else { name }
+}
+
+/// The end of a long name: that of a path says most.
+fn shortened(name: &str) -> String {
+    let count = name.chars().count();
+    match count > LONGEST {
+        true => std::iter::once('…').chain(name.chars().skip(count + 1 - LONGEST)).collect(),
+        false => name.to_owned(),
     }
 }
 
-/// A number on an axis: thousands and millions are abbreviated.
-fn number(value: f64) -> String {
-    let short = |value: f64| {
-        let text = format!("{value:.2}");
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    };
-    match value.abs() {
-        size if size >= 1e6 => format!("{}M", short(value / 1e6)),
-        size if size >= 1e4 => format!("{}k", short(value / 1e3)),
-        _ => short(value),
-    }
+/// Pixels that the longest of `texts` takes, about.
+fn text_width<'a>(texts: impl Iterator<Item = &'a String>) -> u32 {
+    8 * texts.map(|text| text.chars().count()).max().unwrap_or_default() as u32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn estimate(value: f64) -> Estimate {
+        Estimate { value, interval: Some([value - 1.0, value + 1.0]) }
+    }
+
     #[test]
-    fn names_are_escaped_and_numbers_short() {
-        let estimate = |value: f64| Estimate { value, interval: Some([value - 1.0, value + 1.0]) };
+    fn names_are_escaped_and_shortened_from_the_left() {
         let titles = Titles { figure: "a < b", x: "env steps", y: "return" };
         let line = Line { name: "x & y", points: vec![(0.0, estimate(1.0)), (10.0, estimate(2.0))] };
         let drawn = curves(&titles, &[line]).unwrap();
         assert!(drawn.starts_with("<svg") && drawn.trim_end().ends_with("</svg>"), "{drawn}");
         assert!(drawn.contains("a &lt; b") && drawn.contains("x &amp; y"), "{drawn}");
-        let drawn = intervals(&titles, &[("one", estimate(1.0)), ("two", estimate(1.0))]).unwrap();
-        assert!(drawn.contains("one") && drawn.contains("two"), "{drawn}");
-        let texts = [0.0, -0.25, 9_999.0, 50_000.0, -1_500_000.0].map(number);
-        assert_eq!(texts, ["0", "-0.25", "9999", "50k", "-1.5M"]);
+        let long = format!("{}/seed-1", "long".repeat(30));
+        let drawn = intervals(&titles, &[("one".into(), estimate(1.0)), (long, estimate(1.0))]).unwrap();
+        assert!(drawn.contains("one") && drawn.contains("longlong/seed-1") && drawn.contains('…'), "{drawn}");
     }
 
     #[test]
-    fn ranges_are_never_empty() {
-        assert_eq!(range([3.0].into_iter(), 0.1), 2.5..3.5);
-        assert_eq!(range(std::iter::empty(), 0.1), 0.0..1.0);
-        assert_eq!(range([0.0, 10.0].into_iter(), 0.1), -1.0..11.0);
+    fn single_points_are_marked_and_curves_without_any_are_named() {
+        let titles = Titles { figure: "", x: "", y: "" };
+        let lines = [
+            Line { name: "one", points: vec![(0.0, estimate(1.0))] },
+            Line { name: "none", points: Vec::new() },
+        ];
+        let drawn = curves(&titles, &lines).unwrap();
+        assert!(drawn.contains("<circle") && drawn.contains("none (no place in common)"), "{drawn}");
+    }
+
+    #[test]
+    fn every_line_of_many_is_within_the_picture() {
+        let titles = Titles { figure: "", x: "", y: "" };
+        let names: Vec<String> = (0..40).map(|index| format!("variant {index}")).collect();
+        let line = |name| Line { name, points: vec![(0.0, estimate(1.0)), (1.0, estimate(1.0))] };
+        let lines: Vec<_> = names.iter().map(|name| line(name.as_str())).collect();
+        let drawn = curves(&titles, &lines).unwrap();
+        assert!(drawn.contains("variant 39") && drawn.contains(&format!("height=\"{}\"", 70 + 40 * LINE)));
+        assert_eq!([0, 8, 16].map(is_dashed), [false, true, false]);
     }
 }

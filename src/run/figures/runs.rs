@@ -5,10 +5,15 @@ use std::path::{Path, PathBuf};
 
 use super::FigureError;
 use crate::config::RunConfig;
-use crate::files;
+use crate::files::{self, in_one_line};
 use crate::learner::owner::entries;
 use crate::metrics::Metrics;
-use crate::metrics::run::{ENV_STEPS, EPISODE_RETURN, EVAL_RETURN, SECONDS};
+use crate::metrics::run::{
+    ENV_STEPS, EPISODE_RETURN, EVAL_LENGTH, EVAL_RETURN, EVAL_SCORE, EVAL_SUCCESS, SECONDS,
+};
+use crate::run::earlier::Earlier;
+use crate::run::sweep::is_through;
+use crate::run::{EvalSummary, Summary};
 
 const METRICS: &str = "metrics.jsonl";
 
@@ -36,50 +41,117 @@ impl Over {
     }
 }
 
-/// The curve of a run: one or more points, whose steps and seconds never fall.
+/// The curve of a run; environment steps rise and seconds never fall.
 pub(super) type Curve = Vec<Point>;
+
+/// The value of `curve` at `x`, between its points along a straight line, before and after them the nearest one's; NaN
+/// without points.
+pub(super) fn value_at(curve: &Curve, over: Over, x: f64) -> f64 {
+    let next = curve.partition_point(|point| over.of(point) < x);
+    let Some(after) = curve.get(next).or(curve.last()) else { return f64::NAN };
+    let before = next.checked_sub(1).map_or(after, |index| &curve[index]);
+    let (from, to) = (over.of(before), over.of(after));
+    if to <= from {
+        return after.value;
+    }
+    let share = ((x - from) / (to - from)).clamp(0.0, 1.0);
+    before.value + share * (after.value - before.value)
+}
+
+/// A run of a variant.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Seed {
+    /// The run's folder.
+    pub(super) path: PathBuf,
+    /// Empty if the run has logged no value.
+    pub(super) curve: Curve,
+    /// Its result.
+    pub(super) result: f64,
+}
 
 /// All runs of one world and level.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Task {
     /// World and level, e.g. `lava-room level 2`.
     pub(super) name: String,
-    /// The key of the metric.
+    /// The key of the metric of curves.
     pub(super) metric: String,
-    /// The curves of each variant's seeds.
-    pub(super) variants: BTreeMap<String, Vec<Curve>>,
+    /// What results are: `final` and a key if all runs are finished, else a key and the environment steps that all runs
+    /// have reached.
+    pub(super) result: String,
+    /// The seeds of each variant.
+    pub(super) variants: BTreeMap<String, Vec<Seed>>,
+    /// Runs without any value.
+    pub(super) left_out: Vec<PathBuf>,
 }
 
 /// A run as it stands on disk.
 struct Run {
-    task: String,
+    path: PathBuf,
     variant: String,
     lines: Vec<Metrics>,
+    /// The evaluation at its end, if it is finished.
+    evaluation: Option<EvalSummary>,
+}
+
+impl Run {
+    fn read(
+        path: PathBuf,
+        variant: &str,
+        config: &RunConfig,
+        summary: Option<Summary>,
+    ) -> Result<Self, FigureError> {
+        let lines = lines(&path)
+            .map_err(|error| FigureError::Read { path: path.join(METRICS), reason: error.to_string() })?;
+        let reached = lines.last().and_then(|line| line.get(ENV_STEPS)).unwrap_or_default();
+        // A run that goes on leaves the summary of its earlier part until it ends.
+        let whole = |summary: &Summary| is_through(summary, config) && summary.env_steps as f64 >= reached;
+        let evaluation = summary.filter(whole).and_then(|summary| summary.eval);
+        Ok(Self { path, variant: in_one_line(variant), lines, evaluation })
+    }
+
+    /// `metric` of the evaluation at its end.
+    fn evaluated(&self, metric: &str) -> Option<f64> {
+        let evaluation = self.evaluation.as_ref()?;
+        match metric {
+            key if key == EVAL_RETURN.key => Some(evaluation.episode_return.mean),
+            key if key == EVAL_LENGTH.key => Some(evaluation.episode_length.mean),
+            key if key == EVAL_SCORE.key => Some(evaluation.score.mean),
+            key if key == EVAL_SUCCESS.key => Some(evaluation.success),
+            _ => None,
+        }
+    }
 }
 
 /// Reads the runs in `folders`, which are runs and sweeps; `metric` is the key of the metric, by default the return of
-/// greedy episodes if all runs of a task have it at two points, else that of training episodes.
+/// greedy episodes if all runs of a task have it at two points, else that of training episodes. Results are those of
+/// greedy episodes at the end if all runs of a task are finished with them, else values at the last environment step that
+/// all of them have reached.
 pub(super) fn read(folders: &[PathBuf], metric: Option<&str>) -> Result<Vec<Task>, FigureError> {
     let mut tasks: BTreeMap<String, Vec<Run>> = BTreeMap::new();
-    let several = folders.len() > 1;
+    let mut known = BTreeSet::new();
     for folder in folders {
         for (variant, path) in found(folder)? {
-            let name = variant.unwrap_or_else(|| folder.display().to_string());
-            // Two sweeps may have variants of one name.
-            let variant = match several && path != *folder {
-                true => format!("{} {name}", folder.file_name().unwrap_or_default().display()),
-                false => name,
+            // A run that is named twice, or through a link, is one seed.
+            if !known.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+                continue;
+            }
+            let folder = folder.display();
+            let variant = match (variant, folders.len()) {
+                (None, _) => folder.to_string(),
+                (Some(name), 1) => name,
+                // Two sweeps may have variants of one name.
+                (Some(name), _) => format!("{folder} {name}"),
             };
-            let config = RunConfig::written(&path.join("config.toml"))?;
-            let lines = lines(&path)
-                .map_err(|error| FigureError::Read { path: path.join(METRICS), reason: error.to_string() })?;
-            let run = Run { task: task_of(&config), variant, lines };
-            tasks.entry(run.task.clone()).or_default().push(run);
+            let Some(Earlier { config, summary }) = Earlier::read(&path).map_err(FigureError::Run)? else {
+                return Err(FigureError::NoConfig { path: path.join("config.toml") });
+            };
+            let run = Run::read(path, &variant, &config, summary)?;
+            tasks.entry(task_of(&config)).or_default().push(run);
         }
     }
-    let tasks = tasks.into_iter().map(|(name, runs)| task(name, &runs, metric));
-    let tasks: Vec<Task> = tasks.filter(|task| !task.variants.is_empty()).collect();
-    match tasks.is_empty() {
+    let tasks: Vec<Task> = tasks.into_iter().map(|(name, runs)| task(name, &runs, metric)).collect();
+    match tasks.iter().all(|task| task.variants.is_empty()) {
         true => Err(FigureError::Empty { metric: metric.unwrap_or(EVAL_RETURN.key).to_owned() }),
         false => Ok(tasks),
     }
@@ -92,17 +164,26 @@ fn lines(path: &Path) -> Result<Vec<Metrics>, files::ReadError> {
     Ok(lines)
 }
 
-/// The runs in `folder` with their variants: itself, or those of a sweep.
+/// The runs in `folder` with their variants: itself, runs in it, and those of a sweep. Folders called `seed-…` are seeds of
+/// the folder that they are in.
 fn found(folder: &Path) -> Result<Vec<(Option<String>, PathBuf)>, FigureError> {
     let is_run = |path: &Path| path.join(METRICS).is_file();
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    if !folder.exists() {
+        return Err(FigureError::Missing { path: folder.to_owned() });
+    }
     if is_run(folder) {
         return Ok(vec![(None, folder.to_owned())]);
     }
     let mut runs = Vec::new();
-    for variant in below(folder) {
-        let name = variant.file_name().unwrap_or_default().display().to_string();
-        let seeds = below(&variant).into_iter().filter(|path| is_run(path));
-        runs.extend(seeds.map(|path| (Some(name.clone()), path)));
+    for path in below(folder) {
+        if is_run(&path) {
+            let is_seed = name(&path).is_some_and(|name| name.starts_with("seed-"));
+            runs.push((if is_seed { name(folder) } else { name(&path) }, path));
+            continue;
+        }
+        let seeds = below(&path).into_iter().filter(|seed| is_run(seed));
+        runs.extend(seeds.map(|seed| (name(&path), seed)));
     }
     match runs.is_empty() {
         true => Err(FigureError::NoRuns { path: folder.to_owned() }),
@@ -110,44 +191,59 @@ fn found(folder: &Path) -> Result<Vec<(Option<String>, PathBuf)>, FigureError> {
     }
 }
 
-/// The folders in `folder`, sorted.
+/// The folders in `folder`, by name.
 fn below(folder: &Path) -> Vec<PathBuf> {
-    let mut all: Vec<PathBuf> =
-        entries(folder).unwrap_or_default().into_iter().map(|name| folder.join(name)).collect();
-    all.retain(|path| path.is_dir());
-    all.sort();
-    all
+    let names = entries(folder).unwrap_or_default();
+    names.into_iter().map(|name| folder.join(name)).filter(|path| path.is_dir()).collect()
 }
 
 fn task_of(config: &RunConfig) -> String {
     let level = config.level.as_deref().map(files::portable);
-    level.map_or_else(|| config.env.clone(), |level| format!("{} level {level}", config.env))
+    in_one_line(&level.map_or_else(|| config.env.clone(), |level| format!("{} level {level}", config.env)))
 }
 
 fn task(name: String, runs: &[Run], metric: Option<&str>) -> Task {
-    let evaluated = |run: &Run| curve(&run.lines, EVAL_RETURN.key).len() > 1;
-    let usual = if runs.iter().all(evaluated) { EVAL_RETURN } else { EPISODE_RETURN };
-    let metric = metric.unwrap_or(usual.key).to_owned();
-    let mut variants: BTreeMap<String, Vec<Curve>> = BTreeMap::new();
-    for run in runs {
-        let curve = curve(&run.lines, &metric);
-        if !curve.is_empty() {
-            variants.entry(run.variant.clone()).or_default().push(curve);
+    let on_the_way = |run: &Run| curve(&run.lines, EVAL_RETURN.key).len() > 1;
+    let usual = if runs.iter().all(on_the_way) { EVAL_RETURN } else { EPISODE_RETURN };
+    let last = metric.unwrap_or(EVAL_RETURN.key);
+    let metric = metric.unwrap_or(usual.key);
+    let finished: Option<Vec<f64>> = runs.iter().map(|run| run.evaluated(last)).collect();
+    let curves: Vec<Curve> = runs.iter().map(|run| curve(&run.lines, metric)).collect();
+    let reached =
+        curves.iter().filter_map(|curve| Some(curve.last()?.env_steps)).fold(f64::INFINITY, f64::min);
+    let result = match finished {
+        Some(_) => format!("final {last}"),
+        None => format!("{metric} after {reached} env steps"),
+    };
+    let (mut variants, mut left_out): (BTreeMap<String, Vec<Seed>>, _) = (BTreeMap::new(), Vec::new());
+    for (index, (run, curve)) in runs.iter().zip(curves).enumerate() {
+        let result = match &finished {
+            Some(results) => results[index],
+            None => value_at(&curve, Over::EnvSteps, reached),
+        };
+        match result.is_finite() {
+            true => variants.entry(run.variant.clone()).or_default().push(Seed {
+                path: run.path.clone(),
+                curve,
+                result,
+            }),
+            false => left_out.push(run.path.clone()),
         }
     }
-    Task { name, metric, variants }
+    Task { name, metric: metric.to_owned(), result, variants, left_out }
 }
 
-/// The finite values of `metric` in `lines`.
+/// The values of `metric` in `lines` that are numbers of single precision.
 fn curve(lines: &[Metrics], metric: &str) -> Curve {
-    let value = |line: &Metrics, key: &str| {
-        line.numbers().find(|(own, _)| *own == key).map(|(_, value)| value).filter(|value| value.is_finite())
+    let value = |line: &Metrics| {
+        let value = line.numbers().find(|(own, _)| *own == metric).map(|(_, value)| value);
+        value.filter(|value| value.abs() <= f64::from(f32::MAX))
     };
     let point = |line: &Metrics| {
         Some(Point {
             env_steps: line.get(ENV_STEPS)?,
             seconds: line.get(SECONDS).unwrap_or_default(),
-            value: value(line, metric)?,
+            value: value(line)?,
         })
     };
     let mut curve: Curve = lines.iter().filter_map(point).collect();
