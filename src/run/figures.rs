@@ -20,7 +20,7 @@ use super::RunError;
 use crate::learner::checkpoint::replace_file;
 use draw::{Line, Titles, curves, intervals};
 use group::{Group, POINTS};
-use runs::{Over, Task};
+use runs::{Over, Seed, Task};
 use stats::{Estimate, interquartile_mean, mean, median, share_above};
 
 /// Why there are no figures.
@@ -156,7 +156,11 @@ fn short(value: f64) -> String {
 /// Ends of names and contents of the files of a task.
 fn files(task: &Task) -> Result<Vec<(String, String)>, Box<dyn std::error::Error>> {
     let groups = Group::all(task);
-    let mut files = Vec::new();
+    let seeds = task.variants.iter().flat_map(|(name, seeds)| {
+        let row = |seed: &Seed| vec![name.clone(), seed.path.display().to_string(), seed.result.to_string()];
+        seeds.iter().map(row).collect::<Vec<_>>()
+    });
+    let mut files = vec![("seeds.csv".to_owned(), csv(&["variant", "run", "result"], seeds)?)];
     for (over, end, axis, key) in [
         (Over::EnvSteps, "env-steps", "env steps", "env_steps"),
         (Over::Seconds, "seconds", "seconds", "seconds"),

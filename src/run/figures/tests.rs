@@ -32,7 +32,7 @@ fn a_sweep_has_its_curves_tables_and_comparisons() {
     }
     let (text, written) = figures(std::slice::from_ref(&sweep), None, &out).unwrap();
     assert!(text.starts_with("| hopper, eval/episode_return after 200 env steps | seeds |"), "{text}");
-    assert!(written.len() == 23 && written.iter().all(|path| path.is_file()), "{written:?}");
+    assert!(written.len() == 20 && written.iter().all(|path| path.is_file()), "{written:?}");
     assert!(text.contains("| hard | 3 | -7.00 | -9.00 to -4.00 | -8.00 | -7.00 |"), "{text}");
     assert!(
         text.contains("| lava-room level 2, eval/episode_return") && text.contains("| rooms | 3 | 0.75 |"),
