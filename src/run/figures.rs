@@ -57,12 +57,6 @@ pub enum FigureError {
     /// A run's configuration that cannot be read.
     #[error(transparent)]
     Run(RunError),
-    /// A run without one.
-    #[error("{}: is missing; restore a copy of it, or leave its folder out", path.display())]
-    NoConfig {
-        /// The file.
-        path: PathBuf,
-    },
     /// A run's metrics.
     #[error("{}: cannot be read ({reason}); restore a copy of it, or leave its folder out", path.display())]
     Read {

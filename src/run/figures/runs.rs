@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::FigureError;
 use crate::config::RunConfig;
-use crate::files::{self, in_one_line};
+use crate::files::{self, ReadError, in_one_line};
 use crate::learner::owner::entries;
 use crate::metrics::Metrics;
 use crate::metrics::run::{
@@ -15,6 +15,7 @@ use crate::run::earlier::Earlier;
 use crate::run::sweep::is_through;
 use crate::run::{EvalSummary, Summary};
 
+const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 
 /// A point of a learning curve.
@@ -144,7 +145,7 @@ pub(super) fn read(folders: &[PathBuf], metric: Option<&str>) -> Result<Vec<Task
                 (Some(name), _) => format!("{folder} {name}"),
             };
             let Some(Earlier { config, summary }) = Earlier::read(&path).map_err(FigureError::Run)? else {
-                return Err(FigureError::NoConfig { path: path.join("config.toml") });
+                continue;
             };
             let run = Run::read(path, &variant, &config, summary)?;
             tasks.entry(task_of(&config)).or_default().push(run);
@@ -157,17 +158,21 @@ pub(super) fn read(folders: &[PathBuf], metric: Option<&str>) -> Result<Vec<Task
     }
 }
 
-/// The lines of the metrics in the run folder `path`; what is no such line, like a torn last one, is left out.
-fn lines(path: &Path) -> Result<Vec<Metrics>, files::ReadError> {
+/// The lines of the metrics in the run folder `path`, none before the first is logged; what is no such line, like a torn
+/// last one, is left out.
+fn lines(path: &Path) -> Result<Vec<Metrics>, ReadError> {
     let file = path.join(METRICS);
-    let lines = files::lines(&file)?.filter_map(|line| serde_json::from_str(&line).ok()).collect();
-    Ok(lines)
+    match files::lines(&file) {
+        Ok(lines) => Ok(lines.filter_map(|line| serde_json::from_str(&line).ok()).collect()),
+        Err(ReadError::Missing) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// The runs in `folder` with their variants: itself, runs in it, and those of a sweep. Folders called `seed-…` are seeds of
 /// the folder that they are in.
 fn found(folder: &Path) -> Result<Vec<(Option<String>, PathBuf)>, FigureError> {
-    let is_run = |path: &Path| path.join(METRICS).is_file();
+    let is_run = |path: &Path| path.join(CONFIG).is_file();
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     if !folder.exists() {
         return Err(FigureError::Missing { path: folder.to_owned() });

@@ -138,6 +138,17 @@ fn final_results_are_those_of_finished_runs() {
     let text = of(None);
     assert!(text.contains("final eval/episode_return |") && text.contains("| soft | 2 | 50.00 |"), "{text}");
     assert!(of(Some("rollout/episode_return")).contains("| soft | 2 | 7.00 |"));
+    // A short run is finished before it has logged a line.
+    for seed in ["seed-1", "seed-2"] {
+        let path = sweep.join("soft").join(seed).join("metrics.jsonl");
+        fs::rename(&path, path.with_extension("kept")).unwrap();
+    }
+    let (text, written) = figures(std::slice::from_ref(&sweep), None, &out).unwrap();
+    assert!(text.contains("| soft | 2 | 50.00 |") && written.len() == 5, "{text}{written:?}");
+    for seed in ["seed-1", "seed-2"] {
+        let path = sweep.join("soft").join(seed).join("metrics.jsonl");
+        fs::rename(path.with_extension("kept"), &path).unwrap();
+    }
     // A run that was stopped, goes on or has not ended yet has no final result.
     let path = sweep.join("soft/seed-2/summary.json");
     let summary = fs::read_to_string(&path).unwrap();
