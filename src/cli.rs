@@ -22,6 +22,7 @@ use clap::Parser as _;
 
 use crate::agent::Controller;
 use crate::config::RunConfig;
+use crate::experiment::level::world_in;
 use crate::experiment::{Mode, Request};
 use crate::files;
 use crate::learner::checkpoint::new_file;
@@ -87,6 +88,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
             }
             eval(checkpoint, player.zip(env), episodes, seed, level, &set, choose)
         }
+        Some(Command::Python) => {
+            say(&crate::bridge::make_python()?.display().to_string());
+            Ok(())
+        }
         Some(Command::Check { env, level, set }) => check_worlds(env.as_deref(), level.as_deref(), &set),
         Some(Command::Agents { what: Agents::List }) => {
             agents::list();
@@ -134,15 +139,15 @@ fn as_trained(world: WorldChoice) -> Result<WorldChoice, Failure> {
 fn world_with(env: &str, level: Option<&Path>, sets: &[String]) -> Result<WorldChoice, Failure> {
     let of_world = |set: &&String| {
         let key = set.split('=').next().unwrap_or_default().trim();
-        key == "world" || key.starts_with("world.")
+        ["world", "bridge"].contains(&key.split('.').next().unwrap_or_default())
     };
     if let Some(other) = sets.iter().find(|set| !of_world(set)) {
         let other = crate::files::in_one_line(other);
-        return Err(format!("--set {other}: only options of the world (world.…) can be set here").into());
+        return Err(format!("--set {other}: only options of the world (world.…, bridge.…) can be set here").into());
     }
     let name = level.map(|level| level.to_string_lossy());
-    let options = RunConfig::resolve_on(Some(env), name.as_deref(), None, sets)?.world;
-    Ok(WorldChoice::with_options(env, level, &options)?)
+    let config = RunConfig::resolve_on(Some(env), name.as_deref(), None, sets)?;
+    Ok(world_in(&RunConfig { level: level.map(Path::to_owned), ..config }, None)?)
 }
 
 /// Plays `episodes` by a checkpoint or by a player of a world that has been `chosen`.
@@ -162,11 +167,11 @@ fn eval(
     let summary = match (checkpoint, player) {
         (Some(checkpoint), _) => {
             let (world, policy) = agents::evaluated(&checkpoint, level)?;
-            evaluate(&choose(world)?, policy, episodes, seed)
+            evaluate(&choose(world)?, policy, episodes, seed)?
         }
         (None, Some((player, env))) => {
             let world = choose(world_with(&env, level, set)?)?;
-            evaluate_player(&world, player.into(), episodes, seed)
+            evaluate_player(&world, player.into(), episodes, seed)?
         }
         (None, None) => return Err("eval: name a --checkpoint, or a --player and its --env".into()),
     };
@@ -186,7 +191,7 @@ fn eval_values(
         return Err("--episodes 0: play at least one".into());
     }
     let (world, policy, values) = agents::with_critics(checkpoint, level)?;
-    let errors = value_errors(&choose(world)?, policy, &values, episodes, seed);
+    let errors = value_errors(&choose(world)?, policy, &values, episodes, seed)?;
     if errors.steps == 0 {
         let problem = "every episode was cut off before a return was known to 95 %";
         return Err(format!("--values: {problem}; they take ln 0.05 / ln gamma steps").into());

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::algo::AlgorithmConfig;
+use crate::bridge::{self, BridgeSettings};
 use crate::files::{self, in_plain_words, portable};
 use crate::learner::{DeviceChoice, LearnerConfig};
 use crate::mdp::WorldOptions;
@@ -41,6 +42,8 @@ pub struct RunConfig {
     pub run: RunSettings,
     /// Options of the world.
     pub world: WorldOptions,
+    /// How an outside environment is made and stepped.
+    pub bridge: BridgeSettings,
     /// Settings of the learner and its algorithm.
     pub learner: LearnerConfig,
 }
@@ -96,6 +99,7 @@ impl Default for RunConfig {
             device: DeviceChoice::Auto,
             run: RunSettings::default(),
             world: WorldOptions::default(),
+            bridge: BridgeSettings::default(),
             learner: LearnerConfig::default(),
         }
     }
@@ -174,6 +178,10 @@ impl RunConfig {
             if let Some(kind) = chosen("sac.memory.kind") {
                 Self::forget_unfit(&mut table, &kind)?;
             }
+        }
+        if let Some(id) = bridge::id(&world) {
+            merge(&mut table, parse(&format!("{world}.toml"), BridgeSettings::experiment(id))?);
+            table.insert("env".into(), world.as_str().into());
         }
         merge(&mut table, over);
         for set in kinds_first(sets) {

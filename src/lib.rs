@@ -125,7 +125,7 @@
 //! // Or in the world it was trained on.
 //! let world = WorldChoice::new("cartpole", None)?;
 //! agent.check_spec(&world.spec())?;
-//! let summary = run::evaluate(&world, policy, 2, 7);
+//! let summary = run::evaluate(&world, policy, 2, 7)?;
 //! assert!(summary.episode_return.mean > 400.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -146,6 +146,7 @@
 //! | [`learner`] | replay buffer and algorithm together: a thread, a device, checkpoints |
 //! | [`agent`] | the tick, agent slots, controllers, recording, live learners |
 //! | [`sim`] | arenas and the interface of worlds, on bevy_rapier2d |
+//! | [`bridge`] | outside environments: Gymnasium's, stepped by Python processes |
 //! | [`worlds`] | every world: rules, drawing, experiment, trained agents |
 //! | [`config`] | the settings of a run: defaults, files, `--set` |
 //! | [`experiment`] | one experiment, resolved once: world, configuration, players, the run to resume |
@@ -163,6 +164,7 @@ pub use entropy_agents as agent;
 pub use entropy_rl::{algo, files, learner, link, mdp, metrics, nn, replay};
 
 pub mod app;
+pub mod bridge;
 pub mod cli;
 pub mod config;
 pub mod experiment;

@@ -107,7 +107,10 @@ fn policies_swap_slots() {
         train(&config, &out, false).unwrap();
         let policy = Checkpoint::open(&out).unwrap().policy().unwrap();
         let [at_home, away] = [trained_on, other].map(|env| {
-            run::evaluate(&WorldChoice::new(env, None).unwrap(), policy.clone(), 100, 1).episode_return.mean
+            run::evaluate(&WorldChoice::new(env, None).unwrap(), policy.clone(), 100, 1)
+                .unwrap()
+                .episode_return
+                .mean
         });
         println!("trained on {trained_on}: {at_home:.1} there, {away:.1} on {other}");
         assert!(

@@ -180,7 +180,7 @@ fn volley_views_are_mirrored_and_its_script_beats_chance() {
             }
         }
     }
-    let random = entropy_arcade::run::evaluate_player(&world, Controller::Random, 32, 1);
+    let random = entropy_arcade::run::evaluate_player(&world, Controller::Random, 32, 1).unwrap();
     assert!(random.score.mean < -4.0 && random.episode_length.max < 1500.0, "{random:?}");
 }
 
@@ -189,7 +189,7 @@ fn volley_views_are_mirrored_and_its_script_beats_chance() {
 fn scripts_of_puck_beat_chance() {
     for env in ["puck", "puck-2v2"] {
         let world = WorldChoice::new(env, None).unwrap();
-        let random = entropy_arcade::run::evaluate_player(&world, Controller::Random, 32, 1);
+        let random = entropy_arcade::run::evaluate_player(&world, Controller::Random, 32, 1).unwrap();
         assert!(random.score.mean < -2.0, "{env}: {random:?}");
     }
 }
@@ -247,7 +247,7 @@ fn scripts_play() {
 fn brick_breaker_pays_for_bricks_and_its_script_breaks_more_than_chance() {
     let world = WorldChoice::new("brick-breaker", None).unwrap();
     let [random, scripted] = [Controller::Random, Controller::Scripted]
-        .map(|player| entropy_arcade::run::evaluate_player(&world, player, 16, 1));
+        .map(|player| entropy_arcade::run::evaluate_player(&world, player, 16, 1).unwrap());
     assert!(random.score.mean < 5.0 && scripted.score.mean > 25.0, "{random:?} {scripted:?}");
     // Three lost balls, and at most one touch per brick and ball.
     let bricks = 0.1 * random.score.mean - 3.0;
@@ -260,7 +260,7 @@ fn brick_breaker_pays_for_bricks_and_its_script_breaks_more_than_chance() {
 fn meteor_field_pays_for_rocks_and_its_script_hits_more_than_chance() {
     let world = WorldChoice::new("meteor-field", None).unwrap();
     let [random, scripted] = [Controller::Random, Controller::Scripted]
-        .map(|player| entropy_arcade::run::evaluate_player(&world, player, 16, 1));
+        .map(|player| entropy_arcade::run::evaluate_player(&world, player, 16, 1).unwrap());
     assert!(random.score.mean < 2500.0 && scripted.score.mean > 6000.0, "{random:?} {scripted:?}");
     // A hundredth per point, minus two per ship; random play nearly always loses all three.
     let lost = random.score.mean / 100.0 - random.episode_return.mean;
@@ -273,7 +273,7 @@ fn meteor_field_pays_for_rocks_and_its_script_hits_more_than_chance() {
 fn beam_carry_is_carried_by_its_script_and_nobody_lets_go() {
     let world = WorldChoice::new("beam-carry", None).unwrap();
     let [random, scripted] = [Controller::Random, Controller::Scripted]
-        .map(|player| entropy_arcade::run::evaluate_player(&world, player, 32, 1));
+        .map(|player| entropy_arcade::run::evaluate_player(&world, player, 32, 1).unwrap());
     assert!(random.success < 0.1 && scripted.success > 0.9, "{random:?} {scripted:?}");
     let mut app = random_app(&world, 8, 4, 1);
     for _ in 0..500 {
@@ -294,7 +294,7 @@ fn beam_carry_is_carried_by_its_script_and_nobody_lets_go() {
 fn lander_is_landed_by_its_script_and_not_by_chance() {
     let world = WorldChoice::new("lander", None).unwrap();
     let [random, scripted] = [Controller::Random, Controller::Scripted]
-        .map(|player| entropy_arcade::run::evaluate_player(&world, player, 32, 1));
+        .map(|player| entropy_arcade::run::evaluate_player(&world, player, 32, 1).unwrap());
     assert!(random.score.mean < -100.0 && scripted.score.mean > 150.0, "{random:?} {scripted:?}");
     // The reward is a hundredth of the published return.
     assert!((scripted.episode_return.mean - scripted.score.mean / 100.0).abs() < 1e-3, "{scripted:?}");
@@ -306,7 +306,7 @@ fn walkers_return_about_what_is_published() {
     for (env, range) in [("hopper", 12.0..26.0), ("walker", -4.0..6.0), ("cheetah", -320.0..-200.0)] {
         let world = WorldChoice::new(env, None).unwrap();
         let [random, scripted] = [Controller::Random, Controller::Scripted]
-            .map(|player| entropy_arcade::run::evaluate_player(&world, player, 32, 1));
+            .map(|player| entropy_arcade::run::evaluate_player(&world, player, 32, 1).unwrap());
         assert!(range.contains(&random.score.mean), "{env}: {random:?}");
         assert!(scripted.score.mean > random.score.mean + 30.0, "{env}: {scripted:?}");
         assert!((random.score.mean - random.episode_return.mean).abs() < 0.1, "{env}: {random:?}");

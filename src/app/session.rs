@@ -8,6 +8,7 @@ use bevy::prelude::*;
 use crate::agent::live::Unsaved;
 use crate::agent::reaction::ReactionDelay;
 use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, LiveLearner, LivePlugin, Replay};
+use crate::bridge;
 use crate::experiment::Experiment;
 use crate::insight::{InsightPlugin, gallery};
 use crate::learner::checkpoint::Checkpoint;
@@ -120,6 +121,9 @@ impl Session {
         let sim = SimConfig { seed, ..sim };
         // A watched simulation is a small part of a frame: the other cores are for the learner and the renderer.
         let threads = config.run.sim_threads.max(1);
+        if world.made_of().is_some() {
+            app.init_resource::<bridge::Picture>();
+        }
         simulation(app, &world, sim, assignment, learner.policy(), threads);
         app.insert_resource(ReactionDelay::fair(&spec));
         app.insert_resource(learner)

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Failure, say};
+use crate::bridge;
 use crate::config::RunConfig;
 #[cfg(feature = "arcade")]
 use crate::experiment::Experiment;
-use crate::experiment::level;
+use crate::experiment::level as experiment_level;
 use crate::files::{self, portable};
 use crate::insight::gallery;
 use crate::learner::checkpoint::{Checkpoint, Manifest, WEIGHTS, replace_file};
@@ -72,7 +73,7 @@ fn record(checkpoint: &Checkpoint, run: &Path, episodes: Option<usize>) -> Resul
                 run.display()
             ));
             let world = world_of(checkpoint, run, None)?;
-            run::evaluate(&world, checkpoint.policy()?, episodes, EVALUATION_SEED)
+            run::evaluate(&world, checkpoint.policy()?, episodes, EVALUATION_SEED)?
         }
     };
     Ok(TrainingRecord {
@@ -115,6 +116,13 @@ pub(super) fn evaluated(
     match file(path) {
         Some(agent) => {
             let agent = agent?;
+            if let Some(id) = bridge::id(&agent.environment.name) {
+                let (path, id) = (path.display(), files::in_one_line(id));
+                return Err(format!(
+                    "{path}: was trained in gym:{id}, code that runs only when you name it; evaluate its run folder"
+                )
+                .into());
+            }
             let world = on(&agent.environment.name, agent.level(), &agent.world, path, level)?;
             agent.check_spec(&world.spec())?;
             Ok((world, agent.policy()?))
@@ -144,6 +152,13 @@ pub(super) fn with_critics(
 /// The world that the checkpoint in `path` was trained in, on `level` if given.
 fn world_of(checkpoint: &Checkpoint, path: &Path, level: Option<&Path>) -> Result<WorldChoice, Failure> {
     let Manifest { environment, level: kept, world, .. } = &checkpoint.manifest;
+    if bridge::id(&environment.name).is_some() {
+        // Its id runs code: what counts is the configuration of the run that was named.
+        let config = RunConfig::written(&run_folder(path).join("config.toml"))?;
+        let world = experiment_level::world_in(&RunConfig { level: level.map(Path::to_owned), ..config }, None)?;
+        checkpoint.check_spec(&world.spec())?;
+        return Ok(world);
+    }
     let world = on(&environment.name, kept.clone(), world, run_folder(path), level)?;
     checkpoint.check_spec(&world.spec())?;
     Ok(world)
@@ -158,7 +173,7 @@ fn on(
     level: Option<&Path>,
 ) -> Result<WorldChoice, Failure> {
     Ok(match (level, kept) {
-        (None, Some(kept)) => level::kept_world(env, &kept, options, Some(place))?,
+        (None, Some(kept)) => experiment_level::kept_world(env, &kept, options, Some(place))?,
         (level, _) => WorldChoice::with_options(env, level, options)?,
     })
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RunConfig, RunSettings, text};
 use crate::algo::sac::SacConfig;
+use crate::bridge::BridgeSettings;
 use crate::learner::{DeviceChoice, LearnerConfig};
 use crate::mdp::WorldOptions;
 
@@ -22,6 +23,8 @@ pub(super) struct RunFile {
     device: DeviceChoice,
     run: RunSettings,
     world: WorldOptions,
+    #[serde(skip_serializing_if = "BridgeSettings::is_default")]
+    bridge: BridgeSettings,
     learner: LearnerConfig,
     sac: SacConfig,
 }
@@ -34,17 +37,17 @@ impl Default for RunFile {
 
 impl From<RunConfig> for RunFile {
     fn from(config: RunConfig) -> Self {
-        let RunConfig { env, level, seed, steps, arenas, device, run, world, learner } = config;
+        let RunConfig { env, level, seed, steps, arenas, device, run, world, bridge, learner } = config;
         let sac = learner.algorithm.get().cloned().unwrap_or_default();
-        Self { env, level, seed, steps, arenas, device, run, world, learner, sac }
+        Self { env, level, seed, steps, arenas, device, run, world, bridge, learner, sac }
     }
 }
 
 impl From<RunFile> for RunConfig {
     fn from(file: RunFile) -> Self {
-        let RunFile { env, level, seed, steps, arenas, device, run, world, learner, sac } = file;
+        let RunFile { env, level, seed, steps, arenas, device, run, world, bridge, learner, sac } = file;
         // The only table of an algorithm; with a second one, a key of the file has to choose.
         let learner = LearnerConfig { algorithm: sac.into(), ..learner };
-        Self { env, level, seed, steps, arenas, device, run, world, learner }
+        Self { env, level, seed, steps, arenas, device, run, world, bridge, learner }
     }
 }

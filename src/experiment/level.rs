@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::ExperimentError;
+use crate::bridge;
 use crate::config::RunConfig;
 use crate::files;
 use crate::learner::CheckpointError;
@@ -16,7 +17,12 @@ use crate::worlds::{WorldChoice, WorldError};
 /// # Errors
 /// [`WorldError`] if there is no such world, or its level cannot be read.
 pub fn world_in(config: &RunConfig, out: Option<&Path>) -> Result<WorldChoice, WorldError> {
-    WorldChoice::in_run(&config.env, config.level.as_deref(), &config.world, out)
+    let level = config.level.as_deref();
+    match bridge::id(&config.env) {
+        Some(id) => WorldChoice::outside(id, &config.bridge, level, &config.world),
+        None if !config.bridge.is_default() => Err(WorldError::NotOutside(config.env.clone())),
+        None => WorldChoice::in_run(&config.env, level, &config.world, out),
+    }
 }
 
 /// The world of the run in `run`, on its saved level, whether or not the level's file still exists.

@@ -16,7 +16,7 @@ use crate::insight::waiting::Waiting;
 use crate::metrics::run::SUCCESS;
 use crate::sim::arena::{Caption, Spec};
 use crate::sim::pace::Pace;
-use crate::sim::{AgentSlots, Arena, SimConfig, SimSystems, SimTick};
+use crate::sim::{AgentSlots, Arena, Failure, SimConfig, SimSystems, SimTick};
 use crate::view::bindings::Bindings;
 use crate::view::commands::KeyRegistry;
 use crate::view::modes::{Mode, Modes};
@@ -183,7 +183,8 @@ fn messages(context: &egui::Context, world: &World) {
         let toggle = world.resource::<KeyRegistry>().toggle_of(Mode::Playback).filter(|_| playback);
         top = notices::show_paused(context, screen, toggle, bindings);
     }
-    if let Some(text) = world.get_resource::<Toast>().and_then(Toast::text) {
+    // Where nothing moves any more, the reason stays.
+    if let Some(text) = Failure::of(world).or(world.get_resource::<Toast>().and_then(Toast::text)) {
         notices::show_toast(context, screen, text, top);
     }
 }
@@ -230,8 +231,9 @@ fn score(world: &World, parts: &mut Vec<HudPart>) {
     }
     let text = world.resource::<Caption>().0.clone().unwrap_or_else(|| {
         let progress = world.resource::<EpisodeProgress>();
-        let left = spec.episode_limit.saturating_sub(progress.steps);
-        format!("return {:+.2}, {left} steps left", progress.returns.first().copied().unwrap_or(0.0))
+        let left = spec.limit().map(|limit| limit.saturating_sub(progress.steps));
+        let left = left.map_or_else(String::new, |left| format!(", {left} steps left"));
+        format!("return {:+.2}{left}", progress.returns.first().copied().unwrap_or(0.0))
     });
     parts.push(HudPart::Text(text));
 }

@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::RunError;
 use super::compose::headless_app;
 use crate::agent::{
     Controller, ControllerAssignment, EpisodeFinished, FrozenPolicies, Greedy, LearningPolicy,
 };
 use crate::learner::untrained;
 use crate::mdp::{ObservationBatch, Policy, Stream};
-use crate::sim::{AgentSlots, SimConfig, run_agent_step};
+use crate::sim::{AgentSlots, Failure, SimConfig, run_agent_step};
 use crate::worlds::WorldChoice;
 
 /// Number of arenas of an evaluation.
@@ -75,7 +76,15 @@ pub struct EvalSummary {
 }
 
 /// Plays greedy episodes with `policy` on slot 0's side against scripted players.
-pub fn evaluate(world: &WorldChoice, policy: Arc<dyn Policy>, episodes: usize, seed: u64) -> EvalSummary {
+///
+/// # Errors
+/// [`RunError::Environment`] if the environment fails, which those of the arcade do not.
+pub fn evaluate(
+    world: &WorldChoice,
+    policy: Arc<dyn Policy>,
+    episodes: usize,
+    seed: u64,
+) -> Result<EvalSummary, RunError> {
     evaluate_until(&AtomicBool::new(false), world, policy, episodes, seed)
 }
 
@@ -86,14 +95,22 @@ pub(super) fn evaluate_until(
     policy: Arc<dyn Policy>,
     episodes: usize,
     seed: u64,
-) -> EvalSummary {
+) -> Result<EvalSummary, RunError> {
     let (mut app, arenas) = evaluation(world, Controller::Frozen("evaluated".into()), episodes, seed);
     app.world_mut().resource_mut::<FrozenPolicies>().0.insert("evaluated".into(), policy);
     play(&mut app, episodes, arenas, stop)
 }
 
 /// Like [`evaluate`], for a baseline controller without a policy.
-pub fn evaluate_player(world: &WorldChoice, player: Controller, episodes: usize, seed: u64) -> EvalSummary {
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_player(
+    world: &WorldChoice,
+    player: Controller,
+    episodes: usize,
+    seed: u64,
+) -> Result<EvalSummary, RunError> {
     let (mut app, arenas) = evaluation(world, player, episodes, seed);
     play(&mut app, episodes, arenas, &AtomicBool::new(false))
 }
@@ -116,7 +133,12 @@ pub(super) fn evaluation(
 ///
 /// Every arena contributes the same number of first episodes, so short ones are not favored. Once `stop` is
 /// set, the summary covers those played so far.
-fn play(app: &mut App, episodes: usize, arenas: usize, stop: &AtomicBool) -> EvalSummary {
+fn play(
+    app: &mut App,
+    episodes: usize,
+    arenas: usize,
+    stop: &AtomicBool,
+) -> Result<EvalSummary, RunError> {
     app.insert_resource(Greedy(true));
     let quota = |arena: usize| episodes / arenas + usize::from(arena < episodes % arenas);
     let mut taken = vec![0; arenas];
@@ -125,6 +147,7 @@ fn play(app: &mut App, episodes: usize, arenas: usize, stop: &AtomicBool) -> Eva
     let mut finished = app.world().resource::<Messages<EpisodeFinished>>().get_cursor_current();
     while returns.len() < episodes && !stop.load(Ordering::Relaxed) {
         run_agent_step(app.world_mut());
+        still_there(app.world())?;
         let messages = app.world().resource::<Messages<EpisodeFinished>>();
         for episode in finished.read(messages).flat_map(EpisodeFinished::summaries) {
             if episode.slot == 0 && taken[episode.arena] < quota(episode.arena) {
@@ -141,14 +164,19 @@ fn play(app: &mut App, episodes: usize, arenas: usize, stop: &AtomicBool) -> Eva
         begun.iter_mut().zip(now).filter(|(_, now)| *now != 0).for_each(|(begun, now)| *begun = now);
     }
     let episodes = returns.len();
-    EvalSummary {
+    Ok(EvalSummary {
         episodes,
         starts: starts.len(),
         episode_return: Spread::of(returns),
         episode_length: Spread::of(lengths),
         score: Spread::of(scores),
         success: successes as f64 / episodes.max(1) as f64,
-    }
+    })
+}
+
+/// Refuses to go on in an environment that has failed.
+pub(super) fn still_there(world: &World) -> Result<(), RunError> {
+    Failure::of(world).map_or(Ok(()), |reason| Err(RunError::Environment(reason.to_owned())))
 }
 
 /// By arena, a hash of all its observations if the next step is the first of an episode; else 0.

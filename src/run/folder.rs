@@ -26,6 +26,7 @@ pub use claim::Claim;
 const CONFIG: &str = "config.toml";
 const SUMMARY: &str = "summary.json";
 /// The folder of TensorBoard's files.
+const OUTSIDE: &str = "outside.json";
 const EVENTS: &str = "events";
 /// The appended files.
 const LINES: &[&str] = &["metrics.jsonl", "episodes.jsonl", "hints.jsonl"];
@@ -153,6 +154,15 @@ impl RunFolder {
         if path.exists() && !replaces {
             return Ok(());
         }
+        replace_file(&path, text.as_bytes()).map_err(|error| folder_error(&path, error))
+    }
+
+    /// Replaces `outside.json`, what the run's outside environment is made of.
+    ///
+    /// # Errors
+    /// [`RunError::Folder`] if writing fails.
+    pub fn keep_outside(&self, text: &str) -> Result<(), RunError> {
+        let path = self.path.join(OUTSIDE);
         replace_file(&path, text.as_bytes()).map_err(|error| folder_error(&path, error))
     }
 

@@ -49,6 +49,9 @@ pub enum RunError {
     /// Its experiment.
     #[error(transparent)]
     Experiment(#[from] crate::experiment::ExperimentError),
+    /// Its environment, which runs in another process.
+    #[error("{0}")]
+    Environment(String),
     /// The run's folder.
     #[error("{path}: {reason}")]
     Folder {

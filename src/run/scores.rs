@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::sessions;
 use super::sweep::{Job, Measure, Sweep, short};
-use super::{Spread, evaluate_player};
+use super::{RunError, Spread, evaluate_player};
 use crate::agent::Controller;
 use crate::experiment::level;
 use crate::mdp::{EpisodeSummary, WorldOptions};
@@ -32,9 +32,11 @@ pub fn scores(sweep: &Sweep, out: &Path, episodes: usize) -> Result<String, Box<
     for index in 0..sweep.variant.len() {
         let Some(job) = jobs.iter().find(|job| job.variant == index) else { continue };
         let world = level::world_in(&job.config, None)?;
-        let [random, scripted] = [Controller::Random, Controller::Scripted].map(|player| {
-            sweep.measure.of(Some(&evaluate_player(&world, player, episodes, 1))).unwrap_or_default()
-        });
+        let score = |player| -> Result<f64, RunError> {
+            let summary = evaluate_player(&world, player, episodes, 1)?;
+            Ok(sweep.measure.of(Some(&summary)).unwrap_or_default())
+        };
+        let (random, scripted) = (score(Controller::Random)?, score(Controller::Scripted)?);
         let human = best_person(&job.config.env, &job.config.world, sweep.measure);
         beside.push(Beside { random, scripted, human });
     }

@@ -3,27 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::RunConfig;
+use crate::files::user_data;
 use crate::mdp::{ActionKind, WorldOptions};
 use crate::worlds::WorldChoice;
 
-/// Folder of sessions and maps: `<user data>/entropy-arcade`. `None` if the system has no folder for user
-/// data.
-fn data() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let data = variable("XDG_DATA_HOME")
-        .or_else(|| variable("APPDATA"))
-        .or_else(|| variable("HOME").map(|home| home.join(".local/share")))?;
-    Some(data.join("entropy-arcade"))
-}
-
 /// Folder of sessions without `--out`.
 fn kept() -> Option<PathBuf> {
-    data().map(|data| data.join("sessions"))
+    user_data().map(|data| data.join("sessions"))
 }
 
 /// Folder of maps drawn in the world `env`.
 pub fn maps(env: &str) -> Option<PathBuf> {
-    data().map(|data| data.join("levels").join(env))
+    user_data().map(|data| data.join("levels").join(env))
 }
 
 /// Folders of all saved sessions of `env`, oldest first.

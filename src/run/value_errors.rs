@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use serde::Serialize;
 
-use super::eval::{Spread, evaluation};
+use super::RunError;
+use super::eval::{Spread, evaluation, still_there};
 use crate::agent::{Controller, LearningPolicy, MOST_SLOTS, Replay};
 pub use crate::algo::SoftValues;
 use crate::mdp::{ActionBatch, EpisodeEnd, ObservationBatch, Policy, PolicySnapshot, StepBatch};
@@ -80,13 +81,16 @@ impl Episode {
 }
 
 /// Plays `episodes` with sampled actions of `policy` on slot 0's side against scripted players, and compares.
+///
+/// # Errors
+/// As [`evaluate`](super::evaluate).
 pub fn value_errors(
     world: &WorldChoice,
     policy: Arc<dyn Policy>,
     values: &SoftValues,
     episodes: usize,
     seed: u64,
-) -> ValueErrors {
+) -> Result<ValueErrors, RunError> {
     let (mut app, arenas) = evaluation(world, Controller::Learning, episodes, seed);
     let snapshot = PolicySnapshot { version: 0, gradient_steps: 0, policy, critics: None };
     app.insert_resource(LearningPolicy(Arc::new(ArcSwap::from_pointee(snapshot))));
@@ -96,6 +100,7 @@ pub fn value_errors(
     let mut pairs = Vec::new();
     while (0..arenas).any(|arena| taken[arena] < quota(arena)) {
         run_agent_step(app.world_mut());
+        still_there(app.world())?;
         let steps = std::mem::take(&mut app.world_mut().resource_mut::<Replay>().staged);
         for (row, end) in steps.ends.iter().enumerate() {
             let stream = steps.streams[row] as usize;
@@ -113,13 +118,13 @@ pub fn value_errors(
     let mean = |which: usize| {
         pairs.iter().map(|pair| f64::from(pair[which])).sum::<f64>() / pairs.len().max(1) as f64
     };
-    ValueErrors {
+    Ok(ValueErrors {
         episodes: taken.iter().sum(),
         steps: pairs.len(),
         predicted: mean(0),
         actual: mean(1),
         error: Spread::of(pairs.iter().map(|[predicted, actual]| f64::from(predicted - actual)).collect()),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod articulation;
 pub mod bodies;
 pub mod capabilities;
 mod conditions;
+mod failure;
 pub mod environment;
 pub mod physics;
 mod poke;
@@ -26,14 +27,17 @@ pub use bodies::{Bodies, BodyKind, BodySpec, Hinge, clamp_to_reach};
 pub use capabilities::{Capabilities, Probe};
 pub use conditions::{Conditions, RANGE as CONDITION_RANGE, STEEPEST};
 pub use environment::Environment;
+pub use failure::Failure;
 pub use physics::SimPool;
 pub use poke::{Poke, Touch};
 pub use resume::{begin_later, resume};
 pub use wrapper::ObservationWrapper;
+pub(crate) use wrapper::{Moment, OwnObservation};
 
 /// Adds the tick and the threads that arenas are simulated on. Required by every simulation.
 pub fn plugin(app: &mut App) {
     app.add_plugins(crate::agent::tick::TickPlugin::default())
         .init_resource::<SimPool>()
-        .init_resource::<Conditions>();
+        .init_resource::<Conditions>()
+        .init_resource::<Failure>();
 }

@@ -11,6 +11,10 @@ use crate::mdp::later_seed;
 /// Arenas beyond those of the snapshot begin new episodes, seeded for a part of the run that starts after
 /// `lived` environment steps.
 pub fn resume(world: &mut World, arenas: &[ArenaSnapshot], actor_states: &ActorStatesSnapshot, lived: u64) {
+    if arenas.is_empty() {
+        // An outside environment keeps its state to itself.
+        return begin_later(world, lived);
+    }
     let hooks = *world.resource::<EnvironmentHooks>();
     if world.resource::<SimConfig>().arenas > arenas.len() {
         begin_later(world, lived);

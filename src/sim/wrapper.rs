@@ -72,7 +72,7 @@ impl ObservationWrapper {
 
     /// Replaces the wrapped observation of the previous moment by that of this one; an episode's `first` moment fills
     /// all frames. A blank moment is all zeros.
-    pub(super) fn wrap(&self, own: &OwnObservation, moment: Moment, vector: &mut [f32], grid: &mut [u8]) {
+    pub(crate) fn wrap(&self, own: &OwnObservation, moment: Moment, vector: &mut [f32], grid: &mut [u8]) {
         let blank = self.flicker > 0.0 && moment.uniform() < self.flicker;
         push_front(vector, self.kept.len(), moment.step == 0, |index| match blank {
             true => 0.0,
@@ -94,26 +94,26 @@ fn push_front<T: Copy>(all: &mut [T], width: usize, first: bool, newest: impl Fn
 
 /// An environment's own observation before it is wrapped.
 #[derive(Debug, Clone, Default)]
-pub(super) struct OwnObservation {
-    pub(super) vector: Vec<f32>,
-    pub(super) grid: Vec<u8>,
+pub(crate) struct OwnObservation {
+    pub(crate) vector: Vec<f32>,
+    pub(crate) grid: Vec<u8>,
 }
 
 impl OwnObservation {
     /// Room for one of `space`.
-    pub(super) fn of(space: &ObservationSpace) -> Self {
+    pub(crate) fn of(space: &ObservationSpace) -> Self {
         Self { vector: vec![0.0; space.vector_len()], grid: vec![0; space.grid_len()] }
     }
 }
 
 /// When an observation is made, and by whom.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     /// Drawn anew for every episode.
-    pub(super) episode: u64,
+    pub(crate) episode: u64,
     /// Agent steps since the episode began.
-    pub(super) step: u32,
-    pub(super) slot: usize,
+    pub(crate) step: u32,
+    pub(crate) slot: usize,
 }
 
 impl Moment {

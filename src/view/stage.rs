@@ -12,7 +12,7 @@ use super::modes::Mode;
 use super::{ScreenLayout, ViewSystems};
 use crate::agent::Watched;
 use crate::sim::arena::show_bodies;
-use crate::sim::{Arena, Shown};
+use crate::sim::{AgentSlots, Arena, Shown};
 
 /// Thumbnails below the watched arena.
 const STRIP: usize = 8;
@@ -135,19 +135,21 @@ fn arrange(
     time: Res<Time<Real>>,
     window: Query<&Window, With<PrimaryWindow>>,
     still: Res<InstantStages>,
-    arenas: Query<(Entity, &Arena, Has<Shown>, Has<Watched>)>,
+    arenas: Query<(Entity, &AgentSlots, Has<Arena>, Has<Shown>, Has<Watched>)>,
     mut stages: Query<(Entity, &mut Stage, &mut Transform)>,
 ) {
     let Ok(window) = window.single() else { return };
     let most = if screen.zoomed_out { GRID } else { STRIP + 1 };
     // The watched arena comes first.
     let mut drawn: Vec<(bool, usize, Entity)> = Vec::new();
-    drawn.extend(arenas.iter().map(|(entity, arena, _, watched)| (!watched, arena.index, entity)));
+    // Copies of an outside environment draw a picture of the watched one only.
+    let all = arenas.iter().filter(|(_, _, is_arena, _, watched)| *is_arena || *watched);
+    drawn.extend(all.map(|(entity, slots, _, _, watched)| (!watched, slots.arena, entity)));
     drawn.sort_unstable();
     drawn.truncate(most);
     let mut fresh = false;
-    for (entity, arena, shown, watched) in &arenas {
-        let show = drawn.binary_search(&(!watched, arena.index, entity)).is_ok();
+    for (entity, slots, _, shown, watched) in &arenas {
+        let show = drawn.binary_search(&(!watched, slots.arena, entity)).is_ok();
         if show && !shown {
             fresh = true;
             commands.entity(entity).try_insert(Shown);

@@ -12,6 +12,7 @@ use super::rooms::level::generate::{self, Asked, Split};
 use super::rooms::level::kept::{self, Found};
 use super::rooms::{Room, Rooms, Rules};
 use super::{find, names};
+use crate::bridge::{BridgeError, BridgeSettings, OutsideEnvironment};
 use crate::mdp::{ActionKind, EnvironmentSpec, LevelRecord, ObservationSpace, Stream, WorldOptions};
 use crate::sim::arena::EnvironmentHooks;
 use crate::sim::{Environment, EnvironmentPlugin, ObservationWrapper, SimConfig};
@@ -30,6 +31,8 @@ pub struct WorldChoice {
     file: Option<PathBuf>,
     /// What agents see of its observations.
     wrapper: ObservationWrapper,
+    /// What it is made of, if it is an outside environment.
+    outside: Option<Arc<OutsideEnvironment>>,
 }
 
 type Add = Arc<dyn Fn(&mut App, SimConfig) + Send + Sync>;
@@ -95,6 +98,12 @@ pub enum WorldError {
     /// The level file is broken.
     #[error(transparent)]
     Level(#[from] LevelError),
+    /// An outside environment.
+    #[error(transparent)]
+    Outside(#[from] BridgeError),
+    /// Settings of outside environments for a world of the arcade.
+    #[error("[bridge]: {0} is a world of the arcade; leave the table out, or choose a gym:… environment")]
+    NotOutside(String),
 }
 
 fn all_names() -> String {
@@ -157,7 +166,45 @@ impl WorldChoice {
             test: None,
             level: None,
             file: None,
+            outside: None,
         }
+    }
+
+    /// The Gymnasium environment `id`, which is made once to learn its spaces.
+    ///
+    /// # Errors
+    /// [`WorldError`] if it cannot be made, or has no such option.
+    pub fn outside(
+        id: &str,
+        settings: &BridgeSettings,
+        level: Option<&Path>,
+        options: &WorldOptions,
+    ) -> Result<Self, WorldError> {
+        if let Some((key, value, allowed)) = settings.fault().or_else(|| options.fault()) {
+            return Err(WorldError::Option { key, value, allowed });
+        }
+        let outside = Arc::new(OutsideEnvironment::look_at(id, settings)?);
+        let spec = outside.spec().clone();
+        if let Some(level) = level {
+            return Err(WorldError::NoLevels { env: spec.name, level: level.display().to_string() });
+        }
+        let added = outside.clone();
+        let choice = Self {
+            wrapper: ObservationWrapper::new(spec.observation.clone(), &[], &WorldOptions::default()),
+            spec,
+            capabilities: OutsideEnvironment::hooks(),
+            add: Arc::new(move |app, config| added.add_to(app, config)),
+            test: None,
+            level: None,
+            file: None,
+            outside: Some(outside),
+        };
+        choice.wrapped(&[], options)
+    }
+
+    /// What an outside environment is made of, as JSON; `None` for a world of the arcade.
+    pub fn made_of(&self) -> Option<String> {
+        self.outside.as_ref().map(|outside| outside.record())
     }
 
     /// The environment `E` with `layout`, and with `test`, of the same spaces, for evaluation.

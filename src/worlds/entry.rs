@@ -118,5 +118,6 @@ impl WorldEntry {
 #[cfg(feature = "arcade")]
 pub fn plugin(app: &mut App) {
     super::rooms::editor::plugin(app);
+    super::outside::plugin(app);
     CATALOGUE.iter().filter_map(|entry| entry.art).for_each(|art| (art.plugin)(app));
 }

@@ -12,6 +12,8 @@ pub mod classic_control;
 mod entry;
 pub mod lander;
 pub mod meteor_field;
+#[cfg(feature = "arcade")]
+mod outside;
 pub mod paddle_duel;
 pub mod puck;
 pub mod rooms;

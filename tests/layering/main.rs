@@ -19,7 +19,8 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("agent", vec!["mdp", "metrics", "learner", "link"]),
         ("sim", vec!["mdp", "agent"]),
         ("view", vec!["mdp", "sim", "agent"]),
-        ("worlds", vec!["mdp", "sim", "agent", "view"]),
+        ("bridge", vec!["mdp", "sim", "agent"]),
+        ("worlds", vec!["mdp", "sim", "agent", "view", "bridge"]),
         // Overlays draw themselves and have keys.
         ("insight", vec!["mdp", "sim", "agent", "algo", "learner", "worlds", "view"]),
         // The panel is above the view: it takes space from it and shares its colors.
@@ -27,8 +28,8 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
             "panel",
             vec!["mdp", "metrics", "sim", "agent", "worlds", "insight", "learner", "algo", "config", "view"],
         ),
-        ("config", vec!["mdp", "nn", "learner", "algo", "worlds"]),
-        ("experiment", vec!["mdp", "learner", "agent", "config", "sim", "worlds"]),
+        ("config", vec!["mdp", "nn", "learner", "algo", "worlds", "bridge"]),
+        ("experiment", vec!["mdp", "learner", "agent", "config", "sim", "worlds", "bridge"]),
         (
             "run",
             vec![
@@ -62,11 +63,24 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "run",
                 "view",
                 "panel",
+                "bridge",
             ],
         ),
         (
             "cli",
-            vec!["mdp", "agent", "worlds", "insight", "app", "config", "experiment", "learner", "sim", "run"],
+            vec![
+                "mdp",
+                "agent",
+                "worlds",
+                "insight",
+                "app",
+                "config",
+                "experiment",
+                "learner",
+                "sim",
+                "run",
+                "bridge",
+            ],
         ),
     ]);
     // Every layer may read a file.
@@ -76,7 +90,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
 
 /// Crates restricted to certain modules.
 const OWNED: &[(&str, &[&str])] = &[
-    ("bevy", &["sim", "agent", "worlds", "insight", "view", "panel", "run", "app"]),
+    ("bevy", &["sim", "bridge", "agent", "worlds", "insight", "view", "panel", "run", "app"]),
     ("bevy_rapier2d", &["sim", "worlds"]),
     ("burn", &["nn", "algo", "learner"]),
     ("bevy_egui", &["panel"]),

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 /// Largest configuration, sweep, preferences or summary, in bytes.
 pub const LARGEST_TEXT: u64 = 4 << 20;
@@ -17,6 +17,15 @@ const LONGEST_LINE: u64 = 1 << 20;
 /// Writes `line` to stderr and ignores errors: the reader may be gone, or the disk full.
 pub fn to_stderr(line: &str) {
     _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Folder of what belongs to the user: `<user data>/entropy-arcade`. `None` if the system has no folder for user data.
+pub fn user_data() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let data = variable("XDG_DATA_HOME")
+        .or_else(|| variable("APPDATA"))
+        .or_else(|| variable("HOME").map(|home| home.join(".local/share")))?;
+    Some(data.join("entropy-arcade"))
 }
 
 /// `text` in one line, without line breaks and control characters.

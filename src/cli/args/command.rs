@@ -47,6 +47,8 @@ pub(in crate::cli) enum Command {
         #[arg(long, value_name = "KEY=VALUE", requires = "player", conflicts_with = "checkpoint")]
         set: Vec<String>,
     },
+    /// Make a Python environment with Gymnasium and its friends, which `--env gym:ID` then uses, or bring it up to date.
+    Python,
     /// Check worlds against the environment contract, and print a JSON line for each.
     Check {
         /// One world only.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::experiment::Experiment;
 use crate::mdp::Policy;
+use crate::run::RunError;
 use crate::run::eval::{EvalSummary, evaluate_until};
 use crate::worlds::WorldChoice;
 
@@ -35,17 +36,17 @@ impl Evaluation {
     }
 
     /// Evaluates `policy`; `None` if the run was stopped meanwhile.
-    pub(super) fn play(&self, policy: Arc<dyn Policy>) -> Option<EvalSummary> {
+    pub(super) fn play(&self, policy: Arc<dyn Policy>) -> Result<Option<EvalSummary>, RunError> {
         self.on(&self.world, policy)
     }
 
     /// The same on the training levels; also `None` if there are no held-out ones.
-    pub(super) fn play_training(&self, policy: Arc<dyn Policy>) -> Option<EvalSummary> {
-        self.training.as_ref().and_then(|world| self.on(world, policy))
+    pub(super) fn play_training(&self, policy: Arc<dyn Policy>) -> Result<Option<EvalSummary>, RunError> {
+        self.training.as_ref().map_or(Ok(None), |world| self.on(world, policy))
     }
 
-    fn on(&self, world: &WorldChoice, policy: Arc<dyn Policy>) -> Option<EvalSummary> {
-        let summary = evaluate_until(&self.stop, world, policy, self.episodes, self.seed);
-        (!self.stop.load(Ordering::Relaxed)).then_some(summary)
+    fn on(&self, world: &WorldChoice, policy: Arc<dyn Policy>) -> Result<Option<EvalSummary>, RunError> {
+        let summary = evaluate_until(&self.stop, world, policy, self.episodes, self.seed)?;
+        Ok((!self.stop.load(Ordering::Relaxed)).then_some(summary))
     }
 }

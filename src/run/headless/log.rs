@@ -41,7 +41,7 @@ impl Run {
         if self.env_steps < self.next_log && !evaluates {
             return Ok(());
         }
-        let eval = if evaluates { self.evaluation.play(period.policy.policy.clone()) } else { None };
+        let eval = if evaluates { self.evaluation.play(period.policy.policy.clone())? } else { None };
         if evaluates && eval.is_none() {
             // Stopped: the resumed run writes this line.
             return Ok(());

@@ -20,6 +20,7 @@ use bevy::prelude::*;
 
 use super::compose::headless_app;
 use super::earlier::Earlier;
+use super::eval::still_there;
 use super::folder::{Claim, RunFolder};
 use super::metrics::RollingMetrics;
 use super::progress::Progress;
@@ -32,7 +33,7 @@ use crate::learner::checkpoint::Checkpoint;
 use crate::learner::{Counters, LearnerStatus, policy_bytes, untrained};
 use crate::link::{LockStep, PeriodReport};
 use crate::mdp::{Policy, StepBatch};
-use crate::sim::run_agent_step;
+use crate::sim::{Failure, run_agent_step};
 use evaluation::Evaluation;
 pub(super) use log::set_times;
 use state::{ACTING, OpenPeriod};
@@ -66,6 +67,7 @@ pub fn train_in(
     // Checkpoints of a headless run include its simulation, so the run writes them, not the learner.
     let setup = experiment.learner_setup(None);
     let level = setup.level.as_ref().and_then(|level| level.text.clone());
+    let made_of = experiment.world.made_of();
     let begins = setup.resume.is_none();
     let mut run = Run::new(experiment, stop, silent);
     let (mut lengths, mut acting, mut counters) = (None, None, Counters::default());
@@ -101,6 +103,9 @@ pub fn train_in(
     run.earlier = run.folder.as_ref().map_or(run.earlier, |folder| run.earlier.max(folder.seconds()));
     if let (Some(folder), Some(level)) = (&run.folder, &level) {
         folder.keep_level(level, begins)?;
+    }
+    if let (Some(folder), Some(made_of)) = (&run.folder, &made_of) {
+        folder.keep_outside(made_of)?;
     }
     if begins {
         // A run killed in its first minute can be resumed too.
@@ -219,31 +224,35 @@ impl Run {
                 let acting = policy_bytes(period.actor.as_deref())?;
                 self.progress.finish();
                 self.checkpoint(world, learner, vec![(ACTING.into(), acting)])?;
-                return self.end(self.summary(&learner.status().device_reason, now.counters));
+                let summary = self.end(self.summary(&learner.status().device_reason, now.counters))?;
+                return still_there(world).map(|()| summary);
             }
             period = now;
         }
         self.progress.finish();
         self.checkpoint(world, learner, Vec::new())?;
         let mut summary = self.summary(&learner.status().device_reason, period.counters);
-        self.evaluate(&mut summary, learner.policy().load().policy.clone());
-        self.end(summary)
+        let evaluated = self.evaluate(&mut summary, learner.policy().load().policy.clone());
+        summary.interrupted |= evaluated.is_err();
+        let summary = self.end(summary)?;
+        evaluated.map(|()| summary)
     }
 
     /// Evaluates the final policy, unless the run was stopped or ended by an evaluation.
-    fn evaluate(&self, summary: &mut Summary, policy: Arc<dyn Policy>) {
+    fn evaluate(&self, summary: &mut Summary, policy: Arc<dyn Policy>) -> Result<(), RunError> {
         let solved = self.solved.is_some() && !self.again;
         summary.interrupted = self.env_steps < self.config.steps && !solved;
         // A stopped evaluation is discarded: the resumed run repeats it.
         if self.config.run.eval_episodes > 0 && !summary.interrupted && (!solved || self.eval.is_none()) {
-            let last = self.evaluation.play(policy.clone());
+            let last = self.evaluation.play(policy.clone())?;
             summary.interrupted = last.is_none();
             summary.eval = last.or(summary.eval);
         }
         if self.evaluation.is_split() && summary.eval.is_some() {
-            summary.eval_training = self.evaluation.play_training(policy);
+            summary.eval_training = self.evaluation.play_training(policy)?;
             summary.interrupted |= summary.eval_training.is_none();
         }
+        Ok(())
     }
 
     /// Does what is due at a barrier, and returns whether another period follows.
@@ -271,6 +280,10 @@ impl Run {
         while played < length && !self.stop.load(Ordering::Relaxed) {
             run_agent_step(world);
             played += 1;
+            // What was learned until then is saved as if somebody had stopped it.
+            if Failure::of(world).is_some() {
+                self.stop.store(true, Ordering::Relaxed);
+            }
         }
         let mut period = learner.finish_period()?;
         period.policy_lag = period.policy_lag.or(earlier_lag);

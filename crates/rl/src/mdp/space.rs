@@ -276,7 +276,7 @@ pub struct EnvironmentSpec {
     pub ticks_per_step: u32,
     /// Simulated seconds per physics tick.
     pub tick_seconds: f32,
-    /// Agent steps after which an episode is truncated.
+    /// Agent steps after which an episode is truncated, [`EnvironmentSpec::UNLIMITED`] if none are.
     pub episode_limit: u32,
     /// The side of every slot: slots of one side win and lose together. Never empty.
     pub teams: Vec<usize>,
@@ -288,6 +288,14 @@ pub struct EnvironmentSpec {
 const MOST_ACTIONS: usize = 1 << 16;
 
 impl EnvironmentSpec {
+    /// The limit of episodes that only the environment itself ends.
+    pub const UNLIMITED: u32 = u32::MAX;
+
+    /// Agent steps after which an episode is truncated, if there is a limit.
+    pub fn limit(&self) -> Option<u32> {
+        (self.episode_limit != Self::UNLIMITED).then_some(self.episode_limit)
+    }
+
     /// The first invalid value of a spec from a file, e.g. `action: 0 of them`; `None` if it is valid.
     pub fn problem(&self) -> Option<String> {
         let Self { action, ticks_per_step, tick_seconds, episode_limit, teams, rewards, .. } = self;
