@@ -143,7 +143,9 @@ fn world_with(env: &str, level: Option<&Path>, sets: &[String]) -> Result<WorldC
     };
     if let Some(other) = sets.iter().find(|set| !of_world(set)) {
         let other = crate::files::in_one_line(other);
-        return Err(format!("--set {other}: only options of the world (world.…, bridge.…) can be set here").into());
+        return Err(
+            format!("--set {other}: only options of the world (world.…, bridge.…) can be set here").into()
+        );
     }
     let name = level.map(|level| level.to_string_lossy());
     let config = RunConfig::resolve_on(Some(env), name.as_deref(), None, sets)?;

@@ -43,7 +43,9 @@ pub enum BridgeError {
         words: String,
     },
     /// The worker has not answered.
-    #[error("env = {env}: no answer for {seconds} s; allow more with bridge.step_seconds, or look at the environment")]
+    #[error(
+        "env = {env}: no answer for {seconds} s; allow more with bridge.step_seconds, or look at the environment"
+    )]
     Late {
         /// The world.
         env: String,

@@ -16,9 +16,6 @@ mod spec;
 mod wire;
 mod worker;
 
-#[cfg(test)]
-mod tests;
-
 use bevy::prelude::*;
 
 pub use error::BridgeError;
@@ -51,7 +48,9 @@ impl OutsideEnvironment {
         let spec = spec::spec(id, &hello)?;
         if !hello.dropped.is_empty() {
             let (name, dropped) = (&spec.name, hello.dropped.join(", "));
-            tracing::warn!("env = {name}: agents do not see {dropped}, which is neither numbers nor an image");
+            tracing::warn!(
+                "env = {name}: agents do not see {dropped}, which is neither numbers nor an image"
+            );
         }
         Ok(Self { id: id.to_owned(), settings: settings.clone(), hello, spec })
     }

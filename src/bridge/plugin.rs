@@ -150,7 +150,8 @@ fn populate(world: &mut World, count: usize) {
         config.seed = later_seed(config.seed, 1);
     }
     let config = config.clone();
-    let (spec, wrapper) = (world.resource::<Spec>().0.clone(), world.resource::<ObservationWrapper>().clone());
+    let (spec, wrapper) =
+        (world.resource::<Spec>().0.clone(), world.resource::<ObservationWrapper>().clone());
     let mut bridge = world.resource_mut::<Bridge>();
     bridge.workers.clear();
     let begun = begin(&bridge.start, &config, bridge.parts, &wrapper);
@@ -173,7 +174,8 @@ fn populate(world: &mut World, count: usize) {
         let group = world.resource::<Bridge>().workers.iter().position(|group| group.arenas.contains(&index));
         if let Some(group) = group {
             let bridge = world.resource::<Bridge>();
-            let (row, layout) = (index - bridge.workers[group].arenas.start, bridge.workers[group].layout(&wrapper));
+            let (row, layout) =
+                (index - bridge.workers[group].arenas.start, bridge.workers[group].layout(&wrapper));
             copy.read(&frames[group], layout, row);
             copy.write(&mut seats, &wrapper);
         }
@@ -193,7 +195,8 @@ fn begin(
 ) -> Result<Vec<(Group, Frame)>, BridgeError> {
     let workers = start.settings.workers.clamp(1, config.arenas.max(1));
     let share = config.arenas.div_ceil(workers);
-    let ranges = (0..config.arenas).step_by(share.max(1)).map(|first| first..(first + share).min(config.arenas));
+    let ranges =
+        (0..config.arenas).step_by(share.max(1)).map(|first| first..(first + share).min(config.arenas));
     let started: Result<Vec<_>, BridgeError> = ranges
         .map(|arenas| {
             let worker = Worker::start(start, &seeds(config, part, arenas.clone()))?;

@@ -52,7 +52,12 @@ impl BridgeSettings {
         let Self { workers, step_seconds, .. } = self;
         let faults = [
             (!(1..=64).contains(workers), "bridge.workers", workers.to_string(), "1 to 64"),
-            (!(1..=3600).contains(step_seconds), "bridge.step_seconds", step_seconds.to_string(), "1 to 3600"),
+            (
+                !(1..=3600).contains(step_seconds),
+                "bridge.step_seconds",
+                step_seconds.to_string(),
+                "1 to 3600",
+            ),
         ];
         faults.into_iter().find(|fault| fault.0).map(|(_, key, value, allowed)| (key, value, allowed))
     }
@@ -61,7 +66,16 @@ impl BridgeSettings {
     pub fn experiment(id: &str) -> &'static str {
         let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| id.starts_with(prefix));
         // A module before the colon registers an environment of any kind.
-        if begins(&["HalfCheetah-", "Hopper-", "Walker2d-", "Ant-", "Humanoid", "Swimmer-", "Pusher-", "Reacher-"]) {
+        if begins(&[
+            "HalfCheetah-",
+            "Hopper-",
+            "Walker2d-",
+            "Ant-",
+            "Humanoid",
+            "Swimmer-",
+            "Pusher-",
+            "Reacher-",
+        ]) {
             include_str!("experiments/mujoco.toml")
         } else if begins(&["Pendulum-", "InvertedPendulum-", "InvertedDoublePendulum-"]) {
             include_str!("experiments/pendulum.toml")

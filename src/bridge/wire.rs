@@ -152,7 +152,8 @@ impl Frame {
 
     /// How the environment in `row` fared.
     pub fn outcome(&self, layout: Layout, row: usize) -> Outcome {
-        let reward = self.content[8 * row..].first_chunk().map_or(f64::NAN, |bytes| f64::from_le_bytes(*bytes));
+        let reward =
+            self.content[8 * row..].first_chunk().map_or(f64::NAN, |bytes| f64::from_le_bytes(*bytes));
         let flags = self.content[8 * layout.rows + row];
         let terminated = flags & 1 != 0;
         Outcome { reward, terminated, truncated: !terminated && flags & 2 != 0, success: flags & 4 != 0 }
@@ -230,7 +231,9 @@ mod tests {
         assert_eq!(message(b"E\x03\0\0\0bad"), Message::Error("bad".into()));
         assert_eq!(message(b"H\x02\0\0\0{}"), Message::Hello(b"{}".to_vec()));
         assert_eq!(message(b""), Message::Closed);
-        assert!(matches!(message(b"E\x03\0\0\0ba"), Message::Garbled(what) if what == "2 of 3 bytes and ended"));
+        assert!(
+            matches!(message(b"E\x03\0\0\0ba"), Message::Garbled(what) if what == "2 of 3 bytes and ended")
+        );
         assert!(matches!(message(b"Hello"), Message::Garbled(_)), "a length of gigabytes");
         assert!(matches!(message(b"?\x01\0\0\0a"), Message::Garbled(_)), "an unknown kind");
     }

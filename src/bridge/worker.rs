@@ -102,15 +102,25 @@ impl Worker {
         });
         // A process that is gone already is reported with its last words.
         _ = input.write_all(format!("{hello}\n").as_bytes());
-        Ok(Self { env, seconds: settings.step_seconds, child, input, messages, said, draws: *picture, asked: false, drawn: None, _folder: folder })
+        Ok(Self {
+            env,
+            seconds: settings.step_seconds,
+            child,
+            input,
+            messages,
+            said,
+            draws: *picture,
+            asked: false,
+            drawn: None,
+            _folder: folder,
+        })
     }
 
     /// Waits until its environments are made.
     pub fn hello(&mut self) -> Result<Hello, BridgeError> {
         match self.wait(self.patience())? {
-            Some(Message::Hello(text)) => {
-                serde_json::from_slice(&text).map_err(|error| self.garbled(format!("a first message ({error})")))
-            }
+            Some(Message::Hello(text)) => serde_json::from_slice(&text)
+                .map_err(|error| self.garbled(format!("a first message ({error})"))),
             Some(_) => Err(self.garbled("a step before it said hello".into())),
             None => Err(self.late()),
         }
@@ -196,7 +206,8 @@ impl Worker {
             Ok(Message::Error(problem)) => Err(BridgeError::Environment { env, problem }),
             Ok(Message::Garbled(what)) => Err(self.garbled(what)),
             Ok(Message::Closed) | Err(RecvTimeoutError::Disconnected) => {
-                let how = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+                let how =
+                    self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
                 // Its standard error may still be on its way.
                 thread::sleep(Duration::from_millis(50));
                 let words = self.last_words().pop().unwrap_or_else(|| "none".into());

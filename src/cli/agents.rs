@@ -155,7 +155,8 @@ fn world_of(checkpoint: &Checkpoint, path: &Path, level: Option<&Path>) -> Resul
     if bridge::id(&environment.name).is_some() {
         // Its id runs code: what counts is the configuration of the run that was named.
         let config = RunConfig::written(&run_folder(path).join("config.toml"))?;
-        let world = experiment_level::world_in(&RunConfig { level: level.map(Path::to_owned), ..config }, None)?;
+        let world =
+            experiment_level::world_in(&RunConfig { level: level.map(Path::to_owned), ..config }, None)?;
         checkpoint.check_spec(&world.spec())?;
         return Ok(world);
     }

@@ -133,12 +133,7 @@ pub(super) fn evaluation(
 ///
 /// Every arena contributes the same number of first episodes, so short ones are not favored. Once `stop` is
 /// set, the summary covers those played so far.
-fn play(
-    app: &mut App,
-    episodes: usize,
-    arenas: usize,
-    stop: &AtomicBool,
-) -> Result<EvalSummary, RunError> {
+fn play(app: &mut App, episodes: usize, arenas: usize, stop: &AtomicBool) -> Result<EvalSummary, RunError> {
     app.insert_resource(Greedy(true));
     let quota = |arena: usize| episodes / arenas + usize::from(arena < episodes % arenas);
     let mut taken = vec![0; arenas];
