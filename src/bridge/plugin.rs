@@ -10,7 +10,7 @@ use super::spec::layout;
 use super::wire::{Frame, Layout};
 use super::worker::{Start, Worker};
 use crate::agent::Watched;
-use crate::agent::tick::{AssignSystems, Spec};
+use crate::agent::tick::Spec;
 use crate::files;
 use crate::mdp::{ActionSpace, EnvironmentSpec, EpisodeEnd, Stream, WorldOptions, later_seed, rng};
 use crate::sim::arena::{EnvironmentHooks, Players};
@@ -65,10 +65,9 @@ impl Plugin for BridgePlugin {
             .add_systems(
                 SimTick,
                 (
-                    collect.in_set(SimSystems::First).after(AssignSystems),
                     play.in_set(SimSystems::Play),
                     look.in_set(SimSystems::Last).run_if(resource_exists::<Picture>),
-                    reset.in_set(SimSystems::Reset),
+                    (collect, reset).chain().in_set(SimSystems::Reset),
                 ),
             );
         populate(app.world_mut(), self.config.arenas);

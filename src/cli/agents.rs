@@ -36,18 +36,27 @@ const EPISODES: usize = 100;
 /// Seed of those episodes, the default of `eval`.
 const EVALUATION_SEED: u64 = 1;
 
-/// Writes the policy of a run or session, with its record, into one file. Evaluates it first if it has no
-/// evaluation, or over `episodes` episodes if given.
-pub(super) fn export(run: &Path, file: &Path, episodes: Option<usize>, force: bool) -> Result<(), Failure> {
-    if file.extension().is_none_or(|extension| extension != EXTENSION) {
-        return Err(format!("{}: give a file that ends in .{EXTENSION}", file.display()).into());
+/// Writes the policy of a run or session, with its record, into one file, an .agent file or an ONNX model. Evaluates it
+/// first if it has no evaluation, or over `episodes` episodes if given. A policy that is in an .agent file becomes a
+/// model too.
+pub(super) fn export(run: &Path, into: &Path, episodes: Option<usize>, force: bool) -> Result<(), Failure> {
+    let onnx = into.extension().is_some_and(|extension| extension == "onnx");
+    if !onnx && into.extension().is_none_or(|extension| extension != EXTENSION) {
+        return Err(format!("{}: give a file that ends in .{EXTENSION} or .onnx", into.display()).into());
     }
-    if !force && file.symlink_metadata().is_ok() {
-        return Err(format!("{}: already exists; choose another name, or --force it", file.display()).into());
+    if !force && into.symlink_metadata().is_ok() {
+        return Err(format!("{}: already exists; choose another name, or --force it", into.display()).into());
     }
-    let checkpoint = Checkpoint::open_only(run, |name| name == WEIGHTS)?;
-    let record = record(&checkpoint, run, episodes)?;
-    let bytes = TrainedAgent::of(&checkpoint, record)?.to_bytes()?;
+    let agent = match file(run) {
+        Some(agent) => agent?,
+        None => {
+            let checkpoint = Checkpoint::open_only(run, |name| name == WEIGHTS)?;
+            let record = record(&checkpoint, run, episodes)?;
+            TrainedAgent::of(&checkpoint, record)?
+        }
+    };
+    let file = into;
+    let bytes = if onnx { agent.to_onnx()? } else { agent.to_bytes()? };
     replace_file(file, &bytes).map_err(|error| format!("{}: {error}", file.display()))?;
     say(&format!("{}: {} bytes", file.display(), bytes.len()));
     Ok(())

@@ -13,7 +13,7 @@ use entropy_arcade::sim::{Failure, SimConfig, run_agent_step};
 use entropy_arcade::worlds::WorldChoice;
 
 /// A Python that has `packages`; `None`, said aloud, where there is none.
-fn python(packages: &[&str]) -> Option<PathBuf> {
+pub fn python(packages: &[&str]) -> Option<PathBuf> {
     let own = entropy_arcade::files::user_data().map(|data| data.join("python"));
     let folders = std::env::var_os("VIRTUAL_ENV").map(PathBuf::from).into_iter().chain(own);
     let mut all: Vec<PathBuf> = folders.map(|folder| folder.join("bin/python")).collect();

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod gymnasium;
+mod onnx;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

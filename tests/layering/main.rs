@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     let mut allowed = BTreeMap::from([
         ("files", vec![]),
-        ("metrics", vec![]),
+        ("protobuf", vec![]),
+        ("metrics", vec!["protobuf"]),
         ("mdp", vec![]),
         ("replay", vec!["mdp"]),
-        ("nn", vec!["mdp"]),
+        ("nn", vec!["mdp", "protobuf"]),
         ("algo", vec!["mdp", "metrics", "nn"]),
         ("learner", vec!["mdp", "metrics", "nn", "replay", "algo"]),
         ("link", vec!["mdp", "metrics", "learner", "algo"]),

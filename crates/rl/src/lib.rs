@@ -22,4 +22,5 @@ pub mod link;
 pub mod mdp;
 pub mod metrics;
 pub mod nn;
+mod protobuf;
 pub mod replay;

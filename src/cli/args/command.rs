@@ -299,11 +299,12 @@ fn threads(text: &str) -> Result<usize, String> {
 pub(in crate::cli) enum Agents {
     /// List the shipped agents, with their training records.
     List,
-    /// Write the policy of a run or session, with its level and training record, to one small file.
+    /// Write the policy of a run or session, with its level and training record, to one small file: an .agent file, or an
+    /// ONNX model for other programs.
     Export {
-        /// Run folder: finished, stopped, or a session of the window.
+        /// Run folder: finished, stopped, or a session of the window; or an .agent file, or the name of a shipped one.
         run: PathBuf,
-        /// File, ending in .agent.
+        /// File, ending in .agent or .onnx.
         file: PathBuf,
         /// Evaluate over this many greedy episodes; by default over 100 if the run has no evaluation.
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]

@@ -1,6 +1,7 @@
 //! The catalogue of algorithms: one variant each. Each algorithm's settings are in its own folder.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -154,6 +155,17 @@ pub trait AlgorithmSettings: Any + Debug {
         tensors: &TensorMap,
     ) -> Result<Arc<dyn TrainedPolicy>, TrainError>;
 
+    /// The greedy policy for `spec` in `tensors` as an ONNX model with `metadata`.
+    ///
+    /// # Errors
+    /// As [`AlgorithmSettings::policy`], and [`TrainError::Config`] for a policy that no such model is made of.
+    fn onnx(
+        &self,
+        spec: &EnvironmentSpec,
+        tensors: &TensorMap,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<Vec<u8>, TrainError>;
+
     /// The critics among the tensors of a checkpoint; `None` for an algorithm without, and where values of later moments of
     /// an episode depend on earlier ones.
     ///
@@ -282,6 +294,19 @@ impl AlgorithmConfig {
         tensors: &TensorMap,
     ) -> Result<Arc<dyn TrainedPolicy>, TrainError> {
         self.settings().policy(spec, tensors)
+    }
+
+    /// As [`AlgorithmSettings::onnx`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn onnx(
+        &self,
+        spec: &EnvironmentSpec,
+        tensors: &TensorMap,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<Vec<u8>, TrainError> {
+        self.settings().onnx(spec, tensors, metadata)
     }
 
     /// As [`AlgorithmSettings::soft_values`].

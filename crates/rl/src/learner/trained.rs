@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{Checkpoint, CheckpointError, WEIGHTS, difference};
-use crate::algo::AlgorithmConfig;
+use crate::algo::{AlgorithmConfig, TrainError};
 use crate::files;
 use crate::mdp::{EnvironmentSpec, LevelRecord, Policy, WorldOptions};
 use crate::nn::{TensorMap, weights};
@@ -173,6 +173,21 @@ impl TrainedAgent {
         let bytes = files::read(path, LARGEST)
             .map_err(|error| CheckpointError::Unreadable { path: name.clone(), reason: error.to_string() })?;
         Self::read(&name, &bytes)
+    }
+
+    /// Its greedy policy as an ONNX model, for other programs: [`algo::sac`](crate::algo::sac) says what it reads and
+    /// gives. What an `.agent` file says of it is the model's metadata.
+    ///
+    /// # Errors
+    /// [`TrainError`] for a policy that no such model is made of.
+    pub fn to_onnx(&self) -> Result<Vec<u8>, TrainError> {
+        let said = [
+            ("environment", serde_json::to_string(&self.environment)),
+            ("record", serde_json::to_string(&self.record)),
+            ("world", serde_json::to_string(&self.world)),
+        ];
+        let said = said.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.ok()?)));
+        self.algorithm.onnx(&self.environment, &self.tensors, &said.collect())
     }
 
     /// Its policy.

@@ -13,14 +13,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::run::UNIX_SECONDS;
 use super::{Metrics, Sink, Value};
+use crate::protobuf::Message;
 
 /// Size of the write buffer; larger than an event.
 const BUFFER: usize = 1 << 16;
-/// Wire types of protobuf fields.
-const VARINT: u64 = 0;
-const FIXED64: u64 = 1;
-const BYTES: u64 = 2;
-const FIXED32: u64 = 5;
 
 /// Writes scalars for TensorBoard.
 #[derive(Debug)]
@@ -107,45 +103,6 @@ impl<W: Write + Debug + Send + Sync> Sink for TensorBoard<W> {
 
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
-}
-
-/// A protobuf message, field by field.
-#[derive(Debug, Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn raw_varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-
-    fn tag(&mut self, field: u64, wire_type: u64) {
-        self.raw_varint(field << 3 | wire_type);
-    }
-
-    fn varint(&mut self, field: u64, value: u64) {
-        self.tag(field, VARINT);
-        self.raw_varint(value);
-    }
-
-    fn double(&mut self, field: u64, value: f64) {
-        self.tag(field, FIXED64);
-        self.0.extend_from_slice(&value.to_le_bytes());
-    }
-
-    fn float(&mut self, field: u64, value: f32) {
-        self.tag(field, FIXED32);
-        self.0.extend_from_slice(&value.to_le_bytes());
-    }
-
-    fn bytes(&mut self, field: u64, value: &[u8]) {
-        self.tag(field, BYTES);
-        self.raw_varint(value.len() as u64);
-        self.0.extend_from_slice(value);
-    }
 }
 
 /// CRC-32C (Castagnoli), masked as in TFRecord: a CRC over data that contains CRCs would be weak.

@@ -17,6 +17,7 @@ mod kernel;
 mod lanes;
 pub mod memory;
 mod network;
+pub(crate) mod onnx;
 mod trained;
 pub mod weights;
 

@@ -2,6 +2,7 @@
 //! catalogue.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::draws::{export_line, import_line};
@@ -221,6 +222,19 @@ impl AlgorithmSettings for SacConfig {
         tensors: &TensorMap,
     ) -> Result<Arc<dyn TrainedPolicy>, TrainError> {
         read_policy(self, Inputs::from(&spec.observation), &spec.action, tensors)
+    }
+
+    fn onnx(
+        &self,
+        spec: &EnvironmentSpec,
+        tensors: &TensorMap,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<Vec<u8>, TrainError> {
+        let inputs = Inputs::from(&spec.observation);
+        // Only tensors that make a policy make a model.
+        read_policy(self, inputs, &spec.action, tensors)?;
+        let graph = super::policy::onnx::graph(self, inputs, &Actions::from(&spec.action), tensors)?;
+        Ok(graph.to_bytes(&spec.name, metadata))
     }
 
     fn soft_values(

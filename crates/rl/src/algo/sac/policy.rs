@@ -3,6 +3,7 @@
 
 mod actor;
 mod gaussian;
+pub(super) mod onnx;
 
 use std::cell::RefCell;
 
