@@ -78,7 +78,9 @@ def is_image(space):
 class Observations:
     """Writes observations as a float vector and a grid of bytes, channels first."""
 
-    def __init__(self, env):
+    def __init__(self, env, identity):
+        # The one-hot planes of MiniGrid hold zeros and ones, whatever their space says.
+        self.ones = identity.startswith(("MiniGrid-", "BabyAI-"))
         self.names, self.vector, self.dropped = [], [], []
         self.grid, self.shape = None, None
         for space, name, take in leaves(env.observation_space, "", lambda value: value):
@@ -97,7 +99,7 @@ class Observations:
         shape = space.shape if len(space.shape) == 3 else (*space.shape, 1)
         first = len(space.shape) == 3 and shape[0] < shape[2]
         self.shape = shape if first else (shape[2], shape[0], shape[1])
-        full = space.dtype == np.bool_ or int(space.high.max()) <= 1
+        full = self.ones or space.dtype == np.bool_ or int(space.high.max()) <= 1
         order = (0, 1, 2) if first else (2, 0, 1)
 
         def write(value, out):
@@ -225,7 +227,7 @@ def make(identity, kwargs, picture):
 def wrap(identity, env):
     if identity.startswith("ALE/"):
         return gym.wrappers.AtariPreprocessing(env)
-    if identity.startswith("MiniGrid-"):
+    if identity.startswith(("MiniGrid-", "BabyAI-")):
         # Cells hold symbols, which are not brightness.
         return importlib.import_module("minigrid.wrappers").OneHotPartialObsWrapper(env)
     if identity.startswith("popgym-"):
@@ -247,7 +249,7 @@ class Worker:
         seeds = hello["seeds"]
         self.envs = [make(identity, hello["kwargs"], hello["picture"]) for _ in seeds]
         env = self.envs[0]
-        self.observations, self.actions = Observations(env), Actions(env)
+        self.observations, self.actions = Observations(env, identity), Actions(env)
         count, grid = len(seeds), self.observations.shape or (0, 0, 0)
         self.rewards, self.flags = np.zeros(count, np.float64), np.zeros(count, np.uint8)
         self.vectors = np.zeros((count, len(self.observations.names)), np.float32)
@@ -350,7 +352,11 @@ class Worker:
         if image is None:
             send(b"P", b"")
             return
-        image = np.ascontiguousarray(np.asarray(image, np.uint8)[..., :3])
+        image = np.asarray(image)[..., :3]
+        if np.issubdtype(image.dtype, np.floating):
+            # MinAtar's are shares of full brightness.
+            image = 255 * image.clip(0, 1)
+        image = np.ascontiguousarray(image, np.uint8)
         send(b"P", struct.pack("<II", image.shape[1], image.shape[0]), image.reshape(-1))
 
 

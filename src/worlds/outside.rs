@@ -1,6 +1,7 @@
 //! Outside environments on screen: the picture that the watched one draws of itself.
 
 use bevy::asset::RenderAssetUsages;
+use bevy::image::ImageSampler;
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 
@@ -10,6 +11,9 @@ use crate::view::stage::{Stage, StageSize};
 
 /// Half the height of the stage, in world units.
 const HALF: f32 = 1.0;
+
+/// Pictures of at most as many pixels a side are cells, whose edges stay sharp.
+const COARSE: u32 = 64;
 
 /// The image that all stages share.
 #[derive(Resource)]
@@ -40,7 +44,11 @@ fn image(size: UVec2, rgb: &[u8]) -> Image {
     let rgba = rgb.chunks_exact(3).flat_map(|pixel| [pixel[0], pixel[1], pixel[2], u8::MAX]).collect();
     let extent = Extent3d { width: size.x, height: size.y, depth_or_array_layers: 1 };
     let format = TextureFormat::Rgba8UnormSrgb;
-    Image::new(extent, TextureDimension::D2, rgba, format, RenderAssetUsages::all())
+    let mut image = Image::new(extent, TextureDimension::D2, rgba, format, RenderAssetUsages::all());
+    if size.max_element() <= COARSE {
+        image.sampler = ImageSampler::nearest();
+    }
+    image
 }
 
 fn furnish(
