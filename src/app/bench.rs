@@ -11,16 +11,20 @@ use crate::run::{random_app, ticks};
 use crate::worlds::WorldChoice;
 use crate::worlds::ball_box::{BallBox, Balls};
 
-/// Measures a world's speed.
+/// Measures a world's speed, alternating with `peers`.
+///
+/// # Errors
+/// One line if the environment fails or a peer does not answer.
 pub fn bench_env(
     world: &WorldChoice,
     arenas: usize,
+    peers: &[String],
     runs: usize,
     seconds: f64,
     threads: usize,
-) -> [bench::Line; 3] {
+) -> Result<Vec<bench::Line>, Box<dyn std::error::Error>> {
     let mut app = random_app(world, arenas, 1, threads);
-    bench::environment(&mut app, arenas, runs, seconds)
+    bench::environment(&mut app, arenas, peers, runs, seconds)
 }
 
 /// Measures the cost of a tick of `arenas` arenas of `world`, with one optimization disabled at a time.

@@ -3,6 +3,8 @@
 use super::args::Bench;
 use super::{Failure, say};
 use crate::app;
+use crate::config::RunConfig;
+use crate::experiment::level::world_in;
 #[cfg(feature = "arcade")]
 use crate::experiment::{Mode, Request};
 use crate::run::bench::Line;
@@ -11,8 +13,8 @@ use crate::worlds::{WorldChoice, names};
 /// Runs one benchmark and prints its lines.
 pub(super) fn run(what: Bench) -> Result<(), Failure> {
     match what {
-        Bench::Env { env, arenas, runs, seconds, threads } => {
-            bench_env(env.as_deref(), &arenas, runs as usize, seconds, threads)
+        Bench::Env { env, arenas, peer, runs, seconds, threads } => {
+            bench_env(env.as_deref(), &arenas, &peer, runs as usize, seconds, threads)
         }
         Bench::Tick { env, arenas, runs, seconds } => {
             for name in &env {
@@ -54,17 +56,18 @@ pub(super) fn run(what: Bench) -> Result<(), Failure> {
 fn bench_env(
     env: Option<&str>,
     arenas: &[usize],
+    peers: &[String],
     runs: usize,
     seconds: f64,
     threads: usize,
 ) -> Result<(), Failure> {
     for name in env.map_or_else(|| names().collect(), |name| vec![name]) {
-        let world = WorldChoice::new(name, None)?;
+        let world = world_in(&RunConfig::resolve(Some(name), None, &[])?, None)?;
         for &count in arenas {
             if !(1..=4096).contains(&count) {
                 return Err(format!("--arenas {count}: allowed: 1 to 4096").into());
             }
-            app::bench_env(&world, count, runs, seconds, threads).iter().try_for_each(print)?;
+            app::bench_env(&world, count, peers, runs, seconds, threads)?.iter().try_for_each(print)?;
         }
     }
     Ok(())

@@ -15,6 +15,8 @@ use crate::mdp::{
     Policy as _, PolicyOutput, Rng, StateBatch, StepBatch, Stream, TransitionBatch, rng,
 };
 use crate::replay::{ReplayBuffer, ReplayConfig};
+use crate::run::eval::still_there;
+use crate::run::peers::{self, Answer};
 use crate::sim::arena::Spec;
 use crate::sim::run_agent_step;
 pub use learner::{Work, learner, threads};
@@ -66,26 +68,59 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// Steps the arenas of `app` (random actions, observations written, episodes reset) for `seconds` per run. An
-/// agent step is one slot's: a step of an arena with two players counts as two.
-pub fn environment(app: &mut App, arenas: usize, runs: usize, seconds: f64) -> [Line; 3] {
+/// agent step is one slot's: a step of an arena with two players counts as two. After each run, every command of `peers`
+/// steps as many environments for the same time.
+///
+/// # Errors
+/// One line if the environment fails or a peer does not answer.
+pub fn environment(
+    app: &mut App,
+    arenas: usize,
+    peers: &[String],
+    runs: usize,
+    seconds: f64,
+) -> Result<Vec<Line>, Box<dyn std::error::Error>> {
     let spec = app.world().resource::<Spec>().0.clone();
     let threads = app.world().resource::<crate::sim::SimPool>().threads();
-    let mut steps_per_second = Vec::new();
+    let (mut steps_per_second, mut answers) = (Vec::new(), vec![Vec::new(); peers.len()]);
+    let arguments = [("--arenas", arenas.to_string())];
     run_for(app.world_mut(), Duration::from_secs_f64(seconds / 4.0));
     for _ in 0..runs {
         let start = Instant::now();
         let steps = run_for(app.world_mut(), Duration::from_secs_f64(seconds));
         steps_per_second.push((steps * arenas as u64) as f64 / start.elapsed().as_secs_f64());
+        still_there(app.world())?;
+        for (peer, answers) in peers.iter().zip(&mut answers) {
+            answers.push(peers::ask(peer, &arguments, seconds)?);
+        }
     }
     let work = format!("{}, {arenas} arenas, random actions", spec.name);
-    [
+    let own = [
         ("arena_ticks_per_second", f64::from(spec.ticks_per_step)),
         ("arena_steps_per_second", 1.0),
         ("agent_steps_per_second", spec.slots() as f64),
     ]
     .map(|(metric, each)| {
         Line::new(work.clone(), metric, steps_per_second.iter().map(|rate| rate * each).collect(), threads)
-    })
+    });
+    let agents: Vec<f64> = steps_per_second.iter().map(|rate| rate * spec.slots() as f64).collect();
+    let others =
+        answers.into_iter().map(|answers| compared(&work, "agent_steps_per_second", &agents, answers, 1));
+    Ok(own.into_iter().chain(others.flatten()).collect())
+}
+
+/// The line of a peer that has answered after each of our own runs.
+fn compared(
+    work: &str,
+    metric: &'static str,
+    own: &[f64],
+    answers: Vec<Answer>,
+    threads: usize,
+) -> Option<Line> {
+    let values = answers.iter().map(|answer| answer.value).collect();
+    let ratios = own.iter().zip(&answers).map(|(own, answer)| own / answer.value).collect();
+    let line = Line { ratio: Some(median(ratios)), ..Line::new(work.to_owned(), metric, values, threads) };
+    answers.into_iter().next().map(|Answer { peer, version, .. }| Line { peer, version, ..line })
 }
 
 fn run_for(world: &mut World, time: Duration) -> u64 {

@@ -1,8 +1,9 @@
-//! Peers: other programs with the workload of `bench learner` or `bench sequences`, measured alternately with it.
+//! Peers: other programs with the workload of `bench env`, `bench learner` or `bench sequences`, measured alternately with
+//! it.
 //!
-//! A peer is any command that ends with a line of JSON, `{"peer", "version", "value"}`, its value in gradient steps per
-//! second. It takes `--seconds S` and, of `bench learner`, `--batch B --hidden W`, of `bench sequences` `--memory KIND
-//! --width W --batch B --length T --burn-in M --threads N`.
+//! A peer is any command that ends with a line of JSON, `{"peer", "version", "value"}`, its value in steps per second. It
+//! takes `--seconds S` and, of `bench env`, `--arenas N`, of `bench learner`, `--batch B --hidden W`, of `bench sequences`
+//! `--memory KIND --width W --batch B --length T --burn-in M --threads N`.
 
 use std::process::{Command, Stdio};
 
@@ -15,7 +16,7 @@ pub struct Answer {
     pub peer: String,
     /// Its version.
     pub version: String,
-    /// Gradient steps per second.
+    /// Environment or gradient steps per second.
     pub value: f64,
 }
 

@@ -139,6 +139,9 @@ pub(in crate::cli) enum Bench {
         /// Numbers of arenas.
         #[arg(long, value_delimiter = ',', default_value = "1,64,256,1024")]
         arenas: Vec<usize>,
+        /// Another program, measured in turn; may be given many times.
+        #[arg(long, value_name = "COMMAND", requires = "env")]
+        peer: Vec<String>,
         /// Number of measured runs.
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=1000))]
         runs: u32,

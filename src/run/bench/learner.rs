@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Line, median, random_experience};
+use super::{Line, compared, random_experience};
 use crate::learner::{Learner, LearnerSetup};
-use crate::run::peers::{self, Answer};
+use crate::run::peers;
 
 /// A learner to measure.
 #[derive(Debug)]
@@ -57,16 +57,7 @@ pub fn learner(
     const METRIC: &str = "gradient_steps_per_second";
     let (device, _) = learner.device();
     let mut lines = vec![Line::new(format!("{work}, {device}"), METRIC, rates.clone(), threads)];
-    for answers in answers {
-        let values = answers.iter().map(|answer| answer.value).collect();
-        let ratios = rates.iter().zip(&answers).map(|(own, answer)| own / answer.value).collect();
-        let line = Line { ratio: Some(median(ratios)), ..Line::new(work.clone(), METRIC, values, threads) };
-        lines.extend(answers.into_iter().next().map(|Answer { peer, version, .. }| Line {
-            peer,
-            version,
-            ..line
-        }));
-    }
+    lines.extend(answers.into_iter().filter_map(|answers| compared(&work, METRIC, &rates, answers, threads)));
     Ok(lines)
 }
 
