@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The world it was trained in, on the level in the file; `check_spec` refuses any other.
     let world = WorldChoice::kept(&agent.environment.name, agent.level().as_ref(), &agent.world)?;
     agent.check_spec(&world.spec())?;
-    let summary = evaluate(&world, agent.policy()?, 10, 7);
+    let summary = evaluate(&world, agent.policy()?, 10, 7)?;
     println!("{}", serde_json::to_string(&summary)?);
 
     // Its record has the evaluation over other episodes; this one should be similar.

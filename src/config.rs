@@ -65,7 +65,7 @@ pub struct RunSettings {
     /// Mean evaluation return at which a headless run ends early, as solved; off when absent.
     pub target_return: Option<f32>,
     /// Whether metrics are also written for TensorBoard, into the run's folder `events`.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "Clone::clone")]
     pub tensorboard: bool,
     /// Threads that step arenas, 0 for one per core.
     pub sim_threads: usize,
@@ -81,7 +81,7 @@ impl Default for RunSettings {
             eval_episodes: 20,
             eval_every: 0,
             target_return: None,
-            tensorboard: false,
+            tensorboard: true,
             sim_threads: 0,
             self_play: false,
         }

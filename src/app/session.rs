@@ -83,6 +83,9 @@ impl Session {
         // What the run has set is written once the learner has accepted it.
         let text = resume.is_none().then_some(text);
         let folder = claim.map(|claim| claim.open(text.as_deref(), lengths)).transpose()?;
+        if let (Some(folder), Some(made_of)) = (&folder, world.made_of()) {
+            folder.keep_outside(&made_of)?;
+        }
         if let (Some(folder), Some(text)) = (&folder, world.level().and_then(|level| level.text.as_deref())) {
             folder.keep_level(text, resume.is_none())?;
         }

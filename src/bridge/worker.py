@@ -65,6 +65,9 @@ def leaves(space, name, take):
 
 
 def is_flattenable(space):
+    if isinstance(space, gym.spaces.Text):
+        # Its letters as numbers mean nothing.
+        return False
     try:
         return bool(space.is_np_flattenable)
     except NotImplementedError:  # Spaces of other packages need not say.
@@ -97,7 +100,8 @@ class Observations:
 
     def add_grid(self, space, take):
         shape = space.shape if len(space.shape) == 3 else (*space.shape, 1)
-        first = len(space.shape) == 3 and shape[0] < shape[2]
+        # Channels are few; usually they come last.
+        first = shape[0] < min(shape[1], shape[2])
         self.shape = shape if first else (shape[2], shape[0], shape[1])
         full = self.ones or space.dtype == np.bool_ or int(space.high.max()) <= 1
         order = (0, 1, 2) if first else (2, 0, 1)

@@ -309,7 +309,7 @@ fn variants_of_the_algorithm_are_set_and_read_back() {
 /// Some settings are not written while they have their default; they can be set to it all the same.
 #[test]
 fn a_setting_can_be_set_to_its_default() {
-    for text in ["run.tensorboard=false", "world.flicker=0", "world.frame_stack=1", "sac.sequence.learn=20"] {
+    for text in ["run.tensorboard=true", "world.flicker=0", "world.frame_stack=1", "sac.sequence.learn=20"] {
         assert_eq!(set(&[text]), set(&[]), "{text}");
         let (table, rest) = text.rsplit_once('.').unwrap();
         for read in files(&format!("[{table}]\n{rest}\n")) {

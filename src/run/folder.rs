@@ -25,8 +25,8 @@ pub use claim::Claim;
 
 const CONFIG: &str = "config.toml";
 const SUMMARY: &str = "summary.json";
-/// The folder of TensorBoard's files.
 const OUTSIDE: &str = "outside.json";
+/// The folder of TensorBoard's files.
 const EVENTS: &str = "events";
 /// The appended files.
 const LINES: &[&str] = &["metrics.jsonl", "episodes.jsonl", "hints.jsonl"];
@@ -67,14 +67,22 @@ impl RunFolder {
         self.sinks.push(Box::new(sink));
     }
 
-    /// Also writes lines of metrics for TensorBoard from now on, into the folder `events`; the run is at
-    /// `env_steps`.
+    /// Also writes lines of metrics for TensorBoard from now on, into the folder `events`, and the run's `config`; the run
+    /// is at `env_steps`.
     ///
     /// # Errors
     /// [`RunError::Folder`] if writing fails.
-    pub fn keep_events(&mut self, env_steps: u64) -> Result<(), RunError> {
+    pub fn keep_events(&mut self, env_steps: u64, config: &str) -> Result<(), RunError> {
         let path = self.path.join(EVENTS);
-        self.add_sink(TensorBoard::create(&path, env_steps).map_err(|error| folder_error(&path, error))?);
+        let begun = || {
+            let mut events = TensorBoard::create(&path, env_steps)?;
+            // Markdown shows indented lines as they are.
+            let text: Vec<String> = config.lines().map(|line| format!("    {line}")).collect();
+            events.text("config", &text.join("\n"), env_steps)?;
+            Ok(events)
+        };
+        let events = begun().map_err(|error: std::io::Error| folder_error(&path, error))?;
+        self.add_sink(events);
         Ok(())
     }
 

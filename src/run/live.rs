@@ -94,7 +94,7 @@ impl LiveRun {
             broken: Arc::default(),
         };
         if run.begun.run.tensorboard
-            && let Err(error) = run.folder.keep_events(env_steps)
+            && let Err(error) = run.folder.keep_events(env_steps, &run.begun.to_toml())
         {
             run.cannot_write(error.to_string());
         }

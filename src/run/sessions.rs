@@ -12,6 +12,11 @@ fn kept() -> Option<PathBuf> {
     user_data().map(|data| data.join("sessions"))
 }
 
+/// The name of `env` in those of folders: `gym-ALE-Pong-v5` of `gym:ALE/Pong-v5`.
+fn folder_name(env: &str) -> String {
+    env.replace(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)), "-")
+}
+
 /// Folder of maps drawn in the world `env`.
 pub fn maps(env: &str) -> Option<PathBuf> {
     user_data().map(|data| data.join("levels").join(env))
@@ -21,9 +26,10 @@ pub fn maps(env: &str) -> Option<PathBuf> {
 pub fn of(env: &str) -> Vec<PathBuf> {
     let all = kept().and_then(|folder| std::fs::read_dir(folder).ok());
     // puck-2v2 is not a session of puck.
+    let env = &folder_name(env);
     let own = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let number = name.strip_prefix(env).and_then(|rest| rest.strip_prefix('-'));
+        let number = name.strip_prefix(env.as_str()).and_then(|rest| rest.strip_prefix('-'));
         number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
     };
     let mut old: Vec<PathBuf> =
@@ -51,7 +57,7 @@ fn kind(session: &Path) -> Option<ActionKind> {
 /// A new folder for a session without `--out`: `<env>-<seconds>` in the folder of sessions. Old ones are
 /// never deleted automatically. `None` if the system has no folder for user data.
 pub fn new_folder(env: &str) -> Option<PathBuf> {
-    let kept = kept()?;
+    let (kept, env) = (kept()?, folder_name(env));
     std::fs::create_dir_all(&kept).ok()?;
     let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
     // Two windows opened within the same second must not share a folder.

@@ -120,7 +120,7 @@ fn only_a_run_is_resumed_and_a_folder_without_one_stays_as_it_is() {
 fn lines_of_metrics_reach_every_sink() {
     let place = tempfile::tempdir().unwrap();
     let mut run = begin(place.path(), CONFIG_TEXT).unwrap().open(Some(CONFIG_TEXT), None).unwrap();
-    run.keep_events(0).unwrap();
+    run.keep_events(0, "steps = 5\n").unwrap();
     let events = entries(&place.path().join(EVENTS)).unwrap();
     let size = || fs::metadata(place.path().join(EVENTS).join(&events[0])).unwrap().len();
     let before = size();

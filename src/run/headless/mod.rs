@@ -98,7 +98,7 @@ pub fn train_in(
     // The disk changes only after the learner has accepted everything.
     run.folder = claim.map(|claim| claim.open(Some(&text), lengths)).transpose()?;
     if let (Some(folder), true) = (&mut run.folder, run.config.run.tensorboard) {
-        folder.keep_events(run.env_steps)?;
+        folder.keep_events(run.env_steps, &text)?;
     }
     run.earlier = run.folder.as_ref().map_or(run.earlier, |folder| run.earlier.max(folder.seconds()));
     if let (Some(folder), Some(level)) = (&run.folder, &level) {
@@ -232,10 +232,11 @@ impl Run {
         self.progress.finish();
         self.checkpoint(world, learner, Vec::new())?;
         let mut summary = self.summary(&learner.status().device_reason, period.counters);
-        let evaluated = self.evaluate(&mut summary, learner.policy().load().policy.clone());
-        summary.interrupted |= evaluated.is_err();
+        let policy = learner.policy().load().policy.clone();
+        let ended = still_there(world).and_then(|()| self.evaluate(&mut summary, policy));
+        summary.interrupted |= ended.is_err();
         let summary = self.end(summary)?;
-        evaluated.map(|()| summary)
+        ended.map(|()| summary)
     }
 
     /// Evaluates the final policy, unless the run was stopped or ended by an evaluation.

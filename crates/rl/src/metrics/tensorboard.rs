@@ -1,9 +1,12 @@
 //! TensorBoard's event files, without its libraries: records framed as TFRecords, each a protobuf `Event`.
 //!
 //! A record is `length: u64`, the masked CRC-32C of those 8 bytes, the event, and the masked CRC-32C of the
-//! event; all numbers are little-endian. Only the fields that scalars need are written: `Event { wall_time =
-//! 1, step = 2, file_version = 3, summary = 5, session_log = 7 }` and `Summary { repeated Value { tag = 1,
-//! simple_value = 2 } value = 1 }`.
+//! event; all numbers are little-endian. Only the fields that scalars and texts need are written: `Event { wall_time
+//! = 1, step = 2, file_version = 3, summary = 5 }`, `Summary { repeated Value { tag = 1, simple_value = 2, tensor = 8,
+//! metadata = 9 } value = 1 }`, and of tensors and metadata those of a string of the plugin `text`.
+//!
+//! TensorBoard's two readers disagree about a run that went on from an earlier step: one drops what was overtaken, one
+//! shows both histories, whatever marks it. So earlier files are cut where the run goes on.
 
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
@@ -17,24 +20,27 @@ use crate::protobuf::Message;
 
 /// Size of the write buffer; larger than an event.
 const BUFFER: usize = 1 << 16;
+/// Extension of this program's files.
+const SUFFIX: &str = "entropy";
 
 /// Writes scalars for TensorBoard.
 #[derive(Debug)]
 pub struct TensorBoard<W: Write>(BufWriter<W>);
 
 impl TensorBoard<File> {
-    /// Starts an event file in `folder`, which is created if missing. TensorBoard discards events of earlier
-    /// files from `env_steps` on, as when a run resumes from a checkpoint.
+    /// Starts an event file in `folder`, which is created if missing, of a run that is at `env_steps`: earlier files of
+    /// this program lose what they hold of later steps, as when a run resumes from a checkpoint.
     ///
     /// # Errors
     /// The system's error.
     pub fn create(folder: &Path, env_steps: u64) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
+        cut(folder, env_steps)?;
         let now = now();
         // TensorBoard reads files in the order of their names.
-        let name = format!("events.out.tfevents.{:017.6}.entropy", now);
+        let name = format!("events.out.tfevents.{:017.6}.{SUFFIX}", now);
         let file = OpenOptions::new().write(true).create_new(true).open(folder.join(name))?;
-        Self::new(file, now, env_steps)
+        Self::new(file, now)
     }
 }
 
@@ -43,18 +49,39 @@ impl<W: Write> TensorBoard<W> {
     ///
     /// # Errors
     /// The system's error.
-    pub fn new(out: W, unix_seconds: f64, env_steps: u64) -> io::Result<Self> {
+    pub fn new(out: W, unix_seconds: f64) -> io::Result<Self> {
         let mut events = Self(BufWriter::with_capacity(BUFFER, out));
         let mut version = Message::default();
         version.bytes(3, b"brain.Event:2");
         events.event(unix_seconds, 0, &version)?;
-        let (mut begins, mut log) = (Message::default(), Message::default());
-        // SessionLog.START.
-        log.varint(1, 1);
-        begins.bytes(7, &log.0);
-        events.event(unix_seconds, env_steps, &begins)?;
         events.0.flush()?;
         Ok(events)
+    }
+
+    /// Writes `text`, Markdown, under `tag` at `env_steps`.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn text(&mut self, tag: &str, text: &str, env_steps: u64) -> io::Result<()> {
+        // DataType.DT_STRING.
+        const STRING: u64 = 7;
+        let mut parts: [Message; 7] = Default::default();
+        let [size, shape, tensor, plugin, metadata, value, summary] = &mut parts;
+        size.varint(1, 1);
+        shape.bytes(2, &size.0);
+        tensor.varint(1, STRING);
+        tensor.bytes(2, &shape.0);
+        tensor.bytes(8, text.as_bytes());
+        plugin.bytes(1, b"text");
+        metadata.bytes(1, &plugin.0);
+        value.bytes(1, tag.as_bytes());
+        value.bytes(8, &tensor.0);
+        value.bytes(9, &metadata.0);
+        summary.bytes(1, &value.0);
+        let mut event = Message::default();
+        event.bytes(5, &summary.0);
+        self.event(now(), env_steps, &event)?;
+        self.0.flush()
     }
 
     /// Writes an event with content `what`.
@@ -99,6 +126,49 @@ impl<W: Write + Debug + Send + Sync> Sink for TensorBoard<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
+}
+
+/// Cuts the files of this program in `folder` where they go beyond `env_steps` or are torn.
+fn cut(folder: &Path, env_steps: u64) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == SUFFIX) {
+            let events = std::fs::read(&path)?;
+            let kept = kept(&events, env_steps);
+            if kept < events.len() {
+                OpenOptions::new().write(true).open(&path)?.set_len(kept as u64)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of whole records before the first one after `env_steps`.
+fn kept(events: &[u8], env_steps: u64) -> usize {
+    let mut at = 0;
+    while let Some(length) = events.get(at..).and_then(<[u8]>::first_chunk) {
+        let Ok(length) = usize::try_from(u64::from_le_bytes(*length)) else { break };
+        let Some(next) = at.checked_add(length).and_then(|end| end.checked_add(16)) else { break };
+        // Every event begins with the time and the step, as written above.
+        let Some(step) = events.get(at + 22..next).filter(|_| length >= 11) else { break };
+        if varint(step) > env_steps {
+            break;
+        }
+        at = next;
+    }
+    at
+}
+
+/// The number at the start of `bytes`.
+fn varint(bytes: &[u8]) -> u64 {
+    let mut value = 0;
+    for (index, byte) in bytes.iter().take(10).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    value
 }
 
 fn now() -> f64 {

@@ -111,19 +111,19 @@ fn checksums_are_those_of_the_standard() {
 #[test]
 fn the_first_record_is_the_one_tensorboard_writes() {
     let mut bytes = Vec::new();
-    drop(TensorBoard::new(&mut bytes, 0.0, 0).unwrap());
+    drop(TensorBoard::new(&mut bytes, 0.0).unwrap());
     // 24 bytes: wall_time, step, file_version "brain.Event:2" with tags.
     let event = [&[0x09, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0x1a, 13][..], b"brain.Event:2"].concat();
     assert_eq!(bytes[..8], (event.len() as u64).to_le_bytes());
     assert_eq!(bytes[12..12 + event.len()], event);
-    assert_eq!(payloads(&bytes).len(), 2);
+    assert_eq!(payloads(&bytes).len(), 1);
 }
 
 #[test]
 fn an_independent_decoder_reads_what_was_measured() {
     assert_eq!(METRICS, [TEMPERATURE, PROBABILITIES]);
     let mut bytes = Vec::new();
-    let mut events = TensorBoard::new(&mut bytes, 1000.5, 300).unwrap();
+    let mut events = TensorBoard::new(&mut bytes, 1000.5).unwrap();
     let mut record = Metrics::default();
     record.set(ENV_STEPS, 300_u64);
     record.set(EPISODE_RETURN, None::<f32>);
@@ -137,11 +137,9 @@ fn an_independent_decoder_reads_what_was_measured() {
     drop(events);
 
     let events = payloads(&bytes);
-    let [version, start, first, second] = &events[..] else { panic!("{events:?}") };
+    let [version, first, second] = &events[..] else { panic!("{events:?}") };
     assert_eq!(field(version, 3).unwrap(), b"brain.Event:2");
     assert_eq!(f64::from_le_bytes(field(version, 1).unwrap().try_into().unwrap()), 1000.5);
-    assert_eq!(number(field(start, 2).unwrap()), 300);
-    assert_eq!(number(field(&field(start, 7).unwrap(), 1).unwrap()), 1);
     assert_eq!([first, second].map(|event| number(field(event, 2).unwrap())), [300, 1 << 40]);
     assert_eq!(f64::from_le_bytes(field(first, 1).unwrap().try_into().unwrap()), 1001.25);
     let named = |all: &[(&str, f32)]| -> Vec<(String, f32)> {
@@ -166,4 +164,57 @@ fn every_part_of_a_run_begins_a_file_of_its_own() {
     let names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2);
     assert!(names.iter().all(|name| name.to_string_lossy().starts_with("events.out.tfevents.")));
+}
+
+#[test]
+fn a_text_is_a_string_of_the_text_plugin() {
+    let mut bytes = Vec::new();
+    let mut events = TensorBoard::new(&mut bytes, 1000.5).unwrap();
+    events.text("config", "    steps = 5", 7).unwrap();
+    drop(events);
+    let event = payloads(&bytes).pop().unwrap();
+    assert_eq!(number(field(&event, 2).unwrap()), 7);
+    let value = field(&field(&event, 5).unwrap(), 1).unwrap();
+    assert_eq!(field(&value, 1).unwrap(), b"config");
+    let tensor = field(&value, 8).unwrap();
+    assert_eq!(
+        (number(field(&tensor, 1).unwrap()), field(&tensor, 8).unwrap()),
+        (7, b"    steps = 5".to_vec())
+    );
+    let plugin = field(&field(&value, 9).unwrap(), 1).unwrap();
+    assert_eq!(field(&plugin, 1).unwrap(), b"text");
+}
+
+#[test]
+fn a_run_that_goes_on_from_a_step_loses_what_came_after_it_and_no_more() {
+    let place = tempfile::tempdir().unwrap();
+    let steps = |env_steps: &[u64], from: u64| {
+        let mut events = TensorBoard::create(place.path(), from).unwrap();
+        for &step in env_steps {
+            let mut record = Metrics::default();
+            record.set(ENV_STEPS, step);
+            events.record(step, &record).unwrap();
+        }
+        events.flush().unwrap();
+    };
+    steps(&[100, 200, 300, 1 << 40], 0);
+    // Killed while it wrote, and a file of somebody else.
+    let first = std::fs::read_dir(place.path()).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&first).unwrap();
+    std::fs::write(&first, [&whole[..], &[200, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3]].concat()).unwrap();
+    std::fs::write(place.path().join("events.out.tfevents.5.host"), [1, 2, 3]).unwrap();
+    steps(&[250, 350], 200);
+    steps(&[300, 400], 250);
+    let mut names: Vec<_> =
+        std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.retain(|path| path.extension().is_some_and(|extension| extension == "entropy"));
+    names.sort();
+    let seen: Vec<u64> = names
+        .iter()
+        .flat_map(|path| payloads(&std::fs::read(path).unwrap()))
+        .filter(|event| field(event, 5).is_some())
+        .map(|event| number(field(&event, 2).unwrap()))
+        .collect();
+    assert_eq!(seen, [100, 200, 250, 300, 400]);
+    assert_eq!(std::fs::read(place.path().join("events.out.tfevents.5.host")).unwrap(), [1, 2, 3]);
 }
