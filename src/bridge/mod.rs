@@ -8,7 +8,11 @@
 //! A Gymnasium id runs code, so it comes from the command line or from a configuration that is named there, never from an
 //! agent file.
 
+mod copy;
 mod error;
+mod group;
+mod picture;
+mod play;
 mod plugin;
 mod python;
 mod settings;
@@ -19,7 +23,7 @@ mod worker;
 use bevy::prelude::*;
 
 pub use error::BridgeError;
-pub use plugin::Picture;
+pub use picture::Picture;
 pub use python::make as make_python;
 pub use settings::{BridgeSettings, id};
 

@@ -17,6 +17,10 @@ use super::python;
 use super::settings::{BridgeSettings, name};
 use super::wire::{Drawn, Frame, Hello, Layout, Message};
 
+/// What a worker runs, the first of them to begin with.
+const SCRIPTS: [(&str, &str); 2] =
+    [("worker.py", include_str!("worker.py")), ("arcade_spaces.py", include_str!("arcade_spaces.py"))];
+
 /// Lines of standard error that are kept.
 const KEPT_LINES: usize = 20;
 
@@ -59,10 +63,11 @@ impl Worker {
         };
         let folder = tempfile::Builder::new().prefix("entropy-arcade-").tempdir();
         let folder = folder.map_err(|error| failed(error.to_string()))?;
-        let script = folder.path().join("worker.py");
-        std::fs::write(&script, include_str!("worker.py")).map_err(|error| failed(error.to_string()))?;
+        for (name, text) in SCRIPTS {
+            std::fs::write(folder.path().join(name), text).map_err(|error| failed(error.to_string()))?;
+        }
         let mut child = Command::new(&python)
-            .arg(&script)
+            .arg(folder.path().join(SCRIPTS[0].0))
             .current_dir(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
