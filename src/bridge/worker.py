@@ -2,13 +2,13 @@
 
 Messages to the arcade: one byte for the kind, four for the length, the content. `H` hello (JSON), `S` the outcome of a
 step, `P` a picture, `E` why it ends. Messages from the arcade: a JSON line first, then `S` with a byte per
-environment, whether it makes a step, and an action each, or `P` with the number of one. Everything binary is little-endian. The end of the input is the end of the worker.
+environment, whether it makes a step, and an action each, or `P` with the number of one. Everything binary is
+little-endian. The end of the input is the end of the worker.
 """
 
 import importlib
 import importlib.metadata
 import json
-import math
 import os
 import signal
 import struct
@@ -32,7 +32,8 @@ def send(kind, *parts):
     parts = [memoryview(part).cast("B") for part in parts if len(part)]
     parts.insert(0, memoryview(kind + struct.pack("<I", sum(map(len, parts)))))
     while parts:
-        written = os.writev(OUT, parts)
+        # A system takes no more than about a thousand at once.
+        written = os.writev(OUT, parts[:512])
         while parts and written >= len(parts[0]):
             written -= len(parts.pop(0))
         if written:
@@ -44,7 +45,6 @@ def receive(length):
     if len(data) < length:
         os._exit(0)
     return data
-
 
 
 def prepare(identity):
