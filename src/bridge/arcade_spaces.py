@@ -6,6 +6,8 @@ import gymnasium as gym
 import numpy as np
 
 MOST_CHOICES = 1024
+# Sides of an image.
+LEAST_SIDE = 5
 
 
 class Refused(Exception):
@@ -35,7 +37,10 @@ def is_flattenable(space):
 
 
 def is_image(space):
-    return isinstance(space, gym.spaces.Box) and space.dtype in (np.uint8, np.bool_) and len(space.shape) in (2, 3)
+    """Bytes in a plane that a convolution can do something with; a board of three by three is a vector."""
+    if not (isinstance(space, gym.spaces.Box) and space.dtype in (np.uint8, np.bool_) and len(space.shape) in (2, 3)):
+        return False
+    return sorted(space.shape)[-2] >= LEAST_SIDE
 
 
 class Observations:
@@ -44,9 +49,10 @@ class Observations:
     def __init__(self, env, identity):
         # The one-hot planes of MiniGrid hold zeros and ones, whatever their space says.
         self.ones = identity.startswith(("MiniGrid-", "BabyAI-"))
-        self.names, self.vector, self.dropped = [], [], []
+        self.names, self.vector, self.dropped, self.parts = [], [], [], []
         self.grid, self.shape = None, None
         for space, name, take in leaves(env.observation_space, "", lambda value: value):
+            self.parts.append((space, name, take))
             if is_image(space) and self.grid is None:
                 self.add_grid(space, take)
             elif isinstance(space, gym.spaces.Box) or is_flattenable(space):
@@ -57,6 +63,17 @@ class Observations:
             raise Refused(f"nothing of its observations can be read: {env.observation_space}")
         only = len(self.vector) == 1 and self.vector[0][0] is None
         self.plain = self.vector[0][1] if only and self.grid is None else None
+
+    def compare(self, value):
+        """Refuses an observation of another shape or kind than its space: what is read of it would be something else."""
+        for space, name, take in self.parts:
+            part, what = take(value), name or "the observation"
+            if isinstance(space, gym.spaces.Box) and np.shape(part) != space.shape:
+                raise Refused(f"{what} has the shape {np.shape(part)}, its space says {space.shape}")
+            if is_image(space) and np.asarray(part).dtype not in (np.uint8, np.bool_):
+                raise Refused(f"{what} is an image of {np.asarray(part).dtype}, its space says {space.dtype}")
+            if isinstance(space, (gym.spaces.Discrete, gym.spaces.MultiDiscrete)) and not space.contains(part):
+                raise Refused(f"{what} is {part!r}, which is not in its space {space}")
 
     def add_grid(self, space, take):
         shape = space.shape if len(space.shape) == 3 else (*space.shape, 1)
@@ -143,7 +160,8 @@ class Actions:
             self.low, self.high = low.tolist(), high.tolist()
             shape, kind = space.shape, space.dtype
             # A rounding error must not leave the space.
-            self.read = lambda data, index: np.clip(data[index], low, high).reshape(shape).astype(kind)
+            least, most = space.low.ravel(), space.high.ravel()
+            self.read = lambda data, index: np.clip(data[index].astype(kind), least, most).reshape(shape)
         else:
             raise Refused(f"its actions are {space}: allowed: Discrete, MultiDiscrete, MultiBinary, bounded float Box")
 

@@ -33,7 +33,7 @@ pub enum BridgeError {
         problem: String,
     },
     /// The worker has ended without a word.
-    #[error("env = {env}: its process ended {how}; its last words: {words}")]
+    #[error("env = {env}: its process ended {how}; the last line it wrote: {words}")]
     Died {
         /// The world.
         env: String,

@@ -8,7 +8,7 @@ use rand::Rng as _;
 
 use super::error::BridgeError;
 use super::spec::layout;
-use super::wire::{Frame, Layout};
+use super::wire::{Drawn, Frame, Layout};
 use super::worker::{Start, Worker};
 use crate::mdp::{later_seed, rng};
 use crate::sim::{ObservationWrapper, SimConfig};
@@ -17,33 +17,130 @@ use crate::sim::{ObservationWrapper, SimConfig};
 #[derive(Resource)]
 pub(super) struct Bridge {
     pub start: Start,
-    pub workers: Vec<Group>,
+    pub groups: Vec<Group>,
     /// When workers were started again.
     pub restarts: Vec<Instant>,
     /// How often seeds were drawn.
     pub parts: u64,
+    /// Whether it was said that steps take too long for a window.
+    pub warned: bool,
 }
 
 /// A worker and its copies.
 pub(super) struct Group {
-    pub worker: Worker,
+    worker: Worker,
     /// Numbers of its arenas.
     pub arenas: Range<usize>,
-    /// Since when something is waited for that did not come within a frame: a step, or the first observations of a worker
-    /// that was started again.
-    pub waits: Option<(Instant, Awaited)>,
+    awaits: Awaited,
+    /// Since when.
+    since: Instant,
 }
 
 /// What a group waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Awaited {
+enum Awaited {
+    /// Nothing: it can make a step.
+    Nothing,
+    /// That its environments are made.
     Hello,
-    Step,
+    /// First observations.
+    First,
+    /// The outcome of a step, of this agent step or of an earlier one.
+    Step { late: bool },
+}
+
+/// What has come from a worker.
+pub(super) enum Arrived {
+    /// First observations.
+    First(Frame),
+    /// The outcome of a step, or of one that was asked for in an earlier agent step.
+    Step { frame: Frame, late: bool },
 }
 
 impl Group {
+    fn new(worker: Worker, arenas: Range<usize>) -> Self {
+        Self { worker, arenas, awaits: Awaited::Hello, since: Instant::now() }
+    }
+
+    /// Replaces its worker, with seeds number `part`.
+    pub fn start_again(&mut self, start: &Start, config: &SimConfig, part: u64) -> Result<(), BridgeError> {
+        let arenas = self.arenas.clone();
+        *self = Self::new(Worker::start(start, &seeds(config, part, arenas.clone()))?, arenas);
+        Ok(())
+    }
+
+    /// Sizes of its frames.
     pub fn layout(&self, wrapper: &ObservationWrapper) -> Layout {
         layout(wrapper.own(), self.arenas.len())
+    }
+
+    /// Whether it can make a step.
+    pub fn is_ready(&self) -> bool {
+        self.awaits == Awaited::Nothing
+    }
+
+    /// Whether it is in the middle of a step, not of a start.
+    pub fn plays(&self) -> bool {
+        matches!(self.awaits, Awaited::Step { .. })
+    }
+
+    /// Whether it has been waited for for too long.
+    pub fn is_overdue(&self) -> bool {
+        self.since.elapsed() >= self.worker.patience()
+    }
+
+    /// Asks for a step, as [`Worker::send`].
+    pub fn send(&mut self, moves: &[u8], actions: &[u8]) {
+        self.worker.send(moves, actions);
+        (self.awaits, self.since) = (Awaited::Step { late: false }, Instant::now());
+    }
+
+    /// What it waits for; `None` if that has not come until `deadline` or, without one, in time.
+    pub fn receive(
+        &mut self,
+        deadline: Option<Instant>,
+        layout: Layout,
+    ) -> Result<Option<Arrived>, BridgeError> {
+        let patience = self.worker.patience();
+        let left = |since: Instant| match deadline {
+            Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+            None => patience.saturating_sub(since.elapsed()),
+        };
+        if self.awaits == Awaited::Hello {
+            if self.worker.hello_within(left(self.since))?.is_none() {
+                return Ok(None);
+            }
+            (self.awaits, self.since) = (Awaited::First, Instant::now());
+        }
+        let Some(frame) = self.worker.frame_within(left(self.since), layout)? else {
+            if self.plays() {
+                self.awaits = Awaited::Step { late: true };
+            }
+            return Ok(None);
+        };
+        let awaited = std::mem::replace(&mut self.awaits, Awaited::Nothing);
+        Ok(Some(match awaited {
+            Awaited::Step { late } => Arrived::Step { frame, late },
+            _ => Arrived::First(frame),
+        }))
+    }
+
+    /// It has taken too long.
+    pub fn late(&self) -> BridgeError {
+        self.worker.late()
+    }
+
+    /// As [`Worker::last_words`].
+    pub fn last_words(&self) -> Vec<String> {
+        self.worker.last_words()
+    }
+
+    /// The latest picture that has come; asks for the next one of `arena` if that is `due`.
+    pub fn picture(&mut self, arena: usize, due: bool) -> Option<Drawn> {
+        if due && self.is_ready() {
+            self.worker.ask_picture((arena - self.arenas.start) as u32);
+        }
+        self.worker.take_picture()
     }
 }
 
@@ -59,17 +156,14 @@ pub(super) fn begin(
     let ranges =
         (0..config.arenas).step_by(share.max(1)).map(|first| first..(first + share).min(config.arenas));
     let started: Result<Vec<_>, BridgeError> = ranges
-        .map(|arenas| {
-            let worker = Worker::start(start, &seeds(config, part, arenas.clone()))?;
-            Ok(Group { worker, arenas, waits: None })
-        })
+        .map(|arenas| Ok(Group::new(Worker::start(start, &seeds(config, part, arenas.clone()))?, arenas)))
         .collect();
     let mut begun = Vec::new();
     for mut group in started? {
-        group.worker.hello()?;
-        let layout = group.layout(wrapper);
-        let frame = group.worker.frame(layout)?;
-        begun.push((group, frame));
+        match group.receive(None, group.layout(wrapper))? {
+            Some(Arrived::First(frame) | Arrived::Step { frame, .. }) => begun.push((group, frame)),
+            None => return Err(group.late()),
+        }
     }
     Ok(begun)
 }

@@ -30,13 +30,12 @@ pub(super) fn look(
     watched: Query<&AgentSlots, (With<OutsideCopy>, With<Watched>)>,
 ) {
     let Ok(arena) = watched.single().map(|seats| seats.arena) else { return };
-    let Some(group) = bridge.workers.iter_mut().find(|group| group.arenas.contains(&arena)) else { return };
-    if let Some(drawn) = group.worker.take_picture() {
-        (picture.size, picture.pixels) = (UVec2::new(drawn.width, drawn.height), drawn.pixels);
-    }
+    let Some(group) = bridge.groups.iter_mut().find(|group| group.arenas.contains(&arena)) else { return };
     let due = picture.asked.is_none_or(|asked| asked.elapsed() >= PICTURE);
-    if due && group.waits.is_none() {
+    if due {
         picture.bypass_change_detection().asked = Some(Instant::now());
-        group.worker.ask_picture((arena - group.arenas.start) as u32);
+    }
+    if let Some(drawn) = group.picture(arena, due) {
+        (picture.size, picture.pixels) = (UVec2::new(drawn.width, drawn.height), drawn.pixels);
     }
 }

@@ -7,9 +7,7 @@ use bevy::prelude::*;
 
 use super::copy::OutsideCopy;
 use super::error::BridgeError;
-use super::group::{Awaited, Bridge, Group, seeds};
-use super::wire::Frame;
-use super::worker::Worker;
+use super::group::{Arrived, Bridge};
 use crate::agent::pace::Pace;
 use crate::agent::tick::Spec;
 use crate::files;
@@ -20,8 +18,11 @@ use crate::sim::{AgentSlots, Failure, ObservationWrapper, SimConfig};
 const RESTARTS: usize = 3;
 const RESTARTS_WITHIN: Duration = Duration::from_secs(600);
 
-/// How long a frame waits for a step.
-const FRAME: Duration = Duration::from_millis(100);
+/// How long a frame waits for a step: a world that takes its time makes a slow window, one that hangs must not stop it.
+const FRAME: Duration = Duration::from_millis(500);
+
+/// A copy and its agent.
+type Pair<'a> = (Mut<'a, OutsideCopy>, Mut<'a, AgentSlots>);
 
 /// Lets every copy that plays make a step: all workers work at once.
 pub(super) fn play(
@@ -29,7 +30,7 @@ pub(super) fn play(
     wrapper: Res<ObservationWrapper>,
     spec: Res<Spec>,
     config: Res<SimConfig>,
-    looks: Option<Res<Pace>>,
+    window: Option<Res<Pace>>,
     mut failure: ResMut<Failure>,
     mut copies: Query<(&mut OutsideCopy, &mut AgentSlots)>,
 ) {
@@ -38,66 +39,87 @@ pub(super) fn play(
         copies.iter_mut().for_each(|(_, mut seats)| seats.disturbed = true);
         return;
     }
-    let watched = looks.is_some();
-    let mut of: Vec<Option<(Mut<OutsideCopy>, Mut<AgentSlots>)>> = (0..config.arenas).map(|_| None).collect();
+    let mut by_arena: Vec<Option<Pair>> = (0..config.arenas).map(|_| None).collect();
     for (copy, seats) in &mut copies {
         let arena = seats.arena;
-        if let Some(place) = of.get_mut(arena) {
+        if let Some(place) = by_arena.get_mut(arena) {
             *place = Some((copy, seats));
         }
     }
-    let bridge = &mut *bridge;
-    let (mut moves, mut actions) = (Vec::new(), Vec::new());
-    for group in &mut bridge.workers {
-        let copies = &mut of[group.arenas.clone()];
-        if group.waits.is_some() {
-            // They stand still, and nothing follows what is chosen for them.
-            copies.iter_mut().flatten().for_each(|(_, seats)| seats.disturbed = true);
-            continue;
+    let deadline = window.is_some().then(|| Instant::now() + FRAME);
+    send(&mut bridge, &spec.action, &by_arena);
+    for index in 0..bridge.groups.len() {
+        let arenas = bridge.groups[index].arenas.clone();
+        let received = receive(&mut bridge, index, &config, deadline, &wrapper, &mut by_arena[arenas]);
+        if let Err(error) = received {
+            failure.0 = Some(error.to_string());
         }
+    }
+}
+
+/// Sends the actions of all copies whose worker is ready.
+fn send(bridge: &mut Bridge, space: &ActionSpace, by_arena: &[Option<Pair>]) {
+    let (mut moves, mut actions) = (Vec::new(), Vec::new());
+    for group in bridge.groups.iter_mut().filter(|group| group.is_ready()) {
         moves.clear();
         actions.clear();
-        for (_, seats) in copies.iter().flatten() {
+        for (_, seats) in by_arena[group.arenas.clone()].iter().flatten() {
             moves.push(u8::from(!seats.on_hold));
-            write_action(&spec.action, seats, &mut actions);
+            write_action(space, seats, &mut actions);
         }
-        group.worker.send(&moves, &actions);
+        group.send(&moves, &actions);
     }
-    for index in 0..bridge.workers.len() {
-        let group = &mut bridge.workers[index];
-        if group.waits.is_some() {
-            continue;
-        }
-        let layout = group.layout(&wrapper);
-        let time = if watched { FRAME } else { group.worker.patience() };
-        let arenas = group.arenas.clone();
-        match group.worker.frame_within(time, layout) {
-            Ok(Some(frame)) => {
-                for (row, (copy, seats)) in of[arenas].iter_mut().flatten().enumerate() {
-                    if !seats.on_hold {
-                        copy.settle(seats, &frame, layout, row, &wrapper);
-                    }
+}
+
+/// Takes what a worker has to say, at the latest at the `deadline` of a frame, and gives it to its `copies`; without a
+/// deadline a worker that fails is replaced until one has first observations.
+fn receive(
+    bridge: &mut Bridge,
+    index: usize,
+    config: &SimConfig,
+    deadline: Option<Instant>,
+    wrapper: &ObservationWrapper,
+    copies: &mut [Option<Pair>],
+) -> Result<(), BridgeError> {
+    loop {
+        let group = &mut bridge.groups[index];
+        let layout = group.layout(wrapper);
+        let error = match group.receive(deadline, layout) {
+            Ok(Some(Arrived::Step { frame, late })) => {
+                let rows = copies.iter_mut().flatten().enumerate();
+                for (row, (copy, seats)) in rows.filter(|(_, (_, seats))| !seats.on_hold) {
+                    copy.settle(seats, &frame, layout, row, wrapper);
+                    // It followed an earlier action than the one that is recorded now.
+                    seats.disturbed |= late;
                 }
+                return Ok(());
             }
-            // The frame goes on without, and the copies wait.
-            Ok(None) if watched => {
-                group.waits = Some((Instant::now(), Awaited::Step));
-                of[arenas].iter_mut().flatten().for_each(|(_, seats)| seats.disturbed = true);
-            }
-            late => {
-                let error = late.err().unwrap_or_else(|| group.worker.late());
-                of[arenas].iter_mut().flatten().for_each(|(copy, seats)| copy.lose(seats));
-                match bridge.restart(index, error, &config, watched, &wrapper) {
-                    Ok(None) => {}
-                    Ok(Some(frame)) => {
-                        let arenas = bridge.workers[index].arenas.clone();
-                        for (row, (copy, _)) in of[arenas].iter_mut().flatten().enumerate() {
-                            copy.expect(&frame, layout, row);
-                        }
-                    }
-                    Err(error) => failure.0 = Some(error.to_string()),
+            Ok(Some(Arrived::First(frame))) => {
+                for (row, (copy, seats)) in copies.iter_mut().flatten().enumerate() {
+                    copy.lose(seats);
+                    copy.expect(&frame, layout, row);
                 }
+                return Ok(());
             }
+            // The frame goes on without, and the copies stand still.
+            Ok(None) if !group.is_overdue() => {
+                copies.iter_mut().flatten().for_each(|(_, seats)| seats.disturbed = true);
+                if group.plays() && !std::mem::replace(&mut bridge.warned, true) {
+                    let (seconds, env) = (FRAME.as_secs_f32(), &bridge.start.id);
+                    tracing::warn!(
+                        "env = gym:{env}: a step of all its copies takes more than {seconds} s; such steps are not learned \
+                         from in the window; choose fewer --arenas, or more bridge.workers"
+                    );
+                }
+                return Ok(());
+            }
+            Ok(None) => group.late(),
+            Err(error) => error,
+        };
+        copies.iter_mut().flatten().for_each(|(_, seats)| seats.disturbed = true);
+        bridge.restart(index, error, config)?;
+        if deadline.is_some() {
+            return Ok(());
         }
     }
 }
@@ -116,87 +138,30 @@ fn write_action(space: &ActionSpace, seats: &AgentSlots, bytes: &mut Vec<u8>) {
 }
 
 impl Bridge {
-    /// Replaces a worker that has ended, with new seeds: in a window it is waited for later, otherwise its first
-    /// observations are returned.
+    /// Replaces a worker that has failed by one with new seeds, unless that was done too often.
     fn restart(
         &mut self,
         index: usize,
-        error: BridgeError,
+        mut error: BridgeError,
         config: &SimConfig,
-        watched: bool,
-        wrapper: &ObservationWrapper,
-    ) -> Result<Option<Frame>, BridgeError> {
-        let last_words = self.workers[index].worker.last_words();
+    ) -> Result<(), BridgeError> {
+        let last_words = self.groups[index].last_words();
         last_words.iter().for_each(|line| files::to_stderr(&format!("  | {line}")));
-        self.restarts.retain(|at| at.elapsed() < RESTARTS_WITHIN);
-        // An evaluation with other seeds, or one that goes on after a gap, measures something else.
-        if config.stream == Stream::Evaluation {
-            return Err(error);
-        }
-        if self.restarts.len() >= RESTARTS {
-            return Err(BridgeError::TooOften { last: Box::new(error), restarts: RESTARTS });
-        }
-        self.restarts.push(Instant::now());
-        files::to_stderr(&format!("warning: {error}; it is started again, with new episodes"));
-        self.parts += 1;
-        let arenas = self.workers[index].arenas.clone();
-        let mut worker = Worker::start(&self.start, &seeds(config, self.parts, arenas.clone()))?;
-        if watched {
-            let waits = Some((Instant::now(), Awaited::Hello));
-            self.workers[index] = Group { worker, arenas, waits };
-            return Ok(None);
-        }
-        worker.hello()?;
-        let group = Group { worker, arenas, waits: None };
-        let layout = group.layout(wrapper);
-        self.workers[index] = group;
-        self.workers[index].worker.frame(layout).map(Some)
-    }
-}
-
-/// Takes what groups have waited for, if it has come, and lets their copies play on.
-pub(super) fn collect(
-    mut bridge: ResMut<Bridge>,
-    wrapper: Res<ObservationWrapper>,
-    config: Res<SimConfig>,
-    mut failure: ResMut<Failure>,
-    mut copies: Query<(&mut OutsideCopy, &mut AgentSlots)>,
-) {
-    let bridge = &mut *bridge;
-    for index in 0..bridge.workers.len() {
-        let group = &mut bridge.workers[index];
-        let Some((since, awaited)) = group.waits else { continue };
-        let layout = group.layout(&wrapper);
-        let come = match awaited {
-            Awaited::Hello => group.worker.said_hello().map(|said| (said, None)),
-            Awaited::Step => group.worker.frame_within(Duration::ZERO, layout).map(|frame| (false, frame)),
-        };
-        let late = since.elapsed() > group.worker.patience();
-        match come {
-            Ok((true, _)) => group.waits = Some((since, Awaited::Step)),
-            Ok((false, Some(frame))) => {
-                group.waits = None;
-                let arenas = group.arenas.clone();
-                for (mut copy, mut seats) in &mut copies {
-                    if !arenas.contains(&seats.arena) {
-                        continue;
-                    }
-                    let row = seats.arena - arenas.start;
-                    let ended = frame.outcome(layout, row);
-                    copy.read(&frame, layout, row);
-                    if ended.terminated || ended.truncated {
-                        copy.begin();
-                    }
-                    copy.write(&mut seats, &wrapper);
-                    (seats.begins, seats.interrupted) = (true, true);
-                }
+        loop {
+            // An evaluation with other seeds, or one that goes on after a gap, measures something else.
+            if config.stream == Stream::Evaluation {
+                return Err(error);
             }
-            Ok(_) if !late => {}
-            come => {
-                let error = come.err().unwrap_or_else(|| group.worker.late());
-                if let Err(error) = bridge.restart(index, error, &config, true, &wrapper) {
-                    failure.0 = Some(error.to_string());
-                }
+            self.restarts.retain(|at| at.elapsed() < RESTARTS_WITHIN);
+            if self.restarts.len() >= RESTARTS {
+                return Err(BridgeError::TooOften { last: Box::new(error), restarts: RESTARTS });
+            }
+            self.restarts.push(Instant::now());
+            files::to_stderr(&format!("warning: {error}; it is started again, with new episodes"));
+            self.parts += 1;
+            match self.groups[index].start_again(&self.start, config, self.parts) {
+                Ok(()) => return Ok(()),
+                Err(next) => error = next,
             }
         }
     }

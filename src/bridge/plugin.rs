@@ -6,7 +6,7 @@ use rand::Rng as _;
 use super::copy::OutsideCopy;
 use super::group::{Bridge, begin};
 use super::picture::{Picture, look};
-use super::play::{collect, play, reset};
+use super::play::{play, reset};
 use super::worker::Start;
 use crate::agent::Watched;
 use crate::agent::tick::Spec;
@@ -41,7 +41,7 @@ impl Plugin for BridgePlugin {
         let wrapper = given.cloned().unwrap_or_else(plain);
         let picture = app.world().contains_resource::<Picture>();
         let start = Start { picture, ..self.start.clone() };
-        let bridge = Bridge { start, workers: Vec::new(), restarts: Vec::new(), parts: 0 };
+        let bridge = Bridge { start, groups: Vec::new(), restarts: Vec::new(), parts: 0, warned: false };
         app.insert_resource(TickClock::new(1))
             .insert_resource(Players(vec![None]))
             .insert_resource(Spec(wrapper.spec(self.spec.clone())))
@@ -55,7 +55,7 @@ impl Plugin for BridgePlugin {
                 (
                     play.in_set(SimSystems::Play),
                     look.in_set(SimSystems::Last).run_if(resource_exists::<Picture>),
-                    (collect, reset).chain().in_set(SimSystems::Reset),
+                    reset.in_set(SimSystems::Reset),
                 ),
             );
         populate(app.world_mut(), self.config.arenas);
@@ -78,21 +78,22 @@ fn populate(world: &mut World, count: usize) {
     let (spec, wrapper) =
         (world.resource::<Spec>().0.clone(), world.resource::<ObservationWrapper>().clone());
     let mut bridge = world.resource_mut::<Bridge>();
-    bridge.workers.clear();
+    bridge.groups.clear();
     let begun = begin(&bridge.start, &config, bridge.parts, &wrapper);
-    let mut frames = Vec::new();
+    let (mut frames, mut problem) = (Vec::new(), None);
     match begun {
-        Ok(begun) => (bridge.workers, frames) = begun.into_iter().unzip(),
-        Err(error) => world.resource_mut::<Failure>().0 = Some(error.to_string()),
+        Ok(begun) => (bridge.groups, frames) = begun.into_iter().unzip(),
+        Err(error) => problem = Some(error.to_string()),
     }
+    world.resource_mut::<Failure>().0 = problem;
     for index in 0..count {
         let mut copy = OutsideCopy::new(&wrapper, rng(config.seed, config.stream, index as u64).next_u64());
         let mut seats = AgentSlots::new(index, &spec);
-        let group = world.resource::<Bridge>().workers.iter().position(|group| group.arenas.contains(&index));
+        let group = world.resource::<Bridge>().groups.iter().position(|group| group.arenas.contains(&index));
         if let Some(group) = group {
             let bridge = world.resource::<Bridge>();
             let (row, layout) =
-                (index - bridge.workers[group].arenas.start, bridge.workers[group].layout(&wrapper));
+                (index - bridge.groups[group].arenas.start, bridge.groups[group].layout(&wrapper));
             copy.read(&frames[group], layout, row);
             copy.write(&mut seats, &wrapper);
         }

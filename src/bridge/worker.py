@@ -22,22 +22,23 @@ os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 os.dup2(2, 1)
 # Ctrl-C is the arcade's to handle.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
+if hasattr(os, "register_at_fork"):
+    # A process that an environment starts must not keep the pipe open when this one has ended.
+    os.register_at_fork(after_in_child=lambda: os.close(OUT))
 
 TERMINATED, TRUNCATED, SUCCESS = 1, 2, 4
+
+# Of a reward, which is a number of 32 bits where it is learned from.
+LARGEST = 3e38
 
 gym = np = spaces = None
 
 
 def send(kind, *parts):
-    parts = [memoryview(part).cast("B") for part in parts if len(part)]
-    parts.insert(0, memoryview(kind + struct.pack("<I", sum(map(len, parts)))))
-    while parts:
-        # A system takes no more than about a thousand at once.
-        written = os.writev(OUT, parts[:512])
-        while parts and written >= len(parts[0]):
-            written -= len(parts.pop(0))
-        if written:
-            parts[0] = parts[0][written:]
+    content = b"".join(parts)
+    left = memoryview(kind + struct.pack("<I", len(content)) + content)
+    while left:
+        left = left[os.write(OUT, left) :]
 
 
 def receive(length):
@@ -89,6 +90,17 @@ def succeeded(info, episode_return, threshold):
     return threshold is not None and episode_return >= threshold
 
 
+def number(reward, index, step):
+    try:
+        return float(reward)
+    except TypeError:
+        pass
+    try:
+        return float(np.asarray(reward).item())
+    except (TypeError, ValueError):
+        raise spaces.Refused(f"environment {index}, step {step}: the reward is {reward!r}, which is no number") from None
+
+
 class Worker:
     def __init__(self, hello):
         identity = hello["id"]
@@ -126,7 +138,9 @@ class Worker:
             ).encode(),
         )
         for index, seed in enumerate(seeds):
-            self.observe(index, self.envs[index].reset(seed=seed)[0], self.vectors, self.grids)
+            value = self.envs[index].reset(seed=seed)[0]
+            self.observations.compare(value)
+            self.observe(index, value, self.vectors, self.grids)
         self.check("the first observation")
         self.answer([])
 
@@ -155,7 +169,7 @@ class Worker:
                 self.flags[index] = 0
                 continue
             value, reward, terminated, truncated, info = env.step(read(actions, index))
-            reward = float(reward)
+            reward = number(reward, index, self.steps)
             returns[index] += reward
             self.rewards[index] = reward
             self.observe(index, value, self.vectors, self.grids)
@@ -167,13 +181,16 @@ class Worker:
                 self.observe(index, env.reset()[0], self.next_vectors, self.next_grids)
                 ended.append(index)
             self.flags[index] = flags
-        if not (np.isfinite(self.rewards).all() and np.isfinite(self.vectors).all()):
+        if not (np.abs(self.rewards).max() < LARGEST and np.isfinite(self.vectors).all()):
             self.check("what followed its action", actions)
+        if ended and not np.isfinite(self.next_vectors[ended]).all():
+            self.vectors[ended] = self.next_vectors[ended]
+            self.check("the first observation of an episode")
         self.answer(ended)
 
     def check(self, what, actions=None):
         """Ends over a number that nothing can be learned from."""
-        wrong = ~(np.isfinite(self.rewards) & np.isfinite(self.vectors).all(axis=1))
+        wrong = ~((np.abs(self.rewards) < LARGEST) & np.isfinite(self.vectors).all(axis=1))
         if not wrong.any():
             return
         index = int(wrong.argmax())
@@ -188,23 +205,23 @@ class Worker:
         parts = [self.rewards, self.flags, self.vectors, self.grids]
         for index in ended:
             parts += [self.next_vectors[index], self.next_grids[index]]
-        send(b"S", *(part.reshape(-1) for part in parts))
+        send(b"S", *(part.tobytes() for part in parts))
 
     def show(self, index):
         try:
-            image = self.envs[index].render()
+            image = np.asarray(self.envs[index].render())
+            if np.issubdtype(image.dtype, np.floating):
+                # MinAtar's are shares of full brightness.
+                image = 255 * image.clip(0, 1)
+            if image.ndim == 2:
+                image = np.repeat(image[..., None], 3, axis=2)
+            image = np.ascontiguousarray(image[..., :3], np.uint8)
+            height, width, _ = image.shape
         except Exception:  # It plays on, without a picture.
             traceback.print_exc()
-            image = None
-        if image is None:
-            send(b"P", b"")
+            send(b"P")
             return
-        image = np.asarray(image)[..., :3]
-        if np.issubdtype(image.dtype, np.floating):
-            # MinAtar's are shares of full brightness.
-            image = 255 * image.clip(0, 1)
-        image = np.ascontiguousarray(image, np.uint8)
-        send(b"P", struct.pack("<II", image.shape[1], image.shape[0]), image.reshape(-1))
+        send(b"P", struct.pack("<II", width, height), image.tobytes())
 
 
 def versions():
@@ -234,7 +251,7 @@ def main():
         Worker(hello).play()
     except BrokenPipeError:
         pass
-    except Exception as problem:
+    except BaseException as problem:  # An environment may call sys.exit.
         if spaces is None or not isinstance(problem, spaces.Refused):
             traceback.print_exc()
             sys.stderr.flush()

@@ -121,22 +121,17 @@ impl Worker {
         })
     }
 
-    /// Waits until its environments are made.
-    pub fn hello(&mut self) -> Result<Hello, BridgeError> {
-        match self.wait(self.patience())? {
-            Some(Message::Hello(text)) => serde_json::from_slice(&text)
-                .map_err(|error| self.garbled(format!("a first message ({error})"))),
+    /// What it says once its environments are made; `None` if that did not come in `time`.
+    pub fn hello_within(&mut self, time: Duration) -> Result<Option<Hello>, BridgeError> {
+        match self.wait(time)? {
+            Some(Message::Hello(text)) => {
+                let hello: Hello = serde_json::from_slice(&text)
+                    .map_err(|error| self.garbled(format!("a first message ({error})")))?;
+                self.draws &= hello.picture;
+                Ok(Some(hello))
+            }
             Some(_) => Err(self.garbled("a step before it said hello".into())),
-            None => Err(self.late()),
-        }
-    }
-
-    /// Whether its environments are made by now.
-    pub fn said_hello(&mut self) -> Result<bool, BridgeError> {
-        match self.wait(Duration::ZERO)? {
-            Some(Message::Hello(_)) => Ok(true),
-            Some(_) => Err(self.garbled("a step before it said hello".into())),
-            None => Ok(false),
+            None => Ok(None),
         }
     }
 
@@ -158,11 +153,6 @@ impl Worker {
     /// The latest picture that has come.
     pub fn take_picture(&mut self) -> Option<Drawn> {
         self.drawn.take()
-    }
-
-    /// The outcome of a step, waited for as long as the settings allow.
-    pub fn frame(&mut self, layout: Layout) -> Result<Frame, BridgeError> {
-        self.frame_within(self.patience(), layout)?.ok_or_else(|| self.late())
     }
 
     /// The outcome of a step; `None` if it did not come in `time`.
@@ -210,17 +200,29 @@ impl Worker {
         match self.messages.recv_timeout(time) {
             Ok(Message::Error(problem)) => Err(BridgeError::Environment { env, problem }),
             Ok(Message::Garbled(what)) => Err(self.garbled(what)),
-            Ok(Message::Closed) | Err(RecvTimeoutError::Disconnected) => {
-                let how =
-                    self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
-                // Its standard error may still be on its way.
-                thread::sleep(Duration::from_millis(50));
-                let words = self.last_words().pop().unwrap_or_else(|| "none".into());
-                Err(BridgeError::Died { env, how: format!("with {how}"), words })
-            }
+            Ok(Message::Closed) | Err(RecvTimeoutError::Disconnected) => Err(self.ended()),
             Ok(message) => Ok(Some(message)),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
+            // A process that it has started may hold its pipe open.
+            Err(RecvTimeoutError::Timeout) => match self.child.try_wait() {
+                Ok(Some(_)) if self.messages.is_empty() => Err(self.ended()),
+                _ => Ok(None),
+            },
         }
+    }
+
+    /// How its process has ended, and its last words.
+    fn ended(&mut self) -> BridgeError {
+        let mut how = "without ending".to_owned();
+        // Its status and its standard error may still be on their way.
+        for _ in 0..20 {
+            thread::sleep(Duration::from_millis(10));
+            if let Ok(Some(status)) = self.child.try_wait() {
+                how = format!("with {status}");
+                break;
+            }
+        }
+        let words = self.last_words().pop().unwrap_or_else(|| "none".into());
+        BridgeError::Died { env: self.env.clone(), how, words }
     }
 
     fn garbled(&self, what: String) -> BridgeError {
@@ -239,7 +241,8 @@ impl Drop for Worker {
 /// Says hello to `id` and leaves it again.
 pub(super) fn look_at(id: &str, settings: &BridgeSettings) -> Result<Hello, BridgeError> {
     let start = Start { id: id.to_owned(), settings: settings.clone(), picture: false };
-    Worker::start(&start, &[0])?.hello()
+    let mut worker = Worker::start(&start, &[0])?;
+    worker.hello_within(worker.patience())?.ok_or_else(|| worker.late())
 }
 
 /// Whether `program` is a file, or a name without a folder.

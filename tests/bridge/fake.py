@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A worker on the standard library alone, in the place of a Python interpreter: it counts, and fails as it is told.
 
-An observation is the step of the episode, the number of the episode and the row; an episode lasts `length` steps and
-pays the action of each. Other keyword arguments say in which step of the process what goes wrong; with `once`, a file,
+An observation is the step of the episode, the number of the episode and a part of the seed; an episode lasts `length`
+steps and pays the action of each. Other keyword arguments say in which step of the process what goes wrong; with `once`, a file,
 only until that exists.
 """
 
@@ -21,10 +21,11 @@ def send(kind, content):
 
 
 hello = json.loads(IN.readline())
-rows, asked = len(hello["seeds"]), hello["kwargs"]
+seeds, asked = [seed % 9973 for seed in hello["seeds"]], hello["kwargs"]
+rows = len(seeds)
 length = asked.get("length", 5)
 said = {
-    "vector": ["step", "episode", "row"],
+    "vector": ["step", "episode", "seed"],
     "grid": None,
     "dropped": [],
     "actions": ["none", "one"],
@@ -67,10 +68,10 @@ def answer(rewards, flags):
     content = struct.pack(f"<{rows}d", *rewards) + bytes(flags)
     after = b""
     for row in range(rows):
-        content += struct.pack("<3f", steps[row], episodes[row], row)
+        content += struct.pack("<3f", steps[row], episodes[row], seeds[row])
         if flags[row]:
             steps[row], episodes[row] = 0, episodes[row] + 1
-            after += struct.pack("<3f", 0, episodes[row], row)
+            after += struct.pack("<3f", 0, episodes[row], seeds[row])
     send(b"S", content + after)
 
 
@@ -87,6 +88,8 @@ while True:
         os._exit(1)
     if goes_wrong("hang_at", made):
         time.sleep(60)
+    if goes_wrong("slow_at", made):
+        time.sleep(0.9)
     if goes_wrong("short_at", made):
         send(b"S", b"too short")
         continue

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use bevy::prelude::Messages;
 use common::metrics;
 use entropy_arcade::agent::{
     AgentSlots, Controller, ControllerAssignment, EpisodeFinished, LearningPolicy, Replay,
@@ -27,7 +28,7 @@ use entropy_arcade::worlds::WorldChoice;
 /// A folder with the fake interpreter; `None`, said aloud, where there is no Python to run it.
 fn fake() -> Option<(tempfile::TempDir, PathBuf)> {
     if std::process::Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no python3");
+        gymnasium::skip("there is no python3");
         return None;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -128,7 +129,7 @@ fn after_a_crash_new_episodes_begin_and_nothing_is_recorded_across_the_gap() {
     let once = format!("once={:?}", folder.path().join("crashed").display());
     for failure in ["crash_at=3", "short_at=3"] {
         let mut app = app(&config(&python, &["length=9", failure, &once], &[]), Stream::Environment);
-        let mut finished = app.world().resource::<bevy::prelude::Messages<EpisodeFinished>>().get_cursor();
+        let mut finished = app.world().resource::<Messages<EpisodeFinished>>().get_cursor();
         let steps = play(&mut app, 6);
         let expected = [
             (0.0, 0.0, true, false),
@@ -140,8 +141,7 @@ fn after_a_crash_new_episodes_begin_and_nothing_is_recorded_across_the_gap() {
         ];
         assert_eq!(of_first(&steps), expected, "{failure}");
         assert_eq!(app.world().resource::<Replay>().env_steps, 15);
-        let episodes: Vec<_> =
-            finished.read(app.world().resource::<bevy::prelude::Messages<EpisodeFinished>>()).collect();
+        let episodes: Vec<_> = finished.read(app.world().resource::<Messages<EpisodeFinished>>()).collect();
         assert!(episodes.len() == 3 && episodes.iter().all(|it| it.controllers == ["mixed"]));
         std::fs::remove_file(folder.path().join("crashed")).unwrap();
     }
@@ -161,6 +161,86 @@ fn a_process_that_does_not_answer_is_given_up() {
     assert!(began.elapsed().as_secs() < 30);
     // Nothing is recorded from there on.
     assert_eq!(play(&mut app, 2).len(), 0);
+}
+
+/// An app with a window's pace, in which a frame waits for half a second.
+fn window(config: &RunConfig) -> bevy::prelude::App {
+    let mut app = app(config, Stream::Environment);
+    app.init_resource::<entropy_arcade::agent::pace::Pace>();
+    app
+}
+
+#[test]
+fn a_frame_does_not_wait_for_a_slow_step_and_its_reward_counts_all_the_same() {
+    let Some((_folder, python)) = fake() else { return };
+    let mut app = window(&config(&python, &["length=4", "slow_at=2"], &[]));
+    let mut finished = app.world().resource::<Messages<EpisodeFinished>>().get_cursor();
+    let first = play(&mut app, 1);
+    assert_eq!(of_first(&first), [(0.0, 0.0, true, false)]);
+    let began = std::time::Instant::now();
+    // The second step of the episode is not there in time, nor in the frames right after.
+    assert_eq!(play(&mut app, 1).len(), 0);
+    assert!(began.elapsed().as_secs_f32() < 0.85, "the frame waited for it");
+    // It comes, and belongs to no action of that frame; the next ones are recorded from where it led.
+    let mut steps = StepBatch::default();
+    for _ in 0..100 {
+        steps = play(&mut app, 1);
+        if steps.len() > 0 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(of_first(&steps), [(2.0, 0.0, true, false)]);
+    assert_eq!(of_first(&play(&mut app, 1)), [(3.0, 0.0, false, true)]);
+    let messages = app.world().resource::<Messages<EpisodeFinished>>();
+    let episodes: Vec<_> = finished.read(messages).collect();
+    assert_eq!(episodes.len(), 3, "one a copy");
+    assert!(episodes.iter().all(|it| it.controllers == ["mixed"]), "not the agent's own");
+    assert_eq!(Failure::of(app.world()), None);
+}
+
+#[test]
+fn a_window_goes_on_while_a_worker_is_started_again() {
+    let Some((folder, python)) = fake() else { return };
+    let once = format!("once={:?}", folder.path().join("crashed").display());
+    let mut app = window(&config(&python, &["length=9", "crash_at=3", &once], &[]));
+    assert_eq!(play(&mut app, 2).len(), 2 * 3);
+    let mut steps = StepBatch::default();
+    for _ in 0..200 {
+        steps = play(&mut app, 1);
+        if steps.len() > 0 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(of_first(&steps), [(0.0, 0.0, true, false)], "a new episode of a new process");
+    assert_eq!(of_first(&play(&mut app, 1)), [(1.0, 0.0, false, false)]);
+}
+
+#[test]
+fn every_copy_has_a_seed_of_its_own_that_follows_from_the_runs() {
+    let Some((_folder, python)) = fake() else { return };
+    let seeds = |seed: u64, stream| {
+        let config = config(&python, &[], &[]);
+        let world = world(&config).unwrap();
+        let sim = SimConfig { arenas: 3, seed, stream };
+        let players = ControllerAssignment::all(vec![Controller::Learning]);
+        let policy = LearningPolicy(untrained(&world.spec().action));
+        let mut app = headless_app(&world, sim, players, policy, 1);
+        let seen = |app: &mut bevy::prelude::App| -> Vec<f32> {
+            let mut slots = app.world_mut().query::<&AgentSlots>();
+            slots.iter(app.world()).map(|slots| slots.observations.row(0).0[2]).collect()
+        };
+        let first = seen(&mut app);
+        // As a resumed run does.
+        entropy_arcade::sim::begin_later(app.world_mut(), 600);
+        [first, seen(&mut app)].concat()
+    };
+    let one = seeds(1, Stream::Environment);
+    assert_eq!(one, seeds(1, Stream::Environment));
+    let all = [one, seeds(2, Stream::Environment), seeds(1, Stream::Evaluation)].concat();
+    let different: std::collections::BTreeSet<u32> = all.iter().map(|seed| *seed as u32).collect();
+    assert_eq!((all.len(), different.len()), (18, 18), "{all:?}");
 }
 
 #[test]
@@ -220,7 +300,7 @@ fn a_run_whose_environment_keeps_failing_ends_saved_and_can_be_resumed() {
     let config = config(&python, &["crash_at=50"], &[]);
     let out = folder.path().join("run");
     let problem = train(&config, &out, false).unwrap_err().to_string();
-    assert!(problem.contains("its last words: the wheel came off"), "{problem}");
+    assert!(problem.contains("the last line it wrote: the wheel came off"), "{problem}");
     assert!(
         problem.contains("started again 3 times within ten minutes; what was learned is saved"),
         "{problem}"

@@ -105,6 +105,7 @@ fn compare(python: &Path, agent: &TrainedAgent) {
     let run = Command::new(python).args(["-c", SCRIPT]).arg(folder.path()).output().unwrap();
     let answers: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&run.stdout)
         .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&run.stderr)));
+    assert_eq!(answers.len(), STEPS);
     for (answer, output) in answers.iter().zip(&expected) {
         let numbers = |name: &str| -> Vec<f64> {
             answer[name].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()

@@ -217,7 +217,7 @@ impl Run {
         mut period: PeriodReport,
     ) -> Result<Summary, RunError> {
         // An open period is finished first.
-        while self.open.is_some() || self.continues(world, learner, &period)? {
+        while self.open.is_some() || self.goes_on(world, learner, &period)? {
             let now = self.play_period(world, learner)?;
             if self.open.is_some() {
                 // The open period is played with the policy of the barrier before it.
@@ -256,6 +256,22 @@ impl Run {
         Ok(())
     }
 
+    /// As [`Run::continues`]. Where the environment has failed in an evaluation, what was learned until then is saved.
+    fn goes_on(
+        &mut self,
+        world: &mut World,
+        learner: &LockStep,
+        period: &PeriodReport,
+    ) -> Result<bool, RunError> {
+        let goes_on = self.continues(world, learner, period);
+        if matches!(goes_on, Err(RunError::Environment(_))) {
+            self.progress.finish();
+            self.checkpoint(world, learner, Vec::new())?;
+            self.end(self.summary(&learner.status().device_reason, period.counters))?;
+        }
+        goes_on
+    }
+
     /// Does what is due at a barrier, and returns whether another period follows.
     fn continues(
         &mut self,
@@ -278,13 +294,10 @@ impl Run {
         let (mut played, earlier_lag) = begun.map_or((0, None), |open| (open.played, open.policy_lag));
         let acting = learner.policy().load_full();
         learner.begin_period(std::mem::take(&mut self.staged));
-        while played < length && !self.stop.load(Ordering::Relaxed) {
+        // An environment that has failed stops the run as somebody might: what was learned until then is saved.
+        while played < length && !self.stop.load(Ordering::Relaxed) && Failure::of(world).is_none() {
             run_agent_step(world);
             played += 1;
-            // What was learned until then is saved as if somebody had stopped it.
-            if Failure::of(world).is_some() {
-                self.stop.store(true, Ordering::Relaxed);
-            }
         }
         let mut period = learner.finish_period()?;
         period.policy_lag = period.policy_lag.or(earlier_lag);
