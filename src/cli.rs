@@ -21,6 +21,7 @@ use args::{Agents, Cli, Command, Levels, RunArgs, SimplePlayer};
 use clap::Parser as _;
 
 use crate::agent::Controller;
+use crate::bridge;
 use crate::config::RunConfig;
 use crate::experiment::level::world_in;
 use crate::experiment::{Mode, Request};
@@ -89,7 +90,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             eval(checkpoint, player.zip(env), episodes, seed, level, &set, choose)
         }
         Some(Command::Python) => {
-            say(&crate::bridge::make_python()?.display().to_string());
+            say(&bridge::make_python()?.display().to_string());
             Ok(())
         }
         Some(Command::Check { env, level, set }) => check_worlds(env.as_deref(), level.as_deref(), &set),
@@ -204,6 +205,13 @@ fn eval_values(
 
 /// Checks the world called `env`, or all of them, against the contract.
 fn check_worlds(env: Option<&str>, level: Option<&Path>, set: &[String]) -> Result<(), Failure> {
+    if let Some(outside) = env.filter(|env| bridge::id(env).is_some()) {
+        let outside = crate::files::in_one_line(outside);
+        return Err(format!(
+            "--env {outside}: the contract is that of the arcade's own worlds; Gymnasium has check_env"
+        )
+        .into());
+    }
     for name in env.map_or_else(|| names().collect(), |name| vec![name]) {
         let report = crate::run::check_world(&world_with(name, level, set)?)?;
         say(&serde_json::to_string(&report)?);
@@ -321,6 +329,7 @@ fn envs(json: bool) -> Result<(), Failure> {
     }
     say("every world   world.flicker = p: an observation is blank with probability p");
     say("              world.frame_stack = n: an observation holds the latest n, newest first");
+    say("gym:ID        any Gymnasium environment, stepped by Python: docs/outside.md");
     Ok(())
 }
 
