@@ -50,7 +50,7 @@ class Observations:
         # The one-hot planes of MiniGrid hold zeros and ones, whatever their space says.
         self.ones = identity.startswith(("MiniGrid-", "BabyAI-"))
         self.names, self.vector, self.dropped, self.parts = [], [], [], []
-        self.grid, self.shape = None, None
+        self.grid, self.shape, self.full = None, None, False
         for space, name, take in leaves(env.observation_space, "", lambda value: value):
             self.parts.append((space, name, take))
             if is_image(space) and self.grid is None:
@@ -62,7 +62,10 @@ class Observations:
         if not self.names and self.grid is None:
             raise Refused(f"nothing of its observations can be read: {env.observation_space}")
         only = len(self.vector) == 1 and self.vector[0][0] is None
-        self.plain = self.vector[0][1] if only and self.grid is None else None
+        if only and self.grid is None:
+            self.write = self.write_plain
+        elif not self.names:
+            self.write = self.write_grid
 
     def compare(self, value):
         """Refuses an observation of another shape or kind than its space: what is read of it would be something else."""
@@ -80,14 +83,20 @@ class Observations:
         # Channels are few; usually they come last.
         first = shape[0] < min(shape[1], shape[2])
         self.shape = shape if first else (shape[2], shape[0], shape[1])
-        full = self.ones or space.dtype == np.bool_ or int(space.high.max()) <= 1
+        # Ones become 255 when they are sent.
+        self.full = self.ones or space.dtype == np.bool_ or int(space.high.max()) <= 1
         order = (0, 1, 2) if first else (2, 0, 1)
+        flat = len(space.shape) == 2
 
         def write(value, out):
-            image = np.asarray(take(value), np.uint8).reshape(shape).transpose(order)
-            np.multiply(image, 255, out=out) if full else np.copyto(out, image)
+            image = np.asarray(take(value))
+            out[...] = image if flat else image.transpose(order)
 
         self.grid = write
+
+    def bright(self, grids):
+        """The bytes of `grids`, from dark to full brightness."""
+        return (grids * np.uint8(255)).tobytes() if self.full else grids.tobytes()
 
     def add_vector(self, space, name, take, env):
         size = int(np.prod(space.shape)) if isinstance(space, gym.spaces.Box) else gym.spaces.flatdim(space)
@@ -112,13 +121,17 @@ class Observations:
         self.vector.append((None if is_whole and len(space.shape) == 1 and scale == 1.0 else where, write))
 
     def write(self, value, vector, grid):
-        if self.plain is not None:
-            vector[:] = value
-            return
         for _, write in self.vector:
             write(value, vector)
         if self.grid is not None:
             self.grid(value, grid)
+
+    @staticmethod
+    def write_plain(value, vector, _):
+        vector[:] = value
+
+    def write_grid(self, value, _, grid):
+        self.grid(value, grid)
 
 
 def entry_names(space, name, size, env):
@@ -134,7 +147,7 @@ def entry_names(space, name, size, env):
 
 
 class Actions:
-    """Reads an action of every environment."""
+    """Reads the actions of all environments."""
 
     def __init__(self, env):
         space = env.action_space
@@ -142,7 +155,7 @@ class Actions:
         if isinstance(space, gym.spaces.Discrete):
             start = int(space.start)
             self.names = meanings(env, int(space.n)) or [str(start + index) for index in range(int(space.n))]
-            self.read = lambda data, index: int(data[index, 0]) + start
+            self.read = lambda data: [action + start for action in data[:, 0].tolist()]
         elif isinstance(space, (gym.spaces.MultiDiscrete, gym.spaces.MultiBinary)):
             sizes = [2] * int(np.prod(space.shape)) if isinstance(space, gym.spaces.MultiBinary) else space.nvec.ravel()
             choices = math.prod(int(size) for size in sizes)
@@ -152,7 +165,7 @@ class Actions:
             offset = getattr(space, "start", 0)
             table = [(np.asarray(row).reshape(space.shape) + offset).astype(space.dtype) for row in rows]
             self.names = [" ".join(str(part) for part in row.ravel()) for row in table]
-            self.read = lambda data, index: table[int(data[index, 0])]
+            self.read = lambda data: [table[action] for action in data[:, 0].tolist()]
         elif isinstance(space, gym.spaces.Box) and np.issubdtype(space.dtype, np.floating):
             low, high = space.low.astype(np.float32).ravel(), space.high.astype(np.float32).ravel()
             if not (np.isfinite(low).all() and np.isfinite(high).all()):
@@ -161,7 +174,7 @@ class Actions:
             shape, kind = space.shape, space.dtype
             # A rounding error must not leave the space.
             least, most = space.low.ravel(), space.high.ravel()
-            self.read = lambda data, index: np.clip(data[index].astype(kind), least, most).reshape(shape)
+            self.read = lambda data: list(np.clip(data.astype(kind), least, most).reshape(-1, *shape))
         else:
             raise Refused(f"its actions are {space}: allowed: Discrete, MultiDiscrete, MultiBinary, bounded float Box")
 

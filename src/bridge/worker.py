@@ -9,6 +9,7 @@ little-endian. The end of the input is the end of the worker.
 import importlib
 import importlib.metadata
 import json
+import math
 import os
 import signal
 import struct
@@ -110,14 +111,17 @@ class Worker:
         env = self.envs[0]
         self.observations, self.actions = spaces.Observations(env, identity), spaces.Actions(env)
         count, grid = len(seeds), self.observations.shape or (0, 0, 0)
-        self.rewards, self.flags = np.zeros(count, np.float64), np.zeros(count, np.uint8)
+        self.rewards, self.flags = [0.0] * count, bytearray(count)
         self.vectors = np.zeros((count, len(self.observations.names)), np.float32)
         self.grids = np.zeros((count, *grid), np.uint8)
         # First observations of the next episodes, where one has ended.
         self.next_vectors, self.next_grids = np.zeros_like(self.vectors), np.zeros_like(self.grids)
+        self.now = list(zip(self.vectors, self.grids))
+        self.next = list(zip(self.next_vectors, self.next_grids))
         self.returns, self.steps = [0.0] * count, 0
         spec = env.spec
-        self.threshold = getattr(spec, "reward_threshold", None)
+        threshold = getattr(spec, "reward_threshold", None)
+        self.threshold = float(threshold) if threshold is not None and math.isfinite(threshold) else None
         space = self.actions
         send(
             b"H",
@@ -140,12 +144,9 @@ class Worker:
         for index, seed in enumerate(seeds):
             value = self.envs[index].reset(seed=seed)[0]
             self.observations.compare(value)
-            self.observe(index, value, self.vectors, self.grids)
+            self.observations.write(value, *self.now[index])
         self.check("the first observation")
         self.answer([])
-
-    def observe(self, index, value, vectors, grids):
-        self.observations.write(value, vectors[index], grids[index])
 
     def play(self):
         count, space = len(self.envs), self.actions
@@ -161,27 +162,31 @@ class Worker:
             self.step(moves, actions)
 
     def step(self, moves, actions):
-        ended = []
+        ended, good = [], True
         self.steps += 1
-        read, returns = self.actions.read, self.returns
-        for index, env in enumerate(self.envs):
+        # Names of this function are found faster.
+        write, rewards, flags, returns, now = (
+            self.observations.write, self.rewards, self.flags, self.returns, self.now
+        )
+        for index, (env, action) in enumerate(zip(self.envs, self.actions.read(actions))):
+            flags[index] = 0
             if not moves[index]:
-                self.flags[index] = 0
                 continue
-            value, reward, terminated, truncated, info = env.step(read(actions, index))
-            reward = number(reward, index, self.steps)
+            value, reward, terminated, truncated, info = env.step(action)
+            if type(reward) is not float:
+                reward = number(reward, index, self.steps)
+            good &= -LARGEST < reward < LARGEST
+            rewards[index] = reward
             returns[index] += reward
-            self.rewards[index] = reward
-            self.observe(index, value, self.vectors, self.grids)
-            # Both may be set; what ended the episode by its own rules is no time limit.
-            flags = TERMINATED if terminated else TRUNCATED if truncated else 0
-            if flags:
-                flags |= SUCCESS if succeeded(info, returns[index], self.threshold) else 0
+            write(value, *now[index])
+            if terminated or truncated:
+                # Both may be set; what ended the episode by its own rules is no time limit.
+                success = SUCCESS if succeeded(info, returns[index], self.threshold) else 0
+                flags[index] = (TERMINATED if terminated else TRUNCATED) | success
                 returns[index] = 0.0
-                self.observe(index, env.reset()[0], self.next_vectors, self.next_grids)
+                write(env.reset()[0], *self.next[index])
                 ended.append(index)
-            self.flags[index] = flags
-        if not (np.abs(self.rewards).max() < LARGEST and np.isfinite(self.vectors).all()):
+        if not (good and np.isfinite(self.vectors).all()):
             self.check("what followed its action", actions)
         if ended and not np.isfinite(self.next_vectors[ended]).all():
             self.vectors[ended] = self.next_vectors[ended]
@@ -190,7 +195,8 @@ class Worker:
 
     def check(self, what, actions=None):
         """Ends over a number that nothing can be learned from."""
-        wrong = ~((np.abs(self.rewards) < LARGEST) & np.isfinite(self.vectors).all(axis=1))
+        fair = np.abs(np.array(self.rewards)) < LARGEST
+        wrong = ~(fair & np.isfinite(self.vectors).all(axis=1))
         if not wrong.any():
             return
         index = int(wrong.argmax())
@@ -198,14 +204,16 @@ class Worker:
         bad = f"the reward is {self.rewards[index]}"
         if len(entry):
             bad = f"{self.observations.names[entry[0]]} is {self.vectors[index][entry[0]]}"
-        action = "" if actions is None else f" {self.actions.read(actions, index)}"
+        action = "" if actions is None else f" {self.actions.read(actions)[index]}"
         raise spaces.Refused(f"environment {index}, step {self.steps}: {bad} in {what}{action}")
 
     def answer(self, ended):
-        parts = [self.rewards, self.flags, self.vectors, self.grids]
+        parts = [struct.pack(f"<{len(self.rewards)}d", *self.rewards), self.flags, self.vectors.tobytes()]
+        parts.append(self.observations.bright(self.grids))
         for index in ended:
-            parts += [self.next_vectors[index], self.next_grids[index]]
-        send(b"S", *(part.tobytes() for part in parts))
+            vector, grid = self.next[index]
+            parts += [vector.tobytes(), self.observations.bright(grid)]
+        send(b"S", *parts)
 
     def show(self, index):
         try:
@@ -255,7 +263,8 @@ def main():
         if spaces is None or not isinstance(problem, spaces.Refused):
             traceback.print_exc()
             sys.stderr.flush()
-        send(b"E", (str(problem).strip().split("\n")[0] or type(problem).__name__).encode())
+        said = f"it called sys.exit({problem.code})" if isinstance(problem, SystemExit) else str(problem)
+        send(b"E", (said.strip().split("\n")[0] or type(problem).__name__).encode())
     os._exit(0)
 
 
