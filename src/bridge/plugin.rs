@@ -20,6 +20,7 @@ pub(super) const HOOKS: EnvironmentHooks = EnvironmentHooks {
     restore: |_, _, _| {},
     probe: None,
     predict: None,
+    restores: false,
     scripted: false,
     pokable: false,
     has_gravity: false,

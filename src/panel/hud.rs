@@ -87,7 +87,11 @@ fn track_episode(
     for (sum, reward) in progress.returns.iter_mut().zip(&slots.rewards) {
         *sum = if slots.end.is_some() { 0.0 } else { *sum + reward };
     }
-    progress.steps = arena.filter(|_| slots.end.is_none()).map_or(0, Arena::steps);
+    progress.steps = match (slots.end, arena) {
+        (Some(_), _) => 0,
+        (None, Some(arena)) => arena.steps(),
+        (None, None) => progress.steps + 1,
+    };
 }
 
 /// Width below which two chips do not fit side by side, and height of a line of chips, in logical pixels.

@@ -7,6 +7,7 @@ use super::hud::{HudPart, add_hud_entry};
 use super::section::{AddPanelSection as _, order};
 use super::widgets::{list, section};
 use crate::insight::playback::{self, EpisodeHistory, Playback};
+use crate::sim::arena::EnvironmentHooks;
 use crate::view::bindings::Bindings;
 use crate::view::commands::KeyRegistry;
 use crate::view::modes::{Mode, Modes};
@@ -33,12 +34,13 @@ fn show(
     InMut(ui): InMut<Ui>,
     mut commands: Commands,
     past: Option<Res<EpisodeHistory>>,
+    hooks: Option<Res<EnvironmentHooks>>,
     mut playback: Option<ResMut<Playback>>,
     modes: Res<Modes>,
     registry: Res<KeyRegistry>,
     bindings: Res<Bindings>,
 ) {
-    let Some(past) = past else { return };
+    let Some(past) = past.filter(|_| hooks.is_none_or(|hooks| hooks.restores)) else { return };
     let episodes = &past.episodes;
     let blocked = modes.editing() || modes.comparing();
     section(ui, "Playback", |ui| {

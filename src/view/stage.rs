@@ -11,7 +11,7 @@ use super::commands::{AddKeys as _, KeyGroup, KeyHint, KeySpec};
 use super::modes::Mode;
 use super::{ScreenLayout, ViewSystems};
 use crate::agent::Watched;
-use crate::sim::arena::show_bodies;
+use crate::sim::arena::{EnvironmentHooks, show_bodies};
 use crate::sim::{AgentSlots, Arena, Shown};
 
 /// Thumbnails below the watched arena.
@@ -107,6 +107,7 @@ pub const KEYS: &[KeySpec] = &[KeySpec {
         (Mode::Compare, "all agents are shown side by side"),
         (Mode::Edit, "one level is edited at a time"),
     ],
+    needs: Some(EnvironmentHooks::restore_in),
     ..KeySpec::new("zoom", "one arena or many", KeyCode::KeyZ, KeyGroup::Screen)
 }];
 

@@ -6,6 +6,7 @@ use super::commands::{AddKeys as _, KeyCommand, KeyGroup, KeyHint, KeySpec, Trig
 use super::modes::{Mode, Modes};
 use crate::agent::Watched;
 use crate::sim::Arena;
+use crate::sim::arena::EnvironmentHooks;
 use crate::sim::pace::{Pace, SPEED_RANGE};
 
 /// Pauses or continues.
@@ -47,6 +48,7 @@ pub const KEYS: &[KeySpec] = &[
     KeySpec {
         hint: KeyHint::Always("restart"),
         act: Some(restart),
+        needs: Some(EnvironmentHooks::restore_in),
         also: &[Trigger::Button(GamepadButton::North)],
         not_while: &[(Mode::Playback, "use the slider in the panel to go to the start")],
         ..KeySpec::new(RESTART.0, "restart the episode", KeyCode::KeyR, KeyGroup::Time)

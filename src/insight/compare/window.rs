@@ -3,6 +3,7 @@
 use bevy::prelude::*;
 
 use super::{Comparison, toggle};
+use crate::sim::arena::EnvironmentHooks;
 use crate::view::ScreenLayout;
 use crate::view::commands::{AddKeys as _, KeyGroup, KeyHint, KeySpec, Trigger};
 use crate::view::modes::{self, Mode};
@@ -17,6 +18,7 @@ pub const KEYS: &[KeySpec] = &[KeySpec {
     also: &[Trigger::Button(GamepadButton::East)],
     toggles: Some(Mode::Compare),
     not_while: &[(Mode::Edit, "the level is being edited")],
+    needs: Some(EnvironmentHooks::restore_in),
     ..KeySpec::new("compare", "then and now", KeyCode::KeyN, KeyGroup::Agent)
 }];
 

@@ -3,6 +3,7 @@
 use bevy::prelude::*;
 
 use super::{Playback, end, toggle};
+use crate::sim::arena::EnvironmentHooks;
 use crate::view::commands::{AddKeys as _, KeyGroup, KeyHint, KeySpec};
 use crate::view::modes::{self, Mode};
 
@@ -19,6 +20,7 @@ pub const KEYS: &[KeySpec] = &[KeySpec {
         (Mode::Edit, "the recorded episodes were played on another level"),
     ],
     one_arena: Some(|_| false),
+    needs: Some(EnvironmentHooks::restore_in),
     ..KeySpec::new("look_back", "playback of earlier episodes", KeyCode::KeyL, KeyGroup::Agent)
 }];
 

@@ -86,6 +86,8 @@ pub struct EnvironmentHooks {
     pub probe: Option<fn(&mut World, usize, &mut ProbeObservation)>,
     /// See [`predict`]; absent in worlds without tracked bodies.
     pub predict: Option<fn(&mut World, usize, &mut Choose) -> Trajectories>,
+    /// Whether arenas can be put to another moment, such as the start of an episode or one of the past.
+    pub restores: bool,
     /// Whether there is a hand-written player.
     pub scripted: bool,
     /// Whether it has bodies that a push takes somewhere else.
@@ -95,6 +97,11 @@ pub struct EnvironmentHooks {
 }
 
 impl EnvironmentHooks {
+    /// Whether the arenas in `world` can be put to another moment, as far as is known.
+    pub fn restore_in(world: &World) -> bool {
+        world.get_resource::<Self>().is_none_or(|hooks| hooks.restores)
+    }
+
     /// Hooks of `E` with this layout.
     pub fn of<E: Environment>(layout: &E::Layout) -> Self {
         let Capabilities { tracked_bodies, probe: probed, scripted_action, .. } = E::CAPABILITIES;
@@ -104,6 +111,7 @@ impl EnvironmentHooks {
             restore: restore::<E>,
             probe: probed.map(|_| probe::<E> as _),
             predict: tracks.then_some(predict::<E> as _),
+            restores: true,
             scripted: scripted_action.is_some(),
             pokable: has_loose_bodies::<E>(layout),
             has_gravity: E::gravity(layout) != Vec2::ZERO,
