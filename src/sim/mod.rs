@@ -38,6 +38,5 @@ pub(crate) use wrapper::{Moment, OwnObservation};
 pub fn plugin(app: &mut App) {
     app.add_plugins(crate::agent::tick::TickPlugin::default())
         .init_resource::<SimPool>()
-        .init_resource::<Conditions>()
-        .init_resource::<Failure>();
+        .init_resource::<Conditions>();
 }
