@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::error::BridgeError;
-use super::worker::may_be_started;
 use crate::files;
 
 /// Packages that [`make`] installs, with the versions that the tests use.
@@ -42,6 +41,11 @@ pub(super) fn find(env: &str, given: Option<&Path>) -> Result<PathBuf, BridgeErr
             Err(BridgeError::NoPython { env: env.to_owned(), tried: tried.join(", ") })
         }
     }
+}
+
+/// Whether `program` is a file, or a name without a folder.
+fn may_be_started(program: &Path) -> bool {
+    program.components().count() == 1 || program.is_file()
 }
 
 fn has_gymnasium(python: &Path) -> bool {

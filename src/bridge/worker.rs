@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -243,9 +242,4 @@ pub(super) fn look_at(id: &str, settings: &BridgeSettings) -> Result<Hello, Brid
     let start = Start { id: id.to_owned(), settings: settings.clone(), picture: false };
     let mut worker = Worker::start(&start, &[0])?;
     worker.hello_within(worker.patience())?.ok_or_else(|| worker.late())
-}
-
-/// Whether `program` is a file, or a name without a folder.
-pub(super) fn may_be_started(program: &Path) -> bool {
-    program.components().count() == 1 || program.is_file()
 }

@@ -280,6 +280,9 @@ const MAY_READ: &[(&str, &str)] = &[
     // Opened through `files`, with a size limit.
     ("learner/checkpoint.rs", "read_to_end("),
     ("learner/checkpoint.rs", "BufReader"),
+    // Pipes of a process.
+    ("bridge/wire.rs", "read_to_end("),
+    ("bridge/worker.rs", "BufReader"),
     // A folder, to sync it.
     ("learner/checkpoint/replace.rs", "File::open"),
 ];

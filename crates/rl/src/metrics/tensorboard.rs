@@ -16,10 +16,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::run::UNIX_SECONDS;
 use super::{Metrics, Sink, Value};
+use crate::files;
 use crate::protobuf::Message;
 
 /// Size of the write buffer; larger than an event.
 const BUFFER: usize = 1 << 16;
+/// Largest file that is read, in bytes.
+const LARGEST: u64 = 1 << 30;
 /// Extension of this program's files.
 const SUFFIX: &str = "entropy";
 
@@ -133,7 +136,7 @@ fn cut(folder: &Path, env_steps: u64) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == SUFFIX) {
-            let events = std::fs::read(&path)?;
+            let events = files::read(&path, LARGEST).map_err(io::Error::other)?;
             let kept = kept(&events, env_steps);
             if kept < events.len() {
                 OpenOptions::new().write(true).open(&path)?.set_len(kept as u64)?;
