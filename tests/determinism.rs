@@ -2,18 +2,12 @@
 
 mod common;
 
-use bevy::prelude::{App, Name, Transform, Visibility};
 use common::{checkpoint_file, metrics, quick, train, two_at_a_time};
-use entropy_arcade::agent::{AgentSlots, Controller, ControllerAssignment, LearningPolicy};
 use entropy_arcade::algo::sac::SacConfig;
 use entropy_arcade::config::RunConfig;
-use entropy_arcade::learner::{Learner, LearnerSetup, PrioritizedConfig, untrained};
-use entropy_arcade::mdp::Stream;
+use entropy_arcade::learner::{Learner, LearnerSetup, PrioritizedConfig};
 use entropy_arcade::nn::Encoder;
 use entropy_arcade::nn::memory::{Memory, Recurrent, Transformer};
-use entropy_arcade::run::compose::simulation;
-use entropy_arcade::sim::{SimConfig, run_agent_step};
-use entropy_arcade::worlds::WorldChoice;
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
@@ -148,43 +142,5 @@ fn the_number_of_threads_changes_nothing() {
         });
         assert!(runs[0].0.len() >= 4, "too few lines to compare");
         assert!(runs[0] == runs[1] && runs[0] == runs[2], "{env}");
-    }
-}
-
-/// What else an app holds must not change how bodies move: entities and kinds of them have numbers, and what is built archetype
-/// by archetype goes by them.
-#[test]
-fn a_world_plays_the_same_whatever_else_is_in_the_app() {
-    for env in ["lander", "beam-carry", "paddle-duel", "hopper", "volley"] {
-        let world = WorldChoice::new(env, None).unwrap();
-        let played = |others: usize| {
-            let mut app = App::new();
-            let world_of = app.world_mut();
-            for other in 0..others {
-                match other {
-                    0 => _ = world_of.spawn(Name::new("one")),
-                    1 => _ = world_of.spawn((Name::new("two"), Visibility::Hidden)),
-                    2 => _ = world_of.spawn(Visibility::Hidden),
-                    3 => _ = world_of.spawn((Transform::IDENTITY, Name::new("four"))),
-                    _ => _ = world_of.spawn_empty(),
-                }
-            }
-            let sim = SimConfig { arenas: 3, seed: 1, stream: Stream::Environment };
-            let players = ControllerAssignment::all(vec![Controller::Random; world.spec().slots()]);
-            let policy = LearningPolicy(untrained(&world.spec().action));
-            simulation(&mut app, &world, sim, players, policy, 1);
-            app.finish();
-            app.cleanup();
-            (0..300).for_each(|_| run_agent_step(app.world_mut()));
-            let mut slots = app.world_mut().query::<&AgentSlots>();
-            let mut all: Vec<_> =
-                slots.iter(app.world()).map(|own| (own.arena, own.observations.vector.clone())).collect();
-            all.sort_by_key(|(arena, _)| *arena);
-            all
-        };
-        let alone = played(0);
-        for others in [1, 2, 3, 4, 64] {
-            assert_eq!(played(others), alone, "{env} beside {others} other entities");
-        }
     }
 }

@@ -17,7 +17,7 @@ use crate::sim::conditions::ArenaConditions;
 use crate::sim::physics::{Context, PristineContext, Rest};
 use crate::sim::turn::Turn;
 use crate::sim::wrapper::OwnObservation;
-use crate::sim::{AgentSlots, BodySpec, Environment, Hinge, ObservationWrapper, TickClock};
+use crate::sim::{AgentSlots, Environment, Hinge, ObservationWrapper, TickClock};
 
 /// Removes all arenas and spawns `count` new ones at the start of their first episode. The arena with the
 /// index of the watched one becomes [`Watched`] again, else the first. If there were arenas before, the new
@@ -46,7 +46,6 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
     world.insert_resource(TickClock::new(spec.ticks_per_step));
     let mut physical = false;
     let mut hinges = Vec::new();
-    let mut free = Vec::new();
     for index in 0..count {
         let (state, bodies) = E::build(&layout);
         if index == 0 {
@@ -73,15 +72,15 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
                 Rest::new(E::CAPABILITIES.can_skip),
             ));
         }
-        let entities: Vec<Entity> = bodies.iter().map(|_| world.spawn_empty().id()).collect();
-        for (own, mut body) in bodies.into_iter().enumerate() {
-            match body.joint.take().filter(|(to, _)| *to < own) {
-                Some((to, joint)) => {
-                    let joint = ImpulseJoint::new(entities[to], joint);
-                    world.entity_mut(entities[own]).insert((body.bundle(context), joint));
-                }
-                None => free.push((entities[own], body, context)),
+        let mut entities: Vec<Entity> = Vec::with_capacity(bodies.len());
+        for mut body in bodies {
+            let joint =
+                body.joint.take().and_then(|(to, joint)| Some(ImpulseJoint::new(*entities.get(to)?, joint)));
+            let mut entity = world.spawn(body.bundle(context));
+            if let Some(joint) = joint {
+                entity.insert(joint);
             }
+            entities.push(entity.id());
         }
         let number = if world.contains_resource::<SynchronizedStarts>() { 0 } else { index as u64 };
         let rng = rng(config.seed, config.stream, number);
@@ -108,8 +107,9 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
         }
     }
     if physical {
-        build_bodies(world, free, &hinges);
+        build_bodies(world, &hinges);
     }
+    // Only now: rapier builds bodies archetype by archetype, in an order that a new one would change.
     if let Some(shown) = shown {
         world.entity_mut(shown).insert(Watched);
     }
@@ -122,21 +122,13 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
 
 /// Lets the plugin create rapier bodies from components once; from then on rapier's own sets are
 /// authoritative. `hinges` are those of every arena, each with the index of the body that hangs on it.
-///
-/// Bodies with a joint, which are there already, come before the `free` ones. Created together they would come archetype by
-/// archetype, in an order that depends on how many archetypes the app has, and a body's place in rapier's sets changes the
-/// results of its solver.
-fn build_bodies(world: &mut World, free: Vec<(Entity, BodySpec, Entity)>, hinges: &[(usize, Hinge)]) {
+fn build_bodies(world: &mut World, hinges: &[(usize, Hinge)]) {
     // Needed by transform propagation if no Bevy plugin has added it.
     world.init_resource::<StaticTransformOptimizations>();
     ComputeTaskPool::get_or_init(|| TaskPoolBuilder::new().num_threads(1).build());
     let mut sync = Schedule::default();
     sync.set_executor(SingleThreadedExecutor::new());
     sync.add_systems(RapierPhysicsPlugin::<NoUserData>::get_systems(PhysicsSet::SyncBackend));
-    sync.run(world);
-    for (entity, body, context) in free {
-        world.entity_mut(entity).insert(body.bundle(context));
-    }
     sync.run(world);
     let mut query = world.query::<(Entity, Context, &mut RapierRigidBodySet, &mut Arena)>();
     let mut pristine = Vec::new();
