@@ -1,6 +1,6 @@
 //! Gymnasium itself, where it is installed: what arrives here is what it does.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use entropy_arcade::agent::{AgentSlots, Controller, ControllerAssignment, LearningPolicy};
@@ -36,7 +36,7 @@ pub fn skip(why: &str) {
     eprintln!("skipped: {why}");
 }
 
-fn world(python: &PathBuf, id: &str, sets: &[String]) -> Result<WorldChoice, String> {
+fn world(python: &Path, id: &str, sets: &[String]) -> Result<WorldChoice, String> {
     let mut all = vec![format!("bridge.python={:?}", python.display())];
     all.extend_from_slice(sets);
     let config = RunConfig::resolve(Some(&format!("gym:{id}")), None, &all).unwrap();

@@ -185,7 +185,7 @@ fn a_frame_does_not_wait_for_a_slow_step_and_its_reward_counts_all_the_same() {
     let mut steps = StepBatch::default();
     for _ in 0..100 {
         steps = play(&mut app, 1);
-        if steps.len() > 0 {
+        if !steps.is_empty() {
             break;
         }
         std::thread::sleep(std::time::Duration::from_millis(20));
@@ -208,7 +208,7 @@ fn a_window_goes_on_while_a_worker_is_started_again() {
     let mut steps = StepBatch::default();
     for _ in 0..200 {
         steps = play(&mut app, 1);
-        if steps.len() > 0 {
+        if !steps.is_empty() {
             break;
         }
         std::thread::sleep(std::time::Duration::from_millis(20));

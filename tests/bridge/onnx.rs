@@ -134,10 +134,10 @@ fn trained(env: &str, sets: &[&str]) -> TrainedAgent {
     let sets: Vec<String> = short.iter().chain(sets).map(ToString::to_string).collect();
     let config = RunConfig::resolve(Some(env), None, &sets).unwrap();
     let (folder, world) = (tempfile::tempdir().unwrap(), world_in(&config, None).unwrap());
-    let out = Some(folder.path().join("run"));
-    let experiment = Experiment::at(config, world, Mode::Headless, out.clone(), None).unwrap();
+    let out = folder.path().join("run");
+    let experiment = Experiment::at(config, world, Mode::Headless, Some(out.clone()), None).unwrap();
     entropy_arcade::run::train(experiment, Arc::new(AtomicBool::new(false)), true).unwrap();
-    let checkpoint = Checkpoint::open(&out.unwrap()).unwrap();
+    let checkpoint = Checkpoint::open(&out).unwrap();
     let record = TrainingRecord {
         level: None,
         seed: 1,
