@@ -1,4 +1,5 @@
-//! A run's folder: `config.toml`, `metrics.jsonl`, `episodes.jsonl`, `hints.jsonl`, `seats.json`, `summary.json`, `checkpoint/`.
+//! A run's folder: `config.toml`, `outside.json`, `metrics.jsonl`, `episodes.jsonl`, `hints.jsonl`, `events/`, `seats.json`,
+//! `summary.json`, `checkpoint/`.
 //!
 //! It belongs to one process at a time. A run killed at any moment can be continued by the same command or
 //! `--resume`.
