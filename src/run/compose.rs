@@ -49,3 +49,47 @@ pub fn random_app(world: &WorldChoice, arenas: usize, seed: u64, threads: usize)
     let assignment = ControllerAssignment::all(vec![Controller::Random; spec.slots()]);
     headless_app(world, sim, assignment, LearningPolicy(untrained(&spec.action)), threads)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::AgentSlots;
+    use crate::sim::run_agent_step;
+
+    /// A resource is an entity of an archetype of its own.
+    #[derive(Resource)]
+    struct Extra<const N: usize>;
+
+    /// What the players of two arenas see after some steps, in an app with `extra` resources more.
+    fn played(name: &str, extra: usize) -> Vec<f32> {
+        let world = WorldChoice::new(name, None).unwrap();
+        let spec = world.spec();
+        let sim = SimConfig { arenas: 2, seed: 5, stream: Stream::Environment };
+        let assignment = ControllerAssignment::all(vec![Controller::Random; spec.slots()]);
+        let mut app = App::new();
+        let inserts: [fn(&mut App); 6] = [
+            |app| _ = app.insert_resource(Extra::<0>),
+            |app| _ = app.insert_resource(Extra::<1>),
+            |app| _ = app.insert_resource(Extra::<2>),
+            |app| _ = app.insert_resource(Extra::<3>),
+            |app| _ = app.insert_resource(Extra::<4>),
+            |app| _ = app.insert_resource(Extra::<5>),
+        ];
+        inserts[..extra].iter().for_each(|insert| insert(&mut app));
+        simulation(&mut app, &world, sim, assignment, LearningPolicy(untrained(&spec.action)), 1);
+        app.finish();
+        app.cleanup();
+        (0..60).for_each(|_| run_agent_step(app.world_mut()));
+        let mut slots = app.world_mut().query::<&AgentSlots>();
+        slots.iter(app.world()).flat_map(|slots| slots.observations.vector.clone()).collect()
+    }
+
+    #[test]
+    fn whatever_else_is_in_the_app_worlds_play_the_same() {
+        for name in ["lander", "beam-carry", "cart-pole", "walker", "puck"] {
+            let plain = played(name, 0);
+            (1..=6)
+                .for_each(|extra| assert_eq!(played(name, extra), plain, "{name}, {extra} resources more"));
+        }
+    }
+}

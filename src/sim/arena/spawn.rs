@@ -45,7 +45,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
     let wrapper = world.resource::<ObservationWrapper>().clone();
     world.insert_resource(TickClock::new(spec.ticks_per_step));
     let mut physical = false;
-    let mut hinges = Vec::new();
+    let (mut hinges, mut joints) = (Vec::new(), Vec::new());
     for index in 0..count {
         let (state, bodies) = E::build(&layout);
         if index == 0 {
@@ -74,13 +74,11 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
         }
         let mut entities: Vec<Entity> = Vec::with_capacity(bodies.len());
         for mut body in bodies {
-            let joint =
-                body.joint.take().and_then(|(to, joint)| Some(ImpulseJoint::new(*entities.get(to)?, joint)));
-            let mut entity = world.spawn(body.bundle(context));
-            if let Some(joint) = joint {
-                entity.insert(joint);
-            }
-            entities.push(entity.id());
+            let joint = body.joint.take();
+            let entity = world.spawn(body.bundle(context)).id();
+            let joint = joint.and_then(|(to, joint)| Some(ImpulseJoint::new(*entities.get(to)?, joint)));
+            joints.extend(joint.map(|joint| (entity, joint)));
+            entities.push(entity);
         }
         let number = if world.contains_resource::<SynchronizedStarts>() { 0 } else { index as u64 };
         let rng = rng(config.seed, config.stream, number);
@@ -107,9 +105,8 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
         }
     }
     if physical {
-        build_bodies(world, &hinges);
+        build_bodies(world, &hinges, joints);
     }
-    // Only now: rapier builds bodies archetype by archetype, in an order that a new one would change.
     if let Some(shown) = shown {
         world.entity_mut(shown).insert(Watched);
     }
@@ -121,8 +118,13 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
 }
 
 /// Lets the plugin create rapier bodies from components once; from then on rapier's own sets are
-/// authoritative. `hinges` are those of every arena, each with the index of the body that hangs on it.
-fn build_bodies(world: &mut World, hinges: &[(usize, Hinge)]) {
+/// authoritative. `hinges` are those of every arena, each with the index of the body that hangs on it; `joints` those of
+/// all arenas, each with its body.
+///
+/// The plugin builds bodies archetype by archetype, in an order that any other archetype of the app may change, and the
+/// solver's results depend on the order of bodies. So all of them have the same components until they are built, and
+/// joints come after them.
+fn build_bodies(world: &mut World, hinges: &[(usize, Hinge)], joints: Vec<(Entity, ImpulseJoint)>) {
     // Needed by transform propagation if no Bevy plugin has added it.
     world.init_resource::<StaticTransformOptimizations>();
     ComputeTaskPool::get_or_init(|| TaskPoolBuilder::new().num_threads(1).build());
@@ -130,6 +132,10 @@ fn build_bodies(world: &mut World, hinges: &[(usize, Hinge)]) {
     sync.set_executor(SingleThreadedExecutor::new());
     sync.add_systems(RapierPhysicsPlugin::<NoUserData>::get_systems(PhysicsSet::SyncBackend));
     sync.run(world);
+    if !joints.is_empty() {
+        world.insert_batch(joints);
+        sync.run(world);
+    }
     let mut query = world.query::<(Entity, Context, &mut RapierRigidBodySet, &mut Arena)>();
     let mut pristine = Vec::new();
     for (entity, mut context, mut bodies, mut arena) in query.iter_mut(world) {
