@@ -17,6 +17,7 @@ use crate::sim::{AgentSlots, Failure, ObservationWrapper, SimConfig, SimSystems,
 /// The entry points of outside environments: none can be put back to an earlier moment.
 pub(super) const HOOKS: EnvironmentHooks = EnvironmentHooks {
     populate,
+    begin: |_, _| {},
     restore: |_, _, _| {},
     probe: None,
     predict: None,

@@ -131,7 +131,7 @@ pub fn policy_of(
     match controller {
         Controller::Learning | Controller::Human => Some(learning.0.load().policy.clone()),
         Controller::Frozen(name) => frozen.0.get(name).cloned(),
-        Controller::Scripted | Controller::Random => None,
+        Controller::Scripted | Controller::Random | Controller::External => None,
     }
 }
 

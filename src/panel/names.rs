@@ -11,6 +11,7 @@ pub(crate) fn controller_name(controller: &Controller) -> String {
         Controller::Learning => "the agent (learning)".into(),
         Controller::Scripted => "built-in bot".into(),
         Controller::Random => "random".into(),
+        Controller::External => "code".into(),
         Controller::Frozen(name) => frozen_name(name),
     }
 }
@@ -25,7 +26,7 @@ pub(crate) fn name_in_sentence(controller: &Controller) -> String {
             let name = controller_name(controller);
             if name.starts_with("the ") { name } else { format!("the {name}") }
         }
-        Controller::Human => controller_name(controller),
+        Controller::Human | Controller::External => controller_name(controller),
     }
 }
 

@@ -53,7 +53,7 @@ fn has_decisions(controller: &Controller, assignment: &ControllerAssignment) -> 
         Controller::Human => {
             assignment.watched.iter().chain(&assignment.others).any(|other| *other == Controller::Learning)
         }
-        Controller::Scripted | Controller::Random => false,
+        Controller::Scripted | Controller::Random | Controller::External => false,
     }
 }
 

@@ -23,6 +23,7 @@ pub mod sessions;
 pub mod sweep;
 pub mod ticks;
 mod value_errors;
+pub mod vector_env;
 
 pub use check::{check_world, fingerprint};
 pub use compose::{headless_app, random_app};
@@ -30,6 +31,7 @@ pub use eval::{EvalSummary, Spread, evaluate, evaluate_player};
 pub use folder::{Claim, RunFolder};
 pub use headless::{Summary, train};
 pub use value_errors::{SoftValues, ValueErrors, value_errors};
+pub use vector_env::{Actions, Lineup, VectorEnv, VectorEnvConfig, VectorEnvError};
 
 /// Why a run cannot start or continue.
 #[derive(Debug, thiserror::Error)]

@@ -27,7 +27,7 @@ use crate::agent::Watched;
 use crate::mdp::{ActionBatch, EnvironmentSpec, EpisodeEnd, Rng, Stream, WorldOptions};
 
 pub use crate::agent::tick::{ScriptSystems, Spec};
-pub use outside::{EnvironmentHooks, ProbeObservation, probe, restore, snapshots};
+pub use outside::{Begin, EnvironmentHooks, ProbeObservation, begin, probe, restore, snapshots};
 pub use poked::{Pokable, PokableItem};
 pub use predict::{Choose, Foreseen, Trajectories, predict};
 pub use snapshot::ArenaSnapshot;
@@ -61,6 +61,10 @@ pub struct Points(pub Option<[u32; 2]>);
 #[derive(Resource, Debug, Clone, Copy, Default)]
 pub struct SynchronizedStarts;
 
+/// While inserted, an arena whose episode has ended waits until [`begin`] is called.
+#[derive(Resource, Debug, Clone, Copy, Default)]
+pub struct ManualReset;
+
 /// One arena: its bodies, its random generator and the open episode.
 #[derive(Component)]
 pub struct Arena {
@@ -87,7 +91,8 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// Whether its episode has ended and it waits for other arenas, see [`SynchronizedStarts`].
+    /// Whether its episode has ended and the next one does not begin yet, see [`SynchronizedStarts`] and
+    /// [`ManualReset`].
     pub fn waits(&self) -> bool {
         self.waits
     }
@@ -355,12 +360,18 @@ fn reset<E: Environment>(
     wrapper: Res<ObservationWrapper>,
     pool: Res<SimPool>,
     same: Option<Res<SynchronizedStarts>>,
+    manual: Option<Res<ManualReset>>,
     mut arenas: Query<ArenaParts<E>>,
 ) {
-    if same.is_some() {
+    if same.is_some() || manual.is_some() {
         for mut parts in &mut arenas {
             parts.arena.waits |= parts.seats.end.is_some();
         }
+    }
+    if manual.is_some() {
+        return;
+    }
+    if same.is_some() {
         let Some(rng) =
             arenas.iter().find(|parts| parts.arena.index == 0).map(|parts| parts.arena.rng.clone())
         else {

@@ -120,7 +120,7 @@ pub fn of(controller: &Controller) -> Tone {
         Controller::Learning => MINT,
         Controller::Frozen(_) => VIOLET,
         Controller::Scripted => ROSE,
-        Controller::Random => MUTED,
+        Controller::Random | Controller::External => MUTED,
     }
 }
 

@@ -211,6 +211,13 @@ impl ActorStates {
         self.seats.clear();
     }
 
+    /// Restarts the random numbers of the slots of `arena` as those of the first arena under `seed`.
+    pub fn reseed(&mut self, arena: usize, seed: u64) {
+        for slot in 0..MOST_SLOTS {
+            self.seat(arena * MOST_SLOTS + slot).rng = rng(seed, Stream::Exploration, slot as u64);
+        }
+    }
+
     /// Restores a snapshot.
     pub fn restore(&mut self, snapshot: &ActorStatesSnapshot) {
         self.seats.clear();

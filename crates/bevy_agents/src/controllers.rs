@@ -28,6 +28,9 @@ pub enum Controller {
     Scripted,
     /// Uniformly random actions.
     Random,
+    /// Code that runs the app: it writes [`AgentSlots::actions`] before every step. Not for files.
+    #[serde(skip)]
+    External,
 }
 
 impl Controller {
@@ -39,6 +42,7 @@ impl Controller {
             Self::Frozen(_) => "frozen",
             Self::Scripted => "scripted",
             Self::Random => "random",
+            Self::External => "external",
         }
     }
 

@@ -78,7 +78,9 @@ pub fn decide(
                 own.rng = batch.rngs[row].clone();
                 own.memory.write(batch.states.row(row));
             }
-            seats.actions.set(slot, neutral.row(0));
+            if *controller != Controller::External {
+                seats.actions.set(slot, neutral.row(0));
+            }
             act(seats, slot, controller, looked, own, &mut human, space);
             // Against a person nobody acts on what has only just been seen.
             let late = is_watched && *controller != Controller::Human && played;
@@ -136,7 +138,7 @@ fn collect(
             let policy = frozen.0.get(name).map(|policy| Player::of(&**policy));
             policy.zip(actor_states.frozen.get_mut(name))
         }
-        Controller::Scripted | Controller::Random => None,
+        Controller::Scripted | Controller::Random | Controller::External => None,
     };
     let own = &mut actor_states.seats[stream];
     let Some((player, batch)) = looks else {
@@ -195,6 +197,7 @@ fn act(
     let actions = &mut seats.actions;
     match (controller, looked) {
         (Controller::Human, _) => actions.set(slot, human.take(slot)),
+        (Controller::External, _) => {}
         (Controller::Scripted, _) => actions.set(slot, seats.script[slot]),
         (Controller::Learning | Controller::Frozen(_), Some((batch, row))) => {
             actions.set(slot, batch.decisions.actions.row(row));

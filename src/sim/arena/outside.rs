@@ -5,7 +5,7 @@ use bevy::prelude::*;
 
 use super::{Arena, ArenaParts, ArenaSnapshot, Choose, Spec, Trajectories, bodies, populate, predict};
 use crate::agent::Watched;
-use crate::mdp::ObservationBatch;
+use crate::mdp::{ObservationBatch, Stream, rng};
 use crate::sim::wrapper::{Moment, OwnObservation};
 use crate::sim::{AgentSlots, BodyKind, Capabilities, Environment, ObservationWrapper};
 
@@ -15,6 +15,34 @@ pub fn snapshots(world: &mut World) -> Vec<ArenaSnapshot> {
         world.query::<&Arena>().iter(world).map(|arena| (arena.index, arena.snapshot())).collect();
     all.sort_by_key(|(index, _)| *index);
     all.into_iter().map(|(_, snapshot)| snapshot).collect()
+}
+
+/// What [`begin`] does with an arena.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// Its episode goes on.
+    Not,
+    /// The next episode of its random stream begins.
+    Next,
+    /// The first episode of arena 0 under this seed begins.
+    Seeded(u64),
+}
+
+/// Begins episodes between two agent steps: `begins[i]` is for arena `i`, others go on.
+pub fn begin<E: Environment>(world: &mut World, begins: &[Begin]) {
+    let layout = world.resource::<E::Layout>().clone();
+    let wrapper = world.resource::<ObservationWrapper>().clone();
+    let mut query = world.query::<ArenaParts<E>>();
+    for mut parts in query.iter_mut(world) {
+        match begins.get(parts.arena.index) {
+            None | Some(Begin::Not) => continue,
+            Some(Begin::Next) => {}
+            Some(Begin::Seeded(seed)) => parts.arena.rng = rng(*seed, Stream::Environment, 0),
+        }
+        (parts.seats.end, parts.seats.begins, parts.seats.interrupted) = (None, true, true);
+        parts.begin_episode(&layout);
+        parts.write_observations(&layout, &wrapper);
+    }
 }
 
 /// Restores arenas to their `snapshots`, the first of which belongs to arena `first`, by replaying their open
@@ -80,6 +108,8 @@ pub fn probe<E: Environment>(world: &mut World, slot: usize, imagined: &mut Prob
 pub struct EnvironmentHooks {
     /// See [`populate`].
     pub populate: fn(&mut World, usize),
+    /// See [`begin`]; does nothing in outside environments.
+    pub begin: fn(&mut World, &[Begin]),
     /// See [`restore`].
     pub restore: fn(&mut World, usize, &[ArenaSnapshot]),
     /// See [`probe`]; absent in worlds without probing.
@@ -108,6 +138,7 @@ impl EnvironmentHooks {
         let tracks = tracked_bodies.is_some_and(|tracked| !tracked(layout).is_empty());
         Self {
             populate: populate::<E>,
+            begin: begin::<E>,
             restore: restore::<E>,
             probe: probed.map(|_| probe::<E> as _),
             predict: tracks.then_some(predict::<E> as _),

@@ -1,0 +1,140 @@
+use super::*;
+use crate::mdp::WorldOptions;
+
+/// An environment of `num_envs` arenas of `name`, where the caller plays slot 0 against `opponent`.
+fn env(name: &str, num_envs: usize, opponent: &str) -> VectorEnv {
+    let world = WorldChoice::new(name, None).unwrap();
+    let lineup = Lineup::against(&world, &WorldOptions::default(), "random", opponent).unwrap();
+    let config = VectorEnvConfig { num_envs, threads: 2, episode_limit: Some(100) };
+    VectorEnv::new(&world, lineup, &config).unwrap()
+}
+
+fn seen(env: &mut VectorEnv) -> (Vec<f32>, Vec<u8>) {
+    let (rows, space) = (env.num_envs() * env.players(), env.spec().observation.clone());
+    let (mut vector, mut grid) = (vec![0.0; rows * space.vector_len()], vec![0; rows * space.grid_len()]);
+    env.observe(&mut vector, &mut grid).unwrap();
+    (vector, grid)
+}
+
+/// The action of an environment in a step: anything, but the same every time.
+fn action(seed: u64, step: usize, actions: usize) -> i64 {
+    ((seed as usize * 7919 + step * step * 31 + step / 3) % actions) as i64
+}
+
+#[test]
+fn an_environment_among_many_plays_like_one_alone() {
+    for (name, opponent) in [
+        ("lander", "scripted"),
+        ("beam-carry", "scripted"),
+        ("paddle-duel", "random"),
+        ("paddle-duel", "shipped"),
+        ("lava-room", "scripted"),
+        ("cartpole", "scripted"),
+    ] {
+        let seeds = [11, 12, 13];
+        let mut many = env(name, seeds.len(), opponent);
+        many.begin(&seeds.map(Begin::Seeded));
+        let mut alone = seeds.map(|seed| {
+            let mut one = env(name, 1, opponent);
+            // What happened before has no effect.
+            one.step(Actions::Discrete(&[0])).unwrap();
+            one.begin(&[Begin::Seeded(seed)]);
+            one
+        });
+        let (actions, mut ends) = (many.spec().action.len(), 0);
+        for step in 0..300 {
+            let chosen = seeds.map(|seed| action(seed, step, actions));
+            let together = many.step(Actions::Discrete(&chosen)).unwrap().clone();
+            let (vector, grid) = seen(&mut many);
+            for (index, one) in alone.iter_mut().enumerate() {
+                let own = one.step(Actions::Discrete(&chosen[index..=index])).unwrap().clone();
+                let sees = seen(one);
+                let share = |whole: usize| whole / seeds.len() * index..whole / seeds.len() * (index + 1);
+                assert_eq!(sees.0, vector[share(vector.len())], "{name}, step {step}");
+                assert_eq!(sees.1, grid[share(grid.len())], "{name}, step {step}");
+                assert_eq!(own.rewards[0], together.rewards[index], "{name}, step {step}");
+                let end =
+                    |outcome: &StepOutcome, env: usize| (outcome.terminated[env], outcome.truncated[env]);
+                assert_eq!(end(&own, 0), end(&together, index), "{name}, step {step}");
+                ends += usize::from(own.ended(0));
+                one.begin_ended();
+            }
+            many.begin_ended();
+        }
+        assert!(ends > 0, "{name}: no episode ended");
+    }
+}
+
+#[test]
+fn an_ended_episode_stands_still_until_another_begins() {
+    let mut env = env("cartpole", 2, "scripted");
+    env.begin(&[Begin::Seeded(1), Begin::Seeded(2)]);
+    while !env.step(Actions::Discrete(&[1, 0])).unwrap().ended(0) {
+        if env.has_ended(1) {
+            env.begin(&[Begin::Not, Begin::Next]);
+        }
+    }
+    let last = seen(&mut env).0[..4].to_vec();
+    assert!(env.has_ended(0) && last[2].abs() > 0.2, "{last:?} is no fallen pole");
+    // Anything may be given to it, NaN or not.
+    let outcome = env.step(Actions::Discrete(&[99, 0])).unwrap().clone();
+    assert_eq!((outcome.rewards[0], outcome.ended(0)), (0.0, false));
+    assert_eq!(seen(&mut env).0[..4], last);
+    env.begin_ended();
+    assert!(!env.has_ended(0) && seen(&mut env).0[2].abs() < 0.05);
+}
+
+#[test]
+fn the_limit_of_episodes_is_the_one_asked_for() {
+    let world = WorldChoice::new("lander", None).unwrap();
+    let config = VectorEnvConfig { num_envs: 1, threads: 1, episode_limit: Some(5) };
+    let mut env = VectorEnv::new(&world, Lineup::alone(&world.spec()), &config).unwrap();
+    let ends: Vec<bool> = (0..5).map(|_| env.step(Actions::Discrete(&[0])).unwrap().truncated[0]).collect();
+    assert_eq!(ends, [false, false, false, false, true]);
+    assert_eq!(env.spec().episode_limit, 5);
+}
+
+#[test]
+fn what_cannot_be_played_is_refused_in_a_line() {
+    let world = WorldChoice::new("paddle-duel", None).unwrap();
+    let spec = world.spec();
+    let new = |players: &[Controller], num_envs: usize, episode_limit: Option<u32>| {
+        let lineup = Lineup { players: players.to_vec(), ..Lineup::default() };
+        let config = VectorEnvConfig { num_envs, threads: 1, episode_limit };
+        VectorEnv::new(&world, lineup, &config).err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    let both = [Controller::External, Controller::External];
+    for (said, part) in [
+        (new(&both, 0, None), "num_envs = 0"),
+        (new(&both, MOST_ENVS + 1, None), "num_envs"),
+        (new(&both, 1, Some(0)), "max_episode_steps = 0"),
+        (new(&both[..1], 1, None), "1 players for 2 slots"),
+        (new(&[Controller::Random, Controller::Scripted], 1, None), "no slot"),
+    ] {
+        assert!(said.contains(part) && !said.contains('\n'), "{said}");
+    }
+    let mut env =
+        VectorEnv::new(&world, Lineup::alone(&spec), &VectorEnvConfig { num_envs: 1, ..Default::default() })
+            .unwrap();
+    for (actions, part) in [
+        (Actions::Discrete(&[0]), "an array of 1 values: 2 are needed"),
+        (Actions::Discrete(&[0, 99]), "environment 0: action 99"),
+        (Actions::Discrete(&[-1, 0]), "action -1"),
+        (Actions::Continuous(&[0.0, 0.0]), "another kind"),
+    ] {
+        let said = env.step(actions).unwrap_err().to_string();
+        assert!(said.contains(part) && !said.contains('\n'), "{said}");
+    }
+    let options = WorldOptions { actions: Some(crate::mdp::ActionKind::Continuous), ..Default::default() };
+    let lander = WorldChoice::with_options("lander", None, &options).unwrap();
+    let config = VectorEnvConfig { num_envs: 1, ..Default::default() };
+    let mut lander = VectorEnv::new(&lander, Lineup::alone(&lander.spec()), &config).unwrap();
+    let said = lander.step(Actions::Continuous(&[0.5, f32::NAN])).unwrap_err().to_string();
+    assert!(said.contains("environment 0") && said.contains("NaN"), "{said}");
+    lander.step(Actions::Continuous(&[9.0, -9.0])).unwrap();
+    for player in ["no-such.agent", "no/such/folder", "src/worlds/lander/lander.agent"] {
+        let said =
+            Lineup::against(&world, &WorldOptions::default(), "random", player).err().unwrap().to_string();
+        assert!(said.contains(player) && !said.contains('\n'), "{said}");
+    }
+}
