@@ -1,0 +1,109 @@
+"""A world of several players as PettingZoo's parallel environment."""
+
+from __future__ import annotations
+
+import os
+from copy import deepcopy
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium.utils import EzPickle
+from pettingzoo import ParallelEnv
+
+from entropy_arcade.arenas import Arenas, Step
+from entropy_arcade.catalogue import WORLDS
+
+
+class ArcadeParallelEnv(ParallelEnv[str, Any, Any], EzPickle):
+    """All players of one arena. Their names are `player_0` onwards; `infos` has the `team` of each, and at the end of an
+    episode its `success` and `score`. All players' episodes end together. The arguments are those of `Arenas`.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "is_parallelizable": True}
+
+    def __init__(
+        self,
+        world: str,
+        *,
+        level: int | str | os.PathLike[str] | None = None,
+        episode_limit: int | None = None,
+        render_mode: str | None = None,
+        flat: bool = False,
+        **options: Any,
+    ) -> None:
+        EzPickle.__init__(self, world, level=level, episode_limit=episode_limit, flat=flat, **options)
+        known = WORLDS.get(world)
+        if known is not None and known.players < 2:
+            several = ", ".join(own.name for own in WORLDS.values() if own.players > 1)
+            raise ValueError(f"{world} has one player; use gymnasium.make({known.id!r}), or one of {several}")
+        if render_mode is not None:
+            raise ValueError(f"render_mode = {render_mode!r}: this package draws nothing; watch the world in the arcade")
+        self.render_mode = None
+        self.metadata = {**type(self).metadata, "name": f"{world}_v0"}
+        self.arenas = Arenas(world, level=level, episode_limit=episode_limit, flat=flat, **options)
+        self.possible_agents = [f"player_{slot}" for slot in range(self.arenas.players)]
+        self.agents: list[str] = []
+        # The same objects every time, so that seeding one has an effect.
+        self.observation_spaces = {agent: deepcopy(self.arenas.observation_space) for agent in self.possible_agents}
+        self.action_spaces = {agent: deepcopy(self.arenas.action_space) for agent in self.possible_agents}
+        self._begun = False
+
+    def observation_space(self, agent: str) -> Any:
+        """The observation space of a player."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> Any:
+        """The action space of a player."""
+        return self.action_spaces[agent]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """Begins an episode: the first one under `seed`, or the next one."""
+        if seed is None and not self._begun:
+            seed = int(np.random.SeedSequence().generate_state(1)[0])
+        vector, grid = self.arenas.begin(np.ones(1, dtype=np.bool_), [seed])
+        self._begun = True
+        self.agents = list(self.possible_agents)
+        return self._seen(vector, grid), self._infos(None)
+
+    def step(
+        self, actions: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
+        """Makes a step in which every player acts."""
+        if not self.agents:
+            raise RuntimeError("the episode has ended, or none has begun; call reset()")
+        missing = [agent for agent in self.agents if agent not in actions]
+        if missing:
+            raise ValueError(f"no action of {', '.join(missing)}: every player acts in every step")
+        step = self.arenas.step(np.stack([np.asarray(actions[agent]) for agent in self.agents]))
+        every = self.agents
+        ended = bool(step.terminated[0] or step.truncated[0])
+        if ended:
+            self.agents = []
+        return (
+            self._seen(step.vector, step.grid),
+            {agent: float(step.rewards[0, slot]) for slot, agent in enumerate(every)},
+            dict.fromkeys(every, bool(step.terminated[0])),
+            dict.fromkeys(every, bool(step.truncated[0])),
+            self._infos(step if ended else None),
+        )
+
+    def _seen(self, vector: Any, grid: Any) -> dict[str, Any]:
+        return {
+            agent: self.arenas.observation(vector, grid, (0, slot)) for slot, agent in enumerate(self.possible_agents)
+        }
+
+    def _infos(self, last: Step | None) -> dict[str, dict[str, Any]]:
+        infos: dict[str, dict[str, Any]] = {}
+        for slot, agent in enumerate(self.possible_agents):
+            infos[agent] = {"team": self.arenas.teams[slot]}
+            if last is not None:
+                infos[agent] |= {"success": bool(last.success[0, slot]), "score": float(last.scores[0, slot])}
+        return infos
+
+    def render(self) -> None:
+        """Draws nothing."""
+
+    def close(self) -> None:
+        """Has nothing to close."""
