@@ -98,8 +98,18 @@ impl BodySpec {
     }
 
     /// The components bevy_rapier2d builds the body from; its joint needs the other body's entity.
-    pub(super) fn bundle(self, context: Entity) -> impl Bundle {
-        (
+    pub(super) fn bundle(self, context: Entity) -> (impl Bundle, impl Bundle) {
+        let shape = (
+            self.collider,
+            self.mass.map_or(
+                ColliderMassProperties::Density(self.density),
+                ColliderMassProperties::MassProperties,
+            ),
+            Restitution { coefficient: self.restitution, combine_rule: CoefficientCombineRule::Max },
+            Friction { coefficient: self.friction, combine_rule: self.friction_rule },
+            self.groups,
+        );
+        let body = (
             RapierContextEntityLink(context),
             match self.kind {
                 BodyKind::Fixed => RigidBody::Fixed,
@@ -108,20 +118,13 @@ impl BodySpec {
             },
             Transform::from_translation(self.position.extend(0.0)),
             GlobalTransform::from_translation(self.position.extend(0.0)),
-            self.collider,
-            self.mass.map_or(
-                ColliderMassProperties::Density(self.density),
-                ColliderMassProperties::MassProperties,
-            ),
-            Restitution { coefficient: self.restitution, combine_rule: CoefficientCombineRule::Max },
-            Friction { coefficient: self.friction, combine_rule: self.friction_rule },
             Damping { linear_damping: self.linear_damping, angular_damping: self.angular_damping },
-            self.groups,
             if self.rotates { LockedAxes::empty() } else { LockedAxes::ROTATION_LOCKED },
             Ccd { enabled: self.continuous },
             // A sleeping body would wake differently depending on history; arenas must not.
             Sleeping::disabled(),
-        )
+        );
+        (shape, body)
     }
 }
 

@@ -45,7 +45,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
     let wrapper = world.resource::<ObservationWrapper>().clone();
     world.insert_resource(TickClock::new(spec.ticks_per_step));
     let mut physical = false;
-    let (mut hinges, mut joints) = (Vec::new(), Vec::new());
+    let (mut hinges, mut shapes, mut joints) = (Vec::new(), Vec::new(), Vec::new());
     for index in 0..count {
         let (state, bodies) = E::build(&layout);
         if index == 0 {
@@ -72,13 +72,19 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
                 Rest::new(E::CAPABILITIES.can_skip),
             ));
         }
-        let mut entities: Vec<Entity> = Vec::with_capacity(bodies.len());
-        for mut body in bodies {
-            let joint = body.joint.take();
-            let entity = world.spawn(body.bundle(context)).id();
+        let mut entities = vec![Entity::PLACEHOLDER; bodies.len()];
+        let held: Vec<_> = bodies.iter().map(|body| body.joint).collect();
+        // Those with a joint first: the solver stands a jointed body that touches others more steadily so.
+        let mut bodies: Vec<_> = bodies.into_iter().enumerate().collect();
+        bodies.sort_by_key(|(_, body)| body.joint.is_none());
+        for (own, body) in bodies {
+            let (shape, body) = body.bundle(context);
+            entities[own] = world.spawn(body).id();
+            shapes.push((entities[own], shape, held[own].is_some()));
+        }
+        for (own, joint) in held.into_iter().enumerate() {
             let joint = joint.and_then(|(to, joint)| Some(ImpulseJoint::new(*entities.get(to)?, joint)));
-            joints.extend(joint.map(|joint| (entity, joint)));
-            entities.push(entity);
+            joints.extend(joint.map(|joint| (entities[own], joint)));
         }
         let number = if world.contains_resource::<SynchronizedStarts>() { 0 } else { index as u64 };
         let rng = rng(config.seed, config.stream, number);
@@ -105,7 +111,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
         }
     }
     if physical {
-        build_bodies(world, &hinges, joints);
+        build_bodies(world, &hinges, shapes, joints);
     }
     if let Some(shown) = shown {
         world.entity_mut(shown).insert(Watched);
@@ -121,16 +127,26 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
 /// authoritative. `hinges` are those of every arena, each with the index of the body that hangs on it; `joints` those of
 /// all arenas, each with its body.
 ///
-/// The plugin builds bodies archetype by archetype, in an order that any other archetype of the app may change, and the
-/// solver's results depend on the order of bodies. So all of them have the same components until they are built, and
-/// joints come after them.
-fn build_bodies(world: &mut World, hinges: &[(usize, Hinge)], joints: Vec<(Entity, ImpulseJoint)>) {
+/// The plugin builds bodies archetype by archetype, in an order that any other archetype of the app may change, and what
+/// the solver finds depends on the order of bodies and shapes. So bodies are built first, without anything that tells their
+/// archetypes apart; then come their shapes, those without a joint before the others; then joints.
+fn build_bodies<S: Bundle>(
+    world: &mut World,
+    hinges: &[(usize, Hinge)],
+    mut shapes: Vec<(Entity, S, bool)>,
+    joints: Vec<(Entity, ImpulseJoint)>,
+) {
     // Needed by transform propagation if no Bevy plugin has added it.
     world.init_resource::<StaticTransformOptimizations>();
     ComputeTaskPool::get_or_init(|| TaskPoolBuilder::new().num_threads(1).build());
     let mut sync = Schedule::default();
     sync.set_executor(SingleThreadedExecutor::new());
     sync.add_systems(RapierPhysicsPlugin::<NoUserData>::get_systems(PhysicsSet::SyncBackend));
+    sync.run(world);
+    shapes.sort_by_key(|(_, _, jointed)| *jointed);
+    for (entity, shape, _) in shapes {
+        world.entity_mut(entity).insert(shape);
+    }
     sync.run(world);
     if !joints.is_empty() {
         world.insert_batch(joints);
