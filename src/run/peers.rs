@@ -20,13 +20,15 @@ pub struct Answer {
     pub value: f64,
 }
 
-/// Runs `command`, split at spaces, once, with `arguments` and `--seconds`.
+/// Runs `command`, split into words as a shell does, once, with `arguments` and `--seconds`.
 ///
 /// # Errors
 /// One line naming the command and what is wrong with it or its answer.
 pub fn ask(command: &str, arguments: &[(&str, String)], seconds: f64) -> Result<Answer, String> {
-    let mut words = command.split_whitespace();
     let failed = |problem: String| format!("--peer {command:?}: {problem}");
+    let words =
+        shlex::split(command).ok_or_else(|| failed("a quotation mark is not closed; close it".into()))?;
+    let mut words = words.into_iter();
     let program = words.next().ok_or_else(|| failed("is empty; give a command".into()))?;
     let output = Command::new(program)
         .args(words)
@@ -52,10 +54,10 @@ mod tests {
     fn an_answer_is_read_and_anything_else_is_one_line() {
         let folder = tempfile::tempdir().unwrap();
         let script = |text: &str| {
-            let path = folder.path().join("peer.sh");
+            let path = folder.path().join("a peer.sh");
             std::fs::write(&path, text).unwrap();
             let arguments = [("--batch", "64".to_owned()), ("--hidden", "32".to_owned())];
-            ask(&format!("sh {}", path.display()), &arguments, 0.5)
+            ask(&format!("sh '{}'", path.display()), &arguments, 0.5)
         };
         let answer = script("echo noise; echo '{\"peer\":\"p\",\"version\":\"1\",\"value\":'$4'}'").unwrap();
         assert_eq!((answer.peer.as_str(), answer.value), ("p", 32.0));
@@ -67,5 +69,6 @@ mod tests {
         }
         assert!(ask("/no/such/program", &[], 1.0).unwrap_err().contains("cannot be started"));
         assert!(ask(" ", &[], 1.0).unwrap_err().contains("is empty"));
+        assert!(ask("sh 'a", &[], 1.0).unwrap_err().contains("not closed"));
     }
 }

@@ -46,12 +46,7 @@ impl Default for Preferences {
 impl Preferences {
     /// Their file: `<user settings>/entropy-arcade/preferences.toml`. `None` if the system has no folder for settings.
     pub fn path() -> Option<PathBuf> {
-        let variable =
-            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let folder = variable("XDG_CONFIG_HOME")
-            .or_else(|| variable("APPDATA"))
-            .or_else(|| variable("HOME").map(|home| home.join(".config")))?;
-        Some(folder.join("entropy-arcade/preferences.toml"))
+        Some(files::user_settings()?.join("preferences.toml"))
     }
 
     /// Reads the file at `path`; the defaults if there is none.

@@ -11,6 +11,7 @@ use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured, save_to_dis
 use bevy::window::PrimaryWindow;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use gif::{DisposalMethod, Encoder, Frame, Repeat};
+use image::imageops::{crop_imm, thumbnail};
 
 use super::Toast;
 use super::commands::{AddKeys as _, KeyGroup, KeyHint, KeySpec};
@@ -308,28 +309,11 @@ fn cut(image: Image, [left, top, width, height]: [u32; 4], widest: u32) -> Optio
     }
     let shrink = f64::from(width.max(widest)) / f64::from(widest.max(1));
     let size = [width, height].map(|side| ((f64::from(side) / shrink) as u32).max(1));
-    let mut pixels = Vec::with_capacity(4 * size[0] as usize * size[1] as usize);
-    for y in 0..size[1] {
-        for x in 0..size[0] {
-            // Mean over the square that this pixel covers.
-            let range = |at: u32, start: u32, side: u32| {
-                let from = start + (f64::from(at) * shrink) as u32;
-                let to = start + (f64::from(at + 1) * shrink).ceil() as u32;
-                from..to.clamp(from + 1, (start + side).max(from + 1))
-            };
-            let (mut sum, mut count) = ([0u32; 3], 0);
-            for py in range(y, top, height) {
-                for px in range(x, left, width) {
-                    let Some(pixel) = screen.get_pixel_checked(px, py) else { continue };
-                    sum.iter_mut().zip(pixel.0).for_each(|(sum, part)| *sum += u32::from(part));
-                    count += 1;
-                }
-            }
-            pixels.extend(sum.map(|sum| (sum / count.max(1)) as u8));
-            pixels.push(u8::MAX);
-        }
-    }
-    Some((pixels, size))
+    let part = crop_imm(&screen, left, top, width, height).to_image();
+    let mut small = if size == [width, height] { part } else { thumbnail(&part, size[0], size[1]) };
+    // What shows through is black.
+    small.pixels_mut().for_each(|pixel| pixel.0[3] = u8::MAX);
+    Some((small.into_raw(), size))
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Component, Path, PathBuf};
 
+use directories::BaseDirs;
+
 /// Largest configuration, sweep, preferences or summary, in bytes.
 pub const LARGEST_TEXT: u64 = 4 << 20;
 /// Longest word quoted in a message, in characters.
@@ -19,13 +21,29 @@ pub fn to_stderr(line: &str) {
     _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Folder of what belongs to the user: `<user data>/entropy-arcade`. `None` if the system has no folder for user data.
+/// Folder of what belongs to the user, `entropy-arcade` in the system's place for data: `~/.local/share`,
+/// `~/Library/Application Support` or `%LOCALAPPDATA%`. `None` if the system has no such place.
 pub fn user_data() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let data = variable("XDG_DATA_HOME")
-        .or_else(|| variable("APPDATA"))
-        .or_else(|| variable("HOME").map(|home| home.join(".local/share")))?;
-    Some(data.join("entropy-arcade"))
+    place("XDG_DATA_HOME", BaseDirs::data_local_dir, ".local/share")
+}
+
+/// The same for settings: `~/.config`, `~/Library/Application Support` or `%APPDATA%`.
+pub fn user_settings() -> Option<PathBuf> {
+    place("XDG_CONFIG_HOME", BaseDirs::config_dir, ".config")
+}
+
+/// The arcade's folder in the place that the environment variable `variable` names, or in the system's `own`. What an
+/// earlier version has put into `then`, in the user's folder, or into `%APPDATA%`, stays there.
+fn place(variable: &str, own: fn(&BaseDirs) -> &Path, then: &str) -> Option<PathBuf> {
+    const NAME: &str = "entropy-arcade";
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(wanted) = set(variable) {
+        return Some(wanted.join(NAME));
+    }
+    let folders = BaseDirs::new()?;
+    let now = own(&folders).join(NAME);
+    let before = set("APPDATA").unwrap_or_else(|| folders.home_dir().join(then)).join(NAME);
+    Some(if !now.is_dir() && before.is_dir() { before } else { now })
 }
 
 /// `text` in one line, without line breaks and control characters.
