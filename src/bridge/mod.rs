@@ -12,6 +12,7 @@ mod copy;
 mod error;
 mod group;
 mod picture;
+mod pipe;
 mod play;
 mod plugin;
 mod python;

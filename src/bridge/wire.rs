@@ -77,6 +77,14 @@ impl Message {
         }
     }
 
+    /// Takes the next message out of `from`, if all of it is there.
+    #[cfg(unix)]
+    pub fn whole(from: &mut &[u8]) -> Option<Self> {
+        let length = from.get(1..5)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))?;
+        let fits = b"HSPE".contains(&from[0]) && length <= MOST;
+        (!fits || from.len() - 5 >= length as usize).then(|| Self::read(from))
+    }
+
     fn ended(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::Closed,
@@ -236,5 +244,9 @@ mod tests {
         );
         assert!(matches!(message(b"Hello"), Message::Garbled(_)), "a length of gigabytes");
         assert!(matches!(message(b"?\x01\0\0\0a"), Message::Garbled(_)), "an unknown kind");
+        let mut two = &b"E\x03\0\0\0badE\x02\0\0\0h"[..];
+        assert_eq!(Message::whole(&mut two), Some(Message::Error("bad".into())));
+        assert_eq!((Message::whole(&mut two), two.len()), (None, 6), "a part stays");
+        assert!(matches!(Message::whole(&mut &b"?\0\0\0\0"[..]), Some(Message::Garbled(_))));
     }
 }

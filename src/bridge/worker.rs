@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::error::BridgeError;
+use super::pipe::Pipe;
 use super::python;
 use super::settings::{BridgeSettings, name};
 use super::wire::{Drawn, Frame, Hello, Layout, Message};
@@ -39,7 +39,7 @@ pub(super) struct Worker {
     seconds: u32,
     child: Child,
     input: ChildStdin,
-    messages: Receiver<Message>,
+    messages: Pipe,
     said: Arc<Mutex<VecDeque<String>>>,
     /// Whether its environments can be drawn, and a picture is on its way.
     draws: bool,
@@ -78,17 +78,6 @@ impl Worker {
         else {
             return Err(failed("it has no pipes".into()));
         };
-        let (sender, messages) = bounded(4);
-        thread::spawn(move || {
-            let mut output = BufReader::with_capacity(1 << 16, output);
-            loop {
-                let message = Message::read(&mut output);
-                let last = matches!(message, Message::Closed | Message::Garbled(_));
-                if sender.send(message).is_err() || last {
-                    return;
-                }
-            }
-        });
         let said = Arc::new(Mutex::new(VecDeque::new()));
         let keep = said.clone();
         thread::spawn(move || {
@@ -111,7 +100,7 @@ impl Worker {
             seconds: settings.step_seconds,
             child,
             input,
-            messages,
+            messages: Pipe::new(output),
             said,
             draws: *picture,
             asked: false,
@@ -196,16 +185,16 @@ impl Worker {
 
     fn next(&mut self, time: Duration) -> Result<Option<Message>, BridgeError> {
         let env = self.env.clone();
-        match self.messages.recv_timeout(time) {
-            Ok(Message::Error(problem)) => Err(BridgeError::Environment { env, problem }),
-            Ok(Message::Garbled(what)) => Err(self.garbled(what)),
-            Ok(Message::Closed) | Err(RecvTimeoutError::Disconnected) => Err(self.ended()),
-            Ok(message) => Ok(Some(message)),
-            // A process that it has started may hold its pipe open.
-            Err(RecvTimeoutError::Timeout) => match self.child.try_wait() {
-                Ok(Some(_)) if self.messages.is_empty() => Err(self.ended()),
-                _ => Ok(None),
-            },
+        let mut message = self.messages.next(time);
+        // A process that it has started may hold its pipe open.
+        if message.is_none() && matches!(self.child.try_wait(), Ok(Some(_))) {
+            message = Some(self.messages.next(Duration::ZERO).unwrap_or(Message::Closed));
+        }
+        match message {
+            Some(Message::Error(problem)) => Err(BridgeError::Environment { env, problem }),
+            Some(Message::Garbled(what)) => Err(self.garbled(what)),
+            Some(Message::Closed) => Err(self.ended()),
+            other => Ok(other),
         }
     }
 
