@@ -189,6 +189,7 @@ impl Case {
         };
         let behaviour_entropies = self.tensors.get(&format!("batch{step}.behaviour_entropy"));
         TransitionBatch {
+            demonstrated: Vec::new(),
             batch: size,
             features: self.extent("obs"),
             observations: floats("obs"),

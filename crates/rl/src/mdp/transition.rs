@@ -26,6 +26,8 @@ pub struct TransitionBatch {
     pub weights: Vec<f32>,
     /// `[B]`: entropy of the behavior policy at `o`, in nats.
     pub behaviour_entropies: Vec<f32>,
+    /// `[B]`: 1 where a person or a demonstration acted, else 0; empty if none did.
+    pub demonstrated: Vec<f32>,
     /// `[B]`: buffer index of each transition, for priorities.
     pub indices: Vec<u32>,
     /// `[B, K]`: actions for a score-function actor gradient; if empty, the update samples them from its
@@ -54,6 +56,26 @@ impl ActionNoise {
 }
 
 impl TransitionBatch {
+    /// Appends the transitions of `other`, drawn from elsewhere: their indices mean nothing here. Given samples and noise
+    /// are not appended.
+    pub fn append(&mut self, other: &Self) {
+        self.batch += other.batch;
+        self.actions.append(&other.actions);
+        self.indices.extend_from_slice(&other.indices);
+        for (own, more) in [
+            (&mut self.observations, &other.observations),
+            (&mut self.next_observations, &other.next_observations),
+            (&mut self.n_step_returns, &other.n_step_returns),
+            (&mut self.discounts, &other.discounts),
+            (&mut self.terminated, &other.terminated),
+            (&mut self.weights, &other.weights),
+            (&mut self.behaviour_entropies, &other.behaviour_entropies),
+            (&mut self.demonstrated, &other.demonstrated),
+        ] {
+            own.extend_from_slice(more);
+        }
+    }
+
     /// Empties the batch, keeps its allocation, and sets the number of features.
     pub fn clear(&mut self, features: usize) {
         self.batch = 0;
@@ -66,6 +88,7 @@ impl TransitionBatch {
         self.terminated.clear();
         self.weights.clear();
         self.behaviour_entropies.clear();
+        self.demonstrated.clear();
         self.indices.clear();
         self.sampled_actions.clear();
         self.noise.clear();

@@ -148,6 +148,7 @@ impl ReplayBuffer {
         batch.terminated.push(f32::from(u8::from(self.index.flags[last] & TERMINATED != 0)));
         batch.weights.push(1.0);
         batch.behaviour_entropies.push(self.columns.entropies[entry]);
+        batch.demonstrated.push(f32::from(u8::from(self.index.flags[entry] & HUMAN != 0)));
         batch.indices.push(entry as u32);
         batch.batch += 1;
     }

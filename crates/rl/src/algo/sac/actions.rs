@@ -170,6 +170,9 @@ impl SacConfig {
             let allowed = "linear for continuous actions, which critics read instead of listing them";
             return refused("sac.critic_head", "dueling".to_owned(), allowed);
         }
+        if self.behavior_cloning.is_some() {
+            return refused("sac.behavior_cloning", "on".to_owned(), "none for continuous actions");
+        }
         if let Some(q_clip) = self.q_clip {
             return refused("sac.q_clip", q_clip.to_string(), "none for continuous actions");
         }

@@ -24,6 +24,7 @@ pub(super) fn check(
     } else if rows.iter().any(|rows| rows.len() != size * features)
         || columns.iter().any(|column| column.len() != size)
         || (config.entropy_penalty.is_some() && batch.behaviour_entropies.len() != size)
+        || ![0, size].contains(&batch.demonstrated.len())
     {
         "has columns of different length".to_owned()
     } else if let Some(problem) = problem_of_samples(&batch.sampled_actions, size, config)

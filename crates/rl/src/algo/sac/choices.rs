@@ -120,6 +120,26 @@ impl ActorGradient {
     }
 }
 
+/// Behavior cloning of demonstrated actions beside the actor's own loss: `weight · (1 − progress) · mean_b d_b · (−ln p(a_b))`
+/// with `d_b = 1` where a person or a demonstration played (Nair et al. 2018, equation 2, for discrete actions).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BehaviorCloning {
+    /// Weight at the first gradient step, > 0.
+    pub weight: f32,
+    /// Gradient steps over which it fades to 0, in a straight line, 1 or more.
+    pub steps: u64,
+}
+
+impl BehaviorCloning {
+    /// Its weight in gradient step `t`, counted from 1; `None` once it has faded.
+    pub fn weight_at(self, t: u64) -> Option<f32> {
+        // In f64: counts of gradient steps outgrow f32.
+        let left = 1.0 - t.saturating_sub(1) as f64 / self.steps.max(1) as f64;
+        (left > 0.0).then_some(self.weight * left as f32)
+    }
+}
+
 /// The state-value network of the first Soft Actor-Critic (Haarnoja et al. 2018a), whose target copy
 /// replaces the target critics.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

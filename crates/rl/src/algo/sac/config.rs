@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::SequenceTraining;
 use super::actions::{Actions, joined};
-use super::choices::{ActorGradient, Backup, CriticLoss, TargetUpdate, Temperature, ValueNetwork};
+use super::choices::{
+    ActorGradient, Backup, BehaviorCloning, CriticLoss, TargetUpdate, Temperature, ValueNetwork,
+};
 use crate::algo::TrainError;
 use crate::nn::memory::Memory;
 use crate::nn::{Architecture, Encoder, Head, Init, Inputs, NetworkError};
@@ -53,6 +55,9 @@ pub struct SacConfig {
     /// Weight `beta` > 0 of `½ (H_old − H)²` in the actor loss: larger keeps the policy's entropy
     /// nearer that of the behavior it learns from (SD-SAC, Zhou et al. 2022); off when absent.
     pub entropy_penalty: Option<f32>,
+    /// Imitation of what people and demonstrations did, at first; off when absent. For discrete actions without memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behavior_cloning: Option<BehaviorCloning>,
     /// How target critics follow.
     pub target_update: TargetUpdate,
     /// How the temperature is set.
@@ -113,6 +118,7 @@ impl Default for SacConfig {
             q_clip: None,
             actor_gradient: ActorGradient::Expected,
             entropy_penalty: None,
+            behavior_cloning: None,
             target_update: TargetUpdate::Soft { tau: 0.005 },
             // 0.98 keeps a two- or three-action policy nearly uniform and drives the temperature
             // up without bound; half of ln A leaves room for a clear preference.
@@ -230,7 +236,11 @@ impl SacConfig {
             let allowed = "absence beside sac.value_network, which leaves no target critics to clip around";
             check(false, "sac.q_clip", q_clip.to_string(), allowed)?;
         }
+        if let Some(BehaviorCloning { steps, .. }) = self.behavior_cloning {
+            check(steps >= 1, "sac.behavior_cloning.steps", steps.to_string(), "1 or more")?;
+        }
         for (key, value) in [
+            ("sac.behavior_cloning.weight", self.behavior_cloning.map_or(1.0, |own| own.weight)),
             ("sac.initial_temperature", self.initial_temperature),
             ("sac.actor_learning_rate", self.actor_learning_rate),
             ("sac.critic_learning_rate", self.critic_learning_rate),
@@ -297,6 +307,14 @@ mod tests {
                 SacConfig { q_clip: Some(0.5), value_network: value_network(1e-3), ..plain() },
             ),
             ("sac.q_clip = 0:", SacConfig { q_clip: Some(0.0), ..plain() }),
+            (
+                "sac.behavior_cloning.weight = 0",
+                SacConfig { behavior_cloning: Some(BehaviorCloning { weight: 0.0, steps: 9 }), ..plain() },
+            ),
+            (
+                "sac.behavior_cloning.steps = 0",
+                SacConfig { behavior_cloning: Some(BehaviorCloning { weight: 1.0, steps: 0 }), ..plain() },
+            ),
             ("sac.entropy_penalty = -1", SacConfig { entropy_penalty: Some(-1.0), ..plain() }),
             (
                 "sac.value_network.learning_rate = NaN",

@@ -29,7 +29,9 @@ pub use actions::Actions;
 pub use algorithm::Sac;
 #[cfg(feature = "gpu")]
 pub use autodiff::AutodiffSac;
-pub use choices::{ActorGradient, Backup, CriticLoss, TargetUpdate, Temperature, ValueNetwork};
+pub use choices::{
+    ActorGradient, Backup, BehaviorCloning, CriticLoss, TargetUpdate, Temperature, ValueNetwork,
+};
 pub use config::SacConfig;
 pub use critic::Critic;
 pub use fused::{FusedSac, FusedSequenceSac, Recorder};

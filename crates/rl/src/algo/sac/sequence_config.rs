@@ -163,6 +163,9 @@ impl SacConfig {
             (true, _) if self.value_network.is_some() => {
                 refused("sac.value_network", "on", "none beside sac.memory, which needs target critics")
             }
+            (true, _) if self.behavior_cloning.is_some() => {
+                refused("sac.behavior_cloning", "on", "none beside sac.memory")
+            }
             _ => Ok(()),
         }
     }

@@ -79,6 +79,7 @@ fn transitions(features: usize, actions: &ActionSpace, batch: usize, rng: &mut R
         terminated: (0..batch).map(|row| f32::from(u8::from(row % 20 == 0))).collect(),
         weights: vec![1.0; batch],
         behaviour_entropies: vec![0.0; batch],
+        demonstrated: vec![0.0; batch],
         indices: (0..batch as u32).collect(),
         sampled_actions: Vec::new(),
         noise: Default::default(),

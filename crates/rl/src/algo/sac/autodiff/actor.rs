@@ -111,6 +111,17 @@ impl Estimator {
     }
 }
 
+/// `−weight mean_b d_b log p(a_b)`, `[1]`; `demonstrated` is `d`, `[1, B, 1]`, `taken` is 1 at `a`, `[1, B, A]`
+/// (Nair et al. 2018, equation 2).
+pub(super) fn behavior_cloning(
+    weight: f32,
+    demonstrated: Tensor<3>,
+    taken: Tensor<3>,
+    log_policy: Tensor<3>,
+) -> Tensor<1> {
+    -((log_policy * taken).sum_dim(2) * demonstrated).mean() * weight
+}
+
 /// `(beta / 2) mean_b (H_old − H_b)²`, `[1]`; `behavior` is `H_old`, `[1, B, 1]` (SD-SAC, Zhou et al. 2022).
 pub(super) fn entropy_penalty(beta: f32, behavior: Tensor<3>, entropies: Tensor<3>) -> Tensor<1> {
     let difference = behavior - entropies;

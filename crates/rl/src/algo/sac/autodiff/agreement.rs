@@ -13,8 +13,8 @@ use rand::RngExt as _;
 
 use super::AutodiffSac;
 use crate::algo::sac::{
-    Actions, ActorGradient, Backup, CriticLoss, FusedSac, SacConfig, SacUpdate, TargetUpdate, Temperature,
-    ValueNetwork,
+    Actions, ActorGradient, Backup, BehaviorCloning, CriticLoss, FusedSac, SacConfig, SacUpdate,
+    TargetUpdate, Temperature, ValueNetwork,
 };
 use crate::mdp::{ActionBatch, ActionDimension, ActionNoise, GridShape, Rng, Stream, TransitionBatch, rng};
 use crate::metrics::{Metrics, Value};
@@ -100,6 +100,7 @@ fn random_case(seed: u64) -> (SacConfig, Case) {
         // step size / ε times as wrong as its gradient. The usual ε is held to the vectors.
         adam_epsilon: pick(source, &[0.01, 0.1]),
         grad_clip: pick(source, &[None, Some(0.1), Some(10.0)]),
+        behavior_cloning: pick(source, &[None, None, Some(BehaviorCloning { weight: 0.7, steps: 2 })]),
         ..SacConfig::default()
     };
     let case = Case {
@@ -129,6 +130,7 @@ fn random_batch(case: &Case, config: &SacConfig, step: u64) -> TransitionBatch {
         discounts: floats(size, 0.8, 1.0),
         weights: floats(size, 0.2, 1.0),
         behaviour_entropies: floats(size, 0.0, (case.actions as f32).ln()),
+        demonstrated: (0..size).map(|row| (row % 2) as f32).collect(),
         indices: vec![0; size],
         ..TransitionBatch::default()
     };

@@ -18,6 +18,8 @@ pub(super) struct Rows {
     pub weights: Tensor<3>,
     /// `[N]`, or empty.
     pub behaviour_entropies: Vec<f32>,
+    /// `[N]`, or empty.
+    pub demonstrated: Vec<f32>,
     /// `[N, K]`, or empty.
     pub sampled_actions: Vec<u16>,
     /// Whether no transition enters the losses; the only row then stands for none.
@@ -153,6 +155,7 @@ impl Rows {
             discounts: column(ends.map(|(discount, end)| discount * (1.0 - end)).collect(), 1, device),
             weights: column(batch.weights.clone(), 1, device),
             behaviour_entropies: batch.behaviour_entropies.clone(),
+            demonstrated: batch.demonstrated.clone(),
             sampled_actions: batch.sampled_actions.clone(),
             none: false,
         }

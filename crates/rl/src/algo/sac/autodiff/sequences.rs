@@ -79,6 +79,7 @@ impl Rows {
             discounts: column(returns.iter().map(|own| own.discount).collect(), 1, device),
             weights: column(places.iter().map(weight).collect(), 1, device),
             behaviour_entropies: if entropies { gather(&batch.behaviour_entropies) } else { Vec::new() },
+            demonstrated: Vec::new(),
             sampled_actions: places.iter().flat_map(sampled).collect(),
             none,
         }

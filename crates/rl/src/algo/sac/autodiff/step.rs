@@ -7,7 +7,7 @@
 
 use burn::tensor::Tensor;
 
-use super::actor::{Estimator, entropy_penalty};
+use super::actor::{Estimator, behavior_cloning, entropy_penalty};
 use super::gaussian::{reparameterized, score_function};
 use super::losses::{Units, aggregated, backed_up, clipped, regression};
 use super::policy::{Kind, Policy};
@@ -118,7 +118,7 @@ impl AutodiffSac {
 
         // 4. Actor against the updated critics and the temperature of item 1:
         //    loss = mean_b Σ_a p(a) (alpha log p(a) − Qagg(o, a)), or what `actor` estimates it by,
-        //    + (beta / 2) mean_b (H_old − H_b)²;
+        //    + (beta / 2) mean_b (H_old − H_b)² − cloning mean_b d_b log p(a_b);
         //    of continuous actions mean_b (alpha log π(a) − Qagg(o, a)), or a score function in place of Qagg(o, a).
         //    A memory is unrolled again: its parameters have changed.
         let updated_seen = rows.features(critics.networks.layers(), Of::Critics);
@@ -148,6 +148,16 @@ impl AutodiffSac {
         if let Some(beta) = config.entropy_penalty {
             let behavior = column(rows.behaviour_entropies.clone(), 1, device);
             actor_loss = actor_loss + entropy_penalty(beta, behavior, policy.entropies());
+        }
+        let cloning = config
+            .behavior_cloning
+            .and_then(|own| own.weight_at(t))
+            .filter(|_| !rows.demonstrated.is_empty());
+        if let (Some(weight), Policy::Categorical(policy), Taken::Discrete(taken)) = (cloning, &policy, taken)
+        {
+            let demonstrated = column(rows.demonstrated.clone(), 1, device);
+            let log_policy = policy.log_policy.clone();
+            actor_loss = actor_loss + behavior_cloning(weight, demonstrated, taken.clone(), log_policy);
         }
         let actor_loss = rows.mean(actor_loss);
         let gradient = tracked_actor.gradient(&actor_loss);

@@ -191,6 +191,15 @@ fn straight_through(state: &State<'_>, relaxed: &[f32], slope: f32, gradient: &m
     -state.q.q(best)
 }
 
+/// `−weight · ln p(a)` of a demonstrated action; `d ln p(a) / d l_j = [j = a] − p_j`.
+pub(super) fn behavior_cloning(weight: f32, action: usize, state: &State<'_>, gradient: &mut [f32]) -> f32 {
+    for (gradient, policy) in gradient.iter_mut().zip(state.policy) {
+        *gradient += weight * policy;
+    }
+    gradient[action] -= weight;
+    -weight * state.log_policy[action]
+}
+
 /// `(beta / 2) · (H_old − H)²` (Zhou et al. 2022); its gradient is `beta · (H − H_old) · dH / dl`.
 pub(super) fn entropy_penalty(
     beta: f32,

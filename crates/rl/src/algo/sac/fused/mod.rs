@@ -29,7 +29,7 @@ use crate::mdp::{Rng, Stream, TransitionBatch, rng};
 use crate::metrics::Metrics;
 use crate::nn::adam::AdamStep;
 use crate::nn::{Activations, Inputs, Trained, threads_available};
-use actor::{Draws, Relaxed, State, entropy_penalty};
+use actor::{Draws, Relaxed, State, behavior_cloning, entropy_penalty};
 use continuous::Continuous;
 use losses::{Aggregate, critic_loss, mean_td_errors, soft_targets, value_loss, value_targets};
 use networks::{Critic, ForwardPasses, Value, each, follow_online};
@@ -190,12 +190,16 @@ impl FusedSac {
         }
 
         // 4. Actor loss with the updated critics and the temperature of item 1.
-        //    loss = mean_b −(E_p[sg[Qagg]] + temperature · H) + ½ beta · (H_old − H)²
+        //    loss = mean_b −(E_p[sg[Qagg]] + temperature · H) + ½ beta · (H_old − H)² − cloning · d_b · ln p(a_b)
         let (mut actor_loss, mut penalty) = (0.0, 0.0);
         trace.actor_before(&actor.activations, current, critics, config.backup, actions);
         let stream = rng(self.seed, Stream::ActorGradient, t);
         draws.draw(config, &batch.sampled_actions, &current.policy, actions, stream);
         let policies = current.policy.chunks_exact(actions).zip(current.log_policy.chunks_exact(actions));
+        let cloning = config
+            .behavior_cloning
+            .and_then(|own| own.weight_at(t))
+            .filter(|_| !batch.demonstrated.is_empty());
         let states = Aggregate::rows(critics, config.backup).zip(policies).zip(&current.entropies);
         let gradients = actor.network.output_gradient(size, &mut actor.backward);
         for (b, (((q, (policy, log_policy)), &entropy), gradient)) in states.zip(gradients).enumerate() {
@@ -204,6 +208,10 @@ impl FusedSac {
             actor_loss += draws.loss(config, temperature, b, &state, relaxed, gradient) * per_sample;
             if let Some(beta) = config.entropy_penalty {
                 penalty += entropy_penalty(beta, batch.behaviour_entropies[b], &state, gradient) * per_sample;
+            }
+            if let Some(weight) = cloning.filter(|_| batch.demonstrated[b] > 0.0) {
+                let (weight, action) = (weight * batch.demonstrated[b], batch.actions.index(b));
+                actor_loss += behavior_cloning(weight, action, &state, gradient) * per_sample;
             }
             gradient.iter_mut().for_each(|gradient| *gradient *= per_sample);
         }

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use super::tests::batch;
 use super::*;
 use crate::algo::report::TARGET_ENTROPY;
-use crate::algo::sac::{ActorGradient, Backup, CriticLoss, SacUpdate, Temperature, ValueNetwork};
+use crate::algo::sac::{
+    ActorGradient, Backup, BehaviorCloning, CriticLoss, SacUpdate, Temperature, ValueNetwork,
+};
 use crate::nn::categorical::softmax;
 use crate::nn::{Head, TensorMap};
 
@@ -23,6 +25,7 @@ fn variants() -> Vec<SacConfig> {
         SacConfig { critic_head: Head::Dueling, ..plain() },
         SacConfig { q_clip, critic_loss: CriticLoss::Huber, backup: Backup::Single, ..plain() },
         SacConfig { entropy_penalty, backup: Backup::Mean, ..plain() },
+        SacConfig { behavior_cloning: Some(BehaviorCloning { weight: 0.7, steps: 9 }), ..plain() },
         SacConfig { actor_gradient: REINFORCE, ..plain() },
         SacConfig { actor_gradient: GUMBEL, ..plain() },
         SacConfig { actor_gradient: ActorGradient::ForwardKl, ..plain() },
@@ -114,6 +117,7 @@ fn gradients_agree_with_finite_differences_on_degenerate_shapes() {
             let mut batch = batch(size, 3, actions as u16, index as u64);
             batch.weights.iter_mut().enumerate().for_each(|(b, weight)| *weight = 0.5 + b as f32 * 0.25);
             batch.behaviour_entropies.fill(0.3);
+            batch.demonstrated = (0..size).map(|b| f32::from(u8::from(b % 3 == 0))).collect();
             if config.actor_gradient == REINFORCE {
                 batch.sampled_actions = (0..2 * size).map(|i| (i * i % actions) as u16).collect();
             }
