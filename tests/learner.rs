@@ -52,6 +52,7 @@ fn setup(checkpoints: Option<PathBuf>) -> LearnerSetup {
         seed: 1,
         checkpoints,
         resume: None,
+        demonstrations: None,
     }
 }
 

@@ -167,6 +167,7 @@ fn setup(spec: EnvironmentSpec, config: LearnerConfig, device: DeviceChoice) -> 
         seed: 1,
         checkpoints: None,
         resume: None,
+        demonstrations: None,
     }
 }
 

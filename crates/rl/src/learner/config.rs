@@ -38,6 +38,9 @@ pub struct LearnerConfig {
     /// sequences that such a step selects, and that so have at least one among the transitions of their loss. Not
     /// available with prioritized replay, which has its own order.
     pub human_share: Option<f32>,
+    /// Fraction of every batch, or of its sequences, that is drawn from demonstrations, 0 to 1, where there are any (Ball et
+    /// al. 2023, symmetric sampling); uniformly, whatever the order of the rest.
+    pub demonstration_share: f32,
     /// Seconds between two checkpoints, 0 for only the last.
     pub checkpoint_seconds: f32,
     /// Prioritized replay; uniform when absent.
@@ -154,6 +157,7 @@ impl Default for LearnerConfig {
             publish_every: 20,
             threads: 0,
             human_share: None,
+            demonstration_share: 0.5,
             checkpoint_seconds: 60.0,
             prioritized: None,
             algorithm: AlgorithmConfig::default(),
@@ -251,6 +255,12 @@ impl LearnerConfig {
                 "learner.checkpoint_seconds",
                 self.checkpoint_seconds.to_string(),
                 "0 to 86400",
+            ),
+            (
+                (0.0..=1.0).contains(&self.demonstration_share),
+                "learner.demonstration_share",
+                self.demonstration_share.to_string(),
+                "0 to 1",
             ),
             (self.threads <= 256, "learner.threads", self.threads.to_string(), "0 to 256"),
         ] {

@@ -13,8 +13,10 @@ use super::setup::{Counters, LearnerSetup, priorities, replay_config, replay_spa
 use super::snapshots::AgentSnapshot;
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
 use crate::algo::{Algorithm, TrainedPolicy};
-use crate::mdp::{ActionValues, LevelRecord, PolicyId, PolicySnapshot, Rng, StepBatch, Stream, rng};
-use crate::replay::{ReplayBuffer, effective_sample_size};
+use crate::mdp::{
+    ActionValues, LevelRecord, PolicyId, PolicySnapshot, Rng, StateBatch, StepBatch, Stream, rng,
+};
+use crate::replay::{ReplayBuffer, ReplayConfig, effective_sample_size};
 pub use persist::check_networks;
 use train::Batches;
 
@@ -27,6 +29,8 @@ pub struct Learner {
     algorithm: Box<dyn Algorithm>,
     reason: String,
     replay: ReplayBuffer,
+    /// Never overwritten, unlike what is in the replay buffer.
+    demonstrations: Option<ReplayBuffer>,
     rng: Rng,
     batches: Batches,
     counters: Counters,
@@ -58,13 +62,14 @@ impl Learner {
     /// A learner with any algorithm; `reason` explains the choice of device.
     pub fn with_algorithm(setup: LearnerSetup, mut algorithm: Box<dyn Algorithm>, reason: String) -> Self {
         algorithm.begin_line(line(&setup, 0));
-        let replay = empty_replay(&setup);
+        let (replay, demonstrations) = (empty_replay(&setup), demonstrations(&setup));
         let rng = rng(setup.seed, Stream::Replay, 0);
         Self {
             setup,
             algorithm,
             reason,
             replay,
+            demonstrations,
             rng,
             batches: Batches::default(),
             counters: Counters::default(),
@@ -203,6 +208,11 @@ impl Learner {
         self.replay.set_state_width(state_width);
         self.replay.set_sequences(cut);
         self.replay.set_priorities(priorities(&config));
+        if let Some(shown) = &mut self.demonstrations {
+            shown.set_returns(config.n_step, config.algorithm.gamma());
+            shown.set_state_width(state_width);
+            shown.set_sequences(cut);
+        }
         if config.threads != self.setup.config.threads {
             self.pool = pool(config.threads);
         }
@@ -278,6 +288,21 @@ fn empty_replay(setup: &LearnerSetup) -> ReplayBuffer {
     replay.set_sequences(sequences(&setup.config).0);
     replay.set_priorities(priorities(&setup.config));
     replay
+}
+
+/// The demonstrations in `setup` in a buffer of their own.
+fn demonstrations(setup: &LearnerSetup) -> Option<ReplayBuffer> {
+    let steps = setup.demonstrations.as_ref()?;
+    let space = replay_space(&setup.spec, &setup.config);
+    let own = replay_config(&setup.config, 1);
+    // With room for final observations: nothing is overwritten.
+    let capacity = 2 * steps.len() + 1024;
+    let mut shown = ReplayBuffer::new(space, ReplayConfig { capacity, ..own });
+    shown.set_sequences(sequences(&setup.config).0);
+    // Nobody knows what a policy would have remembered: its memory begins empty and burns in.
+    let states = StateBatch::zeros(shown.space().state_width, steps.len());
+    shown.push(&StepBatch { states, ..(**steps).clone() });
+    (!shown.is_empty()).then_some(shown)
 }
 
 /// A thread pool for the learner only, so that its work never waits for the simulation's.

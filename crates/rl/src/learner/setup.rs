@@ -1,12 +1,13 @@
 //! Construction arguments of a learner, and its counters.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{DeviceChoice, LearnerConfig};
 use crate::algo::SampleSpec;
-use crate::mdp::{EnvironmentSpec, LevelRecord, WorldOptions};
+use crate::mdp::{EnvironmentSpec, LevelRecord, StepBatch, WorldOptions};
 use crate::replay::{PriorityConfig, ReplayConfig, ReplaySpace, SequenceConfig};
 
 /// Construction arguments of a learner.
@@ -31,6 +32,9 @@ pub struct LearnerSetup {
     pub checkpoints: Option<PathBuf>,
     /// The run or checkpoint to resume.
     pub resume: Option<PathBuf>,
+    /// Steps of stream 0, of which a part of every batch is drawn beside the agent's own, see
+    /// [`LearnerConfig::demonstration_share`]. They count as no environment steps and are not part of checkpoints.
+    pub demonstrations: Option<Arc<StepBatch>>,
 }
 
 impl LearnerSetup {
@@ -46,6 +50,7 @@ impl LearnerSetup {
             seed: 1,
             checkpoints: None,
             resume: None,
+            demonstrations: None,
         }
     }
 }

@@ -55,6 +55,31 @@ pub struct SequenceBatch {
 }
 
 impl SequenceBatch {
+    /// Appends the sequences of `other`, of the same shape, drawn from elsewhere: no priorities are set for them. Given
+    /// samples and noise are not appended.
+    pub fn append(&mut self, other: &Self) {
+        self.batch += other.batch;
+        self.actions.append(&other.actions);
+        self.previous_actions.append(&other.previous_actions);
+        self.initial_states.values.extend_from_slice(&other.initial_states.values);
+        // Of an entry that was written to so often that no priority is set.
+        self.indices.resize(self.batch, 0);
+        self.generations.resize(self.batch, u32::MAX);
+        for (own, more) in [
+            (&mut self.observations, &other.observations),
+            (&mut self.rewards, &other.rewards),
+            (&mut self.terminated, &other.terminated),
+            (&mut self.truncated, &other.truncated),
+            (&mut self.is_first, &other.is_first),
+            (&mut self.mask, &other.mask),
+            (&mut self.previous_rewards, &other.previous_rewards),
+            (&mut self.behaviour_entropies, &other.behaviour_entropies),
+            (&mut self.weights, &other.weights),
+        ] {
+            own.extend_from_slice(more);
+        }
+    }
+
     /// Empties the batch, keeps its allocation, and sets the shape of the sequences.
     pub fn clear(&mut self, burn_in: usize, length: usize, features: usize, state_width: usize) {
         (self.batch, self.burn_in, self.length, self.features) = (0, burn_in, length, features);

@@ -15,12 +15,15 @@ use crate::replay::ReplayBuffer;
 pub(super) struct Batches {
     transitions: TransitionBatch,
     sequences: SequenceBatch,
+    /// Of demonstrations, on their way into those above.
+    shown_transitions: TransitionBatch,
+    shown_sequences: SequenceBatch,
 }
 
 impl Batches {
     /// `[B]`: importance weights of the last batch; empty before the first.
     pub(super) fn weights(&self) -> &[f32] {
-        let Self { transitions, sequences } = self;
+        let Self { transitions, sequences, .. } = self;
         if sequences.weights.is_empty() { &transitions.weights } else { &sequences.weights }
     }
 }
@@ -45,7 +48,8 @@ impl Learner {
         count: u64,
         report: bool,
     ) -> Result<Option<Metrics>, LearnerError> {
-        let Self { algorithm, replay, rng, batches, pool, setup, counters, .. } = self;
+        let Self { algorithm, replay, demonstrations, rng, batches, pool, setup, counters, .. } = self;
+        let memories = &mut Memories { replay, demonstrations: demonstrations.as_ref() };
         let mut work = || {
             let mut last = None;
             for step in 0..count {
@@ -56,13 +60,22 @@ impl Learner {
                 let (steps, config) = (counters.gradient_steps, &setup.config);
                 let made = match algorithm.sample_spec() {
                     SampleSpec::Transitions => {
-                        on_transitions(&mut **algorithm, replay, config, steps, rng, batches, report)?
+                        on_transitions(&mut **algorithm, memories, config, steps, rng, batches, report)?
                     }
                     SampleSpec::Sequences { learn, .. } => {
                         let count = config.batch_size.div_ceil(learn);
-                        let sampled = sequences(replay, config, count, steps, rng, &mut batches.sequences);
+                        let sampled = memories.sequences(config, count, steps, rng, batches);
                         sampled
-                            .then(|| on_sequences(&mut **algorithm, replay, config, steps, batches, report))
+                            .then(|| {
+                                on_sequences(
+                                    &mut **algorithm,
+                                    memories.replay,
+                                    config,
+                                    steps,
+                                    batches,
+                                    report,
+                                )
+                            })
                             .transpose()?
                     }
                 };
@@ -80,30 +93,84 @@ impl Learner {
     }
 }
 
+/// What batches are drawn from.
+struct Memories<'a> {
+    replay: &'a mut ReplayBuffer,
+    demonstrations: Option<&'a ReplayBuffer>,
+}
+
+impl Memories<'_> {
+    /// How many of `count` rows are drawn from demonstrations. One at least is the agent's own: it is learned with what it
+    /// does, too.
+    fn shown(&self, config: &LearnerConfig, count: usize) -> usize {
+        let share = self.demonstrations.map_or(0.0, |_| config.demonstration_share);
+        ((count as f32 * share).round() as usize).min(count.saturating_sub(1))
+    }
+
+    /// Fills the transitions of `batches` for gradient step number `gradient_steps` + 1; returns the number of those that
+    /// are in the replay buffer, which come first, or `None` while there is nothing to draw.
+    fn transitions(
+        &self,
+        config: &LearnerConfig,
+        gradient_steps: u64,
+        rng: &mut Rng,
+        batches: &mut Batches,
+    ) -> Option<usize> {
+        let (replay, batch) = (&self.replay, &mut batches.transitions);
+        let shown = self.shown(config, config.batch_size);
+        let own = config.batch_size - shown;
+        let drawn = match (config.prioritized, config.human_share) {
+            (Some(config), _) => {
+                replay.sample_prioritized(own, config.importance_exponent(gradient_steps), rng, batch)
+            }
+            (None, Some(share)) => replay.sample_shared(own, share, rng, batch),
+            (None, None) => replay.sample(own, rng, batch),
+        };
+        if let Some(demonstrations) = self.demonstrations.filter(|_| drawn && shown > 0)
+            && demonstrations.sample(shown, rng, &mut batches.shown_transitions)
+        {
+            batch.append(&batches.shown_transitions);
+        }
+        drawn.then_some(own)
+    }
+
+    /// Fills the sequences of `batches` with `count` of them; returns whether there are any.
+    fn sequences(
+        &self,
+        config: &LearnerConfig,
+        count: usize,
+        gradient_steps: u64,
+        rng: &mut Rng,
+        batches: &mut Batches,
+    ) -> bool {
+        let shown = self.shown(config, count);
+        let own = count - shown;
+        let drawn = sequences(self.replay, config, own, gradient_steps, rng, &mut batches.sequences);
+        if let Some(demonstrations) = self.demonstrations.filter(|_| drawn && shown > 0)
+            && demonstrations.sample_sequences(shown, rng, &mut batches.shown_sequences)
+        {
+            batches.sequences.append(&batches.shown_sequences);
+        }
+        drawn
+    }
+}
+
 /// Gradient step number `gradient_steps` + 1, on transitions; `None` while there are none.
 fn on_transitions(
     algorithm: &mut dyn Algorithm,
-    replay: &mut ReplayBuffer,
+    memories: &mut Memories<'_>,
     config: &LearnerConfig,
     gradient_steps: u64,
     rng: &mut Rng,
     batches: &mut Batches,
     report: bool,
 ) -> Result<Option<Option<Metrics>>, LearnerError> {
-    let (size, batch) = (config.batch_size, &mut batches.transitions);
-    let drawn = match (config.prioritized, config.human_share) {
-        (Some(config), _) => {
-            replay.sample_prioritized(size, config.importance_exponent(gradient_steps), rng, batch)
-        }
-        (None, Some(share)) => replay.sample_shared(size, share, rng, batch),
-        (None, None) => replay.sample(size, rng, batch),
-    };
-    if !drawn {
-        return Ok(None);
-    }
+    let Some(own) = memories.transitions(config, gradient_steps, rng, batches) else { return Ok(None) };
+    let batch = &batches.transitions;
     let metrics = algorithm.update(batch, report)?;
     if config.prioritized.is_some() {
-        replay.update_priorities(&batch.indices, &ranking(algorithm, gradient_steps + 1)?);
+        let td_errors = ranking(algorithm, gradient_steps + 1)?;
+        memories.replay.update_priorities(&batch.indices[..own], &td_errors[..own]);
     }
     Ok(Some(metrics))
 }
@@ -160,5 +227,88 @@ fn ranking(algorithm: &dyn Algorithm, gradient_steps: u64) -> Result<Cow<'_, [f3
         Ok(priorities)
     } else {
         Err(TrainError::NotFinite { what: "TD error", gradient_steps }.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learner::PrioritizedConfig;
+    use crate::mdp::{EpisodeEnd, ObservationSpace, Origin, StepBatch, Stream, rng};
+    use crate::replay::{ReplayConfig, ReplaySpace, SequenceConfig};
+
+    /// A buffer of `episodes` of four steps, all with this reward.
+    fn buffer(episodes: usize, reward: f32, origin: Origin) -> ReplayBuffer {
+        let observation = ObservationSpace::floats(&["x"]);
+        let space = ReplaySpace { observation, action_dims: 0, state_width: 0 };
+        let config = ReplayConfig { capacity: 4000, streams: 1, n_step: 1, gamma: 0.9 };
+        let mut buffer = ReplayBuffer::new(space, config);
+        buffer.set_sequences(Some(SequenceConfig { burn_in: 1, learn: 2, stride: 1 }));
+        for step in 0..4 * episodes {
+            let mut steps = StepBatch::default();
+            steps.streams.push(0);
+            steps.starts.push(step % 4 == 0);
+            steps.observations.push(&[step as f32], &[]);
+            steps.actions.push(crate::mdp::Action::Discrete(1));
+            steps.rewards.push(reward);
+            steps.behaviour_entropies.push(0.0);
+            steps.origins.push(origin);
+            steps.ends.push((step % 4 == 3).then_some(EpisodeEnd::Terminated));
+            if step % 4 == 3 {
+                steps.final_observations.push(&[-1.0], &[]);
+            }
+            buffer.push(&steps);
+        }
+        buffer
+    }
+
+    #[test]
+    fn a_share_of_every_batch_is_demonstrated() {
+        let (mut replay, shown) = (buffer(50, 1.0, Origin::Policy), buffer(3, 2.0, Origin::Human));
+        replay.set_priorities(Some(PrioritizedConfig::default().priorities()));
+        for (share, prioritized, expected) in
+            [(0.0, None, 0), (0.3, None, 3), (0.3, Some(PrioritizedConfig::default()), 3), (1.0, None, 9)]
+        {
+            let config = LearnerConfig {
+                batch_size: 10,
+                demonstration_share: share,
+                prioritized,
+                ..LearnerConfig::default()
+            };
+            let memories = Memories { replay: &mut replay, demonstrations: Some(&shown) };
+            let (mut batches, mut rng) = (Batches::default(), rng(1, Stream::Replay, 0));
+            let own = memories.transitions(&config, 0, &mut rng, &mut batches).unwrap();
+            let batch = &batches.transitions;
+            assert_eq!((batch.batch, own), (10, 10 - expected), "{share}");
+            assert_eq!(batch.observations.len() + batch.actions.rows + batch.weights.len(), 30);
+            for row in 0..10 {
+                let is_shown = row >= own;
+                assert_eq!(batch.n_step_returns[row], if is_shown { 2.0 } else { 1.0 });
+                assert_eq!(batch.demonstrated[row], f32::from(u8::from(is_shown)));
+            }
+            assert!(memories.sequences(&config, 10, 0, &mut rng, &mut batches));
+            let batch = &batches.sequences;
+            assert_eq!((batch.batch, batch.indices.len(), batch.generations.len()), (10, 10, 10));
+            let length = batch.length;
+            for row in 0..10 {
+                let most = batch.rewards[row * length..][..length].iter().copied().fold(0.0, f32::max);
+                assert_eq!(most, if row >= own { 2.0 } else { 1.0 });
+            }
+            // Errors of demonstrations set no priority.
+            let size = batch.indices.len();
+            memories.replay.update_sequence_priorities(batch, &vec![3.0; size]);
+        }
+    }
+
+    #[test]
+    fn without_demonstrations_batches_are_as_ever() {
+        let mut replay = buffer(50, 1.0, Origin::Policy);
+        let config = LearnerConfig { batch_size: 8, ..LearnerConfig::default() };
+        let mut expected = TransitionBatch::default();
+        replay.sample(8, &mut rng(1, Stream::Replay, 0), &mut expected);
+        let memories = Memories { replay: &mut replay, demonstrations: None };
+        let mut batches = Batches::default();
+        assert_eq!(memories.transitions(&config, 0, &mut rng(1, Stream::Replay, 0), &mut batches), Some(8));
+        assert_eq!(batches.transitions, expected);
     }
 }
