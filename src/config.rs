@@ -71,6 +71,10 @@ pub struct RunSettings {
     pub sim_threads: usize,
     /// Whether slots after the first also play the learning policy (self-play) instead of the script.
     pub self_play: bool,
+    /// Folder of a dataset of demonstrations, see [`crate::dataset`], to learn from beside the agent's own experience;
+    /// none when absent. A resumed run reads it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub demos: Option<PathBuf>,
 }
 
 impl Default for RunSettings {
@@ -84,6 +88,7 @@ impl Default for RunSettings {
             tensorboard: true,
             sim_threads: 0,
             self_play: false,
+            demos: None,
         }
     }
 }

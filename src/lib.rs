@@ -167,6 +167,7 @@ pub mod app;
 pub mod bridge;
 pub mod cli;
 pub mod config;
+pub mod dataset;
 pub mod experiment;
 pub mod insight;
 #[cfg(feature = "arcade")]

@@ -1,6 +1,7 @@
 //! A session: an agent in a world that people watch. Opening one refuses all that can be wrong with it; only then is
 //! anything on the screen touched.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use bevy::prelude::*;
@@ -9,6 +10,7 @@ use crate::agent::live::Unsaved;
 use crate::agent::reaction::ReactionDelay;
 use crate::agent::{Controller, ControllerAssignment, FrozenPolicies, LiveLearner, LivePlugin, Replay};
 use crate::bridge;
+use crate::dataset::DatasetWriter;
 use crate::experiment::Experiment;
 use crate::insight::{InsightPlugin, gallery};
 use crate::learner::checkpoint::Checkpoint;
@@ -21,6 +23,7 @@ use crate::run::folder::RunFolder;
 use crate::run::headless::Solved;
 use crate::run::live::{self, LiveRun};
 use crate::run::record::Record;
+use crate::run::recording;
 use crate::run::sessions;
 use crate::run::{Claim, RunError};
 use crate::sim::{self, SimConfig};
@@ -36,6 +39,8 @@ pub struct SessionRequest {
     pub experiment: Experiment,
     /// A trained agent that plays wherever the learner would; nothing is learned then.
     pub player: Option<Arc<dyn Policy>>,
+    /// Folder for a dataset of the episodes that a person plays.
+    pub record: Option<PathBuf>,
 }
 
 impl SessionRequest {
@@ -56,6 +61,8 @@ pub(super) struct Session {
     record: Option<Record>,
     solved: Option<Solved>,
     player: Option<Arc<dyn Policy>>,
+    /// What a person plays goes there.
+    dataset: Option<DatasetWriter>,
     /// What else watches it: benchmarks.
     beside: Vec<Beside>,
 }
@@ -69,7 +76,7 @@ impl Session {
     /// # Errors
     /// One line when the run's folder cannot be made, is another program's, or holds what cannot be gone on with.
     pub fn open(request: SessionRequest) -> Result<Self, Box<dyn std::error::Error>> {
-        let SessionRequest { mut experiment, player } = request;
+        let SessionRequest { mut experiment, player, record: dataset } = request;
         // Everything is looked at before anything of the run is touched.
         let text = experiment.config.to_toml();
         let Experiment { out, resume, world, .. } = &mut experiment;
@@ -80,6 +87,8 @@ impl Session {
         let solved = earlier.and_then(|earlier| earlier.summary).and_then(|summary| summary.solved);
         let record = resumed.as_ref().map(Record::of).transpose()?;
         let lengths = record.as_ref().and_then(|record| record.lengths);
+        let writer = |folder: &PathBuf| DatasetWriter::create(folder, world, Controller::Human.name());
+        let dataset = dataset.as_ref().map(writer).transpose()?;
         // What the run has set is written once the learner has accepted it.
         let text = resume.is_none().then_some(text);
         let folder = claim.map(|claim| claim.open(text.as_deref(), lengths)).transpose()?;
@@ -89,7 +98,7 @@ impl Session {
         if let (Some(folder), Some(text)) = (&folder, world.level().and_then(|level| level.text.as_deref())) {
             folder.keep_level(text, resume.is_none())?;
         }
-        Ok(Self { experiment, folder, record, solved, player, beside: Vec::new() })
+        Ok(Self { experiment, folder, record, solved, player, dataset, beside: Vec::new() })
     }
 
     /// The same, with what watches it.
@@ -112,7 +121,7 @@ impl Session {
 
     /// Begins: everything it needs is added to `app`. What comes back tells later how it went.
     pub fn add_to(self, app: &mut App) -> Kept {
-        let Self { experiment, folder, record, solved, player, beside } = self;
+        let Self { experiment, folder, record, solved, player, dataset, beside } = self;
         let checkpoints = experiment.out.as_ref().map(|out| out.join("checkpoint"));
         let learner = LiveLearner::start(experiment.learner_setup(checkpoints));
         let sim = experiment.sim();
@@ -160,6 +169,9 @@ impl Session {
             (kept.owner, kept.broken) = (Some(run.owner()), run.broken());
             live::plugin(app, run);
             kept.unsaved = app.world().resource::<Unsaved>().clone();
+        }
+        if let Some(dataset) = dataset {
+            recording::plugin(app, dataset);
         }
         if let Some(player) = player {
             let_play(app, player);

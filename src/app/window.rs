@@ -91,8 +91,11 @@ fn watch(
     experiment: Experiment,
     beside: impl FnOnce(&mut App) + Send + Sync + 'static,
 ) -> Result<(), Failure> {
-    window(Some(Session::open(SessionRequest { experiment, player: None })?.with(beside)), Doors::closed())?
-        .run();
+    window(
+        Some(Session::open(SessionRequest { experiment, player: None, record: None })?.with(beside)),
+        Doors::closed(),
+    )?
+    .run();
     Ok(())
 }
 

@@ -54,6 +54,14 @@ pub(super) struct RunArgs {
     /// Folder for configuration, metrics, episodes, summary and checkpoints.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Dataset of demonstrations to learn from, see `record`; half of every batch is drawn from it, or
+    /// learner.demonstration_share.
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub demos: Option<PathBuf>,
+    /// Record the episodes that you play as a Minari dataset.
+    #[cfg(feature = "arcade")]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_render", requires = "env")]
+    pub record: Option<PathBuf>,
     /// Save the window's content to a .png file, or the watched arena to a .gif file, and exit.
     #[cfg(feature = "arcade")]
     #[arg(long, value_name = "FILE", conflicts_with = "no_render")]

@@ -37,7 +37,7 @@ impl RunArgs {
     fn session(&self) -> Result<SessionRequest, Failure> {
         let experiment = self.request()?.resolve()?;
         let player = self.agent.as_ref().map(|agent| agents::player(agent, &experiment)).transpose()?;
-        Ok(SessionRequest { experiment, player })
+        Ok(SessionRequest { experiment, player, record: self.record.clone() })
     }
 
     /// The same, with the choice on the title screen.

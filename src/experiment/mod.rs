@@ -8,13 +8,15 @@ mod request;
 mod resume;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::agent::Controller;
 use crate::agent::ControllerAssignment;
 use crate::config::{ConfigError, RunConfig};
+use crate::dataset::{self, DatasetError};
 use crate::learner::checkpoint::{self, CheckpointError};
 use crate::learner::{LearnerConfig, LearnerError, LearnerSetup, check_memory, check_sequences};
-use crate::mdp::{EnvironmentSpec, Stream};
+use crate::mdp::{EnvironmentSpec, StepBatch, Stream};
 use crate::sim::SimConfig;
 use crate::worlds::{WorldChoice, WorldError};
 pub use request::Request;
@@ -45,6 +47,9 @@ pub enum ExperimentError {
         /// The run's folder.
         run: String,
     },
+    /// Its demonstrations.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
     /// The folder to resume is not a run.
     #[error("--resume {folder}: {problem}")]
     Resume {
@@ -86,6 +91,8 @@ pub struct Experiment {
     pub out: Option<PathBuf>,
     /// The run or checkpoint to resume.
     pub resume: Option<PathBuf>,
+    /// What is learned from beside the agent's own experience.
+    pub demonstrations: Option<Arc<StepBatch>>,
 }
 
 impl Experiment {
@@ -127,7 +134,11 @@ impl Experiment {
         };
         check_memory(&spec, &learner, streams)?;
         check_sequences(&spec, &learner, streams)?;
-        Ok(Self { config, world, learner, assignment, streams, out, resume })
+        let demonstrations = match &config.run.demos {
+            Some(folder) => Some(Arc::new(dataset::steps(&dataset::read(folder, &spec)?))),
+            None => None,
+        };
+        Ok(Self { config, world, learner, assignment, streams, out, resume, demonstrations })
     }
 
     /// Its arenas, with training seeds.
@@ -147,6 +158,7 @@ impl Experiment {
             seed: self.config.seed,
             checkpoints,
             resume: self.resume.clone(),
+            demonstrations: self.demonstrations.clone(),
         }
     }
 }

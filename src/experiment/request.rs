@@ -33,6 +33,8 @@ pub struct Request {
     pub out: Option<PathBuf>,
     /// Folder of a run to resume: its configuration replaces defaults, experiment and preset.
     pub resume: Option<PathBuf>,
+    /// Dataset of demonstrations to learn from as well.
+    pub demos: Option<PathBuf>,
     /// Headless or in a window.
     pub mode: Mode,
 }
@@ -76,6 +78,9 @@ impl Request {
         config.seed = self.seed.unwrap_or(config.seed);
         config.arenas = self.arenas.unwrap_or(config.arenas);
         config.device = self.device.unwrap_or(config.device);
+        if let Some(demos) = &self.demos {
+            config.run.demos = Some(demos.clone());
+        }
         config.validate()?;
         Ok(config)
     }

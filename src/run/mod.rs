@@ -17,6 +17,7 @@ pub mod minute;
 pub mod peers;
 mod progress;
 pub mod record;
+pub mod recording;
 mod saving;
 pub mod scores;
 pub mod sessions;
@@ -51,6 +52,9 @@ pub enum RunError {
     /// Its experiment.
     #[error(transparent)]
     Experiment(#[from] crate::experiment::ExperimentError),
+    /// A dataset of episodes.
+    #[error(transparent)]
+    Dataset(#[from] crate::dataset::DatasetError),
     /// Its environment, which runs in another process.
     #[error("{0}")]
     Environment(String),

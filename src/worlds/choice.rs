@@ -31,6 +31,8 @@ pub struct WorldChoice {
     file: Option<PathBuf>,
     /// What agents see of its observations.
     wrapper: ObservationWrapper,
+    /// The options that it was made with.
+    options: WorldOptions,
     /// What it is made of, if it is an outside environment.
     outside: Option<Arc<OutsideEnvironment>>,
 }
@@ -44,7 +46,7 @@ pub enum WorldError {
     #[error("env = {name}: no such world; choose one of {names}", name = .0, names = all_names())]
     Unknown(String),
     /// A level for a world without levels.
-    #[error("level = {level}: {env} has no levels; leave --level out")]
+    #[error("level = {level}: {env} has no levels; leave it out")]
     NoLevels {
         /// The world.
         env: String,
@@ -160,6 +162,7 @@ impl WorldChoice {
         let spec = E::spec(&layout);
         Self {
             wrapper: ObservationWrapper::new(spec.observation.clone(), &[], &WorldOptions::default()),
+            options: WorldOptions::default(),
             spec,
             capabilities,
             add: add::<E>(layout),
@@ -191,6 +194,7 @@ impl WorldChoice {
         let added = outside.clone();
         let choice = Self {
             wrapper: ObservationWrapper::new(spec.observation.clone(), &[], &WorldOptions::default()),
+            options: WorldOptions::default(),
             spec,
             capabilities: OutsideEnvironment::hooks(),
             add: Arc::new(move |app, config| added.add_to(app, config)),
@@ -228,12 +232,17 @@ impl WorldChoice {
             return Err(WorldError::NoScales(self.spec.name));
         }
         let wrapper = ObservationWrapper::new(self.spec.observation.clone(), scales, options);
-        Ok(Self { spec: wrapper.spec(self.spec), wrapper, ..self })
+        Ok(Self { spec: wrapper.spec(self.spec), wrapper, options: *options, ..self })
     }
 
     /// The same world, evaluated on its training layout; `None` if it always is.
     pub fn as_trained(&self) -> Option<Self> {
         self.test.is_some().then(|| Self { test: None, ..self.clone() })
+    }
+
+    /// The same world on its held-out levels; `None` if it has none.
+    pub fn as_evaluated(&self) -> Option<Self> {
+        self.test.clone().map(|add| Self { add, test: None, ..self.clone() })
     }
 
     /// The level that all its arenas play, or the name of the set they draw from; `None` in a world without
@@ -250,6 +259,11 @@ impl WorldChoice {
     /// The same world, with the `file` in which its level can be edited.
     pub fn with_level_file(self, file: Option<PathBuf>) -> Self {
         Self { file, ..self }
+    }
+
+    /// The options that it was made with.
+    pub fn options(&self) -> WorldOptions {
+        self.options
     }
 
     /// Its spec.

@@ -61,6 +61,24 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     CATALOGUE.iter().map(|entry| entry.name)
 }
 
+/// Id of the world called `name` in Gymnasium, as the Python package registers it.
+pub fn gymnasium_id(name: &str) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    let own = match name {
+        // Two ids that differed in the case of one letter would be taken for each other.
+        "cartpole" => "CartPole".to_owned(),
+        "cart-pole" => "RapierCartPole".to_owned(),
+        _ => name.split('-').filter(|word| word.is_char_boundary(1)).map(capital).collect(),
+    };
+    format!("EntropyArcade/{own}-v0")
+}
+
+/// Largest absolute entry of the vectors that the world called `name` shows: what it publishes, or 10, as the contract has
+/// it; of an outside environment anything.
+pub fn largest_observation(name: &str) -> f32 {
+    find(name).map_or(f32::MAX, |entry| entry.published_scale.map_or(10.0, |[seen, _]| seen))
+}
+
 /// The world called `name`; `None` if the catalogue has none, as for your own worlds.
 pub fn find(name: &str) -> Option<&'static WorldEntry> {
     CATALOGUE.iter().find(|entry| entry.name == name)

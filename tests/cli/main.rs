@@ -35,11 +35,11 @@ fn mistakes_are_one_line_with_a_remedy() {
         let text = failure(&["--no-render", "--env", "paddle-duel", "--set", &format!("world.{option}")]);
         assert!(text.contains("world.f") && text.contains(&format!("allowed: {allowed}")), "{text}");
     }
-    assert!(failure(&["--no-render", "--env", "acrobot", "--level", "1"]).contains("leave --level out"));
+    assert!(failure(&["--no-render", "--env", "acrobot", "--level", "1"]).contains("leave it out"));
     assert!(
         failure(&["--no-render", "--level", "nowhere.ron"]).contains("give the path of a .ron level file")
     );
-    assert!(failure(&["--no-render", "--env", "paddle-duel", "--level", "1"]).contains("leave --level out"));
+    assert!(failure(&["--no-render", "--env", "paddle-duel", "--level", "1"]).contains("leave it out"));
     assert!(failure(&["--no-render", "--set", "sac.gama=1"]).contains("unknown field `gama`"));
     assert!(failure(&["--no-render", "--set", "sac.gamma=1.5"]).contains("0 ≤ gamma < 1"));
     assert!(failure(&["--no-render", "--seed", "9223372036854775808"]).contains("0 to 9223372036854775807"));

@@ -29,8 +29,9 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
             "panel",
             vec!["mdp", "metrics", "sim", "agent", "worlds", "insight", "learner", "algo", "config", "view"],
         ),
+        ("dataset", vec!["mdp", "agent", "sim", "worlds", "learner"]),
         ("config", vec!["mdp", "nn", "learner", "algo", "worlds", "bridge"]),
-        ("experiment", vec!["mdp", "learner", "agent", "config", "sim", "worlds", "bridge"]),
+        ("experiment", vec!["mdp", "learner", "agent", "config", "sim", "worlds", "bridge", "dataset"]),
         (
             "run",
             vec![
@@ -46,6 +47,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "algo",
                 "config",
                 "experiment",
+                "dataset",
             ],
         ),
         (
@@ -65,6 +67,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "view",
                 "panel",
                 "bridge",
+                "dataset",
             ],
         ),
         (
@@ -81,6 +84,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "sim",
                 "run",
                 "bridge",
+                "dataset",
             ],
         ),
     ]);
@@ -91,7 +95,8 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
 
 /// Crates restricted to certain modules.
 const OWNED: &[(&str, &[&str])] = &[
-    ("bevy", &["sim", "bridge", "agent", "worlds", "insight", "view", "panel", "run", "app"]),
+    ("arrow_ipc", &["dataset"]),
+    ("bevy", &["sim", "bridge", "dataset", "agent", "worlds", "insight", "view", "panel", "run", "app"]),
     ("bevy_rapier2d", &["sim", "worlds"]),
     ("burn", &["nn", "algo", "learner"]),
     ("bevy_egui", &["panel"]),

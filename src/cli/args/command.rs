@@ -47,6 +47,33 @@ pub(in crate::cli) enum Command {
         #[arg(long, value_name = "KEY=VALUE", requires = "player", conflicts_with = "checkpoint")]
         set: Vec<String>,
     },
+    /// Record episodes of a player as a Minari dataset, to learn from with --demos, and print one JSON line.
+    Record {
+        /// Run or checkpoint folder, .agent file, or the name of a shipped agent.
+        #[arg(long, value_name = "DIR", required_unless_present = "player")]
+        checkpoint: Option<PathBuf>,
+        /// A player without a policy instead of a trained one.
+        #[arg(long, conflicts_with = "checkpoint", requires = "env")]
+        player: Option<SimplePlayer>,
+        /// World of that player.
+        #[arg(long, value_name = "NAME", conflicts_with = "checkpoint")]
+        env: Option<String>,
+        /// Level, if it is not the one trained on.
+        #[arg(long, value_name = "FILE")]
+        level: Option<PathBuf>,
+        /// Option of that player's world, e.g. world.actions=continuous; a checkpoint has its own.
+        #[arg(long, value_name = "KEY=VALUE", requires = "player", conflicts_with = "checkpoint")]
+        set: Vec<String>,
+        /// Episodes to record.
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        episodes: u32,
+        /// Seed of the episodes, which are those of training.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Folder for the dataset; named …/NAME/KIND-v0, Minari finds it.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Make a Python environment with Gymnasium and its friends, which `--env gym:ID` then uses, or bring it up to date.
     Python,
     /// Check worlds against the environment contract, and print a JSON line for each.

@@ -9,7 +9,7 @@ use crate::insight::gallery;
 use crate::learner::CheckpointError;
 use crate::learner::checkpoint::load_policy;
 use crate::learner::trained::TrainedAgent;
-use crate::mdp::{EnvironmentSpec, Policy, WorldOptions};
+use crate::mdp::{EnvironmentSpec, Policy};
 use crate::worlds::WorldChoice;
 
 /// Who plays each slot, and the policies of those that are trained agents.
@@ -43,32 +43,22 @@ impl Lineup {
     ///
     /// # Errors
     /// [`PlayerError`] for a player that the world does not have or that cannot be read.
-    pub fn against(
-        world: &WorldChoice,
-        options: &WorldOptions,
-        partner: &str,
-        opponent: &str,
-    ) -> Result<Self, PlayerError> {
+    pub fn against(world: &WorldChoice, partner: &str, opponent: &str) -> Result<Self, PlayerError> {
         let spec = world.spec();
         let mut lineup = Self::alone(&spec);
         for slot in 1..spec.slots() {
             let name = if spec.on_first_side(slot) { partner } else { opponent };
-            lineup.players[slot] = lineup.player(name, world, options)?;
+            lineup.players[slot] = lineup.player(name, world)?;
         }
         Ok(lineup)
     }
 
-    fn player(
-        &mut self,
-        name: &str,
-        world: &WorldChoice,
-        options: &WorldOptions,
-    ) -> Result<Controller, PlayerError> {
+    fn player(&mut self, name: &str, world: &WorldChoice) -> Result<Controller, PlayerError> {
         let policy = match name {
             "scripted" => return Ok(Controller::Scripted),
             "random" => return Ok(Controller::Random),
             known if self.policies.0.contains_key(known) => return Ok(Controller::Frozen(known.to_owned())),
-            "shipped" => shipped(world, options)?,
+            "shipped" => shipped(world)?,
             path => load(Path::new(path), &world.spec())?,
         };
         self.policies.0.insert(name.to_owned(), policy);
@@ -76,9 +66,9 @@ impl Lineup {
     }
 }
 
-fn shipped(world: &WorldChoice, options: &WorldOptions) -> Result<Arc<dyn Policy>, PlayerError> {
+fn shipped(world: &WorldChoice) -> Result<Arc<dyn Policy>, PlayerError> {
     let (spec, level) = (world.spec(), world.level().map(|level| level.name.as_str()));
-    let agent = gallery::fitting(&spec, level, options).ok_or(VectorEnvError::NoAgent(spec.name))?;
+    let agent = gallery::fitting(&spec, level, &world.options()).ok_or(VectorEnvError::NoAgent(spec.name))?;
     Ok(agent.policy()?)
 }
 

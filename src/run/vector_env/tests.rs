@@ -4,7 +4,7 @@ use crate::mdp::WorldOptions;
 /// An environment of `num_envs` arenas of `name`, where the caller plays slot 0 against `opponent`.
 fn env(name: &str, num_envs: usize, opponent: &str) -> VectorEnv {
     let world = WorldChoice::new(name, None).unwrap();
-    let lineup = Lineup::against(&world, &WorldOptions::default(), "random", opponent).unwrap();
+    let lineup = Lineup::against(&world, "random", opponent).unwrap();
     let config = VectorEnvConfig { num_envs, threads: 2, episode_limit: Some(100) };
     VectorEnv::new(&world, lineup, &config).unwrap()
 }
@@ -133,8 +133,7 @@ fn what_cannot_be_played_is_refused_in_a_line() {
     assert!(said.contains("environment 0") && said.contains("NaN"), "{said}");
     lander.step(Actions::Continuous(&[9.0, -9.0])).unwrap();
     for player in ["no-such.agent", "no/such/folder", "src/worlds/lander/lander.agent"] {
-        let said =
-            Lineup::against(&world, &WorldOptions::default(), "random", player).err().unwrap().to_string();
+        let said = Lineup::against(&world, "random", player).err().unwrap().to_string();
         assert!(said.contains(player) && !said.contains('\n'), "{said}");
     }
 }
