@@ -15,18 +15,14 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde_json::json;
 
-/// Largest absolute observation of worlds that publish no other, as their contract has it.
-const USUAL_BOUND: f32 = 10.0;
-
 fn refused(error: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 
 /// The world called `world`, with `options` as JSON.
-fn choose(world: &str, level: Option<PathBuf>, options: &str) -> PyResult<(WorldChoice, WorldOptions)> {
+fn choose(world: &str, level: Option<PathBuf>, options: &str) -> PyResult<WorldChoice> {
     let options: WorldOptions = serde_json::from_str(options).map_err(refused)?;
-    let choice = WorldChoice::with_options(world, level.as_deref(), &options).map_err(refused)?;
-    Ok((choice, options))
+    WorldChoice::with_options(world, level.as_deref(), &options).map_err(refused)
 }
 
 /// When episodes begin by themselves, in the words of Gymnasium.
@@ -64,11 +60,12 @@ struct Arenas {
 #[pymethods]
 impl Arenas {
     #[new]
-    #[pyo3(signature = (world, level, options, num_envs, partner, opponent, threads, episode_limit, autoreset))]
+    #[pyo3(signature = (world, level, held_out, options, num_envs, partner, opponent, threads, episode_limit, autoreset))]
     fn new(
         py: Python<'_>,
         world: &str,
         level: Option<PathBuf>,
+        held_out: bool,
         options: &str,
         num_envs: usize,
         partner: Option<&str>,
@@ -80,19 +77,29 @@ impl Arenas {
         let autoreset = match autoreset {
             "next_step" => Autoreset::NextStep,
             "same_step" => Autoreset::SameStep,
-            _ => Autoreset::Disabled,
+            "disabled" => Autoreset::Disabled,
+            other => {
+                return Err(refused(format!("autoreset = {other}: allowed: next_step, same_step, disabled")));
+            }
         };
-        let (choice, options) = choose(world, level, options)?;
+        let mut choice = choose(world, level, options)?;
+        if held_out {
+            let none = || {
+                refused(
+                    "split = test: only generated levels (level=\"random:DIFFICULTY\") have held-out ones",
+                )
+            };
+            choice = choice.as_evaluated().ok_or_else(none)?;
+        }
         let lineup = match (partner, opponent) {
             (Some(partner), Some(opponent)) => {
-                Lineup::against(&choice, &options, partner, opponent).map_err(refused)?
+                Lineup::against(&choice, partner, opponent).map_err(refused)?
             }
             _ => Lineup::alone(&choice.spec()),
         };
         let config = VectorEnvConfig { num_envs, threads, episode_limit };
         let env = py.detach(|| VectorEnv::new(&choice, lineup, &config)).map_err(refused)?;
-        let published = worlds::find(world).and_then(|entry| entry.published_scale);
-        Ok(Self { env, autoreset, bound: published.map_or(USUAL_BOUND, |[seen, _]| seen) })
+        Ok(Self { env, autoreset, bound: worlds::largest_observation(world) })
     }
 
     /// The spec as JSON, with the number of players and the largest absolute observation.
@@ -205,10 +212,12 @@ fn catalogue() -> PyResult<String> {
         let spec = world.spec();
         all.push(json!({
             "name": entry.name,
+            "id": worlds::gymnasium_id(entry.name),
             "summary": spec.summary,
             "teams": spec.teams,
             "levels": entry.levels().len(),
             "scripted": world.capabilities().scripted,
+            "agents": entry.agents.iter().map(|(name, _)| name).collect::<Vec<_>>(),
         }));
     }
     serde_json::to_string(&all).map_err(refused)
@@ -218,7 +227,7 @@ fn catalogue() -> PyResult<String> {
 #[pyfunction]
 #[pyo3(signature = (world, level=None, options="{}"))]
 fn fingerprint(py: Python<'_>, world: &str, level: Option<PathBuf>, options: &str) -> PyResult<String> {
-    let (choice, _) = choose(world, level, options)?;
+    let choice = choose(world, level, options)?;
     Ok(py.detach(|| format!("{:016x}", run::fingerprint(&choice))))
 }
 

@@ -1,5 +1,7 @@
 """The vector environment for Stable-Baselines3, where it is installed."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ pytest.importorskip("stable_baselines3")
 
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_checker import check_env
+from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecMonitor
 
 from entropy_arcade import ArcadeEnv
@@ -32,6 +35,17 @@ def test_ends_carry_the_final_observation():
             assert abs(infos[env]["terminal_observation"][2]) > 0.2 > abs(seen[env][2])
             assert not infos[env]["TimeLimit.truncated"]
     assert ends > 10
+
+
+def test_it_makes_environments_by_id():
+    # It asks for pictures first.
+    make_vec_env("EntropyArcade/CartPole-v0", 2).reset()
+
+
+def test_a_grid_needs_no_convolution_where_it_is_flat():
+    envs = ArcadeVecEnv("lava-room", 4, flat=True, frame_stack=2)
+    PPO("MlpPolicy", envs, n_steps=32, device="cpu", seed=1).learn(128)
+    assert copy.deepcopy(envs).reset().shape == envs.reset().shape
 
 
 def test_ppo_learns_from_it():

@@ -2,7 +2,11 @@
 
 import copy
 import json
+import os
 import pickle
+import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -97,20 +101,87 @@ def test_levels_options_and_players_are_those_of_the_arcade():
     ("arguments", "part"),
     [
         ({"level": 99}, "level"),
-        ({"flicker": 2}, "world.flicker"),
-        ({"fliker": 0.5}, "fliker"),
+        ({"level": 1.5}, "level = 1.5"),
+        ({"level": "1", "world": "lander"}, "lander has no levels"),
+        ({"flicker": 2}, "flicker = 2"),
+        ({"flicker": float("nan")}, "flicker = nan"),
+        ({"frame_stack": -1}, "frame_stack = -1"),
+        ({"velocity_masked": 1}, "velocity_masked = 1"),
+        ({"split": "test"}, "split = test"),
+        ({"split": "all"}, "split = 'all'"),
+        ({"opponent": "random"}, "opponent = 'random': lava-room has none"),
+        ({"partner": "random", "world": "paddle-duel"}, "partner = 'random': paddle-duel has none"),
         ({"opponent": "no-such.agent", "world": "paddle-duel"}, "no-such.agent"),
         ({"world": "no-such-world"}, "no-such-world"),
-        ({"episode_limit": 0}, "max_episode_steps = 0"),
+        ({"episode_limit": 0}, "episode_limit = 0"),
         ({"episode_limit": -1}, "episode_limit = -1"),
         ({"actions": "continuous"}, "world.actions"),
-        ({"render_mode": "human"}, "render_mode"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(arguments, part):
     with pytest.raises(ValueError, match=".") as error:
         entropy_arcade.ArcadeEnv(**{"world": "lava-room", **arguments})
     assert part in str(error.value) and "\n" not in str(error.value)
+
+
+def test_unknown_arguments_and_drawing_are_type_errors():
+    # Stable-Baselines3 makes an environment without pictures where asking for them is a TypeError.
+    for arguments in [{"fliker": 0.5}, {"num_envs": 2}, {"autoreset": "same_step"}, {"render_mode": "rgb_array"}]:
+        with pytest.raises(TypeError, match=next(iter(arguments))):
+            entropy_arcade.ArcadeEnv("lava-room", **arguments)
+
+
+def test_numbers_of_numpy_are_numbers():
+    env = entropy_arcade.ArcadeEnv(
+        "lava-room", level=np.int64(2), frame_stack=np.int64(2), flicker=np.float32(0.5), episode_limit=np.int32(9)
+    )
+    assert env.episode_limit == 9
+    entropy_arcade.ArcadeVectorEnv(np.int64(2), "cartpole", velocity_masked=np.bool_(True)).reset(seed=np.int64(3))
+
+
+def test_held_out_levels_are_others():
+    starts = []
+    for split in ["train", "test"]:
+        env = entropy_arcade.ArcadeEnv("lava-room", level="random:2:50", split=split)
+        starts.append({env.reset(seed=seed)[0].tobytes() for seed in range(60)})
+    assert min(map(len, starts)) > 20 and not starts[0] & starts[1]
+
+
+@pytest.mark.parametrize("text", ["docs/python.md", "README.md", "python/README.md"])
+def test_programs_of_the_docs_run(text):
+    path = GOLDEN.parents[2] / text
+    if not path.exists():
+        pytest.skip("not in a checkout of the arcade")
+    blocks = re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)
+    blocks = [block for block in blocks if "stable_baselines3" not in block]
+    assert blocks
+    for block in blocks:
+        subprocess.run([sys.executable, "-W", "error", "-c", block], check=True, timeout=120)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_refuses_and_does_not_hang():
+    envs = entropy_arcade.ArcadeVectorEnv(64, "lander", threads=2)
+    envs.reset(seed=1)
+    envs.step(np.zeros(64, dtype=np.int64))
+    child = os.fork()
+    if child == 0:
+        try:
+            envs.step(np.zeros(64, dtype=np.int64))
+            os._exit(1)
+        except RuntimeError as error:
+            os._exit(0 if "another process" in str(error) else 2)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_closed_environment_says_so():
+    env = gym.make("EntropyArcade/CartPole-v0").unwrapped
+    env.reset(seed=1)
+    env.close()
+    env.close()
+    for call in [lambda: env.reset(), lambda: env.step(0)]:
+        with pytest.raises(RuntimeError, match="closed"):
+            call()
 
 
 def test_a_copy_is_a_new_environment_of_the_same_arguments():
@@ -141,5 +212,8 @@ def test_a_bad_action_or_call_changes_nothing():
     pendulum.reset(seed=1)
     with pytest.raises(ValueError, match="NaN"):
         pendulum.step([float("nan")])
-    with pytest.raises(ValueError, match="an array of 2 values"):
-        pendulum.step([0.0, 0.0])
+    for action in [[0.0, 0.0], 0.0, [[0.0], [0.0]]]:
+        with pytest.raises(ValueError, match="actions of shape"):
+            pendulum.step(action)
+    with pytest.raises(TypeError, match="floats"):
+        pendulum.step(["a"])

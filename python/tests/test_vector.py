@@ -6,7 +6,7 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import NormalizeObservation, RecordEpisodeStatistics
 
-from entropy_arcade import WORLDS, ArcadeEnv, ArcadeVectorEnv
+from entropy_arcade import WORLDS, ArcadeEnv, ArcadeVectorEnv, parallel_env
 
 SOME = ["lander", "lava-room", "cartpole", "paddle-duel", "memory-corridor", "pendulum"]
 ENVS = 6
@@ -78,6 +78,29 @@ def test_gymnasiums_own_wrappers_go_around_it():
     assert all(5 <= own <= 15 for own in returns), returns
 
 
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_in_self_play_every_player_is_an_environment(mode):
+    envs = ArcadeVectorEnv(4, "paddle-duel", self_play=True, autoreset_mode=mode, episode_limit=30)
+    pairs = [parallel_env("paddle-duel", episode_limit=30) for _ in range(2)]
+    seen, _ = envs.reset(seed=5)
+    theirs = [pair.reset(seed=5 + arena)[0] for arena, pair in enumerate(pairs)]
+    envs.action_space.seed(2)
+    for step in range(30):
+        assert equal(seen, np.stack([own[agent] for own in theirs for agent in own]))
+        actions = envs.action_space.sample()
+        seen, rewards, terminated, truncated, info = envs.step(actions)
+        results = [pair.step(dict(zip(pair.agents, actions[2 * arena :], strict=False))) for arena, pair in enumerate(pairs)]
+        theirs = [result[0] for result in results]
+        assert rewards.tolist() == [own for result in results for own in result[1].values()]
+        if step == 29:
+            assert truncated.all() and not terminated.any()
+            final = np.stack(list(info["final_obs"])) if mode == AutoresetMode.SAME_STEP else seen
+            assert equal(final, np.stack([own[agent] for own in theirs for agent in own]))
+    if mode == AutoresetMode.DISABLED:
+        with pytest.raises(ValueError, match="begin together"):
+            envs.reset(options={"reset_mask": np.array([True, False, False, False])})
+
+
 def test_new_arrays_every_time():
     envs = ArcadeVectorEnv(2, "cartpole")
     first, _ = envs.reset(seed=1)
@@ -101,7 +124,14 @@ def test_limits_of_make_vec_are_episode_limits():
         (lambda envs: envs.reset(seed=[1]), "1 seeds for 3"),
         (lambda envs: envs.reset(seed=[1, 2, -3]), "-3"),
         (lambda envs: envs.reset(options={"reset_mask": np.zeros(3, dtype=bool)}), "reset_mask"),
-        (lambda envs: envs.step(np.zeros(2, dtype=np.int64)), "an array of 2 values"),
+        (lambda envs: envs.reset(seed=[1.5, 2, 3]), "seed = 1.5"),
+        (lambda envs: envs.reset(seed="345"), "seed = '345'"),
+        (lambda envs: envs.reset(seed=True), "seed = True"),
+        (lambda envs: envs.step(np.zeros(2, dtype=np.int64)), "actions of shape (2,): (3,) is needed"),
+        (lambda envs: envs.step(np.zeros((1, 3), dtype=np.int64)), "actions of shape (1, 3)"),
+        (lambda envs: ArcadeVectorEnv(2, "cartpole", threads=10_000), "threads = 10000"),
+        (lambda envs: ArcadeVectorEnv(3, "tag", self_play=True), "num_envs = 3"),
+        (lambda envs: ArcadeVectorEnv(2, "tag", self_play=True, opponent="random"), "you play every player"),
         (lambda envs: envs.step(np.array([0, 7, 0])), "environment 1: action 7"),
     ],
 )

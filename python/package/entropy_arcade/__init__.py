@@ -1,5 +1,6 @@
 """The worlds of Entropy Arcade as Gymnasium and PettingZoo environments.
 
+>>> import entropy_arcade
 >>> import gymnasium as gym
 >>> env = gym.make("EntropyArcade/LavaRoom-v0", level=3)
 >>> envs = gym.make_vec("EntropyArcade/Lander-v0", num_envs=64)
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 
 from entropy_arcade._core import __version__
-from entropy_arcade.catalogue import WORLDS, World, env_id
+from entropy_arcade.catalogue import WORLDS, World
 from entropy_arcade.env import ArcadeEnv
 from entropy_arcade.vector import ArcadeVectorEnv
 
@@ -28,7 +29,6 @@ __all__ = [
     "ArcadeVectorEnv",
     "World",
     "__version__",
-    "env_id",
     "parallel_env",
     "register",
 ]

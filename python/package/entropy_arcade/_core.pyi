@@ -25,6 +25,7 @@ class Arenas:
         self,
         world: str,
         level: str | PathLike[str] | None,
+        held_out: bool,
         options: str,
         num_envs: int,
         partner: str | None,

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from entropy_arcade import _core
-
-Observation = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
+from entropy_arcade import _core, arguments, catalogue
+from entropy_arcade.arguments import Level, Player
 
 
 class Step(NamedTuple):
@@ -29,12 +28,14 @@ class Step(NamedTuple):
 
 
 class Arenas:
-    """Arenas of one world.
+    """Arenas of one world, in which the caller plays the first player or, with `everyone`, all of them.
 
-    `level` is the number of a level, a level file, or `random:DIFFICULTY` for generated ones, where a world has them.
-    `options` are those of the arcade's table `[world]`: `actions` ("discrete" or "continuous"), `flicker` (the
-    probability of a blank observation), `frame_stack` (observations in one), `scaled` and `velocity_masked`. With `flat`,
-    a world that shows a vector and a grid shows one vector of both, with grids from 0 to 1.
+    `level` is the number of a level, a level file, or `random:DIFFICULTY` for generated levels where a world has them, of
+    which `split="test"` plays those that are held out. `partner` plays the others of the first player's side, `opponent`
+    those of the other side: `scripted` (the default where there is a script, else `random`), `random`, `shipped` for the
+    trained agent that comes with the world, an `.agent` file, or a run folder. `episode_limit` replaces the world's own
+    limit of steps. With `flat`, a world that shows a grid shows one vector, in which cells are from 0 to 1. `options` are
+    those of `WorldOptions`.
     """
 
     def __init__(
@@ -42,79 +43,107 @@ class Arenas:
         world: str,
         *,
         num_envs: int = 1,
-        level: int | str | os.PathLike[str] | None = None,
-        partner: str | os.PathLike[str] | None = None,
-        opponent: str | os.PathLike[str] | None = None,
+        level: Level = None,
+        split: str = "train",
+        partner: Player = None,
+        opponent: Player = None,
+        everyone: bool = False,
         threads: int = 1,
         episode_limit: int | None = None,
         autoreset: str = "disabled",
         flat: bool = False,
-        **options: Any,
+        options: dict[str, Any],
     ) -> None:
-        def text(given: Any) -> str | None:
-            return None if given is None else os.fspath(given) if isinstance(given, os.PathLike) else str(given)
-
-        for name, value in {"num_envs": num_envs, "threads": threads, "episode_limit": episode_limit or 0}.items():
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < 2**32:
-                raise ValueError(f"{name} = {value!r}: allowed: whole numbers from 0")
-        self._core = _core.Arenas(
-            world,
-            text(level),
-            json.dumps(options),
-            int(num_envs),
-            text(partner),
-            text(opponent),
-            int(threads),
-            None if episode_limit is None else int(episode_limit),
+        known = catalogue.find(world)
+        if split not in ("train", "test"):
+            raise ValueError(f"split = {split!r}: allowed: 'train', 'test'")
+        self.num_envs = arguments.whole("num_envs", num_envs, 1, 65_536)
+        sides = {"partner": known.teams[1:].count(known.teams[0]), "opponent": 0}
+        sides["opponent"] = known.players - 1 - sides["partner"]
+        players = {"partner": partner, "opponent": opponent}
+        for name, given in players.items():
+            if given is not None and (everyone or sides[name] == 0):
+                why = "you play every player" if everyone else f"{known.name} has none"
+                raise ValueError(f"{name} = {given!r}: {why}; leave it out")
+            players[name] = given or ("scripted" if known.scripted else "random")
+        self._core: _core.Arenas | None = _core.Arenas(
+            known.name,
+            arguments.level_name(level),
+            split == "test",
+            json.dumps(arguments.options(options)),
+            self.num_envs,
+            None if everyone else os.fspath(players["partner"] or ""),
+            None if everyone else os.fspath(players["opponent"] or ""),
+            arguments.whole("threads", threads, 0, arguments.MOST_THREADS),
+            None if episode_limit is None else arguments.whole("episode_limit", episode_limit, 1, 2**32 - 1),
             autoreset,
         )
+        # A fork has no threads to step with.
+        self._process = os.getpid()
         said = json.loads(self._core.spec())
         spec = said["spec"]
-        self.num_envs = int(num_envs)
+        self.world = known
         self.players: int = said["players"]
-        self.limit: int | None = said["limit"]
-        self.teams: list[int] = spec["teams"]
-        self.flat = flat
+        self.limit: int = said["limit"]
+        self.flat = bool(flat)
         shape = spec["observation"]["grid"]
         self._entries = len(spec["observation"]["vector"])
         self._cells = (shape["height"], shape["width"], shape["channels"]) if shape else None
         self.observation_space = self._space(said["bound"])
-        self.action_space, self._continuous = _action_space(spec["action"])
+        self.action_space = _action_space(spec["action"])
         self.action_names: list[str] = _action_names(spec["action"])
         """Names of the actions, or of the dimensions of a continuous one."""
         self.observation_names: list[str] = spec["observation"]["vector"]
         """Names of the entries of the vector."""
 
     def _space(self, bound: float) -> spaces.Space[Any]:
-        vector = spaces.Box(-bound, bound, (self._entries,), np.float32) if self._entries else None
         if self._cells is None:
-            assert vector is not None
-            return vector
-        grid = spaces.Box(0, 255, self._cells, np.uint8)
+            return spaces.Box(-bound, bound, (self._entries,), np.float32)
+        cells = int(np.prod(self._cells))
         if self.flat:
-            cells = int(np.prod(self._cells))
             low = np.concatenate([np.full(self._entries, -bound), np.zeros(cells)]).astype(np.float32)
             high = np.concatenate([np.full(self._entries, bound), np.ones(cells)]).astype(np.float32)
             return spaces.Box(low, high, dtype=np.float32)
-        return grid if vector is None else spaces.Dict({"grid": grid, "vector": vector})
+        grid = spaces.Box(0, 255, self._cells, np.uint8)
+        if self._entries == 0:
+            return grid
+        return spaces.Dict({"grid": grid, "vector": spaces.Box(-bound, bound, (self._entries,), np.float32)})
 
-    def begin(self, mask: npt.NDArray[np.bool_], seeds: list[int | None] | None) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Begins episodes where `mask` is set; observations of all arenas."""
-        if seeds is not None and any(seed is not None and not 0 <= int(seed) < 2**64 for seed in seeds):
-            raise ValueError(f"seed = {seeds}: allowed: whole numbers from 0 to 2^64 - 1")
-        plain = None if seeds is None else [None if seed is None else int(seed) for seed in seeds]
-        return self._shaped(*self._core.begin(mask.tolist(), plain))
+    def _open(self) -> _core.Arenas:
+        if self._core is None:
+            raise RuntimeError("the environment is closed; make another one")
+        if self._process != os.getpid():
+            raise RuntimeError("the environment was made in another process; make it anew in this one")
+        return self._core
+
+    def close(self) -> None:
+        """Lets go of the arenas and their threads."""
+        self._core = None
+
+    def begin(
+        self, mask: npt.NDArray[np.bool_], seeds: list[int | None]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+        """Begins episodes where `mask` is set, with its seed or, if that is `None`, the next one; all observations."""
+        return self._shaped(*self._open().begin(mask.tolist(), seeds))
 
     def step(self, actions: Any) -> Step:
         """A step with `actions` `[envs, players]`, of continuous ones `[envs, players, dimensions]`."""
-        if self._continuous:
-            flat = np.ascontiguousarray(actions, dtype=np.float32).reshape(-1)
-            found = self._core.step_continuous(flat)
+        core, given, space = self._open(), np.asarray(actions), self.action_space
+        shape: tuple[int, ...] = (self.num_envs, self.players)
+        if isinstance(space, spaces.Box):
+            shape = (*shape, *space.shape)
+        elif given.dtype.kind not in "iu":
+            raise TypeError(f"actions of dtype {given.dtype}: this world's are discrete, whole numbers")
+        # One environment or one player needs no axis of its own.
+        if not _fits(given.shape, shape):
+            wanted = tuple(size for size in shape[:2] if size > 1) + shape[2:]
+            raise ValueError(f"actions of shape {given.shape}: {wanted} is needed")
+        if isinstance(space, spaces.Box):
+            if given.dtype.kind not in "fiu":
+                raise TypeError(f"actions of dtype {given.dtype}: this world's are continuous, floats")
+            found = core.step_continuous(np.ascontiguousarray(given, dtype=np.float32).reshape(-1))
         else:
-            given = np.asarray(actions)
-            if given.dtype.kind not in "iu":
-                raise TypeError(f"actions of dtype {given.dtype}: this world has discrete actions, which are whole numbers")
-            found = self._core.step_discrete(np.ascontiguousarray(given, dtype=np.int64).reshape(-1))
+            found = core.step_discrete(np.ascontiguousarray(given, dtype=np.int64).reshape(-1))
         vector, grid, rewards, terminated, truncated, success, scores, final = found
         rows = (self.num_envs, self.players)
         return Step(
@@ -127,12 +156,14 @@ class Arenas:
             None if final is None else self._shaped(*final),
         )
 
-    def _shaped(self, vector: npt.NDArray[Any], grid: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    def _shaped(
+        self, vector: npt.NDArray[np.float32], grid: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
         rows = (self.num_envs, self.players)
         return vector.reshape(*rows, self._entries), grid.reshape(*rows, *(self._cells or (0,)))
 
-    def observation(self, vector: npt.NDArray[Any], grid: npt.NDArray[Any], at: Any) -> Any:
-        """The observation in the form of `observation_space`; `at` indexes environments and players."""
+    def observation(self, vector: npt.NDArray[np.float32], grid: npt.NDArray[np.uint8], at: Any) -> Any:
+        """The observation at `at`, environment and player, in the form of `observation_space`."""
         if self._cells is None:
             return vector[at]
         if self.flat:
@@ -141,13 +172,30 @@ class Arenas:
             return np.concatenate([own_vector, pixels], axis=-1)
         return {"grid": grid[at], "vector": vector[at]} if self._entries else grid[at]
 
+    def final(self, final: tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]], at: Any) -> Any:
+        """The same of final observations, in arrays of its own: who keeps one does not keep them all."""
+        found = self.observation(*final, at)
+        return {key: own.copy() for key, own in found.items()} if isinstance(found, dict) else found.copy()
 
-def _action_space(said: dict[str, Any]) -> tuple[spaces.Space[Any], bool]:
+
+def _fits(given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether `given` is `wanted`, but for axes of length one for environments and players."""
+    envs, players, *rest = wanted
+    forms = {(envs, players, *rest)}
+    if players == 1:
+        forms.add((envs, *rest))
+    if envs == 1:
+        forms.add((players, *rest))
+    if envs == players == 1:
+        forms |= {tuple(rest), (1, *rest)}
+    return given in forms
+
+
+def _action_space(said: dict[str, Any]) -> spaces.Space[Any]:
     if "Discrete" in said:
-        return spaces.Discrete(len(said["Discrete"])), False
-    dimensions = said["Continuous"]
-    bounds = [np.array([own[key] for own in dimensions], dtype=np.float32) for key in ("low", "high")]
-    return spaces.Box(bounds[0], bounds[1], dtype=np.float32), True
+        return spaces.Discrete(len(said["Discrete"]))
+    low, high = (np.array([own[key] for own in said["Continuous"]], dtype=np.float32) for key in ("low", "high"))
+    return spaces.Box(low, high, dtype=np.float32)
 
 
 def _action_names(said: dict[str, Any]) -> list[str]:
@@ -157,6 +205,3 @@ def _action_names(said: dict[str, Any]) -> list[str]:
 def fresh_seed(rng: np.random.Generator) -> int:
     """A seed for an environment that was given none."""
     return int(rng.integers(2**63))
-
-
-__all__ = ["Arenas", "Observation", "Step", "fresh_seed"]

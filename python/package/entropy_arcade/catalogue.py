@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from entropy_arcade import _core
 
-# Two ids that differed in the case of one letter would be taken for each other.
-_OWN_NAMES = {"cartpole": "CartPole", "cart-pole": "RapierCartPole"}
-
 
 @dataclass(frozen=True)
 class World:
@@ -27,6 +24,8 @@ class World:
     """Number of levels that come with it, 0 in a world without."""
     scripted: bool
     """Whether it has a hand-written player."""
+    agents: tuple[str, ...]
+    """Trained agents that come with it, by file name; those of a level end in its number."""
 
     @property
     def players(self) -> int:
@@ -34,16 +33,19 @@ class World:
         return len(self.teams)
 
 
-def env_id(name: str) -> str:
-    """The id of the world called `name` in Gymnasium."""
-    own = _OWN_NAMES.get(name, "".join(word.capitalize() for word in name.split("-")))
-    return f"EntropyArcade/{own}-v0"
-
-
 def _read() -> dict[str, World]:
-    worlds = (World(id=env_id(own["name"]), **{**own, "teams": tuple(own["teams"])}) for own in json.loads(_core.catalogue()))
+    said = json.loads(_core.catalogue())
+    worlds = (World(**{**own, "teams": tuple(own["teams"]), "agents": tuple(own["agents"])}) for own in said)
     return {world.name: world for world in worlds}
 
 
 WORLDS: dict[str, World] = _read()
 """All worlds by name."""
+
+
+def find(world: str) -> World:
+    """The world of this name or id; `ValueError` if there is none."""
+    for own in WORLDS.values():
+        if world in (own.name, own.id):
+            return own
+    raise ValueError(f"world = {world!r}: no such world; choose one of {', '.join(WORLDS)}")

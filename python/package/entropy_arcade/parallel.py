@@ -2,45 +2,53 @@
 
 from __future__ import annotations
 
-import os
 from copy import deepcopy
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium.utils import EzPickle
 from pettingzoo import ParallelEnv
 
+from entropy_arcade import arguments, catalogue
 from entropy_arcade.arenas import Arenas, Step
-from entropy_arcade.catalogue import WORLDS
+from entropy_arcade.arguments import Level
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from entropy_arcade.arguments import WorldOptions
 
 
 class ArcadeParallelEnv(ParallelEnv[str, Any, Any], EzPickle):
-    """All players of one arena. Their names are `player_0` onwards; `infos` has the `team` of each, and at the end of an
-    episode its `success` and `score`. All players' episodes end together. The arguments are those of `Arenas`.
+    """All players of one arena; the arguments are those of `Arenas`.
+
+    Players are called `player_0` onwards; `infos` has the `team` of each, and at the end of an episode its `success` and
+    `score`. All players' episodes end together.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "is_parallelizable": True}
+    metadata: dict[str, Any] = {"render_modes": [], "is_parallelizable": True}
 
     def __init__(
         self,
         world: str,
         *,
-        level: int | str | os.PathLike[str] | None = None,
+        level: Level = None,
+        split: str = "train",
         episode_limit: int | None = None,
-        render_mode: str | None = None,
         flat: bool = False,
-        **options: Any,
+        render_mode: str | None = None,
+        **options: Unpack[WorldOptions],
     ) -> None:
-        EzPickle.__init__(self, world, level=level, episode_limit=episode_limit, flat=flat, **options)
-        known = WORLDS.get(world)
-        if known is not None and known.players < 2:
-            several = ", ".join(own.name for own in WORLDS.values() if own.players > 1)
-            raise ValueError(f"{world} has one player; use gymnasium.make({known.id!r}), or one of {several}")
-        if render_mode is not None:
-            raise ValueError(f"render_mode = {render_mode!r}: this package draws nothing; watch the world in the arcade")
+        arguments.no_rendering(render_mode)
+        given: dict[str, Any] = {"level": level, "split": split, "episode_limit": episode_limit, "flat": flat}
+        EzPickle.__init__(self, world, **given, **options)
+        known = catalogue.find(world)
+        if known.players < 2:
+            several = ", ".join(own.name for own in catalogue.WORLDS.values() if own.players > 1)
+            raise ValueError(f"{known.name} has one player; use gymnasium.make({known.id!r}), or one of {several}")
         self.render_mode = None
-        self.metadata = {**type(self).metadata, "name": f"{world}_v0"}
-        self.arenas = Arenas(world, level=level, episode_limit=episode_limit, flat=flat, **options)
+        self.metadata = {**type(self).metadata, "name": f"{known.name}_v0"}
+        self.arenas = Arenas(world, everyone=True, **given, options=dict(options))
         self.possible_agents = [f"player_{slot}" for slot in range(self.arenas.players)]
         self.agents: list[str] = []
         # The same objects every time, so that seeding one has an effect.
@@ -60,9 +68,10 @@ class ArcadeParallelEnv(ParallelEnv[str, Any, Any], EzPickle):
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         """Begins an episode: the first one under `seed`, or the next one."""
-        if seed is None and not self._begun:
-            seed = int(np.random.SeedSequence().generate_state(1)[0])
-        vector, grid = self.arenas.begin(np.ones(1, dtype=np.bool_), [seed])
+        own = arguments.seed(seed)
+        if own is None and not self._begun:
+            own = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+        vector, grid = self.arenas.begin(np.ones(1, dtype=np.bool_), [own])
         self._begun = True
         self.agents = list(self.possible_agents)
         return self._seen(vector, grid), self._infos(None)
@@ -76,7 +85,13 @@ class ArcadeParallelEnv(ParallelEnv[str, Any, Any], EzPickle):
         missing = [agent for agent in self.agents if agent not in actions]
         if missing:
             raise ValueError(f"no action of {', '.join(missing)}: every player acts in every step")
-        step = self.arenas.step(np.stack([np.asarray(actions[agent]) for agent in self.agents]))
+        # An action of shape (1,) does as well as a number.
+        shape = self.arenas.action_space.shape or ()
+        given = [np.asarray(actions[agent]) for agent in self.agents]
+        given = [own.reshape(shape) if own.size == max(1, int(np.prod(shape))) else own for own in given]
+        if any(own.shape != shape for own in given):
+            raise ValueError(f"actions of shapes {[own.shape for own in given]}: {shape} is needed")
+        step = self.arenas.step(np.stack(given))
         every = self.agents
         ended = bool(step.terminated[0] or step.truncated[0])
         if ended:
@@ -90,14 +105,13 @@ class ArcadeParallelEnv(ParallelEnv[str, Any, Any], EzPickle):
         )
 
     def _seen(self, vector: Any, grid: Any) -> dict[str, Any]:
-        return {
-            agent: self.arenas.observation(vector, grid, (0, slot)) for slot, agent in enumerate(self.possible_agents)
-        }
+        players = enumerate(self.possible_agents)
+        return {agent: self.arenas.observation(vector, grid, (0, slot)) for slot, agent in players}
 
     def _infos(self, last: Step | None) -> dict[str, dict[str, Any]]:
         infos: dict[str, dict[str, Any]] = {}
         for slot, agent in enumerate(self.possible_agents):
-            infos[agent] = {"team": self.arenas.teams[slot]}
+            infos[agent] = {"team": self.arenas.world.teams[slot]}
             if last is not None:
                 infos[agent] |= {"success": bool(last.success[0, slot]), "score": float(last.scores[0, slot])}
         return infos
@@ -106,4 +120,5 @@ class ArcadeParallelEnv(ParallelEnv[str, Any, Any], EzPickle):
         """Draws nothing."""
 
     def close(self) -> None:
-        """Has nothing to close."""
+        """Lets go of the arena."""
+        self.arenas.close()

@@ -2,27 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from gymnasium.utils import EzPickle
 from stable_baselines3.common.vec_env import VecEnv
 
+from entropy_arcade import arguments
 from entropy_arcade.arenas import Arenas, fresh_seed
+from entropy_arcade.arguments import Level, Player
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from entropy_arcade.arguments import WorldOptions
 
 
-class ArcadeVecEnv(VecEnv):
+class ArcadeVecEnv(VecEnv, EzPickle):
     """Arenas as Stable-Baselines3 steps them: the observation after an end is the first of the next episode, and the final
     one is `terminal_observation` in the environment's info. The arguments are those of `Arenas`; wrap it in `VecMonitor`
     for episode returns.
     """
 
-    def __init__(self, world: str, num_envs: int = 8, *, partner: Any = "scripted", opponent: Any = "scripted", **arguments: Any) -> None:
-        arguments.setdefault("threads", 0)
+    def __init__(
+        self,
+        world: str,
+        num_envs: int = 8,
+        *,
+        level: Level = None,
+        split: str = "train",
+        partner: Player = None,
+        opponent: Player = None,
+        threads: int = 0,
+        episode_limit: int | None = None,
+        flat: bool = False,
+        **options: Unpack[WorldOptions],
+    ) -> None:
+        given: dict[str, Any] = {
+            "level": level,
+            "split": split,
+            "partner": partner,
+            "opponent": opponent,
+            "threads": threads,
+            "episode_limit": episode_limit,
+            "flat": flat,
+        }
+        EzPickle.__init__(self, world, num_envs, **given, **options)
         self.render_mode = None
-        self.arenas = Arenas(
-            world, num_envs=num_envs, partner=partner, opponent=opponent, autoreset="same_step", **arguments
-        )
+        self.arenas = Arenas(world, num_envs=num_envs, autoreset="same_step", **given, options=dict(options))
         self._actions: Any = None
         self._begun = False
         self._rng = np.random.default_rng()
@@ -31,9 +58,9 @@ class ArcadeVecEnv(VecEnv):
     def reset(self) -> Any:
         """Begins an episode everywhere, with the seeds of `seed()` if they were set since the last call."""
         # `VecEnv.__init__` makes the list of seeds.
-        seeds: list[int | None] = list(self._seeds)
+        seeds = [arguments.seed(own) for own in self._seeds]
         if not self._begun:
-            seeds = [fresh_seed(self._rng) if seed is None else seed for seed in seeds]
+            seeds = [fresh_seed(self._rng) if own is None else own for own in seeds]
         vector, grid = self.arenas.begin(np.ones(self.num_envs, dtype=np.bool_), seeds)
         self._begun = True
         self._reset_seeds()
@@ -46,6 +73,8 @@ class ArcadeVecEnv(VecEnv):
 
     def step_wait(self) -> tuple[Any, Any, Any, list[dict[str, Any]]]:
         """Makes the step."""
+        if not self._begun:
+            raise RuntimeError("no episode has begun; call reset()")
         step = self.arenas.step(self._actions)
         ended = step.terminated | step.truncated
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
@@ -57,16 +86,17 @@ class ArcadeVecEnv(VecEnv):
                 "TimeLimit.truncated": bool(step.truncated[env] and not step.terminated[env]),
             }
             if step.final is not None:
-                infos[env]["terminal_observation"] = self.arenas.observation(*step.final, (env, 0))
+                infos[env]["terminal_observation"] = self.arenas.final(step.final, (env, 0))
         observation = self.arenas.observation(step.vector, step.grid, (slice(None), 0))
         return observation, step.rewards[:, 0].astype(np.float32), ended, infos
 
     def close(self) -> None:
-        """Has nothing to close."""
+        """Lets go of the arenas and their threads."""
+        self.arenas.close()
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         """An attribute, the same for every environment."""
-        return [getattr(self, attr_name)] * len(self._indices(indices))
+        return [getattr(self, attr_name)] * len(list(self._get_indices(indices)))
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         """Refused: environments have no attributes of their own."""
@@ -78,7 +108,4 @@ class ArcadeVecEnv(VecEnv):
 
     def env_is_wrapped(self, wrapper_class: type[Any], indices: Any = None) -> list[bool]:
         """No single environment is wrapped."""
-        return [False] * len(self._indices(indices))
-
-    def _indices(self, indices: Any) -> Sequence[int]:
-        return list(self._get_indices(indices))
+        return [False] * len(list(self._get_indices(indices)))
