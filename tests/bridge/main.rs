@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod gymnasium;
+mod minari;
 mod onnx;
 
 use std::os::unix::fs::PermissionsExt as _;
