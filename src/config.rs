@@ -73,7 +73,6 @@ pub struct RunSettings {
     pub self_play: bool,
     /// Folder of a dataset of demonstrations, see [`crate::dataset`], to learn from beside the agent's own experience;
     /// none when absent. A resumed run reads it again.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub demos: Option<PathBuf>,
 }
 

@@ -1,6 +1,5 @@
 //! An episode as the columns of an arrow file, and back.
 
-use std::io::Cursor;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
@@ -9,11 +8,11 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, RecordBatch,
     StructArray, UInt8Array,
 };
-use arrow_ipc::reader::FileReader;
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 
 use super::Episode;
+use super::arrow_file::record_batch;
 use crate::mdp::{
     ActionBatch, ActionRow, ActionSpace, EnvironmentSpec, EpisodeEnd, GridShape, ObservationBatch,
     ObservationSpace,
@@ -97,9 +96,7 @@ fn actions(space: &ActionSpace, done: &ActionBatch) -> Result<ArrayRef, ArrowErr
 /// # Errors
 /// What is wrong with it, in a few words.
 pub(super) fn from_bytes(spec: &EnvironmentSpec, bytes: Vec<u8>) -> Result<Episode, String> {
-    let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(|error| error.to_string())?;
-    let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-    let [batch] = &batches[..] else { return Err(format!("{} record batches, expected 1", batches.len())) };
+    let batch = record_batch(bytes)?;
     let column = |name: &str| batch.column_by_name(name).ok_or_else(|| format!("no column {name}"));
     let steps = batch.num_rows().checked_sub(1).filter(|steps| *steps > 0).ok_or("no steps")?;
     let flag = |name: &str| -> Result<bool, String> {

@@ -5,6 +5,7 @@
 //! `data/N/metadata.json`. In an arrow file of `T` steps there are `T + 1` rows: the last one has the final observation,
 //! and its action, reward and flags are padding (Minari 0.5.4).
 
+mod arrow_file;
 mod columns;
 mod read;
 mod recorder;

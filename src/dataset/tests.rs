@@ -1,3 +1,5 @@
+//! Datasets: what is written is read again, and what is none is refused.
+
 use std::fs;
 use std::path::Path;
 

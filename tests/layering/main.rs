@@ -288,6 +288,7 @@ const MAY_READ: &[(&str, &str)] = &[
     // Pipes of a process.
     ("bridge/wire.rs", "read_to_end("),
     ("bridge/worker.rs", "BufReader"),
+    ("bridge/pipe.rs", "BufReader"),
     // A folder, to sync it.
     ("learner/checkpoint/replace.rs", "File::open"),
 ];

@@ -1,3 +1,5 @@
+//! Vector environments: the same alone and among many, and what they refuse.
+
 use super::*;
 use crate::mdp::WorldOptions;
 

@@ -56,7 +56,6 @@ pub struct SacConfig {
     /// nearer that of the behavior it learns from (SD-SAC, Zhou et al. 2022); off when absent.
     pub entropy_penalty: Option<f32>,
     /// Imitation of what people and demonstrations did, at first; off when absent. For discrete actions without memory.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub behavior_cloning: Option<BehaviorCloning>,
     /// How target critics follow.
     pub target_update: TargetUpdate,
