@@ -131,6 +131,7 @@ def test_limits_of_make_vec_are_episode_limits():
         (lambda envs: envs.step(np.zeros((1, 3), dtype=np.int64)), "actions of shape (1, 3)"),
         (lambda envs: ArcadeVectorEnv(2, "cartpole", threads=10_000), "threads = 10000"),
         (lambda envs: ArcadeVectorEnv(3, "tag", self_play=True), "num_envs = 3"),
+        (lambda envs: ArcadeVectorEnv(3, "cartpole", autoreset_mode="later"), "autoreset_mode = 'later'"),
         (lambda envs: ArcadeVectorEnv(2, "tag", self_play=True, opponent="random"), "you play every player"),
         (lambda envs: envs.step(np.array([0, 7, 0])), "environment 1: action 7"),
     ],

@@ -67,7 +67,7 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any], EzPickle):
             self, num_envs, world, self_play=self_play, autoreset_mode=autoreset_mode, **given, **options
         )
         self.render_mode = None
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.autoreset_mode = _mode(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
         modes = {AutoresetMode.NEXT_STEP: "next_step", AutoresetMode.SAME_STEP: "same_step"}
         self.num_envs = arguments.whole("num_envs", num_envs, 1, 65_536)
@@ -160,3 +160,12 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any], EzPickle):
     def close_extras(self, **kwargs: Any) -> None:
         """Lets go of the arenas and their threads."""
         self.arenas.close()
+
+
+def _mode(given: AutoresetMode | str) -> AutoresetMode:
+    """A mode by Gymnasium's value for it, `SameStep`, or by its name."""
+    for mode in AutoresetMode:
+        if given == mode or (isinstance(given, str) and given.lower() in (mode.name.lower(), mode.value.lower())):
+            return mode
+    known = ", ".join(repr(mode.value) for mode in AutoresetMode)
+    raise ValueError(f"autoreset_mode = {given!r}: allowed: {known}")

@@ -14,6 +14,7 @@ fn random_continuous_case(seed: u64) -> (SacConfig, Case) {
         critic_head: Head::Linear,
         q_clip: None,
         entropy_penalty: None,
+        behavior_cloning: None,
         actor_gradient: pick(source, &[ActorGradient::Expected, ActorGradient::Reinforce { samples }]),
         // The narrow ones clamp.
         log_std_bounds: pick(source, &[[-20.0, 2.0], [-0.1, 0.1], [-3.0, 1.0]]),
