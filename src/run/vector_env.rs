@@ -302,13 +302,12 @@ impl VectorEnv {
                 let (own_vector, own_grid) = seats.observations.row(*slot);
                 vector[row * entries..][..entries].copy_from_slice(own_vector);
                 if let Some(shape) = shape {
-                    let plane = shape.height * shape.width;
-                    let pixels = grid[row * cells..][..cells].chunks_exact_mut(shape.channels);
-                    for (cell, pixel) in pixels.enumerate() {
-                        pixel
-                            .iter_mut()
-                            .enumerate()
-                            .for_each(|(channel, byte)| *byte = own_grid[channel * plane + cell]);
+                    let pixels = &mut grid[row * cells..][..cells];
+                    let planes = own_grid.chunks_exact((shape.height * shape.width).max(1));
+                    for (channel, plane) in planes.enumerate() {
+                        for (pixel, byte) in pixels.chunks_exact_mut(shape.channels).zip(plane) {
+                            pixel[channel] = *byte;
+                        }
                     }
                 }
             }

@@ -139,3 +139,20 @@ fn what_cannot_be_played_is_refused_in_a_line() {
         assert!(said.contains(player) && !said.contains('\n'), "{said}");
     }
 }
+
+#[test]
+fn a_grid_has_its_channels_last() {
+    let mut env = env("lava-room", 2, "scripted");
+    env.begin(&[Begin::Seeded(1), Begin::Seeded(2)]);
+    let (_, grid) = seen(&mut env);
+    let shape = env.spec().observation.grid.unwrap();
+    let own: Vec<Vec<u8>> =
+        env.arenas.iter(&env.world).map(|seats| seats.observations.row(0).1.to_vec()).collect();
+    assert!(own[0] != own[1] && own[0].iter().any(|byte| *byte > 0));
+    for (at, byte) in grid.iter().enumerate() {
+        let (channel, rest) = (at % shape.channels, at / shape.channels);
+        let (column, rest) = (rest % shape.width, rest / shape.width);
+        let (line, arena) = (rest % shape.height, rest / shape.height);
+        assert_eq!(*byte, own[arena][(channel * shape.height + line) * shape.width + column]);
+    }
+}
