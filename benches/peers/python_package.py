@@ -2,8 +2,8 @@
 
 Both step vectors of equally many environments on as many threads with the same random actions, and reset by themselves.
 
-    python -m venv /tmp/package && /tmp/package/bin/pip install ./python envpool==1.2.5
-    /tmp/package/bin/python benches/peers/python_package.py
+    python -m venv package && package/bin/pip install ./python envpool==1.2.5
+    package/bin/python benches/peers/python_package.py
 """
 
 import argparse
