@@ -5,6 +5,7 @@ mod args;
 mod bench;
 #[cfg(feature = "arcade")]
 mod pictures;
+mod record;
 #[cfg(target_os = "linux")]
 mod runtime_dir;
 mod signals;
@@ -23,13 +24,11 @@ use clap::Parser as _;
 use crate::agent::Controller;
 use crate::bridge;
 use crate::config::RunConfig;
-use crate::dataset::DatasetWriter;
 use crate::experiment::level::world_in;
 use crate::experiment::{Mode, Request};
 use crate::files;
 use crate::learner::checkpoint::new_file;
 use crate::mdp::{ActionKind, ObservationSpace, WorldOptions};
-use crate::run::recording::{Demonstrator, record_episodes};
 use crate::run::sweep::{self, Sweep};
 use crate::run::{evaluate, evaluate_player, figures, scores, train, value_errors};
 use crate::worlds::rooms::level::{check, generate};
@@ -97,7 +96,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Record { checkpoint, player, env, level, set, episodes, seed, out }) => {
             let level = level.as_deref();
-            record(checkpoint, player.zip(env), level, &set, episodes as usize, seed, &out)
+            record::record(checkpoint, player.zip(env), level, &set, episodes as usize, seed, &out)
         }
         Some(Command::Check { env, level, set }) => check_worlds(env.as_deref(), level.as_deref(), &set),
         Some(Command::Agents { what: Agents::List }) => {
@@ -185,39 +184,6 @@ fn eval(
         (None, None) => return Err("eval: name a --checkpoint, or a --player and its --env".into()),
     };
     say(&serde_json::to_string(&summary)?);
-    Ok(())
-}
-
-/// Records `episodes` of a checkpoint or of a player of a world into a dataset.
-fn record(
-    checkpoint: Option<PathBuf>,
-    player: Option<(SimplePlayer, String)>,
-    level: Option<&Path>,
-    set: &[String],
-    episodes: usize,
-    seed: u64,
-    out: &Path,
-) -> Result<(), Failure> {
-    let (world, player, by) = match (checkpoint, player) {
-        (Some(checkpoint), _) => {
-            let (world, policy) = agents::evaluated(&checkpoint, level)?;
-            (world, Demonstrator::Agent(policy), files::portable(&checkpoint))
-        }
-        (None, Some((player, env))) => {
-            let world = world_with(&env, level, set)?;
-            let controller = Controller::from(player);
-            if controller == Controller::Scripted && !world.capabilities().scripted {
-                return Err(
-                    format!("--player scripted: {env} has no hand-written player; choose another").into()
-                );
-            }
-            let name = controller.name().to_owned();
-            (world, Demonstrator::Simple(controller), name)
-        }
-        (None, None) => return Err("record: name a --checkpoint, or a --player and its --env".into()),
-    };
-    let mut writer = DatasetWriter::create(out, &world, &by)?;
-    say(&serde_json::to_string(&record_episodes(&world, player, episodes, seed, &mut writer)?)?);
     Ok(())
 }
 
