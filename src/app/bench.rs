@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::algo::sac::{SacConfig, SequenceTraining};
-use crate::learner::{DeviceChoice, LearnerConfig, LearnerError, LearnerSetup};
+use crate::learner::{DeviceChoice, LearnerConfig, LearnerError, LearnerSetup, PrioritizedConfig};
 use crate::mdp::{ActionKind, ActionSpace, EnvironmentSpec, ObservationSpace, WorldOptions};
 use crate::nn::memory::{Memory, Recurrent, Transformer};
 use crate::run::bench::{self, Work};
@@ -39,21 +39,28 @@ pub fn bench_bodies(runs: usize, seconds: f64) -> Vec<bench::Line> {
     ticks::bodies(&make, runs, seconds)
 }
 
-/// Measures gradient steps, alternating with `peers`, at the two sizes used by those: observation 8 and 4 discrete actions,
-/// or the shapes of HalfCheetah.
+/// Measures gradient steps, alternating with `peers`, at `sizes` of batch and both hidden layers: observation 8 and 4
+/// discrete actions, or the shapes of HalfCheetah.
+#[expect(clippy::too_many_arguments, reason = "one for each argument of the command")]
 pub fn bench_learner(
     actions: ActionKind,
+    sizes: &[(usize, usize)],
+    prioritized: bool,
     device: DeviceChoice,
     peers: &[String],
     runs: usize,
     seconds: f64,
     threads: usize,
 ) -> impl Iterator<Item = Result<Vec<bench::Line>, Box<dyn std::error::Error>>> {
-    [(256, 256), (64, 64)].into_iter().map(move |(batch_size, width)| {
+    sizes.iter().map(move |&(batch_size, width)| {
         let hidden = vec![width, width];
-        let name = format!("batch {batch_size}, hidden {hidden:?}");
+        let replay = if prioritized { ", prioritized replay" } else { "" };
+        let name = format!("batch {batch_size}, hidden {hidden:?}{replay}");
         let sac = SacConfig { hidden, ..SacConfig::default() };
-        let config = LearnerConfig { batch_size, threads, algorithm: sac.into(), ..LearnerConfig::default() };
+        let prioritized = prioritized.then(PrioritizedConfig::default);
+        let algorithm = sac.into();
+        let config =
+            LearnerConfig { batch_size, threads, prioritized, algorithm, ..LearnerConfig::default() };
         let arguments = vec![("--batch", batch_size.to_string()), ("--hidden", width.to_string())];
         let spec = match actions {
             ActionKind::Discrete => random_spec(8, 4),
@@ -65,7 +72,9 @@ pub fn bench_learner(
             },
         };
         let setup = setup(spec, config, device);
-        bench::learner(Work { setup, name, arguments, at_once: 20 }, peers, runs, seconds)
+        // A report waits for a GPU, which works ahead otherwise.
+        let at_once = if device == DeviceChoice::Cpu { 20 } else { 200 };
+        bench::learner(Work { setup, name, arguments, at_once }, peers, runs, seconds)
     })
 }
 

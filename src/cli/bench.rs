@@ -46,9 +46,19 @@ pub(super) fn run(what: Bench) -> Result<(), Failure> {
             app::bench_sequences(device, &memory, &peer, runs as usize, seconds, threads)
                 .try_for_each(|lines| lines?.iter().try_for_each(print))
         }
-        Bench::Learner { actions, peer, device, runs, seconds, threads } => {
-            app::bench_learner(actions.into(), device, &peer, runs as usize, seconds, threads)
-                .try_for_each(|lines| lines?.iter().try_for_each(print))
+        Bench::Learner { actions, batch, hidden, prioritized, peer, device, runs, seconds, threads } => {
+            let sizes = paired(&batch, &hidden)?;
+            app::bench_learner(
+                actions.into(),
+                &sizes,
+                prioritized,
+                device,
+                &peer,
+                runs as usize,
+                seconds,
+                threads,
+            )
+            .try_for_each(|lines| lines?.iter().try_for_each(print))
         }
     }
 }
@@ -71,6 +81,19 @@ fn bench_env(
         }
     }
     Ok(())
+}
+
+/// Every batch size with a width.
+fn paired(batch: &[u32], hidden: &[u32]) -> Result<Vec<(usize, usize)>, Failure> {
+    let count = batch.len().max(hidden.len());
+    if [batch, hidden].iter().any(|list| list.len() != count && list.len() != 1) {
+        let (batch, hidden) = (batch.len(), hidden.len());
+        return Err(
+            format!("--batch has {batch} values and --hidden {hidden}: allowed: as many, or one").into()
+        );
+    }
+    let at = |list: &[u32], index: usize| list[index % list.len()] as usize;
+    Ok((0..count).map(|index| (at(batch, index), at(hidden, index))).collect())
 }
 
 /// Prints one benchmark line.

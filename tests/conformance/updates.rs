@@ -7,7 +7,7 @@ use entropy_arcade::algo::TrainError;
 use entropy_arcade::algo::report::{
     ACTOR_GRADIENT_NORM, ACTOR_LOSS, CRITIC_LOSS, TEMPERATURE, TEMPERATURE_LOSS, VALUE_LOSS,
 };
-use entropy_arcade::algo::sac::{Actions, AutodiffSac, FusedSac, SacConfig, SacUpdate};
+use entropy_arcade::algo::sac::{Actions, AutodiffSac, FusedSac, GpuSac, SacConfig, SacUpdate};
 use entropy_arcade::mdp::{
     ActionBatch, ActionDimension, ActionNoise, ActionSpace, Rng, Stream, TransitionBatch, rng,
 };
@@ -411,4 +411,28 @@ fn autodiff_reports_the_published_values() {
         };
         check_reported(case, &make, failures)
     });
+}
+
+/// Those cases that compute shaders know, on a software renderer where there is no graphics card.
+#[test]
+fn the_gpu_reports_the_published_values() {
+    let card = match entropy_arcade::learner::device::card(true) {
+        Ok(card) => card,
+        Err(why) => return println!("skipped: {why}, nor a software renderer"),
+    };
+    let known = std::cell::Cell::new(0);
+    run(|case, failures| {
+        let (config, features, actions) = case.config()?;
+        if !GpuSac::knows(&config, features.into(), &actions) {
+            return Ok(());
+        }
+        known.set(known.get() + 1);
+        let own = card.clone();
+        let make =
+            move |config, features, actions, rng: &mut Rng| -> Result<Box<dyn SacUpdate>, TrainError> {
+                Ok(Box::new(GpuSac::new(config, features, actions, rng, own.clone())?))
+            };
+        check_reported(case, &make, failures)
+    });
+    assert!(known.get() > 5, "compute shaders know {} cases", known.get());
 }

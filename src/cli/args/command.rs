@@ -270,12 +270,22 @@ pub(in crate::cli) enum Bench {
         #[arg(long, default_value_t = 0, value_parser = threads)]
         threads: usize,
     },
-    /// Gradient steps per second at two network sizes.
+    /// Gradient steps per second by size of batch and networks; on a GPU also what a step asks of the card.
     Learner {
         /// Kind of actions: 4 discrete ones with 8 observations, or the shapes of HalfCheetah, 17 observations and an action
         /// of 6 dimensions.
         #[arg(long, value_enum, default_value = "discrete")]
         actions: ActionChoice,
+        /// Batch sizes, each with the width that --hidden has in the same place; where one of the two has a single value, it
+        /// goes with all of the other.
+        #[arg(long, value_delimiter = ',', default_value = "256,64", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+        batch: Vec<u32>,
+        /// Widths of both hidden layers.
+        #[arg(long, value_delimiter = ',', default_value = "256,64", value_parser = clap::value_parser!(u32).range(1..=4096))]
+        hidden: Vec<u32>,
+        /// Prioritized replay in place of uniform.
+        #[arg(long)]
+        prioritized: bool,
         /// Command of another library that does the same work, measured alternately with this one; may be
         /// given many times. See benches/peers.
         #[arg(long, value_name = "COMMAND")]

@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use super::{Line, compared, random_experience};
 use crate::learner::{Learner, LearnerSetup};
+#[cfg(feature = "gpu")]
+use crate::nn::Counts;
 use crate::run::peers;
 
 /// A learner to measure.
@@ -41,6 +43,7 @@ pub fn learner(
     learner.push(&experience, true);
     learner.train(2 * u64::from(at_once), true)?;
     let (mut rates, mut answers) = (Vec::new(), vec![Vec::new(); peers.len()]);
+    let before = counts(&learner);
     for _ in 0..runs {
         let start = Instant::now();
         let mut steps = 0;
@@ -57,8 +60,48 @@ pub fn learner(
     const METRIC: &str = "gradient_steps_per_second";
     let (device, _) = learner.device();
     let mut lines = vec![Line::new(format!("{work}, {device}"), METRIC, rates.clone(), threads)];
+    if let (Some(before), Some(after)) = (before, counts(&learner)) {
+        lines.extend(
+            per_step(before, after)
+                .map(|(metric, value)| Line::new(format!("{work}, {device}"), metric, vec![value], threads)),
+        );
+    }
     lines.extend(answers.into_iter().filter_map(|answers| compared(&work, METRIC, &rates, answers, threads)));
     Ok(lines)
+}
+
+/// What was asked so far of the card that `learner` runs on.
+#[cfg(feature = "gpu")]
+fn counts(learner: &Learner) -> Option<Counts> {
+    let (device, _) = learner.device();
+    device
+        .starts_with("gpu (fused")
+        .then(|| crate::learner::device::card(true).ok().map(|card| card.counts()))?
+}
+
+/// Nothing without GPUs.
+#[cfg(not(feature = "gpu"))]
+fn counts(_: &Learner) -> Option<[u64; 5]> {
+    None
+}
+
+/// What a gradient step asks of a card.
+#[cfg(feature = "gpu")]
+fn per_step(before: Counts, after: Counts) -> [(&'static str, f64); 4] {
+    let steps = (after.steps - before.steps).max(1) as f64;
+    [
+        ("dispatches_per_gradient_step", after.dispatches - before.dispatches),
+        ("passes_per_gradient_step", after.passes - before.passes),
+        ("submissions_per_gradient_step", after.submissions - before.submissions),
+        ("reads_per_gradient_step", after.reads - before.reads),
+    ]
+    .map(|(metric, count)| (metric, count as f64 / steps))
+}
+
+/// Nothing without GPUs.
+#[cfg(not(feature = "gpu"))]
+fn per_step(_: [u64; 5], _: [u64; 5]) -> [(&'static str, f64); 0] {
+    []
 }
 
 /// What a number of threads means: 0 is one for each core.

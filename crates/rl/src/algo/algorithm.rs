@@ -58,6 +58,20 @@ pub trait Algorithm: Persist + Send {
         Ok(None)
     }
 
+    /// How many of the last steps' priorities are best asked for together, with transitions: 1 where they are at hand.
+    fn priorities_at_once(&self) -> usize {
+        1
+    }
+
+    /// Priorities as [`Algorithm::priorities`] of the last `steps` steps, `[steps, B]`, oldest first; `steps` is at most
+    /// [`Algorithm::priorities_at_once`].
+    ///
+    /// # Errors
+    /// As [`Algorithm::priorities`].
+    fn recent_priorities(&self, _steps: usize) -> Result<Option<Cow<'_, [f32]>>, TrainError> {
+        self.priorities()
+    }
+
     /// The kind of batch it needs.
     fn sample_spec(&self) -> SampleSpec {
         SampleSpec::Transitions

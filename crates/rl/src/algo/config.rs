@@ -64,6 +64,9 @@ pub enum Place {
     /// On this device, through burn.
     #[cfg(feature = "gpu")]
     Device(burn::tensor::Device),
+    /// On this graphics card, in compute shaders where there are some for the algorithm, else through burn.
+    #[cfg(feature = "gpu")]
+    Card(burn::tensor::Device, crate::nn::Card),
 }
 
 /// The optimal policy of a small problem and its values.

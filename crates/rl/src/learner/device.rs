@@ -44,6 +44,15 @@ pub fn asks_drivers() -> bool {
     gpu::hardware() || gpu::software_allowed()
 }
 
+/// The card that `gpu` learns on; with `software` a software renderer where there is none.
+///
+/// # Errors
+/// Why there is none, as a phrase.
+#[cfg(feature = "gpu")]
+pub fn card(software: bool) -> Result<crate::nn::Card, String> {
+    gpu::open(software).map(|gpu| gpu.card())
+}
+
 /// Why there is no learner on the requested device.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LearnerDeviceError {

@@ -33,6 +33,18 @@ impl AdamStep {
         }
     }
 
+    /// `lr / (1 − beta1^t)`, for a step made elsewhere.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn rate(self) -> f32 {
+        self.rate
+    }
+
+    /// `1 / sqrt(1 − beta2^t)`, likewise.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn second_scale(self) -> f32 {
+        self.second_scale
+    }
+
     /// `m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,  θ ← θ − lr · m̂ / (√v̂ + ε)` for one parameter.
     #[inline(always)]
     pub(crate) fn apply(self, theta: &mut f32, m: &mut f32, v: &mut f32, gradient: f32) {

@@ -53,6 +53,13 @@ impl Squash {
         self.log_volume
     }
 
+    /// `[4, A]`: middle, half width, lower and upper bound of every dimension, for a step elsewhere.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn constants(&self) -> Vec<f32> {
+        let [low, high] = [0, 1].map(|end| self.bounds.iter().map(move |own| own[end]));
+        self.middle.iter().chain(&self.half).copied().chain(low).chain(high).collect()
+    }
+
     /// The clamped logarithm of a standard deviation.
     pub(crate) fn log_std(&self, s: f32) -> f32 {
         // Not `f32::clamp`, which panics for bounds out of order.

@@ -13,6 +13,8 @@ pub(crate) mod categorical;
 pub(crate) mod device;
 mod error;
 pub(crate) mod gaussian;
+#[cfg(feature = "gpu")]
+pub(crate) mod gpu;
 mod kernel;
 mod lanes;
 pub mod memory;
@@ -25,6 +27,8 @@ pub(crate) use architecture::Architecture;
 pub use architecture::{ConvLayer, Encoder, Head, Init, Inputs, Padding};
 pub(crate) use buffer::Buffer;
 pub use error::NetworkError;
+#[cfg(feature = "gpu")]
+pub use gpu::{Card, Counts};
 pub(crate) use kernel::threads_available;
 pub(crate) use network::{Activations, Network, tensor};
 pub(crate) use trained::Trained;

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+#[cfg(feature = "gpu")]
+use super::GpuSac;
 use super::draws::{export_line, import_line};
 use super::{
     Actions, CategoricalPolicy, Critic, FusedSac, FusedSequenceSac, GaussianPolicy, SacConfig, SacUpdate,
@@ -67,6 +69,17 @@ impl Algorithm for Sac {
 
     fn priorities(&self) -> Result<Option<Cow<'_, [f32]>>, TrainError> {
         self.update.td_errors().map(Some)
+    }
+
+    fn priorities_at_once(&self) -> usize {
+        self.update.td_errors_at_once()
+    }
+
+    fn recent_priorities(&self, steps: usize) -> Result<Option<Cow<'_, [f32]>>, TrainError> {
+        match steps {
+            1 => self.priorities(),
+            _ => Ok(Some(Cow::Owned(self.update.recent_td_errors(steps)?))),
+        }
     }
 
     fn configure(&mut self, config: &AlgorithmConfig) -> Result<(), TrainError> {
@@ -210,7 +223,11 @@ impl AlgorithmSettings for SacConfig {
             }
             Place::Cpu => Sac::new(FusedSac::new(config, inputs, actions, rng)?, spec),
             #[cfg(feature = "gpu")]
-            Place::Device(device) => {
+            Place::Card(_, card) if GpuSac::knows(self, inputs, &actions.into()) => {
+                Sac::new(GpuSac::new(config, inputs, actions, rng, card)?, spec)
+            }
+            #[cfg(feature = "gpu")]
+            Place::Device(device) | Place::Card(device, _) => {
                 Sac::new(super::AutodiffSac::new(config, inputs, actions, rng, device)?, spec)
             }
         }))

@@ -34,6 +34,8 @@ pub use choices::{
 };
 pub use config::SacConfig;
 pub use critic::Critic;
+#[cfg(feature = "gpu")]
+pub use fused::GpuSac;
 pub use fused::{FusedSac, FusedSequenceSac, Recorder};
 pub use policy::{CategoricalPolicy, GaussianPolicy};
 pub use priorities::sequence_priorities;
@@ -108,6 +110,21 @@ pub trait SacUpdate: Send {
     /// # Errors
     /// [`crate::nn::NetworkError::Device`] when they cannot be read back.
     fn td_errors(&self) -> Result<Cow<'_, [f32]>, TrainError>;
+
+    /// How many of the last steps' TD errors are best asked for together: 1 where they are at hand.
+    fn td_errors_at_once(&self) -> usize {
+        1
+    }
+
+    /// TD errors as [`SacUpdate::td_errors`] of the last `steps` steps, `[steps, B]`, oldest first; `steps` is at most
+    /// [`SacUpdate::td_errors_at_once`] and at most the steps made since the batch had this size.
+    ///
+    /// # Errors
+    /// [`crate::nn::NetworkError::Device`] when they cannot be read back.
+    fn recent_td_errors(&self, steps: usize) -> Result<Vec<f32>, TrainError> {
+        debug_assert_eq!(steps, 1);
+        self.td_errors().map(Cow::into_owned)
+    }
 
     /// Gradient steps made so far.
     fn gradient_steps(&self) -> u64;

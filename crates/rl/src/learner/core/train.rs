@@ -18,6 +18,23 @@ pub(super) struct Batches {
     /// Of demonstrations, on their way into those above.
     shown_transitions: TransitionBatch,
     shown_sequences: SequenceBatch,
+    unranked: Unranked,
+}
+
+/// Transitions that gradient steps have drawn by priority and whose new priorities are still to be read: a GPU would be
+/// waited for after every step. None are left when training returns, so that they stand where they were drawn.
+#[derive(Default)]
+struct Unranked {
+    /// As many of every step.
+    indices: Vec<u32>,
+    steps: usize,
+}
+
+impl Unranked {
+    fn push(&mut self, indices: &[u32]) {
+        self.indices.extend_from_slice(indices);
+        self.steps += 1;
+    }
 }
 
 impl Batches {
@@ -52,6 +69,8 @@ impl Learner {
         let memories = &mut Memories { replay, demonstrations: demonstrations.as_ref() };
         let mut work = || {
             let mut last = None;
+            // A step that failed may have left some.
+            batches.unranked = Unranked::default();
             for step in 0..count {
                 if stop.load(Ordering::Relaxed) {
                     break;
@@ -84,6 +103,8 @@ impl Learner {
                 counters.gradient_steps += 1;
                 counters.credit = counters.credit.saturating_sub(CREDIT_UNIT);
             }
+            let Batches { transitions, unranked, .. } = &mut *batches;
+            rank(&**algorithm, memories.replay, transitions.batch, unranked, counters.gradient_steps)?;
             Ok(last)
         };
         match pool {
@@ -169,10 +190,34 @@ fn on_transitions(
     let batch = &batches.transitions;
     let metrics = algorithm.update(batch, report)?;
     if config.prioritized.is_some() {
-        let td_errors = ranking(algorithm, gradient_steps + 1)?;
-        memories.replay.update_priorities(&batch.indices[..own], &td_errors[..own]);
+        let Batches { transitions: TransitionBatch { batch, indices, .. }, unranked, .. } = batches;
+        unranked.push(&indices[..own]);
+        if unranked.steps == algorithm.priorities_at_once() {
+            rank(algorithm, memories.replay, *batch, unranked, gradient_steps + 1)?;
+        }
     }
     Ok(Some(metrics))
+}
+
+/// Gives the transitions of `unranked`, drawn in batches of `batch` by the steps up to number `gradient_steps`, their
+/// priorities.
+fn rank(
+    algorithm: &dyn Algorithm,
+    replay: &mut ReplayBuffer,
+    batch: usize,
+    unranked: &mut Unranked,
+    gradient_steps: u64,
+) -> Result<(), LearnerError> {
+    let Unranked { indices, steps } = std::mem::take(unranked);
+    if steps == 0 {
+        return Ok(());
+    }
+    let td_errors = ranking(algorithm.recent_priorities(steps)?, gradient_steps)?;
+    let own = indices.len() / steps;
+    for (indices, td_errors) in indices.chunks_exact(own.max(1)).zip(td_errors.chunks_exact(batch)) {
+        replay.update_priorities(indices, &td_errors[..own]);
+    }
+    Ok(())
 }
 
 /// Replaces `batch` by `count` sequences, as `config` chooses them for gradient step number `gradient_steps` + 1;
@@ -207,15 +252,15 @@ fn on_sequences(
     let batch = &batches.sequences;
     let metrics = algorithm.update_sequences(batch, report)?;
     if config.prioritized.is_some() {
-        replay.update_sequence_priorities(batch, &ranking(algorithm, gradient_steps + 1)?);
+        replay.update_sequence_priorities(batch, &ranking(algorithm.priorities()?, gradient_steps + 1)?);
     }
     Ok(metrics)
 }
 
-/// The priorities of gradient step number `gradient_steps`. They must be finite: a NaN or an infinity would
+/// The `priorities` of gradient step number `gradient_steps`. They must be finite: a NaN or an infinity would
 /// keep its rank forever.
-fn ranking(algorithm: &dyn Algorithm, gradient_steps: u64) -> Result<Cow<'_, [f32]>, LearnerError> {
-    let Some(priorities) = algorithm.priorities()? else {
+fn ranking(priorities: Option<Cow<'_, [f32]>>, gradient_steps: u64) -> Result<Cow<'_, [f32]>, LearnerError> {
+    let Some(priorities) = priorities else {
         let (key, value) = ("learner.prioritized", "on".to_owned());
         return Err(LearnerError::Config {
             key,

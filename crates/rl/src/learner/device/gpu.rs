@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use burn::tensor::{Device, DeviceKind, DeviceType};
 
 use crate::algo::Place;
+use crate::nn::Card;
 
 /// Lets `gpu` use a software renderer, to test the GPU path without a GPU.
 const ALLOW_SOFTWARE: &str = "ENTROPY_ARCADE_SOFTWARE_GPU";
@@ -13,6 +14,7 @@ const ALLOW_SOFTWARE: &str = "ENTROPY_ARCADE_SOFTWARE_GPU";
 #[derive(Debug, Clone)]
 pub struct Gpu {
     device: Device,
+    card: Card,
     /// Name given by the driver.
     adapter: String,
     /// Its graphics API.
@@ -83,7 +85,8 @@ pub fn open(allow_software: bool) -> Result<Gpu, String> {
                     continue;
                 }
                 let interface = info.backend.to_string();
-                let gpu = Gpu { device, adapter: info.name, interface, software };
+                let card = Card::new(&setup);
+                let gpu = Gpu { device, card, adapter: info.name, interface, software };
                 *opened = Some(gpu.clone());
                 return Ok(gpu);
             }
@@ -95,6 +98,11 @@ pub fn open(allow_software: bool) -> Result<Gpu, String> {
 }
 
 impl Gpu {
+    /// The card itself.
+    pub fn card(&self) -> Card {
+        self.card.clone()
+    }
+
     /// For display, e.g. `NVIDIA H100 (vulkan)`.
     pub fn name(&self) -> String {
         format!("{} ({})", self.adapter, self.interface)
@@ -102,6 +110,6 @@ impl Gpu {
 
     /// Where an algorithm runs on it.
     pub fn place(&self) -> Place {
-        Place::Device(self.device.clone())
+        Place::Card(self.device.clone(), self.card.clone())
     }
 }

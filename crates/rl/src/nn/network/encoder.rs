@@ -37,6 +37,12 @@ impl GridEncoder {
         Some(Self { features: inputs.features(), vector: inputs.vector, convs })
     }
 
+    /// Number of entries before the grid.
+    #[cfg(feature = "gpu")]
+    pub(in crate::nn) fn vector(&self) -> usize {
+        self.vector
+    }
+
     /// Channels and positions of the last map.
     fn last(&self) -> (usize, usize) {
         self.convs.last().map_or((0, 0), |conv| (conv.linear.outputs, conv.patches.positions()))

@@ -145,6 +145,30 @@ impl Network {
         self.encoder.is_some()
     }
 
+    /// The output layer.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn head(&self) -> Head {
+        self.head
+    }
+
+    /// Its dense layers, for a pass elsewhere.
+    #[cfg(feature = "gpu")]
+    pub(in crate::nn) fn dense_layers(&self) -> &[Linear] {
+        &self.layers
+    }
+
+    /// Its convolutions, likewise.
+    #[cfg(feature = "gpu")]
+    pub(in crate::nn) fn convolutions(&self) -> impl Iterator<Item = &conv::Conv> {
+        self.encoder.iter().flat_map(|encoder| &encoder.convs)
+    }
+
+    /// Entries of an input row before its grid, if that is convolved.
+    #[cfg(feature = "gpu")]
+    pub(in crate::nn) fn vector(&self) -> Option<usize> {
+        self.encoder.as_ref().map(GridEncoder::vector)
+    }
+
     /// Number of all weights and biases with their padding.
     pub(in crate::nn) fn size(&self) -> usize {
         self.size

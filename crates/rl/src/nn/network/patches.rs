@@ -14,18 +14,18 @@ const TOGETHER: usize = 1 << 14;
 /// Layout of the patches of one convolution.
 #[derive(Debug, Clone)]
 pub(in crate::nn) struct Patches {
-    kernel: usize,
-    stride: usize,
+    pub(in crate::nn) kernel: usize,
+    pub(in crate::nn) stride: usize,
     /// Zeros on every side of the map.
-    border: usize,
+    pub(in crate::nn) border: usize,
     /// Whether the map is a grid, which is stored channel by channel.
     grid: bool,
     /// Height and width of the map.
-    from: [usize; 2],
+    pub(in crate::nn) from: [usize; 2],
     /// Number of patches vertically and horizontally.
-    to: [usize; 2],
+    pub(in crate::nn) to: [usize; 2],
     /// Floats per cell.
-    depth: usize,
+    pub(in crate::nn) depth: usize,
 }
 
 /// Buffers for patches.

@@ -4,7 +4,7 @@
 //! `SAC_DEVICE=wgpu cargo test --lib agreement` compares on the default GPU instead of the CPU, on a software renderer
 //! where there is no GPU, and says so where there is neither.
 
-mod continuous;
+pub(in crate::algo::sac) mod continuous;
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ const CASES: u64 = 250;
 
 /// What a comparison needs beside its configurations.
 #[derive(Debug, Clone, Copy)]
-struct Case {
+pub(in crate::algo::sac) struct Case {
     inputs: Inputs,
     /// Number of discrete actions, or of dimensions.
     actions: usize,
@@ -37,8 +37,18 @@ struct Case {
 }
 
 impl Case {
+    /// What networks read.
+    pub(in crate::algo::sac) fn inputs(&self) -> Inputs {
+        self.inputs
+    }
+
+    /// Of the networks that both updates begin with.
+    pub(in crate::algo::sac) fn generator(&self) -> Rng {
+        rng(self.seed, Stream::Weights, 0)
+    }
+
     /// Discrete ones, or a box with bounds that may exclude zero.
-    fn actions(&self) -> Actions {
+    pub(in crate::algo::sac) fn actions(&self) -> Actions {
         if !self.continuous {
             return self.actions.into();
         }
@@ -56,7 +66,7 @@ fn pick<T: Clone>(source: &mut Rng, options: &[T]) -> T {
 }
 
 /// Any combination that [`SacConfig::validate`] allows.
-fn random_case(seed: u64) -> (SacConfig, Case) {
+pub(in crate::algo::sac) fn random_case(seed: u64) -> (SacConfig, Case) {
     let source = &mut rng(seed, Stream::Replay, 1);
     let conv = |channels, stride| ConvLayer { channels, kernel: 3, stride, padding: Padding::Same };
     let grid = pick(source, &[None, None, None, Some(GridShape { channels: 2, height: 3, width: 4 })]);
@@ -175,14 +185,23 @@ fn device() -> Device {
 
 /// Three steps through `autodiff` with `ours` and `fused` with `theirs`: where they first disagree, if they do.
 fn disagreement(ours: &SacConfig, theirs: &SacConfig, case: Case) -> Option<String> {
-    let generator = || rng(case.seed, Stream::Weights, 0);
     let (inputs, actions) = (case.inputs, case.actions());
     let mut autodiff =
-        AutodiffSac::new(ours.clone(), inputs, actions.clone(), &mut generator(), device()).unwrap();
-    let mut fused = FusedSac::new(theirs.clone(), inputs, actions, &mut generator()).unwrap();
+        AutodiffSac::new(ours.clone(), inputs, actions, &mut case.generator(), device()).unwrap();
+    compare(&mut autodiff, theirs, case)
+}
+
+/// The same for any `other` update.
+pub(in crate::algo::sac) fn compare(
+    other: &mut dyn SacUpdate,
+    theirs: &SacConfig,
+    case: Case,
+) -> Option<String> {
+    let mut fused =
+        FusedSac::new(theirs.clone(), case.inputs, case.actions(), &mut case.generator()).unwrap();
     let mut begun = fused.export().unwrap();
-    if ours == theirs {
-        assert_eq!(autodiff.export().unwrap(), begun, "both begin with the same networks");
+    if other.config() == theirs {
+        assert_eq!(other.export().unwrap(), begun, "both begin with the same networks");
     }
     // Target networks of their own, so that taking one for the other shows.
     let source = &mut rng(case.seed, Stream::Weights, 1);
@@ -191,13 +210,13 @@ fn disagreement(ours: &SacConfig, theirs: &SacConfig, case: Case) -> Option<Stri
             data.iter_mut().for_each(|value| *value += 0.6 * source.random::<f32>() - 0.3);
         }
     }
-    autodiff.import(&begun, 0).unwrap();
+    other.import(&begun, 0).unwrap();
     fused.import(&begun, 0).unwrap();
     for step in 1..=3 {
         let batch = random_batch(&case, theirs, step);
         // Some steps without a report: TD errors are then read by themselves.
         let report = step != 2;
-        let found = autodiff.update(&batch, report).unwrap();
+        let found = other.update(&batch, report).unwrap();
         let expected = fused.update(&batch, report).unwrap();
         // The specification's tolerances: errors of one step grow in the next.
         let relative = if step == 1 { 1e-4 } else { 1e-3 };
@@ -207,11 +226,11 @@ fn disagreement(ours: &SacConfig, theirs: &SacConfig, case: Case) -> Option<Stri
             let wrong = found.iter().zip(expected).enumerate().find(|(_, (a, b))| !agree(**a, **b));
             wrong.map(|(index, (a, b))| format!("step {step}: {name}[{index}] = {a}, fused has {b}"))
         };
-        let td_errors = (autodiff.td_errors().unwrap(), fused.td_errors().unwrap());
+        let td_errors = (other.td_errors().unwrap(), fused.td_errors().unwrap());
         let wrong = near("TD error", &td_errors.0, &td_errors.1, 0.1)
             .or_else(|| near("report", &figures(found), &figures(expected), 0.1))
             .or_else(|| {
-                let (found, expected) = (autodiff.export().unwrap(), fused.export().unwrap());
+                let (found, expected) = (other.export().unwrap(), fused.export().unwrap());
                 assert!(found.keys().eq(expected.keys()));
                 let scales = scales(&expected);
                 let mut names = expected.iter();

@@ -11,7 +11,7 @@
 
 mod actor;
 #[cfg(test)]
-mod agreement;
+pub(super) mod agreement;
 mod gaussian;
 mod losses;
 mod networks;

@@ -24,7 +24,7 @@ use crate::nn::{Trained, threads_available};
 /// What a step for continuous actions computes beside what one for discrete ones does.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Continuous {
-    noise: ActionNoise,
+    pub(super) noise: ActionNoise,
     /// The policy's actions at the observation, at the next one, and those of the score function.
     pub(super) here: Sampled,
     pub(super) next: Sampled,

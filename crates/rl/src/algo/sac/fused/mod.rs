@@ -9,6 +9,8 @@
 
 mod actor;
 mod continuous;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod losses;
 mod networks;
 mod policies;
@@ -31,6 +33,8 @@ use crate::nn::adam::AdamStep;
 use crate::nn::{Activations, Inputs, Trained, threads_available};
 use actor::{Draws, Relaxed, State, behavior_cloning, entropy_penalty};
 use continuous::Continuous;
+#[cfg(feature = "gpu")]
+pub use gpu::GpuSac;
 use losses::{Aggregate, critic_loss, mean_td_errors, soft_targets, value_loss, value_targets};
 use networks::{Critic, ForwardPasses, Value, each, follow_online};
 use policies::Softmax;

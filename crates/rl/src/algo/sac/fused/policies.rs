@@ -15,10 +15,15 @@ pub(super) struct Softmax {
 
 impl Softmax {
     pub(super) fn compute(&mut self, logits: &Activations, actions: usize) {
+        self.compute_rows(logits.rows(), actions);
+    }
+
+    /// The same of `rows` with padding.
+    pub(super) fn compute_rows<'a>(&mut self, rows: impl Iterator<Item = &'a [f32]>, actions: usize) {
         self.log_policy.clear();
         self.policy.clear();
         self.entropies.clear();
-        for row in logits.rows() {
+        for row in rows {
             let start = self.policy.len();
             self.log_policy.extend_from_slice(&row[..actions]);
             self.policy.resize(start + actions, 0.0);

@@ -43,6 +43,17 @@ impl Closing {
 impl FusedSac {
     /// Everything of a report but actor, temperature and entropy, which the step knows.
     pub(super) fn figures(&self) -> Metrics {
+        let mut report = self.figures_of_outputs();
+        // Clipping scales what Adam sees and leaves the gradient itself.
+        report.set(ACTOR_GRADIENT_NORM, global_norm(&self.actor.gradient));
+        report.set(CRITIC_GRADIENT_NORM, self.over_critics(|critic| global_norm(&critic.online.gradient)));
+        report.set(ACTOR_PARAMETER_NORM, parameter_norm(&self.actor));
+        report.set(CRITIC_PARAMETER_NORM, self.over_critics(|critic| parameter_norm(&critic.online)));
+        report
+    }
+
+    /// The part of it that needs neither gradients nor parameters.
+    pub(super) fn figures_of_outputs(&self) -> Metrics {
         let mut report = Metrics::default();
         let (Some(first), Some(last)) = (self.critics.first(), self.critics.last()) else { return report };
         let pairs = first.q_taken.iter().zip(&last.q_taken);
@@ -55,11 +66,6 @@ impl FusedSac {
         report.set(TWIN_DISAGREEMENT, mean(pairs.map(|(first, last)| (first - last).abs())));
         report.set(TARGET, self.over_critics(|critic| mean(critic.targets.iter().copied())));
         report.set(TD_ERROR, mean(self.td_errors.iter().copied()));
-        // Clipping scales what Adam sees and leaves the gradient itself.
-        report.set(ACTOR_GRADIENT_NORM, global_norm(&self.actor.gradient));
-        report.set(CRITIC_GRADIENT_NORM, self.over_critics(|critic| global_norm(&critic.online.gradient)));
-        report.set(ACTOR_PARAMETER_NORM, parameter_norm(&self.actor));
-        report.set(CRITIC_PARAMETER_NORM, self.over_critics(|critic| parameter_norm(&critic.online)));
         if let Actions::Discrete(actions) = self.actions {
             let own = |action| self.current.policy.iter().skip(action).step_by(actions);
             let probability = |action| mean(own(action).copied());

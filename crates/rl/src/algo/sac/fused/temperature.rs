@@ -37,6 +37,18 @@ impl Temperature {
         Self { log: value.ln(), moments: [0.0; 2] }
     }
 
+    /// Adam's moments, of a step made elsewhere.
+    #[cfg(feature = "gpu")]
+    pub(super) fn moments(&self) -> [f32; 2] {
+        self.moments
+    }
+
+    /// Takes its logarithm and moments from elsewhere.
+    #[cfg(feature = "gpu")]
+    pub(super) fn set(&mut self, log: f32, moments: [f32; 2]) {
+        (self.log, self.moments) = (log, moments);
+    }
+
     /// Gradient step number `t` towards `target_entropy`, if it is learned. `value` is the temperature
     /// before the step, `entropy` the policy's mean entropy, `share` the share of the mean that is not masked. Returns the
     /// loss, 0 for a fixed one.

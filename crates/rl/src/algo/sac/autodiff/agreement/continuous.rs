@@ -6,7 +6,7 @@ use super::*;
 const CASES: u64 = 150;
 
 /// Any combination that goes with continuous actions.
-fn random_continuous_case(seed: u64) -> (SacConfig, Case) {
+pub(in crate::algo::sac) fn random_continuous_case(seed: u64) -> (SacConfig, Case) {
     let (config, case) = random_case(seed);
     let source = &mut rng(seed, Stream::Replay, 3);
     let samples = source.random_range(1..4);

@@ -1,0 +1,140 @@
+// Soft targets, losses and their gradients for discrete actions, one thread a transition: the equations of the
+// specification's sections 4, 5 and 7. `fused` has the same for the CPU.
+
+/// What turns advantages at `row` into action values: `V − mean_a Adv`, 0 without a dueling head.
+fn shift(row: u32) -> f32 {
+    if ((op.flags & DUELING) == 0u) { return 0.0; }
+    var sum = 0.0;
+    for (var a = 0u; a < op.actions; a += 1u) { sum += data[row + a]; }
+    return data[row + op.actions] - sum / f32(op.actions);
+}
+
+/// Largest of the logits at `row`, and the logarithm of their sum of exponentials above it.
+fn normalizer(row: u32) -> vec2<f32> {
+    var largest = data[row];
+    for (var a = 1u; a < op.actions; a += 1u) { largest = max(largest, data[row + a]); }
+    var sum = 0.0;
+    for (var a = 0u; a < op.actions; a += 1u) { sum += exp(data[row + a] - largest); }
+    return vec2<f32>(largest, log(sum));
+}
+
+@compute @workgroup_size(64)
+fn critic_losses(@builtin(global_invocation_id) thread: vec3<u32>) {
+    let b = thread.x;
+    if (b >= op.batch) { return; }
+    let alpha = exp(data[op.log_alpha]);
+    let entropy_weight = select(0.0, alpha, (op.flags & ENTROPY_IN_TARGET) != 0u);
+    let policy = op.next_logits + b * op.actor_width;
+    let norm = normalizer(policy);
+    let taken = u32(data[now.batch + op.taken + b]);
+    let reward = op.reward_scale * data[now.batch + op.returns + b];
+    let discount = data[now.batch + op.discounts + b] * (1.0 - data[now.batch + op.terminated + b]);
+    let weight = data[now.batch + op.weights + b];
+    for (var critic = 0u; critic < op.critics; critic += 1u) {
+        let own = op.target_q + critic * op.critic_stride + b * op.critic_width;
+        let other = op.target_q + (op.critics - 1u - critic) * op.critic_stride + b * op.critic_width;
+        let own_shift = shift(own);
+        let other_shift = shift(other);
+        var value = 0.0;
+        for (var a = 0u; a < op.actions; a += 1u) {
+            let log_policy = data[policy + a] - norm.x - norm.y;
+            let mine = data[own + a] + own_shift;
+            let theirs = data[other + a] + other_shift;
+            let q = backed_up(mine, theirs);
+            value += exp(log_policy) * (q - entropy_weight * log_policy);
+        }
+        let y = reward + discount * value;
+
+        let row = op.q + critic * op.critic_stride + b * op.critic_width;
+        let q = data[row + taken] + shift(row);
+        var found = regression(q - y);
+        if (op.q_clip > 0.0) {
+            let anchor_row = op.anchor_q + critic * op.critic_stride + b * op.critic_width;
+            let anchor = data[anchor_row + taken] + shift(anchor_row);
+            let clipped = min(max(q, anchor - op.q_clip), anchor + op.q_clip);
+            let loss = regression(clipped - y).x;
+            if (loss > found.x) { found = vec2<f32>(loss, 0.0); }
+        }
+        let slope = weight * found.y / f32(op.batch);
+        let slopes = op.q_slopes + (critic * op.batch + b) * op.critic_width;
+        for (var a = 0u; a < op.critic_width; a += 1u) {
+            var own_slope = select(0.0, slope, a == taken);
+            if ((op.flags & DUELING) != 0u) {
+                if (a < op.actions) { own_slope -= slope / f32(op.actions); }
+                if (a == op.actions) { own_slope = slope; }
+            }
+            data[slopes + a] = own_slope;
+        }
+        let place = critic * op.batch + b;
+        data[op.q_taken + place] = q;
+        data[op.targets + place] = y;
+        data[op.td_errors + now.slot * op.critics * op.batch + place] = q - y;
+        data[op.critic_losses + place] = weight * found.x;
+    }
+}
+
+@compute @workgroup_size(64)
+fn actor_losses(@builtin(global_invocation_id) thread: vec3<u32>) {
+    let b = thread.x;
+    if (b >= op.batch) { return; }
+    let alpha = exp(data[op.log_alpha]);
+    let policy = op.logits + b * op.actor_width;
+    let norm = normalizer(policy);
+    let log_sum = norm.x + norm.y;
+    let first = op.q + b * op.critic_width;
+    let last = first + (op.critics - 1u) * op.critic_stride;
+    let first_shift = shift(first);
+    let last_shift = shift(last);
+    let forward_kl = (op.flags & FORWARD_KL) != 0u;
+
+    var entropy = 0.0;
+    // Of alpha ln p − Qagg, or the normalizer of softmax(Qagg / alpha).
+    var expectation = 0.0;
+    var largest = -3.4e38;
+    for (var a = 0u; a < op.actions; a += 1u) {
+        let log_policy = data[policy + a] - log_sum;
+        let q = aggregated(data[first + a] + first_shift, data[last + a] + last_shift);
+        entropy -= exp(log_policy) * log_policy;
+        expectation += exp(log_policy) * (alpha * log_policy - q);
+        largest = max(largest, q / alpha);
+    }
+    var loss = expectation;
+    var log_total = 0.0;
+    if (forward_kl) {
+        var sum = 0.0;
+        for (var a = 0u; a < op.actions; a += 1u) {
+            let q = aggregated(data[first + a] + first_shift, data[last + a] + last_shift);
+            sum += exp(q / alpha - largest);
+        }
+        log_total = log(sum);
+        loss = 0.0;
+    }
+    var penalty_slope = 0.0;
+    if (op.entropy_penalty > 0.0) {
+        let difference = entropy - data[now.batch + op.behavior_entropies + b];
+        penalty_slope = op.entropy_penalty * difference;
+        loss += 0.5 * op.entropy_penalty * difference * difference;
+    }
+    let cloning = now.own.x * data[now.batch + op.demonstrated + b];
+    let taken = u32(data[now.batch + op.taken + b]);
+    let slopes = op.logit_slopes + b * op.actor_width;
+    for (var a = 0u; a < op.actions; a += 1u) {
+        let log_policy = data[policy + a] - log_sum;
+        let probability = exp(log_policy);
+        let q = aggregated(data[first + a] + first_shift, data[last + a] + last_shift);
+        var slope = probability * (alpha * log_policy - q - expectation);
+        if (forward_kl) {
+            let log_target = q / alpha - largest - log_total;
+            let aim = exp(log_target);
+            slope = alpha * (probability - aim);
+            loss += alpha * aim * (log_target - log_policy);
+        }
+        slope -= penalty_slope * probability * (log_policy + entropy);
+        slope += cloning * (probability - select(0.0, 1.0, a == taken));
+        if (a == taken) { loss -= cloning * log_policy; }
+        data[slopes + a] = slope / f32(op.batch);
+    }
+    data[op.entropies + b] = entropy;
+    data[op.actor_losses + b] = loss;
+    if (b == 0u) { data[op.log_alpha + 3u] = alpha; }
+}
