@@ -420,21 +420,61 @@ fn priorities_can_be_switched_on_and_off_while_learning() {
 fn prioritized_replay_ranks_the_same_on_any_device() {
     let setup = prioritized(None);
     use entropy_arcade::algo::Place;
-    let place = [Place::Device(burn::tensor::Device::flex()), Place::Cpu];
-    let [ours, theirs] = place.map(|place| {
-        let generator = &mut entropy_arcade::mdp::rng(setup.seed, entropy_arcade::mdp::Stream::Weights, 0);
-        let algorithm = setup.config.algorithm.build(&setup.spec, place, generator).unwrap();
-        let mut learner = Learner::with_algorithm(setup.clone(), algorithm, "to compare".into());
-        learner.push(&steps(60, 1.0), true);
-        // Every third step reports: TD errors are read with the report or separately.
-        (0..3).for_each(|round| _ = learner.train(1, round == 1).unwrap());
+    let mut places = vec![Place::Cpu, Place::Device(burn::tensor::Device::flex())];
+    match entropy_arcade::learner::device::card(true) {
+        Ok(card) => places.push(Place::Card(burn::tensor::Device::flex(), card)),
+        Err(why) => println!("skipped on a GPU: {why}, nor a software renderer"),
+    }
+    let ranked: Vec<Vec<f64>> = places
+        .into_iter()
+        .map(|place| {
+            let generator =
+                &mut entropy_arcade::mdp::rng(setup.seed, entropy_arcade::mdp::Stream::Weights, 0);
+            let algorithm = setup.config.algorithm.build(&setup.spec, place, generator).unwrap();
+            let mut learner = Learner::with_algorithm(setup.clone(), algorithm, "to compare".into());
+            learner.push(&steps(60, 1.0), true);
+            // Every third step reports: TD errors are read with the report or separately.
+            (0..3).for_each(|round| _ = learner.train(1, round == 1).unwrap());
+            let priorities = learner.replay().priorities().unwrap();
+            (0..priorities.slots()).filter_map(|slot| priorities.raw(slot)).collect::<Vec<_>>()
+        })
+        .collect();
+    let ours = &ranked[0];
+    assert!(ours.len() > 40 && ours.iter().any(|priority| *priority != ours[0]));
+    for theirs in &ranked[1..] {
+        for (a, b) in ours.iter().zip(theirs) {
+            assert!((a - b).abs() < 1e-4, "{ours:?} {theirs:?}");
+        }
+    }
+}
+
+/// A GPU is asked for priorities several steps at a time: all are set when training returns, and what it does not keep up
+/// with is drawn with the priorities of a few steps ago.
+#[cfg(feature = "gpu")]
+#[test]
+fn a_gpu_has_ranked_all_it_has_drawn_when_training_returns() {
+    use entropy_arcade::algo::Place;
+    let card = match entropy_arcade::learner::device::card(true) {
+        Ok(card) => card,
+        Err(why) => return println!("skipped: {why}, nor a software renderer"),
+    };
+    let setup = prioritized(None);
+    let generator = &mut entropy_arcade::mdp::rng(setup.seed, entropy_arcade::mdp::Stream::Weights, 0);
+    let place = Place::Card(burn::tensor::Device::flex(), card.clone());
+    let algorithm = setup.config.algorithm.build(&setup.spec, place, generator).unwrap();
+    assert!(algorithm.device().starts_with("gpu (fused, "), "{}", algorithm.device());
+    let mut learner = Learner::with_algorithm(setup, algorithm, "to try".into());
+    learner.push(&steps(60, 1.0), true);
+    let raw = |learner: &Learner| {
         let priorities = learner.replay().priorities().unwrap();
         (0..priorities.slots()).filter_map(|slot| priorities.raw(slot)).collect::<Vec<_>>()
-    });
-    assert!(ours.len() > 40 && ours.iter().any(|priority| *priority != ours[0]));
-    for (a, b) in ours.iter().zip(&theirs) {
-        assert!((a - b).abs() < 1e-4, "{ours:?} {theirs:?}");
-    }
+    };
+    let (fresh, before) = (raw(&learner), card.counts().reads);
+    learner.train(40, false).unwrap();
+    // Other tests may read from the same card.
+    assert!(card.counts().reads - before >= 3);
+    let changed = raw(&learner).iter().zip(&fresh).filter(|(now, before)| now != before).count();
+    assert!(changed > 30, "{changed} of {} have a priority of their own", fresh.len());
 }
 
 #[test]

@@ -20,10 +20,10 @@ use crate::mdp::{EnvironmentSpec, Stream, rng};
 use crate::nn::NetworkError;
 use trial::Trial;
 
-/// Maximum duration of the timed part of one candidate's trial, unless a single round takes longer.
+/// Maximum duration of the timed part of one candidate's trial, unless its last round takes longer.
 const TRIAL: Duration = Duration::from_millis(500);
-/// Maximum number of timed updates in a trial, and the number after which the device is synchronized.
-const TRIAL_UPDATES: (u32, u32) = (20, 5);
+/// Largest number of timed updates between two synchronizations in a trial.
+const LONGEST_ROUND: usize = 64;
 
 /// Where to learn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,25 +131,34 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, TrainError>) -> Result<T, TrainEr
     })
 }
 
-/// Gradient steps per second of `algorithm` on `data`, reading priorities after each if `ranked`. The first
-/// few are not timed: they compile kernels and allocate memory.
+/// Gradient steps per second of `algorithm` on `data`, in the last and longest of a few rounds, reading priorities if
+/// `ranked` as often as training does. The first steps are not timed: they compile kernels and allocate memory.
 fn updates_per_second(algorithm: &mut dyn Algorithm, data: &Trial, ranked: bool) -> Result<f64, TrainError> {
     for _ in 0..3 {
         data.update(algorithm, true)?;
     }
-    let (most, round) = TRIAL_UPDATES;
     let start = Instant::now();
-    let mut updates = 0;
-    while updates < most && start.elapsed() < TRIAL {
-        updates += 1;
-        // A report reads from the device and so synchronizes it.
-        data.update(algorithm, updates % round == 0)?;
-        if ranked {
-            algorithm.priorities()?;
+    let (mut rate, mut round) = (0.0, 1);
+    while start.elapsed() < TRIAL && round <= LONGEST_ROUND {
+        let begun = Instant::now();
+        let mut unranked = 0;
+        for step in 1..=round {
+            // A report reads from the device and so synchronizes it.
+            data.update(algorithm, step == round)?;
+            unranked += 1;
+            if ranked && (unranked == algorithm.priorities_at_once() || step == round) {
+                algorithm.recent_priorities(unranked)?;
+                unranked = 0;
+            }
         }
+        rate = round as f64 / begun.elapsed().as_secs_f64();
+        // What takes long is not tried for longer yet.
+        if start.elapsed() > TRIAL / 4 {
+            break;
+        }
+        round *= 4;
     }
-    data.update(algorithm, true)?;
-    Ok(f64::from(updates + 1) / start.elapsed().as_secs_f64())
+    Ok(rate)
 }
 
 #[cfg(test)]

@@ -75,6 +75,12 @@ impl Card {
         }
     }
 
+    /// The same card with counts of its own, from 0 on.
+    #[must_use]
+    pub fn counted_apart(&self) -> Self {
+        Self { counts: Arc::default(), ..self.clone() }
+    }
+
     /// Name given by the driver.
     pub fn name(&self) -> &str {
         &self.name

@@ -2,12 +2,14 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::pass::{GRADIENT, MASK, Source, TRANSPOSED};
+use super::pass::{GRADIENT, MASK, NormProblem, Source, TRANSPOSED};
 use super::program::Problem;
 use super::{Builder, Kernel, Pass, Shape};
 
 const ADAM: Kernel = Kernel { source: include_str!("adam.wgsl"), entry: "adam" };
 const SQUARED_NORMS: Kernel = Kernel { source: include_str!("adam.wgsl"), entry: "squared_norms" };
+const NORM_GRADIENT: Kernel = Kernel { source: include_str!("norm.wgsl"), entry: "norm_gradient" };
+const NORM_BACKWARD: Kernel = Kernel { source: include_str!("norm.wgsl"), entry: "norm_backward" };
 const SUM_PARTS: Kernel = Kernel { source: include_str!("sums.wgsl"), entry: "sum_parts" };
 
 /// Parts of a squared norm, summed by one workgroup each.
@@ -168,6 +170,13 @@ impl Descent {
         })
     }
 
+    /// The normalization of layer `index`.
+    fn norm(&self, network: u32, pass: &Pass, index: usize) -> Option<NormProblem> {
+        let weight = *pass.shape.norms.get(index)?;
+        let slopes = self.slopes[index] + network * pass.rows() * pass.shape.layers[index].width;
+        pass.norm(index, slopes, self.gradient + network * self.each + weight)
+    }
+
     /// The gradient of convolution `index`, in parts.
     fn convolution(&self, network: u32, pass: &Pass, index: usize) -> impl Iterator<Item = Problem> {
         let layer = pass.shape.convolutions[index].layer;
@@ -207,6 +216,11 @@ pub(crate) fn backward(builder: &mut Builder, descent: &Descent, passes: &[&Pass
         let own = networks().flat_map(|(network, pass)| descent.dense(network, pass, index));
         let problems: Vec<_> = below.chain(own).collect();
         builder.products(problems);
+        if let Some(below) = index.checked_sub(1) {
+            let norms = || networks().filter_map(|(network, pass)| descent.norm(network, pass, below));
+            builder.tabled(NORM_GRADIENT, norms().collect(), |norm| norm.columns.div_ceil(SUMMED));
+            builder.tabled(NORM_BACKWARD, norms().collect(), |norm| norm.rows);
+        }
     }
     for (index, own) in shape.convolutions.iter().enumerate().rev() {
         let [slopes, patches, parts_at] = descent.maps[index];
@@ -270,6 +284,8 @@ pub(crate) fn input_slopes(
         let problems: Vec<_> =
             networks().filter_map(|(network, pass)| descent.below(network, pass, index)).collect();
         builder.products(problems);
+        let norms = networks().filter_map(|(network, pass)| descent.norm(network, pass, index - 1));
+        builder.tabled(NORM_BACKWARD, norms.collect(), |norm| norm.rows);
     }
     let Some(layer) = shape.layers.first() else { return };
     let problems: Vec<_> = networks()

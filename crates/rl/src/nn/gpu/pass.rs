@@ -8,6 +8,7 @@ use super::{Builder, Kernel, Shape};
 
 const PRODUCT: Kernel = Kernel { source: include_str!("product.wgsl"), entry: "product" };
 const PATCHES: Kernel = Kernel { source: include_str!("conv.wgsl"), entry: "patches" };
+const NORMALIZE: Kernel = Kernel { source: include_str!("norm.wgsl"), entry: "normalize" };
 const MERGE: Kernel = Kernel { source: include_str!("conv.wgsl"), entry: "merge" };
 
 /// Edge of the tile that one workgroup computes.
@@ -101,6 +102,8 @@ pub(crate) struct Pass {
     maps: Vec<[u32; 2]>,
     /// `[rows, width]` of every dense layer.
     outputs: Vec<u32>,
+    /// `x̂`, `[rows, width]`, and scales, `[rows]`, of every normalized layer.
+    normalized: Vec<[u32; 2]>,
 }
 
 impl Pass {
@@ -123,7 +126,11 @@ impl Pass {
             maps.push([own_patches, builder.floats(cells * own.layer.width as usize)]);
         }
         let outputs = shape.layers.iter().map(|layer| builder.floats(rows * layer.width as usize)).collect();
-        Self { shape: shape.clone(), parameters, seen: seen.clone(), behind, maps, outputs }
+        let normalized = shape.layers.iter().take(shape.norms.len());
+        let normalized = normalized
+            .map(|layer| [builder.floats(rows * layer.width as usize), builder.floats(rows)])
+            .collect();
+        Self { shape: shape.clone(), parameters, seen: seen.clone(), behind, maps, outputs, normalized }
     }
 
     pub(super) fn rows(&self) -> u32 {
@@ -207,16 +214,58 @@ pub(crate) fn forward(builder: &mut Builder, passes: &[&Pass]) {
         let problems: Vec<_> = present
             .map(|pass| {
                 let layer = &pass.shape.layers[index];
-                let hidden = index + 1 < pass.shape.layers.len();
-                let flags = if hidden { RELU } else { 0 };
-                pass.product(layer, pass.input(index), pass.rows(), pass.outputs[index], flags)
+                let (out, flags) = match pass.normalized.get(index) {
+                    Some([values, _]) => (*values, 0),
+                    None if index + 1 < pass.shape.layers.len() => (pass.outputs[index], RELU),
+                    None => (pass.outputs[index], 0),
+                };
+                pass.product(layer, pass.input(index), pass.rows(), out, flags)
             })
             .collect();
         builder.products(problems);
+        let norms = passes.iter().filter_map(|pass| pass.norm(index, pass.outputs.get(index).copied()?, 0));
+        let norms: Vec<_> = norms.collect();
+        builder.tabled(NORMALIZE, norms, |norm| norm.rows);
     }
 }
 
+/// `Problem` of `norm.wgsl`, as many bytes as one of `product.wgsl`.
+#[derive(Debug, Clone, Copy, Default, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct NormProblem {
+    values: u32,
+    out: u32,
+    scales: u32,
+    weight: u32,
+    gradient: u32,
+    pub(super) rows: u32,
+    pub(super) columns: u32,
+    width: u32,
+    unused: [u32; 6],
+    first_tile: u32,
+    tiles_across: u32,
+}
+
 impl Pass {
+    /// The normalization of layer `index`, with what goes out, or in, at `out`, and the gradient of its parameters at
+    /// `gradient`.
+    pub(super) fn norm(&self, index: usize, out: u32, gradient: u32) -> Option<NormProblem> {
+        let [values, scales] = *self.normalized.get(index)?;
+        let (layer, weight) = (self.shape.layers[index], self.parameters + self.shape.norms[index]);
+        let (rows, columns, width) = (self.rows(), layer.outputs, layer.width);
+        Some(NormProblem {
+            values,
+            out,
+            scales,
+            weight,
+            gradient,
+            rows,
+            columns,
+            width,
+            ..Default::default()
+        })
+    }
+
     /// Cuts the patches of a map, for convolution `index`.
     fn cut(&self, builder: &mut Builder, index: usize) {
         let map = Map { source: self.map(index - 1), ..Map::of(&self.shape.convolutions[index]) };
@@ -265,24 +314,31 @@ impl Map {
 }
 
 impl Builder {
-    /// Runs `problems` in one dispatch.
-    pub(super) fn products(&mut self, problems: impl IntoIterator<Item = Problem>) {
+    /// Runs the products of `problems` in one dispatch.
+    pub(super) fn products(&mut self, problems: Vec<Problem>) {
+        let across = |problem: &Problem| problem.columns.div_ceil(TILE);
+        let problems: Vec<_> =
+            problems.into_iter().map(|own| Problem { tiles_across: across(&own), ..own }).collect();
+        self.tabled(PRODUCT, problems, |own| own.tiles_across * own.rows.div_ceil(TILE));
+    }
+
+    /// Runs `kernel` on `problems` in one dispatch, with as many workgroups for each as `tiles` says.
+    pub(super) fn tabled<P: Pod>(&mut self, kernel: Kernel, problems: Vec<P>, tiles: fn(&P) -> u32) {
         #[derive(Clone, Copy, Pod, Zeroable)]
         #[repr(C)]
         struct Range {
             first: u32,
             count: u32,
         }
-        let first = self.problems.len();
-        let mut tiles = 0;
-        for problem in problems {
-            let tiles_across = problem.columns.div_ceil(TILE);
-            self.problems.push(Problem { first_tile: tiles, tiles_across, ..problem });
-            tiles += tiles_across * problem.rows.div_ceil(TILE);
+        let (first, mut all) = (self.problems.len() as u32, 0);
+        for own in &problems {
+            // Both kinds end with where their workgroups begin.
+            let problem: Problem = bytemuck::cast(*own);
+            self.problems.push(Problem { first_tile: all, ..problem });
+            all += tiles(own);
         }
-        let count = (self.problems.len() - first) as u32;
-        if count > 0 {
-            self.run_many(PRODUCT, &Range { first: first as u32, count }, tiles);
+        if !problems.is_empty() {
+            self.run_many(kernel, &Range { first, count: problems.len() as u32 }, all);
         }
     }
 }

@@ -59,6 +59,8 @@ pub(crate) struct Shape {
     pub(super) vector: u32,
     pub(super) convolutions: Vec<Convolution>,
     pub(super) layers: Vec<Layer>,
+    /// First weight of the normalization behind every hidden layer; none without.
+    pub(super) norms: Vec<u32>,
 }
 
 impl Shape {
@@ -67,7 +69,8 @@ impl Shape {
         let convolutions: Vec<_> = network.convolutions().map(Convolution::from).collect();
         let vector = network.vector().unwrap_or(features) as u32;
         let layers = network.dense_layers().iter().map(Layer::from).collect();
-        Self { features: features as u32, vector, convolutions, layers }
+        let norms = network.norms().iter().map(|norm| norm.weight as u32).collect();
+        Self { features: features as u32, vector, convolutions, layers, norms }
     }
 
     /// Entries of the first dense layer's input.

@@ -157,6 +157,12 @@ impl Network {
         &self.layers
     }
 
+    /// Its normalized layers, likewise.
+    #[cfg(feature = "gpu")]
+    pub(in crate::nn) fn norms(&self) -> &[Norm] {
+        &self.norms
+    }
+
     /// Its convolutions, likewise.
     #[cfg(feature = "gpu")]
     pub(in crate::nn) fn convolutions(&self) -> impl Iterator<Item = &conv::Conv> {

@@ -22,6 +22,11 @@ struct Layout {
     /// 0 without.
     q_clip: f32,
     entropy_penalty: f32,
+    /// Of estimators that draw: samples of each transition, Gumbel's relaxation, and the batch's column of noise,
+    /// `[B, K]` for the score function, `[B, K, A]` for Gumbel's.
+    samples: u32, relaxation: f32, draws: u32,
+    /// Of a value network: outputs `[B, width]` at the observation, of its target at the next one, and their gradient.
+    value_width: u32, value_here: u32, value_next: u32, value_slopes: u32, value_losses: u32,
     /// Of continuous actions: `[B, A]` of the policy at either observation, with their log-densities `[B]`.
     actions_here: u32, actions_next: u32, log_probs_here: u32, log_probs_next: u32,
     /// `[critics, B, A]`: `dQagg/da`, each critic's share.
@@ -45,6 +50,9 @@ const HUBER = 4u;
 const ENTROPY_IN_TARGET = 8u;
 const DUELING = 16u;
 const FORWARD_KL = 32u;
+const REINFORCE = 64u;
+const GUMBEL = 128u;
+const VALUE = 256u;
 
 /// `ell(d)` and its derivative.
 fn regression(error: f32) -> vec2<f32> {

@@ -18,6 +18,43 @@ fn normalizer(row: u32) -> vec2<f32> {
     return vec2<f32>(largest, log(sum));
 }
 
+/// The value network's loss `(V(o) − Σ_a p(a) (Qagg(o, a) − e · alpha · ln p(a)))²`, with the critics before their step.
+fn value_loss(b: u32, entropy_weight: f32) {
+    let policy = op.logits + b * op.actor_width;
+    let norm = normalizer(policy);
+    let first = op.q + b * op.critic_width;
+    let last = first + (op.critics - 1u) * op.critic_stride;
+    let first_shift = shift(first);
+    let last_shift = shift(last);
+    var aim = 0.0;
+    for (var a = 0u; a < op.actions; a += 1u) {
+        let log_policy = data[policy + a] - norm.x - norm.y;
+        let q = aggregated(data[first + a] + first_shift, data[last + a] + last_shift);
+        aim += exp(log_policy) * (q - entropy_weight * log_policy);
+    }
+    let error = data[op.value_here + b * op.value_width] - aim;
+    for (var a = 0u; a < op.value_width; a += 1u) {
+        data[op.value_slopes + b * op.value_width + a] = select(0.0, 2.0 * error / f32(op.batch), a == 0u);
+    }
+    data[op.value_losses + b] = error * error;
+}
+
+/// Action number `k` that the score function draws for transition `b`: given, or the smallest whose cumulative
+/// probability exceeds a uniform number.
+fn drawn(b: u32, k: u32, policy: u32, log_sum: f32) -> u32 {
+    let own = data[now.batch + op.draws + b * op.samples + k];
+    if (now.own.z > 0.0) { return u32(own); }
+    var cumulative = 0.0;
+    var possible = 0u;
+    for (var a = 0u; a < op.actions; a += 1u) {
+        let probability = exp(data[policy + a] - log_sum);
+        cumulative += probability;
+        if (own < cumulative) { return a; }
+        if (probability > 0.0) { possible = a; }
+    }
+    return possible;
+}
+
 @compute @workgroup_size(64)
 fn critic_losses(@builtin(global_invocation_id) thread: vec3<u32>) {
     let b = thread.x;
@@ -30,13 +67,21 @@ fn critic_losses(@builtin(global_invocation_id) thread: vec3<u32>) {
     let reward = op.reward_scale * data[now.batch + op.returns + b];
     let discount = data[now.batch + op.discounts + b] * (1.0 - data[now.batch + op.terminated + b]);
     let weight = data[now.batch + op.weights + b];
+    let bootstrapped = (op.flags & VALUE) != 0u;
+    if (bootstrapped) { value_loss(b, entropy_weight); }
     for (var critic = 0u; critic < op.critics; critic += 1u) {
         let own = op.target_q + critic * op.critic_stride + b * op.critic_width;
         let other = op.target_q + (op.critics - 1u - critic) * op.critic_stride + b * op.critic_width;
-        let own_shift = shift(own);
-        let other_shift = shift(other);
         var value = 0.0;
-        for (var a = 0u; a < op.actions; a += 1u) {
+        var own_shift = 0.0;
+        var other_shift = 0.0;
+        if (bootstrapped) {
+            value = data[op.value_next + b * op.value_width];
+        } else {
+            own_shift = shift(own);
+            other_shift = shift(other);
+        }
+        for (var a = 0u; a < op.actions && !bootstrapped; a += 1u) {
             let log_policy = data[policy + a] - norm.x - norm.y;
             let mine = data[own + a] + own_shift;
             let theirs = data[other + a] + other_shift;
@@ -115,23 +160,65 @@ fn actor_losses(@builtin(global_invocation_id) thread: vec3<u32>) {
         penalty_slope = op.entropy_penalty * difference;
         loss += 0.5 * op.entropy_penalty * difference * difference;
     }
-    let cloning = now.own.x * data[now.batch + op.demonstrated + b];
-    let taken = u32(data[now.batch + op.taken + b]);
     let slopes = op.logit_slopes + b * op.actor_width;
+    let draws = (op.flags & (REINFORCE | GUMBEL)) != 0u;
+    if (draws) { loss -= expectation + alpha * entropy; }
     for (var a = 0u; a < op.actions; a += 1u) {
         let log_policy = data[policy + a] - log_sum;
         let probability = exp(log_policy);
         let q = aggregated(data[first + a] + first_shift, data[last + a] + last_shift);
         var slope = probability * (alpha * log_policy - q - expectation);
+        if (draws) { slope = alpha * probability * (log_policy + entropy); }
         if (forward_kl) {
             let log_target = q / alpha - largest - log_total;
             let aim = exp(log_target);
             slope = alpha * (probability - aim);
             loss += alpha * aim * (log_target - log_policy);
         }
+        data[slopes + a] = slope;
+    }
+    let weight = 1.0 / f32(max(op.samples, 1u));
+    for (var k = 0u; k < op.samples && (op.flags & REINFORCE) != 0u; k += 1u) {
+        let action = drawn(b, k, policy, log_sum);
+        let q = weight * aggregated(data[first + action] + first_shift, data[last + action] + last_shift);
+        loss -= (data[policy + action] - log_sum) * q;
+        for (var a = 0u; a < op.actions; a += 1u) {
+            data[slopes + a] += q * (exp(data[policy + a] - log_sum) - select(0.0, 1.0, a == action));
+        }
+    }
+    for (var k = 0u; k < op.samples && (op.flags & GUMBEL) != 0u; k += 1u) {
+        let noise = now.batch + op.draws + (b * op.samples + k) * op.actions;
+        var best = 0u;
+        var most = -3.4e38;
+        for (var a = 0u; a < op.actions; a += 1u) {
+            let relaxed = (data[policy + a] - log_sum + data[noise + a]) / op.relaxation;
+            if (relaxed > most) { most = relaxed; best = a; }
+        }
+        var sum = 0.0;
+        var mean_q = 0.0;
+        for (var a = 0u; a < op.actions; a += 1u) {
+            let q = aggregated(data[first + a] + first_shift, data[last + a] + last_shift);
+            let relaxed = (data[policy + a] - log_sum + data[noise + a]) / op.relaxation;
+            sum += exp(relaxed - most);
+            mean_q += exp(relaxed - most) * q;
+        }
+        mean_q /= sum;
+        for (var a = 0u; a < op.actions; a += 1u) {
+            let q = aggregated(data[first + a] + first_shift, data[last + a] + last_shift);
+            let relaxed = (data[policy + a] - log_sum + data[noise + a]) / op.relaxation;
+            data[slopes + a] -= weight / op.relaxation * exp(relaxed - most) / sum * (q - mean_q);
+        }
+        loss -= weight * aggregated(data[first + best] + first_shift, data[last + best] + last_shift);
+    }
+    let cloning = now.own.x * data[now.batch + op.demonstrated + b];
+    let taken = u32(data[now.batch + op.taken + b]);
+    loss -= cloning * (data[policy + taken] - log_sum);
+    for (var a = 0u; a < op.actions; a += 1u) {
+        let log_policy = data[policy + a] - log_sum;
+        let probability = exp(log_policy);
+        var slope = data[slopes + a];
         slope -= penalty_slope * probability * (log_policy + entropy);
         slope += cloning * (probability - select(0.0, 1.0, a == taken));
-        if (a == taken) { loss -= cloning * log_policy; }
         data[slopes + a] = slope / f32(op.batch);
     }
     data[op.entropies + b] = entropy;

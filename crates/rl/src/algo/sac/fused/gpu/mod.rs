@@ -36,9 +36,9 @@ pub struct GpuSac {
 }
 
 impl GpuSac {
-    /// Whether it knows the step that `config` describes: not memory, normalized layers, a value network, estimators of the
-    /// actor's gradient that draw actions, convolutions of other than multiples of 16 channels or with continuous actions,
-    /// and a standard deviation that observations share.
+    /// Whether it knows the step that `config` describes: all without memory but convolutions of other than multiples of 16
+    /// channels and, with continuous actions, convolutions, value networks, score functions and a standard deviation that
+    /// observations share.
     pub fn knows(config: &SacConfig, inputs: Inputs, actions: &Actions) -> bool {
         // Maps whose cells have no padding are rows of the dense layers as they stand; critics read actions behind rows
         // that stand together.
@@ -47,12 +47,9 @@ impl GpuSac {
             own.iter().all(|own| own.channels.is_multiple_of(16)) && (own.is_empty() || !continuous)
         };
         let fits = config.encoder.convolutions(inputs.grid).is_ok_and(fits);
-        let drawless = matches!(config.actor_gradient, ActorGradient::Expected | ActorGradient::ForwardKl);
-        let variant = config.memory.is_some()
-            || config.layer_norm
-            || config.value_network.is_some()
-            || (continuous && config.shared_std);
-        fits && drawless && !variant
+        let draws = matches!(config.actor_gradient, ActorGradient::Reinforce { .. });
+        let variant = config.value_network.is_some() || config.shared_std || draws;
+        fits && config.memory.is_none() && !(continuous && variant)
     }
 
     /// Networks as [`FusedSac::new`] draws them, on `card`.

@@ -18,6 +18,7 @@ const READ: u32 = 64;
 pub(super) const CRITIC_RATE: u32 = 0;
 pub(super) const ACTOR_RATE: u32 = 1;
 pub(super) const TEMPERATURE_RATE: u32 = 2;
+pub(super) const VALUE_RATE: u32 = 3;
 
 /// A program and where to find what it computes.
 pub(super) struct Plan {
@@ -27,6 +28,7 @@ pub(super) struct Plan {
     pub(super) columns: Columns,
     pub(super) critics: Descent,
     pub(super) actor: Descent,
+    pub(super) value: Option<Descent>,
     pub(super) figures: Layout,
     /// End of what a report reads.
     pub(super) end: u32,
@@ -49,14 +51,22 @@ pub(super) struct Columns {
     pub(super) actions: usize,
     pub(super) noise_here: usize,
     pub(super) noise_next: usize,
+    /// What an estimator of the actor's gradient draws.
+    pub(super) draws: usize,
     pub(super) len: usize,
 }
 
 impl Columns {
-    fn new(size: usize, features: usize, actions: &Actions) -> Self {
+    fn new(size: usize, features: usize, actions: &Actions, config: &SacConfig) -> Self {
         let rows = size * features;
         let column = |index: usize| 2 * rows + index * size;
         let dims = actions.read_by_critics().max(1);
+        let noise = if actions.is_continuous() { 3 * dims } else { 1 };
+        let drawn = match config.actor_gradient {
+            ActorGradient::Reinforce { samples } => samples,
+            ActorGradient::Gumbel { samples, .. } => samples * actions.count(),
+            ActorGradient::Expected | ActorGradient::ForwardKl => 0,
+        };
         Self {
             observations: 0,
             next_observations: rows,
@@ -69,7 +79,8 @@ impl Columns {
             actions: column(6),
             noise_here: column(6 + dims),
             noise_next: column(6 + 2 * dims),
-            len: column(if actions.is_continuous() { 6 + 3 * dims } else { 7 }),
+            draws: column(6 + noise),
+            len: column(6 + noise + drawn),
         }
     }
 }
@@ -110,6 +121,14 @@ pub(super) struct Layout {
     reward_scale: f32,
     q_clip: f32,
     entropy_penalty: f32,
+    samples: u32,
+    relaxation: f32,
+    draws: u32,
+    pub(super) value_width: u32,
+    pub(super) value_here: u32,
+    pub(super) value_next: u32,
+    pub(super) value_slopes: u32,
+    pub(super) value_losses: u32,
     pub(super) actions_here: u32,
     pub(super) actions_next: u32,
     pub(super) log_probs_here: u32,
@@ -136,6 +155,9 @@ fn flags(config: &SacConfig, head: Head) -> u32 {
         (8, config.entropy_in_target),
         (16, head == Head::Dueling),
         (32, config.actor_gradient == ActorGradient::ForwardKl),
+        (64, matches!(config.actor_gradient, ActorGradient::Reinforce { .. })),
+        (128, matches!(config.actor_gradient, ActorGradient::Gumbel { .. })),
+        (256, config.value_network.is_some()),
     ]
     .into_iter()
     .filter(|(_, set)| *set)
@@ -150,6 +172,7 @@ pub(super) struct Draft<'a> {
     pub(super) columns: Columns,
     pub(super) critics: Descent,
     pub(super) actor: Descent,
+    pub(super) value: Option<(Descent, Shape)>,
     pub(super) actor_shape: Shape,
     pub(super) critic_shape: Shape,
     /// The observation and the next one.
@@ -172,18 +195,23 @@ impl Plan {
         let features = host.inputs.features();
         let actor_shape = Shape::new(actor_network, features);
         let critic_shape = Shape::new(critic_network, features);
-        let columns = Columns::new(size, features, &host.actions);
+        let columns = Columns::new(size, features, &host.actions, config);
 
         // What a report reads stands together: the temperature ends the state, then come figures.
         let mut builder = Builder::new(card);
-        let mut critics = Descent::new(&mut builder, count, critic_network.parameters.len(), true);
+        let value_network = host.value.as_ref().map(|own| &own.online.network);
+        let value_shape = value_network.map(|network| Shape::new(network, features));
+        let with_target = value_network.is_none();
+        let mut critics = Descent::new(&mut builder, count, critic_network.parameters.len(), with_target);
         let mut actor = Descent::new(&mut builder, 1, actor_network.parameters.len(), false);
+        let mut value =
+            value_network.map(|network| Descent::new(&mut builder, 1, network.parameters.len(), true));
         let log_alpha = builder.floats(4);
         critics.norms(&mut builder);
         actor.norms(&mut builder);
         let [q_taken, targets, critic_losses] = std::array::from_fn(|_| builder.floats(count * size));
         let td_errors = builder.floats(STEPS as usize * count * size);
-        let [entropies, actor_losses] = std::array::from_fn(|_| builder.floats(size));
+        let [entropies, actor_losses, value_losses] = std::array::from_fn(|_| builder.floats(size));
         let here = Seen::new(&mut builder, &actor_shape, columns.observations, size);
         let actor_here = Pass::new(&mut builder, &actor_shape, actor.parameters, &here, None);
         let end = builder.end();
@@ -192,6 +220,15 @@ impl Plan {
         let actor_next = Pass::new(&mut builder, &actor_shape, actor.parameters, &next, None);
         critics.gradients(&mut builder, &critic_shape, size);
         actor.gradients(&mut builder, &actor_shape, size);
+        if let (Some(value), Some(shape)) = (&mut value, &value_shape) {
+            value.norms(&mut builder);
+            value.gradients(&mut builder, shape, size);
+        }
+        let (samples, relaxation) = match config.actor_gradient {
+            ActorGradient::Reinforce { samples } => (samples, 1.0),
+            ActorGradient::Gumbel { samples, relaxation } => (samples, relaxation),
+            ActorGradient::Expected | ActorGradient::ForwardKl => (0, 1.0),
+        };
         let at = |column: usize| column as u32;
         let layout = Layout {
             batch: size as u32,
@@ -218,6 +255,10 @@ impl Plan {
             critic_losses,
             entropies,
             actor_losses,
+            value_losses,
+            samples: samples as u32,
+            relaxation,
+            draws: at(columns.draws),
             log_alpha,
             flags: flags(config, critic_network.head()),
             reward_scale: config.reward_scale,
@@ -232,6 +273,7 @@ impl Plan {
             columns,
             critics,
             actor,
+            value: value.zip(value_shape),
             actor_shape,
             critic_shape,
             here,
@@ -252,12 +294,14 @@ impl Plan {
         measure(&mut draft.builder, &draft.critics);
         measure(&mut draft.builder, &draft.actor);
 
-        let Draft { builder, critics, actor, layout, .. } = draft;
+        let Draft { builder, critics, actor, value, layout, .. } = draft;
+        let value = value.map(|(value, _)| value);
         let program = builder.build(columns.len)?;
         if let Some(constants) = constants {
             program.write(layout.bounds, &constants);
         }
-        Ok(Self { program, batch: size, columns, critics, actor, figures: layout, end, begun: false })
+        let figures = layout;
+        Ok(Self { program, batch: size, columns, critics, actor, value, figures, end, begun: false })
     }
 }
 

@@ -141,6 +141,14 @@ impl Plan {
                 self.program.write(start + own, &target.parameters);
             }
         }
+        if let (Some(own), Some(value)) = (&self.value, &host.value) {
+            self.program.write(own.parameters, &value.online.network.parameters);
+            self.program.write(own.m, &value.online.adam.m);
+            self.program.write(own.v, &value.online.adam.v);
+            if let Some(start) = own.targets {
+                self.program.write(start, &value.target.parameters);
+            }
+        }
         self.program.write(self.actor.parameters, &host.actor.network.parameters);
         self.program.write(self.actor.m, &host.actor.adam.m);
         self.program.write(self.actor.v, &host.actor.adam.v);
@@ -158,6 +166,15 @@ impl Plan {
             critic.online.adam.v.copy_from_slice(own(self.critics.v));
             if let (Some(start), Some(target)) = (self.critics.targets, &mut critic.target) {
                 target.parameters.copy_from_slice(own(start));
+            }
+        }
+        if let (Some(own), Some(value)) = (&self.value, &mut host.value) {
+            let at = |start: u32| &values[start as usize..][..own.each as usize];
+            value.online.network.parameters.copy_from_slice(at(own.parameters));
+            value.online.adam.m.copy_from_slice(at(own.m));
+            value.online.adam.v.copy_from_slice(at(own.v));
+            if let Some(start) = own.targets {
+                value.target.parameters.copy_from_slice(at(start));
             }
         }
         let own = |start: u32| &values[start as usize..][..self.actor.each as usize];

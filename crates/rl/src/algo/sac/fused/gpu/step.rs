@@ -5,17 +5,19 @@ use super::super::losses::mean_td_errors;
 use super::super::report::Closing;
 use super::super::temperature::target_entropy;
 use super::GpuSac;
-use super::plan::{ACTOR_RATE, CRITIC_RATE, Columns, Plan, TEMPERATURE_RATE};
+use super::plan::{ACTOR_RATE, CRITIC_RATE, Columns, Plan, TEMPERATURE_RATE, VALUE_RATE};
 use crate::algo::TrainError;
 use crate::algo::report::{
     ACTOR_GRADIENT_NORM, ACTOR_PARAMETER_NORM, CRITIC_GRADIENT_NORM, CRITIC_PARAMETER_NORM,
 };
 use crate::algo::sac::draws::fill_noise;
-use crate::algo::sac::{Actions, SacConfig, TargetUpdate, batch};
+use crate::algo::sac::{Actions, ActorGradient, SacConfig, TargetUpdate, batch};
 use crate::mdp::{ActionNoise, Stream, TransitionBatch, rng};
 use crate::metrics::Metrics;
 use crate::nn::adam::AdamStep;
+use crate::nn::categorical::gumbel;
 use crate::nn::gpu::{Numbers, STEPS};
+use rand::RngExt as _;
 
 impl GpuSac {
     pub(super) fn step(
@@ -27,17 +29,13 @@ impl GpuSac {
         batch::check(batch, &host.config, host.inputs.features(), &host.actions)?;
         let t = self.gradient_steps + 1;
         let numbers = numbers(&host.config, &host.actions, t, !batch.demonstrated.is_empty());
-        let length = batch.batch * host.actions.read_by_critics();
-        let mut noise = std::mem::take(&mut host.continuous.noise);
-        if length > 0 {
-            let stream = rng(host.seed, Stream::ActorGradient, t);
-            fill_noise(&mut noise, &batch.noise, [length, length, 0], stream);
-        }
+        let drawn = drawn(host, batch, t);
         let plan = self.plan_for(batch.batch)?;
-        let row = columns(&plan.columns, batch, &noise);
-        plan.program.step(numbers, &row)?;
+        let row = columns(&plan.columns, batch, &drawn);
+        let own =
+            [numbers.own[0], numbers.own[1], f32::from(u8::from(!batch.sampled_actions.is_empty())), 0.0];
+        plan.program.step(Numbers { own, ..numbers }, &row)?;
         plan.begun = true;
-        self.host.get_mut().continuous.noise = noise;
         self.gradient_steps = t;
         if !report {
             return Ok(None);
@@ -57,6 +55,9 @@ fn numbers(config: &SacConfig, actions: &Actions, t: u64, demonstrated: bool) ->
     let critic = step(config.critic_learning_rate);
     rates[CRITIC_RATE as usize] = critic.rate();
     rates[ACTOR_RATE as usize] = step(config.actor_learning_rate).rate();
+    if let Some(network) = config.value_network {
+        rates[VALUE_RATE as usize] = step(network.learning_rate).rate();
+    }
     if target.is_some() {
         rates[TEMPERATURE_RATE as usize] = step(config.temperature_learning_rate).rate();
     }
@@ -77,8 +78,39 @@ fn numbers(config: &SacConfig, actions: &Actions, t: u64, demonstrated: bool) ->
     }
 }
 
-/// The floats of `batch`, and the noise of continuous actions.
-fn columns(places: &Columns, batch: &TransitionBatch, noise: &ActionNoise) -> Vec<f32> {
+/// What gradient step `t` draws on the host: the numbers that the step on the CPU draws, or those that `batch` gives.
+#[derive(Default)]
+struct Drawn {
+    noise: ActionNoise,
+    /// For an estimator of the actor's gradient.
+    estimator: Vec<f32>,
+}
+
+fn drawn(host: &FusedSac, batch: &TransitionBatch, t: u64) -> Drawn {
+    let mut drawn = Drawn::default();
+    let (size, mut stream) = (batch.batch, rng(host.seed, Stream::ActorGradient, t));
+    if host.actions.is_continuous() {
+        let length = size * host.actions.read_by_critics();
+        fill_noise(&mut drawn.noise, &batch.noise, [length, length, 0], stream);
+        return drawn;
+    }
+    let given = batch.sampled_actions.iter().map(|action| f32::from(*action));
+    match host.config.actor_gradient {
+        ActorGradient::Expected | ActorGradient::ForwardKl => {}
+        ActorGradient::Reinforce { .. } if !batch.sampled_actions.is_empty() => drawn.estimator.extend(given),
+        ActorGradient::Reinforce { samples } => {
+            drawn.estimator.extend((0..size * samples).map(|_| stream.random::<f32>()));
+        }
+        ActorGradient::Gumbel { samples, .. } => {
+            let count = size * samples * host.actions.count();
+            drawn.estimator.extend((0..count).map(|_| gumbel(&mut stream)));
+        }
+    }
+    drawn
+}
+
+/// The floats of `batch`, and what is drawn for it.
+fn columns(places: &Columns, batch: &TransitionBatch, drawn: &Drawn) -> Vec<f32> {
     let mut row = vec![0.0; places.len];
     let mut put = |at: usize, column: &[f32]| {
         let len = column.len();
@@ -95,9 +127,10 @@ fn columns(places: &Columns, batch: &TransitionBatch, noise: &ActionNoise) -> Ve
     put(places.demonstrated, &batch.demonstrated);
     put(places.actions, &batch.actions.continuous);
     if !batch.actions.continuous.is_empty() {
-        put(places.noise_here, &noise.here);
-        put(places.noise_next, &noise.next);
+        put(places.noise_here, &drawn.noise.here);
+        put(places.noise_next, &drawn.noise.next);
     }
+    put(places.draws, &drawn.estimator);
     let taken = &mut row[places.actions..];
     for (place, action) in taken.iter_mut().zip(&batch.actions.discrete) {
         *place = f32::from(*action);
@@ -119,6 +152,9 @@ fn read_figures(plan: &mut Plan, host: &mut FusedSac, t: u64) -> Result<(Metrics
         critic.targets = own(figures.targets, index).to_vec();
         critic.td_errors = own(figures.td_errors, slot + index).to_vec();
         critic.loss = own(figures.critic_losses, index).iter().sum::<f32>() * per_sample;
+    }
+    if let Some(value) = &mut host.value {
+        value.loss = own(figures.value_losses, 0).iter().sum::<f32>() * per_sample;
     }
     mean_td_errors(&host.critics, &mut host.td_errors);
     if !host.actions.is_continuous() {
