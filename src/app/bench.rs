@@ -41,7 +41,6 @@ pub fn bench_bodies(runs: usize, seconds: f64) -> Vec<bench::Line> {
 
 /// Measures gradient steps, alternating with `peers`, at `sizes` of batch and both hidden layers: observation 8 and 4
 /// discrete actions, or the shapes of HalfCheetah.
-#[expect(clippy::too_many_arguments, reason = "one for each argument of the command")]
 pub fn bench_learner(
     actions: ActionKind,
     sizes: &[(usize, usize)],

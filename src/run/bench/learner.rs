@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::{Line, compared, random_experience};
-use crate::learner::{Learner, LearnerSetup};
 #[cfg(feature = "gpu")]
-use crate::nn::Counts;
+use crate::learner::device::Counts;
+use crate::learner::{Learner, LearnerSetup};
 use crate::run::peers;
 
 /// A learner to measure.

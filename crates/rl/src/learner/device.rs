@@ -1,7 +1,6 @@
-//! Chooses where gradient steps run: on the CPU with hand-written code, or on a GPU through burn.
+//! Chooses where gradient steps run: on the CPU with hand-written code, or on a GPU in compute shaders or through burn.
 //!
-//! Small networks are faster on a CPU because of a GPU's launch overhead, so `auto` measures instead of
-//! guessing. Software renderers (lavapipe, SwiftShader, WARP) report themselves as graphics adapters but are
+//! Small networks may be faster on a CPU, so `auto` measures instead of guessing. Software renderers (lavapipe, SwiftShader, WARP) report themselves as graphics adapters but are
 //! slow CPUs: they are never chosen. A device lost during training is handled by the learner thread.
 
 #[cfg(feature = "gpu")]
@@ -18,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::algo::{Algorithm, AlgorithmConfig, Place, TrainError};
 use crate::mdp::{EnvironmentSpec, Stream, rng};
 use crate::nn::NetworkError;
+#[cfg(feature = "gpu")]
+pub use crate::nn::{Card, Counts};
 use trial::Trial;
 
 /// Maximum duration of the timed part of one candidate's trial, unless its last round takes longer.
@@ -49,7 +50,7 @@ pub fn asks_drivers() -> bool {
 /// # Errors
 /// Why there is none, as a phrase.
 #[cfg(feature = "gpu")]
-pub fn card(software: bool) -> Result<crate::nn::Card, String> {
+pub fn card(software: bool) -> Result<Card, String> {
     gpu::open(software).map(|gpu| gpu.card())
 }
 

@@ -198,6 +198,8 @@ impl Builder {
             closing,
             batches,
             each,
+            waiting: Vec::new(),
+            of_steps: Vec::new(),
             pending: 0,
             in_flight: VecDeque::new(),
         })
@@ -216,7 +218,10 @@ pub(crate) struct Program {
     /// Where the batches begin, and the floats of each.
     batches: u32,
     each: usize,
-    /// Steps that wait for their submission.
+    /// Steps that wait for their submission: batches, and numbers at the distance of their bindings. Written together,
+    /// because every write costs the host as much as a kernel.
+    waiting: Vec<f32>,
+    of_steps: Vec<u8>,
     pending: u32,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
 }
@@ -229,18 +234,23 @@ impl Program {
     /// [`NetworkError::Device`] if the card does not keep up because it has failed.
     pub(crate) fn step(&mut self, numbers: Numbers, batch: &[f32]) -> Result<(), NetworkError> {
         debug_assert!(batch.len() <= self.each);
-        let start = self.batches + self.pending * self.each as u32;
-        self.write(start, batch);
-        let numbers = Numbers { batch: start, ..numbers };
-        let place = u64::from(self.pending) * PITCH as u64;
-        self.card.queue.write_buffer(&self.numbers, place, bytemuck::bytes_of(&numbers));
+        let numbers = Numbers { batch: self.batches + self.waiting.len() as u32, ..numbers };
+        self.waiting.extend_from_slice(batch);
+        self.of_steps.extend_from_slice(bytemuck::bytes_of(&numbers));
         self.pending += 1;
+        self.waiting.resize(self.pending as usize * self.each, 0.0);
+        self.of_steps.resize(self.pending as usize * PITCH, 0);
         if self.pending == STEPS { self.submit(false) } else { Ok(()) }
     }
 
-    /// Writes `values` at `start`, before the steps that follow.
-    pub(crate) fn write(&self, start: u32, values: &[f32]) {
+    /// Writes `values` at `start`, after all steps so far.
+    ///
+    /// # Errors
+    /// As [`Program::step`].
+    pub(crate) fn write(&mut self, start: u32, values: &[f32]) -> Result<(), NetworkError> {
+        self.submit(false)?;
         self.card.queue.write_buffer(&self.data, u64::from(start) * 4, bytemuck::cast_slice(values));
+        Ok(())
     }
 
     /// Hands the steps that wait over to the card, and with `close` what follows the last one before a report.
@@ -248,6 +258,13 @@ impl Program {
         if self.pending == 0 && !close {
             return Ok(());
         }
+        if self.pending > 0 {
+            let place = u64::from(self.batches) * 4;
+            self.card.queue.write_buffer(&self.data, place, bytemuck::cast_slice(&self.waiting));
+            self.card.queue.write_buffer(&self.numbers, 0, &self.of_steps);
+        }
+        self.waiting.clear();
+        self.of_steps.clear();
         let mut encoder = self.card.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());

@@ -296,9 +296,9 @@ impl Plan {
 
         let Draft { builder, critics, actor, value, layout, .. } = draft;
         let value = value.map(|(value, _)| value);
-        let program = builder.build(columns.len)?;
+        let mut program = builder.build(columns.len)?;
         if let Some(constants) = constants {
-            program.write(layout.bounds, &constants);
+            program.write(layout.bounds, &constants)?;
         }
         let figures = layout;
         Ok(Self { program, batch: size, columns, critics, actor, value, figures, end, begun: false })

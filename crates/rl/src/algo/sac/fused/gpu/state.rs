@@ -51,10 +51,7 @@ impl SacUpdate for GpuSac {
         let host = self.host.get_mut();
         host.import(tensors, gradient_steps)?;
         self.gradient_steps = gradient_steps;
-        if let Some(plan) = self.plan.get_mut() {
-            plan.place(host);
-        }
-        Ok(())
+        self.plan.get_mut().as_mut().map_or(Ok(()), |plan| plan.place(host))
     }
 
     fn export_actor(&self) -> Result<TensorMap, TrainError> {
@@ -109,8 +106,8 @@ impl GpuSac {
             // The card need not have room for both.
             self.plan.take();
             let host = self.host.get_mut();
-            let plan = Plan::new(host, size, &self.card)?;
-            plan.place(host);
+            let mut plan = Plan::new(host, size, &self.card)?;
+            plan.place(host)?;
             *self.plan.get_mut() = Some(plan);
         }
         let problem = "it has no program".to_owned();
@@ -130,30 +127,31 @@ impl GpuSac {
 
 impl Plan {
     /// Writes the state of `host` to the card.
-    pub(super) fn place(&self, host: &FusedSac) {
+    pub(super) fn place(&mut self, host: &FusedSac) -> Result<(), TrainError> {
         let each = self.critics.each;
         for (index, critic) in (0..).zip(&host.critics) {
             let own = index * each;
-            self.program.write(self.critics.parameters + own, &critic.online.network.parameters);
-            self.program.write(self.critics.m + own, &critic.online.adam.m);
-            self.program.write(self.critics.v + own, &critic.online.adam.v);
+            self.program.write(self.critics.parameters + own, &critic.online.network.parameters)?;
+            self.program.write(self.critics.m + own, &critic.online.adam.m)?;
+            self.program.write(self.critics.v + own, &critic.online.adam.v)?;
             if let (Some(start), Some(target)) = (self.critics.targets, &critic.target) {
-                self.program.write(start + own, &target.parameters);
+                self.program.write(start + own, &target.parameters)?;
             }
         }
-        if let (Some(own), Some(value)) = (&self.value, &host.value) {
-            self.program.write(own.parameters, &value.online.network.parameters);
-            self.program.write(own.m, &value.online.adam.m);
-            self.program.write(own.v, &value.online.adam.v);
+        if let (Some(own), Some(value)) = (self.value.clone(), &host.value) {
+            self.program.write(own.parameters, &value.online.network.parameters)?;
+            self.program.write(own.m, &value.online.adam.m)?;
+            self.program.write(own.v, &value.online.adam.v)?;
             if let Some(start) = own.targets {
-                self.program.write(start, &value.target.parameters);
+                self.program.write(start, &value.target.parameters)?;
             }
         }
-        self.program.write(self.actor.parameters, &host.actor.network.parameters);
-        self.program.write(self.actor.m, &host.actor.adam.m);
-        self.program.write(self.actor.v, &host.actor.adam.v);
+        self.program.write(self.actor.parameters, &host.actor.network.parameters)?;
+        self.program.write(self.actor.m, &host.actor.adam.m)?;
+        self.program.write(self.actor.v, &host.actor.adam.v)?;
         let [m, v] = host.temperature.moments();
-        self.program.write(self.figures.log_alpha, &[host.temperature.log, m, v, 0.0]);
+        self.program.write(self.figures.log_alpha, &[host.temperature.log, m, v, 0.0])?;
+        Ok(())
     }
 
     /// The reverse, from the beginning of what the card holds.

@@ -142,6 +142,17 @@ fn a_step_costs_few_dispatches_and_no_reads() {
     assert!(per_step(after.submissions - before.submissions) <= 1.0 / 16.0, "{before:?} {after:?}");
 }
 
+/// Steps that still wait for their submission come before what is imported after them.
+#[test]
+fn an_import_replaces_what_steps_before_it_have_learned() {
+    let Some(card) = card() else { return };
+    let (mut ours, _) = both(&SacConfig { hidden: vec![9], ..SacConfig::default() }, &card);
+    let fresh = ours.export().unwrap();
+    (0..3).for_each(|seed| drop(ours.update(&batch(6, seed), false).unwrap()));
+    ours.import(&fresh, 0).unwrap();
+    assert_eq!((ours.export().unwrap(), ours.gradient_steps()), (fresh, 0));
+}
+
 /// A failed import changes nothing.
 #[test]
 fn what_does_not_fit_is_refused_and_changes_nothing() {
