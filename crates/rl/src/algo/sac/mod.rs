@@ -1,9 +1,9 @@
 //! Soft Actor-Critic, with discrete and continuous actions: networks, one gradient step, and what it reports.
 //!
-//! Two implementations of one gradient step stand behind [`SacUpdate`] and are held to the same
-//! vectors and to each other: `fused`, differentiated by hand for the CPU, and `autodiff`, written on burn
-//! tensors for any device with the feature `gpu`. Both know every variant [`SacConfig`] offers. This layer knows batches, not
-//! buffers, threads or worlds.
+//! Three implementations of one gradient step stand behind [`SacUpdate`] and are held to the same vectors and to each
+//! other: `fused`, differentiated by hand for the CPU, `fused::gpu`, the same in compute shaders, and `autodiff`, written on
+//! burn tensors for any device; the last two with the feature `gpu`. The first and the last know every variant
+//! [`SacConfig`] offers. This layer knows batches, not buffers, threads or worlds.
 
 mod actions;
 mod algorithm;
