@@ -13,7 +13,8 @@ mod session;
 mod window;
 
 pub use bench::{
-    MemorySize, bench_act, bench_bodies, bench_env, bench_learner, bench_replay, bench_sequences, bench_tick,
+    MemorySize, bench_act, bench_bodies, bench_env, bench_learner, bench_products, bench_replay,
+    bench_sequences, bench_tick,
 };
 #[cfg(feature = "arcade")]
 pub use session::SessionRequest;

@@ -77,6 +77,11 @@ pub fn bench_learner(
     })
 }
 
+/// Measures the matrix products of a gradient step for observation 8 and 4 discrete actions.
+pub fn bench_products(batch: usize, width: usize, runs: usize, seconds: f64) -> Vec<bench::Line> {
+    bench::products(8, width, 4, batch, (runs, seconds))
+}
+
 /// A memory that `bench sequences` measures, such as `lstm-64`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemorySize {

@@ -46,6 +46,10 @@ pub(super) fn run(what: Bench) -> Result<(), Failure> {
             app::bench_sequences(device, &memory, &peer, runs as usize, seconds, threads)
                 .try_for_each(|lines| lines?.iter().try_for_each(print))
         }
+        Bench::Products { batch, hidden, runs, seconds } => {
+            let (batch, hidden) = (batch as usize, hidden as usize);
+            app::bench_products(batch, hidden, runs as usize, seconds).iter().try_for_each(print)
+        }
         Bench::Learner { actions, batch, hidden, prioritized, peer, device, runs, seconds, threads } => {
             let sizes = paired(&batch, &hidden)?;
             app::bench_learner(

@@ -2,6 +2,7 @@
 //! other libraries. Learning is in `learner`.
 
 mod learner;
+mod products;
 
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use crate::run::peers::{self, Answer};
 use crate::sim::arena::Spec;
 use crate::sim::run_agent_step;
 pub use learner::{Work, learner, threads};
+pub use products::products;
 use rand::RngExt as _;
 
 /// One benchmark line.

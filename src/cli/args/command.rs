@@ -270,6 +270,22 @@ pub(in crate::cli) enum Bench {
         #[arg(long, default_value_t = 0, value_parser = threads)]
         threads: usize,
     },
+    /// Matrix products of a gradient step on one thread: the share that each reaches of what the processor can multiply, and
+    /// the gradient steps per second that this would allow.
+    Products {
+        /// Transitions of a batch.
+        #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+        batch: u32,
+        /// Width of both hidden layers.
+        #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=4096))]
+        hidden: u32,
+        /// Number of measured runs.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=1000))]
+        runs: u32,
+        /// Seconds per run and product.
+        #[arg(long, default_value_t = 0.5, value_parser = seconds)]
+        seconds: f64,
+    },
     /// Gradient steps per second by size of batch and networks; on a GPU also what a step asks of the card.
     Learner {
         /// Kind of actions: 4 discrete ones with 8 observations, or the shapes of HalfCheetah, 17 observations and an action

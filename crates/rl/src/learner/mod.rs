@@ -15,6 +15,8 @@ pub mod snapshots;
 mod status;
 pub mod trained;
 
+/// How fast this machine multiplies.
+pub use crate::nn::speed;
 pub use crate::replay::ReplayStats;
 pub use checkpoint::CheckpointError;
 pub(crate) use config::whole;

@@ -20,6 +20,7 @@ mod lanes;
 pub mod memory;
 mod network;
 pub(crate) mod onnx;
+pub mod speed;
 mod trained;
 pub mod weights;
 

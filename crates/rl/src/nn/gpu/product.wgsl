@@ -34,14 +34,15 @@ const TRANSPOSED = 32u;
 const SECOND_BATCH = 64u;
 
 const TILE = 32u;
-const DEPTH = 16u;
+/// Of the inner index at a time: long enough to hide the way to memory.
+const DEPTH = 32u;
 const PITCH = 36u;
 
 @group(0) @binding(1) var<storage, read> problems: array<Problem>;
 @group(0) @binding(3) var<uniform> op: Range;
 
-var<workgroup> left: array<f32, 576>;
-var<workgroup> right: array<f32, 576>;
+var<workgroup> left: array<f32, 1152>;
+var<workgroup> right: array<f32, 1152>;
 
 @compute @workgroup_size(64)
 fn product(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -70,7 +71,7 @@ fn product(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         for (var r = 0u; r < 4u; r += 1u) { sums[r] = bias; }
     }
     for (var start = 0u; start < p.inner; start += DEPTH) {
-        for (var each = 0u; each < 8u; each += 1u) {
+        for (var each = 0u; each < 16u; each += 1u) {
             let place = lane + each * 64u;
             // Neighboring threads read neighboring floats, whichever way the matrix lies.
             var m = place / DEPTH;
