@@ -11,8 +11,11 @@ use bytemuck::{Pod, Zeroable};
 use super::Card;
 use crate::nn::NetworkError;
 
-/// Steps of one submission: the host prepares as many while the card computes.
+/// Most steps of one submission: the host prepares as many while the card computes.
 pub(crate) const STEPS: u32 = 16;
+
+/// Floats of batches beyond which a submission has fewer steps: 64 MiB.
+const WAITING: usize = 1 << 24;
 
 /// Submissions that may wait for the card before the host waits for it.
 const IN_FLIGHT: usize = 2;
@@ -142,7 +145,8 @@ impl Builder {
     /// [`NetworkError::Device`] if the card has no room for it.
     pub(crate) fn build(mut self, batch_floats: usize) -> Result<Program, NetworkError> {
         let each = batch_floats.next_multiple_of(16);
-        let batches = self.floats(each * STEPS as usize);
+        let together = (WAITING / each.max(1)).clamp(1, STEPS as usize);
+        let batches = self.floats(each * together);
         let most = self.card.most_floats();
         if self.floats > most {
             let problem = format!(
@@ -198,6 +202,7 @@ impl Builder {
             closing,
             batches,
             each,
+            together: together as u32,
             waiting: Vec::new(),
             of_steps: Vec::new(),
             pending: 0,
@@ -218,6 +223,8 @@ pub(crate) struct Program {
     /// Where the batches begin, and the floats of each.
     batches: u32,
     each: usize,
+    /// Steps of a submission.
+    together: u32,
     /// Steps that wait for their submission: batches, and numbers at the distance of their bindings. Written together,
     /// because every write costs the host as much as a kernel.
     waiting: Vec<f32>,
@@ -240,7 +247,7 @@ impl Program {
         self.pending += 1;
         self.waiting.resize(self.pending as usize * self.each, 0.0);
         self.of_steps.resize(self.pending as usize * PITCH, 0);
-        if self.pending == STEPS { self.submit(false) } else { Ok(()) }
+        if self.pending == self.together { self.submit(false) } else { Ok(()) }
     }
 
     /// Writes `values` at `start`, after all steps so far.
