@@ -19,7 +19,7 @@ trap 'rm -rf "$work"' EXIT
 python=${PYTHON:-python3}
 lines="$work/lines"
 
-has() { timeout 60 "$python" -c "$1" >/dev/null 2>&1; }
+has() { timeout 20 "$python" -c "$1" >/dev/null 2>&1; }
 peers=() strongest=()
 if has 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
     peers+=(--peer "$python benches/peers/torch_sac.py --device cuda")
@@ -39,8 +39,8 @@ measure() {
     timeout "$1" "$program" bench learner --device gpu --seconds 1 "${@:2}" | tee -a "$lines"
 }
 # A peer starts anew for every run: all of them at one size, the strongest one at the others.
-measure 120 --batch 256 --hidden 256 "${peers[@]}" "${strongest[@]}"
-measure 120 --batch 64,4096 --hidden 64,256 "${strongest[@]}"
+measure 90 --batch 256 --hidden 256 "${peers[@]}" "${strongest[@]}"
+measure 90 --batch 64,4096 --hidden 64,256 "${strongest[@]}"
 measure 20 --batch 256 --hidden 256 --prioritized
 measure 20 --batch 256 --hidden 256 --actions continuous
 

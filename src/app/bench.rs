@@ -71,9 +71,7 @@ pub fn bench_learner(
             },
         };
         let setup = setup(spec, config, device);
-        // A report waits for a GPU, which works ahead otherwise.
-        let at_once = if device == DeviceChoice::Cpu { 20 } else { 160 };
-        bench::learner(Work { setup, name, arguments, at_once }, peers, runs, seconds)
+        bench::learner(Work { setup, name, arguments, at_once: 20 }, peers, runs, seconds)
     })
 }
 

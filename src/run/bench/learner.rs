@@ -40,6 +40,8 @@ pub fn learner(
     let threads = threads(setup.config.threads);
     let experience = random_experience(&setup.spec, 20_000);
     let mut learner = Learner::new(setup)?;
+    // A report waits for a GPU, which works ahead otherwise.
+    let at_once = if learner.device().0.starts_with("gpu") { 8 * at_once } else { at_once };
     learner.push(&experience, true);
     learner.train(2 * u64::from(at_once), true)?;
     let (mut rates, mut answers) = (Vec::new(), vec![Vec::new(); peers.len()]);

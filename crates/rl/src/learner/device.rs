@@ -1,7 +1,8 @@
 //! Chooses where gradient steps run: on the CPU with hand-written code, or on a GPU in compute shaders or through burn.
 //!
-//! Small networks may be faster on a CPU, so `auto` measures instead of guessing. Software renderers (lavapipe, SwiftShader, WARP) report themselves as graphics adapters but are
-//! slow CPUs: they are never chosen. A device lost during training is handled by the learner thread.
+//! Small networks may be faster on a CPU, so `auto` measures instead of guessing. Software renderers (lavapipe,
+//! SwiftShader, WARP) report themselves as graphics adapters but are slow CPUs: they are never chosen. A device lost during
+//! training is handled by the learner thread.
 
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -23,8 +24,8 @@ use trial::Trial;
 
 /// Maximum duration of the timed part of one candidate's trial, unless its last round takes longer.
 const TRIAL: Duration = Duration::from_millis(500);
-/// Largest number of timed updates between two synchronizations in a trial.
-const LONGEST_ROUND: usize = 64;
+/// Largest number of timed updates between two policies in a trial, as in a watched run.
+const LONGEST_ROUND: usize = 20;
 
 /// Where to learn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,7 +113,10 @@ pub fn choose(
             let cpu_speed = updates_per_second(&mut *cpu()?, &data, ranked)?;
             if gpu_speed > cpu_speed {
                 let why = format!("{gpu_speed:.0} updates/s against {cpu_speed:.0} on the CPU");
-                Ok((on_gpu()?, format!("{name}: {why}")))
+                match on_gpu() {
+                    Ok(algorithm) => Ok((algorithm, format!("{name}: {why}"))),
+                    Err(error) => on_cpu(format!("{name} failed after its trial ({error})")),
+                }
             } else {
                 on_cpu(format!("{cpu_speed:.0} updates/s against {gpu_speed:.0} on {name}"))
             }
@@ -132,15 +136,16 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, TrainError>) -> Result<T, TrainEr
     })
 }
 
-/// Gradient steps per second of `algorithm` on `data`, in the last and longest of a few rounds, reading priorities if
-/// `ranked` as often as training does. The first steps are not timed: they compile kernels and allocate memory.
+/// Gradient steps per second of `algorithm` on `data`, in the last of a few rounds, with the policy and, if `ranked`, the
+/// priorities read about as often as training does. The first steps are not timed: they compile kernels and allocate
+/// memory.
 fn updates_per_second(algorithm: &mut dyn Algorithm, data: &Trial, ranked: bool) -> Result<f64, TrainError> {
     for _ in 0..3 {
         data.update(algorithm, true)?;
     }
     let start = Instant::now();
     let (mut rate, mut round) = (0.0, 1);
-    while start.elapsed() < TRIAL && round <= LONGEST_ROUND {
+    while start.elapsed() < TRIAL {
         let begun = Instant::now();
         let mut unranked = 0;
         for step in 1..=round {
@@ -152,12 +157,9 @@ fn updates_per_second(algorithm: &mut dyn Algorithm, data: &Trial, ranked: bool)
                 unranked = 0;
             }
         }
+        algorithm.policy()?;
         rate = round as f64 / begun.elapsed().as_secs_f64();
-        // What takes long is not tried for longer yet.
-        if start.elapsed() > TRIAL / 4 {
-            break;
-        }
-        round *= 4;
+        round = (4 * round).min(LONGEST_ROUND);
     }
     Ok(rate)
 }

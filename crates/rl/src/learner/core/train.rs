@@ -213,6 +213,7 @@ fn rank(
         return Ok(());
     }
     let td_errors = ranking(algorithm.recent_priorities(steps)?, gradient_steps)?;
+    debug_assert_eq!(td_errors.len(), steps * batch);
     let own = indices.len() / steps;
     for (indices, td_errors) in indices.chunks_exact(own.max(1)).zip(td_errors.chunks_exact(batch)) {
         replay.update_priorities(indices, &td_errors[..own]);

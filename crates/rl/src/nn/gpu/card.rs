@@ -1,12 +1,14 @@
 //! The card: its device and queue, its compiled kernels, and counts of what was asked of it.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 
 use super::Kernel;
+use crate::nn::NetworkError;
 
 /// What precedes the source of every kernel.
 const PRELUDE: &str = include_str!("prelude.wgsl");
@@ -89,7 +91,9 @@ impl Card {
     /// Largest number of floats of a program.
     pub(super) fn most_floats(&self) -> u64 {
         let limits = self.device.limits();
-        limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / size_of::<f32>() as u64
+        // Kernels count floats in 32 bits.
+        let bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(1 << 33);
+        bytes / size_of::<f32>() as u64
     }
 
     /// What was asked of it so far, by all that use it.
@@ -98,6 +102,18 @@ impl Card {
         let [steps, dispatches, passes, submissions, reads] =
             [steps, dispatches, passes, submissions, reads].map(|count| count.load(Ordering::Relaxed));
         Counts { steps, dispatches, passes, submissions, reads }
+    }
+
+    /// Waits for submission `index`, or for all.
+    ///
+    /// # Errors
+    /// [`NetworkError::Device`] if the card is lost, of which wgpu says so by a panic.
+    pub(super) fn wait_for(&self, index: Option<wgpu::SubmissionIndex>) -> Result<(), NetworkError> {
+        let lost =
+            || NetworkError::Device(format!("{} is lost: start the program again to use it", self.name));
+        let wait = wgpu::PollType::Wait { submission_index: index, timeout: None };
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.device.poll(wait)));
+        outcome.map_err(|_| lost())?.map(drop).map_err(|error| NetworkError::Device(error.to_string()))
     }
 
     /// The compiled `kernel`.
@@ -119,7 +135,11 @@ impl Card {
                 layout: Some(&layout),
                 module: &module,
                 entry_point: Some(kernel.entry),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                // Kernels write what they share before they read it.
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    zero_initialize_workgroup_memory: false,
+                    ..Default::default()
+                },
                 cache: None,
             })
         };

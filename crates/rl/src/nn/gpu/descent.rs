@@ -18,8 +18,12 @@ pub(crate) const PARTIALS: u32 = 64;
 const MOVED: u32 = 256;
 /// Floats that one workgroup sums up.
 const SUMMED: u32 = 64;
-/// Rows of a product that one workgroup sums up, where the sum is long.
-const PART: u32 = 512;
+/// Rows of a gradient that one workgroup sums up, in up to so many parts.
+const PART: u32 = 64;
+const MOST_PARTS: u32 = 8;
+/// The same of a convolution, where every position is a row.
+const LONG_PART: u32 = 512;
+const MOST_LONG_PARTS: u32 = 64;
 /// Stands for no target networks.
 const NONE: u32 = u32::MAX;
 
@@ -74,8 +78,8 @@ impl Descent {
 
     /// Room for gradients with batches of `rows`, for networks of `shape`.
     pub(crate) fn gradients(&mut self, builder: &mut Builder, shape: &Shape, rows: usize) {
-        self.splits = (rows as u32 / PART).clamp(1, 8);
-        self.gradient = builder.floats((self.splits * self.size()) as usize);
+        self.splits = (rows as u32 / PART).clamp(1, MOST_PARTS);
+        self.gradient = builder.floats(self.splits as usize * self.size() as usize);
         let all = self.networks as usize * rows;
         self.slopes = shape.layers.iter().map(|layer| builder.floats(all * layer.width as usize)).collect();
         self.maps = (shape.convolutions.iter().enumerate())
@@ -84,7 +88,11 @@ impl Descent {
                 let slopes = builder.floats(cells * own.layer.width as usize);
                 let patches = if index > 0 { builder.floats(cells * own.layer.inputs as usize) } else { 0 };
                 let parts = parts(rows as u32 * own.positions());
-                [slopes, patches, builder.floats((self.networks * parts * own.layer.size()) as usize)]
+                [
+                    slopes,
+                    patches,
+                    builder.floats(self.networks as usize * parts as usize * own.layer.size() as usize),
+                ]
             })
             .collect();
     }
@@ -177,6 +185,13 @@ impl Descent {
         pass.norm(index, slopes, self.gradient + network * self.each + weight)
     }
 
+    /// The same in as many parts of its rows as the gradient has.
+    fn norm_parts(&self, network: u32, pass: &Pass, index: usize) -> impl Iterator<Item = NormProblem> {
+        let whole = self.norm(network, pass, index);
+        let parts = whole.into_iter().flat_map(|whole| (0..self.splits).map(move |split| (whole, split)));
+        parts.map(|(whole, split)| whole.part(split, self.splits, split * self.size()))
+    }
+
     /// The gradient of convolution `index`, in parts.
     fn convolution(&self, network: u32, pass: &Pass, index: usize) -> impl Iterator<Item = Problem> {
         let layer = pass.shape.convolutions[index].layer;
@@ -204,7 +219,7 @@ impl Descent {
 
 /// Parts in which a sum over so many rows is computed, where few outputs leave the card idle.
 fn parts(rows: u32) -> u32 {
-    (rows / PART).clamp(1, 64)
+    (rows / LONG_PART).clamp(1, MOST_LONG_PARTS)
 }
 
 /// The gradient of all parameters from that of the outputs; `passes` are those of the networks in turn.
@@ -217,9 +232,10 @@ pub(crate) fn backward(builder: &mut Builder, descent: &Descent, passes: &[&Pass
         let problems: Vec<_> = below.chain(own).collect();
         builder.products(problems);
         if let Some(below) = index.checked_sub(1) {
-            let norms = || networks().filter_map(|(network, pass)| descent.norm(network, pass, below));
-            builder.tabled(NORM_GRADIENT, norms().collect(), |norm| norm.columns.div_ceil(SUMMED));
-            builder.tabled(NORM_BACKWARD, norms().collect(), |norm| norm.rows);
+            let parts = networks().flat_map(|(network, pass)| descent.norm_parts(network, pass, below));
+            builder.tabled(NORM_GRADIENT, parts.collect(), |norm| norm.columns.div_ceil(SUMMED));
+            let norms = networks().filter_map(|(network, pass)| descent.norm(network, pass, below));
+            builder.tabled(NORM_BACKWARD, norms.collect(), |norm| norm.rows);
         }
     }
     for (index, own) in shape.convolutions.iter().enumerate().rev() {
@@ -266,7 +282,7 @@ fn sum_parts(builder: &mut Builder, descent: &Descent, size: u32, parts: u32, so
     }
     let Descent { networks, each, gradient, .. } = *descent;
     let operation = Parts { source, parts, size, networks, out: gradient + weight, each };
-    builder.run(SUM_PARTS, &operation, [(size * networks).div_ceil(SUMMED), 1]);
+    builder.run_many(SUM_PARTS, &operation, (size * networks).div_ceil(SUMMED));
 }
 
 /// The slopes of the outputs in the entries `first..first + count` of the first dense layer's input, at `out`,

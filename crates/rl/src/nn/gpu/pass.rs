@@ -246,6 +246,21 @@ pub(super) struct NormProblem {
     tiles_across: u32,
 }
 
+impl NormProblem {
+    /// Part `number` of `count` of its rows, whose gradient stands `further` than the first.
+    pub(super) fn part(self, number: u32, count: u32, further: u32) -> Self {
+        let part = self.rows.div_ceil(count);
+        let from = (number * part).min(self.rows);
+        Self {
+            values: self.values + from * self.width,
+            out: self.out + from * self.width,
+            gradient: self.gradient + further,
+            rows: part.min(self.rows - from),
+            ..self
+        }
+    }
+}
+
 impl Pass {
     /// The normalization of layer `index`, with what goes out, or in, at `out`, and the gradient of its parameters at
     /// `gradient`.
@@ -317,6 +332,8 @@ impl Builder {
     /// Runs the products of `problems` in one dispatch.
     pub(super) fn products(&mut self, problems: Vec<Problem>) {
         let across = |problem: &Problem| problem.columns.div_ceil(TILE);
+        let work = |own: &Problem| [own.rows, own.columns, own.inner].map(u64::from).iter().product::<u64>();
+        self.work += 2 * problems.iter().map(work).sum::<u64>();
         let problems: Vec<_> =
             problems.into_iter().map(|own| Problem { tiles_across: across(&own), ..own }).collect();
         self.tabled(PRODUCT, problems, |own| own.tiles_across * own.rows.div_ceil(TILE));

@@ -36,13 +36,35 @@ const SECOND_BATCH = 64u;
 const TILE = 32u;
 /// Of the inner index at a time: long enough to hide the way to memory.
 const DEPTH = 32u;
-const PITCH = 36u;
+/// Of `DEPTH` rows in memory, in vectors of four floats: one more than a tile has, so that neighbors use different banks.
+const PITCH = 9u;
 
 @group(0) @binding(1) var<storage, read> problems: array<Problem>;
 @group(0) @binding(3) var<uniform> op: Range;
 
-var<workgroup> left: array<f32, 1152>;
-var<workgroup> right: array<f32, 1152>;
+var<workgroup> left: array<vec4<f32>, 288>;
+var<workgroup> right: array<vec4<f32>, 288>;
+
+/// `A[i, k]`; 0 outside.
+fn of_left(index: u32, i: u32, k: u32, a: u32, a2: u32) -> f32 {
+    let flags = problems[index].flags;
+    let rows = problems[index].rows;
+    if (i >= rows || k >= problems[index].inner) { return 0.0; }
+    let gradient = (flags & GRADIENT) != 0u;
+    let r = select(i, k, gradient);
+    let f = select(k, i, gradient);
+    if (gradient && f + 1u == rows) { return 1.0; }
+    let split = problems[index].split;
+    if (f < split) { return data[a + r * problems[index].a_row + f]; }
+    return data[a2 + r * problems[index].a2_row + f - split];
+}
+
+/// `B[k, j]`; 0 outside.
+fn of_right(index: u32, k: u32, j: u32) -> f32 {
+    if (j >= problems[index].columns || k >= problems[index].inner) { return 0.0; }
+    let transposed = (problems[index].flags & TRANSPOSED) != 0u;
+    return data[problems[index].b + select(k, j, transposed) * problems[index].b_row + select(j, k, transposed)];
+}
 
 @compute @workgroup_size(64)
 fn product(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -57,8 +79,9 @@ fn product(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     let column = (tile % p.tiles_across) * TILE;
     let a = p.a + select(0u, now.batch, (p.flags & BATCH) != 0u);
     let a2 = p.a2 + select(0u, now.batch, (p.flags & SECOND_BATCH) != 0u);
-    let gradient = (p.flags & GRADIENT) != 0u;
-    let transposed = (p.flags & TRANSPOSED) != 0u;
+    // Neighboring threads read neighboring floats, whichever way a matrix lies.
+    let left_across = (p.flags & GRADIENT) != 0u;
+    let right_across = (p.flags & TRANSPOSED) == 0u;
     let i = row + (lane / 8u) * 4u;
     let j = column + (lane % 8u) * 4u;
 
@@ -71,47 +94,36 @@ fn product(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         for (var r = 0u; r < 4u; r += 1u) { sums[r] = bias; }
     }
     for (var start = 0u; start < p.inner; start += DEPTH) {
-        for (var each = 0u; each < 16u; each += 1u) {
+        for (var each = 0u; each < 4u; each += 1u) {
+            // Four floats along the tile, at one place of the inner index.
             let place = lane + each * 64u;
-            // Neighboring threads read neighboring floats, whichever way the matrix lies.
-            var m = place / DEPTH;
-            var k = place % DEPTH;
-            if (gradient) { m = place % TILE; k = place / TILE; }
-            var value = 0.0;
-            if (row + m < p.rows && start + k < p.inner) {
-                let r = select(row + m, start + k, gradient);
-                let f = select(start + k, row + m, gradient);
-                if (gradient && f + 1u == p.rows) {
-                    value = 1.0;
-                } else if (f < p.split) {
-                    value = data[a + r * p.a_row + f];
-                } else {
-                    value = data[a2 + r * p.a2_row + f - p.split];
-                }
-            }
-            left[k * PITCH + m] = value;
-            m = place % TILE;
-            k = place / TILE;
-            if (transposed) { m = place / DEPTH; k = place % DEPTH; }
-            value = 0.0;
-            if (column + m < p.columns && start + k < p.inner) {
-                let r = select(start + k, column + m, transposed);
-                let c = select(column + m, start + k, transposed);
-                value = data[p.b + r * p.b_row + c];
-            }
-            right[k * PITCH + m] = value;
+            var four = select(place / DEPTH, place % 8u, left_across);
+            var k = select(place % DEPTH, place / 8u, left_across);
+            var m = row + four * 4u;
+            left[k * PITCH + four] = vec4<f32>(
+                of_left(index, m, start + k, a, a2),
+                of_left(index, m + 1u, start + k, a, a2),
+                of_left(index, m + 2u, start + k, a, a2),
+                of_left(index, m + 3u, start + k, a, a2),
+            );
+            four = select(place / DEPTH, place % 8u, right_across);
+            k = select(place % DEPTH, place / 8u, right_across);
+            m = column + four * 4u;
+            right[k * PITCH + four] = vec4<f32>(
+                of_right(index, start + k, m),
+                of_right(index, start + k, m + 1u),
+                of_right(index, start + k, m + 2u),
+                of_right(index, start + k, m + 3u),
+            );
         }
         workgroupBarrier();
-        let from_left = (lane / 8u) * 4u;
-        let from_right = (lane % 8u) * 4u;
         for (var k = 0u; k < DEPTH; k += 1u) {
-            let at = k * PITCH + from_right;
-            let factors = vec4<f32>(right[at], right[at + 1u], right[at + 2u], right[at + 3u]);
-            let own = k * PITCH + from_left;
-            sums[0] = fma(vec4<f32>(left[own]), factors, sums[0]);
-            sums[1] = fma(vec4<f32>(left[own + 1u]), factors, sums[1]);
-            sums[2] = fma(vec4<f32>(left[own + 2u]), factors, sums[2]);
-            sums[3] = fma(vec4<f32>(left[own + 3u]), factors, sums[3]);
+            let factors = right[k * PITCH + lane % 8u];
+            let own = left[k * PITCH + lane / 8u];
+            sums[0] = fma(vec4<f32>(own.x), factors, sums[0]);
+            sums[1] = fma(vec4<f32>(own.y), factors, sums[1]);
+            sums[2] = fma(vec4<f32>(own.z), factors, sums[2]);
+            sums[3] = fma(vec4<f32>(own.w), factors, sums[3]);
         }
         workgroupBarrier();
     }

@@ -1,9 +1,11 @@
 //! A program: kernels over one buffer of floats, run for every gradient step.
 
 use std::collections::VecDeque;
+use std::future::Future as _;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
 
 use burn::tensor::wgpu::wgpu;
 use bytemuck::{Pod, Zeroable};
@@ -13,6 +15,10 @@ use crate::nn::NetworkError;
 
 /// Most steps of one submission: the host prepares as many while the card computes.
 pub(crate) const STEPS: u32 = 16;
+
+/// Operations of a step's products beyond which a submission has fewer steps: half a second of a card that makes 10¹¹ a
+/// second, since drivers stop what takes seconds and frames wait for the same card.
+const WORK: u64 = 50_000_000_000;
 
 /// Floats of batches beyond which a submission has fewer steps: 64 MiB.
 const WAITING: usize = 1 << 24;
@@ -86,6 +92,8 @@ pub(crate) struct Builder {
     pub(super) card: Card,
     floats: u64,
     pub(super) problems: Vec<Problem>,
+    /// Operations of all products.
+    pub(super) work: u64,
     operations: Vec<u8>,
     dispatches: Vec<Dispatch>,
     closing: Vec<Dispatch>,
@@ -98,6 +106,7 @@ impl Builder {
             card: card.clone(),
             floats: 0,
             problems: Vec::new(),
+            work: 0,
             operations: Vec::new(),
             dispatches: Vec::new(),
             closing: Vec::new(),
@@ -145,7 +154,8 @@ impl Builder {
     /// [`NetworkError::Device`] if the card has no room for it.
     pub(crate) fn build(mut self, batch_floats: usize) -> Result<Program, NetworkError> {
         let each = batch_floats.next_multiple_of(16);
-        let together = (WAITING / each.max(1)).clamp(1, STEPS as usize);
+        let by_work = (WORK / self.work.max(1)).min(STEPS.into()) as usize;
+        let together = (WAITING / each.max(1)).min(by_work).clamp(1, STEPS as usize);
         let batches = self.floats(each * together);
         let most = self.card.most_floats();
         if self.floats > most {
@@ -161,6 +171,7 @@ impl Builder {
             problems.push(Problem::default());
         }
         let device = &card.device;
+        let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let buffer = |label, size: u64, usage| {
             let usage = usage | wgpu::BufferUsages::COPY_DST;
             device.create_buffer(&wgpu::BufferDescriptor {
@@ -176,6 +187,12 @@ impl Builder {
         let problem_buffer = buffer("products", problem_bytes.len() as u64, storage);
         let numbers = buffer("steps", u64::from(STEPS) * PITCH as u64, wgpu::BufferUsages::UNIFORM);
         let uniforms = buffer("operations", operations.len() as u64, wgpu::BufferUsages::UNIFORM);
+        // Known at once but in a browser.
+        let mut full = std::pin::pin!(memory.pop());
+        if let Poll::Ready(Some(_)) = full.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            let problem = format!("{} has no {} MiB left", card.name(), floats >> 18);
+            return Err(NetworkError::Device(problem));
+        }
         card.queue.write_buffer(&problem_buffer, 0, problem_bytes);
         card.queue.write_buffer(&uniforms, 0, &operations);
         let one = |buffer| {
@@ -290,7 +307,8 @@ impl Program {
         self.in_flight.push_back(self.card.queue.submit([encoder.finish()]));
         let counts = &self.card.counts;
         counts.steps.fetch_add(self.pending.into(), Ordering::Relaxed);
-        let dispatches = u64::from(self.pending) * self.dispatches.len() as u64;
+        let closing = if close { self.closing.len() } else { 0 };
+        let dispatches = u64::from(self.pending) * self.dispatches.len() as u64 + closing as u64;
         counts.dispatches.fetch_add(dispatches, Ordering::Relaxed);
         counts.passes.fetch_add(1, Ordering::Relaxed);
         counts.submissions.fetch_add(1, Ordering::Relaxed);
@@ -303,53 +321,54 @@ impl Program {
 
     /// Waits for the oldest submission.
     fn wait(&mut self) -> Result<(), NetworkError> {
-        let submission_index = self.in_flight.pop_front();
-        let wait = wgpu::PollType::Wait { submission_index, timeout: None };
-        self.card.device.poll(wait).map(drop).map_err(|error| NetworkError::Device(error.to_string()))
+        let index = self.in_flight.pop_front();
+        self.card.wait_for(index)
     }
 
     /// The floats of `range` after all steps so far. Waits for the card.
     ///
     /// # Errors
-    /// [`NetworkError::Device`] if it does not answer.
+    /// [`NetworkError::Device`] if the card is lost.
     pub(crate) fn read(&mut self, range: Range<u32>) -> Result<Vec<f32>, NetworkError> {
         self.submit(false)?;
-        self.fetch(range)
+        self.fetch(&[range])
     }
 
-    /// The same with what closes a step before a report.
+    /// The floats of all `ranges` after what closes a step before a report.
     ///
     /// # Errors
     /// As [`Program::read`].
-    pub(crate) fn report(&mut self, range: Range<u32>) -> Result<Vec<f32>, NetworkError> {
+    pub(crate) fn report(&mut self, ranges: &[Range<u32>]) -> Result<Vec<f32>, NetworkError> {
         self.submit(true)?;
-        self.fetch(range)
+        self.fetch(ranges)
     }
 
-    fn fetch(&mut self, range: Range<u32>) -> Result<Vec<f32>, NetworkError> {
+    fn fetch(&mut self, ranges: &[Range<u32>]) -> Result<Vec<f32>, NetworkError> {
         let failed = |error: &dyn std::fmt::Display| NetworkError::Device(error.to_string());
-        let size = u64::from(range.end - range.start) * 4;
-        let device = &self.card.device;
-        let copy = device.create_buffer(&wgpu::BufferDescriptor {
+        let bytes = |range: &Range<u32>| u64::from(range.end - range.start) * 4;
+        let copy = self.card.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("read"),
-            size,
+            size: ranges.iter().map(bytes).sum(),
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        let mut encoder = device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(&self.data, u64::from(range.start) * 4, &copy, 0, size);
-        let submission_index = Some(self.card.queue.submit([encoder.finish()]));
+        let mut encoder = self.card.device.create_command_encoder(&Default::default());
+        let mut end = 0;
+        for range in ranges {
+            let from = u64::from(range.start) * 4;
+            encoder.copy_buffer_to_buffer(&self.data, from, &copy, end, bytes(range));
+            end += bytes(range);
+        }
+        let index = self.card.queue.submit([encoder.finish()]);
+        self.card.counts.submissions.fetch_add(1, Ordering::Relaxed);
         self.card.counts.reads.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = mpsc::channel();
         copy.map_async(wgpu::MapMode::Read, .., move |outcome| _ = answer.send(outcome));
-        let wait = wgpu::PollType::Wait { submission_index, timeout: None };
-        device.poll(wait).map_err(|error| failed(&error))?;
         self.in_flight.clear();
+        self.card.wait_for(Some(index))?;
         answered.recv().map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
         let view = copy.get_mapped_range(..).map_err(|error| failed(&error))?;
-        Ok(view
-            .chunks_exact(4)
-            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-            .collect())
+        let float = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        Ok(view.chunks_exact(4).map(float).collect())
     }
 }

@@ -10,8 +10,8 @@ struct Parts {
 @group(0) @binding(3) var<uniform> op: Parts;
 
 @compute @workgroup_size(64)
-fn sum_parts(@builtin(global_invocation_id) thread: vec3<u32>) {
-    let index = thread.x;
+fn sum_parts(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let index = (group.x + group.y * 65535u) * 64u + lane;
     if (index >= op.size * op.networks) { return; }
     let network = index / op.size;
     let own = index % op.size;

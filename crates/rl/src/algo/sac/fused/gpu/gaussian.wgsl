@@ -6,7 +6,7 @@ const HALF_LN_TAU = 0.9189385;
 const LN_2 = 0.6931472;
 
 /// `tanh(u)` without an overflow on any card.
-fn tangent(u: f32) -> f32 {
+fn stable_tanh(u: f32) -> f32 {
     let e = exp(-2.0 * abs(u));
     return sign(u) * (1.0 - e) / (1.0 + e);
 }
@@ -36,7 +36,7 @@ fn sample(@builtin(global_invocation_id) thread: vec3<u32>) {
         let spread = log_std(data[output + op.actions + j]);
         let u = data[output + j] + exp(spread) * eps;
         let place = op.bounds + j;
-        let scaled = data[place] + data[place + op.actions] * tangent(u);
+        let scaled = data[place] + data[place + op.actions] * stable_tanh(u);
         data[action + j] = min(max(scaled, data[place + 2u * op.actions]), data[place + 3u * op.actions]);
         log_prob -= 0.5 * eps * eps + spread + HALF_LN_TAU + log_slope(u);
     }
@@ -111,7 +111,7 @@ fn sampled_actor_losses(@builtin(global_invocation_id) thread: vec3<u32>) {
         let eps = data[noise + j];
         let u = data[output + j] + deviation * eps;
         let half = data[op.bounds + op.actions + j];
-        let slope = alpha * 2.0 * tangent(u) - slope_of_q * half * exp(log_slope(u));
+        let slope = alpha * 2.0 * stable_tanh(u) - slope_of_q * half * exp(log_slope(u));
         let free = s >= op.least_log_std && s <= op.most_log_std;
         data[slopes + j] = slope / f32(op.batch);
         data[slopes + op.actions + j] = select(0.0, slope * deviation * eps - alpha, free) / f32(op.batch);

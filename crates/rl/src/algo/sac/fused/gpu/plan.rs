@@ -30,7 +30,7 @@ pub(super) struct Plan {
     pub(super) actor: Descent,
     pub(super) value: Option<Descent>,
     pub(super) figures: Layout,
-    /// End of what a report reads.
+    /// End of what a report reads beside the actor's outputs.
     pub(super) end: u32,
     /// Whether it has made a step.
     pub(super) begun: bool,
@@ -207,21 +207,23 @@ impl Plan {
         let mut value =
             value_network.map(|network| Descent::new(&mut builder, 1, network.parameters.len(), true));
         let log_alpha = builder.floats(4);
+        if let Some(value) = &mut value {
+            value.norms(&mut builder);
+        }
         critics.norms(&mut builder);
         actor.norms(&mut builder);
         let [q_taken, targets, critic_losses] = std::array::from_fn(|_| builder.floats(count * size));
         let td_errors = builder.floats(STEPS as usize * count * size);
         let [entropies, actor_losses, value_losses] = std::array::from_fn(|_| builder.floats(size));
-        let here = Seen::new(&mut builder, &actor_shape, columns.observations, size);
-        let actor_here = Pass::new(&mut builder, &actor_shape, actor.parameters, &here, None);
         let end = builder.end();
 
+        let here = Seen::new(&mut builder, &actor_shape, columns.observations, size);
+        let actor_here = Pass::new(&mut builder, &actor_shape, actor.parameters, &here, None);
         let next = Seen::new(&mut builder, &actor_shape, columns.next_observations, size);
         let actor_next = Pass::new(&mut builder, &actor_shape, actor.parameters, &next, None);
         critics.gradients(&mut builder, &critic_shape, size);
         actor.gradients(&mut builder, &actor_shape, size);
         if let (Some(value), Some(shape)) = (&mut value, &value_shape) {
-            value.norms(&mut builder);
             value.gradients(&mut builder, shape, size);
         }
         let (samples, relaxation) = match config.actor_gradient {

@@ -84,6 +84,17 @@ impl SacUpdate for GpuSac {
     }
 
     fn set_config(&mut self, config: SacConfig) -> Result<(), TrainError> {
+        let host = self.host.get_mut();
+        config.follows(&host.config)?;
+        if !Self::knows(&config, host.inputs, &host.actions) {
+            // Of what may change between two steps it is the estimator alone.
+            return Err(TrainError::Config {
+                key: "sac.actor_gradient",
+                value: format!("{:?}", config.actor_gradient),
+                allowed: "expected with continuous actions while they are learned on a GPU; others from a restart of the \
+                          learner on",
+            });
+        }
         self.bring_home()?;
         let host = self.host.get_mut();
         host.set_config(config)?;

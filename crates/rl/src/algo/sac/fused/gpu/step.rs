@@ -142,8 +142,9 @@ fn columns(places: &Columns, batch: &TransitionBatch, drawn: &Drawn) -> Vec<f32>
 fn read_figures(plan: &mut Plan, host: &mut FusedSac, t: u64) -> Result<(Metrics, Closing), TrainError> {
     // State comes before the temperature: reports leave it on the card.
     let start = plan.figures.log_alpha;
-    let values = plan.program.report(start..plan.end)?;
     let (size, figures) = (plan.batch, plan.figures);
+    let outputs = size as u32 * figures.actor_width;
+    let values = plan.program.report(&[start..plan.end, figures.logits..figures.logits + outputs])?;
     let own = |at: u32, index: usize| &values[(at - start) as usize + index * size..][..size];
     let per_sample = 1.0 / size as f32;
     let slot = slot(t) as usize * host.critics.len();
@@ -159,7 +160,7 @@ fn read_figures(plan: &mut Plan, host: &mut FusedSac, t: u64) -> Result<(Metrics
     mean_td_errors(&host.critics, &mut host.td_errors);
     if !host.actions.is_continuous() {
         let width = figures.actor_width as usize;
-        let logits = values[(figures.logits - start) as usize..][..size * width].chunks_exact(width);
+        let logits = values[(plan.end - start) as usize..].chunks_exact(width);
         host.current.compute_rows(logits, host.actions.count());
     }
     let mut report = host.figures_of_outputs();

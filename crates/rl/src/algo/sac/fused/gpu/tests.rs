@@ -153,6 +153,20 @@ fn an_import_replaces_what_steps_before_it_have_learned() {
     assert_eq!((ours.export().unwrap(), ours.gradient_steps()), (fresh, 0));
 }
 
+/// An estimator that the shaders do not know is refused between two steps, too.
+#[test]
+fn settings_that_the_shaders_do_not_know_are_refused_and_change_nothing() {
+    let Some(card) = card() else { return };
+    let (config, case) = known_continuous().next().unwrap();
+    let fresh = GpuSac::new(config.clone(), case.inputs(), case.actions(), &mut case.generator(), card);
+    let mut ours = fresh.unwrap();
+    let reinforce = ActorGradient::Reinforce { samples: 1 };
+    let changed = SacConfig { actor_gradient: reinforce, ..config.clone() };
+    let error = ours.set_config(changed).unwrap_err().to_string();
+    assert!(error.starts_with("sac.actor_gradient = ") && error.lines().count() == 1, "{error}");
+    assert_eq!(*ours.config(), config);
+}
+
 /// A failed import changes nothing.
 #[test]
 fn what_does_not_fit_is_refused_and_changes_nothing() {
