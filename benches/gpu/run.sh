@@ -65,7 +65,8 @@ for text in open(sys.argv[1]):
     print(f"| {line['work']} | {line['peer']} {line['version']} | {line['metric']} | {line['value']}{ratio} |")
 try:
     run = json.loads(open(sys.argv[2]).read())
-    print(f"| lava-room level 1, {run['gradient_steps']} gradient steps | entropy-arcade, {run['device']} | seconds | {run['seconds']:.1f}, success {run['success']} |")
+    seconds = "not finished in 70 s" if run["interrupted"] else f"{run['seconds']:.1f}, success {run['success']}"
+    print(f"| lava-room level 1, {run['gradient_steps']} gradient steps | entropy-arcade, {run['device']} | seconds | {seconds} |")
 except (ValueError, KeyError):
-    print("| lava-room level 1 | entropy-arcade | seconds | not finished in 70 s |")
+    print("| lava-room level 1 | entropy-arcade | seconds | no summary |")
 TABLE
