@@ -4,6 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::pass::{GRADIENT, MASK, NormProblem, Source, TRANSPOSED};
 use super::program::Problem;
+use super::shape::Layer;
 use super::{Builder, Kernel, Pass, Shape};
 
 const ADAM: Kernel = Kernel { source: include_str!("adam.wgsl"), entry: "adam" };
@@ -121,23 +122,11 @@ impl Descent {
         let layer = pass.shape.layers[index];
         let (rows, source) = (pass.rows(), pass.input(index));
         let slopes = self.slopes[index] + network * rows * layer.width;
-        let part = rows.div_ceil(self.splits);
-        (0..self.splits).map(move |split| {
-            let from = (split * part).min(rows);
-            let out = self.gradient + split * self.size() + network * self.each + layer.weight;
-            let problem = source.skip(from).problem();
-            Problem {
-                b: slopes + from * layer.width,
-                b_row: layer.width,
-                out,
-                out_row: layer.width,
-                rows: layer.inputs + 1,
-                columns: layer.width,
-                inner: part.min(rows - from),
-                flags: problem.flags | GRADIENT,
-                ..problem
-            }
-        })
+        let gradient = self.gradient + network * self.each + layer.weight;
+        let out = move |split| gradient + split * self.size();
+        gradients(source, slopes, layer, rows, self.splits)
+            .zip(0..)
+            .map(move |(own, split)| Problem { out: out(split), ..own })
     }
 
     /// The gradient of the input of dense layer `index` where the ReLU below was open: of the layer below, or of the last
@@ -198,23 +187,37 @@ impl Descent {
         let rows = pass.rows() * pass.shape.convolutions[index].positions();
         let ([slopes, _, out], source, count) = (self.maps[index], pass.patches(index), parts(rows));
         let slopes = slopes + network * rows * layer.width;
-        let part = rows.div_ceil(count);
-        (0..count).map(move |number| {
-            let from = (number * part).min(rows);
-            let problem = source.skip(from).problem();
-            Problem {
-                b: slopes + from * layer.width,
-                b_row: layer.width,
-                out: out + (network * count + number) * layer.size(),
-                out_row: layer.width,
-                rows: layer.inputs + 1,
-                columns: layer.width,
-                inner: part.min(rows - from),
-                flags: problem.flags | GRADIENT,
-                ..problem
-            }
-        })
+        let out = move |number| out + (network * count + number) * layer.size();
+        gradients(source, slopes, layer, rows, count)
+            .zip(0..)
+            .map(move |(own, number)| Problem { out: out(number), ..own })
     }
+}
+
+/// `sourceᵀ · slopes` and the sums of `slopes`, the gradient of `layer`, in `count` parts of the rows; where they go is
+/// left to the caller.
+fn gradients(
+    source: Source,
+    slopes: u32,
+    layer: Layer,
+    rows: u32,
+    count: u32,
+) -> impl Iterator<Item = Problem> {
+    let part = rows.div_ceil(count);
+    (0..count).map(move |number| {
+        let from = (number * part).min(rows);
+        let problem = source.skip(from).problem();
+        Problem {
+            b: slopes + from * layer.width,
+            b_row: layer.width,
+            out_row: layer.width,
+            rows: layer.inputs + 1,
+            columns: layer.width,
+            inner: part.min(rows - from),
+            flags: problem.flags | GRADIENT,
+            ..problem
+        }
+    })
 }
 
 /// Parts in which a sum over so many rows is computed, where few outputs leave the card idle.

@@ -65,11 +65,7 @@ fn sampled_critic_losses(@builtin(global_invocation_id) thread: vec3<u32>) {
         for (var a = 0u; a < op.critic_width; a += 1u) {
             data[slopes + a] = select(0.0, weight * found.y / f32(op.batch), a == 0u);
         }
-        let place = critic * op.batch + b;
-        data[op.q_taken + place] = q;
-        data[op.targets + place] = y;
-        data[op.td_errors + now.slot * op.critics * op.batch + place] = q - y;
-        data[op.critic_losses + place] = weight * found.x;
+        keep(critic, b, q, y, weight * found.x);
     }
 }
 

@@ -61,6 +61,15 @@ fn regression(error: f32) -> vec2<f32> {
     return vec2<f32>(abs(error) - 0.5, sign(error));
 }
 
+/// Keeps what a report and replay read of transition `b`: `Q(o, a)`, its target and its weighted loss.
+fn keep(critic: u32, b: u32, q: f32, y: f32, loss: f32) {
+    let place = critic * op.batch + b;
+    data[op.q_taken + place] = q;
+    data[op.targets + place] = y;
+    data[op.td_errors + now.slot * op.critics * op.batch + place] = q - y;
+    data[op.critic_losses + place] = loss;
+}
+
 /// What critic `own` bootstraps from.
 fn backed_up(own: f32, other: f32) -> f32 {
     let backup = op.flags & BACKUP;

@@ -110,11 +110,7 @@ fn critic_losses(@builtin(global_invocation_id) thread: vec3<u32>) {
             }
             data[slopes + a] = own_slope;
         }
-        let place = critic * op.batch + b;
-        data[op.q_taken + place] = q;
-        data[op.targets + place] = y;
-        data[op.td_errors + now.slot * op.critics * op.batch + place] = q - y;
-        data[op.critic_losses + place] = weight * found.x;
+        keep(critic, b, q, y, weight * found.x);
     }
 }
 
