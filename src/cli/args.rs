@@ -1,11 +1,13 @@
 //! Arguments of the command line and their help; `cli` executes them.
 
+mod bench;
 mod command;
 
 use std::path::{Path, PathBuf};
 
+pub(super) use bench::Bench;
 use clap::{Args, Parser};
-pub(super) use command::{Agents, Bench, Command, Levels, SimplePlayer};
+pub(super) use command::{Agents, Command, Levels, SimplePlayer};
 
 #[cfg(feature = "arcade")]
 use crate::app::{ScreenshotRequest, TimedInput};
