@@ -8,6 +8,8 @@ mod pictures;
 mod record;
 #[cfg(target_os = "linux")]
 mod runtime_dir;
+#[cfg(feature = "distributed")]
+mod session;
 mod signals;
 #[cfg(feature = "arcade")]
 mod window;
@@ -50,7 +52,7 @@ pub fn main() -> ExitCode {
     runtime_dir::ensure();
     crate::run::minute::began();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| "warn,wgpu_hal=off,wgpu_core=error,winit=error,bevy_egui=error".into());
+        .unwrap_or_else(|_| "warn,wgpu_hal=off,wgpu_core=error,winit=error,bevy_egui=error,zenoh=off,zenoh_transport=off,zenoh_link_commons=off,zenoh_link_tcp=off,zenoh_link_tls=off".into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -131,6 +133,17 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Pictures { thumbnails: true, .. }) => pictures::take_thumbnails(),
         #[cfg(feature = "arcade")]
         Some(Command::Pictures { out, only, .. }) => pictures::take(&out, only.as_deref()),
+        #[cfg(feature = "distributed")]
+        Some(Command::Actors { join, keys, arenas, threads, env, patience }) => {
+            let threads = threads.map(|threads| threads as usize);
+            session::actors(
+                &join,
+                keys.as_deref(),
+                crate::distributed::Playing { arenas, threads, env, patience },
+            )
+        }
+        #[cfg(feature = "distributed")]
+        Some(Command::Keys { what: args::Keys::New { folder, host } }) => session::new_keys(&folder, host),
         Some(Command::Bench { what }) => bench::run(what),
     }
 }
@@ -265,6 +278,10 @@ fn play(args: &RunArgs) -> Result<(), Failure> {
         );
     }
     let experiment = args.request()?.resolve()?;
+    #[cfg(feature = "distributed")]
+    if let Some(address) = &args.session.listen {
+        return session::serve(experiment, address, &args.session);
+    }
     let line = if experiment.out.is_some() { signals::SAVES } else { signals::KEEPS_NOTHING };
     let summary = train(experiment, stop_flag(line), false)?;
     say(&serde_json::to_string(&summary)?);

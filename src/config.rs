@@ -226,7 +226,15 @@ impl RunConfig {
         if parse(&name, &text)?.is_empty() {
             return Err(damaged("is empty, although a run writes every setting there"));
         }
-        let config = text::read::<Self>(&name, &text, &Self::options())?;
+        Self::from_text(&name, &text)
+    }
+
+    /// The configuration in `text`, as written by [`RunConfig::to_toml`]; errors call it `name`.
+    ///
+    /// # Errors
+    /// As [`RunConfig::resolve`].
+    pub fn from_text(name: &str, text: &str) -> Result<Self, ConfigError> {
+        let config = text::read::<Self>(name, text, &Self::options())?;
         config.validate()?;
         Ok(config)
     }

@@ -152,6 +152,7 @@
 //! | [`experiment`] | one experiment, resolved once: world, configuration, players, the run to resume |
 //! | [`insight`] | what the arcade shows about its agents: values, saliency, lookahead, playback, rounds |
 //! | [`run`] | runs and their files: headless training, evaluation, benchmarks |
+//! | `distributed` | the same runs in several processes, with [`run`] and a network (feature `distributed`) |
 //! | `view`, `panel` | drawing and input; the egui panel (feature `arcade`) |
 //! | [`app`], [`cli`] | composition of the window; the command line |
 //!
@@ -168,6 +169,8 @@ pub mod bridge;
 pub mod cli;
 pub mod config;
 pub mod dataset;
+#[cfg(feature = "distributed")]
+pub mod distributed;
 pub mod experiment;
 pub mod insight;
 #[cfg(feature = "arcade")]

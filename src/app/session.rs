@@ -13,19 +13,17 @@ use crate::bridge;
 use crate::dataset::DatasetWriter;
 use crate::experiment::Experiment;
 use crate::insight::{InsightPlugin, gallery};
-use crate::learner::checkpoint::Checkpoint;
 use crate::learner::owner::Owner;
 use crate::mdp::{Policy, later_seed};
 use crate::panel::drawn_levels::DrawnLevelsFolder;
+use crate::run::RunError;
 use crate::run::compose::simulation;
-use crate::run::earlier::Earlier;
 use crate::run::folder::RunFolder;
 use crate::run::headless::Solved;
-use crate::run::live::{self, LiveRun};
+use crate::run::live::{self, LiveRun, Opened, Opening};
 use crate::run::record::Record;
 use crate::run::recording;
 use crate::run::sessions;
-use crate::run::{Claim, RunError};
 use crate::sim::{self, SimConfig};
 use crate::{panel, view, worlds};
 
@@ -78,26 +76,11 @@ impl Session {
     pub fn open(request: SessionRequest) -> Result<Self, Box<dyn std::error::Error>> {
         let SessionRequest { mut experiment, player, record: dataset } = request;
         // Everything is looked at before anything of the run is touched.
-        let text = experiment.config.to_toml();
-        let Experiment { out, resume, world, .. } = &mut experiment;
-        let claim = Claim::for_run(out.as_deref(), resume, &text, "entropy-arcade")?;
-        // Read here as well, so that a bad checkpoint is an error at the start and not a failed learner.
-        let resumed = resume.as_deref().map(Checkpoint::open).transpose()?;
-        let earlier = resume.as_deref().map(Earlier::read).transpose()?.flatten();
-        let solved = earlier.and_then(|earlier| earlier.summary).and_then(|summary| summary.solved);
-        let record = resumed.as_ref().map(Record::of).transpose()?;
-        let lengths = record.as_ref().and_then(|record| record.lengths);
+        let opening = Opening::of(&mut experiment, "entropy-arcade")?;
+        let world = &experiment.world;
         let writer = |folder: &PathBuf| DatasetWriter::create(folder, world, Controller::Human.name());
         let dataset = dataset.as_ref().map(writer).transpose()?;
-        // What the run has set is written once the learner has accepted it.
-        let text = resume.is_none().then_some(text);
-        let folder = claim.map(|claim| claim.open(text.as_deref(), lengths)).transpose()?;
-        if let (Some(folder), Some(made_of)) = (&folder, world.made_of()) {
-            folder.keep_outside(&made_of)?;
-        }
-        if let (Some(folder), Some(text)) = (&folder, world.level().and_then(|level| level.text.as_deref())) {
-            folder.keep_level(text, resume.is_none())?;
-        }
+        let Opened { folder, record, solved } = opening.begin(&experiment)?;
         Ok(Self { experiment, folder, record, solved, player, dataset, beside: Vec::new() })
     }
 

@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 
 pub(super) use bench::Bench;
 use clap::{Args, Parser};
+#[cfg(feature = "distributed")]
+pub(super) use command::Keys;
 pub(super) use command::{Agents, Command, Levels, SimplePlayer};
 
 #[cfg(feature = "arcade")]
 use crate::app::{ScreenshotRequest, TimedInput};
+#[cfg(feature = "distributed")]
+use crate::distributed::Address;
 use crate::learner::DeviceChoice;
 
 /// Physics worlds whose agents learn while you play.
@@ -93,6 +97,31 @@ pub(super) struct RunArgs {
     /// Run folder to resume.
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
+    #[cfg(feature = "distributed")]
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+/// Arguments of a session of several processes.
+#[cfg(feature = "distributed")]
+#[derive(Debug, Clone, Args)]
+pub(super) struct SessionArgs {
+    /// Let other processes join, which play and send their steps: tls/HOST:PORT with --keys, or tcp/127.0.0.1:PORT.
+    #[arg(long, value_name = "ADDRESS", requires = "no_render", conflicts_with = "join")]
+    pub listen: Option<Address>,
+    /// Watch the session of a learner that listens there, and play in it.
+    #[cfg(feature = "arcade")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["no_render", "resume", "out", "config", "level"])]
+    pub join: Option<Address>,
+    /// Folder with certificates, see `keys new`.
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    /// The most actors of other processes; the replay buffer has streams for all of them.
+    #[arg(long, value_name = "N", default_value_t = 16, requires = "listen", value_parser = clap::value_parser!(u32).range(1..=1023))]
+    pub most_actors: u32,
+    /// Only learn: leave playing to the others.
+    #[arg(long, requires = "listen")]
+    pub no_actors: bool,
 }
 
 impl RunArgs {

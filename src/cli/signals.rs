@@ -17,6 +17,10 @@ pub(super) const SAVES: &str = "stopping: saving a checkpoint; press Ctrl-C agai
 pub(super) const KEEPS_NOTHING: &str =
     "stopping: nothing is saved without --out; press Ctrl-C again to quit at once";
 
+/// Printed when a process that plays for another one stops.
+#[cfg(feature = "distributed")]
+pub(super) const SENDS: &str = "stopping: sending the last steps; press Ctrl-C again to quit at once";
+
 /// Printed by a window with nothing to save.
 #[cfg(feature = "arcade")]
 pub(super) const LEAVES: &str = "stopping; press Ctrl-C again to quit at once";

@@ -276,7 +276,8 @@ fn too_few_updates(history: &History, config: &LearnerConfig) -> Option<Finding>
     let (env_rate, gradient_rate) =
         (mean(history.curve(ENV_STEPS_PER_SECOND))?, mean(history.curve(GRADIENT_STEPS_PER_SECOND))?);
     // A busy machine always falls behind a little.
-    if env_rate < 1.0 || gradient_rate > 0.1 * env_rate * f64::from(config.gradient_steps_per_env_step) {
+    if env_rate < 1.0 || gradient_rate > 0.1 * env_rate * f64::from(config.most_gradient_steps_per_env_step())
+    {
         return None;
     }
     let text = "The agent collects far more experience than this machine can train on. With fewer arenas or a lower speed it \

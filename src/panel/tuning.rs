@@ -36,9 +36,13 @@ pub(super) fn sliders(ui: &mut Ui, config: &mut LearnerConfig, temperature: Opti
         "Most gradient steps per environment step. More of them learn more from each step, but take longer.";
     row(ui, "gradient/env steps", explanation, |ui| {
         ui.spacing_mut().slider_width = 96.0;
-        let ratio = &mut config.gradient_steps_per_env_step;
-        let slider = egui::Slider::new(ratio, 0.01..=8.0).logarithmic(true).max_decimals(2);
-        note(ui.add(slider).on_hover_text(explanation));
+        let mut ratio = config.most_gradient_steps_per_env_step();
+        let slider = egui::Slider::new(&mut ratio, 0.01..=8.0).logarithmic(true).max_decimals(2);
+        let response = ui.add(slider).on_hover_text(explanation);
+        if response.changed() {
+            (config.gradient_steps_per_env_step, config.samples_per_insert) = (ratio, None);
+        }
+        note(response);
     });
     edit
 }

@@ -4,6 +4,7 @@
 //! files. Leaving the world and closing the window write a last one and the summary.
 
 mod closing;
+mod opening;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -15,8 +16,10 @@ use super::assignment;
 use super::folder::RunFolder;
 use super::headless::{Solved, set_times};
 use super::metrics::RollingMetrics;
+use super::progress::Progress;
 use super::record::Record;
 use super::saving::Saving;
+use super::{EvalSummary, RunError, Summary};
 use crate::agent::feedback::FeedbackGiven;
 use crate::agent::history::{History, remember};
 use crate::agent::live::Unsaved;
@@ -27,16 +30,27 @@ use crate::learner::owner::Owner;
 use crate::learner::{Health, LearnerError};
 use crate::link::Ticket;
 use crate::metrics::run::{DROPPED_STEPS, ENV_STEPS_PER_SECOND, GRADIENT_STEPS_PER_SECOND};
+use crate::metrics::{Metrics, Sink as _};
 use crate::sim::{Conditions, SimConfig};
 use crate::worlds::rooms::Rooms;
 use crate::worlds::rooms::level::Level;
 use closing::close;
 pub use closing::leave;
+pub use opening::{Opened, Opening};
 
 /// Seconds between two lines in `metrics.jsonl`.
 const LINE_SECONDS: f32 = 5.0;
 /// Minimum seconds between two replacements of `config.toml`: a dragged value changes in every frame.
 const CONFIG_SECONDS: f32 = 0.3;
+
+/// What goes with a run's files and is not the learner's: that of a session of several processes.
+pub trait Beside: Send + Sync {
+    /// Calls `save` once, with more files for a checkpoint; nothing reaches the learner meanwhile from elsewhere.
+    fn saving(&self, save: &mut dyn FnMut(Vec<(String, Vec<u8>)>));
+
+    /// Adds measurements to a line of metrics.
+    fn measure(&self, line: &mut Metrics);
+}
 
 /// The files of the running session.
 #[derive(Resource)]
@@ -65,6 +79,12 @@ pub struct LiveRun {
     unsaved: Unsaved,
     /// Why lines of its record are permanently lost.
     broken: Arc<OnceLock<String>>,
+    beside: Option<Arc<dyn Beside>>,
+    /// Shows lines of metrics as they are written.
+    progress: Option<Progress>,
+    /// Evaluations of the final policy.
+    evals: (Option<EvalSummary>, Option<EvalSummary>),
+    summary: Option<Summary>,
 }
 
 impl LiveRun {
@@ -92,6 +112,10 @@ impl LiveRun {
             saved_at,
             unsaved: Unsaved::default(),
             broken: Arc::default(),
+            beside: None,
+            progress: None,
+            evals: (None, None),
+            summary: None,
         };
         if run.begun.run.tensorboard
             && let Err(error) = run.folder.keep_events(env_steps, &run.begun.to_toml())
@@ -106,6 +130,39 @@ impl LiveRun {
     pub fn seated_as_in(mut self, from: Option<PathBuf>) -> Self {
         self.from = from;
         self
+    }
+
+    /// Writes what `beside` has into the same files.
+    #[must_use]
+    pub fn with(mut self, beside: Arc<dyn Beside>) -> Self {
+        self.beside = Some(beside);
+        self
+    }
+
+    /// Prints lines of metrics, of a run of as many environment steps as were asked for.
+    pub fn print_progress(&mut self) {
+        self.progress = Some(Progress::new(self.begun.steps, false));
+    }
+
+    /// Environment steps that the run was to have.
+    pub fn steps(&self) -> u64 {
+        self.begun.steps
+    }
+
+    /// The summary, once it is written.
+    pub fn written_summary(&self) -> Option<Summary> {
+        self.summary.clone()
+    }
+
+    /// What is not on the disk though it should be.
+    pub fn problem(&self) -> Option<RunError> {
+        let unsaved = self.unsaved.reason().map(RunError::Unsaved);
+        unsaved.or_else(|| self.broken.get().cloned().map(RunError::NotWhole))
+    }
+
+    /// Adds evaluations of the final policy to the summary: on the levels asked for, and on those of training.
+    pub fn set_evals(&mut self, eval: Option<EvalSummary>, training: Option<EvalSummary>) {
+        self.evals = (eval, training);
     }
 
     /// Reports a write error.
@@ -137,8 +194,18 @@ impl LiveRun {
             seconds: self.seconds(),
             window: self.window.clone(),
         };
-        let extra = vec![record.to_file().map_err(|error| error.to_string())?];
-        Ok(learner.begin_save(self.folder.checkpoints(), extra, self.folder.files()))
+        let mut extra = vec![record.to_file().map_err(|error| error.to_string())?];
+        let (place, mut files) = (self.folder.checkpoints(), Some(self.folder.files()));
+        let Some(beside) = &self.beside else {
+            return Ok(learner.begin_save(place, extra, files.unwrap_or_default()));
+        };
+        let mut ticket = None;
+        beside.saving(&mut |more| {
+            extra.extend(more);
+            let extra = std::mem::take(&mut extra);
+            ticket = Some(learner.begin_save(place.clone(), extra, files.take().unwrap_or_default()));
+        });
+        ticket.ok_or_else(|| "nothing was saved".to_owned())
     }
 
     /// Environment steps that the agent of the last checkpoint had received.
@@ -247,7 +314,12 @@ fn write(
     line.set(ENV_STEPS_PER_SECOND, history.env_step_rate);
     line.set(GRADIENT_STEPS_PER_SECOND, status.gradient_steps_per_second);
     set_times(&mut line, run.seconds());
+    if let Some(beside) = &run.beside {
+        beside.measure(&mut line);
+    }
     _ = run.folder.metric(&line);
+    // A failing terminal is harmless.
+    _ = run.progress.as_mut().map(|progress| progress.record(replay.env_steps, &line));
     run.flush_lines();
 }
 

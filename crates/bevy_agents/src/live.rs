@@ -81,9 +81,20 @@ impl LiveLearner {
     ) -> Self {
         let launch = Launch::new(setup.clone());
         let policy = launch.policy.clone();
+        let link = launcher(launch);
+        Self::with(setup, link, Box::new(launcher), policy)
+    }
+
+    /// Attaches a learner that runs elsewhere, behind a `link` that was launched with this `setup` and `policy`.
+    pub fn attach(setup: LearnerSetup, link: Arc<dyn LearnerLink>, policy: PolicySlot) -> Self {
+        let again = link.clone();
+        Self::with(setup, Box::new(link), Box::new(move |_| Box::new(again.clone())), policy)
+    }
+
+    fn with(setup: LearnerSetup, link: Box<dyn LearnerLink>, launcher: Launcher, policy: PolicySlot) -> Self {
         Self {
-            link: launcher(launch),
-            launcher: Box::new(launcher),
+            link,
+            launcher,
             policy,
             setup,
             training: true,
@@ -107,6 +118,11 @@ impl LiveLearner {
     /// Its status.
     pub fn status(&self) -> Arc<LearnerStatus> {
         self.link.status()
+    }
+
+    /// Gradient steps that the steps sent so far allow and that are not made yet.
+    pub fn behind(&self) -> u64 {
+        self.link.behind()
     }
 
     /// Snapshots of the agent, oldest first; [`LearnerStatus::snapshots`] describes the same ones.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 
 use super::Bench;
+#[cfg(feature = "distributed")]
+use crate::distributed::Address;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
@@ -147,10 +149,53 @@ pub(in crate::cli) enum Command {
         #[arg(long, value_name = "FILE")]
         only: Option<String>,
     },
+    /// Play for a learner that listens elsewhere: everything comes from there.
+    #[cfg(feature = "distributed")]
+    Actors {
+        /// The learner's address, as given to its --listen.
+        #[arg(long, value_name = "ADDRESS")]
+        join: Address,
+        /// Folder with certificates, see `keys new`.
+        #[arg(long, value_name = "DIR")]
+        keys: Option<PathBuf>,
+        /// Arenas, if fewer than the learner's experiment has.
+        #[arg(long, value_name = "N")]
+        arenas: Option<usize>,
+        /// Threads of the simulation, 0 for one per core.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=256))]
+        threads: Option<u32>,
+        /// The Gymnasium environment that may be made here, as it runs code; others need no permission.
+        #[arg(long, value_name = "gym:ID")]
+        env: Option<String>,
+        /// Seconds without a word from the learner after which it gives up, 0 for never.
+        #[arg(long, value_name = "SECONDS", default_value_t = 600.0)]
+        patience: f32,
+    },
+    /// Manage certificates of sessions.
+    #[cfg(feature = "distributed")]
+    Keys {
+        /// Action.
+        #[command(subcommand)]
+        what: Keys,
+    },
     /// Measure speed and print JSON lines.
     Bench {
         #[command(subcommand)]
         what: Bench,
+    },
+}
+
+/// Actions on certificates.
+#[cfg(feature = "distributed")]
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Keys {
+    /// Make certificates for learner, actors, watchers and operators; copy to a machine those of its role, and ca.pem.
+    New {
+        /// Folder for them.
+        folder: PathBuf,
+        /// Name or address by which others reach the learner, beside this machine's own; may be given many times.
+        #[arg(long, value_name = "HOST")]
+        host: Vec<String>,
     },
 }
 

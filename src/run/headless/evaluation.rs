@@ -10,7 +10,7 @@ use crate::run::eval::{EvalSummary, evaluate_until};
 use crate::worlds::WorldChoice;
 
 /// What is evaluated, and the flag that stops it.
-pub(super) struct Evaluation {
+pub(crate) struct Evaluation {
     world: WorldChoice,
     /// The training levels, if others are held out.
     training: Option<WorldChoice>,
@@ -20,7 +20,7 @@ pub(super) struct Evaluation {
 }
 
 impl Evaluation {
-    pub(super) fn of(experiment: &Experiment, stop: Arc<AtomicBool>) -> Self {
+    pub(crate) fn of(experiment: &Experiment, stop: Arc<AtomicBool>) -> Self {
         Self {
             world: experiment.world.clone(),
             training: experiment.world.as_trained(),
@@ -30,18 +30,23 @@ impl Evaluation {
         }
     }
 
+    /// Whether any episodes are to be played.
+    pub(crate) fn wanted(&self) -> bool {
+        self.episodes > 0
+    }
+
     /// Whether there are held-out levels.
-    pub(super) fn is_split(&self) -> bool {
+    pub(crate) fn is_split(&self) -> bool {
         self.training.is_some()
     }
 
     /// Evaluates `policy`; `None` if the run was stopped meanwhile.
-    pub(super) fn play(&self, policy: Arc<dyn Policy>) -> Result<Option<EvalSummary>, RunError> {
+    pub(crate) fn play(&self, policy: Arc<dyn Policy>) -> Result<Option<EvalSummary>, RunError> {
         self.on(&self.world, policy)
     }
 
     /// The same on the training levels; also `None` if there are no held-out ones.
-    pub(super) fn play_training(&self, policy: Arc<dyn Policy>) -> Result<Option<EvalSummary>, RunError> {
+    pub(crate) fn play_training(&self, policy: Arc<dyn Policy>) -> Result<Option<EvalSummary>, RunError> {
         self.training.as_ref().map_or(Ok(None), |world| self.on(world, policy))
     }
 

@@ -34,7 +34,7 @@ use crate::learner::{Counters, LearnerStatus, policy_bytes, untrained};
 use crate::link::{LockStep, PeriodReport};
 use crate::mdp::{Policy, StepBatch};
 use crate::sim::{Failure, run_agent_step};
-use evaluation::Evaluation;
+pub(crate) use evaluation::Evaluation;
 pub(super) use log::set_times;
 use state::{ACTING, OpenPeriod};
 pub use summary::{Solved, Summary};

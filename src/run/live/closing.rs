@@ -115,12 +115,16 @@ impl LiveRun {
             interrupted: env_steps < self.begun.steps && self.solved.is_none(),
             device: status.device_reason.clone(),
             seconds: self.seconds(),
-            eval: None,
-            eval_training: None,
+            eval: self.evals.0,
+            eval_training: self.evals.1,
             solved: self.solved,
         };
+        if let Some(progress) = &self.progress {
+            progress.finish();
+        }
         if let Err(error) = self.folder.summary(&mut summary) {
             self.unsaved.set(0, Some(error.to_string()));
         }
+        self.summary = Some(summary);
     }
 }

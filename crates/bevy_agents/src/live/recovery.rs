@@ -65,7 +65,8 @@ impl LiveLearner {
     fn relaunch(&mut self, setup: LearnerSetup, snapshot: Option<Arc<AgentSnapshot>>) {
         // The same policy slot, so that controllers keep it. The simulation has played on since the
         // checkpoint.
-        let launch = Launch { setup, policy: self.policy.clone(), cut_streams: true, snapshot };
+        let launch =
+            Launch { cut_streams: true, snapshot, policy: self.policy.clone(), ..Launch::new(setup) };
         self.link = (self.launcher)(launch);
         self.unsettled.clear();
         if self.recorded {

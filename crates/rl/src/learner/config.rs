@@ -28,6 +28,16 @@ pub struct LearnerConfig {
     pub gradient_steps_per_env_step: f32,
     /// The same bound in a watched run, where simulated time is scarce and the learner would otherwise idle.
     pub live_gradient_steps_per_env_step: f32,
+    /// How often a transition is drawn on average, 0.001 to 65536: `batch_size` times gradient steps per environment step,
+    /// in their place where it is given (Cassirer et al. 2021, Reverb). It decides whether more actors are of use: at 32 a
+    /// learner of 1000 steps/s with batches of 128 is busy with 4000 environment steps/s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples_per_insert: Option<f32>,
+    /// Whether actors of a session of several processes wait for a learner that has fallen behind in its gradient steps, so
+    /// that a number of environment steps means as many gradient steps as in one process. Otherwise nobody waits, and new
+    /// steps replace older ones that were drawn less often.
+    #[serde(skip_serializing_if = "is_on")]
+    pub actors_wait: bool,
     /// Number of rewards summed before bootstrapping (n-step returns), 1 to 16 (Sutton 1988).
     pub n_step: usize,
     /// In a watched run: gradient steps between two published policies.
@@ -48,6 +58,10 @@ pub struct LearnerConfig {
     /// The algorithm and its settings, from the table named after it.
     #[serde(skip)]
     pub algorithm: AlgorithmConfig,
+}
+
+fn is_on(on: &bool) -> bool {
+    *on
 }
 
 /// The serialized form of a configuration: includes the algorithm's, which files keep in a separate table.
@@ -153,6 +167,8 @@ impl Default for LearnerConfig {
             live_learning_starts: 2_000,
             gradient_steps_per_env_step: 0.25,
             live_gradient_steps_per_env_step: 1.0,
+            samples_per_insert: None,
+            actors_wait: true,
             n_step: 1,
             publish_every: 20,
             threads: 0,
@@ -168,7 +184,21 @@ impl Default for LearnerConfig {
 impl LearnerConfig {
     /// Whether actors record their policy's states, because sequences begin with them.
     pub fn wants_states(&self) -> bool {
-        matches!(self.algorithm.sample_spec(), SampleSpec::Sequences { state_width: 1.., .. })
+        self.state_width() > 0
+    }
+
+    /// Floats of such a state; 0 if none are recorded.
+    pub fn state_width(&self) -> usize {
+        match self.algorithm.sample_spec() {
+            SampleSpec::Sequences { state_width, .. } => state_width,
+            SampleSpec::Transitions => 0,
+        }
+    }
+
+    /// Upper bound of gradient steps per environment step, whichever way it is given.
+    pub fn most_gradient_steps_per_env_step(&self) -> f32 {
+        let samples = self.samples_per_insert;
+        samples.map_or(self.gradient_steps_per_env_step, |samples| samples / self.batch_size as f32)
     }
 
     /// The settings of a watched run: the bounds `live_…` replace the others.
@@ -267,6 +297,12 @@ impl LearnerConfig {
             if !ok {
                 return Err(LearnerError::Config { key, value, allowed });
             }
+        }
+        if let Some(samples) = self.samples_per_insert
+            && !(0.001..=65_536.0).contains(&samples)
+        {
+            let (key, value) = ("learner.samples_per_insert", samples.to_string());
+            return Err(LearnerError::Config { key, value, allowed: "0.001 to 65536" });
         }
         if let Some(share) = self.human_share {
             let (key, value) = ("learner.human_share", share.to_string());

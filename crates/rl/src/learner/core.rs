@@ -88,7 +88,7 @@ impl Learner {
         self.counters.refused += refused + steps.refused;
         self.counters.env_steps += steps.len() as u64 + steps.refused;
         if training && self.counters.env_steps > self.setup.config.learning_starts {
-            let each = f64::from(self.setup.config.gradient_steps_per_env_step) * CREDIT_UNIT as f64;
+            let each = f64::from(self.setup.config.most_gradient_steps_per_env_step()) * CREDIT_UNIT as f64;
             self.counters.credit += taken * each.round() as u64;
         }
     }

@@ -32,8 +32,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::algo::TrainedPolicy;
-use crate::mdp::{ActInput, ActionRow, ActionSpace, Policy, PolicyId, PolicyOutput, PolicySnapshot};
+use crate::algo::{AlgorithmConfig, TrainedPolicy};
+use crate::mdp::{
+    ActInput, ActionRow, ActionSpace, EnvironmentSpec, Policy, PolicyId, PolicyOutput, PolicySnapshot,
+};
 use crate::nn::{TensorMap, weights};
 
 /// Why training cannot start or continue.
@@ -96,6 +98,19 @@ pub enum LearnerError {
 pub fn policy_bytes(actor: Option<&dyn TrainedPolicy>) -> Result<Vec<u8>, LearnerError> {
     let actor = actor.ok_or_else(|| LearnerError::Stopped("before its first policy".into()))?;
     Ok(weights::to_bytes(&actor.tensors(), &Default::default())?)
+}
+
+/// The policy in `bytes` as written by [`policy_bytes`], of an agent that learns with `algorithm` in `spec`.
+///
+/// # Errors
+/// [`LearnerError::Network`] or [`LearnerError::Algorithm`] if they hold none of that kind.
+pub fn policy_from_bytes(
+    bytes: &[u8],
+    algorithm: &AlgorithmConfig,
+    spec: &EnvironmentSpec,
+) -> Result<Arc<dyn TrainedPolicy>, LearnerError> {
+    let (tensors, _) = weights::from_bytes(bytes)?;
+    Ok(algorithm.policy(spec, &tensors)?)
 }
 
 /// A policy slot with the untrained policy for `actions`: a space, or a number of discrete ones.

@@ -55,6 +55,11 @@ impl Backlog {
         self.0.waiting.fetch_sub(Self::places(steps), Ordering::Relaxed);
     }
 
+    /// Steps that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.0.waiting.load(Ordering::Relaxed)
+    }
+
     /// Steps dropped since the start.
     pub(super) fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)

@@ -36,11 +36,23 @@ pub use lockstep::LockStep;
 pub use thread::ThreadLink;
 pub use ticket::Ticket;
 
+use crate::algo::TrainedPolicy;
 use crate::learner::{AgentSnapshot, LearnerSetup, LearnerStatus, SnapshotHistory};
 use crate::mdp::{PolicySnapshot, StepBatch};
 
 /// Where a link publishes the latest policy: actors load it once per step, without a lock.
 pub type PolicySlot = Arc<ArcSwap<PolicySnapshot>>;
+
+/// A published policy in the form that is written to files and sent to other processes.
+#[derive(Clone)]
+pub struct Published {
+    /// As [`PolicySnapshot::version`].
+    pub version: u64,
+    /// As [`PolicySnapshot::gradient_steps`].
+    pub gradient_steps: u64,
+    /// The policy.
+    pub policy: Arc<dyn TrainedPolicy>,
+}
 
 /// Why a learner does not accept what it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,13 +98,18 @@ pub struct Launch {
     pub cut_streams: bool,
     /// A snapshot to restore at once.
     pub snapshot: Option<Arc<AgentSnapshot>>,
+    /// Whether actors wait for the learner where [`LearnerConfig::actors_wait`] asks for it, so that none of its gradient
+    /// steps are left out.
+    ///
+    /// [`LearnerConfig::actors_wait`]: crate::learner::LearnerConfig::actors_wait
+    pub paced: bool,
 }
 
 impl Launch {
     /// A learner from `setup`, with its own policy slot, which holds an untrained policy at first.
     pub fn new(setup: LearnerSetup) -> Self {
         let policy = crate::learner::untrained(&setup.spec.action);
-        Self { setup, policy, cut_streams: false, snapshot: None }
+        Self { setup, policy, cut_streams: false, snapshot: None, paced: false }
     }
 }
 
@@ -114,6 +131,16 @@ pub trait LearnerLink: Send + Sync {
     /// The last published policy. Links also store it in the [`PolicySlot`] they were started with.
     fn policy(&self) -> Arc<PolicySnapshot>;
 
+    /// The last published policy as it is sent on; `None` before the first, and on links that only receive it.
+    fn published(&self) -> Option<Arc<Published>> {
+        None
+    }
+
+    /// Gradient steps that the steps sent so far allow and that are not made yet; 0 where that is not known.
+    fn behind(&self) -> u64 {
+        0
+    }
+
     /// Status of the learner.
     fn status(&self) -> Arc<LearnerStatus>;
 
@@ -123,4 +150,39 @@ pub trait LearnerLink: Send + Sync {
     /// Sends a command. Commands are carried out in order, after the steps sent before them. The ticket may
     /// be dropped: the result also appears in [`LearnerStatus::message`].
     fn command(&self, command: Command) -> Ticket;
+}
+
+/// A link that others hold as well.
+impl<L: LearnerLink + ?Sized> LearnerLink for Arc<L> {
+    fn connect(&self, actor: &Handshake) -> Result<(), LinkError> {
+        (**self).connect(actor)
+    }
+
+    fn send(&self, steps: StepBatch) -> Result<(), LinkError> {
+        (**self).send(steps)
+    }
+
+    fn policy(&self) -> Arc<PolicySnapshot> {
+        (**self).policy()
+    }
+
+    fn published(&self) -> Option<Arc<Published>> {
+        (**self).published()
+    }
+
+    fn behind(&self) -> u64 {
+        (**self).behind()
+    }
+
+    fn status(&self) -> Arc<LearnerStatus> {
+        (**self).status()
+    }
+
+    fn snapshots(&self) -> Arc<SnapshotHistory> {
+        (**self).snapshots()
+    }
+
+    fn command(&self, command: Command) -> Ticket {
+        (**self).command(command)
+    }
 }

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::backlog::Backlog;
 use super::worker::{Message, Shared, Worker};
-use super::{Command, Handshake, Launch, LearnerLink, LinkError, PolicySlot, Ticket};
+use super::{Command, Handshake, Launch, LearnerLink, LinkError, PolicySlot, Published, Ticket};
 use crate::learner::{Health, Learner, LearnerError, LearnerSetup, LearnerStatus, SnapshotHistory};
 use crate::mdp::{PolicySnapshot, StepBatch};
 
@@ -56,11 +56,13 @@ impl ThreadLink {
         make: impl FnOnce(LearnerSetup) -> Result<Learner, LearnerError> + Send + 'static,
         periods: Option<Arc<AtomicBool>>,
     ) -> Self {
-        let Launch { setup, policy, cut_streams, snapshot } = launch;
+        let Launch { setup, policy, cut_streams, snapshot, paced } = launch;
         let handshake = Handshake::new(&setup.spec);
         let shared = Shared {
             policy,
             status: Arc::new(ArcSwap::from_pointee(LearnerStatus::starting(&setup))),
+            published: Arc::default(),
+            credit: Arc::default(),
             snapshots: Arc::default(),
             backlog: Backlog::new(setup.config.replay_capacity),
         };
@@ -79,7 +81,7 @@ impl ThreadLink {
                 if let Some(snapshot) = snapshot {
                     learner.rewind(&snapshot)?;
                 }
-                Worker::new(learner, checkpoints, its, periods).run(&messages)
+                Worker::new(learner, checkpoints, its, periods, paced).run(&messages)
             }));
             match outcome {
                 Ok(Ok(())) => {}
@@ -119,6 +121,18 @@ impl LearnerLink for ThreadLink {
 
     fn policy(&self) -> Arc<PolicySnapshot> {
         self.shared.policy.load_full()
+    }
+
+    fn published(&self) -> Option<Arc<Published>> {
+        self.shared.published.load_full()
+    }
+
+    fn behind(&self) -> u64 {
+        let Shared { status, backlog, credit, .. } = &self.shared;
+        let status = status.load();
+        let trains = matches!(status.health, Health::Training);
+        let each = if trains { status.config.most_gradient_steps_per_env_step() } else { 0.0 };
+        credit.load(Ordering::Relaxed) + (backlog.waiting() as f32 * each) as u64
     }
 
     fn status(&self) -> Arc<LearnerStatus> {

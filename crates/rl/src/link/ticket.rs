@@ -37,6 +37,18 @@ impl Ticket {
         ticket
     }
 
+    /// A ticket, and what answers it from another thread; dropping that without a call says `unanswered`.
+    pub fn open(
+        unanswered: &'static str,
+    ) -> (Self, impl FnOnce(Result<Reply, LearnerError>) + Send + 'static) {
+        let (ticket, reply) = Self::new(bounded(0).1, Box::new(|| unanswered.into()));
+        let answer = move |answer| {
+            // Nobody may be waiting for it.
+            _ = reply.send(answer);
+        };
+        (ticket, answer)
+    }
+
     /// Waits for the reply.
     ///
     /// # Errors

@@ -9,19 +9,19 @@ mod report;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::PolicySlot;
 use super::backlog::Backlog;
 use super::command::{Command, PeriodReport, Problem, Reply, Save};
 use super::ticket::Answer;
+use super::{PolicySlot, Published};
 use crate::learner::checkpoint::{self, CheckpointError};
 use crate::learner::{Learner, LearnerError, LearnerStatus, ReplayStats, SnapshotHistory};
-use crate::mdp::StepBatch;
+use crate::mdp::{PolicySnapshot, StepBatch};
 use crate::metrics::Metrics;
 
 /// Messages through the channel, in order.
@@ -34,6 +34,9 @@ pub(super) enum Message {
 #[derive(Clone)]
 pub(super) struct Shared {
     pub policy: PolicySlot,
+    pub published: Arc<ArcSwapOption<Published>>,
+    /// Gradient steps that the learner may make now.
+    pub credit: Arc<AtomicU64>,
     pub status: Arc<ArcSwap<LearnerStatus>>,
     pub snapshots: Arc<ArcSwap<SnapshotHistory>>,
     pub backlog: Backlog,
@@ -54,6 +57,8 @@ pub(super) struct Worker {
     checkpoints: Option<PathBuf>,
     shared: Shared,
     training: bool,
+    /// Whether actors wait for it where they are asked to.
+    paced: bool,
     /// Whether critics are published with policies.
     critics: bool,
     /// Whether it only trains in periods, without snapshots.
@@ -80,6 +85,7 @@ impl Worker {
         checkpoints: Option<PathBuf>,
         shared: Shared,
         periods: Option<Arc<AtomicBool>>,
+        paced: bool,
     ) -> Self {
         let counters = learner.counters();
         let now = Instant::now();
@@ -88,6 +94,7 @@ impl Worker {
             checkpoints,
             shared,
             training: true,
+            paced,
             critics: false,
             in_periods: periods.is_some(),
             stop: periods.unwrap_or_default(),
@@ -133,8 +140,11 @@ impl Worker {
         match message {
             Message::Steps(steps) => {
                 self.learner.push(&steps, self.training);
+                if !(self.paced && self.learner.config().actors_wait) {
+                    self.learner.limit_credit(MOST_DEBT);
+                }
+                self.shared.credit.store(self.learner.credit(), Ordering::Relaxed);
                 self.shared.backlog.leave(&steps);
-                self.learner.limit_credit(MOST_DEBT);
                 Ok(())
             }
             Message::Command(command, reply) => self.answer(command, &reply),
@@ -168,6 +178,7 @@ impl Worker {
         let due = self.reported.0.elapsed() >= REPORT_EVERY;
         let count = if self.trains_by_itself() { self.learner.credit().min(STEPS_A_ROUND) } else { 0 };
         let report = self.learner.train(count, due)?;
+        self.shared.credit.store(self.learner.credit(), Ordering::Relaxed);
         if self.learner.counters().gradient_steps >= self.published_at + self.learner.config().publish_every {
             self.publish_now()?;
         }
@@ -221,7 +232,11 @@ impl Worker {
     }
 
     fn publish_now(&mut self) -> Result<(), LearnerError> {
-        self.shared.policy.store(Arc::new(self.learner.publish(self.critics)?));
+        let snapshot = self.learner.publish(self.critics)?;
+        let PolicySnapshot { version, gradient_steps, .. } = snapshot;
+        let published = self.learner.published().map(|policy| Published { version, gradient_steps, policy });
+        self.shared.published.store(published.map(Arc::new));
+        self.shared.policy.store(Arc::new(snapshot));
         self.published_at = self.learner.counters().gradient_steps;
         Ok(())
     }

@@ -1,0 +1,112 @@
+//! Joining a session: everything comes from the learner, so that no second configuration can differ.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use entropy_net::NetError;
+use entropy_net::actor::{ActorLink, greet};
+use entropy_net::engine::Engine;
+use entropy_net::outbox::OutboxConfig;
+use entropy_net::protocol::{Hello, PROTOCOL, Role, Welcome};
+use entropy_net::zenoh::{Address, Security, Zenoh};
+
+use super::{SessionError, own_name, own_number};
+use crate::bridge;
+use crate::config::RunConfig;
+use crate::experiment::{Experiment, Mode};
+use crate::link::{Handshake, Launch};
+use crate::mdp::later_seed;
+use crate::run::RunError;
+use crate::worlds::WorldChoice;
+
+/// How long a learner that is not there yet is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A session that was joined.
+#[derive(Clone)]
+pub struct Joined {
+    engine: Arc<dyn Engine>,
+    hello: Hello,
+    welcome: Welcome,
+    place: String,
+}
+
+impl Joined {
+    /// Joins the learner at `address` to play, or with `window` to watch as well.
+    ///
+    /// # Errors
+    /// [`SessionError::Net`] if nobody answers, or the learner refuses.
+    pub fn at(address: &Address, security: Option<&Security>, window: bool) -> Result<Self, SessionError> {
+        let engine: Arc<dyn Engine> = Arc::new(Zenoh::join(address, security)?);
+        let role = if window { Role::Window } else { Role::Actor };
+        let hello = Hello { protocol: PROTOCOL, client: own_number(), name: own_name(), role };
+        let place = address.to_string();
+        let welcome = greet(&*engine, &hello, &place, PATIENCE)?;
+        Ok(Self { engine, hello, welcome, place })
+    }
+
+    /// Its number among the actors.
+    pub fn number(&self) -> u32 {
+        self.welcome.actor
+    }
+
+    /// The learner's address.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The learner's experiment, played with this process's own number of `arenas` and threads where they are given.
+    /// Whatever of it names a file or runs a program is left out: `allowed` is the name of the one outside environment that
+    /// may be made here.
+    ///
+    /// # Errors
+    /// [`SessionError`] if this program cannot play it.
+    pub fn experiment(
+        &self,
+        mode: Mode,
+        arenas: Option<usize>,
+        allowed: Option<&str>,
+    ) -> Result<Experiment, SessionError> {
+        let config = RunConfig::from_text("the learner's config.toml", &self.welcome.config);
+        let mut config = config.map_err(RunError::from)?;
+        let most = config.arenas;
+        config.run.demos = None;
+        config.arenas = arenas.unwrap_or(most);
+        if config.arenas > most {
+            return Err(SessionError::Argument(format!(
+                "--arenas {}: the learner has streams for {most} arenas of an actor; start it with more",
+                config.arenas
+            )));
+        }
+        let env = config.env.clone();
+        let world = |problem: String| SessionError::World { env: env.clone(), problem };
+        let choice = match bridge::id(&env) {
+            Some(_) if allowed != Some(env.as_str()) => {
+                let remedy = format!("a Gymnasium id runs code on this machine; add --env {env} to allow it");
+                return Err(world(remedy));
+            }
+            Some(id) => WorldChoice::outside(id, &config.bridge, None, &config.world),
+            None => WorldChoice::kept(&env, self.welcome.level.as_ref(), &config.world),
+        };
+        let choice = choice.map_err(|error| world(error.to_string()))?;
+        if let Some(algorithm) = &self.welcome.algorithm {
+            config = config.with_algorithm(algorithm.clone());
+        }
+        self.welcome
+            .handshake
+            .check(&Handshake::new(&choice.spec()))
+            .map_err(|error| SessionError::Net(NetError::Refused(error.to_string())))?;
+        // Episodes start and actions are drawn as in no other process, and as in no earlier one of this number.
+        config.seed = later_seed(self.welcome.seed, self.hello.client | 1);
+        Ok(Experiment::new(config, choice, mode).map_err(RunError::from)?)
+    }
+
+    /// A link to the learner, with the policy slot of `launch`.
+    ///
+    /// # Errors
+    /// [`NetError::Engine`] if the network refuses.
+    pub fn link(&self, launch: &Launch) -> Result<ActorLink, NetError> {
+        let (engine, hello) = (self.engine.clone(), self.hello.clone());
+        ActorLink::launch(engine, hello, &self.welcome, launch, OutboxConfig::default())
+    }
+}

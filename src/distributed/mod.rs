@@ -1,0 +1,63 @@
+//! Runs of several processes: one learns and keeps the replay buffer, others play and send it their steps.
+//!
+//! `crate::run` runs what runs in one process; here is what a session adds: the learner's process that others join
+//! ([`serve`]), processes that only play ([`play`]), and the experiment that a joiner gets from the learner ([`Joined`]).
+
+mod episodes;
+mod join;
+mod metrics;
+mod play;
+mod serve;
+
+pub use entropy_net::keys::{KeyRole, make as make_keys};
+pub use entropy_net::zenoh::{Address, Security, joiner};
+pub use join::Joined;
+pub use play::{PlaySummary, Playing, play};
+pub use serve::{Serving, serve};
+
+use crate::run::RunError;
+
+/// Why a session cannot be opened, joined or gone on with.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The network, or the other side.
+    #[error(transparent)]
+    Net(#[from] entropy_net::NetError),
+    /// The run.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The learner's world cannot be played here.
+    #[error("env = {env}: {problem}")]
+    World {
+        /// Its name.
+        env: String,
+        /// Why, and the remedy.
+        problem: String,
+    },
+    /// An argument.
+    #[error("{0}")]
+    Argument(String),
+}
+
+/// A number that no other process has.
+fn own_number() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    // Random for every hasher, and mixed with what else differs between processes.
+    let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    hasher.write_u128(now.map_or(0, |now| now.as_nanos()));
+    hasher.finish()
+}
+
+/// The name of this machine, if it says so.
+pub fn host_name() -> Option<String> {
+    let known = |path: &str| crate::files::read_text(path.as_ref(), 256).ok();
+    let name = std::env::var("HOSTNAME").ok().or_else(|| known("/etc/hostname"))?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// A name of this process for people.
+fn own_name() -> String {
+    format!("{}:{}", host_name().unwrap_or_else(|| "host".into()), std::process::id())
+}
