@@ -37,7 +37,7 @@ fn arcade(folder: &Path) -> App {
         let place = chosen.level.as_ref().map_or(chosen.env.clone(), |_| "drawn".into());
         let out = chosen.session.clone().unwrap_or_else(|| folder.join(place));
         let experiment = Experiment::at(config, world, Mode::Watched, Some(out), chosen.session.clone())?;
-        Ok(SessionRequest { experiment, player: None, record: None })
+        Ok(SessionRequest::of(experiment))
     };
     let mut app = App::new();
     let nothing = WgpuSettings { backends: None, ..default() };

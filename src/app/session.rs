@@ -39,12 +39,34 @@ pub struct SessionRequest {
     pub player: Option<Arc<dyn Policy>>,
     /// Folder for a dataset of the episodes that a person plays.
     pub record: Option<PathBuf>,
+    /// The session of a learner elsewhere, whose experiment this is.
+    #[cfg(feature = "distributed")]
+    pub joined: Option<crate::distributed::Joined>,
 }
 
 impl SessionRequest {
+    /// A session of `experiment` in which its agent plays and learns here.
+    pub fn of(experiment: Experiment) -> Self {
+        Self {
+            experiment,
+            player: None,
+            record: None,
+            #[cfg(feature = "distributed")]
+            joined: None,
+        }
+    }
+
+    /// Whether its learner runs elsewhere.
+    fn is_joined(&self) -> bool {
+        #[cfg(feature = "distributed")]
+        return self.joined.is_some();
+        #[cfg(not(feature = "distributed"))]
+        false
+    }
+
     /// Without a folder of its own a session is kept in the user's data folder, where anything is learned.
     pub(super) fn kept(mut self) -> Self {
-        if self.experiment.out.is_none() && self.player.is_none() {
+        if self.experiment.out.is_none() && self.player.is_none() && !self.is_joined() {
             self.experiment.out = sessions::new_folder(&self.experiment.config.env);
         }
         self
@@ -61,6 +83,8 @@ pub(super) struct Session {
     player: Option<Arc<dyn Policy>>,
     /// What a person plays goes there.
     dataset: Option<DatasetWriter>,
+    /// A learner that is there already.
+    learner: Option<LiveLearner>,
     /// What else watches it: benchmarks.
     beside: Vec<Beside>,
 }
@@ -74,14 +98,21 @@ impl Session {
     /// # Errors
     /// One line when the run's folder cannot be made, is another program's, or holds what cannot be gone on with.
     pub fn open(request: SessionRequest) -> Result<Self, Box<dyn std::error::Error>> {
-        let SessionRequest { mut experiment, player, record: dataset } = request;
+        let (mut experiment, player, dataset) = (request.experiment, request.player, request.record);
         // Everything is looked at before anything of the run is touched.
         let opening = Opening::of(&mut experiment, "entropy-arcade")?;
         let world = &experiment.world;
         let writer = |folder: &PathBuf| DatasetWriter::create(folder, world, Controller::Human.name());
         let dataset = dataset.as_ref().map(writer).transpose()?;
         let Opened { folder, record, solved } = opening.begin(&experiment)?;
-        Ok(Self { experiment, folder, record, solved, player, dataset, beside: Vec::new() })
+        #[cfg(feature = "distributed")]
+        if let Some(joined) = request.joined {
+            let (learner, add) = joined.attach(&experiment)?;
+            let (learner, beside) = (Some(learner), vec![Box::new(add) as Beside]);
+            return Ok(Self { experiment, folder, record, solved, player, dataset, learner, beside });
+        }
+        let (learner, beside) = (None, Vec::new());
+        Ok(Self { experiment, folder, record, solved, player, dataset, learner, beside })
     }
 
     /// The same, with what watches it.
@@ -104,9 +135,9 @@ impl Session {
 
     /// Begins: everything it needs is added to `app`. What comes back tells later how it went.
     pub fn add_to(self, app: &mut App) -> Kept {
-        let Self { experiment, folder, record, solved, player, dataset, beside } = self;
+        let Self { experiment, folder, record, solved, player, dataset, learner, beside } = self;
         let checkpoints = experiment.out.as_ref().map(|out| out.join("checkpoint"));
-        let learner = LiveLearner::start(experiment.learner_setup(checkpoints));
+        let learner = learner.unwrap_or_else(|| LiveLearner::start(experiment.learner_setup(checkpoints)));
         let sim = experiment.sim();
         let Experiment { config, world, assignment, out, resume, .. } = experiment;
         let spec = world.spec();

@@ -91,11 +91,7 @@ fn watch(
     experiment: Experiment,
     beside: impl FnOnce(&mut App) + Send + Sync + 'static,
 ) -> Result<(), Failure> {
-    window(
-        Some(Session::open(SessionRequest { experiment, player: None, record: None })?.with(beside)),
-        Doors::closed(),
-    )?
-    .run();
+    window(Some(Session::open(SessionRequest::of(experiment))?.with(beside)), Doors::closed())?.run();
     Ok(())
 }
 

@@ -119,6 +119,9 @@ pub(super) struct SessionArgs {
     /// The most actors of other processes; the replay buffer has streams for all of them.
     #[arg(long, value_name = "N", default_value_t = 16, requires = "listen", value_parser = clap::value_parser!(u32).range(1..=1023))]
     pub most_actors: u32,
+    /// Write the bytes of the same run in one process: its arenas are played in PARTS by all who join, and nobody else.
+    #[arg(long, value_name = "PARTS", requires = "listen", conflicts_with = "no_actors")]
+    pub exact: Option<usize>,
     /// Only learn: leave playing to the others.
     #[arg(long, requires = "listen")]
     pub no_actors: bool,
@@ -154,6 +157,8 @@ impl RunArgs {
     pub fn opens_title_screen(&self) -> bool {
         let said =
             self.env.is_some() || self.level.is_some() || self.config.is_some() || self.resume.is_some();
+        #[cfg(feature = "distributed")]
+        let said = said || self.session.join.is_some();
         !said && !self.no_render
     }
 

@@ -2,10 +2,18 @@
 
 use std::path::Path;
 
+#[cfg(feature = "arcade")]
+use super::agents;
+#[cfg(feature = "arcade")]
+use super::args::RunArgs;
 use super::args::SessionArgs;
 use super::{Failure, say, signals, stop_flag};
+#[cfg(feature = "arcade")]
+use crate::app::SessionRequest;
 use crate::distributed::{self, Address, Joined, KeyRole, Playing, Security, Serving};
 use crate::experiment::Experiment;
+#[cfg(feature = "arcade")]
+use crate::experiment::Mode;
 
 /// Learns `experiment` with all who join at `address`.
 pub(super) fn serve(experiment: Experiment, address: &Address, args: &SessionArgs) -> Result<(), Failure> {
@@ -13,7 +21,12 @@ pub(super) fn serve(experiment: Experiment, address: &Address, args: &SessionArg
         args.keys.as_ref().map(|folder| Security { folder: folder.clone(), role: KeyRole::Learner });
     let (address, most_actors, plays) = (address.clone(), args.most_actors, !args.no_actors);
     let serving = Serving { address, security, most_actors, plays };
-    let summary = distributed::serve(experiment, &serving, &stop_flag(signals::SAVES), false)?;
+    let line = if experiment.out.is_some() { signals::SAVES } else { signals::KEEPS_NOTHING };
+    let stop = stop_flag(line);
+    let summary = match args.exact {
+        Some(parts) => distributed::serve_exactly(experiment, &serving, parts, &stop, false)?,
+        None => distributed::serve(experiment, &serving, &stop, false)?,
+    };
     say(&serde_json::to_string(&summary)?);
     Ok(())
 }
@@ -43,4 +56,23 @@ pub(super) fn new_keys(folder: &Path, hosts: Vec<String>) -> Result<(), Failure>
         "copy ca.pem and the two files of its role to each machine; whoever has actor.key may play, operator.key control",
     );
     Ok(())
+}
+
+/// The session of the learner at `address`, in a window.
+#[cfg(feature = "arcade")]
+pub(super) fn watch(address: &Address, args: &RunArgs) -> Result<SessionRequest, Failure> {
+    let roles = [KeyRole::Operator, KeyRole::Actor];
+    let security =
+        args.session.keys.as_ref().map(|folder| distributed::joiner(folder, &roles)).transpose()?;
+    let joined = Joined::at(address, security.as_ref(), true)?;
+    if joined.is_exact() {
+        return Err(format!(
+            "--join {address}: an exact run is played by `actors` alone; watch it afterwards with --resume"
+        )
+        .into());
+    }
+    let experiment = joined.experiment(Mode::Watched, args.arenas, args.env.as_deref())?;
+    let player = args.agent.as_ref().map(|agent| agents::player(agent, &experiment)).transpose()?;
+    let record = args.record.clone();
+    Ok(SessionRequest { player, record, joined: Some(joined), ..SessionRequest::of(experiment) })
 }

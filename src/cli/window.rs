@@ -35,9 +35,13 @@ fn doors(args: &RunArgs) -> Doors {
 impl RunArgs {
     /// The requested session.
     fn session(&self) -> Result<SessionRequest, Failure> {
+        #[cfg(feature = "distributed")]
+        if let Some(address) = &self.session.join {
+            return super::session::watch(address, self);
+        }
         let experiment = self.request()?.resolve()?;
         let player = self.agent.as_ref().map(|agent| agents::player(agent, &experiment)).transpose()?;
-        Ok(SessionRequest { experiment, player, record: self.record.clone() })
+        Ok(SessionRequest { player, record: self.record.clone(), ..SessionRequest::of(experiment) })
     }
 
     /// The same, with the choice on the title screen.

@@ -10,7 +10,7 @@ use entropy_net::outbox::OutboxConfig;
 use entropy_net::protocol::{Hello, PROTOCOL, Role, Welcome};
 use entropy_net::zenoh::{Address, Security, Zenoh};
 
-use super::{SessionError, own_name, own_number};
+use super::{SessionError, machine, own_name, own_number};
 use crate::bridge;
 use crate::config::RunConfig;
 use crate::experiment::{Experiment, Mode};
@@ -39,7 +39,8 @@ impl Joined {
     pub fn at(address: &Address, security: Option<&Security>, window: bool) -> Result<Self, SessionError> {
         let engine: Arc<dyn Engine> = Arc::new(Zenoh::join(address, security)?);
         let role = if window { Role::Window } else { Role::Actor };
-        let hello = Hello { protocol: PROTOCOL, client: own_number(), name: own_name(), role };
+        let hello =
+            Hello { protocol: PROTOCOL, client: own_number(), name: own_name(), role, machine: machine() };
         let place = address.to_string();
         let welcome = greet(&*engine, &hello, &place, PATIENCE)?;
         Ok(Self { engine, hello, welcome, place })
@@ -48,6 +49,28 @@ impl Joined {
     /// Its number among the actors.
     pub fn number(&self) -> u32 {
         self.welcome.actor
+    }
+
+    /// Whether the run is exact.
+    pub fn is_exact(&self) -> bool {
+        self.welcome.exact
+    }
+
+    pub(super) fn client(&self) -> u64 {
+        self.hello.client
+    }
+
+    pub(super) fn engine(&self) -> &dyn Engine {
+        &*self.engine
+    }
+
+    /// Greets the learner once more, which does not know this process any more.
+    pub(super) fn greet_again(&self) -> Result<(), SessionError> {
+        let welcome = greet(&*self.engine, &self.hello, &self.place, PATIENCE)?;
+        let same = welcome.config == self.welcome.config && welcome.exact == self.welcome.exact;
+        same.then_some(()).ok_or_else(|| {
+            NetError::Refused("the learner has started another run; start this anew".into()).into()
+        })
     }
 
     /// The learner's address.
@@ -107,6 +130,11 @@ impl Joined {
     /// [`NetError::Engine`] if the network refuses.
     pub fn link(&self, launch: &Launch) -> Result<ActorLink, NetError> {
         let (engine, hello) = (self.engine.clone(), self.hello.clone());
-        ActorLink::launch(engine, hello, &self.welcome, launch, OutboxConfig::default())
+        let config = match self.hello.role {
+            Role::Actor => OutboxConfig::default(),
+            // It plays on whether or not the learner is ready for more: what it does not get soon is not worth keeping.
+            Role::Window => OutboxConfig { queue_bytes: 2 << 20, ..OutboxConfig::default() },
+        };
+        ActorLink::launch(engine, hello, &self.welcome, launch, config)
     }
 }

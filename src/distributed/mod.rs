@@ -4,13 +4,18 @@
 //! ([`serve`]), processes that only play ([`play`]), and the experiment that a joiner gets from the learner ([`Joined`]).
 
 mod episodes;
+mod exact;
 mod join;
 mod metrics;
 mod play;
 mod serve;
+#[cfg(feature = "arcade")]
+mod window;
+mod work;
 
 pub use entropy_net::keys::{KeyRole, make as make_keys};
 pub use entropy_net::zenoh::{Address, Security, joiner};
+pub use exact::serve_exactly;
 pub use join::Joined;
 pub use play::{PlaySummary, Playing, play};
 pub use serve::{Serving, serve};
@@ -60,4 +65,20 @@ pub fn host_name() -> Option<String> {
 /// A name of this process for people.
 fn own_name() -> String {
     format!("{}:{}", host_name().unwrap_or_else(|| "host".into()), std::process::id())
+}
+
+/// What the results of an exact run depend on besides the run itself: the program, and the processor's instructions, since
+/// sums are added in another order with others.
+fn machine() -> String {
+    #[cfg(target_arch = "x86_64")]
+    let vectors = if std::is_x86_feature_detected!("avx512f") {
+        "avx512"
+    } else if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+        "avx2"
+    } else {
+        "sse2"
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let vectors = "portable";
+    format!("{} {} {vectors}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH)
 }

@@ -11,6 +11,7 @@ use entropy_net::actor::{ActorLink, LinkStatus};
 use serde::Serialize;
 
 use super::episodes::to_send;
+use super::work::work;
 use super::{Joined, SessionError};
 use crate::agent::{EpisodeFinished, LiveLearner, Replay};
 use crate::experiment::{Experiment, Mode};
@@ -67,6 +68,9 @@ pub fn play(
     stop: &AtomicBool,
     silent: bool,
 ) -> Result<PlaySummary, SessionError> {
+    if joined.is_exact() {
+        return work(joined, playing, stop);
+    }
     let experiment = joined.experiment(Mode::Headless, playing.arenas, playing.env.as_deref())?;
     let launch = Launch::new(experiment.learner_setup(None));
     let link = Arc::new(joined.link(&launch)?);
@@ -125,12 +129,12 @@ fn until_ended(
             return Err(crate::run::RunError::Environment(failure.to_owned()).into());
         }
         if link.should_wait() {
-            std::thread::sleep(Duration::from_millis(2));
+            std::thread::sleep(Duration::from_millis(1));
         } else {
             let began = Instant::now();
             for _ in 0..steps {
                 run_agent_step(app.world_mut());
-                if began.elapsed() > time {
+                if began.elapsed() > time || link.should_wait() {
                     break;
                 }
             }

@@ -64,8 +64,8 @@ pub fn serve(
     experiment.streams *= 1 + serving.most_actors as usize;
     let spec = experiment.world.spec();
     check_memory(&spec, &experiment.learner, experiment.streams).map_err(RunError::from)?;
-    let opening = Opening::of(&mut experiment, "entropy-arcade --listen").map_err(SessionError::Run)?;
     let engine = Arc::new(Zenoh::listen(&serving.address, serving.security.as_ref())?);
+    let opening = Opening::of(&mut experiment, "entropy-arcade --listen").map_err(SessionError::Run)?;
     let config = &experiment.config;
     let hub = Arc::new(Hub::open(
         engine,
@@ -77,6 +77,8 @@ pub fn serve(
             spec: spec.clone(),
             streams: (config.arenas * MOST_SLOTS) as u32,
             most_actors: serving.most_actors,
+            arenas: config.arenas as u32,
+            exact: None,
         },
     )?);
     if let Some(actors) = opening.checkpoint.as_ref().and_then(actors_of) {
@@ -277,6 +279,9 @@ impl Session {
             let training = evaluation.play_training(policy)?;
             self.app.world_mut().resource_mut::<LiveRun>().set_evals(eval, training);
         }
+        // However short the session was, its metrics have a line of its end.
+        self.app.world_mut().resource_mut::<LiveRun>().write_line();
+        self.app.update();
         // The summary and the last checkpoint are written as when a window closes.
         self.app.world_mut().write_message(AppExit::Success);
         self.app.update();

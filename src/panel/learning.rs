@@ -92,7 +92,9 @@ fn status(
         let title = RichText::new("Details").small().color(tone(palette::MUTED));
         egui::CollapsingHeader::new(title).show_unindented(ui, |ui| {
             learner_stats::show(ui, &status, history.as_deref());
-            learner_stats::device(ui, &mut learner, &status);
+            if !learner.is_remote() {
+                learner_stats::device(ui, &mut learner, &status);
+            }
         });
     });
 }
@@ -117,7 +119,7 @@ fn curves(
 
 /// Sliders for settings that are safe to change during training.
 fn tuning(InMut(ui): InMut<Ui>, learner: Option<ResMut<LiveLearner>>, mut pending: ResMut<PendingEdits>) {
-    let Some(mut learner) = learner else { return };
+    let Some(mut learner) = learner.filter(|learner| !learner.is_remote()) else { return };
     folding(ui, "Tuning", false, |ui| {
         let mut config = pending.config.clone().unwrap_or_else(|| learner.config().clone());
         let measured = learner.status().measured().and_then(|report| report.get(TEMPERATURE));
@@ -153,14 +155,14 @@ fn all_settings(
     learner: Option<ResMut<LiveLearner>>,
     mut text: ResMut<settings::PendingText>,
 ) {
-    if let Some(mut learner) = learner {
+    if let Some(mut learner) = learner.filter(|learner| !learner.is_remote()) {
         settings::show(ui, &mut learner, &mut text);
     }
 }
 
 /// Save, reset, rewind, load.
 fn files(InMut(ui): InMut<Ui>, learner: Option<ResMut<LiveLearner>>, mut pending: ResMut<PendingEdits>) {
-    let Some(mut learner) = learner else { return };
+    let Some(mut learner) = learner.filter(|learner| !learner.is_remote()) else { return };
     let pending = &mut *pending;
     section(ui, "Agent", |ui| {
         ui.horizontal(|ui| {

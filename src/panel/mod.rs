@@ -27,6 +27,7 @@ mod preferences;
 mod saliency;
 mod saving;
 pub mod section;
+pub mod session;
 mod settings;
 #[cfg(test)]
 mod testing;
@@ -120,6 +121,7 @@ fn sections(app: &mut App) {
         memory::plugin,
         saliency::plugin,
         players::plugin,
+        session::plugin,
     ))
     .add_systems(
         EguiPrimaryContextPass,

@@ -10,6 +10,8 @@ pub mod order {
     pub const EDITOR: u32 = 100;
     /// Training status and returns.
     pub const LEARNING: u32 = 200;
+    /// The session of several processes that this one has joined.
+    pub const SESSION: u32 = 250;
     /// Diagnosis of training problems.
     pub const DOCTOR: u32 = 300;
     /// Speed and number of arenas.

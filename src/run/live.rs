@@ -67,7 +67,8 @@ pub struct LiveRun {
     began: Instant,
     /// Seconds of earlier parts of the run.
     earlier: f64,
-    line_at: Instant,
+    /// When the last line was written; `None` where the next one is due.
+    line_at: Option<Instant>,
     window: RollingMetrics,
     saving: Saving,
     /// The pending checkpoint, with the environment steps at its request.
@@ -103,7 +104,7 @@ impl LiveRun {
             written: None,
             solved,
             began: now,
-            line_at: now,
+            line_at: Some(now),
             window: record.window,
             saving: Saving::every(begun.learner.checkpoint_seconds),
             begun,
@@ -142,6 +143,11 @@ impl LiveRun {
     /// Prints lines of metrics, of a run of as many environment steps as were asked for.
     pub fn print_progress(&mut self) {
         self.progress = Some(Progress::new(self.begun.steps, false));
+    }
+
+    /// Writes a line of metrics with the next frame.
+    pub fn write_line(&mut self) {
+        self.line_at = None;
     }
 
     /// Environment steps that the run was to have.
@@ -298,10 +304,10 @@ fn write(
     for given in feedback.read() {
         _ = run.folder.hint(given);
     }
-    if run.line_at.elapsed().as_secs_f32() < LINE_SECONDS {
+    if run.line_at.is_some_and(|at| at.elapsed().as_secs_f32() < LINE_SECONDS) {
         return;
     }
-    run.line_at = Instant::now();
+    run.line_at = Some(Instant::now());
     let status = learner.status();
     run.window.measured(status.measured(), status.effective_sample_size, status.policy_lag);
     // Steps of the run, which continue when the agent restarts with new networks.

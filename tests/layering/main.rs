@@ -18,6 +18,8 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("learner", vec!["mdp", "metrics", "nn", "replay", "algo"]),
         ("link", vec!["mdp", "metrics", "learner", "algo"]),
         ("agent", vec!["mdp", "metrics", "learner", "link"]),
+        // The crate of the network.
+        ("net", vec!["mdp", "replay", "learner", "link", "algo"]),
         ("sim", vec!["mdp", "agent"]),
         ("view", vec!["mdp", "sim", "agent"]),
         ("bridge", vec!["mdp", "sim", "agent"]),
@@ -50,9 +52,29 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "dataset",
             ],
         ),
+        // Runs of several processes.
+        (
+            "distributed",
+            vec![
+                "mdp",
+                "metrics",
+                "sim",
+                "agent",
+                "worlds",
+                "learner",
+                "link",
+                "algo",
+                "config",
+                "experiment",
+                "run",
+                "bridge",
+                "panel",
+            ],
+        ),
         (
             "app",
             vec![
+                "distributed",
                 "mdp",
                 "nn",
                 "sim",
@@ -73,6 +95,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         (
             "cli",
             vec![
+                "distributed",
                 "mdp",
                 "agent",
                 "worlds",
@@ -96,7 +119,24 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
 /// Crates restricted to certain modules.
 const OWNED: &[(&str, &[&str])] = &[
     ("arrow_ipc", &["dataset"]),
-    ("bevy", &["sim", "bridge", "dataset", "agent", "worlds", "insight", "view", "panel", "run", "app"]),
+    (
+        "bevy",
+        &[
+            "sim",
+            "bridge",
+            "dataset",
+            "agent",
+            "worlds",
+            "insight",
+            "view",
+            "panel",
+            "run",
+            "app",
+            "distributed",
+        ],
+    ),
+    ("entropy_net", &["distributed"]),
+    ("zenoh", &["net"]),
     ("bevy_rapier2d", &["sim", "worlds"]),
     ("burn", &["nn", "algo", "learner"]),
     ("bevy_egui", &["panel"]),
@@ -183,9 +223,12 @@ fn every_file_stays_in_its_layer() {
     for (root, file) in all_sources() {
         let relative = file.strip_prefix(&root).unwrap();
         let first = relative.components().next().unwrap().as_os_str().to_str().unwrap();
-        // The arcade sees the plugin's crate as one module.
-        let plugin = root.ends_with("crates/bevy_agents/src");
-        let module = if plugin { "agent" } else { first.trim_end_matches(".rs") };
+        // The arcade sees the crates of the plugin and of the network as one module each.
+        let module = match root.parent().and_then(Path::file_name).and_then(|name| name.to_str()) {
+            Some("bevy_agents") => "agent",
+            Some("net") => "net",
+            _ => first.trim_end_matches(".rs"),
+        };
         if module == "main" || module == "lib" {
             continue;
         }
@@ -197,7 +240,7 @@ fn every_file_stays_in_its_layer() {
         assert!(text.starts_with("//!"), "{} does not say what it does", relative.display());
         // Tests may set up worlds to try a layer below them.
         let code = if relative.ends_with("tests.rs") { String::new() } else { code(without_tests(&text)) };
-        for name in names_after(&code, "crate::") {
+        for name in names_after(&code, "crate::").into_iter().chain(names_after(&code, "entropy_rl::")) {
             if name != module && allowed.contains_key(name) && !may.contains(&name) {
                 faults.push(format!("{}: {module} uses {name}", relative.display()));
             }

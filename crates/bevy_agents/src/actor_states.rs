@@ -204,6 +204,13 @@ impl ActorStates {
         }
     }
 
+    /// Creates the states of `slots` slots of each of `arenas` arenas, as their first step would.
+    pub fn begin(&mut self, arenas: usize, slots: usize) {
+        if let (Some(last), Some(slot)) = (arenas.checked_sub(1), slots.checked_sub(1)) {
+            self.seat(last * MOST_SLOTS + slot);
+        }
+    }
+
     /// Clears all slots. Random numbers from here on do not repeat earlier ones of a run that has made
     /// `lived` environment steps.
     pub fn begin_later(&mut self, lived: u64) {
@@ -270,6 +277,35 @@ pub struct ActorStatesSnapshot {
     /// By stream; empty if no policy has memory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     memories: Vec<PolicyMemory>,
+}
+
+impl ActorStatesSnapshot {
+    /// Those of `arenas` arenas from number `first` on, as the first ones of a simulation of their own.
+    #[must_use]
+    pub fn of_arenas(&self, first: usize, arenas: usize) -> Self {
+        let own = |length: usize| {
+            let (from, to) = (first * MOST_SLOTS, (first + arenas) * MOST_SLOTS);
+            from.min(length)..to.min(length)
+        };
+        Self {
+            seats: self.seats[own(self.seats.len())].to_vec(),
+            memories: self.memories[own(self.memories.len())].to_vec(),
+        }
+    }
+
+    /// The inverse: `parts` of so many arenas each, one after the other.
+    pub fn joined(parts: &[Self]) -> Self {
+        let memory = parts.iter().any(|part| !part.memories.is_empty());
+        let memories = |part: &Self| {
+            let mut own = part.memories.clone();
+            own.resize(if memory { part.seats.len() } else { 0 }, PolicyMemory::default());
+            own
+        };
+        Self {
+            seats: parts.iter().flat_map(|part| part.seats.clone()).collect(),
+            memories: parts.iter().flat_map(memories).collect(),
+        }
+    }
 }
 
 /// A policy's decision on one slot's last observation.

@@ -20,12 +20,15 @@ use super::controllers::FrozenPolicies;
 use super::history::{History, remember};
 use super::record::Replay;
 use super::{LearningPolicy, Recording};
-use crate::learner::{AgentSnapshot, Learner, LearnerConfig, LearnerSetup, LearnerStatus, SnapshotHistory};
+use crate::learner::{
+    AgentSnapshot, Health, Learner, LearnerConfig, LearnerSetup, LearnerStatus, SnapshotHistory,
+};
 use crate::link::{Command, Launch, LearnerLink, PolicySlot, ThreadLink, Ticket};
 use crate::mdp::Policy;
 
 pub use crate::learner::ReplayStats;
 pub use recovery::RecoveryPoint;
+pub use saving::save_request;
 pub use settings::Change;
 pub use unsaved::Unsaved;
 
@@ -54,6 +57,7 @@ pub struct LiveLearner {
     wanted: bool,
     /// The configuration of a fresh agent that starts once this one is saved.
     next: Option<LearnerConfig>,
+    remote: bool,
 }
 
 impl LiveLearner {
@@ -88,7 +92,13 @@ impl LiveLearner {
     /// Attaches a learner that runs elsewhere, behind a `link` that was launched with this `setup` and `policy`.
     pub fn attach(setup: LearnerSetup, link: Arc<dyn LearnerLink>, policy: PolicySlot) -> Self {
         let again = link.clone();
-        Self::with(setup, Box::new(link), Box::new(move |_| Box::new(again.clone())), policy)
+        let launcher: Launcher = Box::new(move |_| Box::new(again.clone()));
+        Self { remote: true, ..Self::with(setup, Box::new(link), launcher, policy) }
+    }
+
+    /// Whether it runs elsewhere: its settings and files are not this process's.
+    pub fn is_remote(&self) -> bool {
+        self.remote
     }
 
     fn with(setup: LearnerSetup, link: Box<dyn LearnerLink>, launcher: Launcher, policy: PolicySlot) -> Self {
@@ -107,6 +117,7 @@ impl LiveLearner {
             recorded: false,
             wanted: false,
             next: None,
+            remote: false,
         }
     }
 
@@ -135,9 +146,9 @@ impl LiveLearner {
         self.link.command(command)
     }
 
-    /// Whether gradient steps are switched on.
+    /// Whether gradient steps are switched on; of a learner elsewhere, whether they are there.
     pub fn training(&self) -> bool {
-        self.training
+        if self.remote { self.status().health != Health::Paused } else { self.training }
     }
 
     /// Switches gradient steps on or off.

@@ -2,6 +2,7 @@
 
 mod thread;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -64,6 +65,8 @@ pub struct LinkStatus {
     pub silent: Option<f32>,
     /// The whole session, as the learner last said.
     pub net: NetStatus,
+    /// Why the last command was refused.
+    pub refused: Option<String>,
 }
 
 /// State shared with the thread.
@@ -74,6 +77,10 @@ struct Shared {
     link: ArcSwap<LinkStatus>,
     /// Why playing has come to an end.
     stop: OnceLock<String>,
+    /// Whether what is played is not what the learner learns, so that nothing is sent.
+    differs: AtomicBool,
+    /// Why the last command was refused.
+    refused: Mutex<Option<String>>,
 }
 
 impl Shared {
@@ -92,6 +99,7 @@ pub struct ActorLink {
     engine: Arc<dyn Engine>,
     handshake: Handshake,
     policy: PolicySlot,
+    streams: u32,
     wake: Sender<Event>,
     thread: Option<JoinHandle<()>>,
 }
@@ -110,13 +118,16 @@ impl ActorLink {
         config: OutboxConfig,
     ) -> Result<Self, NetError> {
         let Launch { setup, policy, .. } = launch;
-        let outbox = Outbox::new(hello.client, &setup.spec, setup.config.state_width(), config);
+        let mut outbox = Outbox::new(hello.client, &setup.spec, setup.config.state_width(), config);
+        outbox.set_most_steps(welcome.most_steps as usize);
         let shared = Arc::new(Shared {
             began: Instant::now(),
             outbox: Mutex::new(outbox),
             status: ArcSwap::from_pointee(LearnerStatus::starting(setup)),
             link: ArcSwap::default(),
             stop: OnceLock::new(),
+            differs: AtomicBool::new(false),
+            refused: Mutex::default(),
         });
         let (wake, events) = unbounded();
         engine.present(hello.client)?;
@@ -132,11 +143,25 @@ impl ActorLink {
         )?;
         let thread = std::thread::Builder::new().name("actor-link".into()).spawn(move || worker.run());
         let thread = thread.map_err(|error| NetError::Engine(error.to_string()))?;
-        Ok(Self { shared, engine, handshake, policy: policy.clone(), wake, thread: Some(thread) })
+        let (policy, streams) = (policy.clone(), welcome.streams);
+        Ok(Self { shared, engine, handshake, policy, streams, wake, thread: Some(thread) })
+    }
+
+    /// Sends nothing while what is played here differs from what the learner learns: another level, other physics.
+    pub fn set_differs(&self, differs: bool) {
+        self.shared.differs.store(differs, Ordering::Relaxed);
+    }
+
+    /// Whether nothing is sent for that reason.
+    pub fn differs(&self) -> bool {
+        self.shared.differs.load(Ordering::Relaxed)
     }
 
     /// Adds an episode that has ended to what is sent.
     pub fn episode(&self, episode: Episode) {
+        if self.differs() || episode.arena >= self.streams {
+            return;
+        }
         let now = self.shared.now();
         self.shared.outbox().push_episode(episode, now);
     }
@@ -177,14 +202,17 @@ impl ActorLink {
             answer(failed("this cannot be sent".into()));
             return ticket;
         };
+        let shared = self.shared.clone();
         let then = move |reply: Option<Vec<u8>>| {
             let reply = reply.map(|bytes| from_text::<Result<(), String>>("answer", &bytes));
-            answer(match reply {
-                None => failed("the learner does not answer, or may not be controlled from here".into()),
-                Some(Err(error)) => failed(error.to_string()),
-                Some(Ok(Err(refused))) => failed(refused),
-                Some(Ok(Ok(()))) => Ok(Reply::Done),
-            });
+            let refused = match reply {
+                None => Some("the learner does not answer, or may not be controlled from here".to_owned()),
+                Some(Err(error)) => Some(error.to_string()),
+                Some(Ok(Err(refused))) => Some(refused),
+                Some(Ok(Ok(()))) => None,
+            };
+            shared.refused.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&refused);
+            answer(refused.map_or(Ok(Reply::Done), failed));
         };
         self.engine.ask(Verb::Control, message, PATIENCE, Box::new(then));
         ticket
@@ -199,6 +227,14 @@ impl LearnerLink for ActorLink {
     fn send(&self, steps: StepBatch) -> Result<(), LinkError> {
         if let Some(reason) = self.stopped() {
             return Err(LinkError::Stopped(reason));
+        }
+        if self.differs() {
+            return Err(LinkError::Stopped("what is played here is not what it learns".into()));
+        }
+        let mut steps = steps;
+        if steps.streams.iter().any(|stream| *stream >= self.streams) {
+            // More arenas than an actor may have are watched and not learned from.
+            steps.retain(|all, row, _| all.streams[row] < self.streams);
         }
         let now = self.shared.now();
         let mut outbox = self.shared.outbox();

@@ -17,13 +17,15 @@ pub enum Verb {
     Steps,
     /// The latest policy.
     Weights,
+    /// Work of an exact run, and its results.
+    Work,
     /// Commands to the learner.
     Control,
 }
 
 impl Verb {
     /// All verbs.
-    pub const ALL: [Self; 4] = [Self::Hello, Self::Steps, Self::Weights, Self::Control];
+    pub const ALL: [Self; 5] = [Self::Hello, Self::Steps, Self::Weights, Self::Work, Self::Control];
 
     /// Its name on the network.
     pub fn name(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Verb {
             Self::Hello => "hello",
             Self::Steps => "steps",
             Self::Weights => "weights",
+            Self::Work => "work",
             Self::Control => "control",
         }
     }

@@ -18,9 +18,10 @@ use crate::engine::{Engine, News, Verb};
 use crate::intake::{Accepted, Actor, Intake};
 use crate::policy::{Have, encode};
 use crate::protocol::{
-    Answer, Hello, PROTOCOL, PolicyHead, Role, StepsReply, Welcome, from_text, plain, to_text,
+    Answer, Hello, PROTOCOL, PolicyHead, Role, StepsReply, Welcome, from_text, join, plain, split, to_text,
 };
 use crate::steps::Episode;
+use crate::work::{Ask, Board, Offer};
 pub use status::{ActorStatus, NetStatus, News as StatusNews};
 
 /// Gradient steps that may be open before actors wait, where they may be asked to.
@@ -47,6 +48,10 @@ pub struct HubConfig {
     pub streams: u32,
     /// The most actors besides the learner's own.
     pub most_actors: u32,
+    /// Arenas of each.
+    pub arenas: u32,
+    /// What the results of an exact run depend on, which must be the same everywhere; `None` for one that is not.
+    pub exact: Option<String>,
 }
 
 /// A request of an operator.
@@ -93,6 +98,7 @@ struct Inner {
     closed: AtomicBool,
     /// Connected actors, counted now and then.
     actors: AtomicU64,
+    board: Board,
 }
 
 /// The learner's end of a session. Dropping it ends the session.
@@ -124,6 +130,7 @@ impl Hub {
             waits: ArcSwapOption::empty(),
             closed: AtomicBool::new(false),
             actors: AtomicU64::new(1),
+            board: Board::default(),
         });
         for verb in Verb::ALL {
             let inner = inner.clone();
@@ -170,6 +177,11 @@ impl Hub {
         self.inner.announce_status(&*self.engine);
     }
 
+    /// The work of an exact run.
+    pub fn board(&self) -> &Board {
+        &self.inner.board
+    }
+
     /// Takes no more steps of actor number `number`.
     pub fn forbid(&self, number: u32) {
         self.inner.intake().forbid(number);
@@ -211,6 +223,7 @@ impl Inner {
                 to_text(&StepsReply { answer, most_steps: self.most_steps() })
             }
             Verb::Weights => return self.weights(message).map(|bytes| bytes.to_vec()).unwrap_or_default(),
+            Verb::Work => return self.work(message).unwrap_or_default(),
             Verb::Control => to_text(&self.control(message).map_err(|error| error.to_string())),
         };
         answer.unwrap_or_default()
@@ -222,6 +235,12 @@ impl Inner {
         if let Some(reason) = self.ended.load_full() {
             return Err(NetError::Refused(format!("the session has ended: {reason}")));
         }
+        if let Some(ours) = self.config.exact.as_ref().filter(|ours| **ours != hello.machine) {
+            let theirs = plain(&hello.machine);
+            return Err(NetError::Refused(format!(
+                "an exact run needs the same program on the same kind of processor: the learner's is {ours}, this is {theirs}"
+            )));
+        }
         let known = self.intake().snapshot().contains_key(&hello.client);
         let actor = self
             .intake()
@@ -230,12 +249,16 @@ impl Inner {
         if !known && hello.role == Role::Actor {
             _ = self.events.send(Event::Joined(actor, plain(&hello.name)));
         }
-        let HubConfig { session, seed, config, level, spec, .. } = &self.config;
+        let HubConfig { session, seed, config, level, spec, streams, arenas, exact, .. } = &self.config;
         let status = self.link.load_full().map(|link| link.status());
         Ok(Welcome {
             protocol: PROTOCOL,
             session: *session,
             actor,
+            streams: *streams,
+            arenas: *arenas,
+            exact: exact.is_some(),
+            most_steps: self.most_steps(),
             seed: *seed,
             config: config.clone(),
             level: level.clone(),
@@ -248,7 +271,10 @@ impl Inner {
         let mut intake = self.intake();
         let before = intake.snapshot().get(&client).cloned();
         intake.set_present(client, present);
-        if let (Some(actor), false) = (before, present) {
+        if !present {
+            self.board.leave(client);
+        }
+        if let (Some(actor), false) = (before.filter(|actor| actor.present), present) {
             _ = self.events.send(Event::Left(actor.number, actor.name));
         }
     }
@@ -322,6 +348,19 @@ impl Inner {
     fn head(&self, published: &Published) -> PolicyHead {
         let Published { version, gradient_steps, .. } = *published;
         PolicyHead { session: self.config.session, version, gradient_steps }
+    }
+
+    /// Takes the result of a worker and gives it something to do; nothing if there is nothing.
+    fn work(&self, message: &[u8]) -> Result<Vec<u8>, NetError> {
+        if let Some(reason) = self.ended.load_full() {
+            return join(&Offer::Stop((*reason).clone()), &[]);
+        }
+        let (ask, body) = split::<Ask>("work", message)?;
+        if self.intake().snapshot().get(&ask.client).is_none_or(|actor| actor.number == 0) {
+            return join(&Offer::Greet, &[]);
+        }
+        self.intake().set_present(ask.client, true);
+        self.board.exchange(&ask, body)
     }
 
     fn control(&self, message: &[u8]) -> Result<(), NetError> {

@@ -274,7 +274,8 @@ impl Outbox {
             (false, 1..) => 2,
             (false, 0) => 2 * self.config.in_flight,
         };
-        self.closed.len() >= most
+        let open = self.most_steps > 0 && self.open.steps.len() >= self.most_steps;
+        self.closed.len() + usize::from(open) >= most
     }
 
     /// The bytes of the batch `sequence`, while it is here.

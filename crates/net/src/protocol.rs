@@ -50,6 +50,9 @@ pub struct Hello {
     pub name: String,
     /// What it wants.
     pub role: Role,
+    /// What its results depend on besides the run: version and instruction set.
+    #[serde(default)]
+    pub machine: String,
 }
 
 /// The answer to a greeting: everything a joiner needs.
@@ -61,6 +64,8 @@ pub struct Welcome {
     pub session: u64,
     /// Number of the actor, from 1; the learner's own actors are number 0.
     pub actor: u32,
+    /// Streams of an actor: those with higher numbers have no place at the learner.
+    pub streams: u32,
     /// The seed of the session.
     pub seed: u64,
     /// `config.toml` of the session.
@@ -69,6 +74,14 @@ pub struct Welcome {
     pub level: Option<LevelRecord>,
     /// What steps must fit.
     pub handshake: Handshake,
+    /// Whether the run is exact: an actor asks for work, and sends no steps of its own accord.
+    #[serde(default)]
+    pub exact: bool,
+    /// Arenas of an actor.
+    pub arenas: u32,
+    /// As [`StepsReply::most_steps`], for the first batch.
+    #[serde(default)]
+    pub most_steps: u32,
     /// The algorithm as it is now; `None` while the learner starts.
     pub algorithm: Option<AlgorithmConfig>,
 }
@@ -224,6 +237,7 @@ mod tests {
             client: 1,
             name: "far\nhost".into(),
             role: Role::Actor,
+            machine: String::new(),
         };
         assert_eq!(hello(1).check(), Ok(()));
         let said = hello(2).check().unwrap_err().to_string();

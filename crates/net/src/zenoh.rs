@@ -76,7 +76,7 @@ impl Engine for Zenoh {
         let once = Once(Mutex::new(Some(then)));
         let priority = match verb {
             Verb::Steps => Priority::Data,
-            Verb::Weights => Priority::DataHigh,
+            Verb::Weights | Verb::Work => Priority::DataHigh,
             Verb::Hello | Verb::Control => Priority::InteractiveHigh,
         };
         // What fails drops the callback, which says that there is no answer.

@@ -8,6 +8,7 @@
 mod ended;
 mod evaluation;
 mod log;
+mod players;
 mod state;
 mod summary;
 
@@ -27,6 +28,7 @@ use super::progress::Progress;
 use super::saving::Saving;
 use super::{EvalSummary, RunError};
 use crate::agent::{Controller, EpisodeFinished, LearningPolicy, Recording, Replay};
+use crate::algo::TrainedPolicy;
 use crate::config::RunConfig;
 use crate::experiment::Experiment;
 use crate::learner::checkpoint::Checkpoint;
@@ -36,6 +38,7 @@ use crate::mdp::{Policy, StepBatch};
 use crate::sim::{Failure, run_agent_step};
 pub(crate) use evaluation::Evaluation;
 pub(super) use log::set_times;
+pub use players::Players;
 use state::{ACTING, OpenPeriod};
 pub use summary::{Solved, Summary};
 
@@ -57,9 +60,23 @@ pub fn train(experiment: Experiment, stop: Arc<AtomicBool>, silent: bool) -> Res
 /// As [`train`].
 pub fn train_in(
     app: &mut App,
+    experiment: Experiment,
+    stop: Arc<AtomicBool>,
+    silent: bool,
+) -> Result<Summary, RunError> {
+    train_with(app, experiment, stop, silent, |_| None)
+}
+
+/// Like [`train_in`], with what `players` makes of the app's world, once it is where the run begins or goes on.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_with(
+    app: &mut App,
     mut experiment: Experiment,
     stop: Arc<AtomicBool>,
     silent: bool,
+    players: impl FnOnce(&mut World) -> Option<Box<dyn Players>>,
 ) -> Result<Summary, RunError> {
     let text = experiment.config.to_toml();
     let program = "entropy-arcade --no-render";
@@ -84,6 +101,7 @@ pub fn train_in(
             return Ok(summary.unwrap_or_else(|| run.summary("none, nothing was trained", counters)));
         }
     }
+    run.players = players(app.world_mut());
     let mut learner = LockStep::start(setup, run.stop.clone());
     app.insert_resource(LearningPolicy(learner.policy()));
     app.world_mut().resource_mut::<Recording>().states = run.config.learner.wants_states();
@@ -151,6 +169,8 @@ fn print_start(config: &RunConfig, status: &LearnerStatus, solved: Option<Solved
 struct Run {
     config: RunConfig,
     evaluation: Evaluation,
+    /// Who plays in place of its own arenas.
+    players: Option<Box<dyn Players>>,
     window: RollingMetrics,
     /// Steps recorded in the last period, for the learner in the next.
     staged: StepBatch,
@@ -185,6 +205,7 @@ impl Run {
         let evaluation = Evaluation::of(&experiment, stop.clone());
         let config = experiment.config;
         Self {
+            players: None,
             window: RollingMetrics::default(),
             staged: StepBatch::default(),
             env_steps: 0,
@@ -218,7 +239,7 @@ impl Run {
     ) -> Result<Summary, RunError> {
         // An open period is finished first.
         while self.open.is_some() || self.goes_on(world, learner, &period)? {
-            let now = self.play_period(world, learner)?;
+            let now = self.play_period(world, learner, period.actor.as_ref())?;
             if self.open.is_some() {
                 // The open period is played with the policy of the barrier before it.
                 let acting = policy_bytes(period.actor.as_deref())?;
@@ -288,14 +309,26 @@ impl Run {
     }
 
     /// Plays and learns one period, or the rest of the open one. A stop leaves it open.
-    fn play_period(&mut self, world: &mut World, learner: &mut LockStep) -> Result<PeriodReport, RunError> {
+    fn play_period(
+        &mut self,
+        world: &mut World,
+        learner: &mut LockStep,
+        actor: Option<&Arc<dyn TrainedPolicy>>,
+    ) -> Result<PeriodReport, RunError> {
         let length = self.config.run.period;
         let begun = self.open.take();
         let (mut played, earlier_lag) = begun.map_or((0, None), |open| (open.played, open.policy_lag));
         let acting = learner.policy().load_full();
         learner.begin_period(std::mem::take(&mut self.staged));
+        if let (Some(players), Some(actor)) = (&mut self.players, actor) {
+            played += players.play(world, &acting, actor, length - played, &self.stop)?;
+        }
         // An environment that has failed stops the run as somebody might: what was learned until then is saved.
-        while played < length && !self.stop.load(Ordering::Relaxed) && Failure::of(world).is_none() {
+        while self.players.is_none()
+            && played < length
+            && !self.stop.load(Ordering::Relaxed)
+            && Failure::of(world).is_none()
+        {
             run_agent_step(world);
             played += 1;
         }

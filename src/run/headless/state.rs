@@ -75,13 +75,17 @@ impl Run {
             seconds,
             window: self.window.clone(),
         };
+        let (arenas, actor_states) = match &self.players {
+            Some(players) => players.state(),
+            None => (snapshots(world), world.resource::<ActorStates>().snapshot()),
+        };
         let state = SimulationState {
             env_steps: self.env_steps,
             next_log: self.next_log,
             next_eval: self.next_eval,
             solved: self.solved,
-            arenas: snapshots(world),
-            actor_states: world.resource::<ActorStates>().snapshot(),
+            arenas,
+            actor_states,
             // Steps of an open period are still with the actors.
             staged: match self.open {
                 Some(_) => world.resource::<Replay>().staged.clone(),

@@ -7,6 +7,11 @@ use super::LiveLearner;
 use crate::learner::LearnerError;
 use crate::link::{Command, Save, Ticket};
 
+/// Asks a learner to write a checkpoint to its own folder.
+pub fn save_request() -> Command {
+    Command::Save(Save::default())
+}
+
 impl LiveLearner {
     /// Lets the caller decide when checkpoints are written, with the run's files. Call before the first step.
     pub fn record(&mut self) {

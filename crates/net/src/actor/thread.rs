@@ -1,6 +1,6 @@
 //! The thread of an actor's link: sends steps, pulls policies, greets again after a break.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -280,6 +280,7 @@ impl Worker {
             policy_age: self.fresh.elapsed().as_secs_f32(),
             silent: (silent > SILENCE).then_some(silent.as_secs_f32()),
             net: last.net.clone(),
+            refused: self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         };
         self.shared.link.store(Arc::new(link));
     }

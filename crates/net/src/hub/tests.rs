@@ -43,6 +43,8 @@ fn hub(engine: &Local, setup: &LearnerSetup) -> (Hub, Arc<ThreadLink>) {
         spec: setup.spec.clone(),
         streams: 8,
         most_actors: 2,
+        arenas: 1,
+        exact: None,
     };
     let hub = Hub::open(Arc::new(engine.clone()), config).unwrap();
     let link = Arc::new(ThreadLink::launch(Launch { paced: true, ..Launch::new(setup.clone()) }));
@@ -51,7 +53,13 @@ fn hub(engine: &Local, setup: &LearnerSetup) -> (Hub, Arc<ThreadLink>) {
 }
 
 fn hello(client: u64) -> Hello {
-    Hello { protocol: PROTOCOL, client, name: format!("actor-{client}"), role: Role::Actor }
+    Hello {
+        protocol: PROTOCOL,
+        client,
+        name: format!("actor-{client}"),
+        role: Role::Actor,
+        machine: String::new(),
+    }
 }
 
 fn steps(count: usize, first: bool) -> StepBatch {

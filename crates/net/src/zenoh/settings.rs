@@ -176,7 +176,7 @@ fn access() -> Value {
         "enabled": true,
         "default_permission": "deny",
         "rules": [
-            query("plays", &["hello", "steps", "weights"]),
+            query("plays", &["hello", "steps", "weights", "work"]),
             query("watches", &["hello", "weights"]),
             query("controls", &["control"]),
             hears,

@@ -1,5 +1,7 @@
 //! Batches of steps from actors to the learner, column by column.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::{ActionBatch, EnvironmentSpec, EpisodeEnd, Fault, ObservationBatch, Place, StateBatch};
@@ -125,6 +127,16 @@ impl StepBatch {
             let (vector, grid) = other.final_observations.row(end);
             self.final_observations.push(vector, grid);
         }
+    }
+
+    /// Appends the steps `rows` of `other`, of whose final observations the first is row `end` there. Returns the row of
+    /// the first final observation after them.
+    pub fn append_rows(&mut self, other: &Self, rows: Range<usize>, mut end: usize) -> usize {
+        for row in rows {
+            self.push_row(other, row, end);
+            end += usize::from(other.ends[row].is_some());
+        }
+        end
     }
 
     /// The policy state before step `row`; empty if not recorded.
