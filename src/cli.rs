@@ -135,12 +135,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Pictures { out, only, .. }) => pictures::take(&out, only.as_deref()),
         #[cfg(feature = "distributed")]
         Some(Command::Actors { join, keys, arenas, threads, env, patience }) => {
-            let threads = threads.map(|threads| threads as usize);
-            session::actors(
-                &join,
-                keys.as_deref(),
-                crate::distributed::Playing { arenas, threads, env, patience },
-            )
+            let [arenas, threads] = [arenas, threads].map(|number| number.map(|number| number as usize));
+            let playing = crate::distributed::Playing { arenas, threads, env, patience: patience as f32 };
+            session::actors(&join, keys.as_deref(), playing)
         }
         #[cfg(feature = "distributed")]
         Some(Command::Keys { what: args::Keys::New { folder, host } }) => session::new_keys(&folder, host),
@@ -267,6 +264,8 @@ impl RunArgs {
 }
 
 fn play(args: &RunArgs) -> Result<(), Failure> {
+    #[cfg(feature = "distributed")]
+    args.session.check()?;
     #[cfg(feature = "arcade")]
     if !args.no_render {
         return window::open(args);

@@ -120,11 +120,28 @@ pub(super) struct SessionArgs {
     #[arg(long, value_name = "N", default_value_t = 16, requires = "listen", value_parser = clap::value_parser!(u32).range(1..=1023))]
     pub most_actors: u32,
     /// Write the bytes of the same run in one process: its arenas are played in PARTS by all who join, and nobody else.
-    #[arg(long, value_name = "PARTS", requires = "listen", conflicts_with = "no_actors")]
-    pub exact: Option<usize>,
+    #[arg(long, value_name = "PARTS", requires = "listen", conflicts_with = "no_actors", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub exact: Option<u32>,
     /// Only learn: leave playing to the others.
     #[arg(long, requires = "listen")]
     pub no_actors: bool,
+}
+
+#[cfg(feature = "distributed")]
+impl SessionArgs {
+    /// Refuses certificates that nobody would ask for.
+    pub fn check(&self) -> Result<(), String> {
+        #[cfg(feature = "arcade")]
+        let joins = self.join.is_some();
+        #[cfg(not(feature = "arcade"))]
+        let joins = false;
+        match &self.keys {
+            Some(folder) if self.listen.is_none() && !joins => {
+                Err(format!("--keys {}: goes with --listen or --join", folder.display()))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl RunArgs {

@@ -24,7 +24,7 @@ pub(super) fn serve(experiment: Experiment, address: &Address, args: &SessionArg
     let line = if experiment.out.is_some() { signals::SAVES } else { signals::KEEPS_NOTHING };
     let stop = stop_flag(line);
     let summary = match args.exact {
-        Some(parts) => distributed::serve_exactly(experiment, &serving, parts, &stop, false)?,
+        Some(parts) => distributed::serve_exactly(experiment, &serving, parts as usize, &stop, false)?,
         None => distributed::serve(experiment, &serving, &stop, false)?,
     };
     say(&serde_json::to_string(&summary)?);

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use bevy::prelude::*;
 use entropy_net::NetError;
 use entropy_net::hub::{Control, Event, Hub, HubConfig};
-use entropy_net::protocol::{join, split};
+use entropy_net::protocol::{End, join, split};
 use entropy_net::steps::{self, Recorded};
 use entropy_net::work::Part;
 use entropy_net::zenoh::Zenoh;
 use serde::{Deserialize, Serialize};
 
 use super::episodes::received;
-use super::{Serving, SessionError, machine, own_number};
+use super::{Serving, SessionError, identity, machine, own_number};
 use crate::agent::{ActorStates, ActorStatesSnapshot, EpisodeFinished, LearningPolicy, MOST_SLOTS, Replay};
 use crate::algo::{AlgorithmConfig, TrainedPolicy};
 use crate::experiment::Experiment;
@@ -77,6 +77,7 @@ pub fn serve_exactly(
             seed: config.seed,
             config: config.to_toml(),
             level: world.level().cloned(),
+            identity: identity(&experiment),
             spec: world.spec(),
             streams: (config.arenas * MOST_SLOTS) as u32,
             most_actors: serving.most_actors,
@@ -101,11 +102,12 @@ pub fn serve_exactly(
         Some(Box::new(crowd) as Box<dyn Players>)
     };
     let ended = train_with(&mut app, experiment, stop.clone(), silent, players);
-    hub.end(match &ended {
-        Ok(summary) if !summary.interrupted => "the run is complete",
-        Ok(_) => "the learner was stopped",
-        Err(_) => "the learner failed",
-    });
+    let (reason, well) = match &ended {
+        Ok(summary) if !summary.interrupted => ("the run is complete".to_owned(), true),
+        Ok(_) => ("the learner was stopped".to_owned(), true),
+        Err(error) => (format!("the learner failed: {error}"), false),
+    };
+    hub.end(End { reason, well });
     // Everybody has time to hear it.
     std::thread::sleep(Duration::from_millis(300));
     Ok(ended?)
@@ -189,7 +191,9 @@ impl Crowd {
         let recorded = steps::decode(recorded, &self.spec, self.state_width)?;
         let (first, count) = self.parts[part];
         let own: PartState = serde_json::from_slice(state).map_err(|_| wrong("no state"))?;
-        let whole = own.arenas.len() == count && own.arenas.iter().all(|arena| arena.fits(&self.spec));
+        let whole = own.arenas.len() == count
+            && own.slots.fits(count)
+            && own.arenas.iter().all(|arena| arena.fits(&self.spec));
         let rows: u64 = played.rows.iter().map(|rows| u64::from(*rows)).sum();
         let streams = (count * MOST_SLOTS) as u32;
         let within = recorded.steps.streams.iter().all(|stream| *stream < streams)
@@ -242,6 +246,8 @@ impl Players for Crowd {
                 Ok(read) => break read,
                 Err(error) if tries < 3 => {
                     tries += 1;
+                    // Nobody has a state of a session that has just begun: everything is sent again.
+                    self.session = own_number();
                     tracing::warn!("{error}; it is played again");
                 }
                 Err(error) => return Err(failed(error)),

@@ -46,11 +46,6 @@ impl Joined {
         Ok(Self { engine, hello, welcome, place })
     }
 
-    /// Its number among the actors.
-    pub fn number(&self) -> u32 {
-        self.welcome.actor
-    }
-
     /// Whether the run is exact.
     pub fn is_exact(&self) -> bool {
         self.welcome.exact
@@ -67,7 +62,7 @@ impl Joined {
     /// Greets the learner once more, which does not know this process any more.
     pub(super) fn greet_again(&self) -> Result<(), SessionError> {
         let welcome = greet(&*self.engine, &self.hello, &self.place, PATIENCE)?;
-        let same = welcome.config == self.welcome.config && welcome.exact == self.welcome.exact;
+        let same = (&welcome.identity, welcome.exact) == (&self.welcome.identity, self.welcome.exact);
         same.then_some(()).ok_or_else(|| {
             NetError::Refused("the learner has started another run; start this anew".into()).into()
         })

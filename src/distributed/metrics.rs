@@ -41,14 +41,14 @@ metric!(WAITS, "net/waits", "waits", Plain, "1 if steps were not taken at this m
 
 /// Adds the measurements of `status` to a line.
 pub(super) fn add(status: &NetStatus, line: &mut Metrics) {
-    let sum = |each: fn(&entropy_net::hub::ActorStatus) -> u64| status.actors.iter().map(each).sum::<u64>();
+    let [duplicates, gaps, refused] = status.troubles;
     line.set(ACTORS, status.actors.iter().filter(|actor| actor.present).count() as u64);
     line.set(STEPS, status.env_steps);
     line.set(RATE, status.env_steps_per_second);
     line.set(BYTES, status.bytes_per_second);
     line.set(SAMPLES, status.samples_per_insert);
-    line.set(DUPLICATES, sum(|actor| actor.duplicates));
-    line.set(GAPS, sum(|actor| actor.gaps));
-    line.set(REFUSED, sum(|actor| u64::from(actor.refused)));
+    line.set(DUPLICATES, duplicates);
+    line.set(GAPS, gaps);
+    line.set(REFUSED, refused);
     line.set(WAITS, f32::from(u8::from(status.waits.is_some())));
 }

@@ -82,3 +82,11 @@ fn machine() -> String {
     let vectors = "portable";
     format!("{} {} {vectors}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH)
 }
+
+/// What is played, as text: a process may play on for a learner that was started again only if this is the same.
+fn identity(experiment: &crate::experiment::Experiment) -> String {
+    let crate::experiment::Experiment { config, world, .. } = experiment;
+    let level = world.level().and_then(|level| level.text.clone());
+    let parts = (&config.env, config.arenas, config.run.self_play, &config.world, level);
+    serde_json::to_string(&parts).unwrap_or_default()
+}

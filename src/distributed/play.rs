@@ -42,8 +42,6 @@ pub struct Playing {
 pub struct PlaySummary {
     /// The learner's address.
     pub learner: String,
-    /// Its number there.
-    pub actor: u32,
     /// Steps played.
     pub env_steps: u64,
     /// Steps that the learner took.
@@ -83,7 +81,6 @@ pub fn play(
     let status = Arc::into_inner(link).map(ActorLink::close).unwrap_or_default();
     Ok(PlaySummary {
         learner: joined.place().to_owned(),
-        actor: joined.number(),
         env_steps,
         taken: status.steps.taken,
         dropped: status.steps.dropped,
@@ -122,8 +119,10 @@ fn until_ended(
         if stop.load(Ordering::Relaxed) {
             return Ok("stopped".into());
         }
-        if let Some(reason) = link.stopped() {
-            return Ok(reason);
+        match link.stopped() {
+            Some(end) if end.well => return Ok(end.reason),
+            Some(end) => return Err(entropy_net::NetError::Refused(end.reason).into()),
+            None => {}
         }
         if let Some(failure) = Failure::of(app.world()) {
             return Err(crate::run::RunError::Environment(failure.to_owned()).into());

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use bevy::prelude::*;
 use entropy_net::hub::{Control, Event, Hub, HubConfig};
 use entropy_net::intake::Actor;
+use entropy_net::protocol::End;
 use entropy_net::zenoh::{Address, Security, Zenoh};
 
 use super::episodes::received;
-use super::{SessionError, metrics, own_number};
+use super::{SessionError, identity, metrics, own_number};
 use crate::agent::{LiveLearner, LivePlugin, MOST_SLOTS, Replay};
 use crate::experiment::Experiment;
 use crate::learner::checkpoint::Checkpoint;
@@ -65,7 +66,7 @@ pub fn serve(
     let spec = experiment.world.spec();
     check_memory(&spec, &experiment.learner, experiment.streams).map_err(RunError::from)?;
     let engine = Arc::new(Zenoh::listen(&serving.address, serving.security.as_ref())?);
-    let opening = Opening::of(&mut experiment, "entropy-arcade --listen").map_err(SessionError::Run)?;
+    let opening = Opening::of(&mut experiment, "entropy-arcade --no-render").map_err(SessionError::Run)?;
     let config = &experiment.config;
     let hub = Arc::new(Hub::open(
         engine,
@@ -74,6 +75,7 @@ pub fn serve(
             seed: config.seed,
             config: config.to_toml(),
             level: experiment.world.level().cloned(),
+            identity: identity(&experiment),
             spec: spec.clone(),
             streams: (config.arenas * MOST_SLOTS) as u32,
             most_actors: serving.most_actors,
@@ -95,7 +97,7 @@ pub fn serve(
     let plays = serving.plays;
     let mut session = Session { app: app(experiment, opened, hub.clone(), out, silent)?, hub, plays, silent };
     let ended = session.learn(stop);
-    session.close(&evaluation, ended)
+    session.close(&evaluation, ended, stop)
 }
 
 /// What a checkpoint says of actors.
@@ -183,7 +185,7 @@ impl Session {
         let mut told = Instant::now();
         loop {
             let begun = Instant::now();
-            while begun.elapsed() < LOOK_EVERY {
+            while begun.elapsed() < LOOK_EVERY && self.app.world().resource::<Replay>().env_steps < steps {
                 if self.plays && self.hub.pace().is_none() && self.is_ready() {
                     run_agent_step(self.app.world_mut());
                 } else {
@@ -265,15 +267,16 @@ impl Session {
         mut self,
         evaluation: &Evaluation,
         ended: Result<Ended, RunError>,
+        stop: &AtomicBool,
     ) -> Result<Summary, SessionError> {
-        let reason = match &ended {
-            Ok(Ended::Complete) => "the run is complete".to_owned(),
-            Ok(Ended::Stopped) => "the learner was stopped".to_owned(),
-            Err(error) => format!("the learner failed: {error}"),
+        let (reason, well) = match &ended {
+            Ok(Ended::Complete) => ("the run is complete".to_owned(), true),
+            Ok(Ended::Stopped) => ("the learner was stopped".to_owned(), true),
+            Err(error) => (format!("the learner failed: {error}"), false),
         };
-        self.hub.end(&reason);
+        self.hub.end(End { reason, well });
         if ended.as_ref().is_ok_and(|ended| *ended == Ended::Complete) {
-            self.finish_training()?;
+            self.finish_training(stop)?;
             let policy = self.app.world().resource::<LiveLearner>().policy().0.load().policy.clone();
             let eval = evaluation.wanted().then(|| evaluation.play(policy.clone())).transpose()?.flatten();
             let training = evaluation.play_training(policy)?;
@@ -296,14 +299,15 @@ impl Session {
     }
 
     /// Makes the gradient steps that the last environment steps allow.
-    fn finish_training(&mut self) -> Result<(), RunError> {
+    fn finish_training(&mut self, stop: &AtomicBool) -> Result<(), RunError> {
         let begun = Instant::now();
         loop {
             self.app.update();
             self.check()?;
             let learner = self.app.world().resource::<LiveLearner>();
-            let trains = learner.status().health == Health::Training;
-            if !trains || learner.behind() == 0 || begun.elapsed() > LAST_STEPS {
+            let paused = learner.status().health == Health::Paused;
+            let stopped = stop.load(Ordering::Relaxed);
+            if paused || stopped || learner.behind() == 0 || begun.elapsed() > LAST_STEPS {
                 return Ok(());
             }
             std::thread::sleep(LOOK_EVERY);

@@ -19,7 +19,6 @@ use crate::worlds::rooms::level::Level;
 #[derive(Resource)]
 struct SessionLink {
     link: Arc<ActorLink>,
-    number: u32,
     place: String,
     /// The learner's level.
     level: Option<Level>,
@@ -40,10 +39,10 @@ impl Joined {
         let learner = LiveLearner::attach(launch.setup, link.clone(), launch.policy);
         let level = experiment.world.level();
         let level = level.and_then(|level| Level::parse(&level.name, level.text.as_deref()?).ok());
-        let (number, place) = (self.number(), self.place().to_owned());
+        let place = self.place().to_owned();
         let add = move |app: &mut App| {
             app.insert_resource(SessionView { place: place.clone(), ..SessionView::default() })
-                .insert_resource(SessionLink { link, number, place, level })
+                .insert_resource(SessionLink { link, place, level })
                 .add_systems(Update, (guard, send_episodes, show).chain());
         };
         Ok((learner, add))
@@ -65,10 +64,10 @@ fn send_episodes(link: Res<SessionLink>, mut episodes: MessageReader<EpisodeFini
 
 /// Keeps what the panel shows up to date.
 fn show(link: Res<SessionLink>, mut view: ResMut<SessionView>) {
-    let SessionLink { link, number, place, .. } = &*link;
+    let SessionLink { link, place, .. } = &*link;
     let status = link.link_status();
-    let problem = if let Some(reason) = link.stopped() {
-        Some(format!("The session has ended: {reason}. The last policy plays on."))
+    let problem = if let Some(end) = link.stopped() {
+        Some(format!("The session has ended: {}. The last policy plays on.", end.reason))
     } else if let Some(silent) = status.silent {
         Some(format!("No word from the learner for {silent:.0} s. The last policy plays on; steps wait."))
     } else if link.differs() {
@@ -83,7 +82,7 @@ fn show(link: Res<SessionLink>, mut view: ResMut<SessionView>) {
         number: actor.number,
         name: actor.name.clone(),
         present: actor.present,
-        own: actor.number == *number,
+        own: actor.client == link.client(),
         env_steps: actor.env_steps,
         env_steps_per_second: actor.env_steps_per_second,
         troubles: [actor.duplicates, actor.gaps, u64::from(actor.refused)],

@@ -63,6 +63,7 @@ pub(super) fn work(
     stop: &AtomicBool,
 ) -> Result<PlaySummary, SessionError> {
     let began = Instant::now();
+    joined.engine().present(joined.client())?;
     let spec = joined.experiment(Mode::Headless, Some(1), None)?.world.spec();
     let policy = untrained(&spec.action);
     let parts = BTreeMap::new();
@@ -70,7 +71,6 @@ pub(super) fn work(
     let ended = worker.until_ended(stop)?;
     Ok(PlaySummary {
         learner: joined.place().to_owned(),
-        actor: joined.number(),
         env_steps: worker.env_steps,
         taken: worker.env_steps,
         dropped: 0,
@@ -117,7 +117,8 @@ impl Worker<'_> {
                     finished = Some((task, self.play(task, steps, arenas.1, policy, state)?));
                 }
                 Offer::Greet => self.joined.greet_again()?,
-                Offer::Stop(reason) => return Ok(reason),
+                Offer::Stop(end) if end.well => return Ok(end.reason),
+                Offer::Stop(end) => return Err(NetError::Refused(end.reason).into()),
             }
         }
     }

@@ -61,6 +61,12 @@ impl Process {
         summary.unwrap_or_else(|| panic!("no summary: {}", ended.output))
     }
 
+    /// Waits for its end: whether it was a success, and what it printed.
+    pub fn outcome(mut self) -> (bool, String) {
+        let ended = self.end();
+        (ended.success, ended.output)
+    }
+
     /// Kills it without a warning.
     pub fn kill(mut self) {
         let mut child = self.0.take().unwrap();

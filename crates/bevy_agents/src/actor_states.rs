@@ -293,6 +293,11 @@ impl ActorStatesSnapshot {
         }
     }
 
+    /// Whether it has no more states than so many `arenas` can have.
+    pub fn fits(&self, arenas: usize) -> bool {
+        self.seats.len() <= arenas * MOST_SLOTS && self.memories.len() <= self.seats.len()
+    }
+
     /// The inverse: `parts` of so many arenas each, one after the other.
     pub fn joined(parts: &[Self]) -> Self {
         let memory = parts.iter().any(|part| !part.memories.is_empty());

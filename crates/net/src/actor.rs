@@ -17,7 +17,7 @@ use crate::NetError;
 use crate::engine::{Engine, Verb};
 use crate::hub::{Control, NetStatus};
 use crate::outbox::{Outbox, OutboxConfig, OutboxCounts};
-use crate::protocol::{Hello, PolicyHead, Welcome, from_text, to_text};
+use crate::protocol::{End, Hello, PolicyHead, Welcome, from_text, to_text};
 use crate::steps::Episode;
 use thread::{Event, Worker};
 
@@ -75,8 +75,8 @@ struct Shared {
     outbox: Mutex<Outbox>,
     status: ArcSwap<LearnerStatus>,
     link: ArcSwap<LinkStatus>,
-    /// Why playing has come to an end.
-    stop: OnceLock<String>,
+    /// How playing has come to an end.
+    stop: OnceLock<End>,
     /// Whether what is played is not what the learner learns, so that nothing is sent.
     differs: AtomicBool,
     /// Why the last command was refused.
@@ -100,6 +100,7 @@ pub struct ActorLink {
     handshake: Handshake,
     policy: PolicySlot,
     streams: u32,
+    client: u64,
     wake: Sender<Event>,
     thread: Option<JoinHandle<()>>,
 }
@@ -132,6 +133,7 @@ impl ActorLink {
         let (wake, events) = unbounded();
         engine.present(hello.client)?;
         let handshake = welcome.handshake.clone();
+        let own = hello.client;
         let worker = Worker::new(
             engine.clone(),
             shared.clone(),
@@ -143,8 +145,8 @@ impl ActorLink {
         )?;
         let thread = std::thread::Builder::new().name("actor-link".into()).spawn(move || worker.run());
         let thread = thread.map_err(|error| NetError::Engine(error.to_string()))?;
-        let (policy, streams) = (policy.clone(), welcome.streams);
-        Ok(Self { shared, engine, handshake, policy, streams, wake, thread: Some(thread) })
+        let (policy, streams, client) = (policy.clone(), welcome.streams, own);
+        Ok(Self { shared, engine, handshake, policy, streams, client, wake, thread: Some(thread) })
     }
 
     /// Sends nothing while what is played here differs from what the learner learns: another level, other physics.
@@ -185,14 +187,20 @@ impl ActorLink {
         }
     }
 
-    /// Why playing has come to an end, once it has.
-    pub fn stopped(&self) -> Option<String> {
+    /// How playing has come to an end, once it has.
+    pub fn stopped(&self) -> Option<End> {
         self.shared.stop.get().cloned()
     }
 
-    /// Whether so many steps wait that an actor should.
+    /// Whether so many steps wait that an actor should. While nothing is heard of the learner it plays on, and the oldest
+    /// steps are dropped once there are too many.
     pub fn should_wait(&self) -> bool {
-        self.shared.outbox().is_full()
+        self.shared.outbox().is_full() && self.shared.link.load().silent.is_none()
+    }
+
+    /// The number that this process drew.
+    pub fn client(&self) -> u64 {
+        self.client
     }
 
     fn control(&self, control: &Control) -> Ticket {
@@ -225,8 +233,8 @@ impl LearnerLink for ActorLink {
     }
 
     fn send(&self, steps: StepBatch) -> Result<(), LinkError> {
-        if let Some(reason) = self.stopped() {
-            return Err(LinkError::Stopped(reason));
+        if let Some(end) = self.stopped() {
+            return Err(LinkError::Stopped(end.reason));
         }
         if self.differs() {
             return Err(LinkError::Stopped("what is played here is not what it learns".into()));

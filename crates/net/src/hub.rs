@@ -18,7 +18,7 @@ use crate::engine::{Engine, News, Verb};
 use crate::intake::{Accepted, Actor, Intake};
 use crate::policy::{Have, encode};
 use crate::protocol::{
-    Answer, Hello, PROTOCOL, PolicyHead, Role, StepsReply, Welcome, from_text, join, plain, split, to_text,
+    Answer, End, Hello, PROTOCOL, PolicyHead, StepsReply, Welcome, from_text, join, plain, split, to_text,
 };
 use crate::steps::Episode;
 use crate::work::{Ask, Board, Offer};
@@ -42,6 +42,8 @@ pub struct HubConfig {
     pub config: String,
     /// The level, if its world has levels.
     pub level: Option<LevelRecord>,
+    /// What is played: environment, options, level and arenas, as text.
+    pub identity: String,
     /// The environment.
     pub spec: EnvironmentSpec,
     /// Streams of each actor.
@@ -91,13 +93,15 @@ struct Inner {
     events: Sender<Event>,
     weights: Mutex<Option<(u64, Arc<Vec<u8>>)>>,
     status: ArcSwap<NetStatus>,
-    /// Why the session has ended.
-    ended: ArcSwapOption<String>,
+    /// How the session has ended.
+    ended: ArcSwapOption<End>,
     /// Why steps were last not taken.
     waits: ArcSwapOption<String>,
     closed: AtomicBool,
     /// Connected actors, counted now and then.
     actors: AtomicU64,
+    /// Steps passed on to the learner.
+    received: AtomicU64,
     board: Board,
 }
 
@@ -130,6 +134,7 @@ impl Hub {
             waits: ArcSwapOption::empty(),
             closed: AtomicBool::new(false),
             actors: AtomicU64::new(1),
+            received: AtomicU64::new(0),
             board: Board::default(),
         });
         for verb in Verb::ALL {
@@ -171,9 +176,9 @@ impl Hub {
         self.inner.pace()
     }
 
-    /// Ends the session: actors are told to stop, for this reason.
-    pub fn end(&self, reason: &str) {
-        self.inner.ended.store(Some(Arc::new(reason.to_owned())));
+    /// Ends the session: actors are told to stop.
+    pub fn end(&self, end: End) {
+        self.inner.ended.store(Some(Arc::new(end)));
         self.inner.announce_status(&*self.engine);
     }
 
@@ -232,8 +237,8 @@ impl Inner {
     fn greet(&self, message: &[u8]) -> Result<Welcome, NetError> {
         let hello: Hello = from_text("greeting", message)?;
         hello.check()?;
-        if let Some(reason) = self.ended.load_full() {
-            return Err(NetError::Refused(format!("the session has ended: {reason}")));
+        if let Some(end) = self.ended.load_full() {
+            return Err(NetError::Refused(format!("the session has ended: {}", end.reason)));
         }
         if let Some(ours) = self.config.exact.as_ref().filter(|ours| **ours != hello.machine) {
             let theirs = plain(&hello.machine);
@@ -241,20 +246,15 @@ impl Inner {
                 "an exact run needs the same program on the same kind of processor: the learner's is {ours}, this is {theirs}"
             )));
         }
-        let known = self.intake().snapshot().contains_key(&hello.client);
-        let actor = self
-            .intake()
-            .greet(hello.client, &hello.name, self.began.elapsed())
-            .map_err(NetError::Refused)?;
-        if !known && hello.role == Role::Actor {
-            _ = self.events.send(Event::Joined(actor, plain(&hello.name)));
-        }
-        let HubConfig { session, seed, config, level, spec, streams, arenas, exact, .. } = &self.config;
+        let greeted = self.intake().greet(hello.client, &hello.name, self.began.elapsed());
+        greeted.map_err(NetError::Refused)?;
+        let HubConfig { session, seed, config, level, spec, streams, arenas, exact, identity, .. } =
+            &self.config;
         let status = self.link.load_full().map(|link| link.status());
         Ok(Welcome {
             protocol: PROTOCOL,
             session: *session,
-            actor,
+            identity: identity.clone(),
             streams: *streams,
             arenas: *arenas,
             exact: exact.is_some(),
@@ -269,27 +269,31 @@ impl Inner {
 
     fn set_present(&self, client: u64, present: bool) {
         let mut intake = self.intake();
-        let before = intake.snapshot().get(&client).cloned();
+        let before = intake.known().get(&client).filter(|actor| actor.present).cloned();
         intake.set_present(client, present);
         if !present {
             self.board.leave(client);
         }
-        if let (Some(actor), false) = (before.filter(|actor| actor.present), present) {
+        if let (Some(actor), false) = (before, present)
+            && actor.number > 0
+        {
             _ = self.events.send(Event::Left(actor.number, actor.name));
         }
     }
 
     fn steps(&self, message: &[u8]) -> Answer {
-        if let Some(reason) = self.ended.load_full() {
-            return Answer::Stop((*reason).clone());
+        if let Some(end) = self.ended.load_full() {
+            return Answer::Stop((*end).clone());
         }
         let Some(link) = self.link.load_full() else { return Answer::Wait("the learner is starting".into()) };
         let mut intake = self.intake();
+        let before: Vec<u32> = intake.connected().map(|actor| actor.number).collect();
         intake.accepted_mut().state_width = link.status().config.state_width();
         let answer = intake.steps(message, self.began.elapsed(), |number, recorded| {
             self.pace().map_or(Ok(()), Err)?;
             let count = recorded.steps.len() as u64 + recorded.steps.refused;
             link.send(recorded.steps).map_err(|error| error.to_string())?;
+            self.received.fetch_add(count, Ordering::Relaxed);
             _ = self.events.send(Event::Steps(count));
             for episode in recorded.episodes {
                 _ = self.events.send(Event::Episode(number, episode));
@@ -297,6 +301,9 @@ impl Inner {
             Ok(())
         });
         self.actors.store(intake.connected().count() as u64, Ordering::Relaxed);
+        for actor in intake.connected().filter(|actor| !before.contains(&actor.number)) {
+            _ = self.events.send(Event::Joined(actor.number, actor.name.clone()));
+        }
         let waits = if let Answer::Wait(reason) = &answer { Some(Arc::new(reason.clone())) } else { None };
         self.waits.store(waits);
         answer
@@ -319,8 +326,10 @@ impl Inner {
             return 0;
         }
         let open = MOST_BEHIND as f32 / status.config.most_gradient_steps_per_env_step();
-        // Steps before the first gradient step are not waited for.
-        let collecting = status.config.learning_starts.saturating_sub(status.env_steps);
+        // Steps before the first gradient step are not waited for; some batches of each actor are under way at once. The
+        // status may be older than what has been passed on.
+        let env_steps = status.env_steps.max(self.received.load(Ordering::Relaxed));
+        let collecting = status.config.learning_starts.saturating_sub(env_steps) / 4;
         let actors = self.actors.load(Ordering::Relaxed).max(1);
         ((open as u64).max(collecting) / actors).clamp(1, u64::from(u32::MAX)) as u32
     }
@@ -352,14 +361,13 @@ impl Inner {
 
     /// Takes the result of a worker and gives it something to do; nothing if there is nothing.
     fn work(&self, message: &[u8]) -> Result<Vec<u8>, NetError> {
-        if let Some(reason) = self.ended.load_full() {
-            return join(&Offer::Stop((*reason).clone()), &[]);
+        if let Some(end) = self.ended.load_full() {
+            return join(&Offer::Stop((*end).clone()), &[]);
         }
         let (ask, body) = split::<Ask>("work", message)?;
-        if self.intake().snapshot().get(&ask.client).is_none_or(|actor| actor.number == 0) {
+        if !self.intake().known().contains_key(&ask.client) {
             return join(&Offer::Greet, &[]);
         }
-        self.intake().set_present(ask.client, true);
         self.board.exchange(&ask, body)
     }
 

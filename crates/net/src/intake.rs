@@ -11,7 +11,7 @@ use entropy_rl::learner::LearnerStatus;
 use entropy_rl::mdp::EnvironmentSpec;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Answer, Envelope, MOST_ACTORS, plain, split};
+use crate::protocol::{Answer, End, Envelope, MOST_ACTORS, plain, split};
 use crate::steps::{Recorded, decode};
 
 /// Silence after which the number of an actor is free, though nobody has seen it go.
@@ -68,12 +68,28 @@ pub struct Intake {
     accepted: Accepted,
     most: u32,
     actors: BTreeMap<u64, Actor>,
+    totals: Totals,
+}
+
+/// Sums over all actors since the learner's start, whoever has their numbers by now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Steps taken.
+    pub steps: u64,
+    /// Bytes of their batches.
+    pub bytes: u64,
+    /// Batches that came again.
+    pub duplicates: u64,
+    /// Batches that did not follow the one before.
+    pub gaps: u64,
+    /// Batches that did not fit.
+    pub refused: u64,
 }
 
 impl Intake {
     /// For steps that are `accepted`, of at most `most` actors besides the learner's own.
     pub fn new(accepted: Accepted, most: u32) -> Self {
-        Self { accepted, most: most.min(MOST_ACTORS - 1), actors: BTreeMap::new() }
+        Self { accepted, most: most.min(MOST_ACTORS - 1), actors: BTreeMap::new(), totals: Totals::default() }
     }
 
     /// What it accepts, to be changed when the agent is.
@@ -81,31 +97,43 @@ impl Intake {
         &mut self.accepted
     }
 
-    /// Gives the process `client` a number at time `now`, its own if it has one: the lowest that no connected actor has.
-    /// One that was used by an actor which has gone goes on with that one's streams, whose next steps are starts.
+    /// Takes note of the process `client` at time `now`. It gets a number with its first steps.
     ///
     /// # Errors
-    /// A line when all numbers are taken.
-    pub fn greet(&mut self, client: u64, name: &str, now: Duration) -> Result<u32, String> {
-        if let Some(actor) = self.actors.get_mut(&client).filter(|actor| actor.number > 0) {
-            (actor.present, actor.heard) = (true, now);
-            return Ok(actor.number);
+    /// A line when there is no number for it.
+    pub fn greet(&mut self, client: u64, name: &str, now: Duration) -> Result<(), String> {
+        let has = self.actors.get(&client).is_some_and(|actor| actor.number > 0);
+        if !has {
+            self.free(now)?;
         }
+        self.forget();
+        let actor = self.actors.entry(client).or_default();
+        (actor.present, actor.heard, actor.name) = (true, now, plain(name));
+        Ok(())
+    }
+
+    /// The lowest number that no connected actor has.
+    fn free(&self, now: Duration) -> Result<u32, String> {
         let heard = |actor: &&Actor| now.saturating_sub(actor.heard) < SILENCE;
         let taken: BTreeSet<u32> = self.connected().filter(heard).map(|actor| actor.number).collect();
         let free = (1..=self.most).find(|number| !taken.contains(number));
-        let number = free.ok_or_else(|| {
+        free.ok_or_else(|| {
             format!("{} actors are connected already, as many as the learner has streams for", taken.len())
-        })?;
+        })
+    }
+
+    /// Gives the process `client`, which is known, a number. One that was used by an actor which has gone goes on with that
+    /// one's streams, whose next steps are starts.
+    fn number(&mut self, client: u64, now: Duration) -> Result<(), String> {
+        let number = self.free(now)?;
         // What was taken of the last one is kept in mind: its batches may still come, for the second time.
         for actor in self.actors.values_mut().filter(|actor| actor.number == number) {
             (actor.number, actor.present) = (0, false);
         }
-        self.forget();
-        let actor = self.actors.entry(client).or_default();
-        (actor.number, actor.moved, actor.present, actor.heard) = (number, true, true, now);
-        actor.name = plain(name);
-        Ok(number)
+        if let Some(actor) = self.actors.get_mut(&client) {
+            (actor.number, actor.moved) = (number, true);
+        }
+        Ok(())
     }
 
     /// Forgets processes without a number that have long been silent, once there are many.
@@ -121,7 +149,7 @@ impl Intake {
 
     /// Actors connected at the moment.
     pub fn connected(&self) -> impl Iterator<Item = &Actor> {
-        self.actors.values().filter(|actor| actor.present)
+        self.actors().filter(|actor| actor.present)
     }
 
     /// The process `client` is gone, or is there again.
@@ -143,8 +171,8 @@ impl Intake {
         self.actors.values().filter(|actor| actor.number > 0)
     }
 
-    /// Takes a message with steps at time `now`; what is new and fits goes to `keep`, with the number of its actor. It may be refused
-    /// there for now, with a reason.
+    /// Takes a message with steps at time `now`; what is new and fits goes to `keep`, with the number of its actor. It may
+    /// be refused there for now, with a reason.
     pub fn steps(
         &mut self,
         message: &[u8],
@@ -156,16 +184,21 @@ impl Intake {
             Err(error) => return Answer::Refused(error.to_string()),
         };
         let Envelope { client, sequence, previous } = envelope;
-        let Self { accepted, actors, .. } = self;
-        let Some(actor) = actors.get_mut(&client).filter(|actor| actor.number > 0) else {
-            return Answer::Unknown;
-        };
+        let Some(number) = self.actors.get(&client).map(|actor| actor.number) else { return Answer::Unknown };
+        if number == 0
+            && let Err(reason) = self.number(client, now)
+        {
+            return Answer::Wait(reason);
+        }
+        let Self { accepted, actors, totals, .. } = self;
+        let Some(actor) = actors.get_mut(&client) else { return Answer::Unknown };
         (actor.present, actor.heard) = (true, now);
         if actor.refused >= STRIKES {
-            return Answer::Stop("the learner takes no more steps of this actor".into());
+            return Answer::Stop(End::bad("the learner takes no more steps of this actor"));
         }
         if actor.last.is_some_and(|last| sequence <= last) {
             actor.duplicates += 1;
+            totals.duplicates += 1;
             return Answer::Taken;
         }
         if previous.is_some_and(|previous| actor.last.is_none_or(|last| last < previous)) {
@@ -176,6 +209,7 @@ impl Intake {
             Ok(recorded) => recorded,
             Err(problem) => {
                 actor.refused += 1;
+                totals.refused += 1;
                 return Answer::Refused(problem);
             }
         };
@@ -188,12 +222,26 @@ impl Intake {
         if let Err(reason) = keep(actor.number, recorded) {
             return Answer::Wait(reason);
         }
-        actor.gaps += u64::from(!follows && sequence > 1);
+        let gap = u64::from(!follows && sequence > 1);
+        actor.gaps += gap;
         actor.steps += steps;
         actor.bytes += body.len() as u64;
+        totals.gaps += gap;
+        totals.steps += steps;
+        totals.bytes += body.len() as u64;
         actor.batches += 1;
         (actor.last, actor.moved) = (Some(sequence), false);
         Answer::Taken
+    }
+
+    /// Sums over all actors.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// All processes that are known, by the numbers they drew.
+    pub fn known(&self) -> &BTreeMap<u64, Actor> {
+        &self.actors
     }
 
     /// The actors with what was taken of each, for a checkpoint that holds those steps.
@@ -201,10 +249,10 @@ impl Intake {
         self.actors.clone()
     }
 
-    /// Goes on after a checkpoint: nobody is connected, and what was taken since is not here.
+    /// Goes on after a checkpoint: nobody is connected or has a number, and what was taken since is not here.
     pub fn restore(&mut self, actors: BTreeMap<u64, Actor>) {
         self.actors = actors;
-        self.actors.values_mut().for_each(|actor| actor.present = false);
+        self.actors.values_mut().for_each(|actor| (actor.present, actor.number) = (false, 0));
     }
 }
 

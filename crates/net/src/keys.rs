@@ -56,14 +56,22 @@ pub fn make(folder: &Path, hosts: &[String]) -> Result<Vec<String>, NetError> {
             "there are certificates already, which others may use; choose another folder".to_owned();
         return Err(at(folder, problem));
     }
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-._:".contains(letter);
+    let wrong = |host: &&String| host.is_empty() || !host.chars().all(allowed);
+    if let Some(host) = hosts.iter().find(wrong) {
+        let problem =
+            "not a host; give a name or an address alone, such as learner.example or 10.0.0.5".to_owned();
+        return Err(NetError::Keys { path: format!("--host {}", crate::protocol::plain(host)), problem });
+    }
     let files = certificates(hosts).map_err(|error| at(folder, error.to_string()))?;
-    std::fs::create_dir_all(folder).map_err(|error| at(folder, error.to_string()))?;
+    let cannot = |error: std::io::Error| format!("cannot be written ({error}); choose another folder");
+    std::fs::create_dir_all(folder).map_err(|error| at(folder, cannot(error)))?;
     let mut written: Vec<String> = Vec::new();
     for (name, text) in files {
         let path = folder.join(&name);
         if let Err(error) = write(&path, &text) {
             written.iter().for_each(|name| _ = std::fs::remove_file(folder.join(name)));
-            return Err(at(&path, error.to_string()));
+            return Err(at(&path, cannot(error)));
         }
         written.push(name);
     }

@@ -53,6 +53,15 @@ pub enum NetError {
         /// The address.
         place: String,
     },
+    /// Nobody answered, or whoever did does not trust this side's certificate, or this side theirs.
+    #[error(
+        "{place}: nobody answers there, or one side does not accept the other's certificate; start the learner with --listen \
+         first, check address and firewall, and take all certificates from one run of `keys new`"
+    )]
+    NobodyOrRefused {
+        /// The address.
+        place: String,
+    },
     /// An address that is none, or is not allowed.
     #[error("{address}: {problem}")]
     Address {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use entropy_rl::mdp::{EnvironmentSpec, StepBatch};
 
 use crate::NetError;
-use crate::protocol::{Answer, Envelope, join};
+use crate::protocol::{Answer, End, Envelope, join};
 use crate::steps::{Episode, Recorded, encode};
 
 /// Limits of an outbox.
@@ -89,8 +89,8 @@ pub enum Next {
     GoOn,
     /// To greet the learner again.
     Greet,
-    /// To stop playing, for this reason.
-    Stop(String),
+    /// To stop playing.
+    Stop(End),
 }
 
 /// Steps on their way to the learner.
@@ -156,9 +156,19 @@ impl Outbox {
             || (!self.open.is_empty() && now.saturating_sub(self.opened) >= self.config.batch_age)
     }
 
-    /// Takes out the steps pushed since the last time, to be encoded and given to [`Outbox::add`] outside any lock.
+    /// Takes out the steps pushed since the last time, to be encoded and given to [`Outbox::add`] outside any lock. What is
+    /// much more than a batch is cut: the rest stays, and is due.
     pub fn close(&mut self) -> Recorded {
-        std::mem::take(&mut self.open)
+        let most = (self.config.batch_bytes / self.step_bytes.max(1)).max(1);
+        let whole = std::mem::take(&mut self.open);
+        if whole.steps.len() <= 2 * most {
+            return whole;
+        }
+        let mut batch = StepBatch { refused: whole.steps.refused, ..StepBatch::default() };
+        let end = batch.append_rows(&whole.steps, 0..most, 0);
+        self.open.steps.append_rows(&whole.steps, most..whole.steps.len(), end);
+        self.open.episodes = whole.episodes;
+        Recorded { steps: batch, episodes: Vec::new() }
     }
 
     /// Adds a batch as encoded by [`encode`], of `steps` steps.
@@ -179,7 +189,7 @@ impl Outbox {
     /// # Errors
     /// As [`encode`]; these steps are dropped then.
     pub fn close_if_due(&mut self, now: Duration) -> Result<(), NetError> {
-        if self.is_due(now) {
+        while self.is_due(now) {
             let recorded = self.close();
             self.add(recorded.steps.len(), encode(&recorded)?, now);
         }
@@ -226,7 +236,7 @@ impl Outbox {
                 (self.counts.reason, self.waits, retry) = (Some(reason), true, self.config.offer);
             }
             Some(Answer::Unknown) => next = Next::Greet,
-            Some(Answer::Stop(reason)) => next = Next::Stop(reason),
+            Some(Answer::Stop(end)) => next = Next::Stop(end),
             None => self.counts.reason = Some("the learner does not answer".into()),
         }
         self.counts.resent += 1;
@@ -274,8 +284,10 @@ impl Outbox {
             (false, 1..) => 2,
             (false, 0) => 2 * self.config.in_flight,
         };
-        let open = self.most_steps > 0 && self.open.steps.len() >= self.most_steps;
-        self.closed.len() + usize::from(open) >= most
+        let steps = self.open.steps.len();
+        let open = steps * self.step_bytes >= self.config.batch_bytes
+            || (self.most_steps > 0 && steps >= self.most_steps);
+        self.closed.len() + usize::from(open) >= most || (open && self.most_steps > 0 && self.waits)
     }
 
     /// The bytes of the batch `sequence`, while it is here.

@@ -62,8 +62,6 @@ pub struct Welcome {
     pub protocol: Version,
     /// Number of this start of the learner.
     pub session: u64,
-    /// Number of the actor, from 1; the learner's own actors are number 0.
-    pub actor: u32,
     /// Streams of an actor: those with higher numbers have no place at the learner.
     pub streams: u32,
     /// The seed of the session.
@@ -72,6 +70,9 @@ pub struct Welcome {
     pub config: String,
     /// Its level, if its world has levels.
     pub level: Option<LevelRecord>,
+    /// What is played: a process plays on for another start of the learner only if this is the same.
+    #[serde(default)]
+    pub identity: String,
     /// What steps must fit.
     pub handshake: Handshake,
     /// Whether the run is exact: an actor asks for work, and sends no steps of its own accord.
@@ -97,6 +98,22 @@ pub struct Envelope {
     pub previous: Option<u64>,
 }
 
+/// Why a session has ended, for one of those in it or for all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// Why.
+    pub reason: String,
+    /// Whether it ended as it should.
+    pub well: bool,
+}
+
+impl End {
+    /// An end that somebody should know of.
+    pub fn bad(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), well: false }
+    }
+}
+
 /// The answer to a batch of steps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -111,8 +128,8 @@ pub enum Answer {
     Unknown,
     /// It can never be taken, for this reason.
     Refused(String),
-    /// The sender shall stop, for this reason.
-    Stop(String),
+    /// The sender shall stop.
+    Stop(End),
 }
 
 /// What the learner says to a batch.

@@ -332,7 +332,7 @@ impl Simulation {
                 match process.outbox.answered(sequence, Some(answer), self.now) {
                     Next::GoOn => {}
                     Next::Greet => process.greets = true,
-                    Next::Stop(reason) => return Err(format!("an honest actor was stopped: {reason}")),
+                    Next::Stop(end) => return Err(format!("an honest actor was stopped: {}", end.reason)),
                 }
             }
         }

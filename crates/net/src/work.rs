@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::NetError;
-use crate::protocol::join;
+use crate::protocol::{End, join};
 
 /// Time after which a part is given to somebody else as well.
 const SLOW: Duration = Duration::from_secs(20);
+/// Silence after which a worker is not counted on, though nobody has seen it go.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// A period of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,8 +62,8 @@ pub enum Offer {
     },
     /// To greet again.
     Greet,
-    /// To stop, for this reason.
-    Stop(String),
+    /// To stop.
+    Stop(End),
 }
 
 /// A part of the arenas.
@@ -85,6 +87,8 @@ struct Open {
     results: Vec<Option<Vec<u8>>>,
     /// Who played each part last, and so has its state.
     states: BTreeMap<u32, u64>,
+    /// When each worker was last heard.
+    heard: BTreeMap<u64, Instant>,
 }
 
 /// Where a learner posts periods, and workers find them.
@@ -123,15 +127,6 @@ impl Board {
         Some(open.results.iter_mut().map(|result| result.take().unwrap_or_default()).collect())
     }
 
-    /// Asks for another result of `part`: the one that came cannot be read.
-    pub fn reject(&self, part: usize) {
-        let mut open = self.open();
-        if let Some(player) = open.players.get_mut(part) {
-            *player = None;
-        }
-        open.states.remove(&(part as u32));
-    }
-
     /// Process `client` is gone: what it plays is there for others.
     pub fn leave(&self, client: u64) {
         let mut open = self.open();
@@ -139,6 +134,7 @@ impl Board {
             _ = player.take_if(|(who, _)| *who == client);
         }
         open.states.retain(|_, who| *who != client);
+        open.heard.remove(&client);
     }
 
     /// Takes the result in `body`, if it is asked for, and offers something to do.
@@ -152,6 +148,7 @@ impl Board {
             open.states.insert(part, ask.client);
             self.changed.notify_all();
         }
+        open.heard.insert(ask.client, Instant::now());
         open.offer(ask)
     }
 }
@@ -159,10 +156,18 @@ impl Board {
 impl Open {
     fn offer(&mut self, ask: &Ask) -> Result<Vec<u8>, NetError> {
         let client = ask.client;
+        // A worker that plays says nothing meanwhile.
         let slow = |(who, since): (u64, Instant)| who == client || since.elapsed() > SLOW;
+        let unfinished = || self.players.iter().zip(&self.results).filter(|(_, result)| result.is_none());
+        let plays = |who: u64| {
+            let mut all = unfinished().filter_map(|(player, _)| *player);
+            all.any(|(by, since)| by == who && since.elapsed() < SLOW)
+        };
+        let awake =
+            |who: &u64| plays(*who) || self.heard.get(who).is_some_and(|heard| heard.elapsed() < SILENCE);
         let is_free = |part: usize| self.results[part].is_none() && self.players[part].is_none_or(slow);
         let free: Vec<usize> = (0..self.parts.len()).filter(|part| is_free(*part)).collect();
-        let holder = |part: usize| self.states.get(&(part as u32)).copied();
+        let holder = |part: usize| self.states.get(&(part as u32)).copied().filter(awake);
         let plays_another = |part: usize| {
             let plays = |other: usize| self.results[other].is_none().then_some(self.players[other]).flatten();
             let mut others = (0..self.parts.len()).filter(|other| *other != part);

@@ -32,7 +32,7 @@ impl Zenoh {
     /// # Errors
     /// [`NetError::Address`] or [`NetError::Keys`] for what is not allowed, [`NetError::Engine`] if the address is taken.
     pub fn listen(address: &Address, security: Option<&Security>) -> Result<Self, NetError> {
-        Self::open(settings::listening(address, security)?, address)
+        Self::open(settings::listening(address, security)?, address, security)
     }
 
     /// Joins whoever listens at `address`. A link that breaks is made again without end.
@@ -40,11 +40,16 @@ impl Zenoh {
     /// # Errors
     /// As [`Zenoh::listen`]; [`NetError::Nobody`] if nobody listens there.
     pub fn join(address: &Address, security: Option<&Security>) -> Result<Self, NetError> {
-        Self::open(settings::joining(address, security)?, address)
+        Self::open(settings::joining(address, security)?, address, security)
     }
 
-    fn open(config: ::zenoh::Config, address: &Address) -> Result<Self, NetError> {
-        let session = ::zenoh::open(config).wait().map_err(|error| settings::explain(address, &error))?;
+    fn open(
+        config: ::zenoh::Config,
+        address: &Address,
+        security: Option<&Security>,
+    ) -> Result<Self, NetError> {
+        let session = ::zenoh::open(config).wait();
+        let session = session.map_err(|error| settings::explain(address, security, &error))?;
         Ok(Self { session, tokens: Mutex::default() })
     }
 }

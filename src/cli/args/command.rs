@@ -159,8 +159,8 @@ pub(in crate::cli) enum Command {
         #[arg(long, value_name = "DIR")]
         keys: Option<PathBuf>,
         /// Arenas, if fewer than the learner's experiment has.
-        #[arg(long, value_name = "N")]
-        arenas: Option<usize>,
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+        arenas: Option<u32>,
         /// Threads of the simulation, 0 for one per core.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=256))]
         threads: Option<u32>,
@@ -168,8 +168,8 @@ pub(in crate::cli) enum Command {
         #[arg(long, value_name = "gym:ID")]
         env: Option<String>,
         /// Seconds without a word from the learner after which it gives up, 0 for never.
-        #[arg(long, value_name = "SECONDS", default_value_t = 600.0)]
-        patience: f32,
+        #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+        patience: u32,
     },
     /// Manage certificates of sessions.
     #[cfg(feature = "distributed")]

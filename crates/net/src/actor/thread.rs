@@ -13,7 +13,7 @@ use crate::engine::{Engine, News, Verb};
 use crate::hub::StatusNews;
 use crate::outbox::Next;
 use crate::policy::{Arrived, Have, decode};
-use crate::protocol::{Hello, PolicyHead, StepsReply, Welcome, from_text, to_text};
+use crate::protocol::{End, Hello, PolicyHead, StepsReply, Welcome, from_text, to_text};
 use crate::steps::encode;
 
 /// Interval between two looks at the outbox.
@@ -51,6 +51,7 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     hello: Hello,
     handshake: Handshake,
+    identity: String,
     session: u64,
     spec: EnvironmentSpec,
     slot: PolicySlot,
@@ -100,6 +101,7 @@ impl Worker {
             shared,
             hello,
             handshake: welcome.handshake.clone(),
+            identity: welcome.identity.clone(),
             session: welcome.session,
             spec,
             slot,
@@ -158,11 +160,13 @@ impl Worker {
                 match next {
                     Next::GoOn => {}
                     Next::Greet => self.greets = true,
-                    Next::Stop(reason) => _ = self.shared.stop.set(reason),
+                    Next::Stop(end) => _ = self.shared.stop.set(end),
                 }
             }
             Event::Announced(head) => {
                 self.heard = Instant::now();
+                // Another start of the learner may be another run.
+                self.greets |= head.session != self.session;
                 self.announced = Some(head);
             }
             Event::Weights(answer) => self.take_weights(answer),
@@ -174,8 +178,8 @@ impl Worker {
                 }
                 let link = LinkStatus { net: news.net, ..(*self.shared.link.load_full()).clone() };
                 self.shared.link.store(Arc::new(link));
-                if let Some(reason) = news.ended {
-                    _ = self.shared.stop.set(reason);
+                if let Some(end) = news.ended {
+                    _ = self.shared.stop.set(end);
                 }
             }
         }
@@ -192,6 +196,7 @@ impl Worker {
         }
         match decode(&bytes, &self.spec) {
             Ok(arrived) => {
+                self.greets |= arrived.head.session != self.session;
                 self.fresh = Instant::now();
                 self.have = Some(arrived.head);
                 self.policies += 1;
@@ -211,12 +216,17 @@ impl Worker {
         match from_text::<Result<Welcome, String>>("greeting", &bytes) {
             Ok(Ok(welcome)) => {
                 self.greets = false;
-                if let Err(error) = welcome.handshake.check(&self.handshake) {
-                    _ = self.shared.stop.set(format!("the learner has started anew: {error}"));
+                let same = |theirs: &Welcome| {
+                    (&theirs.identity, theirs.exact, &theirs.handshake)
+                        == (&self.identity, false, &self.handshake)
+                };
+                if !same(&welcome) {
+                    let reason = "the learner has started another run, of another world, level or size; start this anew";
+                    _ = self.shared.stop.set(End::bad(reason));
                 }
                 self.session = welcome.session;
             }
-            Ok(Err(reason)) => _ = self.shared.stop.set(reason),
+            Ok(Err(reason)) => _ = self.shared.stop.set(End::bad(reason)),
             Err(error) => tracing::warn!("{error}"),
         }
     }
@@ -224,17 +234,19 @@ impl Worker {
     /// Sends what is due, and everything once the link is closed.
     fn send(&mut self, everything: bool) {
         let now = self.shared.now();
-        let recorded = {
-            let mut outbox = self.shared.outbox();
-            (everything || outbox.is_due(now)).then(|| outbox.close())
-        };
-        if let Some(recorded) = recorded.filter(|recorded| !recorded.is_empty()) {
+        loop {
+            let recorded = {
+                let mut outbox = self.shared.outbox();
+                (everything || outbox.is_due(now)).then(|| outbox.close())
+            };
+            let Some(recorded) = recorded.filter(|recorded| !recorded.is_empty()) else { break };
             match encode(&recorded) {
                 Ok(body) => self.shared.outbox().add(recorded.steps.len(), body, now),
                 Err(error) => tracing::warn!("{error}"),
             }
         }
-        loop {
+        // Not before the learner is known to be that of this run.
+        while !self.greets {
             let next = self.shared.outbox().next(now);
             let Some((sequence, message)) = next else { break };
             let events = self.sender.clone();

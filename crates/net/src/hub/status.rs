@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Inner;
 use crate::engine::{Engine, News as Kind};
-use crate::protocol::to_text;
+use crate::protocol::{End, to_text};
 
 /// An actor as a session shows it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ActorStatus {
+    /// The number that its process drew.
+    pub client: u64,
     /// Its number.
     pub number: u32,
     /// Its name.
@@ -48,8 +50,12 @@ pub struct NetStatus {
     pub env_steps: u64,
     /// Recent ones per second.
     pub env_steps_per_second: f32,
+    /// Bytes of their batches.
+    pub bytes: u64,
     /// Recent bytes of steps per second.
     pub bytes_per_second: f32,
+    /// Batches of all actors that came again, that did not follow the one before, and that did not fit.
+    pub troubles: [u64; 3],
     /// When this was measured, in seconds since 1970.
     pub time: f64,
 }
@@ -63,8 +69,8 @@ pub struct News {
     pub learner: Option<LearnerStatus>,
     /// The session.
     pub net: NetStatus,
-    /// Why it has ended.
-    pub ended: Option<String>,
+    /// How it has ended.
+    pub ended: Option<End>,
 }
 
 impl Inner {
@@ -76,7 +82,7 @@ impl Inner {
             session: self.config.session,
             learner: learner.map(|status| (*status).clone()),
             net,
-            ended: self.ended.load_full().map(|reason| (*reason).clone()),
+            ended: self.ended.load_full().map(|end| (*end).clone()),
         };
         if let Ok(message) = to_text(&news) {
             engine.announce(Kind::Status, message);
@@ -87,13 +93,18 @@ impl Inner {
         let before = self.status.load_full();
         let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
         let seconds = ((time - before.time) as f32).max(0.1);
-        let mut actors: Vec<ActorStatus> = self
-            .intake()
-            .actors()
-            .map(|actor| {
-                let earlier = before.actors.iter().find(|before| before.number == actor.number);
+        let (known, totals) = {
+            let intake = self.intake();
+            (intake.snapshot(), intake.totals())
+        };
+        let mut actors: Vec<ActorStatus> = known
+            .iter()
+            .filter(|(_, actor)| actor.number > 0)
+            .map(|(client, actor)| {
+                let earlier = before.actors.iter().find(|before| before.client == *client);
                 let new = actor.steps.saturating_sub(earlier.map_or(actor.steps, |before| before.env_steps));
                 ActorStatus {
+                    client: *client,
                     number: actor.number,
                     name: actor.name.clone(),
                     present: actor.present,
@@ -108,18 +119,18 @@ impl Inner {
             })
             .collect();
         actors.sort_by_key(|actor| actor.number);
-        let sum = |each: fn(&ActorStatus) -> u64| actors.iter().map(each).sum::<u64>();
-        let bytes = sum(|actor| actor.bytes);
-        let earlier: u64 = before.actors.iter().map(|actor| actor.bytes).sum();
+        let rate = |now: u64, then: u64| now.saturating_sub(then) as f32 / seconds;
         let samples = learner.map_or(0.0, |status| {
             status.gradient_steps as f32 * status.config.batch_size as f32 / status.env_steps.max(1) as f32
         });
         NetStatus {
             samples_per_insert: samples,
             waits: self.waits.load_full().map(|reason| (*reason).clone()),
-            env_steps: sum(|actor| actor.env_steps),
-            env_steps_per_second: actors.iter().map(|actor| actor.env_steps_per_second).sum(),
-            bytes_per_second: bytes.saturating_sub(earlier) as f32 / seconds,
+            env_steps: totals.steps,
+            env_steps_per_second: rate(totals.steps, before.env_steps),
+            bytes: totals.bytes,
+            bytes_per_second: rate(totals.bytes, before.bytes),
+            troubles: [totals.duplicates, totals.gaps, totals.refused],
             time,
             actors,
         }

@@ -10,7 +10,7 @@ use super::*;
 use crate::actor::{ActorLink, greet};
 use crate::local::Local;
 use crate::outbox::OutboxConfig;
-use crate::protocol::{Hello, Version};
+use crate::protocol::{Hello, Role, Version};
 
 fn setup() -> LearnerSetup {
     let spec = EnvironmentSpec {
@@ -40,6 +40,7 @@ fn hub(engine: &Local, setup: &LearnerSetup) -> (Hub, Arc<ThreadLink>) {
         seed: 3,
         config: "env = \"line\"".into(),
         level: None,
+        identity: "line".into(),
         spec: setup.spec.clone(),
         streams: 8,
         most_actors: 2,
@@ -120,7 +121,7 @@ fn steps_reach_the_learner_and_its_policies_the_actor() {
     wait("the newest policy", || launch.policy.load().version >= trained.version);
     wait("status", || actor.status().gradient_steps > 0);
     let events: Vec<Event> = hub.events().collect();
-    assert!(matches!(&events[0], Event::Joined(1, name) if name == "actor-5"), "{events:?}");
+    assert!(events.contains(&Event::Joined(1, "actor-5".into())), "{events:?}");
     let counted: u64 =
         events.iter().map(|event| if let Event::Steps(count) = event { *count } else { 0 }).sum();
     assert_eq!(counted, 400);
@@ -205,8 +206,8 @@ fn the_end_of_a_session_reaches_everybody() {
     let (engine, setup) = (Local::default(), setup());
     let (hub, _learner) = hub(&engine, &setup);
     let (actor, _) = joined(&engine, 5, &setup);
-    hub.end("the run is complete");
-    wait("the word", || actor.stopped().as_deref() == Some("the run is complete"));
+    hub.end(End { reason: "the run is complete".into(), well: true });
+    wait("the word", || actor.stopped().is_some_and(|end| end.well && end.reason == "the run is complete"));
     assert!(actor.send(steps(3, true)).is_err());
     let late = greet(&engine, &hello(6), "here", Duration::from_secs(1)).unwrap_err().to_string();
     assert!(late.contains("the run is complete"), "{late}");
@@ -219,9 +220,9 @@ fn who_does_not_fit_is_told_why() {
     let other = Hello { protocol: Version { major: 9, minor: 0 }, ..hello(1) };
     let said = greet(&engine, &other, "here", Duration::from_secs(1)).unwrap_err().to_string();
     assert!(said.contains("9.0") && said.contains("1.0"), "{said}");
-    for client in [1, 2] {
-        greet(&engine, &hello(client), "here", Duration::from_secs(1)).unwrap();
-    }
+    let two: Vec<_> = [1, 2].map(|client| joined(&engine, client, &setup).0).into();
+    two.iter().for_each(|actor| actor.send(steps(9, true)).unwrap());
+    wait("both", || hub.inner.intake().connected().count() == 2);
     let said = greet(&engine, &hello(3), "here", Duration::from_secs(1)).unwrap_err().to_string();
     assert!(said.contains("2 actors"), "{said}");
     assert_eq!(hub.inner.answer(Verb::Steps, b"").first(), Some(&b'{'));

@@ -54,10 +54,9 @@ fn streams_are_the_actors_own_and_begin_anew_after_a_gap() {
     let mut intake = Intake::new(accepted(), 3);
     let mut kept = Vec::new();
     assert_eq!(take(&mut intake, &message(7, 1, None, &steps(&[0])), &mut kept), Answer::Unknown);
-    assert_eq!(
-        (intake.greet(5, "a", NOW), intake.greet(7, "b", NOW), intake.greet(5, "a", NOW)),
-        (Ok(1), Ok(2), Ok(1))
-    );
+    intake.greet(5, "a", NOW).unwrap();
+    intake.greet(7, "b", NOW).unwrap();
+    assert_eq!(take(&mut intake, &message(5, 1, None, &steps(&[0])), &mut Vec::new()), Answer::Taken);
     let all = steps(&[0, 1, 0, 1]);
     assert_eq!(take(&mut intake, &message(7, 1, None, &all), &mut kept), Answer::Taken);
     assert_eq!(kept[0].streams, [16, 17, 16, 17]);
@@ -71,7 +70,8 @@ fn streams_are_the_actors_own_and_begin_anew_after_a_gap() {
     assert_eq!(kept[2].starts, [true, true, false, false], "number 3 was lost");
     assert_eq!(take(&mut intake, &message(7, 5, Some(4), &all), &mut kept), Answer::Taken);
     assert_eq!(kept[3].starts, [false; 4]);
-    let actor = intake.actors().find(|actor| actor.number == 2).unwrap();
+    let actor = &intake.known()[&7];
+    assert_eq!(actor.number, 2);
     assert_eq!((actor.steps, actor.batches, actor.duplicates, actor.gaps), (16, 4, 1, 1));
 }
 
@@ -117,13 +117,24 @@ fn an_actor_that_sends_nonsense_three_times_is_stopped() {
 #[test]
 fn numbers_are_free_again_once_their_actors_are_gone() {
     let mut intake = Intake::new(accepted(), 2);
-    assert_eq!((intake.greet(1, "a", NOW), intake.greet(2, "b", NOW)), (Ok(1), Ok(2)));
-    assert!(intake.greet(3, "c", NOW).unwrap_err().contains("2 actors"));
-    intake.set_present(1, false);
-    assert_eq!(intake.greet(3, "c", NOW), Ok(1));
-    // The first one comes back: it was replaced, and greets again.
     let mut kept = Vec::new();
-    assert_eq!(take(&mut intake, &message(1, 9, None, &steps(&[0])), &mut kept), Answer::Unknown);
-    // Nobody saw the second one go, but it has been silent for long.
-    assert_eq!(intake.greet(1, "a", NOW + SILENCE), Ok(1));
+    // One that has only greeted, as those who watch, takes no number.
+    for client in 1..=5 {
+        intake.greet(client, "a", NOW).unwrap();
+    }
+    let first = |client| message(client, 1, None, &steps(&[0]));
+    assert_eq!(take(&mut intake, &first(1), &mut kept), Answer::Taken);
+    assert_eq!(take(&mut intake, &first(2), &mut kept), Answer::Taken);
+    assert!(matches!(take(&mut intake, &first(3), &mut kept), Answer::Wait(why) if why.contains("2 actors")));
+    assert!(intake.greet(9, "c", NOW).unwrap_err().contains("2 actors"));
+    intake.set_present(1, false);
+    assert_eq!(take(&mut intake, &first(3), &mut kept), Answer::Taken);
+    // The first one comes back, and waits until another is gone: nobody saw the second one go, but it is silent for long.
+    let again = message(1, 2, None, &steps(&[0]));
+    assert!(matches!(take(&mut intake, &again, &mut kept), Answer::Wait(_)));
+    let late = intake.steps(&again, NOW + SILENCE, |number, recorded| {
+        assert_eq!((number, recorded.steps.starts[0]), (1, true), "in streams that another has used");
+        Ok(())
+    });
+    assert_eq!(late, Answer::Taken);
 }

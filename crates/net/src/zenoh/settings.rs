@@ -37,7 +37,7 @@ impl FromStr for Address {
             _ => return Err(wrong("neither tls nor tcp")),
         };
         let (host, port) = rest.rsplit_once(':').ok_or_else(|| wrong("no port"))?;
-        let port = port.parse().map_err(|_| wrong("not a port"))?;
+        let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(|| wrong("not a port"))?;
         let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-._[]:".contains(letter);
         if host.is_empty() || !host.chars().all(allowed) {
             return Err(wrong("not a host"));
@@ -193,14 +193,31 @@ fn access() -> Value {
 }
 
 /// What zenoh's `error` at `address` means.
-pub(super) fn explain(address: &Address, error: &::zenoh::Error) -> NetError {
+pub(super) fn explain(address: &Address, security: Option<&Security>, error: &::zenoh::Error) -> NetError {
     let said = error.to_string();
+    // Where in zenoh's sources it came up is of no use here.
+    let said = said.split(" at /").next().unwrap_or_default().trim_end_matches('.').to_owned();
+    let certificate =
+        ["certificate", "TLS", "tls", "key", "PEM", "pem"].iter().any(|word| said.contains(word));
+    if let Some(security) = security.filter(|_| certificate) {
+        let problem = format!(
+            "the certificates of the role {} cannot be used ({said}); copy its two files and {} again, or make new ones",
+            security.role.name(),
+            keys::AUTHORITY
+        );
+        return NetError::Keys { path: security.folder.display().to_string(), problem };
+    }
+    if said.contains("lookup") || said.contains("resolve") {
+        let problem = format!("{said}; give a name or address of a machine");
+        return NetError::Address { address: address.to_string(), problem };
+    }
     if said.contains("in use") {
         let problem = "another program listens there; choose another port".to_owned();
         return NetError::Address { address: address.to_string(), problem };
     }
     if said.contains("Unable to connect") || said.contains("imeout") || said.contains("refused") {
-        return NetError::Nobody { place: address.to_string() };
+        let place = address.to_string();
+        return if address.secure { NetError::NobodyOrRefused { place } } else { NetError::Nobody { place } };
     }
     engine(said)
 }

@@ -129,10 +129,14 @@ impl LearnerLink for ThreadLink {
 
     fn behind(&self) -> u64 {
         let Shared { status, backlog, credit, .. } = &self.shared;
-        let status = status.load();
-        let trains = matches!(status.health, Health::Training);
-        let each = if trains { status.config.most_gradient_steps_per_env_step() } else { 0.0 };
-        credit.load(Ordering::Relaxed) + (backlog.waiting() as f32 * each) as u64
+        let (status, waiting) = (status.load(), backlog.waiting());
+        // The status may be older than what waits: that it collects is no reason to take steps for free.
+        let each = match status.health {
+            Health::Paused => 0.0,
+            _ => status.config.most_gradient_steps_per_env_step(),
+        };
+        let open = if waiting > 0 { ((waiting as f32 * each) as u64).max(1) } else { 0 };
+        credit.load(Ordering::Relaxed) + open
     }
 
     fn status(&self) -> Arc<LearnerStatus> {
