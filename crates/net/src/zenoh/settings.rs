@@ -197,6 +197,10 @@ pub(super) fn explain(address: &Address, security: Option<&Security>, error: &::
     let said = error.to_string();
     // Where in zenoh's sources it came up is of no use here.
     let said = said.split(" at /").next().unwrap_or_default().trim_end_matches('.').to_owned();
+    if said.contains("Unable to connect") || said.contains("imeout") || said.contains("refused") {
+        let place = address.to_string();
+        return if address.secure { NetError::NobodyOrRefused { place } } else { NetError::Nobody { place } };
+    }
     let certificate =
         ["certificate", "TLS", "tls", "key", "PEM", "pem"].iter().any(|word| said.contains(word));
     if let Some(security) = security.filter(|_| certificate) {
@@ -214,10 +218,6 @@ pub(super) fn explain(address: &Address, security: Option<&Security>, error: &::
     if said.contains("in use") {
         let problem = "another program listens there; choose another port".to_owned();
         return NetError::Address { address: address.to_string(), problem };
-    }
-    if said.contains("Unable to connect") || said.contains("imeout") || said.contains("refused") {
-        let place = address.to_string();
-        return if address.secure { NetError::NobodyOrRefused { place } } else { NetError::Nobody { place } };
     }
     engine(said)
 }
