@@ -39,7 +39,7 @@ actor second.out &
 second=$!
 
 # taken: environment steps that the learner has received of others; `moves SECONDS WHAT` fails unless they grow within.
-taken() { tail -n 1 run/metrics.jsonl 2>/dev/null | python3 -c 'import json, sys; print(int(json.loads(sys.stdin.read() or "{}").get("net/env_steps", 0)))'; }
+taken() { { tail -n 1 run/metrics.jsonl 2>/dev/null || true; } | python3 -c 'import json, sys; print(int(json.loads(sys.stdin.read() or "{}").get("net/env_steps", 0)))'; }
 moves() {
     local from begun=$SECONDS
     from=$(taken)
@@ -69,5 +69,4 @@ wait $second 2>/dev/null || true
 moves 20 "an actor was killed"
 kill -INT $learner
 wait $learner
-grep -c "left" learner.out >/dev/null
 "$check" run
