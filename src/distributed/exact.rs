@@ -40,8 +40,10 @@ pub(super) struct PartState {
 /// What a process has made of a part's period; the state after it and the recorded steps follow.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Played {
-    /// Steps recorded in each agent step.
+    /// Steps recorded in each agent step, and those counted, refused ones included.
     pub rows: Vec<u32>,
+    /// See there.
+    pub made: Vec<u32>,
     /// The agent step in which each episode ended.
     pub ends: Vec<u32>,
     /// Bytes of the state.
@@ -159,11 +161,11 @@ impl Crowd {
         loop {
             for event in self.hub.events() {
                 match event {
-                    Event::Joined(number, name) if !self.silent => {
-                        crate::files::to_stderr(&format!("actor {number} joined: {name}"));
+                    Event::Joined(_, name) if !self.silent => {
+                        crate::files::to_stderr(&format!("joined: {name}"));
                     }
-                    Event::Left(number, name) if !self.silent => {
-                        crate::files::to_stderr(&format!("actor {number} left: {name}"));
+                    Event::Left(_, name) if !self.silent => {
+                        crate::files::to_stderr(&format!("left: {name}"));
                     }
                     Event::Control(Control::Stop) => stop.store(true, Ordering::Relaxed),
                     _ => {}
@@ -200,6 +202,7 @@ impl Crowd {
             && recorded.episodes.iter().all(|episode| (episode.arena as usize) < count);
         let all = rows == recorded.steps.len() as u64
             && played.rows.len() == steps as usize
+            && played.made.len() == steps as usize
             && played.ends.len() == recorded.episodes.len();
         if !(whole && within && all) {
             return Err(wrong("does not fit"));
@@ -275,7 +278,7 @@ fn merge(world: &mut World, parts: &[PartResult], steps: u32) {
     world.resource_mut::<Messages<EpisodeFinished>>().update();
     let (mut rows, mut ends) = (vec![0; parts.len()], vec![0; parts.len()]);
     for step in 0..steps {
-        let made: u64 = parts.iter().map(|part| u64::from(part.played.rows[step as usize])).sum();
+        let made: u64 = parts.iter().map(|part| u64::from(part.played.made[step as usize])).sum();
         let env_steps = world.resource::<Replay>().env_steps + made;
         for part in parts {
             let ended = part.recorded.episodes.iter().zip(&part.played.ends);
@@ -301,9 +304,7 @@ fn merge(world: &mut World, parts: &[PartResult], steps: u32) {
         replay.env_steps = env_steps;
     }
     let refused: u64 = parts.iter().map(|part| part.recorded.steps.refused).sum();
-    let mut replay = world.resource_mut::<Replay>();
-    replay.staged.refused += refused;
-    replay.env_steps += refused;
+    world.resource_mut::<Replay>().staged.refused += refused;
 }
 
 /// The bytes of a result.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
@@ -95,7 +95,10 @@ pub fn serve(
         ));
     }
     let plays = serving.plays;
-    let mut session = Session { app: app(experiment, opened, hub.clone(), out, silent)?, hub, plays, silent };
+    let taken = Arc::<Mutex<_>>::default();
+    let files = HubFiles { hub: hub.clone(), taken: taken.clone() };
+    let mut session =
+        Session { app: app(experiment, opened, files, out, silent)?, hub, taken, plays, silent };
     let ended = session.learn(stop);
     session.close(&evaluation, ended, stop)
 }
@@ -106,19 +109,25 @@ fn actors_of(checkpoint: &Checkpoint) -> Option<BTreeMap<u64, Actor>> {
 }
 
 /// The files of the session beside the learner's.
-struct HubFiles(Arc<Hub>);
+struct HubFiles {
+    hub: Arc<Hub>,
+    /// What was taken of whom, as of this frame.
+    taken: Arc<Mutex<BTreeMap<u64, Actor>>>,
+}
 
 impl Beside for HubFiles {
     fn saving(&self, save: &mut dyn FnMut(Vec<(String, Vec<u8>)>)) {
-        self.0.saving(|actors| {
-            let file = serde_json::to_vec(actors).ok().map(|bytes| (ACTORS.to_owned(), bytes));
-            save(file.into_iter().collect());
-        });
+        let file = serde_json::to_vec(&*lock(&self.taken)).ok().map(|bytes| (ACTORS.to_owned(), bytes));
+        save(file.into_iter().collect());
     }
 
     fn measure(&self, line: &mut Metrics) {
-        metrics::add(&self.0.status(), line);
+        metrics::add(&self.hub.status(), line);
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A learner whose steps may come from elsewhere.
@@ -134,11 +143,11 @@ fn learner(setup: LearnerSetup, hub: Arc<Hub>) -> LiveLearner {
 fn app(
     experiment: Experiment,
     opened: Opened,
-    hub: Arc<Hub>,
+    files: HubFiles,
     out: PathBuf,
     silent: bool,
 ) -> Result<App, SessionError> {
-    let learner = learner(experiment.learner_setup(Some(out.join("checkpoint"))), hub.clone());
+    let learner = learner(experiment.learner_setup(Some(out.join("checkpoint"))), files.hub.clone());
     let Opened { folder, record, solved } = opened;
     let lived = record.as_ref().map_or(0, |record| record.env_steps);
     let sim = experiment.sim();
@@ -150,7 +159,7 @@ fn app(
     app.insert_resource(learner).add_plugins(LivePlugin);
     app.world_mut().resource_mut::<Replay>().env_steps = lived;
     if let Some(folder) = folder {
-        let mut run = LiveRun::new(folder, config, record, solved).with(Arc::new(HubFiles(hub)));
+        let mut run = LiveRun::new(folder, config, record, solved).with(Arc::new(files));
         if !silent {
             run.print_progress();
         }
@@ -165,6 +174,8 @@ fn app(
 struct Session {
     app: App,
     hub: Arc<Hub>,
+    /// What was taken of whom, for a checkpoint in this frame.
+    taken: Arc<Mutex<BTreeMap<u64, Actor>>>,
     plays: bool,
     silent: bool,
 }
@@ -192,8 +203,7 @@ impl Session {
                     std::thread::sleep(Duration::from_millis(1));
                 }
             }
-            let asked = self.receive();
-            self.app.update();
+            let asked = self.frame();
             self.check()?;
             if asked || stop.load(Ordering::Relaxed) {
                 return Ok(Ended::Stopped);
@@ -222,6 +232,17 @@ impl Session {
             Health::Failed(reason) => Err(LearnerError::Failed(reason.clone()).into()),
             _ => Ok(()),
         }
+    }
+
+    /// Takes in what came, and writes what is due: meanwhile no steps are taken, so that a checkpoint, what it says was
+    /// taken, and the record of the run are of the same steps. Returns whether an operator wants an end.
+    fn frame(&mut self) -> bool {
+        let hub = self.hub.clone();
+        let held = hub.hold();
+        let asked = self.receive();
+        *lock(&self.taken) = held.taken();
+        self.app.update();
+        asked
     }
 
     /// Takes in what came from actors. Returns whether an operator wants an end.
@@ -275,34 +296,41 @@ impl Session {
             Err(error) => (format!("the learner failed: {error}"), false),
         };
         self.hub.end(End { reason, well });
-        if ended.as_ref().is_ok_and(|ended| *ended == Ended::Complete) {
-            self.finish_training(stop)?;
-            let policy = self.app.world().resource::<LiveLearner>().policy().0.load().policy.clone();
-            let eval = evaluation.wanted().then(|| evaluation.play(policy.clone())).transpose()?.flatten();
-            let training = evaluation.play_training(policy)?;
-            self.app.world_mut().resource_mut::<LiveRun>().set_evals(eval, training);
-        }
+        let complete = ended.as_ref().is_ok_and(|ended| *ended == Ended::Complete);
+        // Whatever fails here, what was learned is saved.
+        let last = if complete { self.finish(evaluation, stop) } else { Ok(()) };
         // However short the session was, its metrics have a line of its end.
         self.app.world_mut().resource_mut::<LiveRun>().write_line();
-        self.app.update();
+        self.frame();
         // The summary and the last checkpoint are written as when a window closes.
         self.app.world_mut().write_message(AppExit::Success);
-        self.app.update();
+        self.frame();
         let run = self.app.world().resource::<LiveRun>();
         let (summary, unsaved) = (run.written_summary(), run.problem());
         self.hub.clear_link();
         ended?;
+        last?;
         match unsaved {
             Some(problem) => Err(problem.into()),
             None => summary.ok_or_else(|| RunError::Unsaved("no summary was written".into()).into()),
         }
     }
 
+    /// Makes the last gradient steps and evaluates the final policy.
+    fn finish(&mut self, evaluation: &Evaluation, stop: &AtomicBool) -> Result<(), RunError> {
+        self.finish_training(stop)?;
+        let policy = self.app.world().resource::<LiveLearner>().policy().0.load().policy.clone();
+        let eval = if evaluation.wanted() { evaluation.play(policy.clone())? } else { None };
+        let training = evaluation.play_training(policy)?;
+        self.app.world_mut().resource_mut::<LiveRun>().set_evals(eval, training);
+        Ok(())
+    }
+
     /// Makes the gradient steps that the last environment steps allow.
     fn finish_training(&mut self, stop: &AtomicBool) -> Result<(), RunError> {
         let begun = Instant::now();
         loop {
-            self.app.update();
+            self.frame();
             self.check()?;
             let learner = self.app.world().resource::<LiveLearner>();
             let paused = learner.status().health == Health::Paused;

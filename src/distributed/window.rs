@@ -43,7 +43,7 @@ impl Joined {
         let add = move |app: &mut App| {
             app.insert_resource(SessionView { place: place.clone(), ..SessionView::default() })
                 .insert_resource(SessionLink { link, place, level })
-                .add_systems(Update, (guard, send_episodes, show).chain());
+                .add_systems(Update, (guard.before(crate::agent::pace::drive), send_episodes, show).chain());
         };
         Ok((learner, add))
     }

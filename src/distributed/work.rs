@@ -116,7 +116,11 @@ impl Worker<'_> {
                     let state = rest.get(..state as usize).ok_or_else(wrong)?;
                     finished = Some((task, self.play(task, steps, arenas.1, policy, state)?));
                 }
-                Offer::Greet => self.joined.greet_again()?,
+                Offer::Greet => match self.joined.greet_again() {
+                    // Gone again: see above.
+                    Err(SessionError::Net(NetError::Nobody { .. } | NetError::NobodyOrRefused { .. })) => {}
+                    greeted => greeted?,
+                },
                 Offer::Stop(end) if end.well => return Ok(end.reason),
                 Offer::Stop(end) => return Err(NetError::Refused(end.reason).into()),
             }
@@ -165,14 +169,17 @@ impl Worker<'_> {
         }
         // Until it is finished, the part is at the end of nothing.
         part.at = None;
-        let mut played = Played { rows: Vec::new(), ends: Vec::new(), state: 0 };
+        let mut played = Played { rows: Vec::new(), made: Vec::new(), ends: Vec::new(), state: 0 };
         let mut recorded = Recorded::default();
         for step in 0..steps {
+            let before = world.resource::<Replay>().env_steps;
             run_agent_step(world);
             if let Some(failure) = Failure::of(world) {
                 return Err(RunError::Environment(failure.to_owned()).into());
             }
-            let staged = std::mem::take(&mut world.resource_mut::<Replay>().staged);
+            let mut replay = world.resource_mut::<Replay>();
+            played.made.push((replay.env_steps - before) as u32);
+            let staged = std::mem::take(&mut replay.staged);
             played.rows.push(staged.len() as u32);
             recorded.steps.append(&staged);
             for episode in part.episodes.read(world.resource::<Messages<EpisodeFinished>>()) {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use entropy_rl::learner::Health;
 use entropy_rl::link::{Handshake, LearnerLink, Published};
 use entropy_rl::mdp::{EnvironmentSpec, LevelRecord};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,8 @@ pub use status::{ActorStatus, NetStatus, News as StatusNews};
 
 /// Gradient steps that may be open before actors wait, where they may be asked to.
 const MOST_BEHIND: u64 = 256;
+/// Steps of a batch that no batch has more of.
+const LARGE_BATCH: u64 = 50_000;
 /// Interval between two looks for a newer policy.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Looks between two announcements of the status.
@@ -120,7 +123,8 @@ impl Hub {
     /// # Errors
     /// [`NetError::Engine`] if the network or the system refuses.
     pub fn open(engine: Arc<dyn Engine>, config: HubConfig) -> Result<Self, NetError> {
-        let accepted = Accepted { spec: config.spec.clone(), state_width: 0, streams: config.streams };
+        let HubConfig { spec, streams, arenas, .. } = &config;
+        let accepted = Accepted { spec: spec.clone(), state_width: 0, streams: *streams, arenas: *arenas };
         let (events, received) = unbounded();
         let inner = Arc::new(Inner {
             began: Instant::now(),
@@ -192,15 +196,24 @@ impl Hub {
         self.inner.intake().forbid(number);
     }
 
-    /// Calls `save` with what was taken of whom, for a checkpoint of the same steps: none are taken meanwhile.
-    pub fn saving(&self, save: impl FnOnce(&std::collections::BTreeMap<u64, Actor>)) {
-        let intake = self.inner.intake();
-        save(&intake.snapshot());
+    /// Takes no steps while what comes back is there: what is known, received and saved meanwhile is of the same steps.
+    pub fn hold(&self) -> Held<'_> {
+        Held(self.inner.intake())
     }
 
     /// Goes on after such a checkpoint.
     pub fn restore(&self, actors: std::collections::BTreeMap<u64, Actor>) {
         self.inner.intake().restore(actors);
+    }
+}
+
+/// No steps are taken while this is there.
+pub struct Held<'a>(MutexGuard<'a, Intake>);
+
+impl Held<'_> {
+    /// What was taken of whom.
+    pub fn taken(&self) -> std::collections::BTreeMap<u64, Actor> {
+        self.0.snapshot()
     }
 }
 
@@ -248,6 +261,9 @@ impl Inner {
         }
         let greeted = self.intake().greet(hello.client, &hello.name, self.began.elapsed());
         greeted.map_err(NetError::Refused)?;
+        if self.config.exact.is_some() {
+            _ = self.events.send(Event::Joined(0, plain(&hello.name)));
+        }
         let HubConfig { session, seed, config, level, spec, streams, arenas, exact, identity, .. } =
             &self.config;
         let status = self.link.load_full().map(|link| link.status());
@@ -275,7 +291,7 @@ impl Inner {
             self.board.leave(client);
         }
         if let (Some(actor), false) = (before, present)
-            && actor.number > 0
+            && (actor.number > 0 || self.config.exact.is_some())
         {
             _ = self.events.send(Event::Left(actor.number, actor.name));
         }
@@ -312,7 +328,9 @@ impl Inner {
     /// Why actors wait for the learner, if they may be asked to and it is behind.
     fn pace(&self) -> Option<String> {
         let link = self.link.load_full()?;
-        let (behind, waits) = (link.behind(), link.status().config.actors_wait);
+        let (behind, status) = (link.behind(), link.status());
+        // While training is off nothing becomes less.
+        let waits = status.config.actors_wait && status.health != Health::Paused;
         (waits && behind > MOST_BEHIND)
             .then(|| format!("actors wait for the learner, which has {behind} gradient steps to make first"))
     }
@@ -322,8 +340,10 @@ impl Inner {
     fn most_steps(&self) -> u32 {
         let Some(link) = self.link.load_full() else { return 0 };
         let status = link.status();
+        // A batch must have room in the replay buffer.
+        let room = (status.config.replay_capacity / 4).max(1) as u64;
         if !status.config.actors_wait {
-            return 0;
+            return if room < LARGE_BATCH { room as u32 } else { 0 };
         }
         let open = MOST_BEHIND as f32 / status.config.most_gradient_steps_per_env_step();
         // Steps before the first gradient step are not waited for; some batches of each actor are under way at once. The
@@ -331,7 +351,7 @@ impl Inner {
         let env_steps = status.env_steps.max(self.received.load(Ordering::Relaxed));
         let collecting = status.config.learning_starts.saturating_sub(env_steps) / 4;
         let actors = self.actors.load(Ordering::Relaxed).max(1);
-        ((open as u64).max(collecting) / actors).clamp(1, u64::from(u32::MAX)) as u32
+        ((open as u64).max(collecting) / actors).min(room).clamp(1, u64::from(u32::MAX)) as u32
     }
 
     /// The latest policy, unless the asker has it.

@@ -49,6 +49,12 @@ pub struct Actor {
     /// When anything was last heard of it.
     #[serde(skip)]
     pub heard: Duration,
+    /// Whether it has greeted this start of the learner.
+    #[serde(skip)]
+    pub greeted: bool,
+    /// `[streams]`: whether a step of the stream was taken since streams were last interrupted.
+    #[serde(skip)]
+    seen: Vec<bool>,
 }
 
 /// Which steps fit.
@@ -60,6 +66,8 @@ pub struct Accepted {
     pub state_width: usize,
     /// Streams of an actor: stream `s` of actor `n` is stream `n · streams + s` of the learner.
     pub streams: u32,
+    /// Arenas of an actor.
+    pub arenas: u32,
 }
 
 /// Takes batches of many actors.
@@ -108,7 +116,7 @@ impl Intake {
         }
         self.forget();
         let actor = self.actors.entry(client).or_default();
-        (actor.present, actor.heard, actor.name) = (true, now, plain(name));
+        (actor.present, actor.heard, actor.greeted, actor.name) = (true, now, true, plain(name));
         Ok(())
     }
 
@@ -184,7 +192,8 @@ impl Intake {
             Err(error) => return Answer::Refused(error.to_string()),
         };
         let Envelope { client, sequence, previous } = envelope;
-        let Some(number) = self.actors.get(&client).map(|actor| actor.number) else { return Answer::Unknown };
+        let known = self.actors.get(&client).filter(|actor| actor.greeted);
+        let Some(number) = known.map(|actor| actor.number) else { return Answer::Unknown };
         if number == 0
             && let Err(reason) = self.number(client, now)
         {
@@ -205,7 +214,7 @@ impl Intake {
             return Answer::Early;
         }
         let read = decode(body, &accepted.spec, accepted.state_width).map_err(|error| error.to_string());
-        let mut recorded = match read.and_then(|recorded| within(recorded, accepted.streams)) {
+        let mut recorded = match read.and_then(|recorded| within(recorded, accepted)) {
             Ok(recorded) => recorded,
             Err(problem) => {
                 actor.refused += 1;
@@ -214,14 +223,19 @@ impl Intake {
             }
         };
         let follows = !actor.moved && actor.last.is_some() && actor.last == sequence.checked_sub(1);
-        if !follows {
-            begin_streams(&mut recorded);
-        }
+        let mut seen = if follows { std::mem::take(&mut actor.seen) } else { Vec::new() };
+        seen.resize(accepted.streams as usize, false);
+        let before = seen.clone();
+        begin_streams(&mut recorded, &mut seen);
         move_streams(&mut recorded, actor.number, accepted.streams);
         let steps = recorded.steps.len() as u64;
         if let Err(reason) = keep(actor.number, recorded) {
+            if follows {
+                actor.seen = before;
+            }
             return Answer::Wait(reason);
         }
+        actor.seen = seen;
         let gap = u64::from(!follows && sequence > 1);
         actor.gaps += gap;
         actor.steps += steps;
@@ -252,26 +266,32 @@ impl Intake {
     /// Goes on after a checkpoint: nobody is connected or has a number, and what was taken since is not here.
     pub fn restore(&mut self, actors: BTreeMap<u64, Actor>) {
         self.actors = actors;
-        self.actors.values_mut().for_each(|actor| (actor.present, actor.number) = (false, 0));
+        self.actors.values_mut().for_each(|actor| {
+            (actor.present, actor.greeted, actor.number) = (false, false, 0);
+        });
     }
 }
 
 /// Refuses streams and arenas that are not the sender's.
-fn within(recorded: Recorded, streams: u32) -> Result<Recorded, String> {
-    let stream = recorded.steps.streams.iter().find(|stream| **stream >= streams);
-    let arena = recorded.episodes.iter().map(|episode| &episode.arena).find(|arena| **arena >= streams);
-    match stream.or(arena) {
-        Some(number) => Err(format!("stream {number} of an actor with {streams}")),
+fn within(recorded: Recorded, accepted: &Accepted) -> Result<Recorded, String> {
+    let Accepted { streams, arenas, .. } = accepted;
+    if let Some(stream) = recorded.steps.streams.iter().find(|stream| *stream >= streams) {
+        return Err(format!("stream {stream} of an actor with {streams}"));
+    }
+    match recorded.episodes.iter().find(|episode| episode.arena >= *arenas) {
+        Some(episode) => Err(format!("arena {} of an actor with {arenas}", episode.arena)),
         None => Ok(recorded),
     }
 }
 
-/// Marks the first step of every stream as one that follows none.
-fn begin_streams(recorded: &mut Recorded) {
-    let mut seen = BTreeSet::new();
+/// Marks the first step of every stream that is not `seen` as one that follows none: a batch need not have all streams, so
+/// that what was lost may be missed only by a later one.
+fn begin_streams(recorded: &mut Recorded, seen: &mut [bool]) {
     let steps = &mut recorded.steps;
     for (stream, start) in steps.streams.iter().zip(&mut steps.starts) {
-        *start |= seen.insert(*stream);
+        if let Some(seen) = seen.get_mut(*stream as usize) {
+            *start |= !std::mem::replace(seen, true);
+        }
     }
 }
 

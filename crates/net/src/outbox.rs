@@ -184,6 +184,12 @@ impl Outbox {
         }
     }
 
+    /// Leaves out a batch of `steps` steps that cannot be sent.
+    pub fn lose(&mut self, steps: usize) {
+        self.last += 1;
+        self.counts.dropped += steps as u64;
+    }
+
     /// Closes what is due and adds it.
     ///
     /// # Errors

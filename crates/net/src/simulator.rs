@@ -170,7 +170,7 @@ fn outbox(client: u64) -> Outbox {
 impl Simulation {
     fn new(seed: u64, actors: usize, faults: Faults) -> Self {
         let spec = counting::spec();
-        let accepted = Accepted { spec: spec.clone(), state_width: 0, streams: STREAMS };
+        let accepted = Accepted { spec: spec.clone(), state_width: 0, streams: STREAMS, arenas: STREAMS };
         let space = ReplaySpace { observation: spec.observation, action_dims: 0, state_width: 0 };
         let streams = (actors + 1) * STREAMS as usize;
         let config = ReplayConfig { capacity: 100_000, streams, n_step: 3, gamma: 1.0 };

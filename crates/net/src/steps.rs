@@ -132,7 +132,7 @@ pub fn decode(bytes: &[u8], spec: &EnvironmentSpec, state_width: usize) -> Resul
     let (policies, rows) = (from.u64("policies")?, from.u32("policies.rows")?);
     let states = from.f32("states")?;
     let width = if states.is_empty() { 0 } else { state_width };
-    let steps = StepBatch {
+    let mut steps = StepBatch {
         streams: streams.iter().copied().cycle().take(count).collect(),
         starts: flags.iter().map(|flags| flags & START != 0).collect(),
         observations: observations(count, from.f32("observations.vector")?, from.u8("observations.grid")?),
@@ -152,6 +152,10 @@ pub fn decode(bytes: &[u8], spec: &EnvironmentSpec, state_width: usize) -> Resul
     };
     if steps.states.values.len() != width * count || !steps.fits(spec) {
         return Err(malformed(WHAT, format!("do not fit {}", spec.name)));
+    }
+    // An honest actor has refused these before.
+    if let Some((stream, _)) = steps.refuse().first() {
+        return Err(malformed(WHAT, format!("a value of stream {stream} is not a number to learn from")));
     }
     Ok(Recorded { steps, episodes: read_episodes(&mut from, spec.slots())? })
 }

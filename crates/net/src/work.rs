@@ -124,7 +124,10 @@ impl Board {
         if timed_out.timed_out() {
             return None;
         }
-        Some(open.results.iter_mut().map(|result| result.take().unwrap_or_default()).collect())
+        // Nothing is left to do until the next period is posted.
+        open.parts.clear();
+        open.players.clear();
+        Some(std::mem::take(&mut open.results).into_iter().map(Option::unwrap_or_default).collect())
     }
 
     /// Process `client` is gone: what it plays is there for others.

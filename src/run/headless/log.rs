@@ -36,8 +36,7 @@ impl Run {
     /// Writes a line of metrics and evaluates when due.
     pub(super) fn log(&mut self, period: &PeriodReport) -> Result<(), RunError> {
         let eval_every = self.config.run.eval_every;
-        let evaluates =
-            eval_every > 0 && self.config.run.eval_episodes > 0 && self.env_steps >= self.next_eval;
+        let evaluates = eval_every > 0 && self.evaluation.wanted() && self.env_steps >= self.next_eval;
         if self.env_steps < self.next_log && !evaluates {
             return Ok(());
         }

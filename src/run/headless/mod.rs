@@ -265,7 +265,7 @@ impl Run {
         let solved = self.solved.is_some() && !self.again;
         summary.interrupted = self.env_steps < self.config.steps && !solved;
         // A stopped evaluation is discarded: the resumed run repeats it.
-        if self.config.run.eval_episodes > 0 && !summary.interrupted && (!solved || self.eval.is_none()) {
+        if self.evaluation.wanted() && !summary.interrupted && (!solved || self.eval.is_none()) {
             let last = self.evaluation.play(policy.clone())?;
             summary.interrupted = last.is_none();
             summary.eval = last.or(summary.eval);

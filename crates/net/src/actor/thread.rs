@@ -215,12 +215,12 @@ impl Worker {
         self.heard = Instant::now();
         match from_text::<Result<Welcome, String>>("greeting", &bytes) {
             Ok(Ok(welcome)) => {
-                self.greets = false;
                 let same = |theirs: &Welcome| {
                     (&theirs.identity, theirs.exact, &theirs.handshake)
                         == (&self.identity, false, &self.handshake)
                 };
-                if !same(&welcome) {
+                self.greets = !same(&welcome);
+                if self.greets {
                     let reason = "the learner has started another run, of another world, level or size; start this anew";
                     _ = self.shared.stop.set(End::bad(reason));
                 }
@@ -242,11 +242,14 @@ impl Worker {
             let Some(recorded) = recorded.filter(|recorded| !recorded.is_empty()) else { break };
             match encode(&recorded) {
                 Ok(body) => self.shared.outbox().add(recorded.steps.len(), body, now),
-                Err(error) => tracing::warn!("{error}"),
+                Err(error) => {
+                    tracing::warn!("{error}");
+                    self.shared.outbox().lose(recorded.steps.len());
+                }
             }
         }
         // Not before the learner is known to be that of this run.
-        while !self.greets {
+        while !self.greets && self.shared.stop.get().is_none() {
             let next = self.shared.outbox().next(now);
             let Some((sequence, message)) = next else { break };
             let events = self.sender.clone();

@@ -18,7 +18,7 @@ fn accepted() -> Accepted {
         teams: vec![0],
         rewards: Vec::new(),
     };
-    Accepted { spec, state_width: 0, streams: 8 }
+    Accepted { spec, state_width: 0, streams: 8, arenas: 8 }
 }
 
 fn steps(streams: &[u32]) -> Recorded {
@@ -137,4 +137,37 @@ fn numbers_are_free_again_once_their_actors_are_gone() {
         Ok(())
     });
     assert_eq!(late, Answer::Taken);
+}
+
+#[test]
+fn a_stream_that_a_batch_lacks_begins_anew_in_a_later_one() {
+    let mut intake = Intake::new(accepted(), 3);
+    intake.greet(7, "b", NOW).unwrap();
+    let mut kept = Vec::new();
+    for (sequence, streams) in [(1, [0, 1, 2]), (3, [0, 0, 1]), (4, [0, 2, 2]), (5, [0, 1, 2])] {
+        assert_eq!(
+            take(&mut intake, &message(7, sequence, None, &steps(&streams)), &mut kept),
+            Answer::Taken
+        );
+    }
+    let starts: Vec<&[bool]> = kept.iter().map(|steps| &*steps.starts).collect();
+    // Number 2 was lost: its steps of stream 2 are missed by number 4 only.
+    assert_eq!(
+        starts,
+        [[true, true, true], [true, false, true], [false, true, false], [false, false, false]]
+    );
+}
+
+#[test]
+fn whoever_has_not_greeted_this_learner_greets_first() {
+    let mut intake = Intake::new(accepted(), 3);
+    intake.greet(7, "b", NOW).unwrap();
+    let mut kept = Vec::new();
+    assert_eq!(take(&mut intake, &message(7, 1, None, &steps(&[0])), &mut kept), Answer::Taken);
+    let taken = intake.snapshot();
+    intake.restore(taken);
+    assert_eq!(take(&mut intake, &message(7, 2, None, &steps(&[0])), &mut kept), Answer::Unknown);
+    intake.greet(7, "b", NOW).unwrap();
+    assert_eq!(take(&mut intake, &message(7, 2, None, &steps(&[0])), &mut kept), Answer::Taken);
+    assert_eq!(kept[1].starts, [true]);
 }

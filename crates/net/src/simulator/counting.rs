@@ -28,19 +28,24 @@ pub(super) struct Player {
     client: u64,
     /// Episode and step of each stream.
     at: [(u32, u32); STREAMS as usize],
+    /// Agent steps for which each stream rests, so that batches lack some.
+    rests: [u32; STREAMS as usize],
 }
 
 impl Player {
     pub(super) fn new(client: u64) -> Self {
-        Self { client, at: [(0, 0); STREAMS as usize] }
+        Self { client, at: [(0, 0); STREAMS as usize], rests: [0; STREAMS as usize] }
     }
 
     /// An agent step of some of its streams.
     pub(super) fn play(&mut self, rng: &mut Rng) -> StepBatch {
         let mut steps = StepBatch::default();
-        let few = rng.random_bool(0.2);
-        for (stream, at) in self.at.iter_mut().enumerate() {
-            if few && rng.random_bool(0.5) {
+        for (stream, (at, rests)) in self.at.iter_mut().zip(&mut self.rests).enumerate() {
+            if *rests == 0 && rng.random_bool(0.02) {
+                *rests = rng.random_range(1..60);
+            }
+            if *rests > 0 {
+                *rests -= 1;
                 continue;
             }
             let observe = |(episode, step): (u32, u32)| {

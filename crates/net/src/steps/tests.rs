@@ -121,6 +121,8 @@ fn what_does_not_fit_is_refused() {
     refused(&|steps| steps.observations.vector.truncate(5));
     refused(&|steps| steps.final_observations.vector.push(0.0));
     refused(&|steps| steps.policy_gradient_steps.truncate(2));
+    refused(&|steps| steps.rewards[0] = f32::NAN);
+    refused(&|steps| steps.observations.vector[1] = f32::INFINITY);
     refused(&|steps| steps.states = StateBatch { width: 4, values: vec![0.0; 4] });
     let said = decode(&encode(&good).unwrap(), &spec(true), 0).unwrap_err().to_string();
     assert!(said.starts_with("steps: ") && !said.contains('\n'), "{said}");
