@@ -129,7 +129,6 @@ struct Crowd {
 }
 
 impl Crowd {
-    #[expect(clippy::too_many_arguments, reason = "everything a run is made of, named once")]
     fn new(
         world: &mut World,
         hub: Arc<Hub>,
