@@ -6,6 +6,7 @@
 //! process really saw so many steps later, and whatever was acknowledged must have been stored exactly once.
 
 mod counting;
+mod faults;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::outbox::{Next, Outbox, OutboxConfig};
 use crate::protocol::Answer;
 use crate::steps::decode;
 use counting::Player;
+pub use faults::{Faults, QUIET};
 use wire::{Message, Wire};
 
 /// Streams of an actor.
@@ -28,42 +30,6 @@ const STREAMS: u32 = 3;
 const TICK: Duration = Duration::from_millis(10);
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_millis(800);
-
-/// Probabilities of faults.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Faults {
-    /// That a message is lost.
-    pub loss: f64,
-    /// That it arrives twice.
-    pub duplicate: f64,
-    /// Longest delay of a message; shorter ones overtake longer ones.
-    pub delay: Duration,
-    /// That an actor is cut off, per tick, for up to two seconds.
-    pub cut: f64,
-    /// That an actor crashes, per tick.
-    pub actor_crash: f64,
-    /// That the learner crashes, per tick, and goes on from its last checkpoint.
-    pub learner_crash: f64,
-    /// That the learner takes nothing, per batch.
-    pub busy: f64,
-}
-
-impl Faults {
-    /// Faults of schedule number `seed`: each kind from none to plenty.
-    pub fn of(seed: u64) -> Self {
-        let mut rng = rng(seed, Stream::Levels, 1);
-        let mut some = |most: f64| if rng.random_bool(0.3) { 0.0 } else { rng.random_range(0.0..most) };
-        Self {
-            loss: some(0.3),
-            duplicate: some(0.3),
-            delay: Duration::from_secs_f64(some(1.0)),
-            cut: some(0.02),
-            actor_crash: some(0.01),
-            learner_crash: some(0.01),
-            busy: some(0.3),
-        }
-    }
-}
 
 /// What a schedule came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -142,17 +108,6 @@ pub fn schedule(seed: u64, actors: usize, faults: Faults) -> Result<Outcome, Str
     simulation.check()?;
     Ok(simulation.outcome)
 }
-
-/// No faults.
-pub const QUIET: Faults = Faults {
-    loss: 0.0,
-    duplicate: 0.0,
-    delay: Duration::ZERO,
-    cut: 0.0,
-    actor_crash: 0.0,
-    learner_crash: 0.0,
-    busy: 0.0,
-};
 
 /// Small batches, so that a schedule has many.
 fn outbox(client: u64) -> Outbox {
@@ -386,41 +341,4 @@ pub fn counted(bytes: &[u8]) -> Result<usize, crate::NetError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_hundred_schedules_of_faults_leave_no_transition_that_never_happened() {
-        let mut all = Outcome::default();
-        for seed in 0..200 {
-            let actors = 1 + (seed % 4) as usize;
-            let outcome = schedule(seed, actors, Faults::of(seed)).unwrap_or_else(|problem| {
-                panic!("schedule {seed} of {actors} actors, {:?}: {problem}", Faults::of(seed))
-            });
-            all.stored += outcome.stored;
-            all.duplicates += outcome.duplicates;
-            all.dropped_steps += outcome.dropped_steps;
-            all.crashes.0 += outcome.crashes.0;
-            all.crashes.1 += outcome.crashes.1;
-            all.transitions += outcome.transitions;
-        }
-        println!("{all:?}");
-        // Schedules without faults would prove nothing.
-        assert!(all.stored > 10_000 && all.transitions > 100_000, "{all:?}");
-        assert!(all.duplicates > 500 && all.dropped_steps > 100, "{all:?}");
-        assert!(all.crashes.0 > 100 && all.crashes.1 > 100, "{all:?}");
-    }
-
-    #[test]
-    fn a_schedule_is_repeatable() {
-        let outcome = || schedule(7, 3, Faults::of(7)).unwrap();
-        assert_eq!(outcome(), outcome());
-    }
-
-    #[test]
-    fn without_faults_everything_is_stored() {
-        let outcome = schedule(1, 3, QUIET).unwrap();
-        assert_eq!((outcome.duplicates, outcome.dropped_steps), (0, 0));
-        assert_eq!(outcome.stored, outcome.acknowledged);
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use super::*;
 use crate::actor::{ActorLink, greet};
 use crate::local::Local;
 use crate::outbox::OutboxConfig;
-use crate::protocol::{Hello, Role, Version};
+use crate::protocol::{Hello, PROTOCOL, Role, Version};
 
 fn setup() -> LearnerSetup {
     let spec = EnvironmentSpec {
