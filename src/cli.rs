@@ -3,6 +3,7 @@
 mod agents;
 mod args;
 mod bench;
+mod levels;
 #[cfg(feature = "arcade")]
 mod pictures;
 mod record;
@@ -28,12 +29,9 @@ use crate::bridge;
 use crate::config::RunConfig;
 use crate::experiment::level::world_in;
 use crate::experiment::{Mode, Request};
-use crate::files;
-use crate::learner::checkpoint::new_file;
 use crate::mdp::{ActionKind, ObservationSpace, WorldOptions};
 use crate::run::sweep::{self, Sweep};
 use crate::run::{evaluate, evaluate_player, figures, scores, train, value_errors};
-use crate::worlds::rooms::level::{check, generate};
 use crate::worlds::{WorldChoice, names};
 
 /// Prints a line of results. A closed pipe ends the program quietly.
@@ -108,10 +106,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Agents { what: Agents::Export { run, file, episodes, force } }) => {
             agents::export(&run, &file, episodes.map(|episodes| episodes as usize), force)
         }
-        Some(Command::Levels { what: Levels::Check { files } }) => check_levels(&files),
+        Some(Command::Levels { what: Levels::Check { files } }) => levels::check_files(&files),
         Some(Command::Levels { what: Levels::Make { world, difficulty, seed, count, out } }) => {
             let seeds = (0..u64::from(count)).map(|number| seed.wrapping_add(number));
-            make_levels(&world, difficulty.into(), seeds, out.as_deref())
+            levels::make(&world, difficulty.into(), seeds, out.as_deref())
         }
         Some(Command::Sweep { file, out, jobs }) => {
             let sweep = Sweep::load(&file)?;
@@ -353,60 +351,4 @@ fn envs(json: bool) -> Result<(), Failure> {
     say("              world.frame_stack = n: an observation holds the latest n, newest first");
     say("gym:ID        any Gymnasium environment, stepped by Python: docs/outside.md");
     Ok(())
-}
-
-/// Prints generated levels, or writes each to a file in `out`.
-fn make_levels(
-    world: &str,
-    difficulty: usize,
-    seeds: impl Iterator<Item = u64>,
-    out: Option<&Path>,
-) -> Result<(), Failure> {
-    for seed in seeds {
-        let level = generate::level(world, difficulty, seed).ok_or_else(|| {
-            let worlds = generate::worlds().collect::<Vec<_>>().join(", ");
-            format!("{world}: no levels are generated for it; choose one of {worlds}")
-        })?;
-        let Some(folder) = out else {
-            say(level.text().trim_end());
-            continue;
-        };
-        let path = folder.join(format!("{world}-random-{difficulty}-{seed}.ron"));
-        let text = level.text();
-        let written = std::fs::create_dir_all(folder).and_then(|()| new_file(&path, text.as_bytes()));
-        // The file depends on the level alone.
-        let there = || files::read(&path, text.len() as u64).is_ok_and(|there| there == text.as_bytes());
-        if let Err(error) = written
-            && !there()
-        {
-            let path = path.display();
-            return Err(format!("{path}: cannot be written ({error}); choose another --out").into());
-        }
-        say(&path.display().to_string());
-    }
-    Ok(())
-}
-
-/// Prints a line for every file, and fails at the end if any of them is broken.
-fn check_levels(files: &[PathBuf]) -> Result<(), Failure> {
-    let mut broken = 0;
-    for file in files {
-        match check::check(file) {
-            Ok(level) => say(&format!(
-                "{}: {:?}, {} × {} cells, {} starts, {} crates, {} steps an episode",
-                file.display(),
-                level.name,
-                level.width,
-                level.height,
-                level.spawns.len(),
-                level.crates.len(),
-                level.episode_limit
-            )),
-            Err(error) => {
-                broken += 1;
-                say(&error.to_string());
-            }
-        }
-    }
-    if broken > 0 { Err(format!("{broken} of {} levels are broken", files.len()).into()) } else { Ok(()) }
 }

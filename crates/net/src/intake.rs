@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use entropy_rl::learner::LearnerStatus;
 use entropy_rl::mdp::EnvironmentSpec;
 use serde::{Deserialize, Serialize};
 
@@ -299,11 +298,6 @@ fn begin_streams(recorded: &mut Recorded, seen: &mut [bool]) {
 fn move_streams(recorded: &mut Recorded, number: u32, streams: u32) {
     let offset = number * streams;
     recorded.steps.streams.iter_mut().for_each(|stream| *stream += offset);
-}
-
-/// Floats of a state that steps bring, of an agent with the settings of `status`.
-pub fn state_width(status: &LearnerStatus) -> usize {
-    status.config.state_width()
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! the [`intake`](crate::intake) sees that the steps after it do not follow those before.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use entropy_rl::mdp::{EnvironmentSpec, StepBatch};
@@ -57,7 +56,7 @@ enum State {
 struct Closed {
     sequence: u64,
     steps: u64,
-    body: Arc<Vec<u8>>,
+    body: Vec<u8>,
     state: State,
 }
 
@@ -177,7 +176,7 @@ impl Outbox {
         self.counts.waiting += steps as u64;
         self.counts.waiting_bytes += body.len();
         let (sequence, steps) = (self.last, steps as u64);
-        self.closed.push_back(Closed { sequence, steps, body: Arc::new(body), state: State::Waits(now) });
+        self.closed.push_back(Closed { sequence, steps, body, state: State::Waits(now) });
         while self.counts.waiting_bytes > self.config.queue_bytes {
             let Some(oldest) = self.closed.iter().position(|batch| batch.state != State::Sent) else { break };
             self.drop_batch(oldest);
@@ -252,12 +251,8 @@ impl Outbox {
 
     fn remove(&mut self, index: usize) -> Closed {
         let batch = self.closed.remove(index);
-        let batch = batch.unwrap_or_else(|| Closed {
-            sequence: 0,
-            steps: 0,
-            body: Arc::default(),
-            state: State::Sent,
-        });
+        let batch =
+            batch.unwrap_or_else(|| Closed { sequence: 0, steps: 0, body: Vec::new(), state: State::Sent });
         self.counts.waiting -= batch.steps;
         self.counts.waiting_bytes -= batch.body.len();
         batch
@@ -294,10 +289,5 @@ impl Outbox {
         let open = steps * self.step_bytes >= self.config.batch_bytes
             || (self.most_steps > 0 && steps >= self.most_steps);
         self.closed.len() + usize::from(open) >= most || (open && self.most_steps > 0 && self.waits)
-    }
-
-    /// The bytes of the batch `sequence`, while it is here.
-    pub fn body(&self, sequence: u64) -> Option<Arc<Vec<u8>>> {
-        self.closed.iter().find(|batch| batch.sequence == sequence).map(|batch| batch.body.clone())
     }
 }

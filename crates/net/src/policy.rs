@@ -8,7 +8,7 @@ use entropy_rl::link::Published;
 use entropy_rl::mdp::{EnvironmentSpec, Policy, PolicySnapshot};
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{LARGEST_MESSAGE, PolicyHead, from_text, join, split, to_text};
+use crate::protocol::{PolicyHead, from_text, join, split, to_text};
 use crate::{NetError, malformed};
 
 const WHAT: &str = "policy";
@@ -79,7 +79,6 @@ impl Arrived {
 /// # Errors
 /// [`NetError::Malformed`] if it is none, or not one that plays `spec`.
 pub fn decode(bytes: &[u8], spec: &EnvironmentSpec) -> Result<Arrived, NetError> {
-    debug_assert!(bytes.len() <= LARGEST_MESSAGE || cfg!(test));
     let (Head { head, algorithm }, body) = split::<Head>(WHAT, bytes)?;
     let wrong = |problem: String| malformed(WHAT, problem);
     algorithm.validate().map_err(|error| wrong(error.to_string()))?;

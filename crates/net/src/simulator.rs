@@ -19,7 +19,6 @@ use rand::RngExt as _;
 use crate::intake::{Accepted, Actor, Intake};
 use crate::outbox::{Next, Outbox, OutboxConfig};
 use crate::protocol::Answer;
-use crate::steps::decode;
 use counting::Player;
 pub use faults::{Faults, QUIET};
 use wire::{Message, Wire};
@@ -330,14 +329,6 @@ impl Simulation {
         }
         Ok(())
     }
-}
-
-/// Steps of a message that is a batch of the counting world, for tests of what is read from the wire.
-///
-/// # Errors
-/// As [`decode`].
-pub fn counted(bytes: &[u8]) -> Result<usize, crate::NetError> {
-    decode(bytes, &counting::spec(), 0).map(|recorded| recorded.steps.len())
 }
 
 #[cfg(test)]

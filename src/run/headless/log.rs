@@ -3,6 +3,8 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Run, Solved};
+use crate::config::RunConfig;
+use crate::learner::LearnerStatus;
 use crate::link::PeriodReport;
 use crate::metrics::run::{
     ENV_STEPS_PER_SECOND, EVAL_LENGTH, EVAL_RETURN, EVAL_SCORE, EVAL_SUCCESS, GRADIENT_STEPS_PER_SECOND,
@@ -10,6 +12,36 @@ use crate::metrics::run::{
 };
 use crate::metrics::{Metrics, Sink as _};
 use crate::run::{RunError, RunFolder};
+
+/// Warnings at the start of a run.
+pub(super) fn print_start(config: &RunConfig, status: &LearnerStatus, solved: Option<Solved>) {
+    crate::files::to_stderr(&format!("learning on {}", status.device_reason));
+    let (capacity, asked) = (status.replay_capacity, config.learner.replay_capacity);
+    let megabytes = status.replay_bytes as f64 / 1e6;
+    let why = if capacity > asked.next_multiple_of(64) {
+        format!(
+            " (learner.replay_capacity = {asked} is less than 256 for each of the streams played at once)"
+        )
+    } else {
+        String::new()
+    };
+    crate::files::to_stderr(&format!(
+        "replay keeps {capacity} transitions, {megabytes:.1} MB when full{why}"
+    ));
+    if let Some(Solved { env_steps, .. }) = solved {
+        crate::files::to_stderr(&format!(
+            "solved after {env_steps} env steps; continuing to {}",
+            config.steps
+        ));
+    }
+    let starts = config.learner.learning_starts;
+    if config.steps <= starts {
+        crate::files::to_stderr(&format!(
+            "nothing will be learned: learner.learning_starts = {starts}, steps = {}",
+            config.steps
+        ));
+    }
+}
 
 impl Run {
     /// Reports write errors, and when they are resolved.

@@ -32,11 +32,12 @@ use crate::algo::TrainedPolicy;
 use crate::config::RunConfig;
 use crate::experiment::Experiment;
 use crate::learner::checkpoint::Checkpoint;
-use crate::learner::{Counters, LearnerStatus, policy_bytes, untrained};
+use crate::learner::{Counters, policy_bytes, untrained};
 use crate::link::{LockStep, PeriodReport};
 use crate::mdp::{Policy, StepBatch};
 use crate::sim::{Failure, run_agent_step};
 pub(crate) use evaluation::Evaluation;
+use log::print_start;
 pub(super) use log::set_times;
 pub use players::Players;
 use state::{ACTING, OpenPeriod};
@@ -134,36 +135,6 @@ pub fn train_with(
         print_start(&run.config, &learner.status(), run.solved);
     }
     run.play(app.world_mut(), &mut learner, period)
-}
-
-/// Warnings at the start of a run.
-fn print_start(config: &RunConfig, status: &LearnerStatus, solved: Option<Solved>) {
-    crate::files::to_stderr(&format!("learning on {}", status.device_reason));
-    let (capacity, asked) = (status.replay_capacity, config.learner.replay_capacity);
-    let megabytes = status.replay_bytes as f64 / 1e6;
-    let why = if capacity > asked.next_multiple_of(64) {
-        format!(
-            " (learner.replay_capacity = {asked} is less than 256 for each of the streams played at once)"
-        )
-    } else {
-        String::new()
-    };
-    crate::files::to_stderr(&format!(
-        "replay keeps {capacity} transitions, {megabytes:.1} MB when full{why}"
-    ));
-    if let Some(Solved { env_steps, .. }) = solved {
-        crate::files::to_stderr(&format!(
-            "solved after {env_steps} env steps; continuing to {}",
-            config.steps
-        ));
-    }
-    let starts = config.learner.learning_starts;
-    if config.steps <= starts {
-        crate::files::to_stderr(&format!(
-            "nothing will be learned: learner.learning_starts = {starts}, steps = {}",
-            config.steps
-        ));
-    }
 }
 
 struct Run {

@@ -189,8 +189,8 @@ fn commands_from_afar_are_few_and_name_no_file() {
             && events.contains(&Event::Control(Control::Save))
     );
     for refused in [
-        Command::Load("/etc".into()),
-        Command::Save(Save { folder: Some("/tmp/x".into()), ..Save::default() }),
+        Command::Load("elsewhere".into()),
+        Command::Save(Save { folder: Some("elsewhere".into()), ..Save::default() }),
         Command::Rewind(1),
     ] {
         let said = actor.command(refused).wait().err().unwrap().to_string();
