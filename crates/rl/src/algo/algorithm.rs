@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{AlgorithmConfig, TrainError};
+use super::{AlgorithmConfig, AllReduce, TrainError};
 use crate::mdp::{ActionValues, Policy, SequenceBatch, TransitionBatch};
 use crate::metrics::Metrics;
 use crate::nn::TensorMap;
@@ -90,6 +90,12 @@ pub trait Algorithm: Persist + Send {
     /// that it goes on where that is imported.
     fn begin_line(&mut self, _line: u64) {}
 
+    /// Averages every gradient with those of other learners before the optimizer's step, from now on or, with `None`, no
+    /// more. Returns whether it can.
+    fn share_gradients(&mut self, all_reduce: Option<Arc<dyn AllReduce>>) -> bool {
+        all_reduce.is_none()
+    }
+
     /// Short name of implementation and device, e.g. `cpu (fused)` or `gpu (burn, NVIDIA H100)`.
     fn device(&self) -> String {
         "cpu".to_owned()
@@ -114,6 +120,11 @@ pub trait Persist {
     /// changed then.
     fn import(&mut self, _tensors: &TensorMap, _gradient_steps: u64) -> Result<(), TrainError> {
         Ok(())
+    }
+
+    /// Tensors of [`Persist::export`] whose mean over several learners has no meaning: each keeps its own.
+    fn own_tensors(&self) -> &'static [&'static str] {
+        &[]
     }
 }
 

@@ -5,12 +5,15 @@
 //! panel's sliders and benchmarks.
 
 mod algorithm;
+mod all_reduce;
 mod config;
 mod error;
 pub mod report;
 pub mod sac;
 
 pub use algorithm::{Algorithm, Persist, SampleSpec, TrainedPolicy};
+use all_reduce::average;
+pub use all_reduce::{AllReduce, Part};
 pub(crate) use config::same_algorithm;
 pub use config::{AlgorithmConfig, AlgorithmSettings, ExactValues, Place, SoftValues};
 pub use error::TrainError;

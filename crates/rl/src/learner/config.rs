@@ -38,6 +38,11 @@ pub struct LearnerConfig {
     /// steps replace older ones that were drawn less often.
     #[serde(skip_serializing_if = "is_on")]
     pub actors_wait: bool,
+    /// In a session of several learners: gradient steps between two averages over them, 1 to 1000000. 1 averages the
+    /// gradients of every step, as one learner with all their batches would (Wijmans et al. 2020), more the parameters
+    /// (local SGD, Stich 2019).
+    #[serde(skip_serializing_if = "is_usual")]
+    pub sync_every: u64,
     /// Number of rewards summed before bootstrapping (n-step returns), 1 to 16 (Sutton 1988).
     pub n_step: usize,
     /// In a watched run: gradient steps between two published policies.
@@ -62,6 +67,13 @@ pub struct LearnerConfig {
 
 fn is_on(on: &bool) -> bool {
     *on
+}
+
+/// Gradient steps between two averages where nothing else is said.
+const SYNC_EVERY: u64 = 100;
+
+fn is_usual(sync_every: &u64) -> bool {
+    *sync_every == SYNC_EVERY
 }
 
 /// The serialized form of a configuration: includes the algorithm's, which files keep in a separate table.
@@ -169,6 +181,7 @@ impl Default for LearnerConfig {
             live_gradient_steps_per_env_step: 1.0,
             samples_per_insert: None,
             actors_wait: true,
+            sync_every: SYNC_EVERY,
             n_step: 1,
             publish_every: 20,
             threads: 0,
@@ -279,6 +292,12 @@ impl LearnerConfig {
                 "0.001 to 64",
             ),
             ((1..=16).contains(&self.n_step), "learner.n_step", self.n_step.to_string(), "1 to 16"),
+            (
+                (1..=1_000_000).contains(&self.sync_every),
+                "learner.sync_every",
+                self.sync_every.to_string(),
+                "1 to 1000000",
+            ),
             (self.publish_every >= 1, "learner.publish_every", self.publish_every.to_string(), "1 or more"),
             (
                 (0.0..=86_400.0).contains(&self.checkpoint_seconds),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::memory::check_sequences;
+use super::replicas::Meetings;
 use super::setup::{Counters, LearnerSetup, priorities, replay_config, replay_space, sequences};
 use super::snapshots::AgentSnapshot;
 use super::{DeviceChoice, LearnerConfig, LearnerError, device};
@@ -25,20 +26,22 @@ const CREDIT_UNIT: u64 = 1_000_000;
 
 /// Replay buffer, algorithm and counters.
 pub struct Learner {
-    setup: LearnerSetup,
-    algorithm: Box<dyn Algorithm>,
+    pub(super) setup: LearnerSetup,
+    pub(super) algorithm: Box<dyn Algorithm>,
     reason: String,
-    replay: ReplayBuffer,
+    pub(super) replay: ReplayBuffer,
     /// Never overwritten, unlike what is in the replay buffer.
     demonstrations: Option<ReplayBuffer>,
     rng: Rng,
     batches: Batches,
-    counters: Counters,
+    pub(super) counters: Counters,
     policy_lag: Option<f32>,
     /// The folder with this agent's checkpoints, and the agent's number in it.
     saved: RefCell<Option<(PathBuf, u32)>>,
     published: Option<Arc<dyn TrainedPolicy>>,
     pool: Option<rayon::ThreadPool>,
+    /// With the other replicas, if it has any.
+    pub(super) meetings: Option<Meetings>,
 }
 
 impl Learner {
@@ -77,6 +80,7 @@ impl Learner {
             saved: RefCell::new(None),
             published: None,
             pool: None,
+            meetings: None,
         }
     }
 
@@ -149,6 +153,7 @@ impl Learner {
         self.algorithm.import(&mark.tensors, mark.gradient_steps)?;
         self.counters.gradient_steps = mark.gradient_steps;
         self.counters.credit = 0;
+        self.begin_anew();
         Ok(())
     }
 
@@ -234,7 +239,7 @@ impl Learner {
         let (mut algorithm, reason) = open(&self.setup, choice, self.pool.as_ref())?;
         algorithm.import(&tensors, self.counters.gradient_steps)?;
         (self.algorithm, self.reason, self.setup.device) = (algorithm, reason, choice);
-        Ok(())
+        self.share_gradients()
     }
 
     /// Starts over with fresh networks and an empty replay buffer, as `config` says; counters return to 0,
@@ -245,8 +250,12 @@ impl Learner {
     pub fn reset(&mut self, config: LearnerConfig) -> Result<(), LearnerError> {
         let setup = LearnerSetup { resume: None, config, ..self.setup.clone() };
         let version = self.counters.policy_version;
-        *self = Self::new(setup)?;
+        let fresh = Self::new(setup)?;
+        let meetings = self.meetings.take();
+        *self = Self { meetings, ..fresh };
         self.counters.policy_version = version;
+        self.begin_anew();
+        self.share_gradients()?;
         // With the same seed these are the networks that the agent before began with, but it has learned since.
         self.algorithm.begin_line(line(&self.setup, version));
         Ok(())

@@ -10,6 +10,7 @@ pub mod device;
 mod memory;
 pub mod metrics;
 pub mod owner;
+pub mod replicas;
 mod setup;
 pub mod snapshots;
 mod status;

@@ -37,6 +37,7 @@ pub use thread::ThreadLink;
 pub use ticket::Ticket;
 
 use crate::algo::TrainedPolicy;
+use crate::learner::replicas::Replicas;
 use crate::learner::{AgentSnapshot, LearnerSetup, LearnerStatus, SnapshotHistory};
 use crate::mdp::{PolicySnapshot, StepBatch};
 
@@ -103,13 +104,15 @@ pub struct Launch {
     ///
     /// [`LearnerConfig::actors_wait`]: crate::learner::LearnerConfig::actors_wait
     pub paced: bool,
+    /// The other replicas of this learner, if there may be any.
+    pub replicas: Option<Arc<dyn Replicas>>,
 }
 
 impl Launch {
     /// A learner from `setup`, with its own policy slot, which holds an untrained policy at first.
     pub fn new(setup: LearnerSetup) -> Self {
         let policy = crate::learner::untrained(&setup.spec.action);
-        Self { setup, policy, cut_streams: false, snapshot: None, paced: false }
+        Self { setup, policy, cut_streams: false, snapshot: None, paced: false, replicas: None }
     }
 }
 

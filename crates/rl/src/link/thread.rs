@@ -56,7 +56,7 @@ impl ThreadLink {
         make: impl FnOnce(LearnerSetup) -> Result<Learner, LearnerError> + Send + 'static,
         periods: Option<Arc<AtomicBool>>,
     ) -> Self {
-        let Launch { setup, policy, cut_streams, snapshot, paced } = launch;
+        let Launch { setup, policy, cut_streams, snapshot, paced, replicas } = launch;
         let handshake = Handshake::new(&setup.spec);
         let shared = Shared {
             policy,
@@ -80,6 +80,9 @@ impl ThreadLink {
                 }
                 if let Some(snapshot) = snapshot {
                     learner.rewind(&snapshot)?;
+                }
+                if let Some(replicas) = replicas {
+                    learner.join(replicas)?;
                 }
                 Worker::new(learner, checkpoints, its, periods, paced).run(&messages)
             }));

@@ -119,7 +119,7 @@ impl Worker {
         let fresh = (self.learner.counters().env_steps, self.learner.counters().gradient_steps) == (0, 0);
         self.update_status(None, fresh.then(|| self.kept_agent()).flatten());
         loop {
-            let ready = self.trains_by_itself() && self.learner.credit() > 0;
+            let ready = self.trains_by_itself() && self.learner.may_train();
             // With work to do, only poll; without, sleep until a message comes.
             let wait = if ready { Duration::ZERO } else { REPORT_EVERY };
             match inbox.recv_timeout(wait) {
@@ -176,10 +176,14 @@ impl Worker {
     /// One round of live training.
     fn work(&mut self) -> Result<(), LearnerError> {
         let due = self.reported.0.elapsed() >= REPORT_EVERY;
-        let count = if self.trains_by_itself() { self.learner.credit().min(STEPS_A_ROUND) } else { 0 };
+        let met = !self.in_periods && self.learner.meet()?;
+        let count = if self.trains_by_itself() { self.learner.allowed(STEPS_A_ROUND) } else { 0 };
         let report = self.learner.train(count, due)?;
         self.shared.credit.store(self.learner.credit(), Ordering::Relaxed);
-        if self.learner.counters().gradient_steps >= self.published_at + self.learner.config().publish_every {
+        if met
+            || self.learner.counters().gradient_steps
+                >= self.published_at + self.learner.config().publish_every
+        {
             self.publish_now()?;
         }
         if due {

@@ -27,11 +27,15 @@ impl Trained {
         }
     }
 
-    /// Gradient from the output gradient already in `backward`, clipped by its own global norm
-    /// (`g ← g · min(1, c / (‖g‖ + 1e-6))`), and one Adam step.
-    pub(crate) fn descend(&mut self, inputs: &[f32], step: AdamStep, clip: Option<f32>) {
-        let Self { network, adam, gradient, activations, backward } = self;
+    /// Gradient from the output gradient already in `backward`.
+    pub(crate) fn differentiate(&mut self, inputs: &[f32]) {
+        let Self { network, gradient, activations, backward, .. } = self;
         network.backward(inputs, activations, backward, gradient);
+    }
+
+    /// One Adam step along the gradient, clipped by its own global norm (`g ← g · min(1, c / (‖g‖ + 1e-6))`).
+    pub(crate) fn descend(&mut self, step: AdamStep, clip: Option<f32>) {
+        let Self { network, adam, gradient, .. } = self;
         let scale = clip.map_or(1.0, |limit| clip_scale(global_norm(gradient), limit));
         adam.step(step, &mut network.parameters, gradient, scale);
     }

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 #[cfg(feature = "gpu")]
 use super::GpuSac;
-use super::draws::{export_line, import_line};
+use super::draws::{NUMBERS, export_line, import_line};
 use super::{
     Actions, CategoricalPolicy, Critic, FusedSac, FusedSequenceSac, GaussianPolicy, SacConfig, SacUpdate,
     SequenceTraining, exact,
 };
 use crate::algo::{
-    Algorithm, AlgorithmConfig, AlgorithmSettings, ExactValues, Persist, Place, SampleSpec, SoftValues,
-    TrainError, TrainedPolicy, same_algorithm,
+    Algorithm, AlgorithmConfig, AlgorithmSettings, AllReduce, ExactValues, Persist, Place, SampleSpec,
+    SoftValues, TrainError, TrainedPolicy, same_algorithm,
 };
 use crate::mdp::{
     ActionSpace, ActionValues, EnvironmentSpec, Rng, SequenceBatch, TabularModel, TransitionBatch,
@@ -91,6 +91,10 @@ impl Algorithm for Sac {
         self.line = line;
     }
 
+    fn share_gradients(&mut self, all_reduce: Option<Arc<dyn AllReduce>>) -> bool {
+        self.update.share_gradients(all_reduce)
+    }
+
     fn device(&self) -> String {
         self.update.device()
     }
@@ -126,6 +130,10 @@ impl Persist for Sac {
         }
         self.line = line;
         Ok(())
+    }
+
+    fn own_tensors(&self) -> &'static [&'static str] {
+        NUMBERS
     }
 }
 

@@ -14,6 +14,9 @@ const SEED: &str = "update_seed";
 /// Name of the tensor that carries the line of training.
 const LINE: &str = "line";
 
+/// Tensors that carry a number in pieces, not parameters.
+pub(super) const NUMBERS: &[&str] = &[SEED, LINE];
+
 /// Fills every column of `noise` with as many standard normal numbers as `lengths` says, except those that are `given`,
 /// which are copied.
 pub(super) fn fill_noise(noise: &mut ActionNoise, given: &ActionNoise, lengths: [usize; 3], mut rng: Rng) {

@@ -43,8 +43,9 @@ pub use rescaling::ValueRescaling;
 pub use sequence_config::SequenceTraining;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use crate::algo::TrainError;
+use crate::algo::{AllReduce, TrainError};
 use crate::mdp::{SequenceBatch, TransitionBatch};
 use crate::metrics::Metrics;
 use crate::nn::TensorMap;
@@ -139,6 +140,11 @@ pub trait SacUpdate: Send {
     /// # Errors
     /// [`TrainError::Config`] for a value out of range; nothing has changed then.
     fn set_config(&mut self, config: SacConfig) -> Result<(), TrainError>;
+
+    /// As [`crate::algo::Algorithm::share_gradients`].
+    fn share_gradients(&mut self, all_reduce: Option<Arc<dyn AllReduce>>) -> bool {
+        all_reduce.is_none()
+    }
 
     /// Short name of implementation and device, e.g. `cpu (fused)` or `gpu (burn, NVIDIA H100)`.
     fn device(&self) -> String;

@@ -90,6 +90,7 @@ impl Learner {
         self.rng = checkpoint.manifest.replay_rng.clone();
         self.counters = checkpoint.manifest.counters;
         self.saved.replace(Some((checkpoint.parent().to_owned(), checkpoint.manifest.agent)));
+        self.begin_anew();
         Ok(())
     }
 }

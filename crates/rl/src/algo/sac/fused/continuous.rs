@@ -5,16 +5,16 @@
 use super::losses::{
     Aggregate, bootstrap_from_value, critic_loss, mean_td_errors, sampled_targets, value_loss,
 };
-use super::networks::{Critic, Value, both, each, follow_online};
+use super::networks::{Critic, Value, both, each, follow_online, gradients};
 use super::policies::Sampled;
 use super::report::Closing;
 use super::temperature::target_entropy;
 use super::trace::Trace;
 use super::{FusedSac, PARALLEL_WORK};
-use crate::algo::TrainError;
 use crate::algo::sac::actions::action_entry;
 use crate::algo::sac::draws::fill_noise;
 use crate::algo::sac::{ActorGradient, SacConfig};
+use crate::algo::{Part, TrainError, average};
 use crate::mdp::{ActionDimension, ActionNoise, Stream, TransitionBatch, rng};
 use crate::metrics::Metrics;
 use crate::nn::adam::AdamStep;
@@ -72,7 +72,7 @@ impl FusedSac {
     ) -> Result<Option<Metrics>, TrainError> {
         let (size, dims) = (batch.batch, dimensions.len());
         let t = self.gradient_steps + 1;
-        let Self { config, actor, critics, value, continuous, next_activations, .. } = self;
+        let Self { config, actor, critics, value, continuous, next_activations, all_reduce, .. } = self;
         let Continuous { noise, here, next, drawn, here_rows, next_rows, drawn_rows, taken_rows, slopes } =
             continuous;
         let (observations, next_observations) = (&batch.observations[..], &batch.next_observations[..]);
@@ -138,7 +138,12 @@ impl FusedSac {
         each(critics, parallel, |critic| {
             critic.read(taken_rows);
             critic_loss(config, batch, critic);
-            critic.online.descend(taken_rows, critic_step, config.grad_clip);
+            critic.online.differentiate(taken_rows);
+        });
+        let gradients = &mut gradients(critics);
+        average(all_reduce.as_deref(), (t, Part::Critics), size as f32, gradients);
+        each(critics, parallel, |critic| {
+            critic.online.descend(critic_step, config.grad_clip);
             match samples {
                 0 => {
                     critic.read(here_rows);
@@ -152,7 +157,10 @@ impl FusedSac {
         if let (Some(value), Some(network)) = (&mut *value, config.value_network) {
             value_loss(value);
             let value_step = AdamStep::new(network.learning_rate, config.adam_epsilon, t);
-            value.online.descend(observations, value_step, config.grad_clip);
+            value.online.differentiate(observations);
+            let gradient = &mut [&mut value.online.gradient[..]];
+            average(all_reduce.as_deref(), (t, Part::Value), size as f32, gradient);
+            value.online.descend(value_step, config.grad_clip);
             trace.value(value, config.grad_clip);
         }
 
@@ -184,13 +192,17 @@ impl FusedSac {
         }
         drop(q);
         let actor_step = AdamStep::new(config.actor_learning_rate, config.adam_epsilon, t);
-        actor.descend(observations, actor_step, config.grad_clip);
+        actor.differentiate(observations);
+        let mut entropy = [-per_sample * here.log_probs.iter().sum::<f32>()];
+        let together = &mut [&mut actor.gradient[..], &mut entropy];
+        average(all_reduce.as_deref(), (t, Part::Actor), size as f32, together);
+        let [entropy] = entropy;
+        actor.descend(actor_step, config.grad_clip);
         trace.scalar("loss.actor", actor_loss);
         trace.network("actor", actor, config.grad_clip);
 
         // 5. Temperature loss with the log-densities of the pass above, whose mean estimates −H.
         //    loss = mean_b exp(log_temperature) · (−sg[ln π] − H_target)      (Haarnoja et al. 2018b, equation 18)
-        let entropy = -per_sample * here.log_probs.iter().sum::<f32>();
         let target = target_entropy(config, &self.actions, t);
         let temperature_loss = self.temperature.step(config, t, target, temperature, (entropy, 1.0), trace);
 

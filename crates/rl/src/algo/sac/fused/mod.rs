@@ -20,13 +20,17 @@ mod state;
 mod temperature;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod together;
 mod trace;
 #[cfg(test)]
 mod variants;
 
+use std::sync::Arc;
+
 use super::fresh::Fresh;
 use super::{Actions, SacConfig, batch};
-use crate::algo::TrainError;
+use crate::algo::{AllReduce, Part, TrainError, average};
 use crate::mdp::{Rng, Stream, TransitionBatch, rng};
 use crate::metrics::Metrics;
 use crate::nn::adam::AdamStep;
@@ -36,7 +40,7 @@ use continuous::Continuous;
 #[cfg(feature = "gpu")]
 pub use gpu::GpuSac;
 use losses::{Aggregate, critic_loss, mean_td_errors, soft_targets, value_loss, value_targets};
-use networks::{Critic, ForwardPasses, Value, each, follow_online};
+use networks::{Critic, ForwardPasses, Value, each, follow_online, gradients};
 use policies::Softmax;
 use report::Closing;
 pub use sequence::FusedSequenceSac;
@@ -72,6 +76,8 @@ pub struct FusedSac {
     next: Softmax,
     current: Softmax,
     continuous: Continuous,
+    /// Averages gradients with other learners.
+    all_reduce: Option<Arc<dyn AllReduce>>,
 }
 
 impl FusedSac {
@@ -107,6 +113,7 @@ impl FusedSac {
             next: Softmax::default(),
             current: Softmax::default(),
             continuous: Continuous::default(),
+            all_reduce: None,
         })
     }
 
@@ -140,8 +147,19 @@ impl FusedSac {
         };
         let size = batch.batch;
         let per_sample = 1.0 / size as f32;
-        let Self { config, actor, critics, value, draws, relaxed, next, current, next_activations, .. } =
-            self;
+        let Self {
+            config,
+            actor,
+            critics,
+            value,
+            draws,
+            relaxed,
+            next,
+            current,
+            next_activations,
+            all_reduce,
+            ..
+        } = self;
         let (observations, next_observations) = (&batch.observations[..], &batch.next_observations[..]);
         let parallel = size * actor.network.work() >= PARALLEL_WORK && threads_available();
         let t = self.gradient_steps + 1;
@@ -180,7 +198,12 @@ impl FusedSac {
                 critic.anchor(observations);
             }
             critic_loss(config, batch, critic);
-            critic.online.descend(observations, critic_step, config.grad_clip);
+            critic.online.differentiate(observations);
+        });
+        let gradients = &mut gradients(critics);
+        average(all_reduce.as_deref(), (t, Part::Critics), size as f32, gradients);
+        each(critics, parallel, |critic| {
+            critic.online.descend(critic_step, config.grad_clip);
             // The actor below learns from the critics after their step.
             critic.online.network.forward(observations, &mut critic.online.activations);
         });
@@ -189,7 +212,10 @@ impl FusedSac {
         if let (Some(value), Some(network)) = (&mut *value, config.value_network) {
             value_loss(value);
             let value_step = AdamStep::new(network.learning_rate, config.adam_epsilon, t);
-            value.online.descend(observations, value_step, config.grad_clip);
+            value.online.differentiate(observations);
+            let gradient = &mut [&mut value.online.gradient[..]];
+            average(all_reduce.as_deref(), (t, Part::Value), size as f32, gradient);
+            value.online.descend(value_step, config.grad_clip);
             trace.value(value, config.grad_clip);
         }
 
@@ -221,14 +247,18 @@ impl FusedSac {
         }
         actor_loss += penalty;
         let actor_step = AdamStep::new(config.actor_learning_rate, config.adam_epsilon, t);
-        actor.descend(observations, actor_step, config.grad_clip);
+        actor.differentiate(observations);
+        let mut entropy = [per_sample * current.entropies.iter().sum::<f32>()];
+        let together = &mut [&mut actor.gradient[..], &mut entropy];
+        average(all_reduce.as_deref(), (t, Part::Actor), size as f32, together);
+        let [entropy] = entropy;
+        actor.descend(actor_step, config.grad_clip);
         trace.scalar("loss.entropy_penalty", penalty);
         trace.scalar("loss.actor", actor_loss);
         trace.network("actor", actor, config.grad_clip);
 
         // 5. Temperature loss with the entropies of the pass above.
         //    loss = mean_b exp(log_temperature) · (sg[H_b] − H_target)      (Haarnoja et al. 2018b, equation 18)
-        let entropy = per_sample * current.entropies.iter().sum::<f32>();
         let target = target_entropy(config, &self.actions, t);
         let temperature_loss = self.temperature.step(config, t, target, temperature, (entropy, 1.0), trace);
 

@@ -144,6 +144,11 @@ pub(super) fn each(critics: &mut [Critic], parallel: bool, work: impl Fn(&mut Cr
     }
 }
 
+/// The gradients of all critics.
+pub(super) fn gradients(critics: &mut [Critic]) -> Vec<&mut [f32]> {
+    critics.iter_mut().map(|critic| &mut critic.online.gradient[..]).collect()
+}
+
 /// What a step passes forward at first, and through which networks.
 pub(super) struct ForwardPasses<'a> {
     pub(super) actor: &'a mut Trained,

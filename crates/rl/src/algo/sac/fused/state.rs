@@ -2,10 +2,12 @@
 //! The gradient step itself is in `mod.rs`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::temperature::Temperature;
 use super::trace::Trace;
 use super::{FusedSac, SacConfig, TrainError, TransitionBatch};
+use crate::algo::AllReduce;
 use crate::algo::sac::SacUpdate;
 use crate::algo::sac::draws::{export_seed, import_seed};
 use crate::metrics::Metrics;
@@ -121,6 +123,11 @@ impl SacUpdate for FusedSac {
         }
         self.config = config;
         Ok(())
+    }
+
+    fn share_gradients(&mut self, all_reduce: Option<Arc<dyn AllReduce>>) -> bool {
+        self.all_reduce = all_reduce;
+        true
     }
 
     fn device(&self) -> String {

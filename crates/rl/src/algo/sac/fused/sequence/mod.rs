@@ -22,6 +22,8 @@ mod state;
 mod tests;
 mod trace;
 
+use std::sync::Arc;
+
 use rayon::iter::{IntoParallelRefMutIterator as _, ParallelIterator as _};
 
 use super::PARALLEL_WORK;
@@ -30,9 +32,9 @@ use super::networks::{both, track};
 use super::report::Closing;
 use super::temperature::{Temperature, target_entropy};
 use super::trace::Trace;
-use crate::algo::TrainError;
 use crate::algo::sac::draws::fill_noise;
 use crate::algo::sac::{Actions, Recorder, SacConfig, batch};
+use crate::algo::{AllReduce, Part, TrainError, average};
 use crate::mdp::{ActionNoise, Rng, SequenceBatch, Stream, rng};
 use crate::metrics::Metrics;
 use crate::nn::adam::AdamStep;
@@ -67,6 +69,8 @@ pub struct FusedSequenceSac {
     unmasked: Vec<f32>,
     /// `[B]`: priorities of the last step's sequences.
     priorities: Vec<f32>,
+    /// Averages gradients with other learners.
+    all_reduce: Option<Arc<dyn AllReduce>>,
 }
 
 impl FusedSequenceSac {
@@ -101,6 +105,7 @@ impl FusedSequenceSac {
             scratch: Scratch::default(),
             unmasked: Vec::new(),
             priorities: Vec::new(),
+            all_reduce: None,
         })
     }
 
@@ -126,7 +131,18 @@ impl FusedSequenceSac {
         batch::check_sequences(batch, &self.config, self.inputs.features(), &self.actions)?;
         let (t, squash) = (self.gradient_steps + 1, squash(&self.config, &self.actions));
         let Self {
-            config, layout, actor, critics, draws, noise, sequences, passes, scratch, unmasked, ..
+            config,
+            layout,
+            actor,
+            critics,
+            draws,
+            noise,
+            sequences,
+            passes,
+            scratch,
+            unmasked,
+            all_reduce,
+            ..
         } = self;
         let actions = critics[0].online.network.outputs();
         let scratch = &*scratch;
@@ -180,8 +196,13 @@ impl FusedSequenceSac {
         each(critics, parallel, |index, critic| {
             let own = || all.iter().map(|pass| &pass.critics[index]);
             critic.loss = own().map(|pass| pass.loss).sum();
-            critic.online.descend(own().map(|pass| &pass.gradient), critic_descent);
+            critic.online.gather(own().map(|pass| &pass.gradient));
         });
+        let samples = passes.iter().map(|pass| pass.input.transitions.len()).sum::<usize>() as f32;
+        let mut gradients: Vec<&mut [f32]> =
+            critics.iter_mut().map(|critic| &mut critic.online.gradient[..]).collect();
+        average(all_reduce.as_deref(), (t, Part::Critics), samples, &mut gradients);
+        each(critics, parallel, |_, critic| critic.online.descend(critic_descent));
         self.priorities = priorities(sequences, config.sequence.priority_eta, passes);
 
         // 4. Actor loss with the updated critics and the temperature of item 1, without weights.
@@ -200,26 +221,28 @@ impl FusedSequenceSac {
         let penalty = passes.iter().map(|pass| pass.penalty).sum::<f32>();
         let actor_loss = passes.iter().map(|pass| pass.actor_loss).sum::<f32>() + penalty;
         let entropy = passes.iter().map(|pass| pass.entropy).sum::<f32>();
+        actor.gather(passes.iter().map(|pass| &pass.actor_gradient));
+        let mut mean = [entropy, samples / sequences.count];
+        let together = &mut [&mut actor.gradient[..], &mut mean];
+        average(all_reduce.as_deref(), (t, Part::Actor), samples, together);
+        let [entropy, share] = mean;
 
         // Beside the actor's step item 6, the target networks from the updated online networks, memories included.
         self.gradient_steps = t;
-        let gradients = passes.iter().map(|pass| &pass.actor_gradient);
         let actor_descent = descent(config.actor_learning_rate);
         let follow = |_: usize, critic: &mut Critic| {
             let (target, online) = (critic.target.parameters_mut().0, critic.online.network.parameters().0);
             track(config.target_update, t, target, online);
         };
-        both(parallel, || actor.descend(gradients, actor_descent), || each(critics, false, follow));
+        both(parallel, || actor.descend(actor_descent), || each(critics, false, follow));
         trace.scalar("loss.entropy_penalty", penalty);
         trace.scalar("loss.actor", actor_loss);
         trace.memory_network("actor", actor, config.grad_clip);
 
         // 5. Temperature loss with the entropies of the pass above.
         //    loss = (1/N) Σ mask · exp(log_temperature) · (sg[H] − H_target)
-        let unmasked = passes.iter().map(|pass| pass.input.transitions.len()).sum::<usize>() as f32;
-        let mean = (entropy, unmasked / sequences.count);
         let target = target_entropy(config, &self.actions, t);
-        let temperature_loss = self.temperature.step(config, t, target, temperature, mean, trace);
+        let temperature_loss = self.temperature.step(config, t, target, temperature, (entropy, share), trace);
 
         if !report {
             return Ok(None);

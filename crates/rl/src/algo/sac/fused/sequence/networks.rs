@@ -30,13 +30,17 @@ impl Trained {
         Self { network, adam, gradient }
     }
 
-    /// One Adam step along the sum of `gradients`, clipped by its own global norm, memory included.
-    pub(super) fn descend<'a>(&mut self, gradients: impl Iterator<Item = &'a Buffer>, descent: Descent) {
+    /// The sum of `gradients`.
+    pub(super) fn gather<'a>(&mut self, gradients: impl Iterator<Item = &'a Buffer>) {
+        for (index, part) in gradients.enumerate() {
+            if index == 0 { self.gradient.copy_from_slice(part) } else { add(&mut self.gradient, part) }
+        }
+    }
+
+    /// One Adam step along the gradient, clipped by its own global norm, memory included.
+    pub(super) fn descend(&mut self, descent: Descent) {
         let Self { network, adam, gradient } = self;
         let Descent { steps, clip } = descent;
-        for (index, part) in gradients.enumerate() {
-            if index == 0 { gradient.copy_from_slice(part) } else { add(gradient, part) }
-        }
         let scale = clip.map_or(1.0, |limit| clip_scale(global_norm(gradient), limit));
         let (parameters, remembered) = network.parameters_mut();
         adam.step_in_parts(steps, remembered, parameters, gradient, scale);

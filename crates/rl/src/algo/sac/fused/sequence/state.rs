@@ -1,14 +1,15 @@
 //! How trainable state enters and leaves [`FusedSequenceSac`]. The gradient step itself is in `mod.rs`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::FusedSequenceSac;
 use super::networks::Trained;
-use crate::algo::TrainError;
 use crate::algo::sac::draws::{export_seed, import_seed};
 use crate::algo::sac::fused::temperature::Temperature;
 use crate::algo::sac::fused::trace::Trace;
 use crate::algo::sac::{SacConfig, SacUpdate};
+use crate::algo::{AllReduce, TrainError};
 use crate::mdp::{SequenceBatch, TransitionBatch};
 use crate::metrics::Metrics;
 use crate::nn::TensorMap;
@@ -120,6 +121,11 @@ impl SacUpdate for FusedSequenceSac {
         }
         self.config = config;
         Ok(())
+    }
+
+    fn share_gradients(&mut self, all_reduce: Option<Arc<dyn AllReduce>>) -> bool {
+        self.all_reduce = all_reduce;
+        true
     }
 
     fn device(&self) -> String {

@@ -4,6 +4,7 @@
 use rand::RngExt as _;
 
 use super::*;
+use crate::algo::sac::fused::together::{compare, together};
 use crate::algo::sac::{ActorGradient, SacUpdate, SequenceTraining, Temperature};
 use crate::mdp::{ActionBatch, StateBatch};
 use crate::nn::memory::{Memory, Recurrent, Transformer};
@@ -223,5 +224,30 @@ fn every_memory_learns_what_only_the_past_tells() {
             right = sum / size as f32;
         }
         assert!(right > 0.8, "{right} with {config:?}");
+    }
+}
+
+#[test]
+fn two_learners_with_averaged_gradients_are_one_with_both_batches() {
+    for memory in memories() {
+        let what = format!("{memory:?}");
+        let temperature = Temperature::Learned { target_entropy_fraction: 0.5 };
+        let config = SacConfig { adam_epsilon: 0.01, temperature, ..config(memory) };
+        let one = fresh(&config, 1);
+        let mut whole = one.clone();
+        // Of as many sequences, but not of as many transitions that enter the losses.
+        let halves = |step: u64| [3, 5].map(|size| batch(&config, size, 7, 2, 10 * step + size as u64));
+        for step in 0..3 {
+            let [mut first, second] = halves(step);
+            first.append(&second);
+            whole.update_sequences(&first, false).unwrap();
+        }
+        let both = together(&one, |half, number| {
+            for step in 0..3 {
+                half.update_sequences(&halves(step)[number], false).unwrap();
+            }
+        });
+        assert_eq!(both[0], both[1], "{what}: they stay equal to the bit");
+        compare(&whole.export().unwrap(), &both[0], &what);
     }
 }
