@@ -132,11 +132,13 @@ fn run(cli: Cli) -> Result<(), Failure> {
         #[cfg(feature = "arcade")]
         Some(Command::Pictures { out, only, .. }) => pictures::take(&out, only.as_deref()),
         #[cfg(feature = "distributed")]
-        Some(Command::Actors { join, keys, arenas, threads, env, patience }) => {
-            let [arenas, threads] = [arenas, threads].map(|number| number.map(|number| number as usize));
-            let playing = crate::distributed::Playing { arenas, threads, env, patience: patience as f32 };
-            session::actors(&join, keys.as_deref(), playing)
+        Some(Command::Actors { join, playing }) => session::actors(&join, &playing),
+        #[cfg(feature = "distributed")]
+        Some(Command::Learner { join, listen, most_actors, no_actors, playing }) => {
+            session::replicate(&join, listen, most_actors, !no_actors, &playing)
         }
+        #[cfg(feature = "distributed")]
+        Some(Command::Session { join, keys, what }) => session::act(&join, keys.as_deref(), what),
         #[cfg(feature = "distributed")]
         Some(Command::Keys { what: args::Keys::New { folder, host } }) => session::new_keys(&folder, host),
         Some(Command::Bench { what }) => bench::run(what),

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 pub(super) use bench::Bench;
 use clap::{Args, Parser};
-#[cfg(feature = "distributed")]
-pub(super) use command::Keys;
 pub(super) use command::{Agents, Command, Levels, SimplePlayer};
+#[cfg(feature = "distributed")]
+pub(super) use command::{Keys, PlayingArgs, SessionAction, Switch};
 
 #[cfg(feature = "arcade")]
 use crate::app::{ScreenshotRequest, TimedInput};

@@ -6,11 +6,11 @@ use std::path::Path;
 use super::agents;
 #[cfg(feature = "arcade")]
 use super::args::RunArgs;
-use super::args::SessionArgs;
+use super::args::{PlayingArgs, SessionAction, SessionArgs, Switch};
 use super::{Failure, say, signals, stop_flag};
 #[cfg(feature = "arcade")]
 use crate::app::SessionRequest;
-use crate::distributed::{self, Address, Joined, KeyRole, Playing, Security, Serving};
+use crate::distributed::{self, Address, Control, Joined, KeyRole, Role, Security, Serving};
 use crate::experiment::Experiment;
 #[cfg(feature = "arcade")]
 use crate::experiment::Mode;
@@ -32,14 +32,51 @@ pub(super) fn serve(experiment: Experiment, address: &Address, args: &SessionArg
 }
 
 /// Plays for the learner at `join`.
-pub(super) fn actors(join: &Address, keys: Option<&Path>, playing: Playing) -> Result<(), Failure> {
+pub(super) fn actors(join: &Address, args: &PlayingArgs) -> Result<(), Failure> {
     let roles = [KeyRole::Actor, KeyRole::Operator];
-    let security = keys.map(|folder| distributed::joiner(folder, &roles)).transpose()?;
-    let joined = Joined::at(join, security.as_ref(), false)?;
+    let security = args.keys.as_ref().map(|folder| distributed::joiner(folder, &roles)).transpose()?;
+    let joined = Joined::at(join, security.as_ref(), Role::Actor)?;
     let stop = stop_flag(signals::SENDS);
-    let summary = distributed::play(&joined, &playing, &stop, false)?;
+    let summary = distributed::play(&joined, &args.playing(), &stop, false)?;
     say(&serde_json::to_string(&summary)?);
     Ok(())
+}
+
+/// Learns with the learner at `join`, and lets `most_actors` join at `listen`.
+pub(super) fn replicate(
+    join: &Address,
+    listen: Option<Address>,
+    most_actors: u32,
+    plays: bool,
+    args: &PlayingArgs,
+) -> Result<(), Failure> {
+    let keys = args.keys.as_ref();
+    let security = keys.map(|folder| distributed::joiner(folder, &[KeyRole::Learner])).transpose()?;
+    let joined = Joined::at(join, security.as_ref(), Role::Replica)?;
+    let serving = listen.map(|address| Serving { address, security, most_actors, plays });
+    let stop = stop_flag(signals::LEARNER_GOES_ON);
+    let summary = distributed::replicate(&joined, &args.playing(), serving.as_ref(), plays, &stop, false)?;
+    say(&serde_json::to_string(&summary)?);
+    Ok(())
+}
+
+/// Does `what` with the session of the learner at `join`.
+pub(super) fn act(join: &Address, keys: Option<&Path>, what: SessionAction) -> Result<(), Failure> {
+    let watches = [KeyRole::Operator, KeyRole::Watcher, KeyRole::Actor];
+    let roles = if matches!(what, SessionAction::Status) { &watches[..] } else { &watches[..1] };
+    let security = keys.map(|folder| distributed::joiner(folder, roles)).transpose()?;
+    let control = match what {
+        SessionAction::Status => {
+            let status = distributed::status(join, security.as_ref())?;
+            say(&serde_json::to_string(&status)?);
+            return Ok(());
+        }
+        SessionAction::Train { on } => Control::Train(on == Switch::On),
+        SessionAction::Save => Control::Save,
+        SessionAction::Forbid { actor } => Control::Forbid(actor),
+        SessionAction::Stop => Control::Stop,
+    };
+    Ok(distributed::control(join, security.as_ref(), &control)?)
 }
 
 /// Makes certificates in `folder`, the learner's valid on this machine and at `hosts`.
@@ -64,7 +101,7 @@ pub(super) fn watch(address: &Address, args: &RunArgs) -> Result<SessionRequest,
     let roles = [KeyRole::Operator, KeyRole::Actor];
     let security =
         args.session.keys.as_ref().map(|folder| distributed::joiner(folder, &roles)).transpose()?;
-    let joined = Joined::at(address, security.as_ref(), true)?;
+    let joined = Joined::at(address, security.as_ref(), Role::Window)?;
     if joined.is_exact() {
         return Err(format!(
             "--join {address}: an exact run is played by `actors` alone; watch it afterwards with --resume"

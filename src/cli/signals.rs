@@ -17,6 +17,10 @@ pub(super) const SAVES: &str = "stopping: saving a checkpoint; press Ctrl-C agai
 pub(super) const KEEPS_NOTHING: &str =
     "stopping: nothing is saved without --out; press Ctrl-C again to quit at once";
 
+/// Printed when a replica of a learner stops.
+#[cfg(feature = "distributed")]
+pub(super) const LEARNER_GOES_ON: &str = "stopping: the learner goes on; press Ctrl-C again to quit at once";
+
 /// Printed when a process that plays for another one stops.
 #[cfg(feature = "distributed")]
 pub(super) const SENDS: &str = "stopping: sending the last steps; press Ctrl-C again to quit at once";

@@ -85,6 +85,7 @@ pub fn serve_exactly(
             most_actors: serving.most_actors,
             arenas: config.arenas as u32,
             exact: Some(machine()),
+            sync_every: None,
         },
     )?);
     if !silent {

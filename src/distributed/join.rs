@@ -8,6 +8,7 @@ use entropy_net::actor::{ActorLink, greet};
 use entropy_net::engine::Engine;
 use entropy_net::outbox::OutboxConfig;
 use entropy_net::protocol::{Hello, PROTOCOL, Role, Welcome};
+use entropy_net::replicas::Member;
 use entropy_net::zenoh::{Address, Security, Zenoh};
 
 use super::{SessionError, machine, own_name, own_number};
@@ -32,13 +33,12 @@ pub struct Joined {
 }
 
 impl Joined {
-    /// Joins the learner at `address` to play, or with `window` to watch as well.
+    /// Joins the learner at `address` as `role`.
     ///
     /// # Errors
     /// [`SessionError::Net`] if nobody answers, or the learner refuses.
-    pub fn at(address: &Address, security: Option<&Security>, window: bool) -> Result<Self, SessionError> {
+    pub fn at(address: &Address, security: Option<&Security>, role: Role) -> Result<Self, SessionError> {
         let engine: Arc<dyn Engine> = Arc::new(Zenoh::join(address, security)?);
-        let role = if window { Role::Window } else { Role::Actor };
         let hello =
             Hello { protocol: PROTOCOL, client: own_number(), name: own_name(), role, machine: machine() };
         let place = address.to_string();
@@ -49,6 +49,11 @@ impl Joined {
     /// Whether the run is exact.
     pub fn is_exact(&self) -> bool {
         self.welcome.exact
+    }
+
+    /// `config.toml` of the learner.
+    pub(super) fn config(&self) -> &str {
+        &self.welcome.config
     }
 
     pub(super) fn client(&self) -> u64 {
@@ -119,6 +124,14 @@ impl Joined {
         Ok(Experiment::new(config, choice, mode).map_err(RunError::from)?)
     }
 
+    /// Where a replica meets the learner, which averages `every` so many gradient steps.
+    ///
+    /// # Errors
+    /// [`NetError::Engine`] if the network refuses.
+    pub fn member(&self, every: u64) -> Result<Member, NetError> {
+        Member::new(self.engine.clone(), self.hello.clone(), &self.welcome, every)
+    }
+
     /// A link to the learner, with the policy slot of `launch`.
     ///
     /// # Errors
@@ -126,7 +139,7 @@ impl Joined {
     pub fn link(&self, launch: &Launch) -> Result<ActorLink, NetError> {
         let (engine, hello) = (self.engine.clone(), self.hello.clone());
         let config = match self.hello.role {
-            Role::Actor => OutboxConfig::default(),
+            Role::Actor | Role::Replica => OutboxConfig::default(),
             // It plays on whether or not the learner is ready for more: what it does not get soon is not worth keeping.
             Role::Window => OutboxConfig { queue_bytes: 2 << 20, ..OutboxConfig::default() },
         };

@@ -1,6 +1,7 @@
 //! Metrics of a session, in the lines of `metrics.jsonl` under `net/`.
 
 use entropy_net::hub::NetStatus;
+use entropy_net::replicas::ReplicaStatus;
 
 use crate::metrics::{Metric, Metrics, Unit};
 
@@ -39,6 +40,22 @@ metric!(GAPS, "net/gaps", "gaps", Count, "Batches that did not follow the one be
 metric!(REFUSED, "net/refused", "refused", Count, "Batches that did not fit");
 metric!(WAITS, "net/waits", "waits", Plain, "1 if steps were not taken at this moment, else 0");
 
+metric!(REPLICAS, "net/replicas", "replicas", Count, "Connected replicas of the learner");
+metric!(
+    REPLICA_STEPS,
+    "net/replica_env_steps",
+    "env steps of replicas",
+    Count,
+    "Environment steps that replicas have learned from"
+);
+metric!(
+    MISSED,
+    "net/replicas_missed",
+    "averages missed",
+    Count,
+    "Averages over replicas that one of them was too late for"
+);
+
 /// Adds the measurements of `status` to a line.
 pub(super) fn add(status: &NetStatus, line: &mut Metrics) {
     let [duplicates, gaps, refused] = status.troubles;
@@ -50,5 +67,9 @@ pub(super) fn add(status: &NetStatus, line: &mut Metrics) {
     line.set(DUPLICATES, duplicates);
     line.set(GAPS, gaps);
     line.set(REFUSED, refused);
+    let sum = |of: fn(&ReplicaStatus) -> u64| status.replicas.iter().map(of).sum::<u64>();
+    line.set(REPLICAS, status.replicas.iter().filter(|replica| replica.present).count() as u64);
+    line.set(REPLICA_STEPS, sum(|replica| replica.env_steps));
+    line.set(MISSED, sum(|replica| replica.missed));
     line.set(WAITS, f32::from(u8::from(status.waits.is_some())));
 }

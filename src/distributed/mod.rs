@@ -1,23 +1,30 @@
 //! Runs of several processes: one learns and keeps the replay buffer, others play and send it their steps.
 //!
 //! `crate::run` runs what runs in one process; here is what a session adds: the learner's process that others join
-//! ([`serve`]), processes that only play ([`play`]), and the experiment that a joiner gets from the learner ([`Joined`]).
+//! ([`serve`]), processes that only play ([`play`]) or learn as well ([`replicate`]), and the experiment that a joiner gets from
+//! the learner ([`Joined`]).
 
+mod control;
 mod episodes;
 mod exact;
 mod join;
 mod metrics;
 mod play;
+mod replica;
 mod serve;
 #[cfg(feature = "arcade")]
 mod window;
 mod work;
 
+pub use control::{control, status};
+pub use entropy_net::hub::Control;
 pub use entropy_net::keys::{KeyRole, make as make_keys};
+pub use entropy_net::protocol::Role;
 pub use entropy_net::zenoh::{Address, Security, joiner};
 pub use exact::serve_exactly;
 pub use join::Joined;
 pub use play::{PlaySummary, Playing, play};
+pub use replica::{ReplicaSummary, replicate};
 pub use serve::{Serving, serve};
 
 use crate::run::RunError;

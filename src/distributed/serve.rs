@@ -17,7 +17,8 @@ use super::{SessionError, identity, metrics, own_number};
 use crate::agent::{LiveLearner, LivePlugin, MOST_SLOTS, Replay};
 use crate::experiment::Experiment;
 use crate::learner::checkpoint::Checkpoint;
-use crate::learner::{Health, LearnerError, LearnerSetup, check_memory};
+use crate::learner::replicas::Replicas;
+use crate::learner::{DeviceChoice, Health, LearnerError, LearnerSetup, check_memory};
 use crate::link::{Launch, LearnerLink, ThreadLink};
 use crate::mdp::later_seed;
 use crate::metrics::Metrics;
@@ -81,6 +82,7 @@ pub fn serve(
             most_actors: serving.most_actors,
             arenas: config.arenas as u32,
             exact: None,
+            sync_every: Some(experiment.learner.sync_every),
         },
     )?);
     if let Some(actors) = opening.checkpoint.as_ref().and_then(actors_of) {
@@ -130,10 +132,14 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A learner whose steps may come from elsewhere.
-fn learner(setup: LearnerSetup, hub: Arc<Hub>) -> LiveLearner {
+/// A learner whose steps may come from elsewhere, and that averages what it learns with `replicas`.
+pub(super) fn learner(setup: LearnerSetup, hub: Arc<Hub>, replicas: Arc<dyn Replicas>) -> LiveLearner {
+    // The step on the processor is the one that averages gradients.
+    let averages = setup.config.sync_every == 1 && setup.device == DeviceChoice::Auto;
+    let setup = LearnerSetup { device: if averages { DeviceChoice::Cpu } else { setup.device }, ..setup };
     LiveLearner::start_over(setup, move |launch| {
-        let link: Arc<dyn LearnerLink> = Arc::new(ThreadLink::launch(Launch { paced: true, ..launch }));
+        let launch = Launch { paced: true, replicas: Some(replicas.clone()), ..launch };
+        let link: Arc<dyn LearnerLink> = Arc::new(ThreadLink::launch(launch));
         hub.set_link(link.clone());
         Box::new(link)
     })
@@ -147,7 +153,8 @@ fn app(
     out: PathBuf,
     silent: bool,
 ) -> Result<App, SessionError> {
-    let learner = learner(experiment.learner_setup(Some(out.join("checkpoint"))), files.hub.clone());
+    let setup = experiment.learner_setup(Some(out.join("checkpoint")));
+    let learner = learner(setup, files.hub.clone(), Arc::new(files.hub.chief().clone()));
     let Opened { folder, record, solved } = opened;
     let lived = record.as_ref().map_or(0, |record| record.env_steps);
     let sim = experiment.sim();
@@ -269,16 +276,23 @@ impl Session {
                 Event::Left(number, name) if !self.silent => {
                     crate::files::to_stderr(&format!("actor {number} left: {name}"));
                 }
-                Event::Joined(..) | Event::Left(..) => {}
+                Event::Replica { number, name, present } if !self.silent => {
+                    let has = if present { "joined" } else { "left" };
+                    crate::files::to_stderr(&format!("replica {number} {has}: {name}"));
+                }
+                Event::Joined(..) | Event::Left(..) | Event::Replica { .. } => {}
             }
         }
+        world.resource_mut::<Replay>().env_steps += self.hub.chief().take_env_steps();
         stop
     }
 
     /// Says what waits for what, if anything does.
     fn tell(&self) {
         let status = self.hub.status();
-        if status.actors.iter().all(|actor| !actor.present) && !self.plays && !self.silent {
+        let nobody = status.actors.iter().all(|actor| !actor.present)
+            && status.replicas.iter().all(|replica| !replica.present);
+        if nobody && !self.plays && !self.silent {
             crate::files::to_stderr("no actor is connected: nothing is learned");
         }
     }

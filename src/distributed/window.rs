@@ -87,6 +87,9 @@ fn show(link: Res<SessionLink>, mut view: ResMut<SessionView>) {
         env_steps_per_second: actor.env_steps_per_second,
         troubles: [actor.duplicates, actor.gaps, u64::from(actor.refused)],
     };
+    let replica = |replica: &entropy_net::replicas::ReplicaStatus| {
+        (replica.name.clone(), replica.present, replica.env_steps)
+    };
     let next = SessionView {
         place: place.clone(),
         problem,
@@ -95,6 +98,7 @@ fn show(link: Res<SessionLink>, mut view: ResMut<SessionView>) {
         steps: [status.steps.taken, status.steps.waiting, status.steps.dropped],
         samples_per_insert: status.net.samples_per_insert,
         actors: status.net.actors.iter().map(actor).collect(),
+        replicas: status.net.replicas.iter().map(replica).collect(),
     };
     view.set_if_neq(next);
 }

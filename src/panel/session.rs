@@ -45,6 +45,8 @@ pub struct SessionView {
     pub samples_per_insert: f32,
     /// Everybody who plays.
     pub actors: Vec<SessionActor>,
+    /// Other learners of the same agent: name, whether it is connected, and environment steps.
+    pub replicas: Vec<(String, bool, u64)>,
 }
 
 pub(super) fn plugin(app: &mut App) {
@@ -79,6 +81,14 @@ fn show(InMut(ui): InMut<Ui>, view: Option<Res<SessionView>>, learner: Option<Re
         });
         for actor in &view.actors {
             self::actor(ui, actor);
+        }
+        for (name, present, env_steps) in &view.replicas {
+            let explanation =
+                "Another learner of this agent, and the environment steps that it has learned from.";
+            row(ui, &format!("learner {name}"), explanation, |ui| {
+                let steps = if *present { count(*env_steps as f64) } else { "gone".into() };
+                value_label(ui, &steps, explanation);
+            });
         }
         if let Some(learner) = learner {
             let save = ui.add_enabled(view.problem.is_none(), egui::Button::new("Save"));

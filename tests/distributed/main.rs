@@ -5,6 +5,7 @@
 mod transitions;
 
 mod processes;
+mod replicas;
 
 use std::io::Write as _;
 use std::net::TcpStream;

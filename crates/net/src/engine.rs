@@ -3,7 +3,7 @@
 //! Nothing here waits. A question may be carried out although its answer is lost, and an announcement may be lost, so
 //! that everything above resends, recognizes what came before, and asks for what it has not heard.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::NetError;
@@ -21,11 +21,14 @@ pub enum Verb {
     Work,
     /// Commands to the learner.
     Control,
+    /// Averages over replicas of the learner.
+    Reduce,
 }
 
 impl Verb {
     /// All verbs.
-    pub const ALL: [Self; 5] = [Self::Hello, Self::Steps, Self::Weights, Self::Work, Self::Control];
+    pub const ALL: [Self; 6] =
+        [Self::Hello, Self::Steps, Self::Weights, Self::Work, Self::Control, Self::Reduce];
 
     /// Its name on the network.
     pub fn name(self) -> &'static str {
@@ -35,6 +38,7 @@ impl Verb {
             Self::Weights => "weights",
             Self::Work => "work",
             Self::Control => "control",
+            Self::Reduce => "reduce",
         }
     }
 }
@@ -60,8 +64,11 @@ impl News {
 
 /// Gets the answer to a question, or `None` if there was none in time.
 pub type Then = Box<dyn FnOnce(Option<Vec<u8>>) + Send>;
-/// Answers questions.
-pub type Answerer = Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+/// Answers questions: is called with each and with where its answer goes, at once or later; who asked learns that there is no
+/// answer when that is dropped.
+pub type Answerer = Arc<dyn Fn(&[u8], Respond) + Send + Sync>;
+/// Where an answer goes.
+pub type Respond = Box<dyn FnOnce(Vec<u8>) + Send>;
 /// Hears announcements.
 pub type Hearer = Arc<dyn Fn(&[u8]) + Send + Sync>;
 /// Sees who comes (`true`) and goes, by the number of its process.
@@ -98,4 +105,26 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// As [`Engine::answer`].
     fn watch(&self, watcher: Watcher) -> Result<(), NetError>;
+}
+
+/// Calls a [`Then`] once: with the first answer, or with none when no more can come.
+pub(crate) struct Once(Mutex<Option<Then>>);
+
+impl Once {
+    pub(crate) fn new(then: Then) -> Self {
+        Self(Mutex::new(Some(then)))
+    }
+
+    pub(crate) fn call(&self, answer: Option<Vec<u8>>) {
+        let then = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(then) = then {
+            then(answer);
+        }
+    }
+}
+
+impl Drop for Once {
+    fn drop(&mut self) {
+        self.call(None);
+    }
 }

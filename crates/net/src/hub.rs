@@ -15,9 +15,10 @@ use entropy_rl::mdp::{EnvironmentSpec, LevelRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::NetError;
-use crate::engine::{Engine, Verb};
+use crate::engine::{Engine, Respond, Verb};
 use crate::intake::{Accepted, Actor, Intake};
 use crate::protocol::End;
+use crate::replicas::Chief;
 use crate::steps::Episode;
 use crate::work::Board;
 pub use status::{ActorStatus, NetStatus, News as StatusNews};
@@ -54,6 +55,8 @@ pub struct HubConfig {
     pub arenas: u32,
     /// What the results of an exact run depend on, which must be the same everywhere; `None` for one that is not.
     pub exact: Option<String>,
+    /// Gradient steps between two averages over the learner's replicas; `None` if it has none.
+    pub sync_every: Option<u64>,
 }
 
 /// A request of an operator.
@@ -83,6 +86,15 @@ pub enum Event {
     Joined(u32, String),
     /// An actor has gone.
     Left(u32, String),
+    /// A replica of this number and name has come, or gone.
+    Replica {
+        /// Its number.
+        number: u32,
+        /// Its name.
+        name: String,
+        /// Whether it has come.
+        present: bool,
+    },
 }
 
 struct Inner {
@@ -103,6 +115,7 @@ struct Inner {
     /// Steps passed on to the learner.
     received: AtomicU64,
     board: Board,
+    chief: Chief,
 }
 
 /// The learner's end of a session. Dropping it ends the session.
@@ -123,6 +136,7 @@ impl Hub {
         let HubConfig { spec, streams, arenas, .. } = &config;
         let accepted = Accepted { spec: spec.clone(), state_width: 0, streams: *streams, arenas: *arenas };
         let (events, received) = unbounded();
+        let chief = Chief::new(config.sync_every.unwrap_or(1));
         let inner = Arc::new(Inner {
             began: Instant::now(),
             intake: Mutex::new(Intake::new(accepted, config.most_actors)),
@@ -137,10 +151,15 @@ impl Hub {
             actors: AtomicU64::new(1),
             received: AtomicU64::new(0),
             board: Board::default(),
+            chief,
         });
         for verb in Verb::ALL {
             let inner = inner.clone();
-            engine.answer(verb, Arc::new(move |message| inner.answer(verb, message)))?;
+            let answerer = move |message: &[u8], respond: Respond| match verb {
+                Verb::Reduce => inner.reduce(message, respond),
+                _ => respond(inner.answer(verb, message)),
+            };
+            engine.answer(verb, Arc::new(answerer))?;
         }
         let watched = inner.clone();
         engine.watch(Arc::new(move |client, present| watched.set_present(client, present)))?;
@@ -179,8 +198,14 @@ impl Hub {
 
     /// Ends the session: actors are told to stop.
     pub fn end(&self, end: End) {
+        self.inner.chief.stop(&end);
         self.inner.ended.store(Some(Arc::new(end)));
         self.inner.announce_status(&*self.engine);
+    }
+
+    /// Where the learner meets its replicas.
+    pub fn chief(&self) -> &Chief {
+        &self.inner.chief
     }
 
     /// The work of an exact run.

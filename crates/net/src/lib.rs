@@ -7,6 +7,7 @@
 //! | [`outbox`], [`intake`] | both ends of the way of a step: a queue that resends, and a door that takes each batch once |
 //! | [`engine`] | the six verbs of a network; [`local`] is one within a process, `zenoh` the real one |
 //! | [`hub`], [`actor`] | the learner's end of a session, and a [`LearnerLink`](entropy_rl::link::LearnerLink) to it |
+//! | [`replicas`] | several learners that train one agent, and average what they learn |
 //! | [`work`] | periods of an exact run: whoever is there plays them, with the same result |
 //! | [`simulator`] | seeded faults between outboxes and an intake, with an oracle |
 //!
@@ -25,6 +26,7 @@ pub mod local;
 pub mod outbox;
 pub mod policy;
 pub mod protocol;
+pub mod replicas;
 pub mod simulator;
 pub mod steps;
 pub mod work;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::NetError;
-use crate::engine::{Answerer, Engine, Hearer, News, Then, Verb, Watcher};
+use crate::engine::{Answerer, Engine, Hearer, News, Once, Then, Verb, Watcher};
 
 #[derive(Default)]
 struct Wires {
@@ -44,7 +44,10 @@ impl Local {
 impl Engine for Local {
     fn ask(&self, verb: Verb, message: Vec<u8>, _patience: Duration, then: Then) {
         let answerer = self.wires().answerers.get(&verb).cloned();
-        then(answerer.map(|answerer| answerer(&message)));
+        let once = Once::new(then);
+        if let Some(answerer) = answerer {
+            answerer(&message, Box::new(move |answer| once.call(Some(answer))));
+        }
     }
 
     fn answer(&self, verb: Verb, answerer: Answerer) -> Result<(), NetError> {

@@ -18,7 +18,7 @@ pub struct Version {
 }
 
 /// The version of this program.
-pub const PROTOCOL: Version = Version { major: 1, minor: 0 };
+pub const PROTOCOL: Version = Version { major: 1, minor: 1 };
 
 /// Largest message in bytes; nothing larger is read.
 pub const LARGEST_MESSAGE: usize = 64 << 20;
@@ -37,6 +37,8 @@ pub enum Role {
     Actor,
     /// Shows the session in a window, and sends what a person plays there.
     Window,
+    /// Trains the same agent from a replay buffer of its own.
+    Replica,
 }
 
 /// A greeting, the first message of everybody.
@@ -258,6 +260,6 @@ mod tests {
         };
         assert_eq!(hello(1).check(), Ok(()));
         let said = hello(2).check().unwrap_err().to_string();
-        assert!(said.contains("2.9") && said.contains("1.0") && said.contains("farhost"), "{said}");
+        assert!(said.contains("2.9") && said.contains("1.1") && said.contains("farhost"), "{said}");
     }
 }

@@ -13,7 +13,7 @@ use ::zenoh::query::{ConsolidationMode, QueryTarget};
 use ::zenoh::sample::SampleKind;
 
 use crate::NetError;
-use crate::engine::{Answerer, Engine, Hearer, News, Then, Verb, Watcher};
+use crate::engine::{Answerer, Engine, Hearer, News, Once, Then, Verb, Watcher};
 use crate::protocol::LARGEST_MESSAGE;
 pub use settings::{Address, Security, joiner};
 
@@ -58,30 +58,12 @@ fn engine(error: impl ToString) -> NetError {
     NetError::Engine(error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
-/// Calls a [`Then`] once: with the first answer, or with none when no more can come.
-struct Once(Mutex<Option<Then>>);
-
-impl Once {
-    fn call(&self, answer: Option<Vec<u8>>) {
-        let then = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(then) = then {
-            then(answer);
-        }
-    }
-}
-
-impl Drop for Once {
-    fn drop(&mut self) {
-        self.call(None);
-    }
-}
-
 impl Engine for Zenoh {
     fn ask(&self, verb: Verb, message: Vec<u8>, patience: Duration, then: Then) {
-        let once = Once(Mutex::new(Some(then)));
+        let once = Once::new(then);
         let priority = match verb {
             Verb::Steps => Priority::Data,
-            Verb::Weights | Verb::Work => Priority::DataHigh,
+            Verb::Weights | Verb::Work | Verb::Reduce => Priority::DataHigh,
             Verb::Hello | Verb::Control => Priority::InteractiveHigh,
         };
         // What fails drops the callback, which says that there is no answer.
@@ -105,10 +87,12 @@ impl Engine for Zenoh {
         let key = format!("{ROOT}/{}", verb.name());
         let reply_to = key.clone();
         let callback = move |query: ::zenoh::query::Query| {
-            let message = query.payload().map(|payload| payload.to_bytes());
-            let message = message.as_deref().unwrap_or_default();
+            // Its own handle: the query itself goes where it is answered.
+            let payload = query.payload().cloned();
+            let message = payload.as_ref().map(|payload| payload.to_bytes());
+            let (message, reply_to) = (message.as_deref().unwrap_or_default(), reply_to.clone());
             if message.len() <= LARGEST_MESSAGE {
-                _ = query.reply(&reply_to, answerer(message)).wait();
+                answerer(message, Box::new(move |answer| _ = query.reply(&reply_to, answer).wait()));
             }
         };
         let queryable = self.session.declare_queryable(key).complete(true).callback(callback);

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "distributed")]
+use clap::Args;
 use clap::{Subcommand, ValueEnum};
 
 use super::Bench;
 #[cfg(feature = "distributed")]
-use crate::distributed::Address;
+use crate::distributed::{Address, Playing};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
@@ -155,21 +157,41 @@ pub(in crate::cli) enum Command {
         /// The learner's address, as given to its --listen.
         #[arg(long, value_name = "ADDRESS")]
         join: Address,
+        /// How it plays.
+        #[command(flatten)]
+        playing: PlayingArgs,
+    },
+    /// Learn with a learner that listens elsewhere, from a replay buffer of its own: everything else comes from there.
+    #[cfg(feature = "distributed")]
+    Learner {
+        /// That learner's address, as given to its --listen.
+        #[arg(long, value_name = "ADDRESS")]
+        join: Address,
+        /// Let actors join this one too: tls/HOST:PORT with --keys, or tcp/127.0.0.1:PORT.
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<Address>,
+        /// The most actors that may; the replay buffer has streams for all of them.
+        #[arg(long, value_name = "N", default_value_t = 16, requires = "listen", value_parser = clap::value_parser!(u32).range(1..=1023))]
+        most_actors: u32,
+        /// Only learn: leave playing to those who join.
+        #[arg(long, requires = "listen")]
+        no_actors: bool,
+        /// How it plays.
+        #[command(flatten)]
+        playing: PlayingArgs,
+    },
+    /// Look at a learner's session, or control it.
+    #[cfg(feature = "distributed")]
+    Session {
+        /// The learner's address, as given to its --listen.
+        #[arg(long, value_name = "ADDRESS")]
+        join: Address,
         /// Folder with certificates, see `keys new`.
         #[arg(long, value_name = "DIR")]
         keys: Option<PathBuf>,
-        /// Arenas, if fewer than the learner's experiment has.
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
-        arenas: Option<u32>,
-        /// Threads of the simulation, 0 for one per core.
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=256))]
-        threads: Option<u32>,
-        /// The Gymnasium environment that may be made here, as it runs code; others need no permission.
-        #[arg(long, value_name = "gym:ID")]
-        env: Option<String>,
-        /// Seconds without a word from the learner after which it gives up, 0 for never.
-        #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-        patience: u32,
+        /// Action.
+        #[command(subcommand)]
+        what: SessionAction,
     },
     /// Manage certificates of sessions.
     #[cfg(feature = "distributed")]
@@ -183,6 +205,71 @@ pub(in crate::cli) enum Command {
         #[command(subcommand)]
         what: Bench,
     },
+}
+
+/// How a process plays that has joined a session.
+#[cfg(feature = "distributed")]
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PlayingArgs {
+    /// Folder with certificates, see `keys new`.
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    /// Arenas, if fewer than the learner's experiment has.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    arenas: Option<u32>,
+    /// Threads of the simulation, 0 for one per core.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=256))]
+    threads: Option<u32>,
+    /// The Gymnasium environment that may be made here, as it runs code; others need no permission.
+    #[arg(long, value_name = "gym:ID")]
+    env: Option<String>,
+    /// Seconds without a word from the learner after which it gives up, 0 for never.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    patience: u32,
+}
+
+#[cfg(feature = "distributed")]
+impl PlayingArgs {
+    /// The same for the session.
+    pub fn playing(&self) -> Playing {
+        let [arenas, threads] =
+            [self.arenas, self.threads].map(|number| number.map(|number| number as usize));
+        Playing { arenas, threads, env: self.env.clone(), patience: self.patience as f32 }
+    }
+}
+
+/// What can be done with a session from outside.
+#[cfg(feature = "distributed")]
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(in crate::cli) enum SessionAction {
+    /// Print how it stands as a line of JSON: learner, actors, replicas.
+    Status,
+    /// Switch gradient steps on or off.
+    Train {
+        /// Whether they are made.
+        #[arg(value_enum)]
+        on: Switch,
+    },
+    /// Write a checkpoint.
+    Save,
+    /// Take no more steps of an actor, which then stops.
+    Forbid {
+        /// Its number.
+        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+        actor: u32,
+    },
+    /// Save and end the session.
+    Stop,
+}
+
+/// On or off.
+#[cfg(feature = "distributed")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
 }
 
 /// Actions on certificates.

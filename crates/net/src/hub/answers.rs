@@ -9,11 +9,11 @@ use entropy_rl::link::{Handshake, Published};
 
 use super::{Control, Event, HubConfig, Inner, LARGE_BATCH, LOOK_EVERY, LOOKS_A_STATUS, MOST_BEHIND};
 use crate::NetError;
-use crate::engine::{Engine, News, Verb};
+use crate::engine::{Engine, News, Respond, Verb};
 use crate::intake::Intake;
 use crate::policy::{Have, encode};
 use crate::protocol::{
-    Answer, Hello, PROTOCOL, PolicyHead, StepsReply, Welcome, from_text, join, plain, split, to_text,
+    Answer, Hello, PROTOCOL, PolicyHead, Role, StepsReply, Welcome, from_text, join, plain, split, to_text,
 };
 use crate::work::{Ask, Offer};
 
@@ -32,6 +32,8 @@ impl Inner {
             Verb::Weights => return self.weights(message).map(|bytes| bytes.to_vec()).unwrap_or_default(),
             Verb::Work => return self.work(message).unwrap_or_default(),
             Verb::Control => to_text(&self.control(message).map_err(|error| error.to_string())),
+            // Not answered at once.
+            Verb::Reduce => return Vec::new(),
         };
         answer.unwrap_or_default()
     }
@@ -48,8 +50,12 @@ impl Inner {
                 "an exact run needs the same program on the same kind of processor: the learner's is {ours}, this is {theirs}"
             )));
         }
-        let greeted = self.intake().greet(hello.client, &hello.name, self.began.elapsed());
-        greeted.map_err(NetError::Refused)?;
+        if hello.role == Role::Replica {
+            self.greet_replica(&hello)?;
+        } else {
+            let greeted = self.intake().greet(hello.client, &hello.name, self.began.elapsed());
+            greeted.map_err(NetError::Refused)?;
+        }
         if self.config.exact.is_some() {
             _ = self.events.send(Event::Joined(0, plain(&hello.name)));
         }
@@ -72,7 +78,28 @@ impl Inner {
         })
     }
 
+    fn greet_replica(&self, hello: &Hello) -> Result<(), NetError> {
+        if self.config.exact.is_some() {
+            let problem = "an exact run has one learner alone; join it with `actors`".to_owned();
+            return Err(NetError::Refused(problem));
+        }
+        if self.config.sync_every.is_none() {
+            let problem = "this learner is a replica itself; join the one that it has joined".to_owned();
+            return Err(NetError::Refused(problem));
+        }
+        self.chief.greet(hello.client, &hello.name).map_err(NetError::Refused)
+    }
+
+    pub(super) fn reduce(&self, message: &[u8], respond: Respond) {
+        for (number, name) in self.chief.answer(message, respond) {
+            _ = self.events.send(Event::Replica { number, name, present: true });
+        }
+    }
+
     pub(super) fn set_present(&self, client: u64, present: bool) {
+        if let Some((number, name)) = self.chief.set_present(client, present) {
+            _ = self.events.send(Event::Replica { number, name, present });
+        }
         let mut intake = self.intake();
         let before = intake.known().get(&client).filter(|actor| actor.present).cloned();
         intake.set_present(client, present);
@@ -206,6 +233,7 @@ impl Inner {
             }
             looks += 1;
             if looks.is_multiple_of(LOOKS_A_STATUS) {
+                self.chief.refresh();
                 self.announce_status(engine);
             }
         }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Inner;
 use crate::engine::{Engine, News as Kind};
 use crate::protocol::{End, to_text};
+use crate::replicas::ReplicaStatus;
 
 /// An actor as a session shows it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ pub struct ActorStatus {
 pub struct NetStatus {
     /// Actors of other processes, by number.
     pub actors: Vec<ActorStatus>,
+    /// Other learners of the same agent, by number.
+    #[serde(default)]
+    pub replicas: Vec<ReplicaStatus>,
     /// How often a transition was drawn on average since the start: the real samples per insert.
     pub samples_per_insert: f32,
     /// Why steps are not taken at the moment.
@@ -133,6 +137,7 @@ impl Inner {
             troubles: [totals.duplicates, totals.gaps, totals.refused],
             time,
             actors,
+            replicas: self.chief.statuses(),
         }
     }
 }

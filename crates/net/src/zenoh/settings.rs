@@ -179,14 +179,16 @@ fn access() -> Value {
             query("plays", &["hello", "steps", "weights", "work"]),
             query("watches", &["hello", "weights"]),
             query("controls", &["control"]),
+            query("learns", &["hello", "reduce"]),
             hears,
             present,
             told,
         ],
-        "subjects": [subject(KeyRole::Actor), subject(KeyRole::Watcher), subject(KeyRole::Operator)],
+        "subjects": KeyRole::ALL.map(subject),
         "policies": [
             policy(KeyRole::Actor, &["plays", "hears", "present", "told"]),
             policy(KeyRole::Watcher, &["watches", "hears", "present", "told"]),
+            policy(KeyRole::Learner, &["learns", "hears", "present", "told"]),
             policy(KeyRole::Operator, &["plays", "controls", "hears", "present", "told"]),
         ],
     })

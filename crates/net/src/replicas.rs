@@ -1,0 +1,113 @@
+//! Replicas of a learner: several processes train one agent, each from its own replay buffer, and average what they learn.
+//!
+//! One is the chief, whose process others join; it alone saves and publishes. The others are members. With a
+//! `sync_every` of more than 1 the chief opens a meeting every so many gradient steps of its own: members bring their
+//! parameters, weighted by the steps they have made since the last, and all go on from the mean, so that a slow machine
+//! holds nobody up. With 1 members make the steps that the chief begins, and gradients are averaged before the optimizer's
+//! step. Who comes new, comes back or was too late gets everything at a meeting first.
+//!
+//! [`table`] is the chief's side without threads and clocks, [`chief`] and [`member`] drive both sides behind
+//! [`Replicas`](entropy_rl::learner::replicas::Replicas).
+
+pub mod chief;
+pub mod member;
+pub mod table;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use entropy_rl::algo::Part;
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::End;
+use crate::{NetError, malformed};
+
+pub use chief::Chief;
+pub use member::{Member, MemberStatus};
+pub use table::ReplicaStatus;
+
+/// How long the parameters of a member are waited for.
+const SHARE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long its gradients are.
+const GRADIENT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a member asks of the chief, in the head of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Ask {
+    /// [`Hello::client`](crate::protocol::Hello::client).
+    pub client: u64,
+    /// Environment steps that it has received.
+    pub env_steps: u64,
+    /// Gradient steps that its networks have been trained for.
+    pub gradient_steps: u64,
+    /// What it wants.
+    pub what: What,
+}
+
+/// What a member wants.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// To hear of the next meeting after this one, or of the next gradient step if it is to make that.
+    Watch(u64),
+    /// To bring its share to meeting `round`; its tensors follow.
+    Share {
+        /// Number of the meeting.
+        round: u64,
+        /// Gradient steps made since the last.
+        made: u64,
+    },
+    /// To have gradients averaged, which follow.
+    Gradients {
+        /// Number of the gradient step.
+        step: u64,
+        /// What they belong to.
+        part: Part,
+        /// Samples that they are a mean over.
+        weight: f32,
+    },
+}
+
+/// What the chief answers, in the head of a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// This meeting is open.
+    Open(u64),
+    /// This gradient step has begun.
+    Step(u64),
+    /// The mean of a meeting; its tensors follow.
+    Mean {
+        /// Gradient steps that it has been trained for.
+        gradient_steps: u64,
+    },
+    /// Averaged gradients, which follow.
+    Gradients {
+        /// Whether the chief makes the next gradient step at once.
+        more: bool,
+    },
+    /// There is nothing to hear of yet: ask again.
+    Nothing,
+    /// It was too late, or does not fit: wait for the next meeting.
+    Late,
+    /// The chief does not know the sender: greet again.
+    Unknown,
+    /// Training is over.
+    Stop(End),
+}
+
+/// Floats as bytes.
+fn to_bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// The floats in `bytes`.
+fn from_bytes(bytes: &[u8]) -> Result<Vec<f32>, NetError> {
+    let (values, rest) = bytes.as_chunks::<4>();
+    match rest.is_empty() {
+        true => Ok(values.iter().map(|value| f32::from_le_bytes(*value)).collect()),
+        false => Err(malformed("gradients", "cut off")),
+    }
+}

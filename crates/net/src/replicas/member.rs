@@ -1,0 +1,339 @@
+//! A replica that trains with a chief in another process.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use entropy_rl::algo::{AllReduce, Part};
+use entropy_rl::learner::replicas::{Replicas, Share};
+
+use super::{Answer, Ask, GRADIENT_PATIENCE, SHARE_PATIENCE, What, from_bytes, to_bytes};
+use crate::NetError;
+use crate::engine::{Engine, Verb};
+use crate::protocol::{End, Hello, Welcome, from_text, join, split, to_text};
+
+/// How long a question may go without an answer before it is asked again: the chief answers every second.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// Least interval between two questions where nobody answers.
+const ASK_EVERY: Duration = Duration::from_millis(300);
+/// How long the chief's next gradient step is waited for at a time.
+const STEP_WAIT: Duration = Duration::from_millis(20);
+/// After so long without a word the chief counts as silent.
+const SILENCE: Duration = Duration::from_secs(3);
+/// A member trains on without a meeting for so many times the usual number of gradient steps: networks that have been
+/// apart for long have no useful mean.
+const MOST_APART: u64 = 2;
+
+/// How a member stands.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MemberStatus {
+    /// Meetings that it took the mean of.
+    pub meetings: u64,
+    /// Why it makes no gradient steps now, if it does not.
+    pub waits: Option<String>,
+    /// Seconds since anything was heard of the chief, once that is long.
+    pub silent: Option<f32>,
+    /// How training has ended.
+    pub end: Option<End>,
+}
+
+struct State {
+    env_steps: u64,
+    gradient_steps: u64,
+    /// Gradient steps since the last meeting.
+    made: u64,
+    /// When the question for news that is under way was asked, and when the last one was.
+    asking: Option<Instant>,
+    asked: Option<Instant>,
+    heard: Instant,
+    /// The last meeting that it took the mean of, 0 if it has to be told everything.
+    after: u64,
+    /// The meeting that is open.
+    open: Option<u64>,
+    /// The gradient step that the chief has begun.
+    begun: Option<u64>,
+    /// Number of the question that is waited for, and its answer once there is one.
+    waits_for: u64,
+    answer: Option<Option<(Answer, Vec<u8>)>>,
+    greets: bool,
+    meetings: u64,
+    end: Option<End>,
+}
+
+struct Shared {
+    engine: Arc<dyn Engine>,
+    hello: Hello,
+    identity: String,
+    every: u64,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Member").field("every", &self.every).finish_non_exhaustive()
+    }
+}
+
+/// A member's end of all meetings. Its clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Member(Arc<Shared>);
+
+impl Member {
+    /// A member that was made `welcome` after `hello`, and averages `every` so many gradient steps.
+    ///
+    /// # Errors
+    /// [`NetError::Engine`] if the network refuses.
+    pub fn new(
+        engine: Arc<dyn Engine>,
+        hello: Hello,
+        welcome: &Welcome,
+        every: u64,
+    ) -> Result<Self, NetError> {
+        engine.present(hello.client)?;
+        let state = State {
+            env_steps: 0,
+            gradient_steps: 0,
+            made: 0,
+            asking: None,
+            asked: None,
+            heard: Instant::now(),
+            after: 0,
+            open: None,
+            begun: None,
+            waits_for: 0,
+            answer: None,
+            greets: false,
+            meetings: 0,
+            end: None,
+        };
+        let (identity, state) = (welcome.identity.clone(), Mutex::new(state));
+        Ok(Self(Arc::new(Shared { engine, hello, identity, every, state, changed: Condvar::new() })))
+    }
+
+    /// Takes note of the environment steps that this replica has received so far.
+    pub fn set_env_steps(&self, env_steps: u64) {
+        self.0.state().env_steps = env_steps;
+    }
+
+    /// How it stands.
+    pub fn status(&self) -> MemberStatus {
+        let state = self.0.state();
+        let silent = state.heard.elapsed();
+        let silent = (silent > SILENCE).then_some(silent.as_secs_f32());
+        let most = MOST_APART * self.0.every;
+        let waits = if state.after == 0 {
+            Some("waits for the chief's networks".to_owned())
+        } else if self.0.every > 1 && state.made >= most {
+            Some(format!("waits for the chief: {most} gradient steps since the last meeting"))
+        } else {
+            None
+        };
+        MemberStatus { meetings: state.meetings, waits, silent, end: state.end.clone() }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn message(&self, state: &State, what: What, body: &[u8]) -> Option<Vec<u8>> {
+        let (env_steps, gradient_steps) = (state.env_steps, state.gradient_steps);
+        join(&Ask { client: self.hello.client, env_steps, gradient_steps, what }, body).ok()
+    }
+
+    /// Asks for news, or greets, where that is due.
+    fn watch(self: &Arc<Self>) {
+        let mut state = self.state();
+        let free = state.asking.is_none_or(|since| since.elapsed() > 2 * PATIENCE);
+        let due = state.asked.is_none_or(|asked| asked.elapsed() > ASK_EVERY)
+            || state.heard > state.asked.unwrap_or(state.heard);
+        if !free || !due || state.open.is_some() || state.end.is_some() {
+            return;
+        }
+        (state.asking, state.asked) = (Some(Instant::now()), Some(Instant::now()));
+        let shared = self.clone();
+        if state.greets {
+            let Ok(message) = to_text(&self.hello) else { return };
+            drop(state);
+            let then = move |answer: Option<Vec<u8>>| shared.greeted(answer.as_deref());
+            return self.engine.ask(Verb::Hello, message, PATIENCE, Box::new(then));
+        }
+        let Some(message) = self.message(&state, What::Watch(state.after), &[]) else { return };
+        drop(state);
+        let then = move |answer: Option<Vec<u8>>| shared.hear(answer.as_deref());
+        self.engine.ask(Verb::Reduce, message, PATIENCE, Box::new(then));
+    }
+
+    fn hear(&self, answer: Option<&[u8]>) {
+        let answer =
+            answer.and_then(|bytes| split::<Answer>("meeting", bytes).ok()).map(|(answer, _)| answer);
+        let mut state = self.state();
+        state.asking = None;
+        if answer.is_some() {
+            state.heard = Instant::now();
+        }
+        match answer {
+            Some(Answer::Open(round)) => state.open = Some(round),
+            Some(Answer::Step(step)) => state.begun = Some(step),
+            Some(Answer::Unknown) => state.greets = true,
+            Some(Answer::Stop(end)) => state.end = Some(end),
+            _ => {}
+        }
+        self.changed.notify_all();
+    }
+
+    fn greeted(&self, answer: Option<&[u8]>) {
+        let mut state = self.state();
+        state.asking = None;
+        let Some(bytes) = answer else { return };
+        state.heard = Instant::now();
+        match from_text::<Result<Welcome, String>>("greeting", bytes) {
+            Ok(Ok(welcome)) if welcome.identity == self.identity => (state.greets, state.after) = (false, 0),
+            Ok(Ok(_)) => {
+                state.end = Some(End::bad("the learner has started another run; start this anew"));
+            }
+            Ok(Err(reason)) => state.end = Some(End::bad(reason)),
+            Err(_) => {}
+        }
+    }
+
+    /// Asks for `what` with `body` and waits for the answer, for so long at most.
+    fn ask(self: &Arc<Self>, what: What, body: &[u8], patience: Duration) -> Option<(Answer, Vec<u8>)> {
+        let mut state = self.state();
+        let message = self.message(&state, what, body)?;
+        state.waits_for += 1;
+        state.answer = None;
+        let number = state.waits_for;
+        drop(state);
+        let shared = self.clone();
+        let then = move |answer: Option<Vec<u8>>| {
+            let answer = answer.and_then(|bytes| {
+                let (answer, body) = split::<Answer>("meeting", &bytes).ok()?;
+                Some((answer, body.to_vec()))
+            });
+            let mut state = shared.state();
+            if state.waits_for == number {
+                state.answer = Some(answer);
+                shared.changed.notify_all();
+            }
+        };
+        self.engine.ask(Verb::Reduce, message, patience, Box::new(then));
+        let patience = patience + Duration::from_secs(1);
+        let waited = self.changed.wait_timeout_while(self.state(), patience, |state| state.answer.is_none());
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let answer = state.answer.take().flatten();
+        match &answer {
+            Some((Answer::Unknown, _)) => state.greets = true,
+            Some((Answer::Stop(end), _)) => state.end = Some(end.clone()),
+            _ => {}
+        }
+        if answer.is_some() {
+            state.heard = Instant::now();
+        }
+        answer
+    }
+}
+
+impl Replicas for Member {
+    fn is_due(&self, made: u64) -> bool {
+        self.0.state().made = made;
+        self.0.watch();
+        self.0.state().open.is_some()
+    }
+
+    fn meet(&self, share: Share) -> Option<Share> {
+        let Self(shared) = self;
+        let round = shared.state().open.take()?;
+        // In step with the chief it has nothing of its own to bring.
+        let made = if shared.every == 1 || shared.state().after == 0 && shared.state().meetings == 0 {
+            0
+        } else {
+            share.made
+        };
+        let body = share.to_bytes().ok()?;
+        // The chief waits for others too.
+        let answer = shared.ask(What::Share { round, made }, &body, 2 * SHARE_PATIENCE);
+        let mut state = shared.state();
+        let Some((Answer::Mean { gradient_steps }, bytes)) = answer else {
+            state.after = 0;
+            return None;
+        };
+        let mean = Share { gradient_steps, ..Share::default() }.with_bytes(&bytes).ok()?;
+        (state.after, state.begun, state.gradient_steps, state.made) = (round, None, gradient_steps, 0);
+        state.meetings += 1;
+        Some(mean)
+    }
+
+    fn follows(&self) -> bool {
+        self.0.every == 1
+    }
+
+    fn allow(&self, wanted: u64, next: u64) -> u64 {
+        let Self(shared) = self;
+        let mut state = shared.state();
+        state.gradient_steps = next - 1;
+        if state.meetings == 0 || state.end.is_some() {
+            return 0;
+        }
+        if shared.every > 1 {
+            return wanted.min((MOST_APART * shared.every).saturating_sub(state.made));
+        }
+        if wanted == 0 || state.after == 0 {
+            return 0;
+        }
+        drop(state);
+        shared.watch();
+        let waiting =
+            |state: &mut State| state.begun.is_none() && state.open.is_none() && state.end.is_none();
+        let waited = shared.changed.wait_timeout_while(shared.state(), STEP_WAIT, waiting);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        match state.begun.take() {
+            Some(begun) if begun == next => 1,
+            Some(_) => {
+                state.after = 0;
+                0
+            }
+            None => 0,
+        }
+    }
+
+    fn gradients(&self) -> Option<Arc<dyn AllReduce>> {
+        let gradients: Arc<dyn AllReduce> = Arc::new(self.clone());
+        (self.0.every == 1).then_some(gradients)
+    }
+}
+
+impl AllReduce for Member {
+    fn all_reduce(&self, step: u64, part: Part, weight: f32, values: &mut [&mut [f32]]) {
+        let Self(shared) = self;
+        if shared.state().after == 0 {
+            return;
+        }
+        let body = to_bytes(&values.concat());
+        let answer = shared.ask(What::Gradients { step, part, weight }, &body, 2 * GRADIENT_PATIENCE);
+        let mut state = shared.state();
+        let mean = match answer {
+            Some((Answer::Gradients { more }, bytes)) => {
+                state.begun = (more && part == Part::Actor).then_some(step + 1);
+                from_bytes(&bytes).ok().filter(|mean| mean.len() * 4 == body.len())
+            }
+            _ => None,
+        };
+        // Without it this replica's networks are its own from here on.
+        let Some(mean) = mean else {
+            state.after = 0;
+            return;
+        };
+        if part == Part::Actor {
+            // Nothing of the step is left to be averaged.
+            state.gradient_steps = step;
+        }
+        let mut rest = &mean[..];
+        for values in values {
+            let Some((own, more)) = rest.split_at_checked(values.len()) else { break };
+            values.copy_from_slice(own);
+            rest = more;
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! Tables by hand, and whole learners that train together within a process.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use entropy_rl::learner::replicas::{Replicas, Share};
+use entropy_rl::learner::{DeviceChoice, LearnerConfig, LearnerSetup};
+use entropy_rl::link::{Command, Launch, LearnerLink, ThreadLink};
+use entropy_rl::mdp::{
+    Action, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, Origin, StepBatch,
+};
+use entropy_rl::nn::{HostTensor, TensorMap};
+
+use super::table::{Answers, Table};
+use super::*;
+use crate::actor::greet;
+use crate::engine::{Engine, Respond};
+use crate::hub::{Event, Hub, HubConfig};
+use crate::local::Local;
+use crate::protocol::{Hello, PROTOCOL, Role, join, split};
+
+const NOW: Duration = Duration::ZERO;
+
+fn share(value: f32, made: u64) -> Share {
+    let tensors = TensorMap::from([("actor".into(), HostTensor { shape: vec![1], data: vec![value] })]);
+    Share { tensors, made, gradient_steps: made, ..Share::default() }
+}
+
+/// A table, and what was answered to whom.
+#[derive(Default)]
+struct Room {
+    table: Table,
+    heard: Arc<Mutex<Vec<(u64, Answer, Vec<u8>)>>>,
+}
+
+impl Room {
+    fn with(members: u64) -> Self {
+        let mut room = Self::default();
+        for client in 1..=members {
+            room.table.greet(client, "host").unwrap();
+        }
+        room
+    }
+
+    fn ask(&mut self, client: u64, gradient_steps: u64, what: What, body: &[u8]) {
+        let heard = self.heard.clone();
+        let respond: Respond = Box::new(move |bytes| {
+            let (answer, body) = split::<Answer>("answer", &bytes).unwrap();
+            heard.lock().unwrap().push((client, answer, body.to_vec()));
+        });
+        let message = join(&Ask { client, env_steps: 0, gradient_steps, what }, body).unwrap();
+        let answers = self.table.ask(&message, respond);
+        self.send(answers);
+    }
+
+    fn send(&self, answers: Answers) {
+        answers.into_iter().for_each(|(respond, answer)| respond(answer));
+    }
+
+    fn heard(&self) -> Vec<(u64, Answer)> {
+        let all = std::mem::take(&mut *self.heard.lock().unwrap());
+        all.into_iter().map(|(client, answer, _)| (client, answer)).collect()
+    }
+
+    fn share(&mut self, client: u64, round: u64, value: f32, made: u64) {
+        let body = share(value, made).to_bytes().unwrap();
+        self.ask(client, made, What::Share { round, made }, &body);
+    }
+
+    /// A meeting to which everybody comes who has heard of it.
+    fn meet(&mut self, mine: Share) -> Option<f32> {
+        let answers = self.table.open(mine, NOW);
+        self.send(answers);
+        for (client, answer) in self.heard() {
+            let Answer::Open(round) = answer else { panic!("{answer:?}") };
+            self.share(client, round, 0.0, 0);
+        }
+        assert!(self.table.is_complete());
+        let (mean, answers) = self.table.close(NOW);
+        self.send(answers);
+        mean.map(|mean| mean.tensors["actor"].data[0])
+    }
+}
+
+#[test]
+fn a_meeting_is_due_for_who_comes_new_and_every_so_many_steps() {
+    let mut room = Room::with(1);
+    assert!(!room.table.is_due(0, 100, NOW), "it has not asked yet");
+    room.ask(1, 0, What::Watch(0), &[]);
+    assert!(room.table.is_due(0, 100, NOW) && room.table.is_due(0, 1, NOW));
+    assert_eq!(room.meet(share(2.0, 0)), Some(2.0));
+    assert_eq!(room.heard(), [(1, Answer::Mean { gradient_steps: 0 })]);
+    room.ask(1, 100, What::Watch(1), &[]);
+    assert!(room.table.is_due(0, 100, NOW), "the member has made them");
+    room.ask(1, 0, What::Watch(1), &[]);
+    assert!(!room.table.is_due(99, 100, NOW) && room.table.is_due(100, 100, NOW));
+    assert!(!room.table.is_due(100, 1, NOW), "gradients are averaged instead");
+    assert!(room.table.is_due(u64::MAX, 1, NOW), "after a new beginning");
+    // One that missed a meeting is told everything, and so is one that says so.
+    room.ask(1, 0, What::Watch(0), &[]);
+    assert!(room.table.is_due(0, 100, NOW));
+    room.table.set_present(1, false);
+    assert!(!room.table.is_due(100, 100, NOW), "nobody is there");
+}
+
+#[test]
+fn shares_are_weighted_and_nobody_who_is_gone_is_waited_for() {
+    let mut room = Room::with(3);
+    for client in 1..=3 {
+        room.ask(client, 0, What::Watch(0), &[]);
+    }
+    assert_eq!(room.meet(share(1.0, 0)), Some(1.0));
+    room.heard();
+    (1..=3).for_each(|client| room.ask(client, 0, What::Watch(1), &[]));
+    let answers = room.table.open(share(1.0, 10), NOW);
+    room.send(answers);
+    assert_eq!(room.heard().len(), 3);
+    room.share(2, 2, 4.0, 20);
+    // The same again, as after a lost answer, counts once.
+    room.share(2, 2, 4.0, 20);
+    room.share(1, 1, 100.0, 1000);
+    assert_eq!(room.heard(), [(1, Answer::Late)], "of another meeting");
+    room.share(1, 2, 7.0, 10);
+    assert!(!room.table.is_complete());
+    assert_eq!(room.table.set_present(3, false), Some((3, "host".into())));
+    assert!(room.table.is_complete());
+    let (mean, answers) = room.table.close(NOW);
+    assert_eq!(mean.unwrap().tensors["actor"].data, [(10.0 + 80.0 + 70.0) / 40.0]);
+    room.send(answers);
+    assert_eq!(room.heard().len(), 2);
+    // One that is there and does not come is not waited for a second time at once.
+    (1..=2).for_each(|client| room.ask(client, 0, What::Watch(2), &[]));
+    let answers = room.table.open(share(1.0, 10), NOW);
+    room.send(answers);
+    room.share(1, 3, 3.0, 10);
+    assert!(!room.table.is_complete());
+    let (mean, answers) = room.table.close(NOW);
+    assert_eq!(mean.unwrap().tensors["actor"].data, [2.0]);
+    room.send(answers);
+    room.heard();
+    assert_eq!(room.table.statuses()[1].missed, 1);
+    room.ask(2, 0, What::Watch(2), &[]);
+    assert!(!room.table.is_due(0, 100, NOW));
+    let later = Duration::from_secs(2);
+    assert!(room.table.is_due(0, 100, later));
+    let answers = room.table.open(share(1.0, 10), later);
+    room.send(answers);
+    room.share(1, 4, 1.0, 0);
+    assert!(!room.table.is_complete(), "it has another chance");
+    room.share(2, 4, 3.0, 10);
+    assert!(room.table.is_complete());
+    let (mean, answers) = room.table.close(later);
+    assert_eq!(mean.unwrap().tensors["actor"].data, [2.0], "what it has learned meanwhile is not lost");
+    room.send(answers);
+}
+
+#[test]
+fn gradients_are_averaged_over_samples_of_all_who_are_in_step() {
+    let mut room = Room::with(2);
+    (1..=2).for_each(|client| room.ask(client, 0, What::Watch(0), &[]));
+    room.meet(share(1.0, 0));
+    room.heard();
+    let gradients = |step, part, weight| What::Gradients { step, part, weight };
+    room.ask(1, 0, What::Watch(1), &[]);
+    room.table.goes_on_until(2);
+    let answers = room.table.begin(1, Part::Critics, 10.0, vec![1.0, 2.0]);
+    room.send(answers);
+    assert_eq!(room.heard(), [(1, Answer::Step(1))]);
+    // The second asks only now, and is told at once.
+    room.ask(2, 0, What::Watch(1), &[]);
+    assert_eq!(room.heard(), [(2, Answer::Step(1))]);
+    room.ask(1, 0, gradients(1, Part::Critics, 30.0), &to_bytes(&[5.0, 6.0]));
+    assert!(!room.table.is_averaged());
+    room.ask(2, 0, gradients(1, Part::Critics, 0.0), &to_bytes(&[9.0, 9.0]));
+    assert!(room.table.is_averaged());
+    let (mean, answers) = room.table.average(NOW);
+    assert_eq!(mean, [4.0, 5.0]);
+    room.send(answers);
+    let all = std::mem::take(&mut *room.heard.lock().unwrap());
+    assert!(all.iter().all(|(_, answer, body)| {
+        *answer == Answer::Gradients { more: false } && from_bytes(body).unwrap() == [4.0, 5.0]
+    }));
+    // The first is ahead of the chief; the second sends what does not fit.
+    room.ask(1, 0, gradients(1, Part::Actor, 1.0), &to_bytes(&[3.0]));
+    let answers = room.table.begin(1, Part::Actor, 1.0, vec![1.0]);
+    room.send(answers);
+    room.ask(2, 0, gradients(1, Part::Actor, 1.0), &to_bytes(&[3.0, 4.0]));
+    assert_eq!(room.heard(), [(2, Answer::Late)]);
+    assert!(room.table.is_averaged());
+    let (mean, answers) = room.table.average(NOW);
+    assert_eq!(mean, [2.0]);
+    room.send(answers);
+    assert_eq!(room.heard(), [(1, Answer::Gradients { more: true })]);
+    // It is told everything; until then nobody waits for it.
+    room.ask(2, 1, What::Watch(0), &[]);
+    assert!(room.table.is_due(1, 1, NOW));
+    for (weight, body) in [(f32::NAN, to_bytes(&[3.0])), (1.0, vec![1, 2, 3]), (-1.0, to_bytes(&[1.0]))] {
+        room.table.begin(2, Part::Critics, 1.0, vec![1.0]);
+        room.ask(1, 1, gradients(2, Part::Critics, weight), &body);
+        assert_eq!(room.heard(), [(1, Answer::Late)]);
+        let (mean, _) = room.table.average(NOW);
+        assert_eq!(mean, [1.0]);
+    }
+}
+
+#[test]
+fn strangers_and_garbage_are_answered_and_the_end_reaches_all() {
+    let mut room = Room::with(2);
+    room.ask(9, 0, What::Watch(0), &[]);
+    assert_eq!(room.heard(), [(9, Answer::Unknown)]);
+    let heard = room.heard.clone();
+    let respond: Respond = Box::new(move |bytes| {
+        heard.lock().unwrap().push((0, split::<Answer>("answer", &bytes).unwrap().0, Vec::new()));
+    });
+    let answers = room.table.ask(b"garbage", respond);
+    room.send(answers);
+    assert_eq!(room.heard(), [(0, Answer::Late)]);
+    room.ask(1, 0, What::Watch(0), &[]);
+    let answers = room.table.refresh();
+    room.send(answers);
+    assert_eq!(room.heard(), [(1, Answer::Nothing)]);
+    room.ask(1, 0, What::Watch(0), &[]);
+    let end = End { reason: "the run is complete".into(), well: true };
+    let answers = room.table.stop(&end);
+    room.send(answers);
+    room.ask(2, 0, What::Watch(0), &[]);
+    assert_eq!(room.heard(), [(1, Answer::Stop(end.clone())), (2, Answer::Stop(end))]);
+}
+
+fn setup(sync_every: u64, seed: u64) -> LearnerSetup {
+    let spec = EnvironmentSpec {
+        name: "line".into(),
+        summary: String::new(),
+        observation: ObservationSpace::floats(&["x", "y"]),
+        action: ActionSpace::discrete(&["a", "b"]),
+        ticks_per_step: 1,
+        tick_seconds: 1.0,
+        episode_limit: 50,
+        teams: vec![0],
+        rewards: Vec::new(),
+    };
+    let config = LearnerConfig {
+        batch_size: 16,
+        learning_starts: 100,
+        live_learning_starts: 100,
+        sync_every,
+        ..LearnerConfig::default()
+    };
+    LearnerSetup { device: DeviceChoice::Cpu, seed, ..LearnerSetup::new(spec, config) }
+}
+
+fn steps(count: usize, salt: f32) -> StepBatch {
+    let mut steps = StepBatch::default();
+    for step in 0..count {
+        let last = step % 10 == 9;
+        steps.streams.push(0);
+        steps.starts.push(step % 10 == 0);
+        steps.observations.push(&[(step as f32 + salt).sin(), 1.0], &[]);
+        steps.actions.push(Action::Discrete((step % 2) as u16));
+        steps.rewards.push((step % 3) as f32 + salt);
+        steps.behaviour_entropies.push(0.5);
+        steps.policy_gradient_steps.push(0);
+        steps.origins.push(Origin::Policy);
+        steps.ends.push(last.then_some(EpisodeEnd::Terminated));
+        if last {
+            steps.final_observations.push(&[0.0, 0.0], &[]);
+        }
+    }
+    steps
+}
+
+fn chief(engine: &Local, sync_every: u64) -> (Hub, ThreadLink) {
+    let setup = setup(sync_every, 1);
+    let config = HubConfig {
+        session: 77,
+        seed: 3,
+        config: "env = \"line\"".into(),
+        level: None,
+        identity: "line".into(),
+        spec: setup.spec.clone(),
+        streams: 8,
+        most_actors: 2,
+        arenas: 1,
+        exact: None,
+        sync_every: Some(sync_every),
+    };
+    let hub = Hub::open(Arc::new(engine.clone()), config).unwrap();
+    let replicas: Option<Arc<dyn Replicas>> = Some(Arc::new(hub.chief().clone()));
+    let link = ThreadLink::launch(Launch { paced: true, replicas, ..Launch::new(setup) });
+    (hub, link)
+}
+
+fn member(engine: &Local, client: u64, sync_every: u64) -> (Member, ThreadLink) {
+    let engine: Arc<dyn Engine> = Arc::new(engine.clone());
+    let hello = Hello {
+        protocol: PROTOCOL,
+        client,
+        name: "replica".into(),
+        role: Role::Replica,
+        machine: String::new(),
+    };
+    let welcome = greet(&*engine, &hello, "here", Duration::from_secs(1)).unwrap();
+    let member = Member::new(engine, hello, &welcome, sync_every).unwrap();
+    let replicas: Option<Arc<dyn Replicas>> = Some(Arc::new(member.clone()));
+    let launch = Launch { paced: true, replicas, ..Launch::new(setup(sync_every, 10 + client)) };
+    (member, ThreadLink::launch(launch))
+}
+
+fn wait(what: &str, done: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed().as_secs() < 60, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn weights(link: &ThreadLink) -> TensorMap {
+    // Publishes anew.
+    let on = link.published().is_some_and(|published| published.version % 2 == 0);
+    link.command(Command::PublishCritics(on)).wait().unwrap();
+    link.command(Command::PublishCritics(!on)).wait().unwrap();
+    link.published().unwrap().policy.tensors()
+}
+
+#[test]
+fn with_averaged_gradients_replicas_stay_equal_to_the_bit() {
+    let engine = Local::default();
+    let (hub, first) = chief(&engine, 1);
+    let (member, second) = member(&engine, 5, 1);
+    second.send(steps(600, 0.5)).unwrap();
+    wait("the chief's networks", || member.status().meetings == 1);
+    assert_eq!(member.status().waits, None);
+    // The first hundred are collected.
+    first.send(steps(100, 0.0)).unwrap();
+    first.send(steps(400, 0.0)).unwrap();
+    wait("the chief's steps", || first.behind() == 0 && first.status().gradient_steps == 100);
+    wait("the same ones", || second.status().gradient_steps == 100);
+    assert_eq!(weights(&first), weights(&second));
+    wait("measurements", || hub.status().replicas.len() == 1);
+    // One that comes later is told everything, and keeps up.
+    let (third_member, third) = self::member(&engine, 6, 1);
+    third.send(steps(700, 0.9)).unwrap();
+    wait("a third", || third_member.status().meetings == 1);
+    wait("its steps", || third.status().gradient_steps == 100 && third.status().env_steps == 700);
+    first.send(steps(200, 0.1)).unwrap();
+    wait("three in step", || {
+        [&first, &second, &third].iter().all(|link| link.status().gradient_steps == 150)
+    });
+    assert_eq!(weights(&first), weights(&second));
+    assert_eq!(weights(&first), weights(&third));
+    assert_eq!((member.status().meetings, third_member.status().meetings), (2, 1));
+    // One that is cut off is not waited for; the other goes on.
+    drop(third);
+    engine.leave(6);
+    let begun = Instant::now();
+    first.send(steps(400, 0.2)).unwrap();
+    wait("without it", || second.status().gradient_steps == 250);
+    assert!(begun.elapsed().as_secs() < 20);
+    assert_eq!(weights(&first), weights(&second));
+}
+
+#[test]
+fn with_averaged_parameters_everybody_trains_at_their_own_pace() {
+    let engine = Local::default();
+    let (hub, first) = chief(&engine, 20);
+    let (member, second) = member(&engine, 5, 20);
+    member.set_env_steps(600);
+    second.send(steps(600, 0.5)).unwrap();
+    wait("the chief's networks", || member.status().meetings == 1);
+    // The chief has no steps to learn from, and takes what the member has learned.
+    wait("its steps", || second.behind() == 0 && second.status().gradient_steps == 150);
+    wait("a meeting", || first.status().gradient_steps >= 140);
+    first.send(steps(100, 0.0)).unwrap();
+    first.send(steps(1900, 0.0)).unwrap();
+    wait("the chief's steps", || first.behind() == 0 && first.status().gradient_steps >= 600);
+    let status = member.status();
+    assert!(status.meetings > 3, "{status:?}");
+    wait("steps of both", || {
+        let events = hub.events();
+        hub.chief().take_env_steps() == 600 || events.count() > 1000
+    });
+    // Those of the last meeting, and what each has done since.
+    let [ours, theirs] = [weights(&first), weights(&second)];
+    for (name, tensor) in &ours {
+        for (one, other) in tensor.data.iter().zip(&theirs[name].data) {
+            assert!((one - other).abs() < 0.05, "{name}: {one}, {other}");
+        }
+    }
+    // A chief that begins anew takes nobody's parameters.
+    first.command(Command::Reset(Box::new(setup(20, 1).config))).wait().unwrap();
+    wait("a meeting", || member.status().meetings > status.meetings);
+    wait("its networks", || second.status().gradient_steps < 100);
+    assert_eq!(weights(&first), weights(&second));
+    // It is gone, and comes back without remembering anybody.
+    engine.silence();
+    drop((hub, first));
+    wait("silence", || member.status().silent.is_some());
+    // On its own it goes no further than twice the interval.
+    let before = second.status().gradient_steps;
+    second.send(steps(1000, 0.5)).unwrap();
+    wait("a reason", || member.status().waits.is_some_and(|reason| reason.contains("40 gradient steps")));
+    assert!(second.status().gradient_steps <= before + 40);
+    let met = member.status().meetings;
+    let (hub, _first) = chief(&engine, 20);
+    wait("a meeting with the next chief", || member.status().meetings > met);
+    assert!(hub.events().any(|event| matches!(event, Event::Replica { number: 1, present: true, .. })));
+}
