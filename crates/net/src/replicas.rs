@@ -42,6 +42,8 @@ pub struct Ask {
     pub env_steps: u64,
     /// Gradient steps that its networks have been trained for.
     pub gradient_steps: u64,
+    /// Whether it has enough steps to learn from, so that its gradients may be waited for.
+    pub ready: bool,
     /// What it wants.
     pub what: What,
 }

@@ -39,6 +39,7 @@ pub struct MemberStatus {
 struct State {
     env_steps: u64,
     gradient_steps: u64,
+    ready: bool,
     /// Gradient steps since the last meeting.
     made: u64,
     /// When the question for news that is under way was asked, and when the last one was.
@@ -93,6 +94,7 @@ impl Member {
         let state = State {
             env_steps: 0,
             gradient_steps: 0,
+            ready: false,
             made: 0,
             asking: None,
             asked: None,
@@ -138,8 +140,9 @@ impl Shared {
     }
 
     fn message(&self, state: &State, what: What, body: &[u8]) -> Option<Vec<u8>> {
-        let (env_steps, gradient_steps) = (state.env_steps, state.gradient_steps);
-        join(&Ask { client: self.hello.client, env_steps, gradient_steps, what }, body).ok()
+        let State { env_steps, gradient_steps, .. } = *state;
+        let (client, ready) = (self.hello.client, state.ready || self.every > 1);
+        join(&Ask { client, env_steps, gradient_steps, ready, what }, body).ok()
     }
 
     /// Asks for news, or greets, where that is due.
@@ -272,7 +275,7 @@ impl Replicas for Member {
     fn allow(&self, wanted: u64, next: u64) -> u64 {
         let Self(shared) = self;
         let mut state = shared.state();
-        state.gradient_steps = next - 1;
+        (state.gradient_steps, state.ready) = (next - 1, wanted > 0);
         if state.meetings == 0 || state.end.is_some() {
             return 0;
         }

@@ -43,6 +43,7 @@ struct Member {
     waited_for: bool,
     /// Whether it makes the chief's gradient steps with it.
     in_step: bool,
+    ready: bool,
     /// Gradient steps at the last meeting.
     met_at: u64,
     /// How often it was too late since it last came in time, and when it is waited for again.
@@ -155,7 +156,8 @@ impl Table {
 
     /// Takes what a member asks. Returns the answers that are due now.
     pub fn ask(&mut self, bytes: &[u8], respond: Respond) -> Answers {
-        let Ok((Ask { client, env_steps, gradient_steps, what }, body)) = split::<Ask>("meeting", bytes)
+        let Ok((Ask { client, env_steps, gradient_steps, ready, what }, body)) =
+            split::<Ask>("meeting", bytes)
         else {
             return vec![(respond, message(&Answer::Late, &[]))];
         };
@@ -182,7 +184,10 @@ impl Table {
                 {
                     return answer(Answer::Step(self.step), respond);
                 }
-                member.knows &= after == self.round;
+                // One that has lost step, or that could not learn at the last meeting and can now, needs another one.
+                member.in_step &= after == self.round;
+                member.knows &= after == self.round && (member.in_step || !ready);
+                member.ready = ready;
                 member.watch = Some((after, respond));
                 Vec::new()
             }
@@ -263,7 +268,7 @@ impl Table {
         for (client, member) in members {
             let came = brought.remove(client);
             let missed = came.is_none() && member.status.present && member.waited_for;
-            (member.knows, member.in_step) = (came.is_some(), came.is_some());
+            (member.knows, member.in_step) = (came.is_some(), came.is_some() && member.ready);
             if let Some((share, respond)) = came {
                 shares.push(share);
                 responds.push(respond);

@@ -121,6 +121,11 @@ impl Learner {
         self.share_gradients()
     }
 
+    /// Whether it trains together with others.
+    pub fn has_replicas(&self) -> bool {
+        self.meetings.is_some()
+    }
+
     /// Gives the algorithm, which may be another one now, what averages its gradients.
     pub(super) fn share_gradients(&mut self) -> Result<(), LearnerError> {
         let gradients = self.meetings.as_ref().and_then(|meetings| meetings.replicas.gradients());

@@ -48,6 +48,8 @@ const MOST_DEBT: u64 = 2_000;
 const STEPS_A_ROUND: u64 = 4;
 /// Interval between two reported gradient steps, and between two status updates.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
+/// Interval at which a learner without work looks whether others wait for it.
+const MEET_EVERY: Duration = Duration::from_millis(10);
 /// Interval between two surveys of the replay buffer.
 const SURVEY_EVERY: Duration = Duration::from_secs(2);
 
@@ -121,7 +123,8 @@ impl Worker {
         loop {
             let ready = self.trains_by_itself() && self.learner.may_train();
             // With work to do, only poll; without, sleep until a message comes.
-            let wait = if ready { Duration::ZERO } else { REPORT_EVERY };
+            let idle = if self.learner.has_replicas() { MEET_EVERY } else { REPORT_EVERY };
+            let wait = if ready { Duration::ZERO } else { idle };
             match inbox.recv_timeout(wait) {
                 Ok(message) => {
                     self.take(message)?;
