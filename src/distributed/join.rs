@@ -15,6 +15,7 @@ use super::{SessionError, machine, own_name, own_number};
 use crate::bridge;
 use crate::config::RunConfig;
 use crate::experiment::{Experiment, Mode};
+use crate::learner::LearnerConfig;
 use crate::link::{Handshake, Launch};
 use crate::mdp::later_seed;
 use crate::run::RunError;
@@ -124,12 +125,13 @@ impl Joined {
         Ok(Experiment::new(config, choice, mode).map_err(RunError::from)?)
     }
 
-    /// Where a replica meets the learner, which averages `every` so many gradient steps.
+    /// Where a replica that learns as `learner` says meets the learner.
     ///
     /// # Errors
     /// [`NetError::Engine`] if the network refuses.
-    pub fn member(&self, every: u64) -> Result<Member, NetError> {
-        Member::new(self.engine.clone(), self.hello.clone(), &self.welcome, every)
+    pub fn member(&self, learner: &LearnerConfig) -> Result<Member, NetError> {
+        let LearnerConfig { sync_every, algorithm, .. } = learner.clone();
+        Member::new(self.engine.clone(), self.hello.clone(), &self.welcome, sync_every, algorithm)
     }
 
     /// A link to the learner, with the policy slot of `launch`.

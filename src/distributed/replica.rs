@@ -65,7 +65,7 @@ pub fn replicate(
     experiment.streams *= 1 + most_actors as usize;
     let spec = experiment.world.spec();
     check_memory(&spec, &experiment.learner, experiment.streams).map_err(RunError::from)?;
-    let member = joined.member(experiment.learner.sync_every)?;
+    let member = joined.member(&experiment.learner)?;
     let engine: Arc<dyn Engine> = match serving {
         Some(serving) => Arc::new(Zenoh::listen(&serving.address, serving.security.as_ref())?),
         None => Arc::new(Local::default()),

@@ -85,6 +85,9 @@ pub struct Welcome {
     /// As [`StepsReply::most_steps`], for the first batch.
     #[serde(default)]
     pub most_steps: u32,
+    /// Gradient steps between two averages over replicas; `None` where there are none.
+    #[serde(default)]
+    pub sync_every: Option<u64>,
     /// The algorithm as it is now; `None` while the learner starts.
     pub algorithm: Option<AlgorithmConfig>,
 }

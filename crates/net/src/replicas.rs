@@ -4,7 +4,7 @@
 //! `sync_every` of more than 1 the chief opens a meeting every so many gradient steps of its own: members bring their
 //! parameters, weighted by the steps they have made since the last, and all go on from the mean, so that a slow machine
 //! holds nobody up. With 1 members make the steps that the chief begins, and gradients are averaged before the optimizer's
-//! step. Who comes new, comes back or was too late gets everything at a meeting first.
+//! step. Who comes new, comes back or was too late gets everything at a meeting first, and brings nothing to it.
 //!
 //! [`table`] is the chief's side without threads and clocks, [`chief`] and [`member`] drive both sides behind
 //! [`Replicas`](entropy_rl::learner::replicas::Replicas).
@@ -33,12 +33,17 @@ const SHARE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long its gradients are.
 const GRADIENT_PATIENCE: Duration = Duration::from_secs(2);
 
+/// A member trains on without a meeting for so many times the usual number of gradient steps: networks that have been
+/// apart for long have no useful mean.
+const MOST_APART: u64 = 2;
+
 /// What a member asks of the chief, in the head of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Ask {
     /// [`Hello::client`](crate::protocol::Hello::client).
     pub client: u64,
-    /// Environment steps that it has received.
+    /// Environment steps that it has received since it greeted the chief: earlier ones are in the count that a chief goes on
+    /// with after it was started again.
     pub env_steps: u64,
     /// Gradient steps that its networks have been trained for.
     pub gradient_steps: u64,
@@ -54,11 +59,13 @@ pub struct Ask {
 pub enum What {
     /// To hear of the next meeting after this one, or of the next gradient step if it is to make that.
     Watch(u64),
-    /// To bring its share to meeting `round`; its tensors follow.
+    /// To bring its share to meeting `round`; its tensors follow, if it has anything to bring.
     Share {
         /// Number of the meeting.
         round: u64,
-        /// Gradient steps made since the last.
+        /// The last meeting that it took the mean of.
+        after: u64,
+        /// Gradient steps made since; where that is not the one before, they count for nothing.
         made: u64,
     },
     /// To have gradients averaged, which follow.

@@ -74,6 +74,7 @@ impl Inner {
             config: config.clone(),
             level: level.clone(),
             handshake: Handshake::new(spec),
+            sync_every: self.config.sync_every,
             algorithm: status.map(|status| status.config.clone().algorithm),
         })
     }

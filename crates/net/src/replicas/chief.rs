@@ -3,11 +3,12 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Sender, unbounded};
 use entropy_rl::algo::{AllReduce, Part};
-use entropy_rl::learner::replicas::{Replicas, Share};
+use entropy_rl::learner::replicas::{Replicas, Share, mean};
 
-use super::table::{Answers, Table};
-use super::{GRADIENT_PATIENCE, ReplicaStatus, SHARE_PATIENCE};
+use super::table::{Answers, Gathered, Message, Table, message};
+use super::{Answer, GRADIENT_PATIENCE, ReplicaStatus, SHARE_PATIENCE};
 use crate::engine::Respond;
 use crate::protocol::End;
 
@@ -17,6 +18,8 @@ struct Shared {
     table: Mutex<Table>,
     /// Somebody has come, or gone.
     changed: Condvar,
+    /// To a thread that sends answers: a slow link must not keep the learner waiting.
+    answers: Sender<Answers>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -30,14 +33,18 @@ impl std::fmt::Debug for Shared {
 pub struct Chief(Arc<Shared>);
 
 fn send(answers: Answers) {
-    answers.into_iter().for_each(|(respond, answer)| respond(answer));
+    answers.into_iter().for_each(|(respond, answer)| respond(Arc::unwrap_or_clone(answer)));
 }
 
 impl Chief {
     /// Averages `every` so many gradient steps.
     pub fn new(every: u64) -> Self {
-        let (table, changed) = Default::default();
-        Self(Arc::new(Shared { began: Instant::now(), every, table, changed }))
+        let (answers, due) = unbounded::<Answers>();
+        let work = move || due.into_iter().for_each(send);
+        // Without it answers are dropped, and members do without.
+        _ = std::thread::Builder::new().name("replica-answers".into()).spawn(work);
+        let (table, changed) = (Mutex::new(Table::new(every)), Condvar::new());
+        Self(Arc::new(Shared { began: Instant::now(), every, table, changed, answers }))
     }
 
     /// Takes note of the process `client`.
@@ -50,13 +57,19 @@ impl Chief {
 
     /// The process `client` is there or gone. Returns its number and name if it is a replica for which that is new.
     pub fn set_present(&self, client: u64, present: bool) -> Option<(u32, String)> {
-        let known = self.0.table().set_present(client, present);
+        let (known, answers) = self.0.table().set_present(client, present);
         self.0.changed.notify_all();
+        send(answers);
         known
     }
 
     /// Answers a member, now or later. Returns who has come with that, by number and name.
     pub fn answer(&self, message: &[u8], respond: Respond) -> Vec<(u32, String)> {
+        // Read before the table is taken: it may be large.
+        let Some(message) = Message::read(message) else {
+            respond(Arc::unwrap_or_clone(super::table::message(&Answer::Late, &[])));
+            return Vec::new();
+        };
         let mut table = self.0.table();
         let (answers, joined) = (table.ask(message, respond), table.take_joined());
         drop(table);
@@ -94,6 +107,13 @@ impl Shared {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Sends `answers` on another thread.
+    fn later(&self, answers: Answers) {
+        if !answers.is_empty() {
+            _ = self.answers.send(answers);
+        }
+    }
+
     fn now(&self) -> Duration {
         self.began.elapsed()
     }
@@ -109,15 +129,23 @@ impl Shared {
 impl Replicas for Chief {
     fn is_due(&self, made: u64) -> bool {
         let Self(shared) = self;
-        shared.table().is_due(made, shared.every, shared.now())
+        shared.table().is_due(made, shared.now())
     }
 
     fn meet(&self, share: Share) -> Option<Share> {
         let Self(shared) = self;
         let answers = shared.table().open(share, shared.now());
-        send(answers);
-        let (mean, answers) = shared.wait(SHARE_PATIENCE, Table::is_complete).close(shared.now());
-        send(answers);
+        shared.later(answers);
+        let Gathered { shares, responds, mut answers } =
+            shared.wait(SHARE_PATIENCE, Table::is_complete).close(shared.now())?;
+        let mean = mean(&shares).filter(|_| !responds.is_empty());
+        if let Some(mean) = &mean {
+            answers.extend(shared.table().met(mean.gradient_steps));
+            let body = mean.to_bytes().unwrap_or_default();
+            let answer = message(&Answer::Mean { gradient_steps: mean.gradient_steps }, &body);
+            answers.extend(responds.into_iter().map(|respond| (respond, answer.clone())));
+        }
+        shared.later(answers);
         mean
     }
 
@@ -142,7 +170,7 @@ impl AllReduce for Shared {
         }
         let answers = table.begin(step, part, weight, values.concat());
         drop(table);
-        send(answers);
+        self.later(answers);
         let (mean, answers) = self.wait(GRADIENT_PATIENCE, Table::is_averaged).average(self.now());
         let mut rest = &mean[..];
         for values in values {
@@ -150,6 +178,6 @@ impl AllReduce for Shared {
             values.copy_from_slice(own);
             rest = more;
         }
-        send(answers);
+        self.later(answers);
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use entropy_rl::algo::{AllReduce, Part};
+use entropy_rl::algo::{AlgorithmConfig, AllReduce, Part};
 use entropy_rl::learner::replicas::{Replicas, Share};
 
-use super::{Answer, Ask, GRADIENT_PATIENCE, SHARE_PATIENCE, What, from_bytes, to_bytes};
+use super::{Answer, Ask, GRADIENT_PATIENCE, MOST_APART, SHARE_PATIENCE, What, from_bytes, to_bytes};
 use crate::NetError;
 use crate::engine::{Engine, Verb};
-use crate::protocol::{End, Hello, Welcome, from_text, join, split, to_text};
+use crate::protocol::{End, Hello, LARGEST_MESSAGE, Welcome, from_text, join, split, to_text};
 
 /// How long a question may go without an answer before it is asked again: the chief answers every second.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -19,10 +19,8 @@ const ASK_EVERY: Duration = Duration::from_millis(300);
 const STEP_WAIT: Duration = Duration::from_millis(20);
 /// After so long without a word the chief counts as silent.
 const SILENCE: Duration = Duration::from_secs(3);
-/// A member trains on without a meeting for so many times the usual number of gradient steps: networks that have been
-/// apart for long have no useful mean.
-const MOST_APART: u64 = 2;
-
+/// Largest share: one message, and some room for its head.
+const MOST_BYTES: usize = LARGEST_MESSAGE - (1 << 16);
 /// How a member stands.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MemberStatus {
@@ -37,7 +35,9 @@ pub struct MemberStatus {
 }
 
 struct State {
+    /// Environment steps received, and those of them before the last greeting.
     env_steps: u64,
+    counted: u64,
     gradient_steps: u64,
     ready: bool,
     /// Gradient steps since the last meeting.
@@ -65,6 +65,7 @@ struct Shared {
     hello: Hello,
     identity: String,
     every: u64,
+    algorithm: AlgorithmConfig,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -80,7 +81,7 @@ impl std::fmt::Debug for Shared {
 pub struct Member(Arc<Shared>);
 
 impl Member {
-    /// A member that was made `welcome` after `hello`, and averages `every` so many gradient steps.
+    /// A member that was made `welcome` after `hello`, learns with `algorithm` and averages `every` so many gradient steps.
     ///
     /// # Errors
     /// [`NetError::Engine`] if the network refuses.
@@ -89,10 +90,12 @@ impl Member {
         hello: Hello,
         welcome: &Welcome,
         every: u64,
+        algorithm: AlgorithmConfig,
     ) -> Result<Self, NetError> {
         engine.present(hello.client)?;
         let state = State {
             env_steps: 0,
+            counted: 0,
             gradient_steps: 0,
             ready: false,
             made: 0,
@@ -109,7 +112,8 @@ impl Member {
             end: None,
         };
         let (identity, state) = (welcome.identity.clone(), Mutex::new(state));
-        Ok(Self(Arc::new(Shared { engine, hello, identity, every, state, changed: Condvar::new() })))
+        let changed = Condvar::new();
+        Ok(Self(Arc::new(Shared { engine, hello, identity, every, algorithm, state, changed })))
     }
 
     /// Takes note of the environment steps that this replica has received so far.
@@ -140,7 +144,8 @@ impl Shared {
     }
 
     fn message(&self, state: &State, what: What, body: &[u8]) -> Option<Vec<u8>> {
-        let State { env_steps, gradient_steps, .. } = *state;
+        let State { gradient_steps, .. } = *state;
+        let env_steps = state.env_steps.saturating_sub(state.counted);
         let (client, ready) = (self.hello.client, state.ready || self.every > 1);
         join(&Ask { client, env_steps, gradient_steps, ready, what }, body).ok()
     }
@@ -192,9 +197,17 @@ impl Shared {
         let Some(bytes) = answer else { return };
         state.heard = Instant::now();
         match from_text::<Result<Welcome, String>>("greeting", bytes) {
-            Ok(Ok(welcome)) if welcome.identity == self.identity => (state.greets, state.after) = (false, 0),
-            Ok(Ok(_)) => {
+            Ok(Ok(welcome)) if welcome.identity != self.identity => {
                 state.end = Some(End::bad("the learner has started another run; start this anew"));
+            }
+            Ok(Ok(welcome)) => {
+                // While the learner starts it cannot say yet.
+                let Some(algorithm) = welcome.algorithm else { return };
+                if algorithm != self.algorithm || welcome.sync_every != Some(self.every) {
+                    state.end = Some(End::bad("the learner has other settings now; start this anew"));
+                }
+                (state.greets, state.after) = (false, 0);
+                state.counted = state.env_steps;
             }
             Ok(Err(reason)) => state.end = Some(End::bad(reason)),
             Err(_) => {}
@@ -247,16 +260,25 @@ impl Replicas for Member {
 
     fn meet(&self, share: Share) -> Option<Share> {
         let Self(shared) = self;
-        let round = shared.state().open.take()?;
-        // In step with the chief it has nothing of its own to bring.
-        let made = if shared.every == 1 || shared.state().after == 0 && shared.state().meetings == 0 {
-            0
-        } else {
-            share.made
+        let (round, after) = {
+            let mut state = shared.state();
+            (state.open.take()?, state.after)
         };
-        let body = share.to_bytes().ok()?;
+        // In step with the chief it has nothing of its own to bring, nor has one that was not at the last meeting.
+        let made = if shared.every == 1 || after == 0 { 0 } else { share.made };
+        let mut body = share.to_bytes().ok()?;
+        if body.len() > MOST_BYTES {
+            let (size, most) = (body.len() >> 20, MOST_BYTES >> 20);
+            let problem =
+                format!("networks of {size} MiB cannot be averaged over a network; at most {most} can");
+            shared.state().end = Some(End::bad(problem));
+            return None;
+        }
+        if made == 0 {
+            body.clear();
+        }
         // The chief waits for others too.
-        let answer = shared.ask(What::Share { round, made }, &body, 2 * SHARE_PATIENCE);
+        let answer = shared.ask(What::Share { round, after, made }, &body, 2 * SHARE_PATIENCE);
         let mut state = shared.state();
         let Some((Answer::Mean { gradient_steps }, bytes)) = answer else {
             state.after = 0;
@@ -276,15 +298,18 @@ impl Replicas for Member {
         let Self(shared) = self;
         let mut state = shared.state();
         (state.gradient_steps, state.ready) = (next - 1, wanted > 0);
-        if state.meetings == 0 || state.end.is_some() {
-            return 0;
+        let most = (MOST_APART * shared.every).saturating_sub(state.made);
+        let allowed = if state.meetings == 0 || state.end.is_some() {
+            0
+        } else if shared.every > 1 {
+            wanted.min(most)
+        } else {
+            0
+        };
+        if allowed > 0 || wanted == 0 {
+            return allowed;
         }
-        if shared.every > 1 {
-            return wanted.min((MOST_APART * shared.every).saturating_sub(state.made));
-        }
-        if wanted == 0 || state.after == 0 {
-            return 0;
-        }
+        // With nothing to do it waits for the chief, for a moment.
         drop(state);
         shared.watch();
         let waiting =
@@ -292,7 +317,7 @@ impl Replicas for Member {
         let waited = shared.changed.wait_timeout_while(shared.state(), STEP_WAIT, waiting);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         match state.begun.take() {
-            Some(begun) if begun == next => 1,
+            Some(begun) if begun == next && state.after > 0 && shared.every == 1 => 1,
             Some(_) => {
                 state.after = 0;
                 0

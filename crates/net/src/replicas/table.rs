@@ -1,18 +1,30 @@
 //! The chief's side of meetings, without threads and clocks: who is a member, what each has brought, and who is waited for.
 
-use std::collections::BTreeMap;
+mod gradients;
+mod meeting;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use entropy_rl::algo::Part;
-use entropy_rl::learner::replicas::{Share, mean};
+use entropy_rl::learner::replicas::Share;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Ask, What, from_bytes, to_bytes};
+use super::{Answer, Ask, MOST_APART, What, from_bytes};
 use crate::engine::Respond;
 use crate::protocol::{End, join, plain, split};
+pub use meeting::Gathered;
 
 /// Members that are known at the same time; those that have gone are forgotten first.
 const MOST_MEMBERS: usize = 64;
+/// Processes whose presence is remembered.
+const MOST_PRESENT: usize = 4096;
+/// Most environment steps that a member may have received between two messages.
+pub(super) const MOST_STEPS: u64 = 10_000_000;
+/// Where gradients are averaged, everybody gets the chief's networks again after so many steps: processors of different
+/// kinds round differently.
+const SAME_AGAIN: u64 = 10_000;
 
 /// A replica as a session shows it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -34,14 +46,16 @@ pub struct ReplicaStatus {
 /// A process that has greeted the chief.
 #[derive(Default)]
 struct Member {
+    /// It is present once it has asked for something: whoever may greet need not be allowed to ask.
     status: ReplicaStatus,
-    /// Waits to hear of a meeting after this one.
-    watch: Option<(u64, Respond)>,
+    asked: bool,
+    /// Waits to hear of a meeting, or of a gradient step.
+    watch: Option<Respond>,
     /// Whether it has what the last meeting ended with.
     knows: bool,
     /// Whether it is waited for: it came in time the last time, or has just come.
     waited_for: bool,
-    /// Whether it makes the chief's gradient steps with it.
+    /// Whether it makes the chief's gradient steps with it, and whether it has enough to learn from.
     in_step: bool,
     ready: bool,
     /// Gradient steps at the last meeting.
@@ -67,29 +81,65 @@ struct Open<T> {
     brought: BTreeMap<u64, (T, Respond)>,
 }
 
-impl Open<(f32, Vec<f32>)> {
-    /// Whether `values` are a gradient of the same networks, and finite.
-    fn fits(&self, values: &[f32]) -> bool {
-        values.len() == self.mine.1.len() && values.iter().all(|value| value.is_finite())
+/// Samples that a gradient is a mean over, and the gradient.
+type Gradient = (f32, Vec<f32>);
+
+/// Answers that are due, for when the table is free again.
+pub type Answers = Vec<(Respond, Arc<Vec<u8>>)>;
+
+/// What a member has sent.
+pub struct Message {
+    ask: Ask,
+    body: Body,
+}
+
+enum Body {
+    Nothing,
+    Share(Share),
+    Gradient(Vec<f32>),
+}
+
+impl Message {
+    /// Reads the message in `bytes`.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let (ask, body) = split::<Ask>("meeting", bytes).ok()?;
+        let body = match ask.what {
+            What::Watch(_) => Body::Nothing,
+            // One that brings nothing needs no tensors.
+            What::Share { .. } if body.is_empty() => Body::Share(Share::default()),
+            What::Share { .. } => Body::Share(Share::default().with_bytes(body).ok()?),
+            What::Gradients { .. } => Body::Gradient(from_bytes(body).ok()?),
+        };
+        Some(Self { ask, body })
     }
 }
 
-/// Answers that are due, for when the table is free again.
-pub type Answers = Vec<(Respond, Vec<u8>)>;
+/// An answer with a body.
+pub(super) fn message(answer: &Answer, body: &[u8]) -> Arc<Vec<u8>> {
+    Arc::new(join(answer, body).unwrap_or_default())
+}
+
+/// Somebody's answer without one.
+fn short(respond: Respond, answer: &Answer) -> (Respond, Arc<Vec<u8>>) {
+    (respond, message(answer, &[]))
+}
 
 /// The chief's side of all meetings.
 pub struct Table {
+    /// Gradient steps between two meetings; 1 if gradients are averaged.
+    every: u64,
     members: BTreeMap<u64, Member>,
+    /// Processes that are connected.
+    there: BTreeSet<u64>,
     /// Number of the last meeting.
-    round: u64,
+    pub(super) round: u64,
     meeting: Option<Open<Share>>,
     /// The gradient that is being averaged, and which one that is or was last.
-    gradient: Option<Open<(f32, Vec<f32>)>>,
+    gradient: Option<Open<Gradient>>,
     key: (u64, Part),
     /// Gradients that came before the chief had its own.
-    early: BTreeMap<u64, ((u64, Part), (f32, Vec<f32>), Respond)>,
-    /// The gradient step that the chief has begun, and the last it makes without a pause.
-    step: u64,
+    early: BTreeMap<u64, ((u64, Part), Gradient, Respond)>,
+    /// The last gradient step that the chief makes without a pause.
     until: u64,
     /// Environment steps of members that were not fetched yet.
     env_steps: u64,
@@ -98,29 +148,25 @@ pub struct Table {
     end: Option<End>,
 }
 
-fn message(answer: &Answer, body: &[u8]) -> Vec<u8> {
-    join(answer, body).unwrap_or_default()
-}
-
-impl Default for Table {
-    fn default() -> Self {
+impl Table {
+    /// Averages `every` so many gradient steps.
+    pub fn new(every: u64) -> Self {
         Self {
+            every,
             members: BTreeMap::new(),
+            there: BTreeSet::new(),
             round: 0,
             meeting: None,
             gradient: None,
             key: (0, Part::Actor),
             early: BTreeMap::new(),
-            step: 0,
             until: 0,
             env_steps: 0,
             joined: Vec::new(),
             end: None,
         }
     }
-}
 
-impl Table {
     /// Takes note of the process `client`, and gives it the lowest free number. It is a member once it asks for something.
     ///
     /// # Errors
@@ -128,9 +174,9 @@ impl Table {
     pub fn greet(&mut self, client: u64, name: &str) -> Result<(), String> {
         if self.members.len() >= MOST_MEMBERS && !self.members.contains_key(&client) {
             self.members.retain(|_, member| member.status.present);
-        }
-        if self.members.len() >= MOST_MEMBERS {
-            return Err(format!("{MOST_MEMBERS} replicas are connected already"));
+            if self.members.len() >= MOST_MEMBERS {
+                return Err(format!("{MOST_MEMBERS} replicas are connected already"));
+            }
         }
         let taken = |number| self.members.values().any(|member| member.status.number == number);
         let free = (1..=u32::MAX).find(|number| !taken(*number)).unwrap_or_default();
@@ -143,235 +189,67 @@ impl Table {
         Ok(())
     }
 
-    /// The process `client` is there or gone. Returns its number and name if that is new.
-    pub fn set_present(&mut self, client: u64, present: bool) -> Option<(u32, String)> {
-        let member = self.members.get_mut(&client).filter(|member| member.status.present != present)?;
-        member.status.present = present;
-        if !present {
-            (member.knows, member.in_step, member.watch) = (false, false, None);
-            self.early.remove(&client);
+    /// The process `client` is there or gone. Returns its number and name if that makes a member come or go, and answers
+    /// that nobody waits for any more.
+    pub fn set_present(&mut self, client: u64, present: bool) -> (Option<(u32, String)>, Answers) {
+        match present {
+            true if self.there.len() < MOST_PRESENT => _ = self.there.insert(client),
+            _ => _ = self.there.remove(&client),
         }
-        Some((member.status.number, member.status.name.clone()))
+        let Some(member) = self.members.get_mut(&client) else { return Default::default() };
+        let now = member.asked && self.there.contains(&client);
+        if member.status.present == now {
+            return Default::default();
+        }
+        (member.status.present, member.waited_for) = (now, now);
+        let mut answers = Answers::new();
+        if !now {
+            (member.knows, member.in_step) = (false, false);
+            answers.extend(member.watch.take().map(|respond| short(respond, &Answer::Nothing)));
+            answers.extend(self.early.remove(&client).map(|(_, _, respond)| short(respond, &Answer::Late)));
+        }
+        (Some((member.status.number, member.status.name.clone())), answers)
     }
 
     /// Takes what a member asks. Returns the answers that are due now.
-    pub fn ask(&mut self, bytes: &[u8], respond: Respond) -> Answers {
-        let Ok((Ask { client, env_steps, gradient_steps, ready, what }, body)) =
-            split::<Ask>("meeting", bytes)
-        else {
-            return vec![(respond, message(&Answer::Late, &[]))];
-        };
-        let answer = |answer: Answer, respond| vec![(respond, message(&answer, &[]))];
+    pub fn ask(&mut self, Message { ask, body }: Message, respond: Respond) -> Answers {
+        let Ask { client, env_steps, gradient_steps, ready, what } = ask;
         if let Some(end) = &self.end {
-            return answer(Answer::Stop(end.clone()), respond);
+            return vec![short(respond, &Answer::Stop(end.clone()))];
         }
-        let Some(member) = self.members.get_mut(&client) else { return answer(Answer::Unknown, respond) };
-        // Not before: whoever may greet need not be allowed to ask.
-        if !std::mem::replace(&mut member.status.present, true) {
-            member.waited_for = true;
+        let Some(member) = self.members.get_mut(&client) else {
+            return vec![short(respond, &Answer::Unknown)];
+        };
+        self.env_steps += env_steps.saturating_sub(member.status.env_steps).min(MOST_STEPS);
+        (member.status.env_steps, member.status.gradient_steps) = (env_steps, gradient_steps);
+        member.asked = true;
+        if !member.status.present && self.there.contains(&client) {
+            (member.status.present, member.waited_for) = (true, true);
             self.joined.push((member.status.number, member.status.name.clone()));
         }
-        self.env_steps += env_steps.saturating_sub(member.status.env_steps);
-        (member.status.env_steps, member.status.gradient_steps) = (env_steps, gradient_steps);
-        match what {
-            What::Watch(after) => {
-                if self.meeting.is_some() && self.round > after {
-                    return answer(Answer::Open(self.round), respond);
-                }
-                if member.in_step
-                    && self.gradient.is_some()
-                    && self.key == (gradient_steps + 1, Part::Critics)
-                {
-                    return answer(Answer::Step(self.step), respond);
-                }
-                // One that has lost step, or that could not learn at the last meeting and can now, needs another one.
-                member.in_step &= after == self.round;
-                member.knows &= after == self.round && (member.in_step || !ready);
-                member.ready = ready;
-                member.watch = Some((after, respond));
-                Vec::new()
+        match (what, body) {
+            (What::Watch(after), _) => self.watch(client, after, ready, respond),
+            (What::Share { round, after, made }, Body::Share(share)) => {
+                let made = if after + 1 == round && self.every > 1 { made.min(self.most_apart()) } else { 0 };
+                let share = Share { gradient_steps, made, env_steps, ..share };
+                self.bring(client, round, share, respond)
             }
-            What::Share { round, made } => {
-                let share = Share { gradient_steps, made, env_steps, ..Share::default() };
-                match (share.with_bytes(body), self.meeting.as_mut().filter(|_| round == self.round)) {
-                    (Ok(share), Some(open)) => _ = open.brought.insert(client, (share, respond)),
-                    _ => {
-                        member.knows = false;
-                        return answer(Answer::Late, respond);
-                    }
-                }
-                Vec::new()
+            (What::Gradients { step, part, weight }, Body::Gradient(values)) => {
+                self.bring_gradient(client, (step, part), (weight, values), respond)
             }
-            What::Gradients { step, part, weight } => {
-                let fits = weight.is_finite() && weight >= 0.0 && member.in_step;
-                let values = from_bytes(body).ok().filter(|_| fits);
-                match (values, &mut self.gradient) {
-                    (Some(values), Some(open)) if self.key == (step, part) && open.fits(&values) => {
-                        open.brought.insert(client, ((weight, values), respond));
-                    }
-                    (Some(values), _) if (step, part) > self.key => {
-                        self.early.insert(client, ((step, part), (weight, values), respond));
-                    }
-                    _ => {
-                        (member.knows, member.in_step) = (false, false);
-                        return answer(Answer::Late, respond);
-                    }
-                }
-                Vec::new()
-            }
+            _ => vec![short(respond, &Answer::Late)],
         }
     }
 
-    /// Whether a meeting is due at time `now`, `made` gradient steps of the chief after the last one: when it or a member has
-    /// made `every` so many, after a new beginning (`u64::MAX`), and where a member has to be told everything.
-    pub fn is_due(&self, made: u64, every: u64, now: Duration) -> bool {
-        let mut present = self.members.values().filter(|member| member.status.present).peekable();
-        let due = (made == u64::MAX || every > 1 && made >= every) && present.peek().is_some();
-        let asks = |member: &Member| {
-            let made = member.status.gradient_steps.saturating_sub(member.met_at);
-            (!member.knows || every > 1 && made >= every) && member.watch.is_some() && member.retries <= now
-        };
-        due || present.any(asks)
-    }
-
-    /// Opens a meeting, to which the chief brings `mine`.
-    pub fn open(&mut self, mine: Share, now: Duration) -> Answers {
-        self.round += 1;
-        self.meeting = Some(Open { mine, brought: BTreeMap::new() });
-        let mut answers = Answers::new();
-        for member in self.members.values_mut() {
-            if let Some((_, respond)) = member.watch.take() {
-                member.waited_for |= member.retries <= now;
-                answers.push((respond, message(&Answer::Open(self.round), &[])));
-            }
-        }
-        answers
-    }
-
-    /// Whether everybody who is waited for has come.
-    pub fn is_complete(&self) -> bool {
-        let Some(Open { brought, .. }) = &self.meeting else { return true };
-        let all = |(client, member): (&u64, &Member)| {
-            !(member.status.present && member.waited_for) || brought.contains_key(client)
-        };
-        self.members.iter().all(all)
-    }
-
-    /// Ends the meeting at time `now`; returns its mean and the answers to all who came, or `None` if nobody did.
-    pub fn close(&mut self, now: Duration) -> (Option<Share>, Answers) {
-        let Some(Open { mine, mut brought }) = self.meeting.take() else { return (None, Vec::new()) };
-        let mut shares = vec![mine];
-        let mut responds = Vec::new();
-        // In the order of their numbers, so that sums do not depend on who came first.
-        let mut members: Vec<(&u64, &mut Member)> = self.members.iter_mut().collect();
-        members.sort_by_key(|(_, member)| member.status.number);
-        for (client, member) in members {
-            let came = brought.remove(client);
-            let missed = came.is_none() && member.status.present && member.waited_for;
-            (member.knows, member.in_step) = (came.is_some(), came.is_some() && member.ready);
-            if let Some((share, respond)) = came {
-                shares.push(share);
-                responds.push(respond);
-                (member.waited_for, member.tries) = (true, 0);
-            } else if missed {
-                member.miss(now);
-            }
-        }
-        if responds.is_empty() {
-            return (None, Vec::new());
-        }
-        let Some(mean) = mean(&shares) else { return (None, Vec::new()) };
-        // The key of the next gradient is later than any that went before.
-        self.key = (mean.gradient_steps, Part::Actor);
-        self.early.clear();
-        self.members.values_mut().for_each(|member| member.met_at = mean.gradient_steps);
-        let bytes = mean.to_bytes().unwrap_or_default();
-        let answer = message(&Answer::Mean { gradient_steps: mean.gradient_steps }, &bytes);
-        (Some(mean), responds.into_iter().map(|respond| (respond, answer.clone())).collect())
-    }
-
-    /// The chief makes gradient steps up to number `until` without a pause.
-    pub fn goes_on_until(&mut self, until: u64) {
-        self.until = until;
-    }
-
-    /// Begins to average the gradient of `part` of gradient step number `step`, of which the chief has `values`, a mean over
-    /// `weight` samples.
-    pub fn begin(&mut self, step: u64, part: Part, weight: f32, values: Vec<f32>) -> Answers {
-        self.key = (step, part);
-        self.step = step;
-        let mut open = Open { mine: (weight, values), brought: BTreeMap::new() };
-        let mut answers = Answers::new();
-        for (client, (key, theirs, respond)) in std::mem::take(&mut self.early) {
-            if key == self.key && open.fits(&theirs.1) {
-                open.brought.insert(client, (theirs, respond));
-            } else if key > self.key {
-                self.early.insert(client, (key, theirs, respond));
-            } else {
-                answers.push((respond, message(&Answer::Late, &[])));
-            }
-        }
-        self.gradient = Some(open);
-        for member in self.members.values_mut() {
-            let follows = member.in_step && member.status.gradient_steps + 1 == step;
-            if let Some((_, respond)) = member.watch.take_if(|_| follows) {
-                answers.push((respond, message(&Answer::Step(step), &[])));
-            }
-        }
-        answers
-    }
-
-    /// Whether everybody in step has brought that gradient.
-    pub fn is_averaged(&self) -> bool {
-        let Some(Open { brought, .. }) = &self.gradient else { return true };
-        let all = |(client, member): (&u64, &Member)| {
-            !(member.status.present && member.in_step) || brought.contains_key(client)
-        };
-        self.members.iter().all(all)
-    }
-
-    /// Whether anybody is in step.
-    pub fn is_followed(&self) -> bool {
-        self.members.values().any(|member| member.status.present && member.in_step)
-    }
-
-    /// Ends the averaging at time `now`: returns the mean, and the answers to all who have brought theirs.
-    pub fn average(&mut self, now: Duration) -> (Vec<f32>, Answers) {
-        let Some(Open { mine: (weight, mut values), mut brought }) = self.gradient.take() else {
-            return Default::default();
-        };
-        let mut members: Vec<(&u64, &mut Member)> = self.members.iter_mut().collect();
-        members.sort_by_key(|(_, member)| member.status.number);
-        let (mut theirs, mut responds) = (Vec::new(), Vec::new());
-        for (client, member) in members {
-            match brought.remove(client) {
-                Some((gradient, respond)) => {
-                    theirs.push(gradient);
-                    responds.push(respond);
-                }
-                None if member.in_step && member.status.present => member.miss(now),
-                None => {}
-            }
-        }
-        let total: f32 = weight + theirs.iter().map(|(weight, _)| weight).sum::<f32>();
-        if total > 0.0 && !theirs.is_empty() {
-            values.iter_mut().for_each(|value| *value *= weight / total);
-            for (weight, gradient) in &theirs {
-                values.iter_mut().zip(gradient).for_each(|(sum, value)| *sum += weight / total * value);
-            }
-        }
-        if responds.is_empty() {
-            return (values, Vec::new());
-        }
-        let more = self.key.1 == Part::Actor && self.step < self.until;
-        let answer = message(&Answer::Gradients { more }, &to_bytes(&values));
-        (values, responds.into_iter().map(|respond| (respond, answer.clone())).collect())
+    /// Gradient steps after the last meeting beyond which networks have no useful mean.
+    fn most_apart(&self) -> u64 {
+        (MOST_APART * self.every).saturating_add(64)
     }
 
     /// Answers everybody who waits to hear of something, so that they know that the chief is there.
     pub fn refresh(&mut self) -> Answers {
         let watches = self.members.values_mut().filter_map(|member| member.watch.take());
-        watches.map(|(_, respond)| (respond, message(&Answer::Nothing, &[]))).collect()
+        watches.map(|respond| short(respond, &Answer::Nothing)).collect()
     }
 
     /// Training is over.
@@ -382,11 +260,11 @@ impl Table {
         let watches = self.members.values_mut().filter_map(|member| member.watch.take());
         let shares = meeting.into_iter().flat_map(|open| open.brought.into_values());
         let gradients = gradient.into_iter().flat_map(|open| open.brought.into_values());
-        let responds = watches.map(|(_, respond)| respond);
-        let responds = responds.chain(shares.map(|(_, respond)| respond));
-        let responds = responds.chain(gradients.map(|(_, respond)| respond));
-        let responds = responds.chain(early.into_values().map(|(_, _, respond)| respond));
-        responds.map(|respond| (respond, message(&Answer::Stop(end.clone()), &[]))).collect()
+        let responds = watches
+            .chain(shares.map(|(_, respond)| respond))
+            .chain(gradients.map(|(_, respond)| respond))
+            .chain(early.into_values().map(|(_, _, respond)| respond));
+        responds.map(|respond| short(respond, &Answer::Stop(end.clone()))).collect()
     }
 
     /// Members that have come since the last call, by number and name.
@@ -401,8 +279,16 @@ impl Table {
 
     /// The members, by number.
     pub fn statuses(&self) -> Vec<ReplicaStatus> {
-        let mut all: Vec<_> = self.members.values().map(|member| member.status.clone()).collect();
+        let asked = self.members.values().filter(|member| member.asked);
+        let mut all: Vec<_> = asked.map(|member| member.status.clone()).collect();
         all.sort_by_key(|status| status.number);
         all
+    }
+
+    /// Members in the order of their numbers, so that sums do not depend on who came first.
+    fn in_order(&mut self) -> Vec<(&u64, &mut Member)> {
+        let mut members: Vec<_> = self.members.iter_mut().collect();
+        members.sort_by_key(|(_, member)| member.status.number);
+        members
     }
 }

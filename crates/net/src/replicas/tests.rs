@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use entropy_rl::learner::replicas::{Replicas, Share};
+use entropy_rl::learner::replicas::{Replicas, Share, mean};
 use entropy_rl::learner::{DeviceChoice, LearnerConfig, LearnerSetup};
 use entropy_rl::link::{Command, Launch, LearnerLink, ThreadLink};
 use entropy_rl::mdp::{
@@ -11,7 +11,7 @@ use entropy_rl::mdp::{
 };
 use entropy_rl::nn::{HostTensor, TensorMap};
 
-use super::table::{Answers, Table};
+use super::table::{Answers, MOST_STEPS, Message, Table, message};
 use super::*;
 use crate::actor::greet;
 use crate::engine::{Engine, Respond};
@@ -27,19 +27,28 @@ fn share(value: f32, made: u64) -> Share {
 }
 
 /// A table, and what was answered to whom.
-#[derive(Default)]
 struct Room {
     table: Table,
     heard: Arc<Mutex<Vec<(u64, Answer, Vec<u8>)>>>,
 }
 
 impl Room {
-    fn with(members: u64) -> Self {
-        let mut room = Self::default();
+    /// With members 1 to `members`, who have not asked for anything.
+    fn with(every: u64, members: u64) -> Self {
+        let mut room = Self { table: Table::new(every), heard: Arc::default() };
         for client in 1..=members {
             room.table.greet(client, "host").unwrap();
+            assert_eq!(room.table.set_present(client, true).0, None, "not before it asks");
         }
         room
+    }
+
+    fn respond(&self, client: u64) -> Respond {
+        let heard = self.heard.clone();
+        Box::new(move |bytes| {
+            let (answer, body) = split::<Answer>("answer", &bytes).unwrap();
+            heard.lock().unwrap().push((client, answer, body.to_vec()));
+        })
     }
 
     fn ask(&mut self, client: u64, gradient_steps: u64, what: What, body: &[u8]) {
@@ -47,18 +56,14 @@ impl Room {
     }
 
     fn ask_when(&mut self, ready: bool, client: u64, gradient_steps: u64, what: What, body: &[u8]) {
-        let heard = self.heard.clone();
-        let respond: Respond = Box::new(move |bytes| {
-            let (answer, body) = split::<Answer>("answer", &bytes).unwrap();
-            heard.lock().unwrap().push((client, answer, body.to_vec()));
-        });
-        let message = join(&Ask { client, env_steps: 0, gradient_steps, ready, what }, body).unwrap();
-        let answers = self.table.ask(&message, respond);
-        self.send(answers);
+        let ask = Ask { client, env_steps: 0, gradient_steps, ready, what };
+        let message = Message::read(&join(&ask, body).unwrap()).unwrap();
+        let answers = self.table.ask(message, self.respond(client));
+        send(answers);
     }
 
-    fn send(&self, answers: Answers) {
-        answers.into_iter().for_each(|(respond, answer)| respond(answer));
+    fn watch(&mut self, client: u64, after: u64) {
+        self.ask(client, 0, What::Watch(after), &[]);
     }
 
     fn heard(&self) -> Vec<(u64, Answer)> {
@@ -66,112 +71,144 @@ impl Room {
         all.into_iter().map(|(client, answer, _)| (client, answer)).collect()
     }
 
-    fn share(&mut self, client: u64, round: u64, value: f32, made: u64) {
-        let body = share(value, made).to_bytes().unwrap();
-        self.ask(client, made, What::Share { round, made }, &body);
+    fn open(&mut self, mine: Share, now: Duration) {
+        let answers = self.table.open(mine, now);
+        send(answers);
     }
 
-    /// A meeting to which everybody comes who has heard of it.
-    fn meet(&mut self, mine: Share) -> Option<f32> {
-        let answers = self.table.open(mine, NOW);
-        self.send(answers);
+    fn share(&mut self, client: u64, [after, round]: [u64; 2], value: f32, made: u64) {
+        let body = share(value, made).to_bytes().unwrap();
+        self.ask(client, made, What::Share { round, after, made }, &body);
+    }
+
+    /// Ends a meeting; returns the mean, if anybody came, and how many did.
+    fn close(&mut self, now: Duration) -> (f32, usize) {
+        let gathered = self.table.close(now).unwrap();
+        let mean = mean(&gathered.shares).unwrap();
+        send(gathered.answers);
+        send(self.table.met(mean.gradient_steps));
+        let came = gathered.responds.len();
+        let answer = message(&Answer::Mean { gradient_steps: mean.gradient_steps }, &[]);
+        send(gathered.responds.into_iter().map(|respond| (respond, answer.clone())).collect());
+        (mean.tensors["actor"].data[0], came)
+    }
+
+    /// A meeting to which everybody comes who has heard of it, without anything.
+    fn meet(&mut self, mine: Share) -> f32 {
+        self.heard();
+        self.open(mine, NOW);
         for (client, answer) in self.heard() {
             let Answer::Open(round) = answer else { panic!("{answer:?}") };
-            self.share(client, round, 0.0, 0);
+            self.ask(client, 0, What::Share { round, after: 0, made: 0 }, &[]);
         }
         assert!(self.table.is_complete());
-        let (mean, answers) = self.table.close(NOW);
-        self.send(answers);
-        mean.map(|mean| mean.tensors["actor"].data[0])
+        self.close(NOW).0
     }
+}
+
+fn send(answers: Answers) {
+    answers.into_iter().for_each(|(respond, answer)| respond(Arc::unwrap_or_clone(answer)));
 }
 
 #[test]
 fn a_meeting_is_due_for_who_comes_new_and_every_so_many_steps() {
-    let mut room = Room::with(1);
-    assert!(!room.table.is_due(0, 100, NOW), "it has not asked yet");
-    room.ask(1, 0, What::Watch(0), &[]);
-    assert!(room.table.is_due(0, 100, NOW) && room.table.is_due(0, 1, NOW));
-    assert_eq!(room.meet(share(2.0, 0)), Some(2.0));
-    assert_eq!(room.heard(), [(1, Answer::Mean { gradient_steps: 0 })]);
-    room.ask(1, 100, What::Watch(1), &[]);
-    assert!(room.table.is_due(0, 100, NOW), "the member has made them");
-    room.ask(1, 0, What::Watch(1), &[]);
-    assert!(!room.table.is_due(99, 100, NOW) && room.table.is_due(100, 100, NOW));
-    assert!(!room.table.is_due(100, 1, NOW), "gradients are averaged instead");
-    assert!(room.table.is_due(u64::MAX, 1, NOW), "after a new beginning");
-    // One that missed a meeting is told everything, and so is one that says so.
-    room.ask(1, 0, What::Watch(0), &[]);
-    assert!(room.table.is_due(0, 100, NOW));
-    room.table.set_present(1, false);
-    assert!(!room.table.is_due(100, 100, NOW), "nobody is there");
+    for every in [1, 100] {
+        let mut room = Room::with(every, 1);
+        assert!(!room.table.is_due(1_000_000, NOW), "it has not asked yet");
+        room.watch(1, 0);
+        assert_eq!(room.table.take_joined(), [(1, "host".into())]);
+        assert!(room.table.is_due(0, NOW));
+        assert_eq!(room.meet(share(2.0, 0)), 2.0);
+        assert_eq!(room.heard(), [(1, Answer::Mean { gradient_steps: 0 })]);
+        room.ask(1, 100, What::Watch(1), &[]);
+        assert_eq!(room.table.is_due(0, NOW), every == 100, "the member has made them");
+        room.watch(1, 1);
+        assert!(!room.table.is_due(99, NOW));
+        assert_eq!(room.table.is_due(100, NOW), every == 100, "gradients are averaged instead");
+        assert!(room.table.is_due(10_000, NOW), "rounding may differ");
+        assert!(room.table.is_due(u64::MAX, NOW), "after a new beginning");
+        // One that missed a meeting is told everything, and so is one that says so.
+        room.watch(1, 0);
+        assert!(room.table.is_due(0, NOW));
+        assert_eq!(room.table.set_present(1, false).0, Some((1, "host".into())));
+        assert!(!room.table.is_due(u64::MAX, NOW), "nobody is there");
+        // What it sent before it was gone does not bring it back.
+        room.watch(1, 0);
+        assert!(!room.table.is_due(u64::MAX, NOW) && !room.table.statuses()[0].present);
+    }
 }
 
 #[test]
 fn shares_are_weighted_and_nobody_who_is_gone_is_waited_for() {
-    let mut room = Room::with(3);
-    for client in 1..=3 {
-        room.ask(client, 0, What::Watch(0), &[]);
-    }
-    assert_eq!(room.meet(share(1.0, 0)), Some(1.0));
+    let mut room = Room::with(100, 3);
+    (1..=3).for_each(|client| room.watch(client, 0));
+    assert_eq!(room.meet(share(1.0, 0)), 1.0);
+    (1..=3).for_each(|client| room.watch(client, 1));
     room.heard();
-    (1..=3).for_each(|client| room.ask(client, 0, What::Watch(1), &[]));
-    let answers = room.table.open(share(1.0, 10), NOW);
-    room.send(answers);
+    room.open(share(1.0, 10), NOW);
     assert_eq!(room.heard().len(), 3);
-    room.share(2, 2, 4.0, 20);
+    room.share(2, [1, 2], 4.0, 20);
     // The same again, as after a lost answer, counts once.
-    room.share(2, 2, 4.0, 20);
-    room.share(1, 1, 100.0, 1000);
+    room.share(2, [1, 2], 4.0, 20);
+    assert_eq!(room.heard(), [(2, Answer::Late)]);
+    room.share(1, [0, 1], 100.0, 1000);
     assert_eq!(room.heard(), [(1, Answer::Late)], "of another meeting");
-    room.share(1, 2, 7.0, 10);
+    room.share(1, [1, 2], 7.0, 10);
     assert!(!room.table.is_complete());
-    assert_eq!(room.table.set_present(3, false), Some((3, "host".into())));
+    assert_eq!(room.table.set_present(3, false).0, Some((3, "host".into())));
     assert!(room.table.is_complete());
-    let (mean, answers) = room.table.close(NOW);
-    assert_eq!(mean.unwrap().tensors["actor"].data, [(10.0 + 80.0 + 70.0) / 40.0]);
-    room.send(answers);
-    assert_eq!(room.heard().len(), 2);
+    assert_eq!(room.close(NOW), ((10.0 + 80.0 + 70.0) / 40.0, 2));
     // One that is there and does not come is not waited for a second time at once.
-    (1..=2).for_each(|client| room.ask(client, 0, What::Watch(2), &[]));
-    let answers = room.table.open(share(1.0, 10), NOW);
-    room.send(answers);
-    room.share(1, 3, 3.0, 10);
+    (1..=2).for_each(|client| room.watch(client, 2));
+    room.open(share(1.0, 10), NOW);
+    room.share(1, [2, 3], 3.0, 10);
     assert!(!room.table.is_complete());
-    let (mean, answers) = room.table.close(NOW);
-    assert_eq!(mean.unwrap().tensors["actor"].data, [2.0]);
-    room.send(answers);
+    assert_eq!(room.close(NOW), (2.0, 1));
     room.heard();
     assert_eq!(room.table.statuses()[1].missed, 1);
-    room.ask(2, 0, What::Watch(2), &[]);
-    assert!(!room.table.is_due(0, 100, NOW));
+    room.watch(2, 2);
+    assert!(!room.table.is_due(0, NOW));
     let later = Duration::from_secs(2);
-    assert!(room.table.is_due(0, 100, later));
-    let answers = room.table.open(share(1.0, 10), later);
-    room.send(answers);
-    room.share(1, 4, 1.0, 0);
+    assert!(room.table.is_due(0, later));
+    room.watch(1, 3);
+    room.open(share(1.0, 10), later);
+    room.share(1, [3, 4], 1.0, 0);
     assert!(!room.table.is_complete(), "it has another chance");
-    room.share(2, 4, 3.0, 10);
+    // What it has learned since a meeting before the last one is of other networks.
+    room.share(2, [2, 4], 300.0, 10);
     assert!(room.table.is_complete());
-    let (mean, answers) = room.table.close(later);
-    assert_eq!(mean.unwrap().tensors["actor"].data, [2.0], "what it has learned meanwhile is not lost");
-    room.send(answers);
+    assert_eq!(room.close(later), (1.0, 2));
+}
+
+#[test]
+fn what_was_learned_apart_for_long_does_not_count() {
+    let mut room = Room::with(100, 1);
+    room.watch(1, 0);
+    room.meet(share(1.0, 0));
+    for (mine, theirs, expected) in [(100, 300_000, (1.0 * 100.0 + 5.0 * 264.0) / 364.0), (10_000, 100, 1.0)]
+    {
+        let round = room.table.round;
+        room.watch(1, round);
+        room.heard();
+        room.open(share(1.0, mine), NOW);
+        room.share(1, [round, round + 1], 5.0, theirs);
+        assert_eq!(room.close(NOW), (expected, 1), "{mine}, {theirs}");
+    }
 }
 
 #[test]
 fn gradients_are_averaged_over_samples_of_all_who_are_in_step() {
-    let mut room = Room::with(2);
-    (1..=2).for_each(|client| room.ask(client, 0, What::Watch(0), &[]));
+    let mut room = Room::with(1, 2);
+    (1..=2).for_each(|client| room.watch(client, 0));
     room.meet(share(1.0, 0));
     room.heard();
     let gradients = |step, part, weight| What::Gradients { step, part, weight };
-    room.ask(1, 0, What::Watch(1), &[]);
+    room.watch(1, 1);
     room.table.goes_on_until(2);
-    let answers = room.table.begin(1, Part::Critics, 10.0, vec![1.0, 2.0]);
-    room.send(answers);
+    send(room.table.begin(1, Part::Critics, 10.0, vec![1.0, 2.0]));
     assert_eq!(room.heard(), [(1, Answer::Step(1))]);
     // The second asks only now, and is told at once.
-    room.ask(2, 0, What::Watch(1), &[]);
+    room.watch(2, 1);
     assert_eq!(room.heard(), [(2, Answer::Step(1))]);
     room.ask(1, 0, gradients(1, Part::Critics, 30.0), &to_bytes(&[5.0, 6.0]));
     assert!(!room.table.is_averaged());
@@ -179,70 +216,104 @@ fn gradients_are_averaged_over_samples_of_all_who_are_in_step() {
     assert!(room.table.is_averaged());
     let (mean, answers) = room.table.average(NOW);
     assert_eq!(mean, [4.0, 5.0]);
-    room.send(answers);
+    send(answers);
     let all = std::mem::take(&mut *room.heard.lock().unwrap());
     assert!(all.iter().all(|(_, answer, body)| {
         *answer == Answer::Gradients { more: false } && from_bytes(body).unwrap() == [4.0, 5.0]
     }));
     // The first is ahead of the chief; the second sends what does not fit.
     room.ask(1, 0, gradients(1, Part::Actor, 1.0), &to_bytes(&[3.0]));
-    let answers = room.table.begin(1, Part::Actor, 1.0, vec![1.0]);
-    room.send(answers);
+    send(room.table.begin(1, Part::Actor, 1.0, vec![1.0]));
     room.ask(2, 0, gradients(1, Part::Actor, 1.0), &to_bytes(&[3.0, 4.0]));
     assert_eq!(room.heard(), [(2, Answer::Late)]);
     assert!(room.table.is_averaged());
     let (mean, answers) = room.table.average(NOW);
     assert_eq!(mean, [2.0]);
-    room.send(answers);
+    send(answers);
     assert_eq!(room.heard(), [(1, Answer::Gradients { more: true })]);
     // It is told everything; until then nobody waits for it.
     room.ask(2, 1, What::Watch(0), &[]);
-    assert!(room.table.is_due(1, 1, NOW));
-    for (weight, body) in [(f32::NAN, to_bytes(&[3.0])), (1.0, vec![1, 2, 3]), (-1.0, to_bytes(&[1.0]))] {
-        room.table.begin(2, Part::Critics, 1.0, vec![1.0]);
-        room.ask(1, 1, gradients(2, Part::Critics, weight), &body);
+    assert!(room.table.is_due(1, NOW));
+    for (weight, body) in
+        [(1.0, &[f32::INFINITY][..]), (1.0, &[f32::NAN]), (-1.0, &[1.0]), (f32::MAX, &[1.0])]
+    {
+        let mut room = Room::with(1, 1);
+        room.watch(1, 0);
+        room.meet(share(1.0, 0));
+        room.heard();
+        room.table.begin(1, Part::Critics, 1.0, vec![1.0]);
+        room.ask(1, 0, gradients(1, Part::Critics, weight), &to_bytes(body));
         assert_eq!(room.heard(), [(1, Answer::Late)]);
-        let (mean, _) = room.table.average(NOW);
-        assert_eq!(mean, [1.0]);
+        assert_eq!(room.table.average(NOW).0, [1.0]);
     }
 }
 
 #[test]
+fn one_that_is_never_in_time_for_a_step_is_waited_for_less_and_less() {
+    let mut room = Room::with(1, 1);
+    let (mut waited, mut now) = (0, NOW);
+    for second in 0..60 {
+        now = Duration::from_secs(second);
+        room.watch(1, room.table.round);
+        if room.table.is_due(0, now) {
+            room.heard();
+            room.open(share(1.0, 0), now);
+            let round = room.table.round;
+            room.ask(1, 0, What::Share { round, after: 0, made: 0 }, &[]);
+            room.close(now);
+        }
+        room.table.begin(second + 1, Part::Critics, 1.0, vec![1.0]);
+        waited += u32::from(!room.table.is_averaged());
+        room.table.average(now);
+    }
+    assert!((3..9).contains(&waited), "{waited} of {now:?}");
+}
+
+#[test]
 fn whoever_cannot_learn_yet_is_not_waited_for_in_a_gradient_step() {
-    let mut room = Room::with(1);
+    let mut room = Room::with(1, 1);
     room.ask_when(false, 1, 0, What::Watch(0), &[]);
-    assert!(room.table.is_due(0, 1, NOW), "it plays with the chief's networks meanwhile");
-    room.meet(share(1.0, 0));
+    assert!(room.table.is_due(0, NOW), "it plays with the chief's networks meanwhile");
+    room.open(share(1.0, 0), NOW);
+    room.ask_when(false, 1, 0, What::Share { round: 1, after: 0, made: 0 }, &[]);
+    room.close(NOW);
     room.ask_when(false, 1, 0, What::Watch(1), &[]);
-    assert!(!room.table.is_due(0, 1, NOW) && !room.table.is_followed());
-    room.ask_when(true, 1, 0, What::Watch(1), &[]);
-    assert!(room.table.is_due(0, 1, NOW));
-    room.heard();
+    assert!(!room.table.is_due(0, NOW) && !room.table.is_followed());
+    room.watch(1, 1);
+    assert!(room.table.is_due(0, NOW));
     room.meet(share(1.0, 0));
     assert!(room.table.is_followed());
 }
 
 #[test]
+fn steps_of_members_are_counted_once() {
+    let mut room = Room::with(100, 1);
+    let mut tell = |client, env_steps| {
+        let ask = Ask { client, env_steps, gradient_steps: 0, ready: true, what: What::Watch(0) };
+        let message = Message::read(&join(&ask, &[]).unwrap()).unwrap();
+        send(room.table.ask(message, Box::new(|_| {})));
+        room.table.take_env_steps()
+    };
+    assert_eq!([tell(1, 500), tell(1, 600), tell(1, 600), tell(1, u64::MAX)], [500, 100, 0, MOST_STEPS]);
+}
+
+#[test]
 fn strangers_and_garbage_are_answered_and_the_end_reaches_all() {
-    let mut room = Room::with(2);
-    room.ask(9, 0, What::Watch(0), &[]);
+    let mut room = Room::with(100, 2);
+    room.watch(9, 0);
     assert_eq!(room.heard(), [(9, Answer::Unknown)]);
-    let heard = room.heard.clone();
-    let respond: Respond = Box::new(move |bytes| {
-        heard.lock().unwrap().push((0, split::<Answer>("answer", &bytes).unwrap().0, Vec::new()));
-    });
-    let answers = room.table.ask(b"garbage", respond);
-    room.send(answers);
-    assert_eq!(room.heard(), [(0, Answer::Late)]);
-    room.ask(1, 0, What::Watch(0), &[]);
-    let answers = room.table.refresh();
-    room.send(answers);
+    assert!(Message::read(b"garbage").is_none());
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hears = heard.clone();
+    let joined = Chief::new(1).answer(b"garbage", Box::new(move |bytes| hears.lock().unwrap().push(bytes)));
+    assert!(joined.is_empty() && heard.lock().unwrap().len() == 1);
+    room.watch(1, 0);
+    send(room.table.refresh());
     assert_eq!(room.heard(), [(1, Answer::Nothing)]);
-    room.ask(1, 0, What::Watch(0), &[]);
+    room.watch(1, 0);
     let end = End { reason: "the run is complete".into(), well: true };
-    let answers = room.table.stop(&end);
-    room.send(answers);
-    room.ask(2, 0, What::Watch(0), &[]);
+    send(room.table.stop(&end));
+    room.watch(2, 0);
     assert_eq!(room.heard(), [(1, Answer::Stop(end.clone())), (2, Answer::Stop(end))]);
 }
 
@@ -288,7 +359,7 @@ fn steps(count: usize, salt: f32) -> StepBatch {
     steps
 }
 
-fn chief(engine: &Local, sync_every: u64) -> (Hub, ThreadLink) {
+fn chief(engine: &Local, sync_every: u64) -> (Hub, Arc<ThreadLink>) {
     let setup = setup(sync_every, 1);
     let config = HubConfig {
         session: 77,
@@ -305,7 +376,8 @@ fn chief(engine: &Local, sync_every: u64) -> (Hub, ThreadLink) {
     };
     let hub = Hub::open(Arc::new(engine.clone()), config).unwrap();
     let replicas: Option<Arc<dyn Replicas>> = Some(Arc::new(hub.chief().clone()));
-    let link = ThreadLink::launch(Launch { paced: true, replicas, ..Launch::new(setup) });
+    let link = Arc::new(ThreadLink::launch(Launch { paced: true, replicas, ..Launch::new(setup) }));
+    hub.set_link(link.clone());
     (hub, link)
 }
 
@@ -319,7 +391,8 @@ fn member(engine: &Local, client: u64, sync_every: u64) -> (Member, ThreadLink) 
         machine: String::new(),
     };
     let welcome = greet(&*engine, &hello, "here", Duration::from_secs(1)).unwrap();
-    let member = Member::new(engine, hello, &welcome, sync_every).unwrap();
+    let algorithm = setup(sync_every, 1).config.algorithm;
+    let member = Member::new(engine, hello, &welcome, sync_every, algorithm).unwrap();
     let replicas: Option<Arc<dyn Replicas>> = Some(Arc::new(member.clone()));
     let launch = Launch { paced: true, replicas, ..Launch::new(setup(sync_every, 10 + client)) };
     (member, ThreadLink::launch(launch))
@@ -363,7 +436,7 @@ fn with_averaged_gradients_replicas_stay_equal_to_the_bit() {
     wait("its steps", || third.status().gradient_steps == 100 && third.status().env_steps == 700);
     first.send(steps(200, 0.1)).unwrap();
     wait("three in step", || {
-        [&first, &second, &third].iter().all(|link| link.status().gradient_steps == 150)
+        [&*first, &second, &third].iter().all(|link| link.status().gradient_steps == 150)
     });
     assert_eq!(weights(&first), weights(&second));
     assert_eq!(weights(&first), weights(&third));
@@ -423,5 +496,6 @@ fn with_averaged_parameters_everybody_trains_at_their_own_pace() {
     let met = member.status().meetings;
     let (hub, _first) = chief(&engine, 20);
     wait("a meeting with the next chief", || member.status().meetings > met);
+    assert_eq!(hub.chief().take_env_steps(), 0, "the chief that is gone has counted them");
     assert!(hub.events().any(|event| matches!(event, Event::Replica { number: 1, present: true, .. })));
 }

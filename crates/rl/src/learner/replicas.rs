@@ -80,7 +80,7 @@ pub fn mean(shares: &[Share]) -> Option<Share> {
         let fits = |(name, tensor)| share.tensors.get(name).is_some_and(|other| fits(tensor, other));
         share.tensors.len() == first.tensors.len() && all().all(fits)
     };
-    let made: u64 = shares.iter().filter(same).map(|share| share.made).sum();
+    let made = shares.iter().filter(same).fold(0_u64, |sum, share| sum.saturating_add(share.made));
     if first.anew || made == 0 {
         return Some(first.clone());
     }
@@ -98,7 +98,7 @@ pub fn mean(shares: &[Share]) -> Option<Share> {
     });
     // Whoever made none has been trained for as many as who made most.
     let most = shares.iter().filter(same).map(|share| share.made).max().unwrap_or(0);
-    let gradient_steps = first.gradient_steps.saturating_sub(first.made) + most;
+    let gradient_steps = first.gradient_steps.saturating_sub(first.made).saturating_add(most);
     Some(Share { tensors: tensors.collect(), gradient_steps, ..first.clone() })
 }
 
@@ -165,11 +165,12 @@ impl Learner {
         !self.replay.is_empty() && self.counters.env_steps > self.setup.config.learning_starts
     }
 
-    /// Meets the other replicas if that is due. Returns whether the networks are others now.
+    /// Meets the other replicas if that is due; while it is not `training`, its networks stay as they are. Returns whether
+    /// they are others now.
     ///
     /// # Errors
     /// [`LearnerError::Algorithm`] if they cannot be read from the device.
-    pub fn meet(&mut self) -> Result<bool, LearnerError> {
+    pub fn meet(&mut self, training: bool) -> Result<bool, LearnerError> {
         let Self { meetings: Some(meetings), algorithm, counters, .. } = self else { return Ok(false) };
         let made = counters.gradient_steps.saturating_sub(meetings.met_at);
         let made = if meetings.anew { u64::MAX } else { made };
@@ -185,7 +186,7 @@ impl Learner {
             gradient_steps: counters.gradient_steps,
             made: if meetings.anew { 0 } else { made },
             env_steps: counters.env_steps,
-            anew: meetings.anew,
+            anew: meetings.anew || !training,
         };
         let Some(Share { mut tensors, gradient_steps, .. }) = meetings.replicas.meet(share) else {
             return Ok(false);

@@ -179,7 +179,7 @@ impl Worker {
     /// One round of live training.
     fn work(&mut self) -> Result<(), LearnerError> {
         let due = self.reported.0.elapsed() >= REPORT_EVERY;
-        let met = !self.in_periods && self.learner.meet()?;
+        let met = !self.in_periods && self.learner.meet(self.training)?;
         let count = if self.trains_by_itself() { self.learner.allowed(STEPS_A_ROUND) } else { 0 };
         let report = self.learner.train(count, due)?;
         self.shared.credit.store(self.learner.credit(), Ordering::Relaxed);

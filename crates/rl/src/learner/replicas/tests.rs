@@ -96,10 +96,10 @@ fn a_learner_brings_what_it_has_learned_and_takes_the_mean() {
     first.join(other.clone()).unwrap();
     assert_eq!(first.allowed(4), 4);
     first.train(3, false).unwrap();
-    assert!(!first.meet().unwrap(), "not yet");
+    assert!(!first.meet(true).unwrap(), "not yet");
     first.train(1, false).unwrap();
     let mine = first.algorithm.export().unwrap();
-    assert!(first.meet().unwrap());
+    assert!(first.meet(true).unwrap());
     let now = first.algorithm.export().unwrap();
     for (name, tensor) in &now {
         for (index, value) in tensor.data.iter().enumerate() {
@@ -116,9 +116,9 @@ fn a_learner_brings_what_it_has_learned_and_takes_the_mean() {
     // Nobody is there: it goes on by itself, and brings everything the next time.
     *other.theirs.lock().unwrap() = None;
     first.train(4, false).unwrap();
-    assert!(!first.meet().unwrap());
+    assert!(!first.meet(true).unwrap());
     first.train(4, false).unwrap();
-    assert!(!first.meet().unwrap());
+    assert!(!first.meet(true).unwrap());
     assert_eq!(other.met.lock().unwrap()[2].made, 8);
     // After a reset nothing of before is mixed in.
     let config = first.config().clone();
@@ -132,6 +132,6 @@ fn a_learner_brings_what_it_has_learned_and_takes_the_mean() {
         ..Other::default()
     });
     first.meetings.as_mut().unwrap().replicas = other;
-    assert!(first.meet().unwrap());
+    assert!(first.meet(true).unwrap());
     assert_eq!(first.algorithm.export().unwrap(), fresh);
 }
