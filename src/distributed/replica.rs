@@ -37,8 +37,10 @@ pub struct ReplicaSummary {
     pub learner: String,
     /// Environment steps that it learned from, those of its actors included.
     pub env_steps: u64,
-    /// Gradient steps that its networks have been trained for.
+    /// Gradient steps that its networks have been trained for, and those of them that it has made.
     pub gradient_steps: u64,
+    /// See there.
+    pub own_gradient_steps: u64,
     /// Averages with the other learners; of parameters, where gradients are averaged those to begin with.
     pub meetings: u64,
     /// Seconds it ran.
@@ -107,6 +109,7 @@ pub fn replicate(
         learner: joined.place().to_owned(),
         env_steps: replica.env_steps(),
         gradient_steps,
+        own_gradient_steps: replica.member.status().gradient_steps,
         meetings: replica.member.status().meetings,
         seconds: began.elapsed().as_secs_f64(),
         ended: ended?,
@@ -210,10 +213,10 @@ impl Replica {
     fn describe(&self) -> String {
         let (status, member) = (self.learner().status(), self.member.status());
         let mut line = format!(
-            "env_steps {}  gradient_steps {}  {:.0}/s  {} meetings",
+            "env_steps {}  gradient_steps {}, {} of them here  {} meetings",
             self.env_steps(),
             status.gradient_steps,
-            status.gradient_steps_per_second,
+            member.gradient_steps,
             member.meetings
         );
         let silent = member.silent.map(|silent| format!("no word from the learner for {silent:.0} s"));

@@ -248,6 +248,9 @@ impl Session {
         let held = hub.hold();
         let asked = self.receive();
         *lock(&self.taken) = held.taken();
+        let world = self.app.world();
+        let left = world.resource::<LiveRun>().steps().saturating_sub(world.resource::<Replay>().env_steps);
+        hub.set_remaining(left);
         self.app.update();
         asked
     }
@@ -292,6 +295,13 @@ impl Session {
         let status = self.hub.status();
         let nobody = status.actors.iter().all(|actor| !actor.present)
             && status.replicas.iter().all(|replica| !replica.present);
+        let own = self.plays || status.actors.iter().any(|actor| actor.present);
+        let learner = self.app.world().resource::<LiveLearner>().status();
+        if learner.config.sync_every == 1 && !own && !nobody && !self.silent {
+            crate::files::to_stderr(
+                "nobody plays for this learner, whose steps decide how many gradients are averaged: nothing is learned",
+            );
+        }
         if nobody && !self.plays && !self.silent {
             crate::files::to_stderr("no actor is connected: nothing is learned");
         }

@@ -18,6 +18,8 @@ fn replicas_train_in_step_and_end_with_the_run() {
     let status = program(&["session", "--join", &address, "status"]);
     let status: serde_json::Value = serde_json::from_str(status.output.trim()).unwrap();
     assert_eq!(status["net"]["replicas"].as_array().map(Vec::len), Some(2), "{status}");
+    let refused = program(&["session", "--join", &address, "forbid", "1"]);
+    assert!(!refused.success && refused.output.contains("no connected actor"), "{}", refused.output);
     assert!(program(&["session", "--join", &address, "stop"]).success);
     let summary = learner.summary();
     let made = summary["gradient_steps"].as_u64().unwrap();

@@ -114,6 +114,8 @@ struct Inner {
     actors: AtomicU64,
     /// Steps passed on to the learner.
     received: AtomicU64,
+    /// Steps that the run still takes.
+    remaining: AtomicU64,
     board: Board,
     chief: Chief,
 }
@@ -150,6 +152,7 @@ impl Hub {
             closed: AtomicBool::new(false),
             actors: AtomicU64::new(1),
             received: AtomicU64::new(0),
+            remaining: AtomicU64::new(u64::MAX),
             board: Board::default(),
             chief,
         });
@@ -194,6 +197,11 @@ impl Hub {
     /// Why actors wait at the moment, by the learner's pace; also what the learner's own actors should do.
     pub fn pace(&self) -> Option<String> {
         self.inner.pace()
+    }
+
+    /// The run takes so many steps yet: batches get smaller towards its end, so that few are played for nothing.
+    pub fn set_remaining(&self, steps: u64) {
+        self.inner.remaining.store(steps, Ordering::Relaxed);
     }
 
     /// Ends the session: actors are told to stop.

@@ -146,9 +146,13 @@ impl Inner {
     pub(super) fn pace(&self) -> Option<String> {
         let link = self.link.load_full()?;
         let (behind, status) = (link.behind(), link.status());
-        // While training is off nothing becomes less.
-        let waits = status.config.actors_wait && status.health != Health::Paused;
-        (waits && behind > MOST_BEHIND)
+        if !status.config.actors_wait {
+            return None;
+        }
+        if status.health == Health::Paused {
+            return Some("actors wait: training is switched off".into());
+        }
+        (behind > MOST_BEHIND)
             .then(|| format!("actors wait for the learner, which has {behind} gradient steps to make first"))
     }
 
@@ -157,8 +161,10 @@ impl Inner {
     pub(super) fn most_steps(&self) -> u32 {
         let Some(link) = self.link.load_full() else { return 0 };
         let status = link.status();
-        // A batch must have room in the replay buffer.
-        let room = (status.config.replay_capacity / 4).max(1) as u64;
+        // A batch must have room in the replay buffer, and those of all actors in the run.
+        let actors = self.actors.load(Ordering::Relaxed).max(1);
+        let remaining = self.remaining.load(Ordering::Relaxed) / (2 * actors);
+        let room = ((status.config.replay_capacity / 4) as u64).min(remaining).max(1);
         if !status.config.actors_wait {
             return if room < LARGE_BATCH { room as u32 } else { 0 };
         }
@@ -167,7 +173,6 @@ impl Inner {
         // status may be older than what has been passed on.
         let env_steps = status.env_steps.max(self.received.load(Ordering::Relaxed));
         let collecting = status.config.learning_starts.saturating_sub(env_steps) / 4;
-        let actors = self.actors.load(Ordering::Relaxed).max(1);
         ((open as u64).max(collecting) / actors).min(room).clamp(1, u64::from(u32::MAX)) as u32
     }
 
@@ -211,7 +216,13 @@ impl Inner {
     pub(super) fn control(&self, message: &[u8]) -> Result<(), NetError> {
         let control: Control = from_text("command", message)?;
         if let Control::Forbid(number) = control {
-            self.intake().forbid(number);
+            let mut intake = self.intake();
+            if !intake.connected().any(|actor| actor.number == number) {
+                return Err(NetError::Refused(format!(
+                    "actor {number}: no connected actor has that number; `session status` lists them"
+                )));
+            }
+            intake.forbid(number);
         }
         _ = self.events.send(Event::Control(control));
         Ok(())

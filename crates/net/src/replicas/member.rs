@@ -19,6 +19,8 @@ const ASK_EVERY: Duration = Duration::from_millis(300);
 const STEP_WAIT: Duration = Duration::from_millis(20);
 /// After so long without a word the chief counts as silent.
 const SILENCE: Duration = Duration::from_secs(3);
+/// How long a chief that has greeted may answer nothing else.
+const ROLE_PATIENCE: Duration = Duration::from_secs(10);
 /// Largest share: one message, and some room for its head.
 const MOST_BYTES: usize = LARGEST_MESSAGE - (1 << 16);
 /// How a member stands.
@@ -26,6 +28,8 @@ const MOST_BYTES: usize = LARGEST_MESSAGE - (1 << 16);
 pub struct MemberStatus {
     /// Meetings that it took the mean of.
     pub meetings: u64,
+    /// Gradient steps that it has made itself.
+    pub gradient_steps: u64,
     /// Why it makes no gradient steps now, if it does not.
     pub waits: Option<String>,
     /// Seconds since anything was heard of the chief, once that is long.
@@ -40,8 +44,10 @@ struct State {
     counted: u64,
     gradient_steps: u64,
     ready: bool,
-    /// Gradient steps since the last meeting.
+    /// Gradient steps since the last meeting, when news were last asked for, and before.
     made: u64,
+    told: u64,
+    made_before: u64,
     /// When the question for news that is under way was asked, and when the last one was.
     asking: Option<Instant>,
     asked: Option<Instant>,
@@ -56,6 +62,9 @@ struct State {
     waits_for: u64,
     answer: Option<Option<(Answer, Vec<u8>)>>,
     greets: bool,
+    /// Whether the chief has ever answered anything but a greeting, and since when it might have.
+    answered: bool,
+    began: Instant,
     meetings: u64,
     end: Option<End>,
 }
@@ -64,6 +73,7 @@ struct Shared {
     engine: Arc<dyn Engine>,
     hello: Hello,
     identity: String,
+    seed: u64,
     every: u64,
     algorithm: AlgorithmConfig,
     state: Mutex<State>,
@@ -99,6 +109,10 @@ impl Member {
             gradient_steps: 0,
             ready: false,
             made: 0,
+            told: 0,
+            made_before: 0,
+            answered: false,
+            began: Instant::now(),
             asking: None,
             asked: None,
             heard: Instant::now(),
@@ -111,9 +125,9 @@ impl Member {
             meetings: 0,
             end: None,
         };
-        let (identity, state) = (welcome.identity.clone(), Mutex::new(state));
+        let (identity, seed, state) = (welcome.identity.clone(), welcome.seed, Mutex::new(state));
         let changed = Condvar::new();
-        Ok(Self(Arc::new(Shared { engine, hello, identity, every, algorithm, state, changed })))
+        Ok(Self(Arc::new(Shared { engine, hello, identity, seed, every, algorithm, state, changed })))
     }
 
     /// Takes note of the environment steps that this replica has received so far.
@@ -134,7 +148,9 @@ impl Member {
         } else {
             None
         };
-        MemberStatus { meetings: state.meetings, waits, silent, end: state.end.clone() }
+        let State { meetings, made, made_before, .. } = *state;
+        let gradient_steps = made_before + made;
+        MemberStatus { meetings, gradient_steps, waits, silent, end: state.end.clone() }
     }
 }
 
@@ -156,7 +172,16 @@ impl Shared {
         let free = state.asking.is_none_or(|since| since.elapsed() > 2 * PATIENCE);
         let due = state.asked.is_none_or(|asked| asked.elapsed() > ASK_EVERY)
             || state.heard > state.asked.unwrap_or(state.heard);
-        if !free || !due || state.open.is_some() || state.end.is_some() {
+        // The chief learns at once that there is enough for a meeting.
+        let enough = self.every > 1 && state.made >= self.every && state.told < self.every;
+        if !(free && due || enough) || state.open.is_some() || state.end.is_some() {
+            return;
+        }
+        state.told = state.made;
+        if !state.answered && state.began.elapsed() > ROLE_PATIENCE {
+            let problem = "the learner greets and answers nothing else: a replica needs the certificate of a learner \
+                           (learner.pem and learner.key of the same `keys new`)";
+            state.end = Some(End::bad(problem));
             return;
         }
         (state.asking, state.asked) = (Some(Instant::now()), Some(Instant::now()));
@@ -179,7 +204,7 @@ impl Shared {
         let mut state = self.state();
         state.asking = None;
         if answer.is_some() {
-            state.heard = Instant::now();
+            (state.heard, state.answered) = (Instant::now(), true);
         }
         match answer {
             Some(Answer::Open(round)) => state.open = Some(round),
@@ -197,7 +222,7 @@ impl Shared {
         let Some(bytes) = answer else { return };
         state.heard = Instant::now();
         match from_text::<Result<Welcome, String>>("greeting", bytes) {
-            Ok(Ok(welcome)) if welcome.identity != self.identity => {
+            Ok(Ok(welcome)) if (&welcome.identity, welcome.seed) != (&self.identity, self.seed) => {
                 state.end = Some(End::bad("the learner has started another run; start this anew"));
             }
             Ok(Ok(welcome)) => {
@@ -285,7 +310,9 @@ impl Replicas for Member {
             return None;
         };
         let mean = Share { gradient_steps, ..Share::default() }.with_bytes(&bytes).ok()?;
-        (state.after, state.begun, state.gradient_steps, state.made) = (round, None, gradient_steps, 0);
+        (state.after, state.begun, state.gradient_steps) = (round, None, gradient_steps);
+        state.made_before += std::mem::take(&mut state.made);
+        state.told = 0;
         state.meetings += 1;
         Some(mean)
     }

@@ -203,6 +203,10 @@ pub(super) fn explain(address: &Address, security: Option<&Security>, error: &::
         let place = address.to_string();
         return if address.secure { NetError::NobodyOrRefused { place } } else { NetError::Nobody { place } };
     }
+    if said.contains("in use") {
+        let problem = "another program listens there; choose another port".to_owned();
+        return NetError::Address { address: address.to_string(), problem };
+    }
     let certificate =
         ["certificate", "TLS", "tls", "key", "PEM", "pem"].iter().any(|word| said.contains(word));
     if let Some(security) = security.filter(|_| certificate) {
@@ -215,10 +219,6 @@ pub(super) fn explain(address: &Address, security: Option<&Security>, error: &::
     }
     if said.contains("lookup") || said.contains("resolve") {
         let problem = format!("{said}; give a name or address of a machine");
-        return NetError::Address { address: address.to_string(), problem };
-    }
-    if said.contains("in use") {
-        let problem = "another program listens there; choose another port".to_owned();
         return NetError::Address { address: address.to_string(), problem };
     }
     engine(said)

@@ -96,9 +96,10 @@ pub fn mean(shares: &[Share]) -> Option<Share> {
         let data = sums.into_iter().map(|sum| sum as f32).collect();
         (name.clone(), HostTensor { shape: tensor.shape.clone(), data })
     });
-    // Whoever made none has been trained for as many as who made most.
+    // The first one's own count, which its environment steps allow; if it made none, that of who made most.
     let most = shares.iter().filter(same).map(|share| share.made).max().unwrap_or(0);
-    let gradient_steps = first.gradient_steps.saturating_sub(first.made).saturating_add(most);
+    let more = if first.made > 0 { 0 } else { most };
+    let gradient_steps = first.gradient_steps.saturating_add(more);
     Some(Share { tensors: tensors.collect(), gradient_steps, ..first.clone() })
 }
 
