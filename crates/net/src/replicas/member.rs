@@ -1,6 +1,8 @@
 //! A replica that trains with a chief in another process.
 
 mod link;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};

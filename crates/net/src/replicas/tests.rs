@@ -1,7 +1,5 @@
 //! Tables by hand.
 
-mod learners;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
