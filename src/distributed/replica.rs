@@ -37,9 +37,9 @@ pub struct ReplicaSummary {
     pub learner: String,
     /// Environment steps that it learned from, those of its actors included.
     pub env_steps: u64,
-    /// Gradient steps that its networks have been trained for, and those of them that it has made.
+    /// Gradient steps that its networks have been trained for.
     pub gradient_steps: u64,
-    /// See there.
+    /// Gradient steps that it has made itself, those included that came too late for a meeting.
     pub own_gradient_steps: u64,
     /// Averages with the other learners; of parameters, where gradients are averaged those to begin with.
     pub meetings: u64,
@@ -213,7 +213,7 @@ impl Replica {
     fn describe(&self) -> String {
         let (status, member) = (self.learner().status(), self.member.status());
         let mut line = format!(
-            "env_steps {}  gradient_steps {}, {} of them here  {} meetings",
+            "env_steps {}  gradient_steps {} ({} made here)  {} meetings",
             self.env_steps(),
             status.gradient_steps,
             member.gradient_steps,

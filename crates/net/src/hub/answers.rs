@@ -161,9 +161,9 @@ impl Inner {
     pub(super) fn most_steps(&self) -> u32 {
         let Some(link) = self.link.load_full() else { return 0 };
         let status = link.status();
-        // A batch must have room in the replay buffer, and those of all actors in the run.
+        // A batch must have room in the replay buffer, and those that all actors have under way in the run.
         let actors = self.actors.load(Ordering::Relaxed).max(1);
-        let remaining = self.remaining.load(Ordering::Relaxed) / (2 * actors);
+        let remaining = self.remaining.load(Ordering::Relaxed) / (8 * actors);
         let room = ((status.config.replay_capacity / 4) as u64).min(remaining).max(1);
         if !status.config.actors_wait {
             return if room < LARGE_BATCH { room as u32 } else { 0 };
