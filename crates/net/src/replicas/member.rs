@@ -67,9 +67,9 @@ struct State {
     waits_for: u64,
     answer: Option<Option<(Answer, Vec<u8>)>>,
     greets: bool,
-    /// Whether the chief has ever answered anything but a greeting, and since when it might have.
+    /// Whether the chief has ever answered anything but a greeting, and since when it is asked.
     answered: bool,
-    began: Instant,
+    began: Option<Instant>,
     meetings: u64,
     end: Option<End>,
 }
@@ -117,7 +117,7 @@ impl Member {
             told: 0,
             made_before: 0,
             answered: false,
-            began: Instant::now(),
+            began: None,
             asking: None,
             asked: None,
             heard: Instant::now(),

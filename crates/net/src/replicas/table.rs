@@ -20,6 +20,8 @@ pub use meeting::Gathered;
 const MOST_MEMBERS: usize = 64;
 /// Processes whose presence is remembered.
 const MOST_PRESENT: usize = 4096;
+/// Questions of a process that must be there although nobody has announced it.
+const MOST_UNANNOUNCED: u32 = 5;
 /// Most environment steps that a member may have received between two messages.
 pub(super) const MOST_STEPS: u64 = 10_000_000;
 /// Where gradients are averaged, everybody gets the chief's networks again after so many steps: processors of different
@@ -49,6 +51,8 @@ struct Member {
     /// It is present once it has asked for something: whoever may greet need not be allowed to ask.
     status: ReplicaStatus,
     asked: bool,
+    /// Questions since it came, if nobody has announced that.
+    unannounced: u32,
     /// Waits to hear of a meeting, or of a gradient step.
     watch: Option<Respond>,
     /// Whether it has what the last meeting ended with.
@@ -223,6 +227,11 @@ impl Table {
         self.env_steps += env_steps.saturating_sub(member.status.env_steps).min(MOST_STEPS);
         (member.status.env_steps, member.status.gradient_steps) = (env_steps, gradient_steps);
         member.asked = true;
+        // The news of its coming may be lost; one that is gone has few questions under way.
+        member.unannounced = if self.there.contains(&client) { 0 } else { member.unannounced + 1 };
+        if member.unannounced > MOST_UNANNOUNCED && self.there.len() < MOST_PRESENT {
+            self.there.insert(client);
+        }
         if !member.status.present && self.there.contains(&client) {
             (member.status.present, member.waited_for) = (true, true);
             self.joined.push((member.status.number, member.status.name.clone()));

@@ -127,6 +127,9 @@ fn a_meeting_is_due_for_who_comes_new_and_every_so_many_steps() {
         // What it sent before it was gone does not bring it back.
         room.watch(1, 0);
         assert!(!room.table.is_due(u64::MAX, NOW) && !room.table.statuses()[0].present);
+        // One that goes on asking is there, although the news of that was lost.
+        (0..5).for_each(|_| room.watch(1, 0));
+        assert!(room.table.is_due(u64::MAX, NOW) && room.table.statuses()[0].present);
     }
 }
 

@@ -32,7 +32,9 @@ impl Shared {
             return;
         }
         state.told = state.made;
-        if !state.answered && state.began.elapsed() > ROLE_PATIENCE {
+        // Counted from the first question: a learner may take long to start.
+        let since = *state.began.get_or_insert_with(Instant::now);
+        if !state.answered && since.elapsed() > ROLE_PATIENCE {
             let problem = "the learner greets and answers nothing else: a replica needs the certificate of a learner \
                            (learner.pem and learner.key of the same `keys new`)";
             state.end = Some(End::bad(problem));
