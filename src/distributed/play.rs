@@ -91,7 +91,7 @@ pub fn play(
 }
 
 /// The simulation, whose steps go to `learner`.
-fn app(experiment: Experiment, playing: &Playing, learner: LiveLearner) -> App {
+pub(super) fn app(experiment: Experiment, playing: &Playing, learner: LiveLearner) -> App {
     let sim = experiment.sim();
     let Experiment { config, world, assignment, .. } = experiment;
     let mut app = App::new();

@@ -16,13 +16,13 @@ use entropy_net::replicas::Member;
 use entropy_net::zenoh::Zenoh;
 use serde::Serialize;
 
+use super::play::app;
 use super::serve::learner;
 use super::{Joined, Playing, Serving, SessionError, identity, own_number};
 use crate::agent::{LiveLearner, MOST_SLOTS, Replay};
-use crate::experiment::{Experiment, Mode};
+use crate::experiment::Mode;
 use crate::learner::{Health, LearnerError, check_memory};
 use crate::run::RunError;
-use crate::run::compose::simulation;
 use crate::sim::{Failure, run_agent_step};
 
 /// Interval between two lines about how it goes.
@@ -114,19 +114,6 @@ pub fn replicate(
         seconds: began.elapsed().as_secs_f64(),
         ended: ended?,
     })
-}
-
-/// The simulation, whose steps go to `learner`.
-fn app(experiment: Experiment, playing: &Playing, learner: LiveLearner) -> App {
-    let sim = experiment.sim();
-    let Experiment { config, world, assignment, .. } = experiment;
-    let mut app = App::new();
-    let threads = playing.threads.unwrap_or(config.run.sim_threads);
-    simulation(&mut app, &world, sim, assignment, learner.policy(), threads);
-    app.insert_resource(learner);
-    app.finish();
-    app.cleanup();
-    app
 }
 
 /// A replica at work.

@@ -107,6 +107,16 @@ pub enum Answer {
     Stop(End),
 }
 
+/// Writes `all`, which were joined from as many `parts`, back to them.
+fn spread(all: &[f32], parts: &mut [&mut [f32]]) {
+    let mut rest = all;
+    for part in parts {
+        let Some((own, more)) = rest.split_at_checked(part.len()) else { return };
+        part.copy_from_slice(own);
+        rest = more;
+    }
+}
+
 /// Floats as bytes.
 fn to_bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()

@@ -8,7 +8,7 @@ use entropy_rl::algo::{AllReduce, Part};
 use entropy_rl::learner::replicas::{Replicas, Share, mean};
 
 use super::table::{Answers, Gathered, Message, Table, message};
-use super::{Answer, GRADIENT_PATIENCE, ReplicaStatus, SHARE_PATIENCE};
+use super::{Answer, GRADIENT_PATIENCE, ReplicaStatus, SHARE_PATIENCE, spread};
 use crate::engine::Respond;
 use crate::protocol::End;
 
@@ -172,12 +172,7 @@ impl AllReduce for Shared {
         drop(table);
         self.later(answers);
         let (mean, answers) = self.wait(GRADIENT_PATIENCE, Table::is_averaged).average(self.now());
-        let mut rest = &mean[..];
-        for values in values {
-            let Some((own, more)) = rest.split_at_checked(values.len()) else { break };
-            values.copy_from_slice(own);
-            rest = more;
-        }
+        spread(&mean, values);
         self.later(answers);
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use entropy_rl::algo::{AlgorithmConfig, AllReduce, Part};
 use entropy_rl::learner::replicas::{Replicas, Share};
 
-use super::{Answer, GRADIENT_PATIENCE, MOST_APART, SHARE_PATIENCE, What, from_bytes, to_bytes};
+use super::{Answer, GRADIENT_PATIENCE, MOST_APART, SHARE_PATIENCE, What, from_bytes, spread, to_bytes};
 use crate::NetError;
 use crate::engine::Engine;
 use crate::protocol::{End, Hello, LARGEST_MESSAGE, Welcome};
@@ -267,11 +267,6 @@ impl AllReduce for Member {
             // Nothing of the step is left to be averaged.
             state.gradient_steps = step;
         }
-        let mut rest = &mean[..];
-        for values in values {
-            let Some((own, more)) = rest.split_at_checked(values.len()) else { break };
-            values.copy_from_slice(own);
-            rest = more;
-        }
+        spread(&mean, values);
     }
 }
