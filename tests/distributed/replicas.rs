@@ -31,8 +31,10 @@ fn replicas_train_in_step_and_end_with_the_run() {
         // The last may be made by the learner alone.
         assert!(own + 600 > made && own <= made, "{own} of {made}");
         assert!(steps > 500, "{steps}");
+        // When a replica joins, and every ten thousand steps.
+        let most = 5 + made / 10_000;
         assert!(
-            summary["meetings"].as_u64().unwrap() < 5,
+            summary["meetings"].as_u64().unwrap() < most,
             "told everything once, not again and again: {summary}"
         );
     }
