@@ -27,6 +27,8 @@ def test_an_episode_depends_on_its_seed_and_actions_alone(name):
     def play(seed, before):
         env = entropy_arcade.parallel_env(name)
         env.reset(seed=1)
+        for index, agent in enumerate(env.possible_agents):
+            env.action_space(agent).seed(7 + index)
         for _ in range(before):
             env.step({agent: env.action_space(agent).sample() for agent in env.agents})
         observations, _ = env.reset(seed=seed)
