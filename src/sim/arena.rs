@@ -18,7 +18,7 @@ use bevy_rapier2d::rapier::dynamics::RigidBodyHandle;
 use rand::Rng as _;
 
 use super::conditions::{ArenaConditions, Conditions};
-use super::physics::{Context, ContextItem, PristineContext, SimPool};
+use super::physics::{Context, Physics, PristineContext, SimPool};
 use super::poke::{Poke, Touch, poke_at};
 use super::turn::Turn;
 use super::wrapper::{Moment, ObservationWrapper, OwnObservation};
@@ -33,6 +33,13 @@ pub use predict::{Choose, Foreseen, Trajectories, predict};
 pub use snapshot::ArenaSnapshot;
 pub use spawn::populate;
 
+/// With fewer arenas for each thread, handing a step to another one costs more than it brings.
+pub(crate) const FEWEST: usize = 8;
+/// The same without bodies, where a step takes a hundredth as long.
+const FEWEST_BODILESS: usize = 1024;
+/// The same of arenas whose episode has ended: a reset is as long as many steps.
+const FEWEST_ENDED: usize = 2;
+
 /// Number of arenas, and their seed.
 #[derive(Resource, Debug, Clone, PartialEq, Eq)]
 pub struct SimConfig {
@@ -43,6 +50,11 @@ pub struct SimConfig {
     /// Random stream: training and evaluation must not share episodes.
     pub stream: Stream,
 }
+
+/// Number of the first arena, 0 if absent, where these arenas are a part of a larger number: starts, random players and
+/// [`AgentSlots::arena`] are those of the whole.
+#[derive(Resource, Debug, Clone, Copy, Default)]
+pub struct FirstArena(pub usize);
 
 /// `[slots]`: the body that marks a slot's position, an index into [`Arena::entities`], if there is one.
 #[derive(Resource, Debug, Clone, Default)]
@@ -187,11 +199,33 @@ pub struct ArenaParts<E: Environment> {
     physics: Option<(Context, &'static PristineContext)>,
 }
 
+/// One arena, borrowed from its components: a quarter of the size of the query's item, of which every step has one for
+/// each arena.
+struct Parts<'a, E: Environment> {
+    state: &'a mut E,
+    arena: &'a mut Arena,
+    seats: &'a mut AgentSlots,
+    bodies: &'a mut RapierRigidBodySet,
+    physics: Option<(Physics<'a>, &'a PristineContext)>,
+}
+
+impl<'a, E: Environment> From<ArenaPartsItem<'a, '_, E>> for Parts<'a, E> {
+    fn from(item: ArenaPartsItem<'a, '_, E>) -> Self {
+        Self {
+            state: item.state.into_inner(),
+            arena: item.arena.into_inner(),
+            seats: item.seats.into_inner(),
+            bodies: item.bodies.into_inner(),
+            physics: item.physics.map(|(context, pristine)| (context.into(), pristine)),
+        }
+    }
+}
+
 /// An arena's bodies as its environment sees them.
 fn bodies<'a>(
     set: &'a mut RapierRigidBodySet,
     handles: &'a [RigidBodyHandle],
-    physics: &'a mut Option<(ContextItem<'_, '_>, &PristineContext)>,
+    physics: &'a mut Option<(Physics<'_>, &PristineContext)>,
 ) -> Bodies<'a> {
     let (touch, articulated) = match physics {
         Some((context, _)) => (
@@ -203,7 +237,7 @@ fn bodies<'a>(
     Bodies { set: &mut set.bodies, handles, touch, articulated }
 }
 
-impl<E: Environment> ArenaPartsItem<'_, '_, E> {
+impl<E: Environment> Parts<'_, E> {
     fn begin_episode(&mut self, layout: &E::Layout) {
         let arena = &mut *self.arena;
         arena.episode_rng = arena.rng.clone();
@@ -217,13 +251,13 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
         arena.overridden = false;
         arena.waits = false;
         if let Some((context, pristine)) = &mut self.physics {
-            pristine.restore(context, &mut self.bodies);
+            pristine.restore(context, self.bodies);
             if arena.conditions.now != Conditions::default() {
                 arena.conditions.now = Conditions::default();
                 context.set_gravity(E::gravity(layout));
             }
         }
-        let mut bodies = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
+        let mut bodies = bodies(self.bodies, &arena.handles, &mut self.physics);
         match &mut arena.turn {
             Some(turn) => self.state.reset_in_turn(layout, &mut bodies, &mut arena.rng, turn.take()),
             None => self.state.reset(layout, &mut bodies, &mut arena.rng),
@@ -258,10 +292,10 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
             if seats.end.is_some() {
                 return;
             }
-            let mut parts = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
+            let mut parts = bodies(self.bodies, &arena.handles, &mut self.physics);
             self.state.apply(layout, &mut parts, &seats.actions, phase);
             let contact_free =
-                E::CAPABILITIES.contact_free.is_some_and(|free| free(&self.state, layout, &parts));
+                E::CAPABILITIES.contact_free.is_some_and(|free| free(self.state, layout, &parts));
             let poke = poke_at(
                 (arena.steps.saturating_sub(1), phase),
                 &mut arena.pokes,
@@ -275,9 +309,9 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
                     context.wake();
                 }
                 let contact_free = contact_free && pushed.is_none();
-                context.step(&mut self.bodies, &arena.handles, contact_free, spec.tick_seconds);
+                context.step(self.bodies, &arena.handles, contact_free, spec.tick_seconds);
             }
-            let mut parts = bodies(&mut self.bodies, &arena.handles, &mut self.physics);
+            let mut parts = bodies(self.bodies, &arena.handles, &mut self.physics);
             if let Some(pushed) = &pushed {
                 parts.release(pushed);
             }
@@ -296,12 +330,12 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
     }
 
     fn write_scripts(&mut self, layout: &E::Layout) {
-        let bodies = bodies(&mut self.bodies, &self.arena.handles, &mut self.physics);
+        let bodies = bodies(self.bodies, &self.arena.handles, &mut self.physics);
         let seats = &mut *self.seats;
         let Some(scripted_action) = E::CAPABILITIES.scripted_action else { return };
         for slot in 0..seats.script.len() {
             if seats.wants_script[slot] {
-                seats.script[slot] = scripted_action(&self.state, layout, &bodies, slot);
+                seats.script[slot] = scripted_action(self.state, layout, &bodies, slot);
             }
         }
     }
@@ -309,7 +343,7 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
     /// Writes what agents see at this moment: once a moment, as earlier ones may be part of it.
     fn write_observations(&mut self, layout: &E::Layout, wrapper: &ObservationWrapper) {
         let Arena { handles, own, flicker_seed, steps, .. } = &mut *self.arena;
-        let bodies = bodies(&mut self.bodies, handles, &mut self.physics);
+        let bodies = bodies(self.bodies, handles, &mut self.physics);
         for slot in 0..self.seats.slots() {
             let (vector, grid) = self.seats.observations.row_mut(slot);
             if wrapper.is_plain() {
@@ -323,7 +357,7 @@ impl<E: Environment> ArenaPartsItem<'_, '_, E> {
 }
 
 fn write_scripts<E: Environment>(layout: Res<E::Layout>, mut arenas: Query<ArenaParts<E>>) {
-    arenas.iter_mut().for_each(|mut parts| parts.write_scripts(&layout));
+    arenas.iter_mut().for_each(|parts| Parts::from(parts).write_scripts(&layout));
 }
 
 fn play<E: Environment>(
@@ -338,7 +372,7 @@ fn play<E: Environment>(
     // An app of its own may set anything.
     let conditions = if conditions.is_valid() { *conditions } else { Conditions::default() };
     let (phases, ends) = (clock.phase..clock.phase + clock.stride, clock.ends_step());
-    let play = |mut parts: ArenaPartsItem<E>| {
+    let play = |parts: &mut Parts<E>| {
         if parts.seats.on_hold {
             return;
         }
@@ -347,12 +381,9 @@ fn play<E: Environment>(
             parts.write_observations(&layout, &wrapper);
         }
     };
-    if arenas.iter().next().is_some_and(|parts| parts.physics.is_some()) {
-        pool.for_each(arenas.iter_mut(), play);
-    } else {
-        // Without bodies, a step is faster than handing it to another thread.
-        arenas.iter_mut().for_each(play);
-    }
+    let has_bodies = arenas.iter().next().is_some_and(|parts| parts.physics.is_some());
+    let fewest = if has_bodies { FEWEST } else { FEWEST_BODILESS };
+    pool.for_each(arenas.iter_mut().map(Parts::from), fewest, play);
 }
 
 fn reset<E: Environment>(
@@ -378,7 +409,7 @@ fn reset<E: Environment>(
             return;
         };
         if arenas.iter().all(|parts| parts.arena.waits) {
-            for mut parts in &mut arenas {
+            for mut parts in arenas.iter_mut().map(Parts::from) {
                 parts.arena.rng = rng.clone();
                 parts.seats.begins = true;
                 parts.begin_episode(&layout);
@@ -387,8 +418,8 @@ fn reset<E: Environment>(
         }
         return;
     }
-    let ended = arenas.iter_mut().filter(|parts| parts.seats.end.is_some());
-    pool.for_each(ended, |mut parts| {
+    let ended = arenas.iter_mut().filter(|parts| parts.seats.end.is_some()).map(Parts::from);
+    pool.for_each(ended, FEWEST_ENDED, |parts| {
         parts.begin_episode(&layout);
         parts.write_observations(&layout, &wrapper);
     });

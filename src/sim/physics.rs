@@ -22,12 +22,6 @@ use bevy_rapier2d::rapier::pipeline::PhysicsPipeline;
 
 use free_flight::FreeFlight;
 
-/// Below this many arenas, handing work to other threads costs more than it brings.
-const PARALLEL_FROM: usize = 16;
-
-/// Number of arenas a thread takes at a time.
-const CHUNK: usize = 8;
-
 /// Threads that step arenas, besides the calling one.
 #[derive(Resource)]
 pub struct SimPool(Option<rayon::ThreadPool>);
@@ -57,37 +51,55 @@ impl SimPool {
         self.0.as_ref().map_or(1, |pool| 1 + pool.current_num_threads())
     }
 
-    /// Calls `work` once for every item, in parallel when there are enough. Items must be
+    /// Calls `work` once for every item, on several threads if there are at least `fewest` for each. Items must be
     /// independent: the order is not defined.
-    pub fn for_each<T: Send>(&self, items: impl Iterator<Item = T>, work: impl Fn(T) + Sync + Send) {
-        let Some(pool) = &self.0 else {
-            items.for_each(work);
-            return;
-        };
-        let items: Vec<T> = items.collect();
-        if items.len() < PARALLEL_FROM {
-            items.into_iter().for_each(work);
+    pub fn for_each<T: Send>(
+        &self,
+        items: impl Iterator<Item = T>,
+        fewest: usize,
+        work: impl Fn(&mut T) + Sync + Send,
+    ) {
+        if self.0.is_none() {
+            items.for_each(|mut item| work(&mut item));
             return;
         }
-        let helpers = pool.current_num_threads().min(items.len() / CHUNK);
-        let queue = Mutex::new(items.into_iter());
-        let drain = || {
-            loop {
-                let taken: Vec<T> = match queue.lock() {
-                    Ok(mut left) => left.by_ref().take(CHUNK).collect(),
-                    // Another thread has panicked; the scope propagates it.
-                    Err(_) => break,
-                };
-                if taken.is_empty() {
-                    break;
+        let mut items: Vec<T> = items.collect();
+        let threads = self.threads().min(items.len() / fewest.max(1)).max(1);
+        if threads == 1 {
+            items.iter_mut().for_each(work);
+            return;
+        }
+        // Every thread begins with a stretch of its own, whose arenas are in its core's cache from the step before, and
+        // then helps with the ends of the others'.
+        let own = items.len().div_ceil(threads);
+        let grain = fewest.div_ceil(2);
+        let stretches: Vec<_> = items.chunks_mut(own).map(|own| Mutex::new(own.chunks_mut(grain))).collect();
+        let mut firsts: Vec<usize> = (0..stretches.len()).collect();
+        self.together(&mut firsts, |first| {
+            let next = |stretch: usize| {
+                // If another thread has panicked, the scope propagates it.
+                let mut left = stretches[stretch % stretches.len()].lock().ok()?;
+                if stretch == *first { left.next() } else { left.next_back() }
+            };
+            for stretch in *first..*first + stretches.len() {
+                while let Some(taken) = next(stretch) {
+                    taken.iter_mut().for_each(&work);
                 }
-                taken.into_iter().for_each(&work);
             }
+        });
+    }
+
+    /// Calls `work` for every item, each on a thread of its own as far as there are any, the first on the caller's.
+    pub fn together<T: Send>(&self, items: &mut [T], work: impl Fn(&mut T) + Sync + Send) {
+        let (Some(pool), Some((first, others))) = (&self.0, items.split_first_mut()) else {
+            items.iter_mut().for_each(work);
+            return;
         };
+        let work = &work;
         // The caller works too: waking others often takes longer than a step.
         pool.in_place_scope(|scope| {
-            (0..helpers).for_each(|_| scope.spawn(|_| drain()));
-            drain();
+            others.iter_mut().for_each(|item| scope.spawn(move |_| work(item)));
+            work(first);
         });
     }
 }
@@ -109,7 +121,35 @@ pub struct Context {
     configuration: &'static mut RapierConfiguration,
 }
 
-impl ContextItem<'_, '_> {
+/// One arena's rapier context, borrowed from its components.
+pub struct Physics<'a> {
+    /// Broad and narrow phase, islands, solver.
+    pub simulation: &'a mut RapierContextSimulation,
+    /// Shapes.
+    pub colliders: &'a mut RapierContextColliders,
+    /// Joints.
+    pub joints: &'a mut RapierContextJoints,
+    rest: &'a mut Rest,
+    witness: Option<&'a mut FreeFlight>,
+    render_time: &'a mut SimulationToRenderTime,
+    configuration: &'a mut RapierConfiguration,
+}
+
+impl<'a> From<ContextItem<'a, '_>> for Physics<'a> {
+    fn from(item: ContextItem<'a, '_>) -> Self {
+        Self {
+            simulation: item.simulation.into_inner(),
+            colliders: item.colliders.into_inner(),
+            joints: item.joints.into_inner(),
+            rest: item.rest.into_inner(),
+            witness: item.witness.map(Mut::into_inner),
+            render_time: item.render_time.into_inner(),
+            configuration: item.configuration.into_inner(),
+        }
+    }
+}
+
+impl Physics<'_> {
     /// The state of tick skipping.
     pub fn rest(&self) -> Rest {
         *self.rest
@@ -143,7 +183,7 @@ impl ContextItem<'_, '_> {
         if self.rest.lasts(&bodies.bodies) {
             return;
         }
-        let (joints, gravity) = (&self.joints, self.configuration.gravity);
+        let (joints, gravity) = (&*self.joints, self.configuration.gravity);
         let expected = self.witness.as_ref().map(|_| FreeFlight::expect(&bodies.bodies, joints, gravity, dt));
         self.advance(bodies, handles, contact_free, dt);
         if let Some((witness, expected)) = self.witness.as_mut().zip(expected) {
@@ -163,15 +203,15 @@ impl ContextItem<'_, '_> {
             return;
         }
         self.simulation.step_simulation(
-            &mut self.colliders,
-            &mut self.joints,
+            self.colliders,
+            self.joints,
             bodies,
             self.configuration.gravity,
             TimestepMode::Fixed { dt, substeps: 1 },
             None,
             &(),
             &Time::default(),
-            &mut self.render_time,
+            self.render_time,
             None,
         );
     }
@@ -262,7 +302,7 @@ impl PristineContext {
     }
 
     /// Copies the state of `context` and its `bodies`.
-    pub fn of(context: &ContextItem, bodies: &RapierRigidBodySet) -> Self {
+    pub fn of(context: &Physics, bodies: &RapierRigidBodySet) -> Self {
         Self {
             islands: context.simulation.islands.clone(),
             broad_phase: context.simulation.broad_phase.clone(),
@@ -275,7 +315,7 @@ impl PristineContext {
     }
 
     /// Restores the copied state into `context` and its `bodies`.
-    pub fn restore(&self, context: &mut ContextItem, bodies: &mut RapierRigidBodySet) {
+    pub fn restore(&self, context: &mut Physics, bodies: &mut RapierRigidBodySet) {
         context.rest.settled = false;
         let simulation = &mut *context.simulation;
         simulation.islands.clone_from(&self.islands);

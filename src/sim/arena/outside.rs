@@ -3,7 +3,7 @@
 
 use bevy::prelude::*;
 
-use super::{Arena, ArenaParts, ArenaSnapshot, Choose, Spec, Trajectories, bodies, populate, predict};
+use super::{Arena, ArenaParts, ArenaSnapshot, Choose, Parts, Spec, Trajectories, bodies, populate, predict};
 use crate::agent::Watched;
 use crate::mdp::{ObservationBatch, Stream, rng};
 use crate::sim::wrapper::{Moment, OwnObservation};
@@ -33,7 +33,7 @@ pub fn begin<E: Environment>(world: &mut World, begins: &[Begin]) {
     let layout = world.resource::<E::Layout>().clone();
     let wrapper = world.resource::<ObservationWrapper>().clone();
     let mut query = world.query::<ArenaParts<E>>();
-    for mut parts in query.iter_mut(world) {
+    for mut parts in query.iter_mut(world).map(Parts::from) {
         match begins.get(parts.arena.index) {
             None | Some(Begin::Not) => continue,
             Some(Begin::Next) => {}
@@ -52,7 +52,7 @@ pub fn restore<E: Environment>(world: &mut World, first: usize, snapshots: &[Are
     let spec = world.resource::<Spec>().0.clone();
     let wrapper = world.resource::<ObservationWrapper>().clone();
     let mut query = world.query::<ArenaParts<E>>();
-    for mut parts in query.iter_mut(world) {
+    for mut parts in query.iter_mut(world).map(Parts::from) {
         let own = parts.arena.index.checked_sub(first);
         let Some(snapshot) = own.and_then(|own| snapshots.get(own)) else { continue };
         parts.arena.rng = snapshot.episode_rng.clone();
@@ -93,10 +93,10 @@ pub fn probe<E: Environment>(world: &mut World, slot: usize, imagined: &mut Prob
     let (mut own, space) = (OwnObservation::of(wrapper.own()), wrapper.space());
     let (mut vector, mut grid) = (vec![0.0; space.vector_len()], vec![0; space.grid_len()]);
     let mut query = world.query_filtered::<ArenaParts<E>, With<Watched>>();
-    let Ok(mut parts) = query.single_mut(world) else { return };
-    let bodies = bodies(&mut parts.bodies, &parts.arena.handles, &mut parts.physics);
-    for place in (probe.positions)(&parts.state, &layout) {
-        (probe.observe)(&parts.state, &layout, &bodies, slot, place, &mut own.vector, &mut own.grid);
+    let Ok(mut parts) = query.single_mut(world).map(Parts::from) else { return };
+    let bodies = bodies(parts.bodies, &parts.arena.handles, &mut parts.physics);
+    for place in (probe.positions)(parts.state, &layout) {
+        (probe.observe)(parts.state, &layout, &bodies, slot, place, &mut own.vector, &mut own.grid);
         wrapper.wrap(&own, Moment { episode: 0, step: 0, slot }, &mut vector, &mut grid);
         imagined.places.push(place);
         imagined.observations.push(&vector, &grid);
@@ -120,6 +120,8 @@ pub struct EnvironmentHooks {
     pub restores: bool,
     /// Whether there is a hand-written player.
     pub scripted: bool,
+    /// Whether it has bodies at all.
+    pub has_bodies: bool,
     /// Whether it has bodies that a push takes somewhere else.
     pub pokable: bool,
     /// Whether bodies fall, so that [`Conditions`](crate::sim::Conditions) matter.
@@ -145,6 +147,7 @@ impl EnvironmentHooks {
             restores: true,
             scripted: scripted_action.is_some(),
             pokable: has_loose_bodies::<E>(layout),
+            has_bodies: !E::build(layout).1.is_empty(),
             has_gravity: E::gravity(layout) != Vec2::ZERO,
         }
     }

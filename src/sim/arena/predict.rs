@@ -4,7 +4,7 @@
 use bevy::prelude::*;
 use bevy_rapier2d::plugin::context::RapierRigidBodySet;
 
-use super::{Arena, ArenaParts, ArenaPartsItem, Spec, bodies};
+use super::{Arena, ArenaParts, Parts, Spec, bodies};
 use crate::agent::Watched;
 use crate::mdp::{Action, ActionBatch, ObservationBatch, Rng};
 use crate::sim::physics::{PristineContext, Rest};
@@ -42,7 +42,7 @@ pub fn predict<E: Environment>(world: &mut World, steps: usize, choose: &mut Cho
     let wrapper = world.resource::<ObservationWrapper>().clone();
     let clock = *world.resource::<TickClock>();
     let mut query = world.query_filtered::<ArenaParts<E>, With<Watched>>();
-    let Ok(mut parts) = query.single_mut(world) else { return Trajectories::default() };
+    let Ok(mut parts) = query.single_mut(world).map(Parts::from) else { return Trajectories::default() };
     if leads.is_empty() || parts.seats.end.is_some() || parts.arena.waits {
         return Trajectories::default();
     }
@@ -60,7 +60,7 @@ pub fn predict<E: Environment>(world: &mut World, steps: usize, choose: &mut Cho
         }
         for tick in phase..spec.ticks_per_step {
             parts.play(&layout, &spec, tick..tick + 1, None);
-            let bodies = bodies(&mut parts.bodies, &parts.arena.handles, &mut parts.physics);
+            let bodies = bodies(parts.bodies, &parts.arena.handles, &mut parts.physics);
             for ((body, _), (_, path)) in leads.iter().zip(&mut paths) {
                 path.push(bodies.position(*body));
             }
@@ -88,8 +88,8 @@ struct Before<E> {
 }
 
 impl<E: Environment> Before<E> {
-    fn of(parts: &mut ArenaPartsItem<E>) -> Self {
-        let set: &RapierRigidBodySet = &parts.bodies;
+    fn of(parts: &mut Parts<E>) -> Self {
+        let set: &RapierRigidBodySet = parts.bodies;
         Self {
             state: parts.state.clone(),
             seats: parts.seats.clone(),
@@ -106,7 +106,7 @@ impl<E: Environment> Before<E> {
         }
     }
 
-    fn restore(self, parts: &mut ArenaPartsItem<E>) {
+    fn restore(self, parts: &mut Parts<E>) {
         let Arena { rng, steps, log, pokes, touch, .. } = &mut *parts.arena;
         (*rng, *steps, *touch) = (self.rng, self.steps, self.touch);
         log.truncate(self.logged);
@@ -114,7 +114,7 @@ impl<E: Environment> Before<E> {
         *parts.state = self.state;
         *parts.seats = self.seats;
         if let (Some((context, _)), Some((was, rest))) = (&mut parts.physics, self.bodies) {
-            was.restore(context, &mut parts.bodies);
+            was.restore(context, parts.bodies);
             context.set_rest(rest);
         }
     }

@@ -9,12 +9,12 @@ use bevy_rapier2d::plugin::{PhysicsSet, RapierPhysicsPlugin};
 use bevy_rapier2d::prelude::*;
 use bevy_rapier2d::rapier::geometry::{BroadPhaseBvh, BvhOptimizationStrategy};
 
-use super::{Arena, ArenaParts, SimConfig, Spec, SynchronizedStarts};
+use super::{Arena, ArenaParts, FirstArena, Parts, SimConfig, Spec, SynchronizedStarts};
 use crate::agent::Watched;
 use crate::mdp::{ActionBatch, Stream, later_seed, rng};
 use crate::sim::articulation::articulate;
 use crate::sim::conditions::ArenaConditions;
-use crate::sim::physics::{Context, PristineContext, Rest};
+use crate::sim::physics::{Context, Physics, PristineContext, Rest};
 use crate::sim::turn::Turn;
 use crate::sim::wrapper::OwnObservation;
 use crate::sim::{AgentSlots, Environment, Hinge, ObservationWrapper, TickClock};
@@ -46,6 +46,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
     world.insert_resource(TickClock::new(spec.ticks_per_step));
     let mut physical = false;
     let (mut hinges, mut shapes, mut joints) = (Vec::new(), Vec::new(), Vec::new());
+    let first = world.get_resource::<FirstArena>().map_or(0, |first| first.0);
     for index in 0..count {
         let (state, bodies) = E::build(&layout);
         if index == 0 {
@@ -86,7 +87,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             let joint = joint.and_then(|(to, joint)| Some(ImpulseJoint::new(*entities.get(to)?, joint)));
             joints.extend(joint.map(|joint| (entities[own], joint)));
         }
-        let number = if world.contains_resource::<SynchronizedStarts>() { 0 } else { index as u64 };
+        let number = if world.contains_resource::<SynchronizedStarts>() { 0 } else { (first + index) as u64 };
         let rng = rng(config.seed, config.stream, number);
         let arena = Arena {
             index,
@@ -105,7 +106,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             own: OwnObservation::of(wrapper.own()),
             flicker_seed: 0,
         };
-        world.entity_mut(context).insert((state, AgentSlots::new(index, &spec), arena));
+        world.entity_mut(context).insert((state, AgentSlots::new(first + index, &spec), arena));
         if index == watched {
             shown = Some(context);
         }
@@ -117,7 +118,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
         world.entity_mut(shown).insert(Watched);
     }
     let mut query = world.query::<ArenaParts<E>>();
-    for mut parts in query.iter_mut(world) {
+    for mut parts in query.iter_mut(world).map(Parts::from) {
         parts.begin_episode(&layout);
         parts.write_observations(&layout, &wrapper);
     }
@@ -154,7 +155,8 @@ fn build_bodies<S: Bundle>(
     }
     let mut query = world.query::<(Entity, Context, &mut RapierRigidBodySet, &mut Arena)>();
     let mut pristine = Vec::new();
-    for (entity, mut context, mut bodies, mut arena) in query.iter_mut(world) {
+    for (entity, context, mut bodies, mut arena) in query.iter_mut(world) {
+        let context = Physics::from(context);
         // Otherwise rapier clamps spins to π/4 per tick, also within its solver, where the clamp changes the
         // result.
         bodies.bodies.iter_mut().for_each(|(_, body)| body.set_allow_fast_rotation(true));
