@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use entropy_arcade::mdp::WorldOptions;
-use entropy_arcade::run::vector_env::StepOutcome;
+use entropy_arcade::run::vector_env::{Autoreset, Seen, StepOutcome};
 use entropy_arcade::run::{self, Actions, Lineup, VectorEnv, VectorEnvConfig, VectorEnvError};
 use entropy_arcade::sim::arena::Begin;
 use entropy_arcade::worlds::{self, WorldChoice};
@@ -27,14 +27,6 @@ fn refused(error: impl std::fmt::Display) -> PyErr {
 fn choose(world: &str, level: Option<PathBuf>, options: &str) -> PyResult<WorldChoice> {
     let options: WorldOptions = serde_json::from_str(options).map_err(refused)?;
     WorldChoice::with_options(world, level.as_deref(), &options).map_err(refused)
-}
-
-/// When episodes begin by themselves, in the words of Gymnasium.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Autoreset {
-    NextStep,
-    SameStep,
-    Disabled,
 }
 
 /// One observation array of floats and one of bytes, both flat.
@@ -59,6 +51,8 @@ struct Arenas {
     env: VectorEnv,
     autoreset: Autoreset,
     bound: f32,
+    /// The last observations of ended episodes.
+    last: Observations,
 }
 
 #[pymethods]
@@ -103,7 +97,8 @@ impl Arenas {
         };
         let config = VectorEnvConfig { num_envs, threads, episode_limit };
         let env = py.detach(|| VectorEnv::new(&choice, lineup, &config)).map_err(refused)?;
-        Ok(Self { env, autoreset, bound: worlds::largest_observation(world) })
+        let last = empty(&env);
+        Ok(Self { env, autoreset, bound: worlds::largest_observation(world), last })
     }
 
     /// The spec as JSON, with the number of players and the largest absolute observation.
@@ -159,8 +154,9 @@ impl Arenas {
 
 impl Arenas {
     fn step<'py>(&mut self, py: Python<'py>, actions: Actions<'_>) -> PyResult<Step<'py>> {
-        let (env, autoreset) = (&mut self.env, self.autoreset);
-        let (outcome, last, seen) = py.detach(|| advance(env, autoreset, actions)).map_err(refused)?;
+        let Self { env, autoreset, last, .. } = self;
+        let advanced = py.detach(|| advance(env, *autoreset, actions, last));
+        let (outcome, last, seen) = advanced.map_err(refused)?;
         let StepOutcome { rewards, terminated, truncated, success, scores } = outcome;
         Ok((
             seen.0.into_pyarray(py),
@@ -180,29 +176,24 @@ fn advance(
     env: &mut VectorEnv,
     autoreset: Autoreset,
     actions: Actions<'_>,
+    last: &mut Observations,
 ) -> Result<(StepOutcome, Option<Observations>, Observations), VectorEnvError> {
-    let waits = |own| if env.has_ended(own) { Begin::Next } else { Begin::Not };
-    let waited: Vec<Begin> = (0..env.num_envs()).map(waits).collect();
-    let outcome = env.step(actions)?.clone();
-    let any = (0..env.num_envs()).any(|own| outcome.ended(own));
-    let last = match autoreset {
-        Autoreset::SameStep if any => {
-            let last = observe(env)?;
-            env.begin_ended();
-            Some(last)
-        }
-        Autoreset::NextStep if waited.contains(&Begin::Next) => {
-            env.begin(&waited);
-            None
-        }
-        _ => None,
-    };
-    Ok((outcome, last, observe(env)?))
+    let mut now = empty(env);
+    let seen =
+        [Seen { vector: &mut now.0, grid: &mut now.1 }, Seen { vector: &mut last.0, grid: &mut last.1 }];
+    let outcome = env.step_into(actions, autoreset, seen)?;
+    let any = (0..outcome.terminated.len()).any(|own| outcome.ended(own));
+    let last = (autoreset == Autoreset::SameStep && any).then(|| last.clone());
+    Ok((outcome.clone(), last, now))
+}
+
+fn empty(env: &VectorEnv) -> Observations {
+    let (rows, space) = (env.num_envs() * env.players(), &env.spec().observation);
+    (vec![0.0; rows * space.vector_len()], vec![0; rows * space.grid_len()])
 }
 
 fn observe(env: &mut VectorEnv) -> Result<Observations, VectorEnvError> {
-    let (rows, space) = (env.num_envs() * env.players(), &env.spec().observation);
-    let (mut vector, mut grid) = (vec![0.0; rows * space.vector_len()], vec![0; rows * space.grid_len()]);
+    let (mut vector, mut grid) = empty(env);
     env.observe(&mut vector, &mut grid)?;
     Ok((vector, grid))
 }

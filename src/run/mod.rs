@@ -32,7 +32,7 @@ pub use eval::{EvalSummary, Spread, evaluate, evaluate_player};
 pub use folder::{Claim, RunFolder};
 pub use headless::{Summary, train};
 pub use value_errors::{SoftValues, ValueErrors, value_errors};
-pub use vector_env::{Actions, Lineup, VectorEnv, VectorEnvConfig, VectorEnvError};
+pub use vector_env::{Actions, Autoreset, Lineup, Seen, VectorEnv, VectorEnvConfig, VectorEnvError};
 
 /// Why a run cannot start or continue.
 #[derive(Debug, thiserror::Error)]

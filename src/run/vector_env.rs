@@ -1,26 +1,31 @@
 //! A vector environment: arenas of one world whose episodes and actions are up to the caller, for programs that bring an
 //! agent of their own. The Python package is made of it.
 
+mod actions;
 mod error;
 mod opponent;
+mod shard;
 #[cfg(test)]
 mod tests;
 
 use bevy::prelude::*;
 
+pub use actions::Actions;
 pub use error::VectorEnvError;
 pub use opponent::{Lineup, PlayerError};
 
-use crate::agent::tick::Spec;
-use crate::agent::{ActorStates, AgentPlugin, Controller, ControllerAssignment, LearningPolicy};
-use crate::learner::untrained;
-use crate::mdp::{ActionRow, ActionSpace, EnvironmentSpec, EpisodeEnd, Stream};
-use crate::sim::arena::{Begin, EnvironmentHooks, ManualReset};
-use crate::sim::{self, AgentSlots, Arena, SimConfig, SimPool, run_agent_step};
+use crate::agent::Controller;
+use crate::mdp::EnvironmentSpec;
+use crate::sim::SimPool;
+use crate::sim::arena::{Begin, EnvironmentHooks, FEWEST};
 use crate::worlds::WorldChoice;
+use shard::{Results, Shard, Work};
 
 /// Largest number of arenas.
 pub const MOST_ENVS: usize = 65_536;
+
+/// With fewer arenas without bodies for each thread, handing steps to others costs more than it brings.
+const FEWEST_BODILESS: usize = 64;
 
 /// How a vector environment is set up.
 #[derive(Debug, Clone, Default)]
@@ -33,13 +38,24 @@ pub struct VectorEnvConfig {
     pub episode_limit: Option<u32>,
 }
 
-/// The actions of one step, for every arena and every slot that the caller plays, arena by arena.
-#[derive(Debug, Clone, Copy)]
-pub enum Actions<'a> {
-    /// `[envs · players]`: indices of discrete actions.
-    Discrete(&'a [i64]),
-    /// `[envs · players · dims]`: points of the box, in the environment's units; what lies outside is clamped to it.
-    Continuous(&'a [f32]),
+/// When episodes begin by themselves, in the words of Gymnasium.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Autoreset {
+    /// In the step after the one that ended the last, whose action is ignored.
+    NextStep,
+    /// In the step that ends the last.
+    SameStep,
+    /// Never: [`VectorEnv::begin`] does it.
+    Disabled,
+}
+
+/// What the caller's players see.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// `[envs, players, entries]`.
+    pub vector: &'a mut [f32],
+    /// `[envs, players, height, width, channels]`, channels last as image libraries have it.
+    pub grid: &'a mut [u8],
 }
 
 /// What one step led to.
@@ -88,10 +104,11 @@ impl StepOutcome {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct VectorEnv {
-    world: World,
+    /// Equally many arenas each, but for the last.
+    shards: Vec<Shard>,
+    pool: SimPool,
     spec: EnvironmentSpec,
     begin: fn(&mut World, &[Begin]),
-    arenas: QueryState<&'static mut AgentSlots, With<Arena>>,
     /// The slots that the caller plays.
     played: Vec<usize>,
     /// `[envs]`: whether the episode has ended and no other has begun.
@@ -117,31 +134,24 @@ impl VectorEnv {
         }
         let mut spec = world.spec();
         let hooks = *world.capabilities();
-        let Lineup { players, policies } = lineup;
-        lineup_fits(&spec, &hooks, &players)?;
+        let players = &lineup.players;
+        lineup_fits(&spec, &hooks, players)?;
         spec.episode_limit = config.episode_limit.unwrap_or(spec.episode_limit);
         let played: Vec<usize> =
             (0..players.len()).filter(|slot| players[*slot] == Controller::External).collect();
-        let mut app = App::new();
-        app.add_plugins(sim::plugin).insert_resource(ManualReset).insert_resource(match config.threads {
+        let pool = match config.threads {
             0 => SimPool::default(),
             threads => SimPool::new(threads),
-        });
-        world.add_to(&mut app, SimConfig { arenas: config.num_envs, seed: 0, stream: Stream::Environment });
-        app.insert_resource(Spec(spec.clone()));
-        // Where the caller plays every slot, nobody has to decide.
-        if played.len() < players.len() {
-            let policy = LearningPolicy(untrained(&spec.action));
-            app.add_plugins(AgentPlugin::new(spec.clone(), ControllerAssignment::all(players), policy))
-                .insert_resource(policies);
-        }
-        app.finish();
-        app.cleanup();
-        let mut world = std::mem::take(app.world_mut());
+        };
         let (envs, rows) = (config.num_envs, config.num_envs * played.len());
+        let fewest = if hooks.has_bodies { FEWEST } else { FEWEST_BODILESS };
+        let each = envs.div_ceil(pool.threads().min(envs / fewest).max(1));
+        let shards = (0..envs)
+            .step_by(each)
+            .map(|first| Shard::new(world, &lineup, &spec, first, each.min(envs - first)));
         Ok(Self {
-            arenas: world.query_filtered(),
-            world,
+            shards: shards.collect(),
+            pool,
             spec,
             begin: hooks.begin,
             played,
@@ -179,17 +189,17 @@ impl VectorEnv {
     /// Begins episodes: `begins[i]` is for arena `i`, others go on. A seed also restarts the random numbers of the players
     /// that are not the caller.
     pub fn begin(&mut self, begins: &[Begin]) {
-        if let Some(mut states) = self.world.get_resource_mut::<ActorStates>() {
-            for (env, begin) in begins.iter().enumerate() {
-                if let Begin::Seeded(seed) = begin {
-                    states.reseed(env, *seed);
-                }
-            }
-        }
-        (self.begin)(&mut self.world, begins);
+        let (begin, each) = (self.begin, self.each());
+        let mut jobs: Vec<_> = self.shards.iter_mut().zip(begins.chunks(each)).collect();
+        self.pool.together(&mut jobs, |(shard, begins)| shard.begin(begin, begins));
         for (ended, begin) in self.ended.iter_mut().zip(begins) {
             *ended &= *begin == Begin::Not;
         }
+    }
+
+    /// Number of arenas in every shard but the last.
+    fn each(&self) -> usize {
+        self.shards.first().map_or(1, Shard::count)
     }
 
     /// Begins the next episode of every arena whose episode has ended.
@@ -206,113 +216,88 @@ impl VectorEnv {
     /// # Errors
     /// [`VectorEnvError`] for actions that are not of the space; nothing has moved then.
     pub fn step(&mut self, actions: Actions<'_>) -> Result<&StepOutcome, VectorEnvError> {
-        self.write(actions)?;
-        run_agent_step(&mut self.world);
-        let Self { world, arenas, played, ended, outcome, .. } = self;
-        for seats in arenas.iter(world) {
-            let env = seats.arena;
-            (outcome.terminated[env], outcome.truncated[env]) = match seats.end {
-                Some(EpisodeEnd::Terminated) => (true, false),
-                Some(EpisodeEnd::Truncated) => (false, true),
-                None => (false, false),
-            };
-            ended[env] |= seats.end.is_some();
-            for (player, slot) in played.iter().enumerate() {
-                let row = env * played.len() + player;
-                outcome.rewards[row] = f64::from(seats.rewards[*slot]);
-                let result = seats.end.map_or_else(Default::default, |_| seats.outcomes[*slot]);
-                (outcome.success[row], outcome.scores[row]) = (result.success, f64::from(result.score));
-            }
+        self.advance(actions, Autoreset::Disabled, None)
+    }
+
+    /// The same, and begins episodes as `autoreset` says. Writes what is seen then to the first of `seen`; where
+    /// [`Autoreset::SameStep`] has begun an episode, the last observation of the one before to the second, which is left as
+    /// it is elsewhere.
+    ///
+    /// # Errors
+    /// [`VectorEnvError`] for actions that are not of the space, and for arrays of another size; nothing has moved then.
+    pub fn step_into(
+        &mut self,
+        actions: Actions<'_>,
+        autoreset: Autoreset,
+        seen: [Seen<'_>; 2],
+    ) -> Result<&StepOutcome, VectorEnvError> {
+        self.advance(actions, autoreset, Some(seen))
+    }
+
+    fn advance(
+        &mut self,
+        actions: Actions<'_>,
+        autoreset: Autoreset,
+        seen: Option<[Seen<'_>; 2]>,
+    ) -> Result<&StepOutcome, VectorEnvError> {
+        actions.check(&self.spec.action, self.played.len(), &self.ended)?;
+        let mut seen = match seen {
+            Some([now, last]) => self.split(now)?.into_iter().zip(self.split(last)?).map(Some).collect(),
+            None => Vec::new(),
         }
+        .into_iter();
+        let (each, players) = (self.each(), self.played.len());
+        let Self { shards, pool, spec, begin, played, ended, outcome } = self;
+        let StepOutcome { rewards, terminated, truncated, success, scores } = outcome;
+        let (rows, begin) = (each * players, *begin);
+        let flags = ended.chunks_mut(each).zip(terminated.chunks_mut(each)).zip(truncated.chunks_mut(each));
+        let values = rewards.chunks_mut(rows).zip(success.chunks_mut(rows)).zip(scores.chunks_mut(rows));
+        let results =
+            flags.zip(values).map(|(((ended, terminated), truncated), ((rewards, success), scores))| {
+                Results { ended, rewards, terminated, truncated, success, scores }
+            });
+        let jobs = shards.iter_mut().zip(results).enumerate();
+        let mut jobs: Vec<_> = jobs.map(|job| (job, seen.next().flatten())).collect();
+        pool.together(&mut jobs, |((index, (shard, results)), seen)| {
+            let actions = actions.part(*index * rows, shard.count() * players, &spec.action);
+            shard.step(Work { actions, spec, played, autoreset, begin }, results, seen.as_mut());
+        });
         Ok(outcome)
     }
 
-    fn write(&mut self, actions: Actions<'_>) -> Result<(), VectorEnvError> {
-        let Self { world, spec, arenas, played, ended, .. } = self;
-        let rows = ended.len() * played.len();
-        let (given, wanted) = match (actions, &spec.action) {
-            (Actions::Discrete(all), ActionSpace::Discrete(names)) => {
-                let bad = |(row, action): (usize, &i64)| {
-                    let playing = !ended.get(row / played.len())?;
-                    (playing && !(0..names.len() as i64).contains(action)).then_some((row, *action))
-                };
-                if let Some((row, action)) = all.iter().enumerate().find_map(bad) {
-                    let (env, actions) = (row / played.len(), names.len());
-                    return Err(VectorEnvError::NoSuchAction { env, action, actions });
-                }
-                (all.len(), rows)
-            }
-            (Actions::Continuous(all), ActionSpace::Continuous(dimensions)) => {
-                let width = dimensions.len() * played.len();
-                let bad = |(at, value): (usize, &f32)| {
-                    let playing = !ended.get(at / width)?;
-                    (playing && !value.is_finite()).then_some((at, *value))
-                };
-                if let Some((at, value)) = all.iter().enumerate().find_map(bad) {
-                    let name = dimensions[at % dimensions.len()].name.clone();
-                    return Err(VectorEnvError::NotFinite { env: at / width, name, value });
-                }
-                (all.len(), rows * dimensions.len())
-            }
-            _ => return Err(VectorEnvError::Kind(spec.action.describe())),
-        };
-        if given != wanted {
-            return Err(VectorEnvError::Number { given, wanted });
-        }
-        for mut seats in arenas.iter_mut(world) {
-            let first = seats.arena * played.len();
-            for (row, slot) in (first..).zip(played.iter()) {
-                match (actions, &spec.action) {
-                    // An arena that stands still may be given anything.
-                    (Actions::Discrete(all), ActionSpace::Discrete(names)) => {
-                        let most = names.len() as i64 - 1;
-                        seats.actions.set(*slot, ActionRow::Discrete(all[row].clamp(0, most) as u16));
-                    }
-                    (Actions::Continuous(all), ActionSpace::Continuous(dimensions)) => {
-                        let own =
-                            seats.actions.vector_mut(*slot).iter_mut().zip(&all[row * dimensions.len()..]);
-                        for ((own, value), bounds) in own.zip(dimensions) {
-                            let value = if value.is_finite() { *value } else { bounds.middle() };
-                            *own = value.clamp(bounds.low, bounds.high);
-                        }
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes what the caller's players see: `vector` is `[envs, players, entries]`, `grid` is
-    /// `[envs, players, height, width, channels]`, channels last as image libraries have it.
+    /// Writes what the caller's players see.
     ///
     /// # Errors
     /// [`VectorEnvError::Number`] for arrays of another size.
     pub fn observe(&mut self, vector: &mut [f32], grid: &mut [u8]) -> Result<(), VectorEnvError> {
-        let Self { world, spec, arenas, played, ended, .. } = self;
-        let (entries, shape) = (spec.observation.vector_len(), spec.observation.grid);
-        let (rows, cells) = (ended.len() * played.len(), spec.observation.grid_len());
+        let parts = self.split(Seen { vector, grid })?;
+        let Self { shards, pool, spec, played, .. } = self;
+        let mut jobs: Vec<_> = shards.iter_mut().zip(parts).collect();
+        pool.together(&mut jobs, |(shard, seen)| shard.observe(spec, played, |_| true, seen));
+        Ok(())
+    }
+
+    /// The part of each shard.
+    fn split<'a>(&self, seen: Seen<'a>) -> Result<Vec<Seen<'a>>, VectorEnvError> {
+        let Seen { mut vector, mut grid } = seen;
+        let players = self.played.len();
+        let (entries, cells) = (self.spec.observation.vector_len(), self.spec.observation.grid_len());
+        let rows = self.ended.len() * players;
         for (given, wanted) in [(vector.len(), rows * entries), (grid.len(), rows * cells)] {
             if given != wanted {
                 return Err(VectorEnvError::Number { given, wanted });
             }
         }
-        for seats in arenas.iter(world) {
-            for (row, slot) in (seats.arena * played.len()..).zip(played.iter()) {
-                let (own_vector, own_grid) = seats.observations.row(*slot);
-                vector[row * entries..][..entries].copy_from_slice(own_vector);
-                if let Some(shape) = shape {
-                    let pixels = &mut grid[row * cells..][..cells];
-                    let planes = own_grid.chunks_exact((shape.height * shape.width).max(1));
-                    for (channel, plane) in planes.enumerate() {
-                        for (pixel, byte) in pixels.chunks_exact_mut(shape.channels).zip(plane) {
-                            pixel[channel] = *byte;
-                        }
-                    }
-                }
-            }
+        let mut parts = Vec::with_capacity(self.shards.len());
+        for shard in &self.shards {
+            let rows = shard.count() * players;
+            let own;
+            (own, vector) = vector.split_at_mut(rows * entries);
+            let own_grid;
+            (own_grid, grid) = grid.split_at_mut(rows * cells);
+            parts.push(Seen { vector: own, grid: own_grid });
         }
-        Ok(())
+        Ok(parts)
     }
 }
 

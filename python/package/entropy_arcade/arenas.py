@@ -91,6 +91,8 @@ class Arenas:
         self._cells = (shape["height"], shape["width"], shape["channels"]) if shape else None
         self.observation_space = self._space(said["bound"])
         self.action_space = _action_space(spec["action"])
+        self._action_shape: tuple[int, ...] = (self.num_envs, self.players, *(self.action_space.shape or ()))
+        self._forms = _forms(self._action_shape)
         self.action_names: list[str] = _action_names(spec["action"])
         """Names of the actions, or of the dimensions of a continuous one."""
         self.observation_names: list[str] = spec["observation"]["vector"]
@@ -128,17 +130,15 @@ class Arenas:
 
     def step(self, actions: Any) -> Step:
         """A step with `actions` `[envs, players]`, of continuous ones `[envs, players, dimensions]`."""
-        core, given, space = self._open(), np.asarray(actions), self.action_space
-        shape: tuple[int, ...] = (self.num_envs, self.players)
-        if isinstance(space, spaces.Box):
-            shape = (*shape, *space.shape)
-        elif given.dtype.kind not in "iu":
+        core, given, continuous = self._open(), np.asarray(actions), isinstance(self.action_space, spaces.Box)
+        if not continuous and given.dtype.kind not in "iu":
             raise TypeError(f"actions of dtype {given.dtype}: this world's are discrete, whole numbers")
         # One environment or one player needs no axis of its own.
-        if not _fits(given.shape, shape):
+        if given.shape not in self._forms:
+            shape = self._action_shape
             wanted = tuple(size for size in shape[:2] if size > 1) + shape[2:]
             raise ValueError(f"actions of shape {given.shape}: {wanted} is needed")
-        if isinstance(space, spaces.Box):
+        if continuous:
             if given.dtype.kind not in "fiu":
                 raise TypeError(f"actions of dtype {given.dtype}: this world's are continuous, floats")
             found = core.step_continuous(np.ascontiguousarray(given, dtype=np.float32).reshape(-1))
@@ -178,8 +178,8 @@ class Arenas:
         return {key: own.copy() for key, own in found.items()} if isinstance(found, dict) else found.copy()
 
 
-def _fits(given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether `given` is `wanted`, but for axes of length one for environments and players."""
+def _forms(wanted: tuple[int, ...]) -> set[tuple[int, ...]]:
+    """`wanted`, with and without axes of length one for environments and players."""
     envs, players, *rest = wanted
     forms = {(envs, players, *rest)}
     if players == 1:
@@ -188,7 +188,7 @@ def _fits(given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
         forms.add((players, *rest))
     if envs == players == 1:
         forms |= {tuple(rest), (1, *rest)}
-    return given in forms
+    return forms
 
 
 def _action_space(said: dict[str, Any]) -> spaces.Space[Any]:

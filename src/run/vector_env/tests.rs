@@ -68,6 +68,40 @@ fn an_environment_among_many_plays_like_one_alone() {
 }
 
 #[test]
+fn the_number_of_threads_changes_nothing() {
+    for (name, opponent) in [("lander", "scripted"), ("paddle-duel", "random"), ("cartpole", "scripted")] {
+        let world = WorldChoice::new(name, None).unwrap();
+        let num_envs = if name == "cartpole" { 200 } else { 29 };
+        let mut envs = [1, 2, 3].map(|threads| {
+            let lineup = Lineup::against(&world, "random", opponent).unwrap();
+            let config = VectorEnvConfig { num_envs, threads, episode_limit: Some(40) };
+            VectorEnv::new(&world, lineup, &config).unwrap()
+        });
+        assert!(envs[0].shards.len() == 1 && envs[1].shards.len() == 2, "{name}");
+        let actions = envs[0].spec().action.len();
+        for step in 0..60 {
+            let chosen: Vec<i64> = (0..num_envs).map(|env| action(env as u64, step, actions)).collect();
+            // The starts of seed 0 come first, then every other arena has one of its own.
+            if step == 20 {
+                let seed = |env| if env % 2 == 0 { Begin::Seeded(env as u64) } else { Begin::Not };
+                let begins: Vec<Begin> = (0..num_envs).map(seed).collect();
+                envs.iter_mut().for_each(|env| env.begin(&begins));
+            }
+            let all: Vec<_> = envs
+                .iter_mut()
+                .map(|env| {
+                    let outcome = env.step(Actions::Discrete(&chosen)).unwrap().clone();
+                    let last = seen(env);
+                    env.begin_ended();
+                    (outcome.rewards, outcome.terminated, outcome.truncated, outcome.scores, last, seen(env))
+                })
+                .collect();
+            assert!(all[0] == all[1] && all[0] == all[2], "{name}, step {step}");
+        }
+    }
+}
+
+#[test]
 fn an_ended_episode_stands_still_until_another_begins() {
     let mut env = env("cartpole", 2, "scripted");
     env.begin(&[Begin::Seeded(1), Begin::Seeded(2)]);
@@ -146,8 +180,7 @@ fn a_grid_has_its_channels_last() {
     env.begin(&[Begin::Seeded(1), Begin::Seeded(2)]);
     let (_, grid) = seen(&mut env);
     let shape = env.spec().observation.grid.unwrap();
-    let own: Vec<Vec<u8>> =
-        env.arenas.iter(&env.world).map(|seats| seats.observations.row(0).1.to_vec()).collect();
+    let own = env.shards[0].own_grids();
     assert!(own[0] != own[1] && own[0].iter().any(|byte| *byte > 0));
     for (at, byte) in grid.iter().enumerate() {
         let (channel, rest) = (at % shape.channels, at / shape.channels);
