@@ -66,6 +66,11 @@ pub fn serve_exactly(
         let problem = "--exact: an outside environment keeps its state to itself; leave --exact out";
         return Err(SessionError::Argument(problem.into()));
     }
+    if config.learner.exploration.is_some() {
+        let problem = "--exact: learner.exploration is by an arena's place among all of its process, which differs \
+                       here; leave one of them out";
+        return Err(SessionError::Argument(problem.into()));
+    }
     if parts == 0 || parts > config.arenas {
         let problem = format!("--exact {parts}: allowed: 1 to {}, the number of arenas", config.arenas);
         return Err(SessionError::Argument(problem));

@@ -34,6 +34,11 @@ pub(super) struct SlotState {
 }
 
 impl SlotState {
+    /// Whether to act at random, which happens with this `probability`.
+    pub(super) fn explores(&mut self, probability: f32) -> bool {
+        self.rng.random::<f32>() < probability
+    }
+
     /// Replaces action `slot` by a random one of `space`.
     pub(super) fn act_at_random(&mut self, space: &ActionSpace, actions: &mut ActionBatch, slot: usize) {
         match space {

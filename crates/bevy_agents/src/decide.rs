@@ -9,7 +9,7 @@ use super::actor_states::{
 };
 use super::controllers::{Controller, Controllers, FrozenPolicies, HumanInput};
 use super::reaction::ReactionDelay;
-use super::{Greedy, LearningPolicy, Recording};
+use super::{Exploration, Greedy, LearningPolicy, Recording};
 use crate::mdp::{ActInput, ActionRow, ActionSpace, AsActionRow, Fault, Origin, Policy, StepBatch};
 use crate::memory::Player;
 use crate::{AgentSlots, Watched};
@@ -27,8 +27,7 @@ pub fn decide(
     learning: Res<LearningPolicy>,
     frozen: Res<FrozenPolicies>,
     greedy: Res<Greedy>,
-    reaction: Res<ReactionDelay>,
-    recording: Res<Recording>,
+    (reaction, recording, exploration): (Res<ReactionDelay>, Res<Recording>, Res<Exploration>),
 ) {
     let actor_states = &mut *actor_states;
     let policy = learning.0.load();
@@ -52,6 +51,8 @@ pub fn decide(
         }
     }
 
+    let exploration = exploration.0.filter(|_| !greedy.0);
+    let arenas = exploration.map_or(0, |_| all.iter().count());
     // On hold, the watched arena keeps its last decisions.
     let watched_on_hold = all.iter().any(|(entity, seats, _)| Some(entity) == watched && seats.on_hold);
     if !watched_on_hold {
@@ -82,6 +83,11 @@ pub fn decide(
                 seats.actions.set(slot, neutral.row(0));
             }
             act(seats, slot, controller, looked, own, &mut human, space);
+            // Where people look, the agent does what it thinks best.
+            let mixture = exploration.filter(|_| *controller == Controller::Learning && !is_watched);
+            if mixture.is_some_and(|mixture| own.explores(mixture.probability(seats.arena, arenas))) {
+                own.act_at_random(space, &mut seats.actions, slot);
+            }
             // Against a person nobody acts on what has only just been seen.
             let late = is_watched && *controller != Controller::Human && played;
             let delay = if late { reaction.steps } else { 0 };

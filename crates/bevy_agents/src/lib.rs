@@ -119,6 +119,7 @@ pub use slots::{AgentSlots, Outcome, Watched};
 
 use entropy_rl::{learner, link, mdp, metrics};
 
+use crate::learner::ExplorationConfig;
 use crate::mdp::{EnvironmentSpec, PolicySnapshot};
 use crate::tick::{SimSystems, SimTick, Spec, TickClock, TickPlugin, TickSchedule};
 
@@ -137,6 +138,11 @@ impl LearningPolicy {
 #[derive(Resource, Reflect, Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[reflect(Resource)]
 pub struct Greedy(pub bool);
+
+/// Random actions of the learning policy's slots beside those that it draws, unless it acts greedily; none in the
+/// [`Watched`] arena. A [`LiveLearner`] sets it.
+#[derive(Resource, Debug, Clone, Copy, Default, PartialEq)]
+pub struct Exploration(pub Option<ExplorationConfig>);
 
 /// Whether steps are recorded.
 #[derive(Resource, Reflect, Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -236,6 +242,7 @@ impl AgentPlugin {
             .insert_resource(self.policy.clone())
             .insert_resource(HumanInput::new(self.spec.slots()))
             .init_resource::<Greedy>()
+            .init_resource::<Exploration>()
             .init_resource::<FrozenPolicies>()
             .init_resource::<Replay>()
             .init_resource::<feedback::HumanFeedback>()

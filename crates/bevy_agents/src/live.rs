@@ -19,7 +19,7 @@ use super::actor_states::ActorStates;
 use super::controllers::FrozenPolicies;
 use super::history::{History, remember};
 use super::record::Replay;
-use super::{LearningPolicy, Recording};
+use super::{Exploration, LearningPolicy, Recording};
 use crate::learner::{
     AgentSnapshot, Health, Learner, LearnerConfig, LearnerSetup, LearnerStatus, SnapshotHistory,
 };
@@ -207,7 +207,9 @@ pub(super) fn feed(
     mut replay: ResMut<Replay>,
     mut actor_states: ResMut<ActorStates>,
     mut recording: ResMut<Recording>,
+    mut exploration: ResMut<Exploration>,
 ) {
+    exploration.set_if_neq(Exploration(learner.config().exploration));
     let states = learner.config().wants_states();
     recording.set_if_neq(Recording { states, ..*recording });
     let steps = std::mem::take(&mut replay.staged);

@@ -27,7 +27,7 @@ use super::metrics::RollingMetrics;
 use super::progress::Progress;
 use super::saving::Saving;
 use super::{EvalSummary, RunError};
-use crate::agent::{Controller, EpisodeFinished, LearningPolicy, Recording, Replay};
+use crate::agent::{Controller, EpisodeFinished, Exploration, LearningPolicy, Recording, Replay};
 use crate::algo::TrainedPolicy;
 use crate::config::RunConfig;
 use crate::experiment::Experiment;
@@ -106,6 +106,7 @@ pub fn train_with(
     let mut learner = LockStep::start(setup, run.stop.clone());
     app.insert_resource(LearningPolicy(learner.policy()));
     app.world_mut().resource_mut::<Recording>().states = run.config.learner.wants_states();
+    app.insert_resource(Exploration(run.config.learner.exploration));
     let Some(mut period) = learner.open(&run.stop)? else {
         // Nothing has changed yet, in memory or on disk.
         return Ok(run.summary(&learner.status().device_reason, counters));

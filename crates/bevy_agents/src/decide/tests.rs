@@ -9,7 +9,7 @@ use crate::mdp::{
 };
 use crate::tick::{SimSystems, SimTick, run_agent_step};
 use crate::{
-    ActorStates, ActorStatesSnapshot, AgentPlugin, AgentSlots, Controller, ControllerAssignment,
+    ActorStates, ActorStatesSnapshot, AgentPlugin, AgentSlots, Controller, ControllerAssignment, Exploration,
     FrozenPolicies, LearningPolicy, Recording, Replay,
 };
 
@@ -219,4 +219,26 @@ fn a_policy_is_told_what_was_done_before_and_what_it_earned() {
     assert_eq!(acts(&mut app, 2), [14, 17]);
     app.world_mut().resource_mut::<ActorStates>().restore(&saved);
     assert_eq!(acts(&mut app, 2), [14, 17]);
+}
+
+#[test]
+fn a_mixture_acts_at_random_where_nobody_looks() {
+    let (mut app, policy) = app(spec(), Controller::Learning);
+    // Always action 7.
+    publish(&policy, 1, Counts { kind: "a", start: 7.0, each: 0.0 });
+    assert_eq!(acts(&mut app, 20), [7; 20]);
+    let always = crate::learner::ExplorationConfig { epsilon: 1.0, exponent: 0.0 };
+    app.insert_resource(Exploration(Some(always)));
+    let random = acts(&mut app, 20);
+    assert!(random.iter().filter(|action| **action == 7).count() < 5, "{random:?}");
+    // What was done is what is recorded.
+    let recorded = &app.world().resource::<Replay>().staged.actions;
+    assert_eq!(recorded.index(recorded.rows - 1), random[19]);
+    app.insert_resource(crate::Greedy(true));
+    assert_eq!(acts(&mut app, 20), [7; 20]);
+    app.insert_resource(crate::Greedy(false));
+    let mut all = app.world_mut().query::<(Entity, &AgentSlots)>();
+    let own = all.iter(app.world()).find(|(_, slots)| slots.arena == 1).map(|(entity, _)| entity).unwrap();
+    app.world_mut().entity_mut(own).insert(crate::Watched);
+    assert_eq!(acts(&mut app, 20), [7; 20]);
 }

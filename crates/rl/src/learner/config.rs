@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::LearnerError;
+use super::{ExplorationConfig, LearnerError};
 use crate::algo::{AlgorithmConfig, SampleSpec};
 use crate::replay::PriorityConfig;
 
@@ -58,6 +58,9 @@ pub struct LearnerConfig {
     pub demonstration_share: f32,
     /// Seconds between two checkpoints, 0 for only the last.
     pub checkpoint_seconds: f32,
+    /// Random actions beside those that the policy draws, more of them in later arenas; none when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exploration: Option<ExplorationConfig>,
     /// Prioritized replay; uniform when absent.
     pub prioritized: Option<PrioritizedConfig>,
     /// The algorithm and its settings, from the table named after it.
@@ -188,6 +191,7 @@ impl Default for LearnerConfig {
             human_share: None,
             demonstration_share: 0.5,
             checkpoint_seconds: 60.0,
+            exploration: None,
             prioritized: None,
             algorithm: AlgorithmConfig::default(),
         }
@@ -335,6 +339,9 @@ impl LearnerConfig {
                     allowed: "a share without learner.prioritized",
                 });
             }
+        }
+        if let Some(exploration) = &self.exploration {
+            exploration.validate()?;
         }
         if let Some(prioritized) = &self.prioritized {
             prioritized.validate()?;
