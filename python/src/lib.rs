@@ -131,6 +131,18 @@ impl Arenas {
         Ok((vector.into_pyarray(py), grid.into_pyarray(py)))
     }
 
+    /// A picture of arena `env` as it is now: bytes of red, green and blue, with height and width.
+    fn picture<'py>(
+        &mut self,
+        py: Python<'py>,
+        env: usize,
+    ) -> PyResult<(Bound<'py, PyArray1<u8>>, [usize; 2])> {
+        let own = &mut self.env;
+        let missing = || refused(format!("environment {env}: there is none such"));
+        let (pixels, size) = py.detach(|| own.picture(env)).ok_or_else(missing)?;
+        Ok((pixels.into_pyarray(py), size))
+    }
+
     /// Makes a step with discrete `actions`.
     fn step_discrete<'py>(
         &mut self,

@@ -24,6 +24,7 @@ pub(super) const HOOKS: EnvironmentHooks = EnvironmentHooks {
     restores: false,
     scripted: false,
     pokable: false,
+    sketch: None,
     has_bodies: false,
     has_gravity: false,
 };

@@ -15,6 +15,7 @@ pub mod live;
 mod metrics;
 pub mod minute;
 pub mod peers;
+pub mod picture;
 mod progress;
 pub mod record;
 pub mod recording;

@@ -16,6 +16,7 @@ pub use opponent::{Lineup, PlayerError};
 
 use crate::agent::Controller;
 use crate::mdp::EnvironmentSpec;
+use crate::run::picture::{picture, picture_size};
 use crate::sim::SimPool;
 use crate::sim::arena::{Begin, EnvironmentHooks, FEWEST};
 use crate::worlds::WorldChoice;
@@ -275,6 +276,15 @@ impl VectorEnv {
         let mut jobs: Vec<_> = shards.iter_mut().zip(parts).collect();
         pool.together(&mut jobs, |(shard, seen)| shard.observe(spec, played, |_| true, seen));
         Ok(())
+    }
+
+    /// A picture of arena `env` as it is now, `[height, width, 3]` bytes of sRGB, with its height and width; `None` if there
+    /// is no such arena. Its size is always the same.
+    pub fn picture(&mut self, env: usize) -> Option<(Vec<u8>, [usize; 2])> {
+        let each = self.each();
+        let sketch = self.shards.get_mut(env / each)?.sketch(env % each)?;
+        let size = picture_size(sketch.half);
+        Some((picture(&sketch, size), [size[1] as usize, size[0] as usize]))
     }
 
     /// The part of each shard.

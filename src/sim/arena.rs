@@ -5,6 +5,7 @@
 mod outside;
 mod poked;
 mod predict;
+mod sketched;
 mod snapshot;
 mod spawn;
 
@@ -30,6 +31,7 @@ pub use crate::agent::tick::{ScriptSystems, Spec};
 pub use outside::{Begin, EnvironmentHooks, ProbeObservation, begin, probe, restore, snapshots};
 pub use poked::{Pokable, PokableItem};
 pub use predict::{Choose, Foreseen, Trajectories, predict};
+pub use sketched::sketch;
 pub use snapshot::ArenaSnapshot;
 pub use spawn::populate;
 

@@ -3,7 +3,7 @@
 
 use bevy::prelude::*;
 
-use super::{Bodies, Environment};
+use super::{Bodies, Environment, Sketch};
 use crate::mdp::Action;
 
 /// The content of [`Environment::CAPABILITIES`].
@@ -17,6 +17,8 @@ pub struct Capabilities<E: Environment> {
     pub tracked_bodies: Option<TrackedBodies<E>>,
     /// Observations at other positions.
     pub probe: Option<Probe<E>>,
+    /// Adds what has no body to a sketch of an arena, below its bodies, and says which part of it is in view.
+    pub sketch: Option<AddToSketch<E>>,
     /// The hand-written player; without it, a scripted slot takes the first action.
     pub scripted_action: Option<ScriptedAction<E>>,
 }
@@ -31,6 +33,9 @@ pub type TrackedBodies<E> = fn(&<E as Environment>::Layout) -> Vec<(usize, Optio
 
 /// The action of a simple hand-written player in the given slot.
 pub type ScriptedAction<E> = fn(&E, &<E as Environment>::Layout, &Bodies, usize) -> Action;
+
+/// See [`Sketch`].
+pub type AddToSketch<E> = fn(&E, &<E as Environment>::Layout, &Bodies, &mut Sketch);
 
 /// Writes the observation of a slot at rest at a position. Arguments: the slot, the position, and `vector`
 /// and `grid` of the lengths of the declared space.
@@ -51,6 +56,7 @@ impl<E: Environment> Capabilities<E> {
         contact_free: None,
         tracked_bodies: None,
         probe: None,
+        sketch: None,
         scripted_action: None,
     };
 }

@@ -13,6 +13,7 @@ mod failure;
 pub mod physics;
 mod poke;
 mod resume;
+mod sketch;
 pub mod turn;
 mod wrapper;
 
@@ -31,6 +32,7 @@ pub use failure::Failure;
 pub use physics::SimPool;
 pub use poke::{Poke, Touch};
 pub use resume::{begin_later, resume};
+pub use sketch::{Figure, Ink, Sketch};
 pub use wrapper::ObservationWrapper;
 pub(crate) use wrapper::{Moment, OwnObservation};
 

@@ -59,7 +59,8 @@ impl SimPool {
         fewest: usize,
         work: impl Fn(&mut T) + Sync + Send,
     ) {
-        if self.0.is_none() {
+        let most = items.size_hint().1.map_or(usize::MAX, |most| most / fewest.max(1));
+        if self.0.is_none() || most < 2 {
             items.for_each(|mut item| work(&mut item));
             return;
         }

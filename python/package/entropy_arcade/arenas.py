@@ -84,6 +84,8 @@ class Arenas:
         spec = said["spec"]
         self.world = known
         self.players: int = said["players"]
+        self.fps: int = max(1, round(1.0 / (spec["tick_seconds"] * spec["ticks_per_step"])))
+        """Steps of a second of the world's own time."""
         self.limit: int = said["limit"]
         self.flat = bool(flat)
         shape = spec["observation"]["grid"]
@@ -121,6 +123,11 @@ class Arenas:
     def close(self) -> None:
         """Lets go of the arenas and their threads."""
         self._core = None
+
+    def picture(self, env: int) -> npt.NDArray[np.uint8]:
+        """What environment `env` looks like now, `[height, width, 3]` bytes: 480 pixels along its longer side."""
+        pixels, (height, width) = self._open().picture(env)
+        return pixels.reshape(height, width, 3)
 
     def begin(
         self, mask: npt.NDArray[np.bool_], seeds: list[int | None]

@@ -99,7 +99,8 @@ def seeds(value: Seeds, count: int) -> list[int | None]:
     return [seed(first + env) for env in range(count)]
 
 
-def no_rendering(render_mode: str | None) -> None:
-    """Refuses to draw. A `TypeError`, upon which Stable-Baselines3 makes the environment without."""
-    if render_mode is not None:
-        raise TypeError(f"render_mode = {render_mode!r}: this package draws nothing; watch the world in the arcade")
+def rendering(render_mode: str | None) -> str | None:
+    """`render_mode`, if it is one that there is."""
+    if render_mode not in (None, "rgb_array"):
+        raise ValueError(f"render_mode = {render_mode!r}: allowed: 'rgb_array', None; gymnasium.make also has 'human'")
+    return render_mode

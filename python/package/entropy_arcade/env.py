@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
+import numpy.typing as npt
 from gymnasium.utils import EzPickle
 
 from entropy_arcade import arguments
@@ -25,7 +26,7 @@ class ArcadeEnv(gym.Env[Any, Any], EzPickle):
     same arguments.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 30}
 
     def __init__(
         self,
@@ -40,7 +41,6 @@ class ArcadeEnv(gym.Env[Any, Any], EzPickle):
         render_mode: str | None = None,
         **options: Unpack[WorldOptions],
     ) -> None:
-        arguments.no_rendering(render_mode)
         given: dict[str, Any] = {
             "level": level,
             "split": split,
@@ -49,12 +49,13 @@ class ArcadeEnv(gym.Env[Any, Any], EzPickle):
             "episode_limit": episode_limit,
             "flat": flat,
         }
-        EzPickle.__init__(self, world, **given, **options)
-        self.render_mode = None
+        EzPickle.__init__(self, world, render_mode=render_mode, **given, **options)
+        self.render_mode = arguments.rendering(render_mode)
         self.arenas = Arenas(world, **given, options=dict(options))
         self.observation_space = self.arenas.observation_space
         self.action_space = self.arenas.action_space
         self.episode_limit = self.arenas.limit
+        self.metadata = {**type(self).metadata, "render_fps": self.arenas.fps}
         self._begun = False
         self._ended = True
 
@@ -80,6 +81,13 @@ class ArcadeEnv(gym.Env[Any, Any], EzPickle):
             info = {"success": bool(step.success[0, 0]), "score": float(step.scores[0, 0])}
         observation = self.arenas.observation(step.vector, step.grid, (0, 0))
         return observation, float(step.rewards[0, 0]), terminated, truncated, info
+
+    def render(self) -> npt.NDArray[np.uint8] | None:  # type: ignore[override]
+        """A picture of the arena, see `Arenas.picture`; nothing without a `render_mode`."""
+        if self.render_mode is None:
+            gym.logger.warn('render() draws nothing without a render_mode: make the environment with "rgb_array"')
+            return None
+        return self.arenas.picture(0)
 
     def close(self) -> None:
         """Lets go of the arena."""

@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from gymnasium.utils import EzPickle
 from pettingzoo import ParallelEnv
 
@@ -26,7 +27,7 @@ class ArcadeParallelEnv(ParallelEnv[str, Any, Any], EzPickle):
     `score`. All players' episodes end together.
     """
 
-    metadata: dict[str, Any] = {"render_modes": [], "is_parallelizable": True}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "is_parallelizable": True}
 
     def __init__(
         self,
@@ -39,16 +40,16 @@ class ArcadeParallelEnv(ParallelEnv[str, Any, Any], EzPickle):
         render_mode: str | None = None,
         **options: Unpack[WorldOptions],
     ) -> None:
-        arguments.no_rendering(render_mode)
         given: dict[str, Any] = {"level": level, "split": split, "episode_limit": episode_limit, "flat": flat}
-        EzPickle.__init__(self, world, **given, **options)
+        EzPickle.__init__(self, world, render_mode=render_mode, **given, **options)
         known = catalogue.find(world)
         if known.players < 2:
             several = ", ".join(own.name for own in catalogue.WORLDS.values() if own.players > 1)
             raise ValueError(f"{known.name} has one player; use gymnasium.make({known.id!r}), or one of {several}")
-        self.render_mode = None
-        self.metadata = {**type(self).metadata, "name": f"{known.name}_v0"}
+        self.render_mode = arguments.rendering(render_mode)
         self.arenas = Arenas(world, everyone=True, **given, options=dict(options))
+        own = {"name": f"{known.name}_v0", "render_fps": self.arenas.fps}
+        self.metadata = {**type(self).metadata, **own}
         self.possible_agents = [f"player_{slot}" for slot in range(self.arenas.players)]
         self.agents: list[str] = []
         # The same objects every time, so that seeding one has an effect.
@@ -116,8 +117,9 @@ class ArcadeParallelEnv(ParallelEnv[str, Any, Any], EzPickle):
                 infos[agent] |= {"success": bool(last.success[0, slot]), "score": float(last.scores[0, slot])}
         return infos
 
-    def render(self) -> None:
-        """Draws nothing."""
+    def render(self) -> npt.NDArray[np.uint8] | None:  # type: ignore[override]
+        """A picture of the arena, see `Arenas.picture`; nothing without a `render_mode`."""
+        return None if self.render_mode is None else self.arenas.picture(0)
 
     def close(self) -> None:
         """Lets go of the arena."""

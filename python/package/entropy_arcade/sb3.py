@@ -36,6 +36,7 @@ class ArcadeVecEnv(VecEnv, EzPickle):
         threads: int = 0,
         episode_limit: int | None = None,
         flat: bool = False,
+        render_mode: str | None = None,
         **options: Unpack[WorldOptions],
     ) -> None:
         given: dict[str, Any] = {
@@ -47,9 +48,10 @@ class ArcadeVecEnv(VecEnv, EzPickle):
             "episode_limit": episode_limit,
             "flat": flat,
         }
-        EzPickle.__init__(self, world, num_envs, **given, **options)
-        self.render_mode = None
+        EzPickle.__init__(self, world, num_envs, render_mode=render_mode, **given, **options)
+        self.render_mode = arguments.rendering(render_mode)
         self.arenas = Arenas(world, num_envs=num_envs, autoreset="same_step", **given, options=dict(options))
+        self.metadata = {"render_modes": ["rgb_array"], "render_fps": self.arenas.fps}
         self._actions: Any = None
         self._begun = False
         self._rng = np.random.default_rng()
@@ -89,6 +91,10 @@ class ArcadeVecEnv(VecEnv, EzPickle):
                 infos[env]["terminal_observation"] = self.arenas.final(step.final, (env, 0))
         observation = self.arenas.observation(step.vector, step.grid, (slice(None), 0))
         return observation, step.rewards[:, 0].astype(np.float32), ended, infos
+
+    def get_images(self) -> list[Any]:
+        """A picture of every environment, see `Arenas.picture`."""
+        return [self.arenas.picture(env) for env in range(self.num_envs)]
 
     def close(self) -> None:
         """Lets go of the arenas and their threads."""

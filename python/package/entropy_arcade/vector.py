@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 from gymnasium.utils import EzPickle
@@ -51,7 +52,6 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any], EzPickle):
         render_mode: str | None = None,
         **options: Unpack[WorldOptions],
     ) -> None:
-        arguments.no_rendering(render_mode)
         if episode_limit is None and max_episode_steps not in (None, -1):
             episode_limit = max_episode_steps
         given: dict[str, Any] = {
@@ -64,11 +64,17 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any], EzPickle):
             "flat": flat,
         }
         EzPickle.__init__(
-            self, num_envs, world, self_play=self_play, autoreset_mode=autoreset_mode, **given, **options
+            self,
+            num_envs,
+            world,
+            self_play=self_play,
+            autoreset_mode=autoreset_mode,
+            render_mode=render_mode,
+            **given,
+            **options,
         )
-        self.render_mode = None
+        self.render_mode = arguments.rendering(render_mode)
         self.autoreset_mode = _mode(autoreset_mode)
-        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
         modes = {AutoresetMode.NEXT_STEP: "next_step", AutoresetMode.SAME_STEP: "same_step"}
         self.num_envs = arguments.whole("num_envs", num_envs, 1, 65_536)
         self._players = catalogue.find(world).players if self_play else 1
@@ -82,6 +88,11 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any], EzPickle):
             **given,
             options=dict(options),
         )
+        self.metadata = {
+            "render_modes": ["rgb_array"],
+            "render_fps": self.arenas.fps,
+            "autoreset_mode": self.autoreset_mode,
+        }
         self.single_observation_space = self.arenas.observation_space
         self.single_action_space = self.arenas.action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -156,6 +167,13 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any], EzPickle):
         for env in np.flatnonzero(ended):
             last[env] = self.arenas.final(step.final, divmod(int(env), self._players))
         return {"final_obs": last, "_final_obs": ended.copy(), "final_info": own, "_final_info": ended.copy()}
+
+    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:  # type: ignore[override]
+        """A picture of every environment, see `Arenas.picture`; nothing without a `render_mode`."""
+        if self.render_mode is None:
+            gym.logger.warn('render() draws nothing without a render_mode: make the environment with "rgb_array"')
+            return None
+        return tuple(self.arenas.picture(env // self._players) for env in range(self.num_envs))
 
     def close_extras(self, **kwargs: Any) -> None:
         """Lets go of the arenas and their threads."""

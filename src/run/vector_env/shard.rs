@@ -8,8 +8,8 @@ use crate::agent::tick::Spec;
 use crate::agent::{ActorStates, AgentPlugin, Controller, ControllerAssignment, LearningPolicy};
 use crate::learner::untrained;
 use crate::mdp::{ActionRow, ActionSpace, EnvironmentSpec, EpisodeEnd, Stream};
-use crate::sim::arena::{Begin, FirstArena, ManualReset};
-use crate::sim::{self, AgentSlots, Arena, SimConfig, SimPool, run_agent_step};
+use crate::sim::arena::{Begin, EnvironmentHooks, FirstArena, ManualReset};
+use crate::sim::{self, AgentSlots, Arena, SimConfig, SimPool, Sketch, run_agent_step};
 use crate::worlds::WorldChoice;
 
 /// Where a shard writes what a step led to; each field as in [`StepOutcome`](super::StepOutcome), for its arenas.
@@ -188,6 +188,12 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// Its arena `env` as plain shapes; `None` where a world has no sketch.
+    pub(super) fn sketch(&mut self, env: usize) -> Option<Sketch> {
+        let sketch = self.world.get_resource::<EnvironmentHooks>()?.sketch?;
+        sketch(&mut self.world, env)
     }
 
     /// Grids of slot 0 as the arenas have them.

@@ -3,11 +3,13 @@
 
 use bevy::prelude::*;
 
-use super::{Arena, ArenaParts, ArenaSnapshot, Choose, Parts, Spec, Trajectories, bodies, populate, predict};
+use super::{
+    Arena, ArenaParts, ArenaSnapshot, Choose, Parts, Spec, Trajectories, bodies, populate, predict, sketch,
+};
 use crate::agent::Watched;
 use crate::mdp::{ObservationBatch, Stream, rng};
 use crate::sim::wrapper::{Moment, OwnObservation};
-use crate::sim::{AgentSlots, BodyKind, Capabilities, Environment, ObservationWrapper};
+use crate::sim::{AgentSlots, BodyKind, Capabilities, Environment, ObservationWrapper, Sketch};
 
 /// Snapshots of all arenas by index.
 pub fn snapshots(world: &mut World) -> Vec<ArenaSnapshot> {
@@ -116,6 +118,8 @@ pub struct EnvironmentHooks {
     pub probe: Option<fn(&mut World, usize, &mut ProbeObservation)>,
     /// See [`predict`]; absent in worlds without tracked bodies.
     pub predict: Option<fn(&mut World, usize, &mut Choose) -> Trajectories>,
+    /// See [`sketch`]; absent where only a window shows anything.
+    pub sketch: Option<fn(&mut World, usize) -> Option<Sketch>>,
     /// Whether arenas can be put to another moment, such as the start of an episode or one of the past.
     pub restores: bool,
     /// Whether there is a hand-written player.
@@ -144,6 +148,7 @@ impl EnvironmentHooks {
             restore: restore::<E>,
             probe: probed.map(|_| probe::<E> as _),
             predict: tracks.then_some(predict::<E> as _),
+            sketch: Some(sketch::<E>),
             restores: true,
             scripted: scripted_action.is_some(),
             pokable: has_loose_bodies::<E>(layout),

@@ -107,6 +107,7 @@ impl Environment for BeamCarry {
 
     const CAPABILITIES: Capabilities<Self> = Capabilities {
         tracked_bodies: Some(Self::tracked_bodies),
+        sketch: Some(|_, _, _, sketch| _ = sketch.view(Vec2::ZERO, HALL + 0.5)),
         scripted_action: Some(Self::scripted_action),
         ..Capabilities::NONE
     };

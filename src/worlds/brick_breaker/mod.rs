@@ -136,6 +136,7 @@ impl Environment for BrickBreaker {
     const CAPABILITIES: Capabilities<Self> = Capabilities {
         contact_free: Some(Self::contact_free),
         tracked_bodies: Some(Self::tracked_bodies),
+        sketch: Some(|_, _, _, sketch| _ = sketch.view(Vec2::ZERO, COURT + 0.5)),
         scripted_action: Some(Self::scripted_action),
         ..Capabilities::NONE
     };

@@ -7,11 +7,11 @@ use bevy_rapier2d::prelude::{Collider, CollisionGroups, Group, RevoluteJointBuil
 use bevy_rapier2d::rapier::dynamics::LockedAxes;
 
 use super::classic_control::cartpole::{
-    Balancing, CART_MASS, FORCE, GRAVITY, HALF_POLE, LIMIT, POLE_MASS, SECONDS, actions, balance, draw_start,
-    out_of_bounds, push,
+    self, Balancing, CART_MASS, FORCE, GRAVITY, HALF_POLE, LIMIT, POLE_MASS, SECONDS, actions, balance,
+    draw_start, out_of_bounds, push,
 };
 use crate::mdp::{Action, ActionBatch, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng};
-use crate::sim::{Bodies, BodyKind, BodySpec, Capabilities, Environment, Outcome};
+use crate::sim::{Bodies, BodyKind, BodySpec, Capabilities, Environment, Outcome, Sketch};
 #[cfg(feature = "arcade")]
 use crate::worlds::WorldArt;
 use crate::worlds::WorldEntry;
@@ -61,6 +61,13 @@ impl BodyCartPole {
     }
 }
 
+impl BodyCartPole {
+    fn sketch(&self, _rail: &Rail, bodies: &Bodies, sketch: &mut Sketch) {
+        let (cart, angle) = (bodies.position(CART), -bodies.angle(POLE));
+        cartpole::draw(cart, angle, sketch);
+    }
+}
+
 impl Balancing for BodyCartPole {
     fn x(&self) -> f32 {
         self.state[0] as f32
@@ -74,8 +81,11 @@ impl Balancing for BodyCartPole {
 impl Environment for BodyCartPole {
     type Layout = Rail;
 
-    const CAPABILITIES: Capabilities<Self> =
-        Capabilities { scripted_action: Some(Self::scripted_action), ..Capabilities::NONE };
+    const CAPABILITIES: Capabilities<Self> = Capabilities {
+        sketch: Some(Self::sketch),
+        scripted_action: Some(Self::scripted_action),
+        ..Capabilities::NONE
+    };
 
     fn spec(rail: &Rail) -> EnvironmentSpec {
         EnvironmentSpec {

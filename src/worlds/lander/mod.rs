@@ -208,6 +208,7 @@ impl Environment for Lander {
 
     const CAPABILITIES: Capabilities<Self> = Capabilities {
         tracked_bodies: Some(Self::tracked_bodies),
+        sketch: Some(|_, _, _, sketch| _ = sketch.view(Vec2::ZERO, HALF)),
         scripted_action: Some(Self::scripted_action),
         ..Capabilities::NONE
     };

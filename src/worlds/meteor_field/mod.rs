@@ -99,6 +99,7 @@ impl Environment for MeteorField {
 
     const CAPABILITIES: Capabilities<Self> = Capabilities {
         tracked_bodies: Some(Self::tracked_bodies),
+        sketch: Some(|_, _, _, sketch| _ = sketch.view(Vec2::ZERO, FIELD)),
         scripted_action: Some(Self::scripted_action),
         ..Capabilities::NONE
     };

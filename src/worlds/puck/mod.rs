@@ -171,6 +171,7 @@ impl Environment for Puck {
 
     const CAPABILITIES: Capabilities<Self> = Capabilities {
         tracked_bodies: Some(Self::tracked_bodies),
+        sketch: Some(|_, _, _, sketch| _ = sketch.view(Vec2::ZERO, rink::RINK + 0.5)),
         scripted_action: Some(Self::scripted_action),
         ..Capabilities::NONE
     };

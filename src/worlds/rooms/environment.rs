@@ -18,6 +18,7 @@ impl Environment for Room {
         contact_free: Some(Self::contact_free),
         tracked_bodies: Some(Self::tracked_bodies),
         probe: Some(Probe { positions: Self::probe_positions, observe: Self::probe }),
+        sketch: Some(super::sketch::add),
         scripted_action: Some(Self::scripted_action),
     };
 

@@ -20,6 +20,7 @@ mod observe;
 pub(super) mod play;
 pub mod reload;
 mod rules;
+mod sketch;
 mod start;
 pub mod tag;
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::mdp::{
     Action, ActionBatch, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng,
 };
 use crate::sim::turn::Turn;
-use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Outcome};
+use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Ink, Outcome, Sketch};
 #[cfg(feature = "arcade")]
 use crate::worlds::WorldArt;
 use crate::worlds::WorldEntry;
@@ -98,11 +98,32 @@ impl TMaze {
     }
 }
 
+impl TMaze {
+    /// The part of the corridor around the walker; the cue is beside the start, on the side that is right.
+    fn sketch(&self, corridor: &Corridor, _bodies: &Bodies, sketch: &mut Sketch) {
+        const TILE: Vec2 = Vec2::splat(0.46);
+        let x = self.x as f32;
+        sketch.view(Vec2::new(x, 0.0), Vec2::new(6.0, 2.0));
+        for cell in self.x.saturating_sub(8)..=corridor.length.min(self.x + 8) {
+            sketch.rectangle(Ink::Floor, Vec2::X * cell as f32, TILE);
+        }
+        let end = corridor.length as f32;
+        for side in [-1.0, 1.0] {
+            sketch.rectangle(Ink::Mark, Vec2::new(end, side), TILE);
+        }
+        sketch.disc(Ink::Goal, Vec2::new(0.0, f32::from(self.goal)), 0.3);
+        sketch.disc(Ink::Player(0), Vec2::new(x, f32::from(self.y)), 0.32);
+    }
+}
+
 impl Environment for TMaze {
     type Layout = Corridor;
 
-    const CAPABILITIES: Capabilities<Self> =
-        Capabilities { scripted_action: Some(Self::scripted_action), ..Capabilities::NONE };
+    const CAPABILITIES: Capabilities<Self> = Capabilities {
+        sketch: Some(Self::sketch),
+        scripted_action: Some(Self::scripted_action),
+        ..Capabilities::NONE
+    };
 
     fn spec(corridor: &Corridor) -> EnvironmentSpec {
         let late = -1.0 / corridor.length as f32;

@@ -7,7 +7,7 @@ use super::anatomy::{Anatomy, MOST_JOINTS, Script, TORSO};
 use crate::mdp::{
     Action, ActionBatch, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng,
 };
-use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Motion, Outcome};
+use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Ink, Motion, Outcome, Sketch};
 
 /// Most coordinates: x, height and pitch of the torso, then the joints.
 const MOST: usize = 3 + MOST_JOINTS;
@@ -104,11 +104,25 @@ fn normal(rng: &mut Rng) -> f32 {
     (-2.0 * radius.ln()).sqrt() * angle.cos()
 }
 
+impl Runner {
+    /// The track around the torso, with a mark every meter.
+    fn sketch(&self, _anatomy: &Anatomy, bodies: &Bodies, sketch: &mut Sketch) {
+        let x = bodies.position(TORSO).x;
+        sketch.view(Vec2::new(x, 0.9), Vec2::new(2.4, 1.35));
+        sketch.bodies_here();
+        for meter in (x - 3.0).floor() as i32..=(x + 3.0).ceil() as i32 {
+            let at = Vec2::new(meter as f32, -0.06);
+            sketch.rectangle(Ink::Line, at, Vec2::new(0.012, if meter % 5 == 0 { 0.05 } else { 0.025 }));
+        }
+    }
+}
+
 impl Environment for Runner {
     type Layout = Anatomy;
 
     const CAPABILITIES: Capabilities<Self> = Capabilities {
         tracked_bodies: Some(Self::tracked_bodies),
+        sketch: Some(Self::sketch),
         scripted_action: Some(Self::scripted_action),
         ..Capabilities::NONE
     };

@@ -15,7 +15,7 @@ use super::{Classic, write};
 use crate::mdp::{
     Action, ActionBatch, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng,
 };
-use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Outcome};
+use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Ink, Outcome, Sketch};
 #[cfg(feature = "arcade")]
 use crate::worlds::WorldArt;
 use crate::worlds::WorldEntry;
@@ -106,11 +106,30 @@ fn wrap(mut angle: f64) -> f64 {
     angle
 }
 
+impl Acrobot {
+    fn sketch(&self, _rules: &Classic, _bodies: &Bodies, sketch: &mut Sketch) {
+        let along = |angle: f64| LINK as f32 * Vec2::new(angle.sin() as f32, -angle.cos() as f32);
+        let [first, second, ..] = self.state;
+        let elbow = along(first);
+        let (tip, line) = (elbow + along(first + second), LINE as f32);
+        sketch
+            .view(Vec2::ZERO, Vec2::new(3.0, 2.3))
+            .line(Ink::Goal, Vec2::new(-3.0, line), Vec2::new(3.0, line), 0.03)
+            .line(Ink::Thing, Vec2::ZERO, elbow, 0.16)
+            .line(Ink::Player(0), elbow, tip, 0.16)
+            .disc(Ink::Line, Vec2::ZERO, 0.06)
+            .disc(Ink::Line, elbow, 0.06);
+    }
+}
+
 impl Environment for Acrobot {
     type Layout = Classic;
 
-    const CAPABILITIES: Capabilities<Self> =
-        Capabilities { scripted_action: Some(Self::scripted_action), ..Capabilities::NONE };
+    const CAPABILITIES: Capabilities<Self> = Capabilities {
+        sketch: Some(Self::sketch),
+        scripted_action: Some(Self::scripted_action),
+        ..Capabilities::NONE
+    };
 
     fn spec(_rules: &Classic) -> EnvironmentSpec {
         EnvironmentSpec {

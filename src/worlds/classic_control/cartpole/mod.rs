@@ -14,7 +14,7 @@ use crate::mdp::{
     Action, ActionBatch, ActionRow, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm,
     Rng,
 };
-use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Outcome};
+use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Ink, Outcome, Sketch};
 #[cfg(feature = "arcade")]
 use crate::worlds::WorldArt;
 use crate::worlds::WorldEntry;
@@ -139,11 +139,34 @@ pub(in crate::worlds) fn balance([x, velocity, angle, spin]: &[f64; 4], continuo
     }
 }
 
+/// A cart at `cart` with its pole at `angle` rad, clockwise from upright, on a rail as long as it may go.
+pub(in crate::worlds) fn draw(cart: Vec2, angle: f32, sketch: &mut Sketch) {
+    let end = FARTHEST as f32;
+    sketch.view(Vec2::new(0.0, 0.5), Vec2::new(end + 0.3, 1.1)).line(
+        Ink::Wall,
+        Vec2::new(-end, cart.y),
+        Vec2::new(end, cart.y),
+        0.06,
+    );
+    sketch.bodies_here();
+    let tip = cart + 2.0 * HALF_POLE as f32 * Vec2::new(angle.sin(), angle.cos());
+    sketch.rectangle(Ink::Player(0), cart, Vec2::new(0.25, 0.125)).line(Ink::Thing, cart, tip, 0.08);
+}
+
+impl CartPole {
+    fn sketch(&self, _rules: &Classic, _bodies: &Bodies, sketch: &mut Sketch) {
+        draw(Vec2::X * self.state[0] as f32, self.state[2] as f32, sketch);
+    }
+}
+
 impl Environment for CartPole {
     type Layout = Classic;
 
-    const CAPABILITIES: Capabilities<Self> =
-        Capabilities { scripted_action: Some(Self::scripted_action), ..Capabilities::NONE };
+    const CAPABILITIES: Capabilities<Self> = Capabilities {
+        sketch: Some(Self::sketch),
+        scripted_action: Some(Self::scripted_action),
+        ..Capabilities::NONE
+    };
 
     fn spec(rules: &Classic) -> EnvironmentSpec {
         EnvironmentSpec {

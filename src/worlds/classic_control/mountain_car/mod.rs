@@ -14,7 +14,7 @@ use super::{Classic, write};
 use crate::mdp::{
     Action, ActionBatch, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng,
 };
-use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Outcome};
+use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Ink, Outcome, Sketch};
 #[cfg(feature = "arcade")]
 use crate::worlds::WorldArt;
 use crate::worlds::WorldEntry;
@@ -86,11 +86,34 @@ impl MountainCar {
     }
 }
 
+impl MountainCar {
+    fn sketch(&self, rules: &Classic, _bodies: &Bodies, sketch: &mut Sketch) {
+        const PARTS: usize = 60;
+        let hill = |x: f64| Vec2::new(x as f32, (3.0 * x).sin() as f32 * 0.45 + 0.55);
+        let [left, right] = ROAD;
+        let at = |part: usize| hill(left + (right - left) * part as f64 / PARTS as f64);
+        sketch.view(Vec2::new(-0.3, 0.55), Vec2::new(0.95, 0.65));
+        let below = [right, left].map(|end| Vec2::new(end as f32, -9.0));
+        sketch.polygon(Ink::Wall, (0..=PARTS).map(at).chain(below));
+        let (flag, car) = (hill(flag(rules)), hill(self.position));
+        sketch
+            .line(Ink::Line, flag, flag + Vec2::Y * 0.16, 0.01)
+            .polygon(
+                Ink::Goal,
+                [Vec2::new(0.0, 0.16), Vec2::new(0.0, 0.1), Vec2::new(0.08, 0.13)].map(|own| flag + own),
+            )
+            .disc(Ink::Player(0), car + Vec2::Y * 0.04, 0.04);
+    }
+}
+
 impl Environment for MountainCar {
     type Layout = Classic;
 
-    const CAPABILITIES: Capabilities<Self> =
-        Capabilities { scripted_action: Some(Self::scripted_action), ..Capabilities::NONE };
+    const CAPABILITIES: Capabilities<Self> = Capabilities {
+        sketch: Some(Self::sketch),
+        scripted_action: Some(Self::scripted_action),
+        ..Capabilities::NONE
+    };
 
     fn spec(rules: &Classic) -> EnvironmentSpec {
         let usual = EnvironmentSpec {

@@ -14,7 +14,7 @@ use super::{Classic, write};
 use crate::mdp::{
     Action, ActionBatch, ActionSpace, EnvironmentSpec, EpisodeEnd, ObservationSpace, RewardTerm, Rng,
 };
-use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Outcome};
+use crate::sim::{Bodies, BodySpec, Capabilities, Environment, Ink, Outcome, Sketch};
 #[cfg(feature = "arcade")]
 use crate::worlds::WorldArt;
 use crate::worlds::WorldEntry;
@@ -72,11 +72,26 @@ fn wrap(angle: f64) -> f64 {
     (angle + PI).rem_euclid(TAU) - PI
 }
 
+impl Pendulum {
+    fn sketch(&self, _rules: &Classic, _bodies: &Bodies, sketch: &mut Sketch) {
+        let angle = self.state[0] as f32;
+        let tip = ROD as f32 * Vec2::new(-angle.sin(), angle.cos());
+        sketch.view(Vec2::ZERO, Vec2::new(1.6, 1.2)).line(Ink::Player(0), Vec2::ZERO, tip, 0.18).disc(
+            Ink::Line,
+            Vec2::ZERO,
+            0.05,
+        );
+    }
+}
+
 impl Environment for Pendulum {
     type Layout = Classic;
 
-    const CAPABILITIES: Capabilities<Self> =
-        Capabilities { scripted_action: Some(Self::scripted_action), ..Capabilities::NONE };
+    const CAPABILITIES: Capabilities<Self> = Capabilities {
+        sketch: Some(Self::sketch),
+        scripted_action: Some(Self::scripted_action),
+        ..Capabilities::NONE
+    };
 
     fn spec(_rules: &Classic) -> EnvironmentSpec {
         EnvironmentSpec {
