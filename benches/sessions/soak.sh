@@ -19,7 +19,9 @@ declare -A pid=() killed=()
 begin() {
     case "$1" in
     learner)
-        "$program" --no-render --env cartpole --seed 1 --steps 1000000000 --device cpu --out run --set run.eval_episodes=0 \
+        local begins=(--env cartpole --seed 1 --steps 1000000000 --out run)
+        [ ! -e run/checkpoint ] || begins=(--resume run)
+        "$program" --no-render "${begins[@]}" --device cpu --set run.eval_episodes=0 \
             --set sac.hidden=[16] --set learner.batch_size=16 --set learner.samples_per_insert=4 --set learner.sync_every=50 \
             --set learner.replay_capacity=50000 --set learner.checkpoint_seconds=2 --set run.tensorboard=false \
             --listen "$place" --no-actors >learner.out 2>&1 &

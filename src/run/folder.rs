@@ -5,6 +5,7 @@
 //! `--resume`.
 
 mod claim;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use crate::metrics::run::ENV_STEPS;
 use crate::metrics::{Metrics, Sink, TensorBoard};
 use crate::worlds::rooms::level::kept;
 pub use claim::Claim;
+use settings::settings;
 
 const CONFIG: &str = "config.toml";
 const SUMMARY: &str = "summary.json";
@@ -80,6 +82,7 @@ impl RunFolder {
             // Markdown shows indented lines as they are.
             let text: Vec<String> = config.lines().map(|line| format!("    {line}")).collect();
             events.text("config", &text.join("\n"), env_steps)?;
+            events.hparams(&settings(config), env_steps)?;
             Ok(events)
         };
         let events = begun().map_err(|error: std::io::Error| folder_error(&path, error))?;

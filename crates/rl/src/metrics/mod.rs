@@ -10,7 +10,7 @@ mod tensorboard;
 
 pub use record::{Metrics, Value};
 pub use sink::Sink;
-pub use tensorboard::TensorBoard;
+pub use tensorboard::{Hparam, TensorBoard};
 
 /// A declared metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 //! A record is `length: u64`, the masked CRC-32C of those 8 bytes, the event, and the masked CRC-32C of the
 //! event; all numbers are little-endian. Only the fields that scalars and texts need are written: `Event { wall_time
 //! = 1, step = 2, file_version = 3, summary = 5 }`, `Summary { repeated Value { tag = 1, simple_value = 2, tensor = 8,
-//! metadata = 9 } value = 1 }`, and of tensors and metadata those of a string of the plugin `text`.
+//! metadata = 9 } value = 1 }`, of tensors and metadata those of a string of the plugin `text`, and of the plugin
+//! `hparams` its `SessionStartInfo`.
 //!
 //! TensorBoard's two readers disagree about a run that went on from an earlier step: one drops what was overtaken, one
 //! shows both histories, whatever marks it. So earlier files are cut where the run goes on.
@@ -25,6 +26,17 @@ const BUFFER: usize = 1 << 16;
 const LARGEST: u64 = 1 << 30;
 /// Extension of this program's files.
 const SUFFIX: &str = "entropy";
+
+/// A setting of a run, for the table of TensorBoard's plugin `hparams`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Hparam {
+    /// A number.
+    Number(f64),
+    /// On or off.
+    Switch(bool),
+    /// Anything else.
+    Text(String),
+}
 
 /// Writes scalars for TensorBoard.
 #[derive(Debug)]
@@ -84,6 +96,39 @@ impl<W: Write> TensorBoard<W> {
         let mut event = Message::default();
         event.bytes(5, &summary.0);
         self.event(now(), env_steps, &event)?;
+        self.0.flush()
+    }
+
+    /// Writes the settings of the run by name, for the table that compares runs.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn hparams(&mut self, settings: &[(String, Hparam)], env_steps: u64) -> io::Result<()> {
+        let (time, mut session) = (now(), Message::default());
+        for (name, setting) in settings {
+            let [mut value, mut entry] = <[Message; 2]>::default();
+            // google.protobuf.Value.
+            match setting {
+                Hparam::Number(number) => value.double(2, *number),
+                Hparam::Text(text) => value.bytes(3, text.as_bytes()),
+                Hparam::Switch(on) => value.varint(4, u64::from(*on)),
+            }
+            entry.bytes(1, name.as_bytes());
+            entry.bytes(2, &value.0);
+            session.bytes(1, &entry.0);
+        }
+        session.double(5, time);
+        let mut parts: [Message; 6] = Default::default();
+        let [data, plugin, metadata, value, summary, event] = &mut parts;
+        data.bytes(3, &session.0);
+        plugin.bytes(1, b"hparams");
+        plugin.bytes(2, &data.0);
+        metadata.bytes(1, &plugin.0);
+        value.bytes(1, b"_hparams_/session_start_info");
+        value.bytes(9, &metadata.0);
+        summary.bytes(1, &value.0);
+        event.bytes(5, &summary.0);
+        self.event(time, env_steps, event)?;
         self.0.flush()
     }
 

@@ -218,3 +218,31 @@ fn a_run_that_goes_on_from_a_step_loses_what_came_after_it_and_no_more() {
     assert_eq!(seen, [100, 200, 250, 300, 400]);
     assert_eq!(std::fs::read(place.path().join("events.out.tfevents.5.host")).unwrap(), [1, 2, 3]);
 }
+
+#[test]
+fn settings_are_a_session_of_the_plugin_for_them() {
+    let mut bytes = Vec::new();
+    let mut events = TensorBoard::new(&mut bytes, 0.0).unwrap();
+    let settings = [
+        ("sac.gamma".to_owned(), Hparam::Number(0.98)),
+        ("env".to_owned(), Hparam::Text("lander".into())),
+        ("run.tensorboard".to_owned(), Hparam::Switch(true)),
+    ];
+    events.hparams(&settings, 7).unwrap();
+    drop(events);
+    let event = payloads(&bytes).pop().unwrap();
+    assert_eq!(number(field(&event, 2).unwrap()), 7);
+    let value = field(&field(&event, 5).unwrap(), 1).unwrap();
+    assert_eq!(field(&value, 1).unwrap(), b"_hparams_/session_start_info");
+    let plugin = field(&field(&value, 9).unwrap(), 1).unwrap();
+    assert_eq!(field(&plugin, 1).unwrap(), b"hparams");
+    let session = field(&field(&plugin, 2).unwrap(), 3).unwrap();
+    let entries: Vec<_> = fields(&session).into_iter().filter(|(number, _)| *number == 1).collect();
+    let [gamma, env, switch] = [0, 1, 2].map(|index| {
+        let entry = &entries[index].1;
+        (String::from_utf8(field(entry, 1).unwrap()).unwrap(), fields(&field(entry, 2).unwrap()).remove(0))
+    });
+    assert_eq!((gamma.0.as_str(), gamma.1), ("sac.gamma", (2, 0.98_f64.to_le_bytes().to_vec())));
+    assert_eq!((env.0.as_str(), env.1), ("env", (3, b"lander".to_vec())));
+    assert_eq!((switch.0.as_str(), switch.1.0, number(switch.1.1)), ("run.tensorboard", 4, 1));
+}
