@@ -117,6 +117,7 @@ fn streams_are_interrupted_when_steps_are_dropped() {
     world.insert_resource(live);
     world.init_resource::<Replay>();
     world.init_resource::<crate::Recording>();
+    world.init_resource::<crate::Exploration>();
     world.insert_resource(ActorStates::new(1, &pole()));
     for (sent, open) in [(Ok(()), true), (Err(LinkError::Full { waiting: 9 }), false)] {
         *notes.sent.lock().unwrap() = sent;
