@@ -5,7 +5,7 @@ mod common;
 use common::{checkpoint_file, metrics, quick, train, two_at_a_time};
 use entropy_arcade::algo::sac::SacConfig;
 use entropy_arcade::config::RunConfig;
-use entropy_arcade::learner::{Learner, LearnerSetup, PrioritizedConfig};
+use entropy_arcade::learner::{ExplorationConfig, Learner, LearnerSetup, PrioritizedConfig};
 use entropy_arcade::nn::Encoder;
 use entropy_arcade::nn::memory::{Memory, Recurrent, Transformer};
 
@@ -40,6 +40,9 @@ fn the_same_seed_gives_the_same_run() {
 fn run_of(env: &str, steps: u64) -> RunConfig {
     let (env, memory) = env.split_once(" with ").unwrap_or((env, ""));
     let mut config = quick(env, 3, steps);
+    // Random actions beside the policy's own are part of what continues.
+    config.learner.exploration =
+        (env == "brick-breaker" || memory == "lstm").then(ExplorationConfig::default);
     if !memory.is_empty() {
         config.world.flicker = 0.2;
         config.learner.prioritized = (memory == "lstm").then(PrioritizedConfig::default);

@@ -36,10 +36,17 @@ alive() {
         kill -0 "${pid[$role]}" 2>/dev/null || { echo "$role ended by itself:"; tail -n 3 "$role.out"; exit 1; }
     done
 }
-# The newest value of a key of the learner's metrics, 0 without one.
+# The newest value of a key of the learner's metrics, 0 without one. A line may be torn by a kill.
 newest() {
-    { tail -n 1 run/metrics.jsonl 2>/dev/null || true; } |
-        python3 -c 'import json, sys; print(int(json.loads(sys.stdin.read() or "{}").get(sys.argv[1], 0)))' "$1"
+    { tail -n 2 run/metrics.jsonl 2>/dev/null || true; } | python3 -c '
+import json, sys
+newest = {}
+for line in sys.stdin:
+    try:
+        newest = json.loads(line)
+    except ValueError:
+        pass
+print(int(newest.get(sys.argv[1], 0)))' "$1"
 }
 memory() { awk '/VmRSS/ { print int($2 / 1024) }' "/proc/${pid[learner]}/status"; }
 

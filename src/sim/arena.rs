@@ -53,8 +53,7 @@ pub struct SimConfig {
     pub stream: Stream,
 }
 
-/// Number of the first arena, 0 if absent, where these arenas are a part of a larger number: starts, random players and
-/// [`AgentSlots::arena`] are those of the whole.
+/// Number of the first arena, 0 if absent, where these arenas are part of a larger number: starts are those of the whole.
 #[derive(Resource, Debug, Clone, Copy, Default)]
 pub struct FirstArena(pub usize);
 

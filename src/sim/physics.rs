@@ -59,13 +59,14 @@ impl SimPool {
         fewest: usize,
         work: impl Fn(&mut T) + Sync + Send,
     ) {
-        let most = items.size_hint().1.map_or(usize::MAX, |most| most / fewest.max(1));
+        let fewest = fewest.max(1);
+        let most = items.size_hint().1.map_or(usize::MAX, |most| most / fewest);
         if self.0.is_none() || most < 2 {
             items.for_each(|mut item| work(&mut item));
             return;
         }
         let mut items: Vec<T> = items.collect();
-        let threads = self.threads().min(items.len() / fewest.max(1)).max(1);
+        let threads = self.threads().min(items.len() / fewest).max(1);
         if threads == 1 {
             items.iter_mut().for_each(work);
             return;

@@ -149,6 +149,8 @@ pub struct ActorStates {
     pub(super) found: u64,
     /// Whether a warning about duplicate arena numbers was given.
     pub(super) warned: bool,
+    /// Number of arena 0 where these arenas are part of a larger number.
+    first_arena: usize,
 }
 
 impl ActorStates {
@@ -166,7 +168,14 @@ impl ActorStates {
             entries: spec.observation.vector.clone(),
             found: 0,
             warned: false,
+            first_arena: 0,
         }
+    }
+
+    /// Says that these arenas are part of a larger number, in which arena 0 has number `first`: random numbers of slots that
+    /// have made no step are those of the whole.
+    pub fn set_first_arena(&mut self, first: usize) {
+        self.first_arena = first;
     }
 
     /// Interrupts all streams: the next steps do not follow the recorded ones.
@@ -177,7 +186,8 @@ impl ActorStates {
     /// The state of a slot, created on first use.
     pub(super) fn seat(&mut self, stream: usize) -> &mut SlotState {
         while self.seats.len() <= stream {
-            let rng = rng(self.seed, Stream::Exploration, self.seats.len() as u64);
+            let number = self.first_arena * MOST_SLOTS + self.seats.len();
+            let rng = rng(self.seed, Stream::Exploration, number as u64);
             self.seats.push(SlotState {
                 rng,
                 memory: PolicyMemory::default(),

@@ -83,8 +83,7 @@ pub fn decide(
                 seats.actions.set(slot, neutral.row(0));
             }
             act(seats, slot, controller, looked, own, &mut human, space);
-            // Where people look, the agent does what it thinks best.
-            let mixture = exploration.filter(|_| *controller == Controller::Learning && !is_watched);
+            let mixture = exploration.filter(|_| *controller == Controller::Learning);
             if mixture.is_some_and(|mixture| own.explores(mixture.probability(seats.arena, arenas))) {
                 own.act_at_random(space, &mut seats.actions, slot);
             }

@@ -139,8 +139,8 @@ impl LearningPolicy {
 #[reflect(Resource)]
 pub struct Greedy(pub bool);
 
-/// Random actions of the learning policy's slots beside those that it draws, unless it acts greedily; none in the
-/// [`Watched`] arena. A [`LiveLearner`] sets it.
+/// Random actions of the learning policy's slots beside those that it draws, unless it acts greedily. A [`LiveLearner`] sets
+/// it.
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq)]
 pub struct Exploration(pub Option<ExplorationConfig>);
 

@@ -51,11 +51,12 @@ class ArcadeVecEnv(VecEnv, EzPickle):
         EzPickle.__init__(self, world, num_envs, render_mode=render_mode, **given, **options)
         self.render_mode = arguments.rendering(render_mode)
         self.arenas = Arenas(world, num_envs=num_envs, autoreset="same_step", **given, options=dict(options))
-        self.metadata = {"render_modes": ["rgb_array"], "render_fps": self.arenas.fps}
         self._actions: Any = None
         self._begun = False
         self._rng = np.random.default_rng()
         super().__init__(self.arenas.num_envs, self.arenas.observation_space, self.arenas.action_space)
+        # `VecEnv.__init__` makes one of its own.
+        self.metadata = {"render_modes": ["rgb_array"], "render_fps": self.arenas.fps}
 
     def reset(self) -> Any:
         """Begins an episode everywhere, with the seeds of `seed()` if they were set since the last call."""

@@ -36,8 +36,7 @@ pub(super) struct Work<'a> {
 pub(super) struct Shard {
     world: World,
     arenas: QueryState<&'static mut AgentSlots, With<Arena>>,
-    /// Number of its first arena among those of all shards, and of its arenas.
-    first: usize,
+    /// Number of its arenas.
     count: usize,
 }
 
@@ -63,11 +62,14 @@ impl Shard {
             let policy = LearningPolicy(untrained(&spec.action));
             app.add_plugins(AgentPlugin::new(spec.clone(), ControllerAssignment::all(players), policy))
                 .insert_resource(policies);
+            if let Some(mut states) = app.world_mut().get_resource_mut::<ActorStates>() {
+                states.set_first_arena(first);
+            }
         }
         app.finish();
         app.cleanup();
         let mut world = std::mem::take(app.world_mut());
-        Self { arenas: world.query_filtered(), world, first, count }
+        Self { arenas: world.query_filtered(), world, count }
     }
 
     /// Number of its arenas.
@@ -78,7 +80,7 @@ impl Shard {
     /// Begins episodes, see [`VectorEnv::begin`](super::VectorEnv::begin); `begins[i]` is for its arena `i`.
     pub(super) fn begin(&mut self, begin: fn(&mut World, &[Begin]), begins: &[Begin]) {
         if let Some(mut states) = self.world.get_resource_mut::<ActorStates>() {
-            for (env, begin) in (self.first..).zip(begins) {
+            for (env, begin) in begins.iter().enumerate() {
                 if let Begin::Seeded(seed) = begin {
                     states.reseed(env, *seed);
                 }
@@ -101,9 +103,11 @@ impl Shard {
         self.read(played, results);
         let Some((now, last)) = seen else { return };
         let begins = match autoreset {
-            Autoreset::SameStep => &*results.ended,
-            Autoreset::NextStep => &waited[..],
-            Autoreset::Disabled => &[],
+            Autoreset::SameStep => {
+                results.ended.iter().zip(waited).map(|(ended, waited)| *ended && !waited).collect()
+            }
+            Autoreset::NextStep => waited,
+            Autoreset::Disabled => Vec::new(),
         };
         if begins.contains(&true) {
             if autoreset == Autoreset::SameStep {
@@ -111,7 +115,6 @@ impl Shard {
             }
             let next = |begins: &bool| if *begins { Begin::Next } else { Begin::Not };
             self.begin(begin, &begins.iter().map(next).collect::<Vec<Begin>>());
-            let begins = begins.to_vec();
             results.ended.iter_mut().zip(begins).for_each(|(ended, begins)| *ended &= !begins);
         }
         self.observe(spec, played, |_| true, now);
@@ -119,9 +122,9 @@ impl Shard {
 
     /// Reads what the step led to.
     fn read(&mut self, played: &[usize], results: &mut Results<'_>) {
-        let Self { world, arenas, first, .. } = self;
+        let Self { world, arenas, .. } = self;
         for seats in arenas.iter(world) {
-            let env = seats.arena - *first;
+            let env = seats.arena;
             (results.terminated[env], results.truncated[env]) = match seats.end {
                 Some(EpisodeEnd::Terminated) => (true, false),
                 Some(EpisodeEnd::Truncated) => (false, true),
@@ -138,9 +141,9 @@ impl Shard {
     }
 
     fn write(&mut self, actions: Actions<'_>, space: &ActionSpace, played: &[usize]) {
-        let Self { world, arenas, first, .. } = self;
+        let Self { world, arenas, .. } = self;
         for mut seats in arenas.iter_mut(world) {
-            let own = (seats.arena - *first) * played.len();
+            let own = seats.arena * played.len();
             for (row, slot) in (own..).zip(played) {
                 match (actions, space) {
                     // An arena that stands still may be given anything.
@@ -171,10 +174,10 @@ impl Shard {
         seen: &mut Seen<'_>,
     ) {
         let Seen { vector, grid } = seen;
-        let Self { world, arenas, first, .. } = self;
+        let Self { world, arenas, .. } = self;
         let (entries, cells) = (spec.observation.vector_len(), spec.observation.grid_len());
-        for seats in arenas.iter(world).filter(|seats| wanted(seats.arena - *first)) {
-            for (row, slot) in ((seats.arena - *first) * played.len()..).zip(played) {
+        for seats in arenas.iter(world).filter(|seats| wanted(seats.arena)) {
+            for (row, slot) in (seats.arena * played.len()..).zip(played) {
                 let (own_vector, own_grid) = seats.observations.row(*slot);
                 vector[row * entries..][..entries].copy_from_slice(own_vector);
                 if let Some(shape) = spec.observation.grid {

@@ -69,7 +69,12 @@ fn an_environment_among_many_plays_like_one_alone() {
 
 #[test]
 fn the_number_of_threads_changes_nothing() {
-    for (name, opponent) in [("lander", "scripted"), ("paddle-duel", "random"), ("cartpole", "scripted")] {
+    for (name, opponent) in [
+        ("lander", "scripted"),
+        ("paddle-duel", "random"),
+        ("paddle-duel", "shipped"),
+        ("cartpole", "scripted"),
+    ] {
         let world = WorldChoice::new(name, None).unwrap();
         let num_envs = if name == "cartpole" { 200 } else { 29 };
         let mut envs = [1, 2, 3].map(|threads| {
@@ -98,6 +103,65 @@ fn the_number_of_threads_changes_nothing() {
                 .collect();
             assert!(all[0] == all[1] && all[0] == all[2], "{name}, step {step}");
         }
+    }
+}
+
+/// The same env, stepped with a way of beginning episodes and by hand.
+#[test]
+fn episodes_begin_by_themselves_as_by_hand() {
+    for autoreset in [Autoreset::NextStep, Autoreset::SameStep, Autoreset::Disabled] {
+        let [mut own, mut hand] = [(); 2].map(|()| env("lava-room", 20, "scripted"));
+        assert_eq!(own.shards.len(), 2);
+        let (actions, mut ends) = (own.spec().action.len(), 0);
+        for step in 0..150 {
+            let chosen: Vec<i64> = (0..20).map(|env| action(env as u64, step, actions)).collect();
+            let (mut now, mut last) = (seen(&mut own), seen(&mut own));
+            let blank = last.clone();
+            let views = [&mut now, &mut last].map(|(vector, grid)| Seen { vector, grid });
+            let found = own.step_into(Actions::Discrete(&chosen), autoreset, views).unwrap().clone();
+            let waited: Vec<bool> = (0..20).map(|env| hand.has_ended(env)).collect();
+            let expected = hand.step(Actions::Discrete(&chosen)).unwrap().clone();
+            let (rows, final_vector) = (now.0.len() / 20, seen(&mut hand).0);
+            match autoreset {
+                Autoreset::SameStep => hand.begin_ended(),
+                Autoreset::NextStep => {
+                    let next = |waited: &bool| if *waited { Begin::Next } else { Begin::Not };
+                    hand.begin(&waited.iter().map(next).collect::<Vec<Begin>>());
+                }
+                Autoreset::Disabled if step % 40 == 39 => {
+                    own.begin_ended();
+                    hand.begin_ended();
+                    continue;
+                }
+                Autoreset::Disabled => {}
+            }
+            assert_eq!(
+                (found.rewards, &found.terminated),
+                (expected.rewards, &expected.terminated),
+                "{step}"
+            );
+            assert_eq!(now, seen(&mut hand), "{autoreset:?}, step {step}");
+            for env in 0..20 {
+                let row = env * rows..(env + 1) * rows;
+                let ended = autoreset == Autoreset::SameStep && expected.terminated[env];
+                let wanted = if ended { &final_vector[row.clone()] } else { &blank.0[row.clone()] };
+                assert_eq!(&last.0[row], wanted, "{autoreset:?}, step {step}, environment {env}");
+                ends += usize::from(expected.terminated[env]);
+            }
+        }
+        assert!(ends > 20, "{autoreset:?}: {ends} ends");
+        let before = seen(&mut own);
+        let (mut vector, mut grid) = (vec![0.0; 1], Vec::new());
+        let views = [(); 2].map(|()| (vec![0.0; before.0.len()], vec![0; before.1.len()]));
+        let [(mut last_vector, mut last_grid), _] = views;
+        let short = Seen { vector: &mut vector, grid: &mut grid };
+        let whole = Seen { vector: &mut last_vector, grid: &mut last_grid };
+        let said = own.step_into(Actions::Discrete(&[0; 20]), autoreset, [short, whole]).unwrap_err();
+        assert!(said.to_string().contains("an array of 1 values"), "{said}");
+        assert_eq!(seen(&mut own), before, "nothing has moved");
+        // Arenas of the second share are drawn too.
+        assert_eq!(own.picture(19).map(|(_, size)| size), own.picture(0).map(|(_, size)| size));
+        assert!(own.picture(20).is_none());
     }
 }
 

@@ -106,7 +106,7 @@ pub fn populate<E: Environment>(world: &mut World, count: usize) {
             own: OwnObservation::of(wrapper.own()),
             flicker_seed: 0,
         };
-        world.entity_mut(context).insert((state, AgentSlots::new(first + index, &spec), arena));
+        world.entity_mut(context).insert((state, AgentSlots::new(index, &spec), arena));
         if index == watched {
             shown = Some(context);
         }

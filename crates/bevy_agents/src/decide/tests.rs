@@ -222,7 +222,7 @@ fn a_policy_is_told_what_was_done_before_and_what_it_earned() {
 }
 
 #[test]
-fn a_mixture_acts_at_random_where_nobody_looks() {
+fn a_mixture_acts_at_random_more_in_later_arenas() {
     let (mut app, policy) = app(spec(), Controller::Learning);
     // Always action 7.
     publish(&policy, 1, Counts { kind: "a", start: 7.0, each: 0.0 });
@@ -237,8 +237,14 @@ fn a_mixture_acts_at_random_where_nobody_looks() {
     app.insert_resource(crate::Greedy(true));
     assert_eq!(acts(&mut app, 20), [7; 20]);
     app.insert_resource(crate::Greedy(false));
-    let mut all = app.world_mut().query::<(Entity, &AgentSlots)>();
-    let own = all.iter(app.world()).find(|(_, slots)| slots.arena == 1).map(|(entity, _)| entity).unwrap();
-    app.world_mut().entity_mut(own).insert(crate::Watched);
-    assert_eq!(acts(&mut app, 20), [7; 20]);
+    // The first of two arenas explores with probability 0.5⁸, the last with 0.5.
+    app.insert_resource(Exploration(Some(crate::learner::ExplorationConfig { epsilon: 0.5, exponent: 7.0 })));
+    let mut other = [0, 0];
+    for _ in 0..200 {
+        run_agent_step(app.world_mut());
+        let mut all = app.world_mut().query::<&AgentSlots>();
+        all.iter(app.world())
+            .for_each(|slots| other[slots.arena] += usize::from(slots.actions.index(0) != 7));
+    }
+    assert!(other[0] < 6 && (60..140).contains(&other[1]), "{other:?}");
 }

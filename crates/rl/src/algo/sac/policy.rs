@@ -26,7 +26,8 @@ pub struct CategoricalPolicy {
     id: PolicyId,
 }
 
-/// Buffers kept by every thread, so that acting allocates nothing.
+/// Buffers kept by every thread, so that acting allocates nothing. Taken out while in use: a thread that waits for the other
+/// half of a large product may act for somebody else meanwhile.
 #[derive(Default)]
 struct Buffers {
     scratch: Scratch,
@@ -88,26 +89,29 @@ impl Policy for CategoricalPolicy {
         if count == 0 {
             return;
         }
-        BUFFERS.with_borrow_mut(|buffers| {
-            let Buffers { scratch, log_policy } = buffers;
-            let actions = self.actions();
-            let rows = self.actor.rows(&mut input, scratch, &mut decisions.features);
-            for (index, row) in rows.enumerate() {
-                log_policy.clear();
-                log_policy.extend_from_slice(&row[..actions]);
-                let start = decisions.probabilities.len();
-                decisions.probabilities.resize(start + actions, 0.0);
-                let policy = &mut decisions.probabilities[start..];
-                decisions.entropies.push(softmax(log_policy, policy));
-                let action =
-                    if greedy { most_probable(policy) } else { sample(policy, input.rngs[index].random()) };
-                decisions.actions.push(ActionRow::Discrete(action as u16));
-            }
-        });
+        let mut buffers = BUFFERS.take();
+        let Buffers { scratch, log_policy } = &mut buffers;
+        let actions = self.actions();
+        let rows = self.actor.rows(&mut input, scratch, &mut decisions.features);
+        for (index, row) in rows.enumerate() {
+            log_policy.clear();
+            log_policy.extend_from_slice(&row[..actions]);
+            let start = decisions.probabilities.len();
+            decisions.probabilities.resize(start + actions, 0.0);
+            let policy = &mut decisions.probabilities[start..];
+            decisions.entropies.push(softmax(log_policy, policy));
+            let action =
+                if greedy { most_probable(policy) } else { sample(policy, input.rngs[index].random()) };
+            decisions.actions.push(ActionRow::Discrete(action as u16));
+        }
+        BUFFERS.set(buffers);
     }
 
     fn attention(&self, input: ActInput<'_>) -> Option<Attention> {
-        BUFFERS.with_borrow_mut(|buffers| self.actor.attention(input, &mut buffers.scratch))
+        let mut buffers = BUFFERS.take();
+        let attention = self.actor.attention(input, &mut buffers.scratch);
+        BUFFERS.set(buffers);
+        attention
     }
 
     fn reach(&self) -> Option<usize> {

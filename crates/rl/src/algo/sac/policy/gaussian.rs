@@ -25,7 +25,7 @@ pub struct GaussianPolicy {
     id: PolicyId,
 }
 
-/// Buffers kept by every thread, so that acting allocates nothing.
+/// Buffers kept by every thread, so that acting allocates nothing, and taken out while in use.
 #[derive(Default)]
 struct Buffers {
     scratch: Scratch,
@@ -79,27 +79,30 @@ impl Policy for GaussianPolicy {
             return;
         }
         let dims = self.squash.dims();
-        BUFFERS.with_borrow_mut(|buffers| {
-            let Buffers { scratch, noise, action } = buffers;
-            noise.clear();
-            noise.resize(dims, 0.0);
-            action.resize(dims, 0.0);
-            let rows = self.actor.rows(&mut input, scratch, &mut decisions.features);
-            for (index, row) in rows.enumerate() {
-                if !greedy {
-                    let rng = &mut input.rngs[index];
-                    noise.iter_mut().for_each(|eps| *eps = rng.sample(StandardNormal));
-                }
-                let log_prob = self.squash.act(row, noise, action);
-                let above = if greedy { 0.5 * dims as f32 } else { 0.0 };
-                decisions.entropies.push(above - log_prob);
-                decisions.actions.push(ActionRow::Continuous(action));
+        let mut buffers = BUFFERS.take();
+        let Buffers { scratch, noise, action } = &mut buffers;
+        noise.clear();
+        noise.resize(dims, 0.0);
+        action.resize(dims, 0.0);
+        let rows = self.actor.rows(&mut input, scratch, &mut decisions.features);
+        for (index, row) in rows.enumerate() {
+            if !greedy {
+                let rng = &mut input.rngs[index];
+                noise.iter_mut().for_each(|eps| *eps = rng.sample(StandardNormal));
             }
-        });
+            let log_prob = self.squash.act(row, noise, action);
+            let above = if greedy { 0.5 * dims as f32 } else { 0.0 };
+            decisions.entropies.push(above - log_prob);
+            decisions.actions.push(ActionRow::Continuous(action));
+        }
+        BUFFERS.set(buffers);
     }
 
     fn attention(&self, input: ActInput<'_>) -> Option<Attention> {
-        BUFFERS.with_borrow_mut(|buffers| self.actor.attention(input, &mut buffers.scratch))
+        let mut buffers = BUFFERS.take();
+        let attention = self.actor.attention(input, &mut buffers.scratch);
+        BUFFERS.set(buffers);
+        attention
     }
 
     fn reach(&self) -> Option<usize> {

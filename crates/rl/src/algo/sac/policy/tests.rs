@@ -215,3 +215,22 @@ fn attention_is_read_without_changing_what_is_done() {
     }
     assert_eq!((policy.reach(), self::policy(&dense(&[4]), 3.into()).reach()), (Some(5), Some(1)));
 }
+
+/// While a thread waits for the other half of a large product, it acts for somebody else.
+#[test]
+fn threads_of_one_pool_act_at_once() {
+    let policy = policy(&dense(&[256, 256]), 8.into());
+    let all = observations(8.into(), 512);
+    let fresh = || (0..512).map(|i| rng(7, Stream::Exploration, i)).collect::<Vec<_>>();
+    let mut expected = PolicyOutput::default();
+    act(&policy, &all, &mut fresh(), &mut expected);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    let mut found: Vec<PolicyOutput> = (0..60).map(|_| PolicyOutput::default()).collect();
+    pool.in_place_scope(|scope| {
+        let (policy, all) = (&policy, &all);
+        for output in &mut found {
+            scope.spawn(move |_| act(policy, all, &mut fresh(), output));
+        }
+    });
+    assert!(found.iter().all(|output| output.actions == expected.actions));
+}
