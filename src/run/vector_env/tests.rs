@@ -136,17 +136,18 @@ fn episodes_begin_by_themselves_as_by_hand() {
                 Autoreset::Disabled => {}
             }
             assert_eq!(
-                (found.rewards, &found.terminated),
-                (expected.rewards, &expected.terminated),
+                (&found.rewards, &found.terminated),
+                (&expected.rewards, &expected.terminated),
                 "{step}"
             );
+            assert_eq!(found.truncated, expected.truncated, "{step}");
             assert_eq!(now, seen(&mut hand), "{autoreset:?}, step {step}");
             for env in 0..20 {
                 let row = env * rows..(env + 1) * rows;
-                let ended = autoreset == Autoreset::SameStep && expected.terminated[env];
+                let ended = autoreset == Autoreset::SameStep && expected.ended(env);
                 let wanted = if ended { &final_vector[row.clone()] } else { &blank.0[row.clone()] };
                 assert_eq!(&last.0[row], wanted, "{autoreset:?}, step {step}, environment {env}");
-                ends += usize::from(expected.terminated[env]);
+                ends += usize::from(expected.ended(env));
             }
         }
         assert!(ends > 20, "{autoreset:?}: {ends} ends");
