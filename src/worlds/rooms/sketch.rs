@@ -37,7 +37,7 @@ pub(super) fn add(room: &Room, rooms: &Rooms, _bodies: &Bodies, sketch: &mut Ske
         match cell {
             Cell::Mark | Cell::Plate => _ = sketch.rectangle(Ink::Mark, *center, 0.6 * TILE),
             Cell::OneWay(direction) => {
-                let ahead = Vec2::from(direction.vector());
+                let ahead = direction.vector();
                 let side = 0.3 * ahead.perp();
                 sketch.polygon(Ink::Mark, [0.3 * ahead, side, -side].map(|corner| *center + corner));
             }
